@@ -1,1 +1,2 @@
-
+pub mod jat;
+pub mod stanza;

@@ -1,0 +1,2 @@
+//! Stanzas as bytes.
+pub mod limits;
