@@ -1,2 +1,5 @@
-//! Stanzas as bytes.
+//! Stanzas as bytes: where they begin and end, their start tags, and the few we author.
+
 pub mod limits;
+mod markup;
+pub mod splitter;
