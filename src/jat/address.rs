@@ -36,9 +36,9 @@ impl<'a> Address<'a> {
         &self.text[..self.bare]
     }
 
-    /// The node (localpart), without its `@`.
+    /// The node (localpart), without its `@`; `None` for an empty one, which no address has.
     pub fn node(&self) -> Option<&'a str> {
-        self.domain.checked_sub(1).map(|at| &self.text[..at])
+        self.domain.checked_sub(1).map(|at| &self.text[..at]).filter(|n| !n.is_empty())
     }
 
     pub fn domain(&self) -> &'a str {
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(parts("d.example"), (None, "d.example", None));
         assert_eq!(parts("n@d.example/a/b@c"), (Some("n"), "d.example", Some("a/b@c")));
         assert_eq!(parts("d.example/x@y"), (None, "d.example", Some("x@y")));
-        assert_eq!(parts("@d.example/"), (Some(""), "d.example", None));
+        assert_eq!(parts("@d.example/"), (None, "d.example", None));
         assert_eq!(parts(""), (None, "", None));
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jid::DomainPart;
+
 use super::dispatch::Dispatch;
 use super::keyring::Keyring;
 use super::target::Target;
@@ -9,8 +11,8 @@ use super::target::Target;
 /// Configuration of one component, ready to use. A reload replaces it whole.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The component's domain, in normal form.
-    pub domain: String,
+    /// The component's domain.
+    pub domain: DomainPart,
     pub target: Target,
     pub dispatch: Dispatch,
     pub token_in: TokenIn,

@@ -20,11 +20,6 @@ pub fn is_qualified_name(name: &str) -> bool {
     is_name(local) && prefix.is_none_or(is_name) && parts.next().is_none()
 }
 
-/// The prefix of a qualified name.
-pub fn prefix(name: &str) -> Option<&str> {
-    name.split_once(':').map(|(prefix, _)| prefix)
-}
-
 /// Is `tag`, from its name on, a well-formed list of attributes? Gives their number, and calls
 /// `each` with every name and its raw value.
 pub fn check_attributes<'a>(

@@ -1,5 +1,8 @@
 //! Stanzas as bytes: where they begin and end, their start tags, and the few we author.
 
+pub mod authored;
+pub mod head;
 pub mod limits;
 mod markup;
+mod scope;
 pub mod splitter;

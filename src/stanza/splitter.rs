@@ -8,6 +8,7 @@ use quick_xml::parser::{ElementParser, Parser};
 
 use super::limits::Limits;
 use super::markup;
+use super::scope::Scope;
 
 /// What the splitter found next. Offsets are into the buffer it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Element {
     pub end: usize,
     /// Number of child elements; text between them is not a child.
     pub children: usize,
+    /// Are its namespaces such that every server takes it? See [`super::scope`].
+    pub sound: bool,
 }
 
 /// What ends a stream: bytes that no server may send (RFC 6120 sections 4.9.3 and 11).
@@ -76,6 +79,8 @@ pub struct Splitter {
     children: usize,
     /// Names of the open elements: offsets from `start`, and lengths.
     open: Vec<(usize, usize)>,
+    scope: Scope,
+    sound: bool,
     /// Open elements of a top-level element that is being skipped.
     skipping: Option<usize>,
 }
@@ -116,6 +121,8 @@ impl Splitter {
             head_end: 0,
             children: 0,
             open: Vec::new(),
+            scope: Scope::default(),
+            sound: true,
             skipping: None,
         }
     }
@@ -309,7 +316,7 @@ impl Splitter {
             Token::Cdata { .. } => {}
             Token::Start { slash, .. } => match self.skipping {
                 Some(depth) => self.skip_to(depth + usize::from(!slash)),
-                None => return self.start_tag(text()?, slash),
+                None => return self.start_tag(buffer, text()?, slash),
             },
             Token::End => match self.skipping {
                 Some(depth) => self.skip_to(depth.checked_sub(1).ok_or(Fault::EndTag)?),
@@ -319,7 +326,7 @@ impl Splitter {
         Ok(None)
     }
 
-    fn start_tag(&mut self, tag: &str, empty: bool) -> Result<Option<Piece>, Fault> {
+    fn start_tag(&mut self, buffer: &[u8], tag: &str, empty: bool) -> Result<Option<Piece>, Fault> {
         let inner = &tag[1..tag.len() - 1 - usize::from(empty)];
         let name_len = markup::name_len(inner);
         let name = &inner[..name_len];
@@ -335,6 +342,8 @@ impl Splitter {
                 }
                 self.head_end = end;
                 self.children = 0;
+                self.sound = true;
+                self.scope.leave(0);
                 if attributes > self.limits.max_attributes {
                     self.head_end = 0;
                     return Ok(Some(self.skip_behind(empty)));
@@ -346,12 +355,15 @@ impl Splitter {
         if self.open.len() == self.limits.max_depth {
             return Ok(Some(self.skip_behind(empty)));
         }
+        let level = self.open.len();
+        let at = end - tag.len() + 1 - self.start;
+        self.sound &= self.scope.enter(&buffer[self.start..], at, inner, level);
         if !empty {
-            self.open.push((end - tag.len() + 1 - self.start, name_len));
-        } else if self.open.is_empty() {
-            return Ok(Some(self.element()));
+            self.open.push((at, name_len));
+            return Ok(None);
         }
-        Ok(None)
+        self.scope.leave(level);
+        Ok(self.open.is_empty().then(|| self.element()))
     }
 
     fn end_tag(&mut self, buffer: &[u8], tag: &str) -> Result<Option<Piece>, Fault> {
@@ -361,6 +373,7 @@ impl Splitter {
             self.start = self.at;
             return if stream { Ok(Some(Piece::StreamEnd)) } else { Err(Fault::EndTag) };
         };
+        self.scope.leave(self.open.len());
         let opened = &buffer[self.start + at..self.start + at + length];
         if opened != name.as_bytes() {
             return Err(Fault::EndTag);
@@ -371,7 +384,13 @@ impl Splitter {
     fn element(&mut self) -> Piece {
         let start = std::mem::replace(&mut self.start, self.at);
         let head_end = std::mem::take(&mut self.head_end);
-        Piece::Element(Element { start, head_end, end: self.at, children: self.children })
+        Piece::Element(Element {
+            start,
+            head_end,
+            end: self.at,
+            children: self.children,
+            sound: self.sound,
+        })
     }
 
     /// How far may be looked: to the end, or to the limit of the current element.
@@ -466,7 +485,12 @@ mod tests {
                     Ok(None) => break,
                     Ok(Some(Piece::Element(e))) => {
                         let tail = text(e.head_end, e.end);
-                        said.push(format!("{}|{tail} {}", text(e.start, e.head_end), e.children));
+                        let sound = if e.sound { "" } else { " unsound" };
+                        said.push(format!(
+                            "{}|{tail} {}{sound}",
+                            text(e.start, e.head_end),
+                            e.children
+                        ));
                     }
                     Ok(Some(Piece::OverLimit { start, head_end, children })) => {
                         let head = head_end.map(|end| text(start, end));
@@ -497,8 +521,8 @@ mod tests {
     #[test]
     fn elements_are_cut_out_as_they_are() {
         assert_eq!(
-            whole(" <iq a='>/'><x/>t<y:z/></iq>\n<foo/></stream:stream>"),
-            ["<iq a='>/'>|<x/>t<y:z/></iq> 2", "<foo/>| 0", "end"]
+            whole(" <iq a='>/'><x/>t<z/></iq>\n<foo/></stream:stream>"),
+            ["<iq a='>/'>|<x/>t<z/></iq> 2", "<foo/>| 0", "end"]
         );
         assert_eq!(
             whole("<a><![CDATA[</a>]]]]><b>]]&gt;&#10;é😀</b ></a>"),
@@ -525,6 +549,20 @@ mod tests {
         assert_eq!(
             whole(attributes),
             ["<iq a='' b='' c=''/>| 0", "over None 0", "over None 0", "<ok/>| 0"]
+        );
+    }
+
+    #[test]
+    fn unsound_namespaces_are_told() {
+        assert_eq!(
+            whole(
+                "<iq xmlns:p='u'><p:a><p:b/></p:a></iq><iq><p:a/></iq><iq><a><b q:c='1'/></a></iq>"
+            ),
+            [
+                "<iq xmlns:p='u'>|<p:a><p:b/></p:a></iq> 1",
+                "<iq>|<p:a/></iq> 1 unsound",
+                "<iq>|<a><b q:c='1'/></a></iq> 1 unsound"
+            ]
         );
     }
 
