@@ -1,2 +1,5 @@
+//! Jabber Address Translation.
+
 pub mod jat;
+pub mod session;
 pub mod stanza;

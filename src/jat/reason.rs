@@ -1,5 +1,7 @@
 //! Why each stanza went the way it went, and how many did.
 
+use crate::stanza::head::{Head, Kind};
+
 /// What a stanza was on its way to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -16,6 +18,17 @@ pub enum Direction {
 impl Direction {
     pub const ALL: [Self; 5] =
         [Self::Forward, Self::Revert, Self::Message, Self::Presence, Self::Other];
+
+    /// Where a stanza with this start tag is going.
+    pub fn of(head: &Head<'_>) -> Self {
+        match (head.kind, head.type_.as_deref()) {
+            (Kind::Iq, Some("result" | "error")) => Self::Revert,
+            (Kind::Iq, _) => Self::Forward,
+            (Kind::Message, _) => Self::Message,
+            (Kind::Presence, _) => Self::Presence,
+            (Kind::Other, _) => Self::Other,
+        }
+    }
 
     /// The value of the metric label.
     pub fn name(self) -> &'static str {

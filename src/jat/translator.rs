@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::stanza::head::{Head, Kind};
+use crate::stanza::head::Head;
 use crate::stanza::peek;
 
 use super::address::{Address, normal_bare};
@@ -98,13 +98,10 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let direction = match (head.kind, head.type_.as_deref()) {
-            (Kind::Iq, Some("result" | "error")) => Direction::Revert,
-            (Kind::Iq, _) => Direction::Forward,
-            (Kind::Message, _) => Direction::Message,
-            (Kind::Presence, _) => Direction::Presence,
-            (Kind::Other, _) => return Verdict::Drop(Direction::Other, Reason::NotAStanza),
-        };
+        let direction = Direction::of(head);
+        if direction == Direction::Other {
+            return Verdict::Drop(direction, Reason::NotAStanza);
+        }
         let Some(from) = head.from.as_deref().filter(|from| !from.is_empty()) else {
             return Verdict::Drop(direction, Reason::NoFrom);
         };
