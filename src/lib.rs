@@ -1,3 +1,6 @@
+//! Jabber Address Translation.
+
 pub mod demo;
 pub mod jat;
+pub mod session;
 pub mod stanza;

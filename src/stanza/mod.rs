@@ -4,5 +4,6 @@ pub mod authored;
 pub mod head;
 pub mod limits;
 mod markup;
+pub mod peek;
 mod scope;
 pub mod splitter;
