@@ -5,7 +5,7 @@
 //! what it says. Nothing behind it asks again whether a text is well formed.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,24 @@ use crate::jat::keyring::Keyring;
 use crate::jat::settings::Settings;
 use crate::stanza::limits::Limits;
 
-pub use problem::{Place, Problem, Severity};
+pub use problem::{Place, Problem, Severity, render};
+pub use read::load;
 pub use secret::Secret;
 
+pub mod addresses;
+pub mod time;
+
+mod component;
+mod document;
+mod keys;
+mod outside;
 mod problem;
+mod read;
 mod secret;
+mod sections;
+mod source;
+mod table;
+mod value;
 
 /// A configuration that was checked as a whole.
 #[derive(Clone, Debug)]
@@ -64,15 +77,4 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Reads the configuration at `path` and the files that it names, at Unix second `now`.
-///
-/// The second half of a good result are warnings.
-///
-/// # Errors
-/// All errors and warnings, in the order of their places. None of them shows a secret.
-pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let _ = now;
-    Err(vec![Problem::error(None, format!("{}: not read yet", path.display()), "")])
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: where, what, and what to do about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing to tell the operator. Never shows a secret.
 ///
@@ -24,7 +24,7 @@ pub enum Severity {
 }
 
 /// A place in a file, counted from 1; columns are characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub file: PathBuf,
     pub line: usize,
@@ -52,6 +52,16 @@ impl Problem {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+
+    /// Is it about the contents of `file`?
+    pub fn is_in(&self, file: &Path) -> bool {
+        self.place.as_ref().is_some_and(|place| place.file == file)
+    }
+}
+
+/// All `problems`, each on its lines: what `check`, the daemon and its reload show.
+pub fn render(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
 }
 
 impl fmt::Display for Problem {
