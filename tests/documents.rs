@@ -14,9 +14,9 @@ use sha2::Sha256;
 use vectors::Vectors;
 
 #[test]
-fn documents_show_the_token_of_the_first_vector() {
+fn readme_and_specification_show_the_token_of_the_first_vector() {
     let Vectors { valid, .. } = Vectors::load();
-    for document in ["docs/token.md"] {
+    for document in ["README.md", "docs/token.md"] {
         assert!(read(document).contains(&valid[0].token), "{document} has another token");
     }
 }
