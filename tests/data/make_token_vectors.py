@@ -121,7 +121,11 @@ def invalid_vectors():
     yield invalid("signature", "found before the expiry",
                   base32(flip(signed(expires=0), -1, 0x01)))
 
+    # A reader that forgets to check the lengths takes this tag's first byte for text.
+    letter = field(USER) + field("c", 2)
+    assert signed(body=letter)[-16] < 0x80
     for name, body in [
+        ("the resource's length reaches into the tag", letter),
         ("the user's length leaves the token", field(USER, 1000)),
         ("the user's length reaches into the tag", field(USER, len(USER) + 1)),
         ("no room for the resource's length", field(USER)),
@@ -132,7 +136,6 @@ def invalid_vectors():
         ("the id is not UTF-8", field(USER) + field("") + b"\xed\xa0\x80"),
         ("a character cut in two by the lengths", field(b"\xc3") + field(b"\xa9") + b"1234"),
     ]:
-        # Long enough to be a token, so that only the lengths are at fault.
         yield invalid("malformed", name, token(body=body))
     yield invalid("malformed", "found before the kind", token(kind=2, body=field(USER)))
 
