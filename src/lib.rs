@@ -1,5 +1,7 @@
 //! Jabber Address Translation.
 
+pub mod cli;
+pub mod config;
 pub mod demo;
 pub mod jat;
 pub mod session;
