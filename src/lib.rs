@@ -3,5 +3,6 @@
 pub mod cli;
 pub mod config;
 pub mod jat;
+pub mod link;
 pub mod session;
 pub mod stanza;
