@@ -156,6 +156,28 @@ fn a_file_that_is_not_text() {
     );
 }
 
+/// Each of these is a stack overflow, or takes for ever, in a careless parser.
+#[test]
+fn files_made_to_hurt_end_in_problems() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jat-proxy.toml");
+    for (start, part) in [
+        ("", "["),
+        ("a = ", "["),
+        ("a = ", "{ a = "),
+        ("", "a."),
+        ("[", "a."),
+        ("", "a\n"),
+        ("", "a = 1\n"),
+        ("a = ", "\"\"\""),
+    ] {
+        fs::write(&path, start.to_owned() + &part.repeat((1 << 18) / part.len())).unwrap();
+        let began = std::time::Instant::now();
+        assert!(load(&path, NOW).is_err(), "{start}{part}");
+        assert!(began.elapsed().as_secs() < 20, "{start}{part}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -164,6 +186,16 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jat-proxy.toml");
         fs::write(&path, &bytes).unwrap();
+        prop_assert!(load(&path, NOW).is_err());
+    }
+
+    #[test]
+    fn any_bytes_as_key_file_end_in_problems(bytes in any::<Vec<u8>>()) {
+        let folder = folder();
+        let path = folder.path().join("jat-proxy.toml");
+        let start = GOOD.split("[[key]]").next().unwrap();
+        fs::write(&path, format!("key-file = \"keys.toml\"\n{start}")).unwrap();
+        fs::write(folder.path().join("keys.toml"), &bytes).unwrap();
         prop_assert!(load(&path, NOW).is_err());
     }
 

@@ -18,7 +18,7 @@ pub struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub fn parse(source: &'a Source) -> Self {
-        let (tree, errors) = DeTable::parse_recoverable(source.text());
+        let (tree, mut errors) = DeTable::parse_recoverable(source.text());
         // Only `message` and `span` are used: the error's own display quotes the line, with
         // the secret that may stand in it.
         let problem = |error: &toml::de::Error| {
@@ -26,10 +26,10 @@ impl<'a> Document<'a> {
             let (message, hint) = (error.message(), remedy(error.message()));
             (span.clone(), Problem::error(source.place(span.start), message, hint))
         };
-        let mut syntax: Vec<_> = errors.iter().map(problem).collect();
+        errors.sort_by_key(|error| error.span().unwrap_or_default().start);
+        let mut syntax: Vec<_> = errors.iter().take(MOST_ERRORS).map(problem).collect();
         // The first fault of a line is the cause of the others, and one in the structure of
         // all that follow it.
-        syntax.sort_by_key(|(span, _)| span.start);
         syntax.dedup_by_key(|(_, p)| p.place.as_ref().map(|place| place.line));
         if let Some(at) = syntax.iter().position(|(_, p)| is_structural(&p.message)) {
             syntax.truncate(at + 1);
@@ -76,3 +76,6 @@ fn remedy(message: &str) -> &'static str {
         _ => "",
     }
 }
+
+/// More tell nothing: the file is no TOML at all.
+const MOST_ERRORS: usize = 100;
