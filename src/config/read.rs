@@ -141,10 +141,11 @@ impl<'p> Reading<'p> {
         let document = Document::parse(&source);
         let ring = document.root().and_then(|mut root| {
             let whole = root.place();
-            let tables = root.optional("key", self.problems, |v| v.tables(KEY));
+            let key = root.optional("key", self.problems, Ok);
             root.finish(self.problems);
-            let untouched = tables.is_some() || !self.problems.iter().any(|p| p.is_in(&path));
-            untouched.then(|| self.ring(tables.unwrap_or_default(), &whole, reply_ttl)).flatten()
+            let tables = key.map_or(Ok(Vec::new()), |value| value.tables(KEY));
+            let tables = tables.map_err(|problem| self.problems.push(problem)).ok()?;
+            self.ring(tables, &whole, reply_ttl)
         });
         document.finish(self.problems);
         Some((ring?, path))
