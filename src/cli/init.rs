@@ -73,8 +73,8 @@ fn init(arguments: &Arguments) -> Result<String, Fault> {
     getrandom::fill(&mut *key)?;
     getrandom::fill(&mut *secret)?;
     let secret = Zeroizing::new(HEXLOWER.encode(&*secret));
-    let keys = key_file::add(KEYS, 1, &key, None).expect("the text of a new key file is TOML");
-    let keys = Zeroizing::new(keys);
+    let keys = key_file::add("", 1, &key, None).expect("an empty file is TOML");
+    let keys = Zeroizing::new(format!("{KEYS}\n{keys}"));
     let config = configuration(&domain, &target);
 
     let dir = &arguments.dir;

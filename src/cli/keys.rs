@@ -60,8 +60,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         Err(error) => {
             complain(&format!("error: {error}\n"));
             match error {
-                Fault::Full => Exit::Config,
-                Fault::Changed(_) | Fault::Edit(..) => Exit::Config,
+                Fault::Full | Fault::Changed(_) | Fault::Edit(..) => Exit::Config,
                 Fault::Replace(_) | Fault::Random(_) => Exit::Software,
             }
         }
@@ -147,7 +146,7 @@ fn free_id(ring: &Keyring) -> Option<u8> {
 /// What to do after key `id` was added, that signs from `at`.
 fn advice(config: &Config, id: u8, at: u64, leaked: bool, now: u64) -> String {
     let file = config.key_file.display();
-    let old = config.keyring.signing(now).id();
+    let old = config.keyring.signing(at).id();
     let gone = at.saturating_add(config.reply_ttl).saturating_add(SKEW);
     let gone = time::show_moment(gone);
     let life = time::show_duration(Duration::from_secs(config.reply_ttl));

@@ -1,6 +1,8 @@
 //! `jat-proxy run`: the daemon.
 
-use super::{ConfigFile, Exit, complain};
+use crate::daemon::{self, DaemonError};
+
+use super::{ConfigFile, Exit, complain, unix_now};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -8,8 +10,22 @@ pub struct Arguments {
     pub config: ConfigFile,
 }
 
-pub fn run(arguments: Arguments) -> Exit {
-    let _ = arguments.config.path;
-    complain("error: the daemon is not there yet\n");
-    Exit::Software
+pub fn run(arguments: &Arguments) -> Exit {
+    let (config, warnings) = match crate::config::load(&arguments.config.path, unix_now()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&crate::config::render(&problems));
+            return Exit::Config;
+        }
+    };
+    match daemon::run(&arguments.config.path, config, &warnings) {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            complain(&format!("error: {error}\n"));
+            match error {
+                DaemonError::Listen { .. } => Exit::Unavailable,
+                DaemonError::System(_) | DaemonError::TaskEnded(_) => Exit::Software,
+            }
+        }
+    }
 }

@@ -24,7 +24,7 @@ enum Action {
 
 #[derive(clap::Args)]
 struct Inspect {
-    /// An address that holds a token ([node@]domain/TOKEN), or a bare token
+    /// An address that holds a token, or a bare token
     address: String,
     /// The configuration whose keys it is to be verified with
     #[arg(short = 'c', long = "config", value_name = "FILE")]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::jat::keyring::Keyring;
 use crate::jat::settings::Settings;
+use crate::session::Bounds;
 use crate::stanza::limits::Limits;
 
 pub use problem::{Place, Problem, Severity, render};
@@ -61,6 +62,20 @@ pub struct Component {
     pub limits: Limits,
     /// Most bytes that wait for a server that does not read.
     pub max_backlog_bytes: usize,
+}
+
+impl Component {
+    /// Do both want the same stream, so that one can take the other's place on it?
+    pub fn same_stream(&self, other: &Self) -> bool {
+        self.server == other.server
+            && self.secret.expose() == other.secret.expose()
+            && self.settings.domain == other.settings.domain
+    }
+
+    /// What may be how large on its stream.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes }
+    }
 }
 
 /// What is logged, and how.

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: where, what, and what to do about it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One thing to tell the operator. Never shows a secret.
 ///
@@ -51,11 +51,6 @@ impl Problem {
 
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
-    }
-
-    /// Is it about the contents of `file`?
-    pub fn is_in(&self, file: &Path) -> bool {
-        self.place.as_ref().is_some_and(|place| place.file == file)
     }
 }
 

@@ -96,7 +96,7 @@ impl<'p> Reading<'p> {
 
     /// The key ring, and the file that it stands in.
     fn keys(&mut self, root: &mut Table<'_>, reply_ttl: u64) -> Option<(Arc<Keyring>, PathBuf)> {
-        let here = root.optional("key", self.problems, |v| Ok((v.tables(KEY)?, v.place())));
+        let here = root.optional("key", self.problems, Ok);
         let file = root.optional("key-file", self.problems, |v| Ok((v.text()?, v)));
         match (here, file) {
             (Some(_), Some((_, value))) => {
@@ -104,16 +104,18 @@ impl<'p> Reading<'p> {
                 self.problems.push(value.error(message, "keep all [[key]] tables in one of them"));
                 None
             }
-            (Some((tables, place)), None) => {
+            (Some(value), None) => {
+                let tables = value.tables(KEY).map_err(|problem| self.problems.push(problem));
                 if self.world_readable {
-                    self.problems.push(world_readable(place.clone(), self.path));
+                    self.problems.push(world_readable(value.place(), self.path));
                 }
-                let ring = self.ring(tables, &place, reply_ttl)?;
+                let ring = self.ring(tables.ok()?, &value.place(), reply_ttl)?;
                 Some((ring, self.path.to_owned()))
             }
             (None, Some((name, value))) => self.key_file(name, value, reply_ttl),
             (None, None) => {
-                root.required("key-file", "key-file = \"keys.toml\"", self.problems, |_| Ok(()));
+                let example = "key-file = \"keys.toml\"";
+                root.required("key-file", example, self.problems, |_| Ok(()));
                 None
             }
         }
@@ -139,10 +141,11 @@ impl<'p> Reading<'p> {
         let document = Document::parse(&source);
         let ring = document.root().and_then(|mut root| {
             let whole = root.place();
-            let tables = root.optional("key", self.problems, |v| v.tables(KEY));
+            let key = root.optional("key", self.problems, Ok);
             root.finish(self.problems);
-            let untouched = tables.is_some() || !self.problems.iter().any(|p| p.is_in(&path));
-            untouched.then(|| self.ring(tables.unwrap_or_default(), &whole, reply_ttl)).flatten()
+            let tables = key.map_or(Ok(Vec::new()), |value| value.tables(KEY));
+            let tables = tables.map_err(|problem| self.problems.push(problem)).ok()?;
+            self.ring(tables, &whole, reply_ttl)
         });
         document.finish(self.problems);
         Some((ring?, path))

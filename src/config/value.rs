@@ -47,8 +47,9 @@ impl<'a> Value<'a> {
 
     pub fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
         let DeValue::Integer(integer) = self.node.get_ref() else {
-            let example = format!("{} = {}", self.key, range.start());
-            return Err(self.wrong_type("an integer", &example));
+            let hint =
+                format!("a number without quotes, from {} to {}", range.start(), range.end());
+            return Err(Problem { hint, ..self.wrong_type("an integer", "") });
         };
         let value = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
         value.filter(|value| range.contains(value)).ok_or_else(|| {
