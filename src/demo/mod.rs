@@ -1,12 +1,20 @@
-//! A small XMPP server inside the process: for the guided tour, the tests and the benches.
+//! A small XMPP server inside the process, for tests and benches too; and the guided tour on it.
 
 pub mod client;
-#[cfg(test)]
-mod component;
 pub mod connection;
+mod failure;
 mod login;
 mod options;
 mod presence;
+mod replica;
 mod router;
+mod screen;
 pub mod server;
+mod stage;
 mod stanza;
+pub mod tour;
+
+pub use failure::Failure;
+
+#[cfg(test)]
+mod component;
