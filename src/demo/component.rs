@@ -48,7 +48,7 @@ impl Component {
     }
 
     /// The header of the server's stream, up to its end.
-    async fn read_header(&mut self) -> String {
+    pub(super) async fn read_header(&mut self) -> String {
         let mut header = Vec::new();
         while !String::from_utf8_lossy(&header).contains("stream:stream")
             || header.last() != Some(&b'>')

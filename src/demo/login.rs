@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use xmpp_parsers::component::Handshake;
 
-use super::server::Options;
+use super::options::Options;
 use super::stanza::UNLIMITED;
+use super::wire::trickle;
 use crate::stanza::head::{Head, write_attribute, write_escaped};
 use crate::stanza::splitter::{Piece, Splitter};
 
@@ -20,8 +21,8 @@ pub enum Login {
     /// Refuses it behind the stream header with this condition and text.
     Refused { condition: String, text: String },
     /// Sends exactly these bytes in answer to the header and to the handshake, which it does
-    /// not check. With nothing to send it stays silent for ever.
-    Scripted { header: Vec<u8>, handshake: Vec<u8> },
+    /// not check, `chunk` of them at a time. With nothing to send it stays silent for ever.
+    Scripted { header: Vec<u8>, handshake: Vec<u8>, chunk: usize },
 }
 
 /// A component that is logged in.
@@ -42,7 +43,7 @@ pub(super) async fn log_in(
     let Some(domain) = read_header(stream, &mut buffer).await? else { return Ok(None) };
     let id = format!("{:016x}", fastrand::u64(..));
     match login {
-        Login::Scripted { header, .. } => stream.write_all(header).await?,
+        Login::Scripted { header, chunk, .. } => trickle(stream, header, *chunk).await?,
         Login::Normal | Login::Refused { .. } => stream.write_all(&header(&id, &domain)).await?,
     }
     let known = options.domains.as_ref().is_none_or(|domains| domains.contains(&domain));
@@ -164,17 +165,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stays_silent_on_demand() {
-        let silent = Login::Scripted { header: vec![], handshake: vec![] };
+    async fn follows_a_script_on_demand() {
+        let silent = Login::Scripted { header: vec![], handshake: vec![], chunk: 1 };
         let server = server(silent).await;
         let mut component = Component::connect(&server, "p.example").await;
         assert_eq!(component.recv_soon().await, None);
-        server.set_login(Login::Scripted { header: header("", ""), handshake: vec![] });
-        let (_, answer) = Component::try_log_in(&server, "p.example", "wrong").await;
-        assert_eq!(answer, "");
+        server.set_login(Login::Scripted { header: header("", ""), handshake: vec![], chunk: 3 });
+        let mut component = Component::connect(&server, "p.example").await;
+        component.read_header().await;
+        component.send("<handshake>any</handshake>").await;
+        assert_eq!(component.recv_soon().await, None);
         server.set_login(Login::Scripted {
             header: header("x", ""),
             handshake: b"<iq/><handshake/>".to_vec(),
+            chunk: 5,
         });
         let (_, answer) = Component::try_log_in(&server, "p.example", "wrong").await;
         assert_eq!(answer, "<iq/>");

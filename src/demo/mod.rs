@@ -13,6 +13,7 @@ pub mod server;
 mod stage;
 mod stanza;
 pub mod tour;
+mod wire;
 
 pub use failure::Failure;
 

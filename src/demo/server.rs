@@ -14,8 +14,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
-use super::connection::{self, Connection};
+use super::connection::Connection;
 use super::router::Router;
+use super::wire;
 
 pub use super::login::Login;
 pub use super::options::{Habits, Options, Second};
@@ -161,7 +162,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 shared.accepted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(connection::serve(stream, shared.clone()));
+                tokio::spawn(wire::serve(stream, shared.clone()));
             }
             // Out of descriptors, most likely: they come back.
             Err(_) => sleep(Duration::from_millis(20)).await,
