@@ -1,5 +1,6 @@
 //! The daemon: one link for each component, signals, reload, HTTP, the service manager.
 
+mod host;
 pub mod http;
 mod logging;
 pub mod metrics;
