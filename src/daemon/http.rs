@@ -1,8 +1,8 @@
 //! HTTP: metrics, health, readiness, status.
 //!
 //! It shares the event loop with the relay, so a client costs little whatever it does: one
-//! request for each connection, few connections, little time, and an answer that is made from
-//! one brief look at each component.
+//! request for each connection, few connections, not too fast, not for long, and an answer that
+//! is made from one brief look at each component.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ pub async fn serve(listener: TcpListener, roster: Arc<Roster>) {
                     connection(socket, routes).await;
                     drop(slot);
                 });
+                sleep(PACE).await;
             }
             Err(error) => {
                 warn!("can't take an HTTP connection: {error}");
@@ -131,5 +132,7 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const HEAD_TIME: Duration = Duration::from_secs(5);
 /// The same, and to read the answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(15);
+/// Between two connections: most of the event loop's time stays for the relay.
+const PACE: Duration = Duration::from_millis(1);
 /// After an error that only time mends, such as too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
