@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,9 @@ impl Daemon {
     pub fn start(server: SocketAddr) -> Self {
         let http = free_address();
         let folder = folder(&configuration(server, Some(http)));
+        let log = fs::File::create(folder.path().join(LOG)).expect("the folder is ours");
         let mut command = Command::new(PROGRAM);
-        command.args(["run", "-c"]).arg(folder.path().join(FILE)).stderr(Stdio::null());
+        command.args(["run", "-c"]).arg(folder.path().join(FILE)).stderr(log);
         let child = command.spawn().expect("the program starts");
         let daemon = Self { http, folder, child };
         daemon.wait_for("/healthz", |answer| answer.status == 200);
@@ -56,11 +57,19 @@ impl Daemon {
         run(arguments, &self.folder)
     }
 
-    /// Writes another configuration and tells the daemon to take it.
-    pub fn reload(&self, configuration: &str) {
+    /// Writes another configuration, tells the daemon to take it, and waits until it logs
+    /// `word`.
+    pub fn reload(&self, configuration: &str, word: &str) {
         fs::write(self.folder.path().join(FILE), configuration).expect("the folder is ours");
         let pid = Pid::from_child(&self.child);
+        let log = || fs::read_to_string(self.folder.path().join(LOG)).expect("it is there");
+        let before = log().len();
         kill_process(pid, Signal::HUP).expect("the daemon runs");
+        let began = Instant::now();
+        while !log()[before..].contains(word) {
+            assert!(began.elapsed() < PATIENCE, "no {word:?} in {}", log());
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
@@ -130,3 +139,4 @@ pub fn free_address() -> SocketAddr {
 }
 
 const FILE: &str = "jat-proxy.toml";
+const LOG: &str = "log";
