@@ -25,15 +25,18 @@ pub struct Resource {
 }
 
 impl Resources {
-    /// A full JID is available; `dnd`: as in [`Resource::dnd`].
+    /// A full JID is available; `dnd`: as in [`Resource::dnd`]. Beyond a number that no service
+    /// has in earnest it is ignored: a server elsewhere could claim any.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool) {
         let normal = address.normal().into_owned();
+        let full = self.online.len() >= MOST_ONLINE;
         match self.online.iter_mut().find(|r| r.normal == normal) {
             Some(known) => {
                 known.dnd = dnd;
                 known.verified = true;
                 known.address = address.as_str().to_owned();
             }
+            None if full => {}
             None => {
                 let hash = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
                 let address = address.as_str().to_owned();
@@ -91,6 +94,8 @@ impl Resources {
         self.online.is_empty()
     }
 }
+
+const MOST_ONLINE: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
