@@ -140,7 +140,7 @@ mod tests {
         let other = online(&[("bot@s/c", false), ("BOT@s/a", false), ("bot@s/b", false)]);
         for user in (0..100).map(|i| format!("u{i}@s.example")) {
             let pick = |r: &Resources| {
-                let chosen = r.choose(Dispatch::Sticky, &user, &mut Rng::new()).unwrap();
+                let chosen = r.choose(Dispatch::Sticky, &user, &mut Rng::with_seed(1)).unwrap();
                 chosen.normal.clone()
             };
             assert_eq!(pick(&one), pick(&other));
@@ -156,6 +156,6 @@ mod tests {
         assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
         resources.remove(&Address::new("bot@s/unknown"));
         assert_eq!(resources.len(), 1);
-        assert!(online(&[]).choose(Dispatch::Sticky, "u@s", &mut Rng::new()).is_none());
+        assert!(online(&[]).choose(Dispatch::Sticky, "u@s", &mut Rng::with_seed(1)).is_none());
     }
 }

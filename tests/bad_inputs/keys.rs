@@ -129,7 +129,7 @@ fn expiry_is_exact_at_both_ends_of_time() {
     proxy.now.unix = token::MAX_EXPIRY - 1;
     proxy.reverted(&expiring(u64::MAX));
     proxy.now.unix = token::MAX_EXPIRY;
-    proxy.silent_only(&expiring(u64::MAX), Revert, Reason::TokenExpired);
+    proxy.silent_only(expiring(u64::MAX), Revert, Reason::TokenExpired);
     // A clock that is off the scale neither panics nor signs for ever.
     proxy.now.unix = u64::MAX;
     let said = proxy.exchange(get(USER, "proxy.example", "7"));

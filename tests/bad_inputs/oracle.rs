@@ -11,8 +11,7 @@ pub const HEADER: &str = "<stream:stream xmlns='jabber:component:accept' \
 /// The events of `content` under a stream header, and where each ends in it; the error that
 /// ended them, if any did.
 pub fn events(content: &[u8]) -> (Vec<(Event, usize)>, Option<rxml::Error>) {
-    let mut options = Options::default();
-    options.max_token_length = 4 * 1024 * 1024;
+    let options = Options { max_token_length: 4 * 1024 * 1024, ..Options::default() };
     let mut parser = Parser::with_options(options);
     let mut events = Vec::new();
     let document = [HEADER.as_bytes(), content].concat();

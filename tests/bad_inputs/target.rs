@@ -6,7 +6,7 @@ use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::token::{self, Binding, Claims};
 
-use crate::fixture::{Forwarded, PING, Proxy, START, TARGET, TTL, USER, get, key, ring, settings};
+use crate::fixture::{Forwarded, PING, Proxy, START, TARGET, TTL, USER, get, key, settings};
 use crate::oracle;
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz234567";

@@ -296,9 +296,9 @@ fn presence_of_users_is_ignored_but_for_subscriptions() {
             format!("<presence {type_} to='proxy.example' from='{USER}'>{payload}</presence>");
         proxy.silent(presence, Presence, Reason::PresenceIgnored);
     }
-    let said = proxy.exchange(format!(
-        "<presence type='subscribe' to='proxy.example' from='some-&lt;user@some-domain.example'/>"
-    ));
+    let said = proxy.exchange(
+        "<presence type='subscribe' to='proxy.example' from='some-&lt;user@some-domain.example'/>",
+    );
     assert_eq!(
         said.out,
         [
