@@ -14,7 +14,7 @@ def report(event, **fields):
 
 class Bot(slixmpp.ClientXMPP):
     def __init__(self):
-        self.address = (sys.argv[1], int(sys.argv[2]))
+        self.server_address = (sys.argv[1], int(sys.argv[2]))
         self.arguments = sys.argv[5:]
         super().__init__(
             sys.argv[3],
@@ -25,7 +25,7 @@ class Bot(slixmpp.ClientXMPP):
         self.register_plugin("xep_0199")
 
     def run(self):
-        self.connect(self.address, disable_starttls=True)
+        self.connect(self.server_address, force_starttls=False, disable_starttls=True)
         self.process(forever=True)
 
 
