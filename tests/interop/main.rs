@@ -55,5 +55,13 @@ macro_rules! case {
     };
 }
 
-mod harness;
+mod addresses;
+mod bad_input;
 mod four_stanzas;
+mod harness;
+mod keys;
+mod lifetime;
+mod nobody_online;
+mod presence;
+mod refusals;
+mod transparency;

@@ -77,7 +77,7 @@ impl Proxy {
     /// Starts a proxy and waits until its stream to the server is up.
     pub fn start(server: &Server, settings: Settings) -> Proxy {
         let proxy = Proxy::launch(server, settings);
-        proxy.wait_ready();
+        proxy.wait_connected();
         proxy
     }
 
@@ -93,10 +93,17 @@ impl Proxy {
         proxy
     }
 
-    pub fn wait_ready(&self) {
-        self.wait_until("/readyz", |proxy| {
-            proxy.try_get("/readyz").is_some_and(|(code, _)| code == 200)
-        });
+    pub fn wait_connected(&self) {
+        self.wait_until("its stream", Proxy::is_connected);
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.count(&["connected"]) == 1
+    }
+
+    /// How many streams to the server it has opened so far.
+    pub fn logins(&self) -> u64 {
+        self.count(&["logins"])
     }
 
     /// Waits until the status names each of these full JIDs as an online resource.
@@ -157,9 +164,9 @@ impl Proxy {
         self.process.signal(signal);
     }
 
-    /// SIGTERM, and the exit status that follows.
-    pub fn terminate(&mut self) -> ExitStatus {
-        self.signal(Signal::TERM);
+    /// A signal that ends it, and the exit status that follows.
+    pub fn stop_with(&mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
         let status = self.process.wait(Duration::from_secs(12));
         status.expect("jat-proxy ends within its shutdown-timeout")
     }
@@ -173,7 +180,7 @@ impl Proxy {
     pub fn restart(&mut self) {
         assert!(!self.process.is_running());
         self.process = Process::start(run(&self.folder), &self.folder.join("log"));
-        self.wait_ready();
+        self.wait_connected();
     }
 
     /// Writes the changed settings where the running process will read them.
