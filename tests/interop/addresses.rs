@@ -1,6 +1,6 @@
 //! Addresses and ids as people, servers and libraries really spell them.
 
-use crate::client::{Client, SILENCE};
+use crate::client::Client;
 use crate::scene::Scene;
 use crate::server::{HOST, Kind};
 use crate::stanza::escape;
@@ -39,7 +39,7 @@ case!(ids_come_back_exactly: both);
 fn ids_come_back_exactly(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
-    for id in ["", "0", "a'b\"c", "<&>", "\u{1F600}\u{5d0}", "  a  b ", "a\tb", "a\nb\r", "é".repeat(200).as_str()] {
+    for id in ["", "0", "a'b\"c", "<&>", "\u{1F600}\u{5d0}", "  a  b ", "a\tb\nc", "é".repeat(200).as_str()] {
         user.ask(&service.jid, id);
         let direct = service.receive_request().attr("id").unwrap().to_string();
         user.ask(&scene.domain, id);
@@ -61,11 +61,10 @@ case!(users_resources_come_back_exactly: both);
 fn users_resources_come_back_exactly(kind: Kind) {
     let scene = Scene::new(kind);
     let mut service = scene.service("a");
-    // ejabberd's stringprep is that of Unicode 3.2, which has no emoji.
-    let modern: &[&str] = if kind == Kind::Prosody { &["\u{1F600} x", "\u{1FAE8}"] } else { &[] };
-    for resource in ["a b", "/", "x/y@z", "\"'<&>", "\u{5d0}\u{5d1}", "\u{e4}"].iter().chain(modern) {
+    // No emoji: both servers' resourceprep is that of Unicode 3.2.
+    for resource in ["a b", "/", "x/y@z", "\"'<&>", "\u{5d0}\u{5d1}", "\u{e4}\u{4e00}"] {
         let mut user = scene.user_with_resource(resource);
-        assert_eq!(user.resource(), *resource);
+        assert_eq!(user.resource(), resource);
         scene.round_trip(&mut user, &mut service);
     }
 }
@@ -101,7 +100,7 @@ fn a_request_fits_a_token_or_is_refused(kind: Kind) {
     let mut longest = Client::login(scene.server, &account, &"r".repeat(1023));
     longest.ask(&scene.domain, "long");
     assert_eq!(longest.receive_reply("long").error().unwrap().0, "policy-violation");
-    assert!(service.try_receive(SILENCE).is_none(), "nothing is forwarded, nothing truncated");
+    service.hears_no_iq();
     assert_eq!(scene.proxy.reason("too-long"), 4);
     scene.round_trip(&mut user, &mut service);
 }

@@ -158,10 +158,6 @@ impl Client {
         Client { connection, jid }
     }
 
-    pub fn bare(&self) -> &str {
-        self.jid.split('/').next().unwrap()
-    }
-
     pub fn resource(&self) -> &str {
         self.jid.split_once('/').unwrap().1
     }
@@ -173,6 +169,12 @@ impl Client {
     /// Sends initial or changed presence; `inside` is its payload.
     pub fn available(&mut self, inside: &str) {
         self.send(format!("<presence>{inside}</presence>"));
+    }
+
+    /// Asks for the roster, as clients do: servers tell of subscriptions only who has.
+    pub fn fetch_roster(&mut self) {
+        self.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
+        self.receive_reply("roster");
     }
 
     /// An IQ get with a payload that no server answers itself.
@@ -219,9 +221,7 @@ impl Client {
 
     /// The next request (IQ get or set).
     pub fn receive_request(&mut self) -> Stanza {
-        self.receive_where("a request", |it| {
-            it.name == "iq" && matches!(it.attr("type"), Some("get" | "set"))
-        })
+        self.receive_where("a request", is_request)
     }
 
     /// The reply (IQ result or error) with this id.
@@ -231,14 +231,16 @@ impl Client {
 
     /// Asserts that no request and no reply comes.
     pub fn hears_no_iq(&mut self) {
-        let heard = self.try_receive_where(SILENCE, |it| it.name == "iq");
+        let heard = self.try_receive_where(SILENCE, |it| is_request(it) || is_reply(it));
         assert!(heard.is_none(), "{} should hear nothing: {heard:?}", self.jid);
     }
+}
 
-    /// Whether the server still talks to this client, and why not.
-    pub fn ended(&mut self) -> Option<&str> {
-        self.connection.ended.as_deref()
-    }
+/// An IQ get or set; but not a roster push, which servers send when they like.
+pub fn is_request(stanza: &Stanza) -> bool {
+    stanza.name == "iq"
+        && matches!(stanza.attr("type"), Some("get" | "set"))
+        && stanza.elements().all(|payload| payload.namespace != "jabber:iq:roster")
 }
 
 pub fn is_reply(stanza: &Stanza) -> bool {

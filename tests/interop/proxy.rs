@@ -87,10 +87,18 @@ impl Proxy {
         let http_port = free_port();
         settings.write(&folder, server.component_port, http_port);
         let process = Process::start(run(&folder), &folder.join("log"));
-        let proxy =
+        let mut proxy =
             Proxy { settings, folder, component_port: server.component_port, http_port, process };
-        proxy.wait_until("HTTP to answer", |proxy| proxy.try_get("/healthz").is_some());
+        proxy.wait_http();
         proxy
+    }
+
+    fn wait_http(&mut self) {
+        let what = format!("HTTP to answer; see {}", self.folder.display());
+        wait_until(&what, Duration::from_secs(15), || {
+            assert!(self.process.is_running(), "it ended: {:?}", self.log());
+            self.try_get("/healthz").is_some()
+        });
     }
 
     pub fn wait_connected(&self) {
@@ -154,12 +162,6 @@ impl Proxy {
         text.lines().map(str::to_string).collect()
     }
 
-    pub fn wait_log(&self, fragment: &str) {
-        self.wait_until(&format!("the log line {fragment:?}"), |proxy| {
-            proxy.log().iter().any(|line| line.contains(fragment))
-        });
-    }
-
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
@@ -180,6 +182,7 @@ impl Proxy {
     pub fn restart(&mut self) {
         assert!(!self.process.is_running());
         self.process = Process::start(run(&self.folder), &self.folder.join("log"));
+        self.wait_http();
         self.wait_connected();
     }
 

@@ -75,7 +75,8 @@ fn replies_arrive_as_sent(kind: Kind) {
         "<error type='wait' code='500'><strange xmlns='urn:1'/></error>",
         "<error type='foo'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
         "<error/><error/>",
-        "",
+        // No error at all in it.
+        "<q xmlns='urn:1'/>",
     ];
     let results = PAYLOADS.iter().map(|payload| ("result", *payload));
     let errors = errors.iter().map(|payload| ("error", *payload));
