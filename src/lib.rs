@@ -1,1 +1,41 @@
+//! Jabber Address Translation: lets an XMPP client answer IQ requests at the address of a
+//! component, behind any server and in any number of replicas.
+//!
+//! A request goes on to a resource of the *target address* from an *encoded-from*, an address
+//! whose resource is an authenticated token; whoever reads the token reverts the reply. No
+//! request is remembered.
+//!
+//! Data goes one way, and the middle is pure: it takes bytes and time, and gives bytes, reasons
+//! and deadlines.
+//!
+//! ```text
+//!   cli ─────► config ◄────────┐
+//!    │                         │
+//!    ├──► demo ──┐             │
+//!    ▼           ▼             │
+//!   daemon ──► link ──► session ──► jat ──► stanza
+//!   ╰──────── shell ────────╯╰───────── pure ──────╯
+//! ```
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`stanza`] | bytes: where stanzas begin and end, their start tags, the few we author |
+//! | [`jat`] | the translator: token, key ring, online resources, presence rules, verdicts |
+//! | [`session`] | one stream's life: bytes and time in, bytes and a deadline out |
+//! | [`link`] | the shell around a session: login, pump, reconnecting |
+//! | [`daemon`] | all links of a process: signals, reload, HTTP, logs, service manager |
+//! | [`config`] | files to ready-to-use types, with every error at once |
+//! | [`cli`] | one file for each subcommand |
+//! | [`demo`] | an XMPP server in the process, and the guided tour |
+//!
+//! One stanza's way: [`link`] reads bytes into a [`session::Session`], whose
+//! [`stanza::splitter`] finds a stanza and [`stanza::head`] reads its start tag;
+//! [`jat::translator`] gives a [`jat::verdict`], and the session writes what that says.
 
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod jat;
+pub mod link;
+pub mod session;
+pub mod stanza;

@@ -1,0 +1,51 @@
+//! `jat-proxy check`: is the configuration good, and what does it come to?
+
+use std::fmt::Write;
+
+use crate::config::{Component, Config};
+use crate::jat::dispatch::Dispatch;
+use crate::jat::settings::TokenIn;
+use crate::jat::target::Target;
+
+use super::{ConfigFile, Exit, configuration, ring, say};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub fn run(arguments: &Arguments, now: u64) -> Exit {
+    match configuration(&arguments.config.path, now) {
+        Ok(config) => {
+            say(&summary(&config, now));
+            Exit::Success
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// A line for each component, and one for the keys that they share.
+fn summary(config: &Config, now: u64) -> String {
+    let mut text: String = config.components.iter().map(component).collect();
+    let states = ring::states(&config.keyring, now, config.reply_ttl);
+    let keys: Vec<String> = states.iter().map(ToString::to_string).collect();
+    // Writing to a String never fails.
+    let _ = writeln!(text, "keys in {}: {}", config.key_file.display(), keys.join("; "));
+    text
+}
+
+fn component(component: &Component) -> String {
+    let settings = &component.settings;
+    let (to, spread) = match (&settings.target, settings.dispatch) {
+        (Target::Resource { full, .. }, _) => (full.as_str(), "to this resource only"),
+        (Target::Account(bare), Dispatch::Random) => (bare.as_str(), "to a random resource"),
+        (Target::Account(bare), Dispatch::Sticky) => (bare.as_str(), "to one resource per user"),
+    };
+    let token = match settings.token_in {
+        TokenIn::Resource => "resource",
+        TokenIn::Id => "id",
+    };
+    let (domain, server) = (&settings.domain, &component.server);
+    format!("{domain} -> {to} ({spread}), on {server}, token in the {token}\n")
+}

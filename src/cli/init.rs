@@ -1,0 +1,156 @@
+//! `jat-proxy init`: a configuration, a key ring and a component secret.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use zeroize::Zeroizing;
+
+use crate::config::addresses::{self, AddressError};
+use crate::jat::target::Target;
+
+use super::{Exit, complain, key_file, say};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The domain of the component, as users will address it
+    #[arg(long, value_name = "DOMAIN")]
+    domain: String,
+    /// The account that answers: the bare address of the implementing client
+    #[arg(long, value_name = "ADDRESS")]
+    target: String,
+    /// Where to write the files
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Exit {
+    match init(arguments) {
+        Ok(text) => {
+            say(&text);
+            Exit::Success
+        }
+        Err(fault) => {
+            let (hint, exit) = match &fault {
+                Fault::Address(error) => (error.hint(), Exit::Usage),
+                Fault::OwnDomain => ("name an account of an XMPP server", Exit::Usage),
+                Fault::Exists(_) => ("nothing is overwritten: choose another DIR", Exit::Usage),
+                Fault::Write(..) => ("choose a DIR where you can write", Exit::Software),
+                Fault::Random(_) => {
+                    ("the kernel is too old, or a sandbox too strict", Exit::Software)
+                }
+            };
+            complain(&format!("error: {fault}\n  help: {hint}\n"));
+            exit
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("{0}")]
+    Address(#[from] AddressError),
+    #[error("the target is at the component's own domain")]
+    OwnDomain,
+    #[error("{0} exists")]
+    Exists(PathBuf),
+    #[error("can't write {0}: {1}")]
+    Write(PathBuf, io::Error),
+    #[error("the operating system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+fn init(arguments: &Arguments) -> Result<String, Fault> {
+    let domain = addresses::domain(&arguments.domain)?;
+    let target = addresses::target(&arguments.target)?;
+    if *target.bare().domain() == *domain {
+        return Err(Fault::OwnDomain);
+    }
+    let mut key = Zeroizing::new([0; 32]);
+    let mut secret = Zeroizing::new([0; 24]);
+    getrandom::fill(&mut *key)?;
+    getrandom::fill(&mut *secret)?;
+    let secret = Zeroizing::new(HEXLOWER.encode(&*secret));
+    let keys = key_file::add("", 1, &key, None).expect("an empty file is TOML");
+    let keys = Zeroizing::new(format!("{KEYS}\n{keys}"));
+    let config = configuration(&domain, &target);
+
+    let dir = &arguments.dir;
+    let files = [
+        (dir.join("jat-proxy.toml"), config.as_str()),
+        (dir.join("keys.toml"), keys.as_str()),
+        (dir.join("proxy.secret"), secret.as_str()),
+    ];
+    // All or nothing: an old file found after the first new one would leave a mixture.
+    if let Some((path, _)) = files.iter().find(|(path, _)| fs::symlink_metadata(path).is_ok()) {
+        return Err(Fault::Exists(path.clone()));
+    }
+    let folder = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    folder.map_err(|error| Fault::Write(dir.clone(), error))?;
+    for (path, text) in &files {
+        write(path, text)?;
+    }
+    Ok(next_steps(&domain, &target, &secret, &files[0].0))
+}
+
+/// Writes a file that is there for its owner alone.
+fn write(path: &Path, text: &str) -> Result<(), Fault> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{}", text.trim_end_matches('\n'))?;
+        file.sync_all()
+    };
+    write().map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Fault::Exists(path.to_owned()),
+        _ => Fault::Write(path.to_owned(), error),
+    })
+}
+
+fn configuration(domain: &str, target: &Target) -> String {
+    let (domain, target) = (toml_edit::value(domain), toml_edit::value(address(target)));
+    format!(
+        "# All keys are explained in the jat-proxy.toml that comes with jat-proxy.\n\
+         key-file = \"keys.toml\"\n\n\
+         [server]\naddress = \"127.0.0.1:5347\"\n\n\
+         [[component]]\ndomain = {domain}\nsecret = {{ file = \"proxy.secret\" }}\n\
+         target-address = {target}\n\n\
+         [http]\nlisten = \"127.0.0.1:9114\"\n"
+    )
+}
+
+fn address(target: &Target) -> &str {
+    match target {
+        Target::Account(bare) => bare.as_str(),
+        Target::Resource { full, .. } => full.as_str(),
+    }
+}
+
+fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> String {
+    let config = config.display();
+    let accept = match target {
+        Target::Resource { .. } => String::new(),
+        Target::Account(bare) => format!(
+            "\n3. jat-proxy asks {bare} to see its presence. Accept that once: in a client, allow the\n   \
+             contact request of {domain}; a bot answers the <presence type='subscribe'/> with\n\n     \
+             <presence type='subscribed' to='{domain}'/>\n\n   \
+             (slixmpp does so by itself, unless auto_authorize was set to False).\n"
+        ),
+    };
+    format!(
+        "Written: {config}, and beside it keys.toml and proxy.secret.\n\n\
+         1. Tell the server. Prosody, at the end of prosody.cfg.lua:\n\n     \
+         Component \"{domain}\"\n         component_secret = \"{secret}\"\n\n   \
+         or ejabberd, under listen: in ejabberd.yml:\n\n     \
+         -\n       port: 5347\n       ip: \"127.0.0.1\"\n       module: ejabberd_service\n       \
+         access: all\n       password: \"{secret}\"\n\n   \
+         and restart Prosody, or reload ejabberd.\n\n\
+         2. Check and run:\n\n     \
+         jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}"
+    )
+}
+
+const KEYS: &str = "\
+# The key ring: all replicas have the same. Rotate with: jat-proxy keys add
+";

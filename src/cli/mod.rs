@@ -1,0 +1,121 @@
+//! The command line: one file per subcommand.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+pub use exit::Exit;
+
+mod check;
+mod demo;
+mod exit;
+mod init;
+mod key_file;
+mod keys;
+mod replace;
+mod ring;
+mod run;
+mod status;
+mod token;
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too. Nobody is left to tell if this fails.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments, unix_now()),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments, unix_now()),
+        Command::Token(arguments) => token::run(&arguments, unix_now()),
+        Command::Status(arguments) => status::run(&arguments, unix_now()),
+        Command::Demo(arguments) => demo::run(arguments),
+    }
+}
+
+/// Lets an XMPP client answer IQ requests at a component's address.
+#[derive(Parser)]
+#[command(name = "jat-proxy", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon
+    Run(run::Arguments),
+    /// Check the configuration and all that it names: every error at once
+    Check(check::Arguments),
+    /// Make a configuration, a key ring and a component secret
+    Init(init::Arguments),
+    /// List, add or take away the keys of the key ring
+    Keys(keys::Arguments),
+    /// Read a token
+    Token(token::Arguments),
+    /// Show what the running daemon sees
+    Status(status::Arguments),
+    /// See the whole story on a built-in server, in seconds
+    Demo(demo::Arguments),
+}
+
+/// The option that nearly all subcommands share.
+#[derive(clap::Args)]
+pub struct ConfigFile {
+    /// The configuration
+    #[arg(short = 'c', long = "config", value_name = "FILE", default_value = DEFAULT_FILE, global = true)]
+    pub path: PathBuf,
+}
+
+/// The configuration at `path`; its problems are printed.
+pub fn configuration(path: &Path, now: u64) -> Result<Config, Exit> {
+    match config::load(path, now) {
+        Ok((config, warnings)) => {
+            complain(&config::render(&warnings));
+            Ok(config)
+        }
+        Err(problems) => {
+            complain(&config::render(&problems));
+            Err(Exit::Config)
+        }
+    }
+}
+
+/// Prints to standard output. A reader that has gone away (`| head`) is no error.
+pub fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Prints to standard error.
+pub fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// The wall clock; one that stands before 1970 counts as 1970.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+const DEFAULT_FILE: &str = "/etc/jat-proxy/jat-proxy.toml";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,118 @@
+//! Replaces a file as a whole: readers see the old one or the new one, never a part.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+/// Writes what `edit` makes of the text of `path` in its place, with the same mode and, as
+/// far as that is allowed, the same owner. A symbolic link stays; what it names is replaced.
+///
+/// Two edits at a time do not happen: the second finds the first one's temporary file.
+pub fn edit<E: From<ReplaceError>>(
+    path: &Path,
+    edit: impl FnOnce(&str) -> Result<String, E>,
+) -> Result<(), E> {
+    let path = fs::canonicalize(path).map_err(|error| failed(path, error))?;
+    let mut draft = Draft::new(&path)?;
+    let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+    let text = edit(&text)?;
+    draft.replace(&path, &text).map_err(|error| failed(&path, error))?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    #[error("can't change {0}: {1}")]
+    Io(PathBuf, io::Error),
+    #[error("{0} is there: another change is under way, or was interrupted (then remove it)")]
+    Busy(PathBuf),
+}
+
+fn failed(path: &Path, error: io::Error) -> ReplaceError {
+    ReplaceError::Io(path.to_owned(), error)
+}
+
+/// A temporary file beside the one that it is to replace; goes away unless it did.
+struct Draft {
+    path: PathBuf,
+    file: File,
+    done: bool,
+}
+
+impl Draft {
+    fn new(path: &Path) -> Result<Self, ReplaceError> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let draft = path.with_file_name(name);
+        let open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
+        match open {
+            Ok(file) => Ok(Self { path: draft, file, done: false }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(ReplaceError::Busy(draft))
+            }
+            Err(error) => Err(failed(&draft, error)),
+        }
+    }
+
+    fn replace(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        self.file.write_all(text.as_bytes())?;
+        let old = fs::metadata(path)?;
+        // Only root may give a file away; then the new one belongs to whoever edits.
+        let _ = fchown(&self.file, Some(old.uid()), Some(old.gid()));
+        self.file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        self.file.sync_all()?;
+        fs::rename(&self.path, path)?;
+        self.done = true;
+        // The name, too, must survive a power cut.
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mode_and_link_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("keys"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        edit(&link, |old| Ok::<_, ReplaceError>(format!("{old} and new"))).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old and new");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_change_that_fails_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        fs::write(&file, "old").unwrap();
+        let no = |_: &str| Err(ReplaceError::Busy(PathBuf::new()));
+        assert!(edit(&file, no).is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_changes_at_a_time_do_not_happen() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        fs::write(&file, "old").unwrap();
+        fs::write(folder.path().join("keys.new"), "").unwrap();
+        let error = edit(&file, |_| Ok::<_, ReplaceError>(String::new())).unwrap_err();
+        assert!(matches!(error, ReplaceError::Busy(_)));
+    }
+}

@@ -1,0 +1,31 @@
+//! `jat-proxy run`: the daemon.
+
+use crate::daemon::{self, DaemonError};
+
+use super::{ConfigFile, Exit, complain, unix_now};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub fn run(arguments: &Arguments) -> Exit {
+    let (config, warnings) = match crate::config::load(&arguments.config.path, unix_now()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            complain(&crate::config::render(&problems));
+            return Exit::Config;
+        }
+    };
+    match daemon::run(&arguments.config.path, config, &warnings) {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            complain(&format!("error: {error}\n"));
+            match error {
+                DaemonError::Listen { .. } => Exit::Unavailable,
+                DaemonError::System(_) | DaemonError::TaskEnded(_) => Exit::Software,
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `jat-proxy token inspect`: what a token says, and whether it verifies.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::config::time::{show_duration, show_moment};
+use crate::jat::address::Address;
+use crate::jat::token::{self, Binding, Token, TokenError};
+
+use super::{Exit, complain, configuration, say};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Show the fields of a token; with -c also whether it verifies
+    Inspect(Inspect),
+}
+
+#[derive(clap::Args)]
+struct Inspect {
+    /// An address that holds a token, or a bare token
+    address: String,
+    /// The configuration whose keys it is to be verified with
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The full address that the request was forwarded to: the token is bound to it
+    #[arg(long, value_name = "JID", requires = "config")]
+    peer: Option<String>,
+}
+
+pub fn run(arguments: &Arguments, now: u64) -> Exit {
+    let Action::Inspect(inspect) = &arguments.action;
+    let config = match inspect.config.as_deref().map(|path| configuration(path, now)).transpose() {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let address = Address::new(&inspect.address);
+    // A bare token has no slash.
+    let (asked, text) = match address.resource() {
+        Some(token) => (Some(address), token),
+        None => (None, inspect.address.as_str()),
+    };
+    let token = match token::inspect(text) {
+        Ok(token) => token,
+        Err(error) => {
+            complain(&format!("error: this is no token: {error}\n"));
+            return Exit::Data;
+        }
+    };
+    say(&fields(&token, now));
+    let Some(config) = config else { return Exit::Success };
+    let (verdict, exit) = match &inspect.peer {
+        None => unbound(&config, &token),
+        Some(peer) => verify(&config, text, asked, Address::new(peer), now),
+    };
+    say(&format!("verifies  {verdict}\n"));
+    exit
+}
+
+fn fields(token: &Token, now: u64) -> String {
+    let claims = token.claims();
+    let expires = token.expires();
+    let when = match expires.checked_sub(now) {
+        Some(left) if left > 0 => format!("in {}", show_duration(Duration::from_secs(left))),
+        _ => format!("expired, {} ago", show_duration(Duration::from_secs(now - expires))),
+    };
+    let resource = if claims.resource.is_empty() { "(none)" } else { &printable(claims.resource) };
+    format!(
+        "version   1\nkind      1 (IQ)\nkey       {}\nexpires   {} ({when})\nuser      {}\n\
+         resource  {resource}\nid        {}\n",
+        token.kid(),
+        show_moment(expires),
+        printable(claims.user),
+        printable(claims.id),
+    )
+}
+
+/// What can be said of the signature when nobody tells whom the request was forwarded to.
+fn unbound(config: &Config, token: &Token) -> (String, Exit) {
+    match config.keyring.verifying(token.kid()) {
+        None => (format!("no: {}", TokenError::UnknownKey), Exit::Data),
+        Some(_) => {
+            let told = "unknown: the key is in the ring, but the token is bound to the full \
+                        address that the request was forwarded to; add --peer JID";
+            (told.to_owned(), Exit::Success)
+        }
+    }
+}
+
+/// Opens the token for `peer` and the bare address of `asked`; a bare token for each of our
+/// domains in turn.
+fn verify(
+    config: &Config,
+    text: &str,
+    asked: Option<Address<'_>>,
+    peer: Address<'_>,
+    now: u64,
+) -> (String, Exit) {
+    let domains = config.components.iter().map(|c| c.settings.domain.to_string());
+    let candidates: Vec<String> = match asked {
+        Some(address) => vec![address.normal_bare().into_owned()],
+        None => domains.collect(),
+    };
+    let peer = peer.normal();
+    let mut reason = None;
+    for asked in &candidates {
+        match token::open(&config.keyring, text, &Binding { asked, peer: &peer }, now) {
+            Ok(_) => return (format!("yes, for {asked} and {peer}"), Exit::Success),
+            // Any reason but the signature means that this was the right address.
+            Err(error) if error == TokenError::Signature => {
+                reason.get_or_insert(error);
+            }
+            Err(error) => reason = Some(error),
+        }
+    }
+    let reason = reason.unwrap_or(TokenError::Signature);
+    (format!("no: {reason}"), Exit::Data)
+}
+
+/// `text` without anything that a terminal obeys: a token can hold whatever its maker wants.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_are_not_talked_to() {
+        assert_eq!(printable("a😀\u{1b}[2J\n"), "a😀\\u{1b}[2J\\n");
+    }
+}

@@ -1,0 +1,111 @@
+//! `[[component]]` tables.
+
+use std::path::Path;
+
+use jid::DomainPart;
+
+use crate::jat::dispatch::Dispatch;
+use crate::jat::settings::TokenIn;
+use crate::jat::target::Target;
+
+use super::addresses;
+use super::problem::{Place, Problem};
+use super::secret::{self, Secret};
+use super::table::Table;
+use super::value::Value;
+
+/// A component as its table has it, before it was held against the others.
+pub struct Draft {
+    pub domain: DomainPart,
+    pub target: Target,
+    /// `None`: the server of all components.
+    pub server: Option<String>,
+    pub secret: Secret,
+    pub dispatch: Dispatch,
+    pub token_in: TokenIn,
+    domain_place: Place,
+    target_place: Place,
+}
+
+impl Draft {
+    /// Reads `table`; secret files are relative to `folder`.
+    pub fn read(mut table: Table<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
+        let domain = table.required("domain", "domain = \"proxy.example\"", problems, domain);
+        let example = "target-address = \"some-user@some-domain.example\"";
+        let target = table.required("target-address", example, problems, target);
+        let example = "secret = { file = \"proxy.secret\" }";
+        let secret = table.required("secret", example, problems, Ok);
+        let secret = secret.and_then(|value| secret::read(value, folder, problems));
+        let server = table.optional("server", problems, server);
+        let words = [("random", Dispatch::Random), ("sticky", Dispatch::Sticky)];
+        let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
+        let words = [("resource", TokenIn::Resource), ("id", TokenIn::Id)];
+        let token_in = table.optional("token-in", problems, |v| v.one_of(&words));
+        for key in ["presence-domain", "presence-secret"] {
+            table.unavailable(key, "take it out, and run one replica for each domain", problems);
+        }
+        table.unavailable("tls", TLS, problems);
+        table.finish(problems);
+        let ((domain, domain_place), (target, target_place)) = (domain?, target?);
+        Some(Self {
+            domain,
+            target,
+            server,
+            secret: secret?,
+            dispatch: dispatch.unwrap_or_default(),
+            token_in: token_in.unwrap_or_default(),
+            domain_place,
+            target_place,
+        })
+    }
+}
+
+/// What only shows in all components together.
+pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
+    for (index, draft) in drafts.iter().enumerate() {
+        if drafts[..index].iter().any(|other| other.domain == draft.domain) {
+            problems.push(Problem::error(
+                draft.domain_place.clone(),
+                format!("there is a component with the domain {} already", draft.domain),
+                "give each component a domain of its own",
+            ));
+        }
+        let target = draft.target.bare().domain().as_str();
+        if drafts.iter().any(|other| other.domain.as_str() == target) {
+            problems.push(Problem::error(
+                draft.target_place.clone(),
+                format!("the target is at {target}, which is a component of this proxy"),
+                "name an account of an XMPP server: requests would go in circles",
+            ));
+        }
+    }
+}
+
+/// `host:port`, of the shape that a connection takes.
+pub fn server(value: Value<'_>) -> Result<String, Problem> {
+    let text = value.text()?;
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"/@\"'".contains(c);
+    let good_host =
+        !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains(':'));
+    if good_host && port.parse::<u16>().is_ok_and(|port| port != 0) {
+        return Ok(text.to_owned());
+    }
+    let hint = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";
+    Err(value.error("a server is written as host:port", hint))
+}
+
+pub const TLS: &str = "take it out, and keep the way to the server on a network of your own";
+
+fn domain(value: Value<'_>) -> Result<(DomainPart, Place), Problem> {
+    let domain = addresses::domain(value.text()?);
+    let domain = domain.map_err(|error| value.error(error.to_string(), error.hint()))?;
+    Ok((domain, value.place()))
+}
+
+fn target(value: Value<'_>) -> Result<(Target, Place), Problem> {
+    let target = addresses::target(value.text()?);
+    let target = target.map_err(|error| value.error(error.to_string(), error.hint()))?;
+    Ok((target, value.place()))
+}

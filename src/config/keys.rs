@@ -1,0 +1,114 @@
+//! `[[key]]` tables, and the key ring that they make.
+
+use base64ct::{Base64, Encoding};
+use zeroize::Zeroizing;
+
+use crate::jat::keyring::{Key, Keyring, KeyringError};
+
+use super::problem::{Place, Problem};
+use super::table::Table;
+use super::time::show_moment;
+use super::value::Value;
+
+/// The ring of the `[[key]]` tables that stand at `whole`, for a start at Unix second `now`.
+pub fn ring(
+    tables: Vec<Table<'_>>,
+    whole: &Place,
+    now: u64,
+    problems: &mut Vec<Problem>,
+) -> Option<(Keyring, Vec<Entry>)> {
+    let count = tables.len();
+    let entries: Vec<Entry> = tables.into_iter().filter_map(|t| entry(t, problems)).collect();
+    let keys = entries.iter().map(|entry| entry.key.clone()).collect();
+    match Keyring::new(keys, now) {
+        Ok(ring) => (entries.len() == count).then_some((ring, entries)),
+        Err(errors) => {
+            // What a ring lacks is told only of one whose keys could all be read.
+            let lacking =
+                |e: &KeyringError| matches!(e, KeyringError::NoneActive | KeyringError::Empty);
+            let told = errors.iter().filter(|e| entries.len() == count || !lacking(e));
+            problems.extend(told.map(|error| explain(*error, &entries, whole)));
+            None
+        }
+    }
+}
+
+/// What is allowed of a ring, but probably not meant. Tokens live `reply_ttl` seconds.
+pub fn warn(
+    ring: &Keyring,
+    entries: &[Entry],
+    now: u64,
+    reply_ttl: u64,
+    problems: &mut Vec<Problem>,
+) {
+    let entry = |id: u8| entries.iter().find(|entry| entry.key.id() == id);
+    for (first, second) in ring.same_secrets() {
+        problems.push(Problem::warning(
+            entry(second).map(|entry| entry.id.clone()),
+            format!("keys {first} and {second} have the same secret"),
+            "a rotation must bring a new secret: jat-proxy keys add",
+        ));
+    }
+    if let Some(until) = ring.predecessor_missing(now, reply_ttl) {
+        let oldest = &ring.keys()[0];
+        problems.push(Problem::warning(
+            entry(oldest.id()).and_then(|entry| entry.not_before.clone()),
+            format!("the key before key {} went too early: replies to it may be lost", oldest.id()),
+            format!("put it back if you have it, until {}", show_moment(until)),
+        ));
+    }
+}
+
+/// A key, and where its parts stand.
+pub struct Entry {
+    key: Key,
+    id: Place,
+    not_before: Option<Place>,
+}
+
+fn entry(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Entry> {
+    let placed = |value: Value<'_>| Ok((value.integer(0..=255)?, value.place()));
+    let id = table.required("id", "id = 1", problems, placed);
+    let secret = table.required("secret", SECRET_EXAMPLE, problems, secret);
+    let not_before = table.optional("not-before", problems, Ok);
+    table.finish(problems);
+    let not_before = not_before.map(|value| Ok((value.moment()?, value.place()))).transpose();
+    let not_before = not_before.map_err(|problem| problems.push(problem)).ok()?;
+    let (not_before, not_before_place) = not_before.unzip();
+    let ((id, id_place), (secret, secret_place)) = (id?, secret?);
+    let id = u8::try_from(id).expect("the range of an id is that of a byte");
+    match Key::new(id, &secret, not_before) {
+        Ok(key) => Some(Entry { key, id: id_place, not_before: not_before_place }),
+        Err(short) => {
+            problems.push(Problem::error(secret_place, short.to_string(), NEW_SECRET));
+            None
+        }
+    }
+}
+
+fn secret(value: Value<'_>) -> Result<(Zeroizing<Vec<u8>>, Place), Problem> {
+    match Base64::decode_vec(value.text()?) {
+        Ok(bytes) => Ok((Zeroizing::new(bytes), value.place())),
+        Err(_) => Err(value.error("`secret` is not standard base64 with its padding", NEW_SECRET)),
+    }
+}
+
+fn explain(error: KeyringError, entries: &[Entry], whole: &Place) -> Problem {
+    let (place, hint) = match error {
+        KeyringError::DuplicateId { index, .. } => {
+            (Some(&entries[index].id), "each key needs an id of its own, from 0 to 255")
+        }
+        KeyringError::TooFarAhead { index, .. } => {
+            (entries[index].not_before.as_ref(), "write the time when the key is to take over")
+        }
+        KeyringError::NoneActive => (
+            entries.first().and_then(|entry| entry.not_before.as_ref()),
+            "the first key of a ring needs no not-before: take it out",
+        ),
+        KeyringError::Empty => (Some(whole), "make one with: jat-proxy init"),
+    };
+    Problem::error(place.cloned(), error.to_string(), hint)
+}
+
+const SECRET_EXAMPLE: &str = "secret = \"...\", 32 random bytes in base64";
+const NEW_SECRET: &str = "make one with: openssl rand -base64 32";

@@ -1,0 +1,95 @@
+//! The configuration file, and what it comes to: types that are ready to use.
+//!
+//! [`load`] reads the file and all that it names, and reports every fault at once, each with
+//! its place and a remedy. The daemon calls it at start and on each reload; `check` prints
+//! what it says. Nothing behind it asks again whether a text is well formed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::jat::keyring::Keyring;
+use crate::jat::settings::Settings;
+use crate::session::Bounds;
+use crate::stanza::limits::Limits;
+
+pub use problem::{Place, Problem, Severity, render};
+pub use read::load;
+pub use secret::Secret;
+
+pub mod addresses;
+pub mod time;
+
+mod component;
+mod document;
+mod keys;
+mod outside;
+mod problem;
+mod read;
+mod secret;
+mod sections;
+mod source;
+mod table;
+mod value;
+
+/// A configuration that was checked as a whole.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// At least one; no two have the same domain.
+    pub components: Vec<Component>,
+    /// How long an orderly end may take.
+    pub shutdown_timeout: Duration,
+    /// Where metrics, health and status are served, if anywhere.
+    pub http: Option<SocketAddr>,
+    pub log: Log,
+    /// All components share it: [`Settings::keyring`] is the same one.
+    pub keyring: Arc<Keyring>,
+    /// How long a reply may take, in seconds; [`Settings::reply_ttl`] is the same.
+    pub reply_ttl: u64,
+    /// The file that holds the `[[key]]` tables: the key file, or the configuration itself.
+    pub key_file: PathBuf,
+}
+
+/// One component: a stream to a server, and what is done on it.
+#[derive(Clone, Debug)]
+pub struct Component {
+    pub settings: Settings,
+    /// Where the server listens for components: `host:port`.
+    pub server: String,
+    /// What the handshake proves to know (XEP-0114 section 3).
+    pub secret: Secret,
+    pub limits: Limits,
+    /// Most bytes that wait for a server that does not read.
+    pub max_backlog_bytes: usize,
+}
+
+impl Component {
+    /// Do both want the same stream, so that one can take the other's place on it?
+    pub fn same_stream(&self, other: &Self) -> bool {
+        self.server == other.server
+            && self.secret.expose() == other.secret.expose()
+            && self.settings.domain == other.settings.domain
+    }
+
+    /// What may be how large on its stream.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub level: tracing::Level,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,63 @@
+//! What the configuration takes from outside: files and environment. The only place in it
+//! that touches either.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// A file as it was found.
+pub struct Found {
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Readable by every account of the machine?
+    pub world_readable: bool,
+}
+
+/// Reads `path`, which must not have more than [`MAX_BYTES`].
+pub fn file(path: &Path) -> io::Result<Found> {
+    let file = File::open(path)?;
+    let world_readable = file.metadata()?.permissions().mode() & 0o004 != 0;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 MiB"));
+    }
+    Ok(Found { bytes, world_readable })
+}
+
+/// An environment variable; `None` when it is not set, or not text.
+pub fn variable(name: &str) -> Option<Zeroizing<String>> {
+    // The standard library panics on these names, which no variable can have.
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return None;
+    }
+    std::env::var(name).ok().map(Zeroizing::new)
+}
+
+/// Where systemd puts the credentials of a unit (`LoadCredential=`).
+pub fn credentials_directory() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+/// Far above any configuration, far below what hurts (`/dev/zero` as a file, say).
+const MAX_BYTES: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endless_file_is_refused() {
+        let error = file(Path::new("/dev/zero")).err().unwrap();
+        assert_eq!(error.to_string(), "more than 1 MiB");
+    }
+
+    #[test]
+    fn no_name_panics() {
+        for name in ["", "=", "A=B", "A\0"] {
+            assert!(variable(name).is_none());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What is wrong with a configuration: where, what, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One thing to tell the operator. Never shows a secret.
+///
+/// Displays as `error: FILE:LINE:COLUMN: message`, and on a second line the remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub severity: Severity,
+    pub place: Option<Place>,
+    pub message: String,
+    /// What to do; empty where the message says it all.
+    pub hint: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration can't be used.
+    Error,
+    /// It can, but should not stay like this.
+    Warning,
+}
+
+/// A place in a file, counted from 1; columns are characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub file: PathBuf,
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Problem {
+    pub fn error(
+        place: impl Into<Option<Place>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        let severity = Severity::Error;
+        Self { severity, place: place.into(), message: message.into(), hint: hint.into() }
+    }
+
+    pub fn warning(
+        place: impl Into<Option<Place>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(place, message, hint) }
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// All `problems`, each on its lines: what `check`, the daemon and its reload show.
+pub fn render(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.severity {
+            Severity::Error => "error: ",
+            Severity::Warning => "warning: ",
+        })?;
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if !self.hint.is_empty() {
+            write!(f, "\n  help: {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}

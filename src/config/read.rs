@@ -1,0 +1,194 @@
+//! Reads a configuration and all that it names, and reports every fault at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::jat::keyring::Keyring;
+use crate::jat::settings::Settings;
+
+use super::component::{self, Draft};
+use super::document::Document;
+use super::keys;
+use super::outside;
+use super::problem::{Place, Problem};
+use super::sections;
+use super::source::Source;
+use super::table::Table;
+use super::value::Value;
+use super::{Component, Config};
+
+/// Reads the configuration at `path` and the files that it names, at Unix second `now`.
+///
+/// The second half of a good result are warnings.
+///
+/// # Errors
+/// All errors and warnings, in the order of their places. None of them shows a secret.
+pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let (source, world_readable) = open(path).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let document = Document::parse(&source);
+    let config = document.root().and_then(|root| {
+        let mut file = Reading { path, now, world_readable, problems: &mut problems };
+        file.config(root)
+    });
+    document.finish(&mut problems);
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    match config {
+        Some(config) if !problems.iter().any(Problem::is_error) => Ok((config, problems)),
+        _ => Err(problems),
+    }
+}
+
+fn open(path: &Path) -> Result<(Source, bool), Problem> {
+    let found = outside::file(path).map_err(|error| {
+        let message = format!("can't read {}: {error}", path.display());
+        Problem::error(None, message, "name it with -c FILE, or make one with: jat-proxy init")
+    })?;
+    Ok((Source::new(path, &found.bytes)?, found.world_readable))
+}
+
+/// One pass over the configuration.
+struct Reading<'p> {
+    path: &'p Path,
+    now: u64,
+    world_readable: bool,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl<'p> Reading<'p> {
+    fn config(&mut self, mut root: Table<'_>) -> Option<Config> {
+        let reply_ttl = sections::reply_ttl(&mut root, self.problems);
+        let keys = self.keys(&mut root, reply_ttl);
+        let shutdown_timeout = sections::shutdown_timeout(&mut root, self.problems);
+        let server = sections::server(&mut root, self.problems);
+        let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
+        let drafts = self.components(&mut root);
+        let http = sections::http(&mut root, self.problems);
+        let log = sections::log(&mut root, self.problems);
+        root.finish(self.problems);
+
+        let (keyring, key_file) = keys?;
+        let component = |draft: Draft| Component {
+            settings: Settings {
+                domain: draft.domain,
+                target: draft.target,
+                dispatch: draft.dispatch,
+                token_in: draft.token_in,
+                keyring: keyring.clone(),
+                reply_ttl,
+            },
+            server: draft.server.unwrap_or_else(|| server.clone()),
+            secret: draft.secret,
+            limits,
+            max_backlog_bytes,
+        };
+        let components = drafts?.into_iter().map(component).collect();
+        Some(Config {
+            components,
+            shutdown_timeout,
+            http,
+            log,
+            keyring: keyring.clone(),
+            reply_ttl,
+            key_file,
+        })
+    }
+
+    /// The key ring, and the file that it stands in.
+    fn keys(&mut self, root: &mut Table<'_>, reply_ttl: u64) -> Option<(Arc<Keyring>, PathBuf)> {
+        let here = root.optional("key", self.problems, Ok);
+        let file = root.optional("key-file", self.problems, |v| Ok((v.text()?, v)));
+        match (here, file) {
+            (Some(_), Some((_, value))) => {
+                let message = "there are keys in a key file and in this file";
+                self.problems.push(value.error(message, "keep all [[key]] tables in one of them"));
+                None
+            }
+            (Some(value), None) => {
+                let tables = value.tables(KEY).map_err(|problem| self.problems.push(problem));
+                if self.world_readable {
+                    self.problems.push(world_readable(value.place(), self.path));
+                }
+                let ring = self.ring(tables.ok()?, &value.place(), reply_ttl)?;
+                Some((ring, self.path.to_owned()))
+            }
+            (None, Some((name, value))) => self.key_file(name, value, reply_ttl),
+            (None, None) => {
+                let example = "key-file = \"keys.toml\"";
+                root.required("key-file", example, self.problems, |_| Ok(()));
+                None
+            }
+        }
+    }
+
+    fn key_file(
+        &mut self,
+        name: &str,
+        value: Value<'_>,
+        reply_ttl: u64,
+    ) -> Option<(Arc<Keyring>, PathBuf)> {
+        let path = self.folder().join(name);
+        let found = outside::file(&path).map_err(|error| {
+            let message = format!("can't read the key file {}: {error}", path.display());
+            let hint = "it must be readable for the user that runs jat-proxy";
+            self.problems.push(value.error(message, hint));
+        });
+        let found = found.ok()?;
+        if found.world_readable {
+            self.problems.push(world_readable(value.place(), &path));
+        }
+        let source = Source::new(&path, &found.bytes).map_err(|p| self.problems.push(p)).ok()?;
+        let document = Document::parse(&source);
+        let ring = document.root().and_then(|mut root| {
+            let whole = root.place();
+            let key = root.optional("key", self.problems, Ok);
+            root.finish(self.problems);
+            let tables = key.map_or(Ok(Vec::new()), |value| value.tables(KEY));
+            let tables = tables.map_err(|problem| self.problems.push(problem)).ok()?;
+            self.ring(tables, &whole, reply_ttl)
+        });
+        document.finish(self.problems);
+        Some((ring?, path))
+    }
+
+    fn ring(
+        &mut self,
+        tables: Vec<Table<'_>>,
+        whole: &Place,
+        reply_ttl: u64,
+    ) -> Option<Arc<Keyring>> {
+        let (ring, entries) = keys::ring(tables, whole, self.now, self.problems)?;
+        keys::warn(&ring, &entries, self.now, reply_ttl, self.problems);
+        Some(Arc::new(ring))
+    }
+
+    fn components(&mut self, root: &mut Table<'_>) -> Option<Vec<Draft>> {
+        let example = "[[component]], with domain, secret and target-address";
+        let tables = root.required("component", example, self.problems, |v| {
+            let tables = v.tables("[[component]]")?;
+            if tables.is_empty() {
+                return Err(v.error("there is no component", format!("add: {example}")));
+            }
+            Ok(tables)
+        })?;
+        let (folder, count) = (self.folder(), tables.len());
+        let drafts: Vec<_> = tables
+            .into_iter()
+            .filter_map(|table| Draft::read(table, folder, self.problems))
+            .collect();
+        component::compare(&drafts, self.problems);
+        (drafts.len() == count).then_some(drafts)
+    }
+
+    /// What paths in the configuration are relative to.
+    fn folder(&self) -> &'p Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+fn world_readable(place: Place, path: &Path) -> Problem {
+    let message = format!("every user of this machine can read the keys in {}", path.display());
+    Problem::warning(place, message, format!("chmod o= {}", path.display()))
+}
+
+const KEY: &str = "[[key]]";

@@ -1,0 +1,158 @@
+//! Secrets that are cleared from memory and never shown, and where they come from.
+
+use std::fmt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::outside;
+use super::problem::Problem;
+use super::table::Table;
+use super::value::Value;
+
+/// The shared secret of a component; never empty.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// `None` for an empty text.
+    pub fn new(text: Zeroizing<String>) -> Option<Self> {
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// The secret itself: for the handshake, never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Reads `secret = ...`: a string, or a table that says where the secret is. Files are
+/// relative to `folder`.
+pub fn read(value: Value<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Option<Secret> {
+    let secret = match value.table("`secret`") {
+        Ok(table) => elsewhere(value, table, folder, problems)?,
+        Err(_) => inline(value, problems),
+    };
+    secret.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn inline(value: Value<'_>, problems: &mut Vec<Problem>) -> Result<Secret, Problem> {
+    let text = value.text().map_err(|_| value.wrong_type("a table or a string", EXAMPLE))?;
+    let secret = Secret::new(Zeroizing::new(text.to_owned())).ok_or_else(|| empty(value))?;
+    problems.push(Problem::warning(
+        value.place(),
+        "the secret stands in the configuration itself",
+        format!("put it into a file of its own: {EXAMPLE}"),
+    ));
+    Ok(secret)
+}
+
+/// `None` when all is reported already.
+fn elsewhere(
+    value: Value<'_>,
+    mut table: Table<'_>,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<Result<Secret, Problem>> {
+    let before = problems.len();
+    let mut named = Vec::new();
+    for (key, source) in
+        [("file", Source::File), ("env", Source::Variable), ("credential", Source::Credential)]
+    {
+        let name = table.optional(key, problems, |name| name.text());
+        named.extend(name.map(|name| (source, name)));
+    }
+    table.finish(problems);
+    match named[..] {
+        [(source, name)] => Some(source.read(value, name, folder, problems)),
+        [] if problems.len() > before => None,
+        _ => Some(Err(value.error(
+            "`secret` needs exactly one of `file`, `env` and `credential`",
+            format!("as in: {EXAMPLE}"),
+        ))),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    File,
+    Variable,
+    /// A file below systemd's `$CREDENTIALS_DIRECTORY`.
+    Credential,
+}
+
+impl Source {
+    fn read(
+        self,
+        value: Value<'_>,
+        name: &str,
+        folder: &Path,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Secret, Problem> {
+        let path = match self {
+            Self::Variable => {
+                let text = outside::variable(name).ok_or_else(|| {
+                    let message = format!("the environment variable {name} is not set");
+                    value.error(message, "set it for this process too, or use `file`")
+                })?;
+                return stripped(text, value);
+            }
+            Self::File => folder.join(name),
+            Self::Credential => {
+                let credentials = outside::credentials_directory().ok_or_else(|| {
+                    value.error(
+                        "there are no credentials: CREDENTIALS_DIRECTORY is not set",
+                        format!("add LoadCredential={name}:/a/file to the systemd unit"),
+                    )
+                })?;
+                credentials.join(name)
+            }
+        };
+        let found = outside::file(&path).map_err(|error| {
+            let message = format!("can't read the secret file {}: {error}", path.display());
+            value.error(message, "it must be readable for the user that runs jat-proxy")
+        })?;
+        if found.world_readable && matches!(self, Self::File) {
+            problems.push(Problem::warning(
+                value.place(),
+                format!("every user of this machine can read {}", path.display()),
+                format!("chmod o= {}", path.display()),
+            ));
+        }
+        let text = str::from_utf8(&found.bytes)
+            .map_err(|_| value.error("the secret file is not UTF-8 text", ""))?;
+        stripped(Zeroizing::new(text.to_owned()), value)
+    }
+}
+
+/// The secret without the newline that editors and `echo` leave at its end.
+fn stripped(text: Zeroizing<String>, value: Value<'_>) -> Result<Secret, Problem> {
+    let stripped = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t));
+    let text = Zeroizing::new(stripped.unwrap_or(&text).to_owned());
+    Secret::new(text).ok_or_else(|| empty(value))
+}
+
+fn empty(value: Value<'_>) -> Problem {
+    value.error("the secret is empty", "write the one that the server has")
+}
+
+const EXAMPLE: &str = "secret = { file = \"proxy.secret\" }";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_secret_is_shown() {
+        let secret = Secret::new(Zeroizing::new("hunter2".to_owned())).unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+        assert_eq!(secret.expose(), "hunter2");
+        assert!(Secret::new(Zeroizing::default()).is_none());
+    }
+}

@@ -1,0 +1,136 @@
+//! What the configuration sets for all components: `[server]`, `[limits]`, `[http]`, `[log]`
+//! and the two durations, with their ranges and defaults.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::stanza::limits::Limits;
+
+use super::component;
+use super::problem::Problem;
+use super::table::Table;
+use super::{Log, LogFormat};
+
+/// Life of a token, in seconds; it counts in whole ones.
+pub fn reply_ttl(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> u64 {
+    let seconds = root.optional("reply-ttl", problems, |value| {
+        let duration = value.duration(REPLY_TTL)?;
+        match duration.subsec_nanos() {
+            0 => Ok(duration.as_secs()),
+            _ => {
+                Err(value.error("`reply-ttl` must be whole seconds", "as in: reply-ttl = \"90s\""))
+            }
+        }
+    });
+    seconds.unwrap_or(DEFAULT_REPLY_TTL)
+}
+
+pub fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Duration {
+    let timeout =
+        root.optional("shutdown-timeout", problems, |value| value.duration(SHUTDOWN_TIMEOUT));
+    timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT)
+}
+
+/// The server of the components that name none.
+pub fn server(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> String {
+    let table = root.optional("server", problems, |v| v.table("[server]"));
+    let address = table.and_then(|mut table| {
+        let example = format!("address = \"{DEFAULT_SERVER}\"");
+        let address = table.required("address", &example, problems, component::server);
+        table.unavailable("tls", component::TLS, problems);
+        table.finish(problems);
+        address
+    });
+    address.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
+}
+
+/// Limits on a stanza, and how many bytes may wait for a server that does not read.
+pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usize) {
+    let mut limits = Limits::default();
+    let mut backlog = DEFAULT_BACKLOG;
+    let table = root.optional("limits", problems, |v| v.table("[limits]"));
+    let Some(mut table) = table else { return (limits, backlog) };
+    let key = "max-stanza-bytes";
+    let bytes = table.optional(key, problems, |v| Ok((size(v.integer(STANZA_BYTES)?), v.place())));
+    if let Some((bytes, place)) = bytes {
+        limits.max_bytes = bytes;
+        if bytes > Limits::default().max_bytes {
+            problems.push(Problem::warning(
+                place,
+                "Prosody closes the stream of a component that sends more than 512 KiB at once",
+                "keep the default of 500000, unless your server takes more",
+            ));
+        }
+    }
+    let depth = table.optional("max-depth", problems, |v| v.integer(DEPTH));
+    limits.max_depth = depth.map_or(limits.max_depth, size);
+    let key = "max-backlog-bytes";
+    // A backlog that can't take one stanza would never let it through.
+    let range = limits.max_bytes as u64..=MAX_BACKLOG;
+    backlog = table.optional(key, problems, |v| v.integer(range)).map_or(backlog, size);
+    table.finish(problems);
+    (limits, backlog)
+}
+
+/// Where HTTP is served.
+pub fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
+    let mut table = root.optional("http", problems, |v| v.table("[http]"))?;
+    let example = "listen = \"127.0.0.1:9114\"";
+    let listen = table.required("listen", example, problems, |value| {
+        let address = value.text()?.parse::<SocketAddr>().map_err(|_| {
+            let hint = format!("as in: {example}");
+            value.error("`listen` is not an IP address with a port", hint)
+        })?;
+        Ok((address, value.place()))
+    });
+    table.finish(problems);
+    let (address, place) = listen?;
+    if !address.ip().is_loopback() {
+        problems.push(Problem::warning(
+            place,
+            "metrics and status can be read from other machines, by anyone",
+            "listen on 127.0.0.1, or keep others out with a firewall",
+        ));
+    }
+    Some(address)
+}
+
+pub fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
+    let mut log = Log { level: Level::INFO, format: LogFormat::Text };
+    let table = root.optional("log", problems, |v| v.table("[log]"));
+    let Some(mut table) = table else { return log };
+    let level = table.optional("level", problems, |v| v.one_of(&LEVELS));
+    log.level = level.unwrap_or(log.level);
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let format = table.optional("format", problems, |v| v.one_of(&formats));
+    log.format = format.unwrap_or(log.format);
+    table.finish(problems);
+    log
+}
+
+fn size(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+const DEFAULT_SERVER: &str = "127.0.0.1:5347";
+const DEFAULT_REPLY_TTL: u64 = 3600;
+const REPLY_TTL: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(3600);
+/// RFC 6120 section 13.12: no limit may be below 10,000 bytes.
+const STANZA_BYTES: RangeInclusive<u64> = 10_000..=10_000_000;
+const DEPTH: RangeInclusive<u64> = 4..=10_000;
+const DEFAULT_BACKLOG: usize = 16 << 20;
+const MAX_BACKLOG: u64 = 1 << 30;
+const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];

@@ -1,0 +1,143 @@
+//! A table of a document, read key by key.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::problem::{Place, Problem};
+use super::source::Source;
+use super::value::Value;
+
+/// A table whose keys are asked for one after the other; [`Table::finish`] then reports those
+/// that nobody asked for.
+pub struct Table<'a> {
+    source: &'a Source,
+    /// As messages name it: `[server]`.
+    name: &'static str,
+    entries: &'a DeTable<'a>,
+    start: usize,
+    asked: Vec<&'static str>,
+    /// Known, but not served.
+    refused: Vec<&'static str>,
+    /// Keys may have been lost to syntax errors, so that none counts as missing.
+    gaps: bool,
+}
+
+impl<'a> Table<'a> {
+    pub fn new(
+        source: &'a Source,
+        name: &'static str,
+        entries: &'a DeTable<'a>,
+        start: usize,
+    ) -> Self {
+        Self { source, name, entries, start, asked: Vec::new(), refused: Vec::new(), gaps: false }
+    }
+
+    pub fn with_gaps(self) -> Self {
+        Self { gaps: true, ..self }
+    }
+
+    /// Where the table begins.
+    pub fn place(&self) -> Place {
+        self.source.place(self.start)
+    }
+
+    /// The value of `key` as `read` takes it; `None` when there is none, or a problem with it.
+    pub fn optional<T>(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(Value<'a>) -> Result<T, Problem>,
+    ) -> Option<T> {
+        self.asked.push(key);
+        let node = self.entries.get(key)?;
+        let value = Value::new(self.source, key, node, self.gaps);
+        read(value).map_err(|problem| problems.push(problem)).ok()
+    }
+
+    /// Like [`Table::optional`], for a key that must be there; `example` is shown when it is not.
+    pub fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        problems: &mut Vec<Problem>,
+        read: impl FnOnce(Value<'a>) -> Result<T, Problem>,
+    ) -> Option<T> {
+        if !self.gaps && !self.entries.contains_key(key) {
+            let message = format!("`{key}` is missing in {}", self.name);
+            problems.push(Problem::error(self.place(), message, format!("add: {example}")));
+        }
+        self.optional(key, problems, read)
+    }
+
+    /// A key that is known, but that this version does not serve.
+    pub fn unavailable(&mut self, key: &'static str, hint: &str, problems: &mut Vec<Problem>) {
+        self.refused.push(key);
+        if let Some((key_text, _)) = self.entries.get_key_value(key) {
+            let message = format!("`{key}` is not available in this version");
+            problems.push(Problem::error(self.key_place(key_text.span()), message, hint));
+        }
+    }
+
+    /// Reports every key that was not asked for.
+    pub fn finish(self, problems: &mut Vec<Problem>) {
+        for (key, _) in self.entries {
+            let name: &str = key.get_ref();
+            if self.asked.contains(&name) || self.refused.contains(&name) {
+                continue;
+            }
+            let hint = match similar(name, &self.asked) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("{} takes {}", self.name, self.asked.join(", ")),
+            };
+            let message = format!("unknown key {}in {}", shown(name), self.name);
+            problems.push(Problem::error(self.key_place(key.span()), message, hint));
+        }
+    }
+
+    fn key_place(&self, span: Range<usize>) -> Place {
+        self.source.place(span.start)
+    }
+}
+
+/// The name of an unknown key, if it looks like one: it might be a secret on the wrong side
+/// of an equals sign.
+fn shown(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphabetic() || b == b'-' || b == b'_';
+    match name.len() <= LONGEST_SHOWN && name.bytes().all(plain) {
+        true => format!("`{name}` "),
+        false => String::new(),
+    }
+}
+
+/// The known key that `name` is most likely a slip of.
+fn similar(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let kebab = name.to_lowercase().replace('_', "-");
+    let similarity = |known: &str| strsim::jaro_winkler(&kebab, known);
+    let best = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(best) > 0.8).then_some(*best)
+}
+
+const LONGEST_SHOWN: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_find_the_key_that_was_meant() {
+        let known = ["key-file", "reply-ttl", "shutdown-timeout", "server", "component"];
+        assert_eq!(similar("reply_ttl", &known), Some("reply-ttl"));
+        assert_eq!(similar("replyttl", &known), Some("reply-ttl"));
+        assert_eq!(similar("Servers", &known), Some("server"));
+        assert_eq!(similar("components", &known), Some("component"));
+        assert_eq!(similar("frobnicate", &known), None);
+    }
+
+    #[test]
+    fn a_secret_in_place_of_a_key_is_not_shown() {
+        assert_eq!(shown("reply_ttl"), "`reply_ttl` ");
+        assert_eq!(shown("s3cret"), "");
+        assert_eq!(shown("abcdefghijklmnopqrstuvwxyz"), "");
+    }
+}

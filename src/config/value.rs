@@ -1,0 +1,146 @@
+//! One value of a document, and the types that it can be read as.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::problem::{Place, Problem};
+use super::source::Source;
+use super::table::Table;
+use super::time;
+
+/// A value with its key and place. Messages never quote it: it may be a secret.
+#[derive(Clone, Copy)]
+pub struct Value<'a> {
+    source: &'a Source,
+    key: &'static str,
+    node: &'a Spanned<DeValue<'a>>,
+    gaps: bool,
+}
+
+impl<'a> Value<'a> {
+    pub fn new(
+        source: &'a Source,
+        key: &'static str,
+        node: &'a Spanned<DeValue<'a>>,
+        gaps: bool,
+    ) -> Self {
+        Self { source, key, node, gaps }
+    }
+
+    pub fn place(&self) -> Place {
+        self.source.place(self.node.span().start)
+    }
+
+    pub fn error(&self, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+        Problem::error(self.place(), message, hint)
+    }
+
+    pub fn text(&self) -> Result<&'a str, Problem> {
+        match self.node.get_ref() {
+            DeValue::String(text) => Ok(text),
+            _ => Err(self.wrong_type("a string", &format!("{} = \"...\"", self.key))),
+        }
+    }
+
+    pub fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
+        let DeValue::Integer(integer) = self.node.get_ref() else {
+            let hint =
+                format!("a number without quotes, from {} to {}", range.start(), range.end());
+            return Err(Problem { hint, ..self.wrong_type("an integer", "") });
+        };
+        let value = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        value.filter(|value| range.contains(value)).ok_or_else(|| {
+            let message = format!("`{}` is out of range", self.key);
+            self.error(message, format!("it can be from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    /// A duration such as "1h" or "90min".
+    pub fn duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, Problem> {
+        let example = format!("{} = \"10s\", \"90min\" or \"1h\"", self.key);
+        let DeValue::String(text) = self.node.get_ref() else {
+            return Err(self.wrong_type("a duration in quotes", &example));
+        };
+        let Some(duration) = time::duration(text) else {
+            let message = format!("`{}` is not a duration", self.key);
+            return Err(self.error(message, format!("as in: {example}")));
+        };
+        if !range.contains(&duration) {
+            let message = format!("`{}` is out of range", self.key);
+            let [least, most] = [range.start(), range.end()].map(|d| time::show_duration(*d));
+            return Err(self.error(message, format!("it can be from {least} to {most}")));
+        }
+        Ok(duration)
+    }
+
+    /// A moment as Unix second: RFC 3339, in quotes or as TOML's own date and time.
+    pub fn moment(&self) -> Result<u64, Problem> {
+        let example = format!("{} = \"2026-12-01T00:00:00Z\"", self.key);
+        let moment = match self.node.get_ref() {
+            DeValue::String(text) => time::moment(text),
+            DeValue::Datetime(datetime) => time::moment(&datetime.to_string()),
+            _ => return Err(self.wrong_type("a time (RFC 3339)", &example)),
+        };
+        moment.ok_or_else(|| {
+            let message = format!("`{}` is not a time (RFC 3339) with its offset", self.key);
+            self.error(message, format!("as in: {example}"))
+        })
+    }
+
+    /// One of a few words.
+    pub fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, Problem> {
+        let text = self.text()?;
+        words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            let message = format!("`{}` has a value that is not known", self.key);
+            self.error(message, format!("it can be {}", known.join(", ")))
+        })
+    }
+
+    /// A table, which messages call `name`.
+    pub fn table(&self, name: &'static str) -> Result<Table<'a>, Problem> {
+        match self.node.get_ref() {
+            DeValue::Table(_) => Ok(self.as_table(name)),
+            DeValue::Array(_) => {
+                let message = format!("`{}` can be there only once", self.key);
+                Err(self.error(message, format!("write: [{}]", self.key)))
+            }
+            _ => Err(self.wrong_type("a table", name)),
+        }
+    }
+
+    /// Any number of tables, each called `name`.
+    pub fn tables(&self, name: &'static str) -> Result<Vec<Table<'a>>, Problem> {
+        let DeValue::Array(items) = self.node.get_ref() else {
+            let message = format!("`{}` must be a list of tables", self.key);
+            return Err(self.error(message, format!("write: {name}, in double brackets")));
+        };
+        let element = |node| Value { node, ..*self }.table(name);
+        items.iter().map(element).collect()
+    }
+
+    pub fn wrong_type(&self, expected: &str, example: &str) -> Problem {
+        let found = match self.node.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a decimal number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let message = format!("`{}` must be {expected}, not {found}", self.key);
+        self.error(message, format!("as in: {example}"))
+    }
+
+    fn as_table(&self, name: &'static str) -> Table<'a> {
+        let DeValue::Table(entries) = self.node.get_ref() else {
+            unreachable!("the caller has seen that it is a table")
+        };
+        let table = Table::new(self.source, name, entries, self.node.span().start);
+        if self.gaps { table.with_gaps() } else { table }
+    }
+}

@@ -1,0 +1,128 @@
+//! The daemon: one link for each component, signals, reload, HTTP, the service manager.
+
+pub mod http;
+mod logging;
+pub mod metrics;
+mod reload;
+pub mod roster;
+mod service;
+mod signals;
+pub mod status;
+mod watchdog;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::config::{Config, Problem};
+
+use roster::Roster;
+use signals::Signal;
+
+/// Why the daemon did not start, or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error(
+        "can't listen on {address} for HTTP: {error}; another process has it, or change [http] listen"
+    )]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error("can't start: {0}")]
+    System(#[from] io::Error),
+    #[error("the task of component {0} ended by itself: this is a bug")]
+    TaskEnded(String),
+}
+
+/// Runs the daemon on `config`, which was read from `path`, until it is told to stop.
+pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), DaemonError> {
+    let logging = logging::start(config.log);
+    reload::log_problems(warnings);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(path.to_owned(), config, logging))
+}
+
+async fn serve(path: PathBuf, config: Config, logging: logging::Handle) -> Result<(), DaemonError> {
+    let mut signals = signals::Signals::listen()?;
+    let mut config = Arc::new(config);
+    let mut http = Http::none();
+    http.listen(config.http).await?;
+    let roster = Arc::new(Roster::new());
+    http.serve(&roster);
+    info!(version = env!("CARGO_PKG_VERSION"), components = config.components.len(), "starting");
+    roster.apply(&config);
+    watchdog::start(Arc::clone(&roster));
+    let mut service = service::Service::new();
+    loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Stop => break,
+                Signal::Reload => {
+                    if let Some(new) = reload::reload(&path, &config, &roster, &mut http).await {
+                        logging.set(new.log);
+                        config = Arc::new(new);
+                    }
+                }
+                Signal::Upgrade => {
+                    warn!("this version can't upgrade in place; nothing was done");
+                }
+            },
+            () = service.tick(&roster) => {}
+            domain = roster.unexpected_end() => return Err(DaemonError::TaskEnded(domain)),
+        }
+    }
+    service.stopping();
+    info!("stopping");
+    if timeout(config.shutdown_timeout, roster.stop()).await.is_err() {
+        let seconds = config.shutdown_timeout.as_secs_f64();
+        warn!("a server did not close its stream within {seconds} s (shutdown-timeout)");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// The HTTP endpoint, which a reload may move.
+struct Http {
+    address: Option<SocketAddr>,
+    listener: Option<TcpListener>,
+    server: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Http {
+    fn none() -> Self {
+        Self { address: None, listener: None, server: None }
+    }
+
+    /// Listens on `address`; what it served before goes on until [`Self::serve`].
+    async fn listen(&mut self, address: Option<SocketAddr>) -> Result<(), DaemonError> {
+        if self.address == address {
+            return Ok(());
+        }
+        self.listener = match address {
+            Some(address) => Some(
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|error| DaemonError::Listen { address, error })?,
+            ),
+            None => None,
+        };
+        self.address = address;
+        Ok(())
+    }
+
+    /// Serves where [`Self::listen`] was last told to.
+    fn serve(&mut self, roster: &Arc<Roster>) {
+        let listener = self.listener.take();
+        if listener.is_none() && self.address.is_some() {
+            return;
+        }
+        if let Some(old) = self.server.take() {
+            old.abort();
+        }
+        self.server =
+            listener.map(|listener| tokio::spawn(http::serve(listener, Arc::clone(roster))));
+    }
+}

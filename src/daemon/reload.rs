@@ -1,0 +1,72 @@
+//! SIGHUP: takes a new configuration, whole or not at all.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config, Problem};
+
+use super::Http;
+use super::roster::Roster;
+
+/// Reads the configuration at `path` again and brings everything in line with it. `None`: it
+/// has errors, which were logged, and nothing changed.
+pub async fn reload(
+    path: &Path,
+    old: &Config,
+    roster: &Arc<Roster>,
+    http: &mut Http,
+) -> Option<Config> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let new = match config::load(path, now) {
+        Ok((new, warnings)) => {
+            log_problems(&warnings);
+            new
+        }
+        Err(problems) => {
+            log_problems(&problems);
+            error!("the configuration was not reloaded; the old one stays");
+            return None;
+        }
+    };
+    if let Err(error) = http.listen(new.http).await {
+        error!("the configuration was not reloaded; the old one stays: {error}");
+        return None;
+    }
+    for id in old.keyring.dropped_by(&new.keyring, now, old.reply_ttl) {
+        warn!(
+            key = id,
+            "a key was taken away that live tokens may carry: their replies will be dropped as \
+             unknown-key"
+        );
+    }
+    if old.log.format != new.log.format {
+        warn!("[log] format is taken at the next start");
+    }
+    http.serve(roster);
+    roster.apply(&new);
+    let signing = new.keyring.signing(now).id();
+    info!(components = new.components.len(), signing_key = signing, "configuration reloaded");
+    Some(new)
+}
+
+/// Logs what is wrong with a configuration.
+pub fn log_problems(problems: &[Problem]) {
+    for problem in problems {
+        if problem.is_error() {
+            error!("{}", one_line(problem));
+        } else {
+            warn!("{}", one_line(problem));
+        }
+    }
+}
+
+fn one_line(problem: &Problem) -> String {
+    let place = problem.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+    match problem.hint.as_str() {
+        "" => format!("{place}{}", problem.message),
+        hint => format!("{place}{}; {hint}", problem.message),
+    }
+}

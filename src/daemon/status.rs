@@ -1,0 +1,1 @@
+//! What the daemon sees, as one JSON document.

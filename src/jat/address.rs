@@ -1,0 +1,156 @@
+//! Addresses as text, and their normal form.
+//!
+//! The server is the authority on addresses: what it sends is split and kept byte for byte,
+//! never refused for its spelling. Only comparisons and MACs use the normal form, since some
+//! servers pass addresses on as their users typed them.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use jid::{BareJid, ResourcePart};
+
+/// An address as it stands in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address<'a> {
+    text: &'a str,
+    /// Length of the bare address.
+    bare: usize,
+    /// Offset of the domain.
+    domain: usize,
+}
+
+impl<'a> Address<'a> {
+    /// Splits `text` at its first `/` and the first `@` before that; every text splits.
+    pub fn new(text: &'a str) -> Self {
+        let bare = memchr::memchr(b'/', text.as_bytes()).unwrap_or(text.len());
+        let domain = memchr::memchr(b'@', &text.as_bytes()[..bare]).map_or(0, |at| at + 1);
+        Self { text, bare, domain }
+    }
+
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    /// `[node@]domain`.
+    pub fn bare(&self) -> &'a str {
+        &self.text[..self.bare]
+    }
+
+    /// The node (localpart), without its `@`; `None` for an empty one, which no address has.
+    pub fn node(&self) -> Option<&'a str> {
+        self.domain.checked_sub(1).map(|at| &self.text[..at]).filter(|n| !n.is_empty())
+    }
+
+    pub fn domain(&self) -> &'a str {
+        &self.text[self.domain..self.bare]
+    }
+
+    /// The resource, without its `/`; `None` without a slash, and for an empty one.
+    pub fn resource(&self) -> Option<&'a str> {
+        self.text.get(self.bare + 1..).filter(|r| !r.is_empty())
+    }
+
+    /// The bare address in normal form.
+    pub fn normal_bare(&self) -> Cow<'a, str> {
+        normal_bare(self.bare())
+    }
+
+    /// The whole address in normal form; its two parts are normalised apart, so that a
+    /// resource that a stricter library refuses leaves the rest comparable.
+    pub fn normal(&self) -> Cow<'a, str> {
+        let bare = self.normal_bare();
+        let Some(resource) = self.resource() else {
+            return bare;
+        };
+        let resource = normal_resource(resource);
+        match (&bare, &resource) {
+            (Cow::Borrowed(_), Cow::Borrowed(_)) => Cow::Borrowed(self.text),
+            _ => Cow::Owned(format!("{bare}/{resource}")),
+        }
+    }
+
+    /// This address with `domain` in place of its own, resource and node kept as they are.
+    pub fn at_domain(&self, domain: &str, resource: Option<&str>) -> String {
+        let resource = resource.filter(|r| !r.is_empty());
+        let node = self.node();
+        let length = node.map_or(0, |n| n.len() + 1) + domain.len();
+        let mut address = String::with_capacity(length + resource.map_or(0, |r| r.len() + 1));
+        if let Some(node) = node {
+            address.push_str(node);
+            address.push('@');
+        }
+        address.push_str(domain);
+        if let Some(resource) = resource {
+            // Writing to a String never fails.
+            let _ = write!(address, "/{resource}");
+        }
+        address
+    }
+}
+
+/// The normal form of a bare address (RFC 7622 sections 3.2 and 3.3): that of the `jid`
+/// library where it parses, else the text itself.
+pub fn normal_bare(bare: &str) -> Cow<'_, str> {
+    if is_plain(bare) {
+        return Cow::Borrowed(bare);
+    }
+    match BareJid::new(bare) {
+        Ok(jid) => Cow::Owned(jid.into_inner()),
+        Err(_) => Cow::Borrowed(bare),
+    }
+}
+
+fn normal_resource(resource: &str) -> Cow<'_, str> {
+    if resource.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        return Cow::Borrowed(resource);
+    }
+    match ResourcePart::new(resource) {
+        Ok(part) => Cow::Owned(part.as_str().to_owned()),
+        Err(_) => Cow::Borrowed(resource),
+    }
+}
+
+/// Is the address its own normal form at a glance? True of nearly every address in use.
+fn is_plain(bare: &str) -> bool {
+    bare.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@'))
+        && !bare.ends_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_splits() {
+        let parts = |text| {
+            let a = Address::new(text);
+            (a.node(), a.domain(), a.resource())
+        };
+        assert_eq!(parts("d.example"), (None, "d.example", None));
+        assert_eq!(parts("n@d.example/a/b@c"), (Some("n"), "d.example", Some("a/b@c")));
+        assert_eq!(parts("d.example/x@y"), (None, "d.example", Some("x@y")));
+        assert_eq!(parts("@d.example/"), (None, "d.example", None));
+        assert_eq!(parts(""), (None, "", None));
+    }
+
+    #[test]
+    fn normal_form_folds_case_of_node_and_domain_only() {
+        assert_eq!(Address::new("NoDe@PROXY.example/Res").normal(), "node@proxy.example/Res");
+        assert_eq!(normal_bare("STRASSE@Example.ORG"), "strasse@example.org");
+        assert_eq!(normal_bare("Ä@ö.example"), "ä@ö.example");
+    }
+
+    #[test]
+    fn what_does_not_parse_is_its_own_normal_form() {
+        assert_eq!(normal_bare("a@@b"), "a@@b");
+        // An emoji is unassigned in the Unicode of RFC 3454; the bare part still folds.
+        assert_eq!(Address::new("A@b.example/😀").normal(), "a@b.example/😀");
+    }
+
+    #[test]
+    fn an_address_moves_to_the_configured_domain() {
+        let written = Address::new("NoDe@PROXY.example/r");
+        assert_eq!(written.at_domain("proxy.example", Some("r")), "NoDe@proxy.example/r");
+        assert_eq!(Address::new("PROXY.example").at_domain("proxy.example", None), "proxy.example");
+    }
+}

@@ -1,0 +1,268 @@
+//! The key ring: sign with the newest active key, verify with any.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Clock skew between replicas that a rotation tolerates, in seconds.
+pub const SKEW: u64 = 300;
+
+/// Shortest secret that is taken, in bytes: the block of security of HMAC-SHA256.
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// A `not-before` further away than this is taken for a mistake (milliseconds, say).
+pub const MAX_AHEAD: u64 = 366 * 24 * 3600;
+
+/// One signing key. Holds the keyed MAC, not the secret.
+#[derive(Clone)]
+pub struct Key {
+    id: u8,
+    not_before: Option<u64>,
+    mac: Hmac<Sha256>,
+    /// Tells two secrets apart without keeping them.
+    fingerprint: [u8; 16],
+}
+
+impl Key {
+    /// A key from its `id`, its secret of at least [`MIN_SECRET_BYTES`], and the Unix second
+    /// from which on it signs (`None`: from the beginning of time).
+    pub fn new(
+        id: u8,
+        secret: &Zeroizing<Vec<u8>>,
+        not_before: Option<u64>,
+    ) -> Result<Self, ShortSecret> {
+        if secret.len() < MIN_SECRET_BYTES {
+            return Err(ShortSecret { bytes: secret.len() });
+        }
+        let mac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
+        let digest = Sha256::new_with_prefix(b"jat-proxy/fingerprint").chain_update(&secret[..]);
+        let mut fingerprint = [0; 16];
+        fingerprint.copy_from_slice(&digest.finalize()[..16]);
+        Ok(Self { id, not_before, mac, fingerprint })
+    }
+
+    pub fn id(&self) -> u8 {
+        self.id
+    }
+
+    /// Unix second from which on the key signs.
+    pub fn not_before(&self) -> Option<u64> {
+        self.not_before
+    }
+
+    /// A fresh MAC under this key.
+    pub(super) fn mac(&self) -> Hmac<Sha256> {
+        self.mac.clone()
+    }
+
+    /// Do both keys have the same secret?
+    pub fn same_secret(&self, other: &Key) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+
+    fn since(&self) -> u64 {
+        self.not_before.unwrap_or(0)
+    }
+}
+
+/// Never shows anything of the secret.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, not before {:?})", self.id, self.not_before)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret has {bytes} bytes, at least {MIN_SECRET_BYTES} are needed")]
+pub struct ShortSecret {
+    pub bytes: usize,
+}
+
+/// Why keys do not make a ring; `index` is the key's place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyringError {
+    #[error("key id {id} is used twice")]
+    DuplicateId { index: usize, id: u8 },
+    #[error("not-before of key {id} is more than a year away: milliseconds instead of seconds?")]
+    TooFarAhead { index: usize, id: u8 },
+    #[error("no key is active now: every not-before is in the future")]
+    NoneActive,
+    #[error("there is no key")]
+    Empty,
+}
+
+/// Keys in the order of their activation.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    keys: Vec<Key>,
+    /// Place of a key id in `keys`.
+    places: [Option<u8>; 256],
+}
+
+impl Keyring {
+    /// A ring of `keys` for a process that starts or reloads at Unix second `now`.
+    ///
+    /// # Errors
+    /// Every fault of the list, not only the first.
+    pub fn new(keys: Vec<Key>, now: u64) -> Result<Self, Vec<KeyringError>> {
+        let mut errors = Vec::new();
+        for (index, key) in keys.iter().enumerate() {
+            let id = key.id;
+            if keys[..index].iter().any(|k| k.id == id) {
+                errors.push(KeyringError::DuplicateId { index, id });
+            }
+            if key.since() > now.saturating_add(MAX_AHEAD) {
+                errors.push(KeyringError::TooFarAhead { index, id });
+            }
+        }
+        if keys.is_empty() {
+            errors.push(KeyringError::Empty);
+        } else if keys.iter().all(|k| k.since() > now) {
+            errors.push(KeyringError::NoneActive);
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let mut keys = keys;
+        keys.sort_by_key(Key::since);
+        let mut places = [None; 256];
+        for (place, key) in keys.iter().enumerate() {
+            places[usize::from(key.id)] = u8::try_from(place).ok();
+        }
+        Ok(Self { keys, places })
+    }
+
+    /// All keys, the one that became active first in front.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The key to sign with at Unix second `now`: the newest active one. A clock that stepped
+    /// back before every `not-before` gets the oldest, which all replicas verify anyway.
+    pub fn signing(&self, now: u64) -> &Key {
+        self.keys.iter().rev().find(|k| k.since() <= now).unwrap_or(&self.keys[0])
+    }
+
+    /// The key that takes over next, and the Unix second when it does.
+    pub fn next(&self, now: u64) -> Option<(&Key, u64)> {
+        self.keys.iter().find(|k| k.since() > now).map(|k| (k, k.since()))
+    }
+
+    /// The key with this id, active or not: replicas need not switch at one moment.
+    pub fn verifying(&self, id: u8) -> Option<&Key> {
+        self.places[usize::from(id)].map(|place| &self.keys[usize::from(place)])
+    }
+
+    /// Unix second from which on no live token carries the key, so that it can go; `None` for
+    /// the key that has no successor. Tokens live `reply_ttl` seconds.
+    pub fn retires(&self, id: u8, reply_ttl: u64) -> Option<u64> {
+        let place = self.keys.iter().position(|k| k.id == id)?;
+        let successor = self.keys.get(place + 1)?;
+        Some(successor.since().saturating_add(reply_ttl).saturating_add(SKEW))
+    }
+
+    /// Was the predecessor of the oldest key taken away while its tokens may still live?
+    /// Gives the Unix second until which it should have stayed.
+    pub fn predecessor_missing(&self, now: u64, reply_ttl: u64) -> Option<u64> {
+        let oldest = self.keys[0].not_before?;
+        let needed = oldest.saturating_add(reply_ttl).saturating_add(SKEW);
+        (needed > now).then_some(needed)
+    }
+
+    /// Ids of keys that live tokens may carry and that `newer` no longer verifies.
+    pub fn dropped_by(&self, newer: &Keyring, now: u64, reply_ttl: u64) -> Vec<u8> {
+        let live = |key: &&Key| {
+            key.since() <= now.saturating_add(SKEW)
+                && self.retires(key.id, reply_ttl).is_none_or(|until| until > now)
+        };
+        let gone = |key: &&Key| newer.verifying(key.id).is_none_or(|other| !other.same_secret(key));
+        self.keys.iter().filter(live).filter(gone).map(Key::id).collect()
+    }
+
+    /// Pairs of key ids that share one secret.
+    pub fn same_secrets(&self) -> Vec<(u8, u8)> {
+        let later = |i: usize| self.keys.iter().skip(i + 1);
+        let pairs = self.keys.iter().enumerate().flat_map(|(i, a)| later(i).map(move |b| (a, b)));
+        pairs.filter(|(a, b)| a.same_secret(b)).map(|(a, b)| (a.id, b.id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn key(id: u8, not_before: Option<u64>) -> Key {
+        Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).unwrap()
+    }
+
+    fn ring(keys: Vec<Key>) -> Keyring {
+        Keyring::new(keys, NOW).unwrap()
+    }
+
+    #[test]
+    fn the_newest_active_key_signs_and_all_verify() {
+        let ring = ring(vec![key(3, Some(NOW + 30)), key(1, None), key(2, Some(NOW - 5))]);
+        assert_eq!(ring.signing(NOW).id(), 2);
+        assert_eq!(ring.signing(NOW + 29).id(), 2);
+        assert_eq!(ring.signing(NOW + 30).id(), 3);
+        assert_eq!(ring.next(NOW).map(|(k, at)| (k.id(), at)), Some((3, NOW + 30)));
+        assert!(ring.verifying(3).is_some() && ring.verifying(4).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_before_every_key_still_signs() {
+        let ring = ring(vec![key(2, Some(NOW - 5)), key(3, Some(NOW + 5))]);
+        assert_eq!(ring.signing(NOW - 1000).id(), 2);
+    }
+
+    #[test]
+    fn every_fault_is_reported() {
+        let faults =
+            Keyring::new(vec![key(1, Some(NOW * 1000)), key(1, Some(NOW + 1))], NOW).unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                KeyringError::TooFarAhead { index: 0, id: 1 },
+                KeyringError::DuplicateId { index: 1, id: 1 },
+                KeyringError::NoneActive
+            ]
+        );
+        assert_eq!(Keyring::new(vec![], NOW).unwrap_err(), [KeyringError::Empty]);
+        let short = Key::new(1, &Zeroizing::new(vec![0; 31]), None).unwrap_err();
+        assert_eq!(short.bytes, 31);
+    }
+
+    #[test]
+    fn a_superseded_key_stays_for_the_life_of_its_tokens() {
+        let ring = ring(vec![key(1, None), key(2, Some(NOW - 100))]);
+        assert_eq!(ring.retires(1, 3600), Some(NOW - 100 + 3600 + SKEW));
+        assert_eq!(ring.retires(2, 3600), None);
+    }
+
+    #[test]
+    fn a_key_that_went_too_early_is_noticed() {
+        let both = ring(vec![key(1, None), key(2, Some(NOW - 100))]);
+        let newer = ring(vec![key(2, Some(NOW - 100))]);
+        assert_eq!(both.dropped_by(&newer, NOW, 3600), [1]);
+        assert!(both.dropped_by(&newer, NOW + 3600 + SKEW, 3600).is_empty());
+        assert_eq!(newer.predecessor_missing(NOW, 3600), Some(NOW - 100 + 3600 + SKEW));
+        assert_eq!(newer.predecessor_missing(NOW + 4000, 3600), None);
+        assert_eq!(both.predecessor_missing(NOW, 3600), None);
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_shown() {
+        let key = Key::new(7, &Zeroizing::new(b"0123456789abcdef0123456789abcdef".to_vec()), None);
+        assert_eq!(format!("{:?}", key.unwrap()), "Key(7, not before None)");
+    }
+
+    #[test]
+    fn one_secret_under_two_ids_is_noticed() {
+        let twin = Key::new(9, &Zeroizing::new(vec![1; 32]), None).unwrap();
+        assert_eq!(ring(vec![key(1, None), key(2, None), twin]).same_secrets(), [(1, 9)]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The pure translator: addresses, keys, tokens, presence, and what is done with each stanza.
+
+pub mod address;
+pub mod dispatch;
+pub mod keyring;
+pub mod now;
+pub mod presence;
+pub mod reason;
+pub mod resources;
+pub mod settings;
+pub mod target;
+pub mod token;
+pub mod translator;
+pub mod verdict;

@@ -1,0 +1,347 @@
+//! The subscription to the target's presence, and what it tells (RFC 6121 sections 3 and 4).
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::address::Address;
+use super::now::Now;
+use super::reason::Reason;
+use super::resources::Resources;
+
+/// What the target's server last said of our subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subscription {
+    /// It was never requested.
+    Never,
+    /// It was refused with this stanza error condition, for reasons of the server's own.
+    Failed(String),
+    /// No answer yet: somebody has to accept it.
+    Pending,
+    Denied,
+    Subscribed,
+}
+
+impl Subscription {
+    /// Why nobody is online, for the user who asked.
+    pub fn reason_for_nobody(&self) -> Reason {
+        match self {
+            Self::Never | Self::Failed(_) => Reason::NeverSubscribed,
+            Self::Pending => Reason::SubscriptionPending,
+            Self::Denied => Reason::SubscriptionDenied,
+            Self::Subscribed => Reason::Offline,
+        }
+    }
+}
+
+/// A presence stanza to send to the target's bare address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Subscribe,
+    Probe,
+    Subscribed,
+    Available,
+}
+
+/// A presence stanza of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Available {
+        dnd: bool,
+    },
+    Unavailable,
+    Subscribe,
+    Subscribed,
+    Unsubscribed,
+    Probe,
+    /// With the stanza error condition.
+    Error(String),
+    /// Any other type.
+    Other,
+}
+
+/// The subscription and the resources that it tells.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    pub resources: Resources,
+    subscription: Subscription,
+    /// Unix second of the last change of `subscription`.
+    since: u64,
+    /// When to subscribe again, and how often that was done in vain.
+    retry_at: Option<Duration>,
+    attempts: u32,
+    /// When entries go that nobody has confirmed since we connected.
+    doubt_ends: Option<Duration>,
+}
+
+impl Presence {
+    pub fn new() -> Self {
+        Self {
+            resources: Resources::default(),
+            subscription: Subscription::Never,
+            since: 0,
+            retry_at: None,
+            attempts: 0,
+            doubt_ends: None,
+        }
+    }
+
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    /// Unix second of the last change of [`Self::subscription`].
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// The stream is up: asks, since no server tells by itself what changed meanwhile.
+    pub fn connected(&mut self, now: Now, rng: &mut Rng) -> Action {
+        self.resources.doubt();
+        self.doubt_ends = Some(now.mono + CONFIRM_AFTER_CONNECT);
+        self.attempts = 0;
+        self.subscribe(now, rng)
+    }
+
+    /// The stream is down: nothing is asked until it is up again.
+    pub fn disconnected(&mut self) {
+        self.retry_at = None;
+        self.doubt_ends = None;
+    }
+
+    /// The target, or its server in its name, sent presence from `from`; what to answer, and
+    /// whether it told anything.
+    pub fn hear(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {
+        let full = from.resource().is_some();
+        match heard {
+            Heard::Available { dnd } if full => {
+                self.resources.add(from, dnd);
+                self.probe_was_answered(now);
+            }
+            Heard::Unavailable if full => self.resources.remove(from),
+            Heard::Unavailable => {
+                self.resources.clear();
+                self.probe_was_answered(now);
+            }
+            // A probe earlier than this makes Prosody cancel a pending request.
+            Heard::Subscribed => {
+                self.become_(Subscription::Subscribed, now);
+                self.retry_at = None;
+                self.attempts = 0;
+                return Answer::Used(&[Action::Probe]);
+            }
+            Heard::Unsubscribed => {
+                self.become_(Subscription::Denied, now);
+                self.resources.clear();
+                self.retry_later(SLOW_RETRY, now, rng);
+            }
+            // An error from a resource is that client's reply to something else.
+            Heard::Error(condition) if !full => {
+                if self.subscription != Subscription::Subscribed {
+                    self.become_(Subscription::Failed(condition), now);
+                }
+                self.retry_later(QUICK_RETRY, now, rng);
+            }
+            Heard::Subscribe => return Answer::Used(&[Action::Subscribed, Action::Available]),
+            Heard::Probe => return Answer::Used(&[Action::Available]),
+            Heard::Available { .. } | Heard::Error(_) | Heard::Other => return Answer::Ignored,
+        }
+        Answer::Used(&[])
+    }
+
+    /// Does what is due; at [`Self::deadline`] at the latest.
+    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+        if self.doubt_ends.is_some_and(|at| at <= now.mono) {
+            self.doubt_ends = None;
+            self.resources.remove_unverified();
+        }
+        let due = self.retry_at.is_some_and(|at| at <= now.mono);
+        due.then(|| self.subscribe(now, rng))
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        [self.retry_at, self.doubt_ends].into_iter().flatten().min()
+    }
+
+    /// When the next `subscribe` goes out if nothing is heard.
+    pub fn retry_at(&self) -> Option<Duration> {
+        self.retry_at
+    }
+
+    fn subscribe(&mut self, now: Now, rng: &mut Rng) -> Action {
+        if self.subscription != Subscription::Subscribed {
+            self.become_(Subscription::Pending, now);
+        }
+        self.retry_later(SLOW_RETRY, now, rng);
+        Action::Subscribe
+    }
+
+    fn become_(&mut self, subscription: Subscription, now: Now) {
+        if self.subscription != subscription {
+            self.subscription = subscription;
+            self.since = now.unix;
+        }
+    }
+
+    /// Doubles `first` with each attempt, up to an hour, less up to a quarter at random.
+    fn retry_later(&mut self, first: Duration, now: Now, rng: &mut Rng) {
+        let full = (first * 2u32.saturating_pow(self.attempts.min(16))).min(LAST_RETRY);
+        self.attempts += 1;
+        self.retry_at = Some(now.mono + full.mul_f64(1.0 - rng.f64() / 4.0));
+    }
+
+    fn probe_was_answered(&mut self, now: Now) {
+        let soon = now.mono + CONFIRM_AFTER_ANSWER;
+        self.doubt_ends = self.doubt_ends.map(|ends| ends.min(soon));
+    }
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What comes of a presence stanza.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It told something; these go out.
+    Used(&'static [Action]),
+    Ignored,
+}
+
+/// After an answer that some server's fault may explain (its hosts are not up yet, say).
+const QUICK_RETRY: Duration = Duration::from_secs(5);
+/// After a denial, or no answer at all: people decide those.
+const SLOW_RETRY: Duration = Duration::from_secs(60);
+const LAST_RETRY: Duration = Duration::from_secs(3600);
+/// How long entries from before a reconnect stay unconfirmed.
+const CONFIRM_AFTER_CONNECT: Duration = Duration::from_secs(60);
+/// The same, once the first answer to the probe is there.
+const CONFIRM_AFTER_ANSWER: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
+
+    struct Fixture {
+        presence: Presence,
+        rng: Rng,
+        now: Now,
+    }
+
+    impl Fixture {
+        fn connected() -> Self {
+            let mut it = Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START };
+            assert_eq!(it.presence.connected(it.now, &mut it.rng), Action::Subscribe);
+            it
+        }
+
+        fn hear(&mut self, from: &str, heard: Heard) -> Answer {
+            self.presence.hear(&Address::new(from), heard, self.now, &mut self.rng)
+        }
+
+        fn after(&mut self, seconds: u64) -> Option<Action> {
+            self.now = self.now.plus(Duration::from_secs(seconds));
+            self.presence.tick(self.now, &mut self.rng)
+        }
+
+        fn online(&self) -> Vec<&str> {
+            self.presence.resources.iter().map(|r| r.address.as_str()).collect()
+        }
+    }
+
+    const BARE: &str = "bot@s.example";
+    const A: &str = "bot@s.example/a";
+    const AVAILABLE: Heard = Heard::Available { dnd: false };
+
+    #[test]
+    fn it_probes_only_once_subscribed() {
+        let mut it = Fixture::connected();
+        assert_eq!(it.presence.subscription(), &Subscription::Pending);
+        // Prosody says this while the request is pending.
+        assert_eq!(it.hear(BARE, Heard::Unavailable), Answer::Used(&[]));
+        assert_eq!(it.presence.subscription(), &Subscription::Pending);
+        assert_eq!(it.hear(BARE, Heard::Subscribed), Answer::Used(&[Action::Probe]));
+        assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
+        assert_eq!(it.presence.retry_at(), None);
+    }
+
+    #[test]
+    fn it_asks_again_ever_more_slowly() {
+        let mut it = Fixture::connected();
+        let mut gaps = Vec::new();
+        for _ in 0..12 {
+            let wait = it.presence.retry_at().unwrap() - it.now.mono;
+            gaps.push(wait.as_secs());
+            assert_eq!(it.after(wait.as_secs() + 1), Some(Action::Subscribe));
+        }
+        assert!((45..=60).contains(&gaps[0]) && (90..=120).contains(&gaps[1]), "{gaps:?}");
+        assert!(gaps[8..].iter().all(|g| (2700..=3600).contains(g)), "{gaps:?}");
+    }
+
+    #[test]
+    fn causes_of_nobody_online_are_told_apart() {
+        let reason = |it: &Fixture| it.presence.subscription().reason_for_nobody();
+        assert_eq!(Presence::new().subscription().reason_for_nobody(), Reason::NeverSubscribed);
+        let mut it = Fixture::connected();
+        assert_eq!(reason(&it), Reason::SubscriptionPending);
+        it.hear(BARE, Heard::Error("remote-server-not-found".into()));
+        assert_eq!(reason(&it), Reason::NeverSubscribed);
+        assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(10));
+        it.hear(BARE, Heard::Unsubscribed);
+        assert_eq!(reason(&it), Reason::SubscriptionDenied);
+        it.hear(BARE, Heard::Subscribed);
+        assert_eq!(reason(&it), Reason::Offline);
+    }
+
+    #[test]
+    fn an_error_changes_neither_a_subscription_nor_the_list() {
+        let mut it = Fixture::connected();
+        it.hear(BARE, Heard::Subscribed);
+        it.hear(A, AVAILABLE);
+        it.hear(BARE, Heard::Error("remote-server-timeout".into()));
+        assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
+        assert_eq!(it.hear(A, Heard::Error("bad-request".into())), Answer::Ignored);
+        assert_eq!(it.online(), [A]);
+        it.hear(BARE, Heard::Unsubscribed);
+        assert!(it.online().is_empty());
+    }
+
+    #[test]
+    fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
+        let mut it = Fixture::connected();
+        it.hear(BARE, Heard::Subscribed);
+        it.hear(A, AVAILABLE);
+        it.hear("bot@s.example/b", AVAILABLE);
+        it.presence.disconnected();
+        it.after(1000);
+        it.presence.connected(it.now, &mut it.rng);
+        it.after(5);
+        assert_eq!(it.online().len(), 2);
+        it.hear(A, AVAILABLE);
+        it.after(9);
+        assert_eq!(it.online().len(), 2);
+        it.after(1);
+        assert_eq!(it.online(), [A]);
+
+        it.presence.disconnected();
+        it.presence.connected(it.now, &mut it.rng);
+        it.after(59);
+        assert_eq!(it.online(), [A]);
+        it.after(1);
+        assert!(it.online().is_empty());
+    }
+
+    #[test]
+    fn the_target_may_ask_for_our_presence() {
+        let mut it = Fixture::connected();
+        let both = Answer::Used(&[Action::Subscribed, Action::Available]);
+        assert_eq!(it.hear(BARE, Heard::Subscribe), both);
+        assert_eq!(it.hear(A, Heard::Probe), Answer::Used(&[Action::Available]));
+        assert_eq!(it.hear(BARE, AVAILABLE), Answer::Ignored);
+    }
+}

@@ -1,0 +1,156 @@
+//! The online resources of the target.
+
+use fastrand::Rng;
+
+use super::address::Address;
+use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
+
+/// Resources in the order in which they came online.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    online: Vec<Resource>,
+}
+
+/// One online resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its full JID as the server stamped it.
+    pub address: String,
+    normal: String,
+    hash: u64,
+    /// `show='dnd'`: it gets no new request while another one is online.
+    pub dnd: bool,
+    /// Was it seen since we last connected?
+    pub verified: bool,
+}
+
+impl Resources {
+    /// A full JID is available; `dnd`: as in [`Resource::dnd`].
+    pub fn add(&mut self, address: &Address<'_>, dnd: bool) {
+        let normal = address.normal().into_owned();
+        match self.online.iter_mut().find(|r| r.normal == normal) {
+            Some(known) => {
+                known.dnd = dnd;
+                known.verified = true;
+                known.address = address.as_str().to_owned();
+            }
+            None => {
+                let hash = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
+                let address = address.as_str().to_owned();
+                self.online.push(Resource { address, normal, hash, dnd, verified: true });
+            }
+        }
+    }
+
+    /// A full JID is unavailable.
+    pub fn remove(&mut self, address: &Address<'_>) {
+        let normal = address.normal();
+        self.online.retain(|r| r.normal != normal);
+    }
+
+    pub fn clear(&mut self) {
+        self.online.clear();
+    }
+
+    /// We were away: what is in the list may have gone meanwhile.
+    pub fn doubt(&mut self) {
+        self.online.iter_mut().for_each(|r| r.verified = false);
+    }
+
+    pub fn remove_unverified(&mut self) {
+        self.online.retain(|r| r.verified);
+    }
+
+    /// The resource that gets the next request of the user with this bare address in normal
+    /// form; `None` when nobody is online.
+    pub fn choose(&self, dispatch: Dispatch, user: &str, rng: &mut Rng) -> Option<&Resource> {
+        let all_drain = self.online.iter().all(|r| r.dnd);
+        let ready = || self.online.iter().filter(move |r| all_drain || !r.dnd);
+        match dispatch {
+            Dispatch::Random => {
+                let count = ready().count();
+                (count > 0).then(|| rng.usize(..count)).and_then(|n| ready().nth(n))
+            }
+            Dispatch::Sticky => {
+                let user = sticky_hash(user);
+                // Equal weights would need equal hashes; the name decides even then.
+                ready().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
+            }
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Resource> {
+        self.online.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.online.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.online.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn online(addresses: &[(&str, bool)]) -> Resources {
+        let mut resources = Resources::default();
+        addresses.iter().for_each(|(a, dnd)| resources.add(&Address::new(a), *dnd));
+        resources
+    }
+
+    fn chosen(resources: &Resources, dispatch: Dispatch) -> Vec<&str> {
+        let mut rng = Rng::with_seed(1);
+        let mut chosen: Vec<&str> = (0..200)
+            .filter_map(|i| resources.choose(dispatch, &format!("u{i}@s.example"), &mut rng))
+            .map(|r| r.address.as_str())
+            .collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    }
+
+    #[test]
+    fn both_ways_of_dispatch_reach_every_resource() {
+        let resources = online(&[("bot@s/a", false), ("bot@s/b", false), ("BOT@s/b", false)]);
+        assert_eq!(chosen(&resources, Dispatch::Random), ["BOT@s/b", "bot@s/a"]);
+        assert_eq!(chosen(&resources, Dispatch::Sticky), ["BOT@s/b", "bot@s/a"]);
+    }
+
+    #[test]
+    fn a_resource_that_drains_gets_requests_only_when_all_do() {
+        let resources = online(&[("bot@s/a", true), ("bot@s/b", false)]);
+        assert_eq!(chosen(&resources, Dispatch::Random), ["bot@s/b"]);
+        assert_eq!(chosen(&resources, Dispatch::Sticky), ["bot@s/b"]);
+        let resources = online(&[("bot@s/a", true), ("bot@s/b", true)]);
+        assert_eq!(chosen(&resources, Dispatch::Random), ["bot@s/a", "bot@s/b"]);
+    }
+
+    #[test]
+    fn sticky_is_the_same_in_every_replica() {
+        let one = online(&[("bot@s/a", false), ("bot@s/b", false), ("bot@s/c", false)]);
+        let other = online(&[("bot@s/c", false), ("BOT@s/a", false), ("bot@s/b", false)]);
+        for user in (0..100).map(|i| format!("u{i}@s.example")) {
+            let pick = |r: &Resources| {
+                let chosen = r.choose(Dispatch::Sticky, &user, &mut Rng::new()).unwrap();
+                chosen.normal.clone()
+            };
+            assert_eq!(pick(&one), pick(&other));
+        }
+    }
+
+    #[test]
+    fn what_is_not_confirmed_after_a_reconnect_goes() {
+        let mut resources = online(&[("bot@s/a", false), ("bot@s/b", false)]);
+        resources.doubt();
+        resources.add(&Address::new("bot@s/b"), false);
+        resources.remove_unverified();
+        assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
+        resources.remove(&Address::new("bot@s/unknown"));
+        assert_eq!(resources.len(), 1);
+        assert!(online(&[]).choose(Dispatch::Sticky, "u@s", &mut Rng::new()).is_none());
+    }
+}

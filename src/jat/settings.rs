@@ -1,0 +1,33 @@
+//! What one component's translator is configured with.
+
+use std::sync::Arc;
+
+use jid::DomainPart;
+
+use super::dispatch::Dispatch;
+use super::keyring::Keyring;
+use super::target::Target;
+
+/// Configuration of one component, ready to use. A reload replaces it whole.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The component's domain.
+    pub domain: DomainPart,
+    pub target: Target,
+    pub dispatch: Dispatch,
+    pub token_in: TokenIn,
+    pub keyring: Arc<Keyring>,
+    /// How long a reply may take, in seconds: the life of a token.
+    pub reply_ttl: u64,
+}
+
+/// Where a forwarded request carries its token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenIn {
+    /// In the resource of `from`; the id stays the user's.
+    #[default]
+    Resource,
+    /// In the id; the resource of `from` is the user's address in clear, as services written
+    /// for mod_client_proxy expect it.
+    Id,
+}

@@ -1,0 +1,54 @@
+//! Whom requests are forwarded to.
+
+use jid::{BareJid, FullJid, Jid};
+
+use super::address::Address;
+
+/// The target address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An account: requests go to one of its online resources, which a presence subscription
+    /// tells.
+    Account(BareJid),
+    /// A fixed destination: no subscription.
+    Resource { bare: BareJid, full: FullJid },
+}
+
+impl Target {
+    /// A bare JID names an account, a full JID a fixed resource.
+    pub fn new(jid: Jid) -> Self {
+        match jid.try_into_full() {
+            Ok(full) => Self::Resource { bare: full.to_bare(), full },
+            Err(bare) => Self::Account(bare),
+        }
+    }
+
+    pub fn bare(&self) -> &BareJid {
+        match self {
+            Self::Account(bare) | Self::Resource { bare, .. } => bare,
+        }
+    }
+
+    /// Is `address` the target itself or one of its resources?
+    pub fn owns(&self, address: &Address<'_>) -> bool {
+        let bare = self.bare().as_str();
+        address.bare() == bare || address.normal_bare() == bare
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owns_its_resources_however_the_server_spells_them() {
+        let target = Target::new("service@some.example".parse().unwrap());
+        for spelled in ["service@some.example", "SERVICE@Some.example/A", "service@some.example/😀"]
+        {
+            assert!(target.owns(&Address::new(spelled)), "{spelled}");
+        }
+        for other in ["some.example", "service@some.example.org", "xservice@some.example/a", ""] {
+            assert!(!target.owns(&Address::new(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What is done with each stanza: the table of rows that the first fit decides.
+
+use fastrand::Rng;
+
+use crate::stanza::head::Head;
+use crate::stanza::peek;
+
+use super::address::{Address, normal_bare};
+use super::now::Now;
+use super::presence::{Action, Answer, Heard, Presence, Subscription};
+use super::reason::{Direction, Reason};
+use super::settings::{Settings, TokenIn};
+use super::target::Target;
+use super::token::{self, Binding, Claims, MAX_CHARS, Token, TokenError};
+use super::verdict::{Verdict, refusal};
+
+/// The content of a stanza, as far as it matters to a verdict.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    Whole {
+        /// Number of child elements.
+        children: usize,
+        /// May it be sent on? See [`crate::stanza::splitter::Element::sound`].
+        sound: bool,
+        /// The whole stanza.
+        stanza: &'a [u8],
+    },
+    /// It was over a limit, and there is no more of it.
+    OverLimit {
+        /// Number of child elements until then.
+        children: usize,
+    },
+}
+
+/// One component's translator: its settings, and what presence told of its target.
+#[derive(Debug)]
+pub struct Translator {
+    settings: Settings,
+    presence: Presence,
+}
+
+impl Translator {
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, presence: Presence::new() }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Takes new settings. Another target starts with an empty list, and a fresh subscription
+    /// if the stream is `up`.
+    pub fn reconfigure(
+        &mut self,
+        settings: Settings,
+        up: bool,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Option<Action> {
+        let same_target = self.settings.target == settings.target;
+        self.settings = settings;
+        if same_target {
+            return None;
+        }
+        self.presence = Presence::new();
+        if up { self.connected(now, rng) } else { None }
+    }
+
+    /// The stream is up.
+    pub fn connected(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+        self.is_subscriber().then(|| self.presence.connected(now, rng))
+    }
+
+    /// The stream is down.
+    pub fn disconnected(&mut self) {
+        self.presence.disconnected();
+    }
+
+    /// Does what is due at [`Presence::deadline`].
+    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+        self.presence.tick(now, rng)
+    }
+
+    /// Is there anybody to forward to?
+    pub fn is_ready(&self) -> bool {
+        !self.is_subscriber() || !self.presence.resources.is_empty()
+    }
+
+    /// Decides what is done with a stanza that arrived on the component's stream.
+    pub fn judge(
+        &mut self,
+        head: &Head<'_>,
+        body: Body<'_>,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Verdict<'_> {
+        let direction = Direction::of(head);
+        if direction == Direction::Other {
+            return Verdict::Drop(direction, Reason::NotAStanza);
+        }
+        let Some(from) = head.from.as_deref().filter(|from| !from.is_empty()) else {
+            return Verdict::Drop(direction, Reason::NoFrom);
+        };
+        let from = Address::new(from);
+        if self.is_own_domain(from.domain()) {
+            return Verdict::Own(direction);
+        }
+        let to = Address::new(head.to.as_deref().unwrap_or_default());
+        if !self.is_own_domain(to.domain()) {
+            return Verdict::Drop(direction, Reason::NotOurDomain);
+        }
+        match direction {
+            Direction::Forward => self.judge_request(head, body, &from, &to, now, rng),
+            Direction::Revert => self.judge_reply(head, body, &from, &to, now),
+            Direction::Message if head.type_.as_deref() == Some("error") => {
+                Verdict::Drop(direction, Reason::ErrorIgnored)
+            }
+            Direction::Message => self.answer(&to, direction, Reason::MessageRefused),
+            Direction::Presence => self.judge_presence(head, body, &from, &to, now, rng),
+            Direction::Other => Verdict::Drop(direction, Reason::NotAStanza),
+        }
+    }
+
+    fn judge_request(
+        &self,
+        head: &Head<'_>,
+        body: Body<'_>,
+        from: &Address<'_>,
+        to: &Address<'_>,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Verdict<'_> {
+        let refuse = |reason| self.answer(to, Direction::Forward, reason);
+        let Some(id) = head.id.as_deref() else { return refuse(Reason::NoId) };
+        if !matches!(head.type_.as_deref(), Some("get" | "set")) {
+            return refuse(Reason::BadType);
+        }
+        if let Body::Whole { children, .. } = body
+            && children != 1
+        {
+            return refuse(Reason::ChildCount);
+        }
+        if self.settings.target.owns(from) && self.find_token(head, from, to, now).is_ok() {
+            return refuse(Reason::RequestToToken);
+        }
+        match body {
+            Body::OverLimit { .. } => return refuse(Reason::OverLimit),
+            Body::Whole { sound: false, .. } => return refuse(Reason::BadNamespace),
+            Body::Whole { .. } => {}
+        }
+        let Some(peer) = self.choose(from, rng) else {
+            return refuse(self.presence.subscription().reason_for_nobody());
+        };
+        let asked = self.asked(to);
+        let claims =
+            Claims { user: from.as_str(), resource: to.resource().unwrap_or_default(), id };
+        let normal_peer = Address::new(peer).normal();
+        let binding = Binding { asked: &asked, peer: &normal_peer };
+        let key = self.settings.keyring.signing(now.unix);
+        let expires = now.unix.saturating_add(self.settings.reply_ttl);
+        let Ok(token) = token::seal(key, &claims, expires, &binding) else {
+            return refuse(Reason::TooLong);
+        };
+        match self.settings.token_in {
+            TokenIn::Resource => {
+                Verdict::Forward { to: peer, from: self.at_home(to, Some(&token)), id: None }
+            }
+            TokenIn::Id if from.as_str().len() > MAX_CHARS => refuse(Reason::TooLong),
+            TokenIn::Id => {
+                let from = self.at_home(to, Some(from.as_str()));
+                Verdict::Forward { to: peer, from, id: Some(token) }
+            }
+        }
+    }
+
+    fn judge_reply(
+        &self,
+        head: &Head<'_>,
+        body: Body<'_>,
+        from: &Address<'_>,
+        to: &Address<'_>,
+        now: Now,
+    ) -> Verdict<'_> {
+        let drop = |reason| Verdict::Drop(Direction::Revert, reason);
+        if !self.settings.target.owns(from) {
+            return drop(Reason::NotFromTarget);
+        }
+        let token = match self.find_token(head, from, to, now) {
+            Ok(token) => Box::new(token),
+            Err(reason) => return drop(reason),
+        };
+        let from = self.at_home(to, Some(token.claims().resource));
+        match body {
+            Body::OverLimit { .. } => {
+                Verdict::RevertError { token, from, reason: Reason::OverLimit }
+            }
+            Body::Whole { sound: false, .. } => {
+                Verdict::RevertError { token, from, reason: Reason::BadNamespace }
+            }
+            Body::Whole { .. } => Verdict::Revert { token, from },
+        }
+    }
+
+    fn judge_presence(
+        &mut self,
+        head: &Head<'_>,
+        body: Body<'_>,
+        from: &Address<'_>,
+        to: &Address<'_>,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Verdict<'_> {
+        let ignored = Verdict::Drop(Direction::Presence, Reason::PresenceIgnored);
+        let stanza = match body {
+            Body::Whole { stanza, .. } => stanza,
+            Body::OverLimit { .. } => &[],
+        };
+        let type_ = head.type_.as_deref();
+        let ours = to.node().is_none() && self.is_subscriber() && self.settings.target.owns(from);
+        if !ours {
+            let subscribe = type_ == Some("subscribe");
+            return if subscribe { Verdict::Unsubscribe } else { ignored };
+        }
+        let heard = match type_ {
+            None => Heard::Available {
+                dnd: peek::find(stanza, &["*", "show"]).is_some_and(|s| s.text.trim() == "dnd"),
+            },
+            Some("unavailable") => Heard::Unavailable,
+            Some("subscribe") => Heard::Subscribe,
+            Some("subscribed") => Heard::Subscribed,
+            Some("unsubscribed") => Heard::Unsubscribed,
+            Some("probe") => Heard::Probe,
+            Some("error") => Heard::Error(
+                peek::find(stanza, &["*", "error", "*"])
+                    .map_or_else(|| "undefined-condition".to_owned(), |c| c.name),
+            ),
+            Some(_) => Heard::Other,
+        };
+        match self.presence.hear(from, heard, now, rng) {
+            Answer::Used(actions) => Verdict::Presence(actions),
+            Answer::Ignored => ignored,
+        }
+    }
+
+    fn answer(&self, to: &Address<'_>, direction: Direction, reason: Reason) -> Verdict<'_> {
+        let refusal = refusal(reason, self.presence.subscription());
+        Verdict::Answer { from: self.at_home(to, to.resource()), direction, reason, refusal }
+    }
+
+    fn choose(&self, from: &Address<'_>, rng: &mut Rng) -> Option<&str> {
+        match &self.settings.target {
+            Target::Resource { full, .. } => Some(full.as_str()),
+            Target::Account(_) => {
+                let dispatch = self.settings.dispatch;
+                let chosen = self.presence.resources.choose(dispatch, &from.normal_bare(), rng)?;
+                Some(&chosen.address)
+            }
+        }
+    }
+
+    /// Opens the token of a reply: in the resource it was sent to, else in its id, whatever
+    /// the setting is now.
+    fn find_token(
+        &self,
+        head: &Head<'_>,
+        from: &Address<'_>,
+        to: &Address<'_>,
+        now: Now,
+    ) -> Result<Token, Reason> {
+        let (asked, peer) = (self.asked(to), from.normal());
+        let binding = Binding { asked: &asked, peer: &peer };
+        let open = |text: Option<&str>| {
+            let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
+            token::open(&self.settings.keyring, text, &binding, now.unix).map_err(reason_of)
+        };
+        open(to.resource()).or_else(|reason| {
+            let looks_like_none =
+                |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
+            open(head.id.as_deref())
+                .map_err(|other| if looks_like_none(other) { reason } else { other })
+        })
+    }
+
+    /// The bare address that was written to, in normal form.
+    fn asked(&self, to: &Address<'_>) -> String {
+        match to.node() {
+            None => self.settings.domain.as_str().to_owned(),
+            Some(_) => normal_bare(&self.at_home(to, None)).into_owned(),
+        }
+    }
+
+    /// `to` with our domain as it is configured: another spelling ends the stream on Prosody.
+    fn at_home(&self, to: &Address<'_>, resource: Option<&str>) -> String {
+        to.at_domain(self.settings.domain.as_str(), resource)
+    }
+
+    fn is_own_domain(&self, domain: &str) -> bool {
+        let own = self.settings.domain.as_str();
+        domain == own || normal_bare(domain) == own
+    }
+
+    fn is_subscriber(&self) -> bool {
+        matches!(self.settings.target, Target::Account(_))
+    }
+
+    /// What the subscription is worth; `None` for a fixed resource.
+    pub fn subscription(&self) -> Option<&Subscription> {
+        self.is_subscriber().then(|| self.presence.subscription())
+    }
+}
+
+fn reason_of(error: TokenError) -> Reason {
+    match error {
+        TokenError::Length => Reason::TokenLength,
+        TokenError::Encoding => Reason::TokenEncoding,
+        TokenError::Version => Reason::TokenVersion,
+        TokenError::UnknownKey => Reason::UnknownKey,
+        TokenError::Signature => Reason::TokenSignature,
+        TokenError::Malformed => Reason::TokenMalformed,
+        TokenError::Kind => Reason::TokenKind,
+        TokenError::Expired => Reason::TokenExpired,
+    }
+}

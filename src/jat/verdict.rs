@@ -1,0 +1,105 @@
+//! What is to be done with one stanza.
+
+use std::borrow::Cow;
+
+use crate::stanza::authored::{Condition, Refusal};
+
+use super::presence::{Action, Subscription};
+use super::reason::{Direction, Reason};
+use super::token::{MAX_CLAIM_BYTES, Token};
+
+/// The translator's decision. Each has a reason, and is counted under it.
+#[derive(Debug)]
+pub enum Verdict<'t> {
+    /// To a resource of the target.
+    Forward { to: &'t str, from: String, id: Option<String> },
+    /// To the user who asked: the claims of `token` say who, and under which id.
+    Revert { token: Box<Token>, from: String },
+    /// To the user who asked, but an error instead of a reply that can't be relayed.
+    RevertError { token: Box<Token>, from: String, reason: Reason },
+    /// An error to the sender, from the address it wrote to.
+    Answer { from: String, direction: Direction, reason: Reason, refusal: Refusal },
+    /// `unsubscribed` to the sender.
+    Unsubscribe,
+    /// Presence of the target; these go out in answer.
+    Presence(&'static [Action]),
+    /// From an address of our own: an echo, perhaps.
+    Own(Direction),
+    /// Nothing goes out.
+    Drop(Direction, Reason),
+}
+
+impl Verdict<'_> {
+    /// What it counts as; for [`Verdict::Own`], if it is no echo of ours.
+    pub fn counts_as(&self) -> (Direction, Reason) {
+        match self {
+            Self::Forward { .. } => (Direction::Forward, Reason::Relayed),
+            Self::Revert { .. } => (Direction::Revert, Reason::Relayed),
+            Self::RevertError { reason, .. } => (Direction::Revert, *reason),
+            Self::Answer { direction, reason, .. } => (*direction, *reason),
+            Self::Unsubscribe => (Direction::Presence, Reason::SubscriptionRefused),
+            Self::Presence(_) => (Direction::Presence, Reason::PresenceUsed),
+            Self::Own(direction) => (*direction, Reason::OwnAddress),
+            Self::Drop(direction, reason) => (*direction, *reason),
+        }
+    }
+}
+
+/// The stanza error for a request that is refused for `reason` (RFC 6120 section 8.3.3), with
+/// a text that tells its sender what to do about it.
+pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
+    let (condition, text): (Condition, Cow<'static, str>) = match reason {
+        Reason::NoId => (Condition::BadRequest, "An IQ needs an id.".into()),
+        Reason::BadType => {
+            (Condition::BadRequest, "The type of an IQ is get, set, result or error.".into())
+        }
+        Reason::ChildCount => {
+            (Condition::BadRequest, "An IQ get or set has exactly one child element.".into())
+        }
+        Reason::BadNamespace => (
+            Condition::BadRequest,
+            "A namespace prefix is not declared in the stanza itself, or the XML namespace has \
+             another prefix than xml: this can't be relayed."
+                .into(),
+        ),
+        Reason::RequestToToken => (
+            Condition::FeatureNotImplemented,
+            "This address is for the reply to a request only.".into(),
+        ),
+        Reason::MessageRefused => {
+            (Condition::FeatureNotImplemented, "Only IQ requests are relayed here.".into())
+        }
+        Reason::TooLong => (
+            Condition::PolicyViolation,
+            format!(
+                "Your full address, the resource that you wrote to and the id of your request \
+                 may have {MAX_CLAIM_BYTES} bytes together."
+            )
+            .into(),
+        ),
+        Reason::OverLimit => (
+            Condition::PolicyViolation,
+            "The stanza is larger or more deeply nested than is relayed here.".into(),
+        ),
+        Reason::SubscriptionPending => (
+            Condition::ServiceUnavailable,
+            "The service has not yet accepted the subscription to its presence.".into(),
+        ),
+        Reason::SubscriptionDenied => (
+            Condition::ServiceUnavailable,
+            "The service denied the subscription to its presence.".into(),
+        ),
+        Reason::Offline => (Condition::ServiceUnavailable, "The service is offline.".into()),
+        _ => (
+            Condition::ServiceUnavailable,
+            match subscription {
+                Subscription::Failed(condition) => {
+                    format!("The subscription to the service's presence failed: {condition}.")
+                        .into()
+                }
+                _ => "The subscription to the service's presence was never made.".into(),
+            },
+        ),
+    };
+    Refusal { condition, text }
+}

@@ -1,0 +1,185 @@
+//! Why there is no stream: a name for each cause, its remedy, and how soon to try again.
+
+use std::io;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::session::ending::Ending;
+
+use super::login::LoginError;
+
+/// The cause of a lost stream or of a failed login. Names are metric labels and words in logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Nobody listens at the address.
+    Refused,
+    /// Another component is connected under our name.
+    Conflict,
+    /// A working stream ended because another instance logged in under our name.
+    Replaced,
+    /// The secret is wrong.
+    NotAuthorized,
+    /// The server does not know the domain.
+    HostUnknown,
+    /// The server shut down or closed the stream in good order.
+    Closed,
+    /// The connection ended without a word.
+    Disconnected,
+    /// What the server sent can't be a stream.
+    Protocol,
+    /// The server ended the stream with another error.
+    StreamError,
+    /// It did not answer, or did not read, in time.
+    Timeout,
+    /// Its name has no address, or there is no way to it.
+    Unreachable,
+    /// The configuration wants another server or secret.
+    Reconfigured,
+}
+
+impl Cause {
+    pub const ALL: [Self; 12] = [
+        Self::Refused,
+        Self::Conflict,
+        Self::Replaced,
+        Self::NotAuthorized,
+        Self::HostUnknown,
+        Self::Closed,
+        Self::Disconnected,
+        Self::Protocol,
+        Self::StreamError,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Reconfigured,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::Replaced => "replaced",
+            Self::NotAuthorized => "not-authorized",
+            Self::HostUnknown => "host-unknown",
+            Self::Closed => "closed",
+            Self::Disconnected => "disconnected",
+            Self::Protocol => "protocol",
+            Self::StreamError => "stream-error",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Reconfigured => "reconfigured",
+        }
+    }
+
+    /// What to do about it; empty where waiting is all.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Refused => "is the server running, and does it listen for components there?",
+            Self::Conflict => {
+                "another component is connected under this name; standing by until it goes"
+            }
+            Self::Replaced => {
+                "another instance replaced us: run one process for each domain on this server, \
+                 or set its conflict policy to refuse the newcomer"
+            }
+            Self::NotAuthorized => "compare the secret with the one in the server's configuration",
+            Self::HostUnknown => "add the component to the server's configuration and reload it",
+            Self::Unreachable => "check [server] address",
+            Self::Timeout => "is it the server's port for components (XEP-0114, without TLS)?",
+            Self::Closed
+            | Self::Disconnected
+            | Self::Protocol
+            | Self::StreamError
+            | Self::Reconfigured => "",
+        }
+    }
+
+    /// How long to wait before attempt number `attempt` (from 0) of reconnecting.
+    pub fn wait(self, attempt: u32, rng: &mut Rng) -> Duration {
+        let (least, most) = match self {
+            Self::Refused => (0.2, 1.0),
+            Self::Conflict => return Duration::from_secs(1),
+            Self::Replaced => (30.0, 300.0),
+            Self::NotAuthorized | Self::HostUnknown => (5.0, 60.0),
+            Self::Reconfigured => return Duration::ZERO,
+            _ => (0.2, 60.0),
+        };
+        let grown = (least * 2f64.powi(attempt.min(30).cast_signed())).min(most);
+        // Full jitter over what is above the least: replicas must not come back in step.
+        Duration::from_secs_f64(least + (grown - least) * rng.f64())
+    }
+}
+
+impl From<&Ending> for Cause {
+    fn from(ending: &Ending) -> Self {
+        match ending {
+            Ending::StreamError { condition, .. } => match condition.as_str() {
+                "conflict" => Self::Replaced,
+                "not-authorized" => Self::NotAuthorized,
+                "host-unknown" | "host-gone" => Self::HostUnknown,
+                "system-shutdown" => Self::Closed,
+                _ => Self::StreamError,
+            },
+            Ending::Closed => Self::Closed,
+            Ending::Broken(_) => Self::Protocol,
+            Ending::Silent | Ending::Stalled => Self::Timeout,
+        }
+    }
+}
+
+impl From<&LoginError> for Cause {
+    fn from(error: &LoginError) -> Self {
+        match error {
+            LoginError::Lookup { .. } => Self::Unreachable,
+            LoginError::Connect { error, .. }
+                if error.kind() == io::ErrorKind::ConnectionRefused =>
+            {
+                Self::Refused
+            }
+            LoginError::Connect { .. } => Self::Unreachable,
+            LoginError::Timeout { .. } => Self::Timeout,
+            LoginError::Refused(ending) => match Self::from(ending) {
+                Self::Replaced => Self::Conflict,
+                other => other,
+            },
+            LoginError::NoStreamId | LoginError::Unexpected(_) => Self::Protocol,
+            LoginError::Broken(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::Protocol
+            }
+            LoginError::Broken(_) => Self::Disconnected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(cause: Cause) -> (f64, f64) {
+        let mut rng = Rng::with_seed(1);
+        let all: Vec<f64> = (0..1000).map(|n| cause.wait(n, &mut rng).as_secs_f64()).collect();
+        (all.iter().copied().fold(f64::MAX, f64::min), all.iter().copied().fold(0.0, f64::max))
+    }
+
+    #[test]
+    fn each_cause_waits_within_its_bounds() {
+        for (cause, least, most) in [
+            (Cause::Refused, 0.2, 1.0),
+            (Cause::Conflict, 1.0, 1.0),
+            (Cause::Replaced, 30.0, 300.0),
+            (Cause::NotAuthorized, 5.0, 60.0),
+            (Cause::Disconnected, 0.2, 60.0),
+        ] {
+            let (low, high) = waits(cause);
+            assert!(low >= least && high <= most, "{cause:?}: {low} to {high}");
+        }
+        assert!(waits(Cause::Disconnected).1 > 30.0);
+    }
+
+    #[test]
+    fn a_conflict_is_another_matter_on_a_working_stream() {
+        let conflict = Ending::StreamError { condition: "conflict".into(), text: None };
+        assert_eq!(Cause::from(&conflict), Cause::Replaced);
+        assert_eq!(Cause::from(&LoginError::Refused(conflict)), Cause::Conflict);
+    }
+}

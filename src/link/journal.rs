@@ -1,0 +1,167 @@
+//! What an operator reads in the log of one component: one line for each thing that happened.
+
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use crate::jat::presence::Subscription;
+use crate::jat::reason::Reason;
+use crate::session::echo::Sharing;
+
+use super::cause::Cause;
+use super::component::Component;
+
+/// Remembers what was said, so that it is said once.
+#[derive(Debug)]
+pub struct Journal {
+    domain: String,
+    /// Since when there is no stream, and the cause that was named last.
+    outage: Option<(Instant, Option<Cause>)>,
+    logged_in_before: bool,
+    subscription: Option<Subscription>,
+    online: bool,
+    offline_since: Option<Instant>,
+    shared: bool,
+    foreign: u64,
+    foreign_said: Option<Instant>,
+}
+
+impl Journal {
+    pub fn new(domain: &str) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            outage: None,
+            logged_in_before: false,
+            subscription: None,
+            online: false,
+            offline_since: None,
+            shared: false,
+            foreign: 0,
+            foreign_said: None,
+        }
+    }
+
+    /// A working stream ended.
+    pub fn lost(&mut self, cause: Cause, message: &str) {
+        warn!(
+            component = self.domain,
+            cause = cause.name(),
+            "stream lost: {}",
+            with_remedy(message, cause)
+        );
+        self.outage = Some((Instant::now(), None));
+        self.offline_since = None;
+    }
+
+    /// An attempt to log in failed; repeated failures for one cause are one line.
+    pub fn failed(&mut self, cause: Cause, message: &str) {
+        let (since, said) = self.outage.unwrap_or((Instant::now(), None));
+        if said != Some(cause) {
+            warn!(
+                component = self.domain,
+                cause = cause.name(),
+                "no stream, trying on: {}",
+                with_remedy(message, cause)
+            );
+        }
+        self.outage = Some((since, Some(cause)));
+    }
+
+    /// A login came about.
+    pub fn logged_in(&mut self, server: &str) {
+        let again = if self.logged_in_before { " again" } else { "" };
+        match self.outage.take() {
+            Some((since, _)) => {
+                let seconds = since.elapsed().as_secs_f64();
+                info!(component = self.domain, "logged in{again} to {server} after {seconds:.1} s");
+            }
+            None => info!(component = self.domain, "logged in{again} to {server}"),
+        }
+        self.logged_in_before = true;
+    }
+
+    /// An order ended the stream.
+    pub fn closed(&self, late: u64) {
+        info!(component = self.domain, arrived_after_close = late, "stream closed");
+    }
+
+    /// Looks at the component after a turn.
+    pub fn observe(&mut self, component: &Component) {
+        self.observe_subscription(component);
+        self.observe_online(component);
+        let shared = component.sharing == Sharing::Shared;
+        if shared && !self.shared {
+            warn!(
+                component = self.domain,
+                "another process is connected for this domain: the server gives each a part of \
+                 the stanzas, presence too"
+            );
+        }
+        self.shared = shared;
+        let foreign = component.tally.total(Reason::NotOurDomain);
+        if foreign > self.foreign && self.foreign_said.is_none_or(|at| at.elapsed() >= A_MINUTE) {
+            warn!(
+                component = self.domain,
+                stanzas = foreign - self.foreign,
+                "the server sends us stanzas for other domains: on ejabberd set \
+                 `global_routes: false` for the listener"
+            );
+            (self.foreign, self.foreign_said) = (foreign, Some(Instant::now()));
+        }
+    }
+
+    fn observe_subscription(&mut self, component: &Component) {
+        let Some(subscription) = component.translator.subscription() else { return };
+        if self.subscription.as_ref() == Some(subscription) {
+            return;
+        }
+        let target = component.translator.settings().target.bare();
+        let component = &self.domain;
+        match subscription {
+            Subscription::Never => {}
+            Subscription::Pending => {
+                info!(component, "asked {target} for its presence; it has to accept {component}");
+            }
+            Subscription::Subscribed => info!(component, "{target} accepted the subscription"),
+            Subscription::Denied => {
+                warn!(component, "{target} denied the subscription; asking again later");
+            }
+            Subscription::Failed(condition) => {
+                warn!(component, "subscribing to {target} failed: {condition}; asking again");
+            }
+        }
+        self.subscription = Some(subscription.clone());
+    }
+
+    /// Online is said at once, offline when it lasts: clients come back by themselves.
+    fn observe_online(&mut self, component: &Component) {
+        if !matches!(component.translator.subscription(), Some(Subscription::Subscribed)) {
+            return;
+        }
+        let count = component.translator.presence().resources.len();
+        if count > 0 {
+            self.offline_since = None;
+            if !self.online {
+                info!(component = self.domain, resources = count, "the target is online");
+            }
+            self.online = true;
+        } else if self.online {
+            let since = *self.offline_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= OFFLINE_LASTS {
+                let target = component.translator.settings().target.bare();
+                warn!(component = self.domain, "{target} has no resource online");
+                self.online = false;
+            }
+        }
+    }
+}
+
+fn with_remedy(message: &str, cause: Cause) -> String {
+    match cause.remedy() {
+        "" => message.to_owned(),
+        remedy => format!("{message}; {remedy}"),
+    }
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+const OFFLINE_LASTS: Duration = Duration::from_secs(10);

@@ -1,0 +1,160 @@
+//! Connects to the server and logs in as a component (XEP-0114), by way of tokio-xmpp.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use jid::DomainPart;
+use rustix::net::sockopt;
+use tokio::io::BufReader;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_xmpp::xmlstream::{
+    FallibleStreamElement, ReadError, StreamElementError, StreamHeader, Timeouts, XmppStream,
+    XmppStreamElement, initiate_stream,
+};
+use xmpp_parsers::component::Handshake;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ns;
+
+use crate::config::Secret;
+use crate::session::ending::Ending;
+
+/// A stream that has logged in.
+#[derive(Debug)]
+pub struct LoggedIn {
+    pub socket: TcpStream,
+    /// What arrived together with the answer to the handshake.
+    pub early: Vec<u8>,
+}
+
+/// Why a login did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    #[error("can't find {server}: {error}")]
+    Lookup { server: String, error: io::Error },
+    #[error("can't connect to {server}: {error}")]
+    Connect { server: String, error: io::Error },
+    #[error("the server did not {awaited} within {} s", LOGIN_TIME.as_secs())]
+    Timeout { awaited: &'static str },
+    #[error("{0}")]
+    Refused(Ending),
+    #[error("the server's stream header has no id: is this a port for components?")]
+    NoStreamId,
+    #[error("the server answered the handshake with something else: {0}")]
+    Unexpected(String),
+    #[error("the connection broke during login: {0}")]
+    Broken(io::Error),
+}
+
+/// Connects to `server` (`host:port`) and proves to be `domain` with `secret`.
+pub async fn login(
+    server: &str,
+    domain: &DomainPart,
+    secret: &Secret,
+) -> Result<LoggedIn, LoginError> {
+    let socket = connect(server).await?;
+    let header = StreamHeader { to: Some(Cow::Borrowed(domain.as_str())), from: None, id: None };
+    let opening = initiate_stream(BufReader::new(socket), ns::COMPONENT, header, TIMEOUTS);
+    let mut stream = timeout(LOGIN_TIME, opening)
+        .await
+        .map_err(|_| LoginError::Timeout { awaited: "open its stream" })?
+        .map_err(LoginError::Broken)?;
+    let id = stream.take_header().id;
+    let mut stream = stream.skip_features();
+    // A server may end the stream right behind its header: then that is the reason to name.
+    let answer = match id {
+        Some(id) => timeout(LOGIN_TIME, shake_hands(&mut stream, &id, secret)).await,
+        None => timeout(LOGIN_TIME, next(&mut stream)).await.map(|_| Err(LoginError::NoStreamId)),
+    };
+    answer.map_err(|_| LoginError::Timeout { awaited: "answer the handshake" })??;
+    let buffered = stream.into_inner();
+    let early = buffered.buffer().to_vec();
+    Ok(LoggedIn { socket: buffered.into_inner(), early })
+}
+
+async fn connect(server: &str) -> Result<TcpStream, LoginError> {
+    let lookup = |error| LoginError::Lookup { server: server.to_owned(), error };
+    let failed = |error| LoginError::Connect { server: server.to_owned(), error };
+    let timed_out = || LoginError::Timeout { awaited: "accept the connection" };
+    let addresses: Vec<SocketAddr> = timeout(LOGIN_TIME, lookup_host(server))
+        .await
+        .map_err(|_| timed_out())?
+        .map_err(lookup)?
+        .collect();
+    let connected = timeout(LOGIN_TIME, TcpStream::connect(&*addresses)).await;
+    let socket = connected.map_err(|_| timed_out())?.map_err(failed)?;
+    watch_over(&socket).map_err(failed)?;
+    Ok(socket)
+}
+
+/// Lets the system notice a peer that has gone without a word.
+fn watch_over(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, Duration::from_secs(30))?;
+    sockopt::set_tcp_keepintvl(socket, Duration::from_secs(10))?;
+    sockopt::set_tcp_keepcnt(socket, 3)?;
+    sockopt::set_tcp_user_timeout(socket, 60_000)?;
+    Ok(())
+}
+
+async fn shake_hands(stream: &mut Stream, id: &str, secret: &Secret) -> Result<(), LoginError> {
+    let handshake = Handshake::from_stream_id_and_password(id.to_owned(), secret.expose());
+    let sent = stream.send(&XmppStreamElement::ComponentHandshake(handshake)).await;
+    // A failure to send is less telling than the error that the server sent before it.
+    match (next(stream).await, sent) {
+        (Ok(XmppStreamElement::ComponentHandshake(_)), _) => Ok(()),
+        (Ok(other), _) => {
+            Err(LoginError::Unexpected(format!("{other:?}").chars().take(80).collect()))
+        }
+        (Err(LoginError::Broken(_)), Err(error)) => Err(LoginError::Broken(error)),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// The next element; a stream error is an error.
+async fn next(stream: &mut Stream) -> Result<XmppStreamElement, LoginError> {
+    loop {
+        return match stream.next().await {
+            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => {
+                let mut element = Vec::new();
+                let xml = Element::from(error.0).write_to(&mut element);
+                Err(match xml {
+                    Ok(()) => LoginError::Refused(Ending::from_stream_error(&element)),
+                    Err(_) => LoginError::Unexpected("a stream error".to_owned()),
+                })
+            }
+            Some(Ok(FallibleStreamElement::Ok(element))) => Ok(element),
+            Some(Ok(FallibleStreamElement::Err(StreamElementError::InvalidNonza {
+                qname,
+                ..
+            }))) => {
+                let (condition, text) = ("undefined-condition".to_owned(), None);
+                Err(if qname.1.as_str() == "error" {
+                    LoginError::Refused(Ending::StreamError { condition, text })
+                } else {
+                    LoginError::Unexpected(qname.1.as_str().to_owned())
+                })
+            }
+            Some(Ok(FallibleStreamElement::Err(error))) => {
+                Err(LoginError::Unexpected(error.to_string()))
+            }
+            Some(Err(ReadError::SoftTimeout)) => continue,
+            Some(Err(ReadError::HardError(error))) => Err(LoginError::Broken(error)),
+            Some(Err(ReadError::ParseError(error))) => {
+                Err(LoginError::Unexpected(error.to_string()))
+            }
+            Some(Err(ReadError::StreamFooterReceived)) => Err(LoginError::Refused(Ending::Closed)),
+            None => Err(LoginError::Broken(io::ErrorKind::UnexpectedEof.into())),
+        };
+    }
+}
+
+type Stream = XmppStream<BufReader<TcpStream>>;
+
+/// For each step of a login.
+const LOGIN_TIME: Duration = Duration::from_secs(15);
+const TIMEOUTS: Timeouts = Timeouts { read_timeout: LOGIN_TIME, response_timeout: LOGIN_TIME };

@@ -1,0 +1,55 @@
+//! Why a stream ended.
+
+use crate::stanza::peek;
+use crate::stanza::splitter::Fault;
+
+/// The end of a stream, seen from inside it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ending {
+    /// RFC 6120 section 4.9.
+    #[error("the server ended the stream: {condition}{}", quoted(text))]
+    StreamError { condition: String, text: Option<String> },
+    #[error("the server closed the stream")]
+    Closed,
+    #[error("the server sent {0}")]
+    Broken(#[from] Fault),
+    #[error("the server did not answer a sign of life for 15 s")]
+    Silent,
+    #[error("the server did not read for 30 s")]
+    Stalled,
+}
+
+impl Ending {
+    /// Reads a `<stream:error/>`.
+    pub fn from_stream_error(element: &[u8]) -> Self {
+        let condition = peek::find(element, &["*", "*"]);
+        let text = peek::find(element, &["*", "text"]).map(|t| t.text).filter(|t| !t.is_empty());
+        Self::StreamError {
+            condition: condition.map_or_else(|| "undefined-condition".to_owned(), |c| c.name),
+            text,
+        }
+    }
+}
+
+fn quoted(text: &Option<String>) -> String {
+    text.as_ref().map_or_else(String::new, |text| format!(" ({text:?})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_error_is_read_whatever_it_holds() {
+        let say = |xml: &str| Ending::from_stream_error(xml.as_bytes()).to_string();
+        assert_eq!(
+            say("<stream:error><conflict xmlns='x'/><text>a\nb</text></stream:error>"),
+            "the server ended the stream: conflict (\"a\\nb\")"
+        );
+        assert_eq!(say("<stream:error/>"), "the server ended the stream: undefined-condition");
+        assert_eq!(
+            say("<stream:error><x:own/></stream:error>"),
+            "the server ended the stream: own"
+        );
+    }
+}

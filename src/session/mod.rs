@@ -1,0 +1,345 @@
+//! One stream's life after login: bytes and time in, bytes and a deadline out.
+//!
+//! Pure: the caller reads and writes the socket and holds the clock. It fills
+//! [`Session::input`], calls [`Session::process`], writes [`Session::output`], and calls
+//! [`Session::tick`] at [`Session::deadline`] at the latest.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
+
+pub mod echo;
+pub mod ending;
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jid::DomainPart;
+use xmpp_parsers::presence::Presence;
+
+use crate::jat::now::Now;
+use crate::jat::presence::Action;
+use crate::jat::reason::{Direction, Reason, Tally};
+use crate::jat::translator::{Body, Translator};
+use crate::jat::verdict::{Verdict, refusal};
+use crate::stanza::authored::{self, Envelope};
+use crate::stanza::head::{Head, Rewrite};
+use crate::stanza::limits::Limits;
+use crate::stanza::splitter::{Element, Fault, Piece, Splitter};
+
+use echo::{Due, Echo, Heard, Sharing};
+use ending::Ending;
+
+/// How much may wait in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub limits: Limits,
+    /// Bytes of output that may wait for the server before its input is no longer read.
+    pub max_backlog: usize,
+}
+
+/// One logged-in stream.
+#[derive(Debug)]
+pub struct Session {
+    domain: DomainPart,
+    bounds: Bounds,
+    splitter: Splitter,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// Bytes of `output` that were written.
+    written: usize,
+    echo: Echo,
+    last_input: Duration,
+    last_output: Duration,
+    /// Since when the server takes none of the output.
+    stalled_since: Option<Duration>,
+    closed: bool,
+}
+
+/// What a turn needs besides the session itself.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    pub translator: &'a mut Translator,
+    pub tally: &'a mut Tally,
+    pub rng: &'a mut Rng,
+    pub now: Now,
+}
+
+impl Session {
+    /// A stream that has just logged in; says what is to be said first.
+    pub fn new(bounds: Bounds, turn: &mut Turn<'_>) -> Self {
+        let now = turn.now.mono;
+        let mut session = Self {
+            domain: turn.translator.settings().domain.clone(),
+            bounds,
+            splitter: Splitter::new(bounds.limits),
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            echo: Echo::new(turn.rng.u64(..), now),
+            last_input: now,
+            last_output: now,
+            stalled_since: None,
+            closed: false,
+        };
+        let ids: Vec<String> = session.echo.test_ids().collect();
+        for id in ids {
+            authored::write_echo(&session.domain, &id, &mut session.output);
+        }
+        let action = turn.translator.connected(turn.now, turn.rng);
+        session.act(action.as_slice(), turn.translator);
+        session
+    }
+
+    /// The buffer that what was read is appended to.
+    pub fn input(&mut self) -> &mut Vec<u8> {
+        &mut self.input
+    }
+
+    /// Translates what is in [`Self::input`], as long as the backlog allows; says whether
+    /// input is left for when it does.
+    ///
+    /// # Errors
+    /// Why the stream is over. What came before that was translated and is in the output.
+    pub fn process(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
+        let mut input = std::mem::take(&mut self.input);
+        let ended = self.process_pieces(&input, turn);
+        let done = self.splitter.done();
+        // Moving the rest is paid for by what went before it.
+        input.drain(..done);
+        self.splitter.rebase();
+        if input.is_empty() && input.capacity() > KEEP_CAPACITY {
+            input = Vec::new();
+        }
+        self.input = input;
+        ended
+    }
+
+    /// Notes that bytes arrived.
+    pub fn received(&mut self, now: Now) {
+        self.last_input = now.mono;
+        self.echo.input();
+    }
+
+    /// Bytes to be written.
+    pub fn output(&self) -> &[u8] {
+        &self.output[self.written..]
+    }
+
+    /// The first `count` bytes of [`Self::output`] were written.
+    pub fn sent(&mut self, count: usize, now: Now) {
+        self.written += count;
+        self.last_output = now.mono;
+        if self.written == self.output.len() {
+            self.output.clear();
+            self.written = 0;
+            self.stalled_since = None;
+            if self.output.capacity() > KEEP_CAPACITY {
+                self.output = Vec::new();
+            }
+        } else if count > 0 {
+            self.stalled_since = Some(now.mono);
+        }
+        if self.written > KEEP_CAPACITY {
+            self.output.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// The server takes no more at the moment.
+    pub fn blocked(&mut self, now: Now) {
+        self.stalled_since.get_or_insert(now.mono);
+    }
+
+    /// May more be read? Not while so much waits for the server that memory would run out.
+    pub fn wants_input(&self) -> bool {
+        self.output().len() <= self.bounds.max_backlog
+    }
+
+    /// Does what is due by time.
+    ///
+    /// # Errors
+    /// The stream is dead.
+    pub fn tick(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
+        let now = turn.now.mono;
+        if self.stalled_since.is_some_and(|since| now >= since + STALL_TIME) {
+            return Err(Ending::Stalled);
+        }
+        match self.echo.tick(self.last_input, now) {
+            Due::Silent => return Err(Ending::Silent),
+            Due::Ask(id) => authored::write_echo(&self.domain, &id, &mut self.output),
+            Due::Nothing => {}
+        }
+        let action = turn.translator.tick(turn.now, turn.rng);
+        self.act(action.as_slice(), turn.translator);
+        if self.output.is_empty() && now >= self.last_output + KEEPALIVE && !self.closed {
+            // RFC 6120 section 4.6.1.
+            self.output.push(b' ');
+        }
+        Ok(())
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self, translator: &Translator) -> Duration {
+        let times = [
+            Some(self.last_output + KEEPALIVE),
+            self.stalled_since.map(|since| since + STALL_TIME),
+            self.echo.deadline(self.last_input),
+            translator.presence().deadline(),
+        ];
+        times.into_iter().flatten().min().unwrap_or(Duration::MAX)
+    }
+
+    /// Takes new settings for the translator, and new bounds.
+    pub fn reconfigure(
+        &mut self,
+        settings: crate::jat::settings::Settings,
+        bounds: Bounds,
+        turn: &mut Turn<'_>,
+    ) {
+        self.bounds = bounds;
+        self.splitter.set_limits(bounds.limits);
+        let action = turn.translator.reconfigure(settings, true, turn.now, turn.rng);
+        self.act(action.as_slice(), turn.translator);
+    }
+
+    /// Says goodbye: nothing is translated any more, what still arrives is counted.
+    pub fn close(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            self.output.extend(b"</stream:stream>");
+        }
+    }
+
+    /// Does another process share the domain, as far as is known?
+    pub fn sharing(&self) -> Sharing {
+        self.echo.sharing()
+    }
+
+    fn process_pieces(&mut self, input: &[u8], turn: &mut Turn<'_>) -> Result<(), Ending> {
+        while self.wants_input() {
+            match self.splitter.next(input)? {
+                None => return Ok(()),
+                Some(Piece::StreamEnd) => return Err(Ending::Closed),
+                Some(Piece::Element(element)) => self.element(input, &element, turn)?,
+                Some(Piece::OverLimit { head_end: None, .. }) => {
+                    turn.tally.count(Direction::Other, Reason::HeadTooLarge);
+                }
+                Some(Piece::OverLimit { start, head_end: Some(end), children }) => {
+                    let head = parse_head(&input[start..end])?;
+                    self.stanza(&head, Body::OverLimit { children }, &[], turn);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn element(
+        &mut self,
+        input: &[u8],
+        element: &Element,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Ending> {
+        let stanza = &input[element.start..element.end];
+        let (head, payload) = stanza.split_at(element.head_end - element.start);
+        let head = parse_head(head)?;
+        if head.name().ends_with(":error") {
+            return Err(Ending::from_stream_error(stanza));
+        }
+        let body = Body::Whole { children: element.children, sound: element.sound, stanza };
+        self.stanza(&head, body, payload, turn);
+        Ok(())
+    }
+
+    /// Does what the translator's verdict on a stanza says, and counts it once.
+    fn stanza(&mut self, head: &Head<'_>, body: Body<'_>, payload: &[u8], turn: &mut Turn<'_>) {
+        let Turn { translator, tally, rng, now } = turn;
+        if self.closed {
+            tally.count(Direction::of(head), Reason::ArrivedAfterClose);
+            return;
+        }
+        let verdict = translator.judge(head, body, *now, rng);
+        if !matches!(verdict, Verdict::Own(_)) {
+            self.echo.other_stanza();
+        }
+        let (direction, mut reason) = verdict.counts_as();
+        let begin = self.output.len();
+        match verdict {
+            Verdict::Forward { to, from, id } => {
+                let with = Rewrite { to, from: &from, id: id.as_deref() };
+                head.rewrite(&with, &mut self.output);
+                self.output.extend(payload);
+            }
+            Verdict::Revert { token, from } => {
+                let claims = token.claims();
+                let with = Rewrite { to: claims.user, from: &from, id: Some(claims.id) };
+                head.rewrite(&with, &mut self.output);
+                self.output.extend(payload);
+            }
+            Verdict::RevertError { token, from, reason } => {
+                let claims = token.claims();
+                let envelope = Envelope { to: claims.user, from: &from, id: claims.id };
+                let refusal = refusal(reason, translator.presence().subscription());
+                authored::write_error(
+                    head.kind,
+                    &envelope,
+                    &self.domain,
+                    &refusal,
+                    &mut self.output,
+                );
+            }
+            Verdict::Answer { from, refusal, .. } => {
+                let to = head.from.as_deref().unwrap_or_default();
+                let id = head.id.as_deref().unwrap_or_default();
+                let envelope = Envelope { to, from: &from, id };
+                authored::write_error(
+                    head.kind,
+                    &envelope,
+                    &self.domain,
+                    &refusal,
+                    &mut self.output,
+                );
+            }
+            Verdict::Unsubscribe => {
+                let to = head.from.as_deref().unwrap_or_default();
+                authored::write_unsubscribed(to, self.domain.as_str(), &mut self.output);
+            }
+            Verdict::Presence(actions) => self.act(actions, translator),
+            Verdict::Own(_) => {
+                if self.echo.hear(head.id.as_deref().unwrap_or_default()) == Heard::Ours {
+                    reason = Reason::Echo;
+                }
+            }
+            Verdict::Drop(..) => {}
+        }
+        if reason == Reason::Relayed && self.output.len() - begin > self.bounds.limits.max_bytes {
+            // The longer addresses made it too large for the server.
+            self.output.truncate(begin);
+            self.stanza(head, Body::OverLimit { children: 1 }, &[], turn);
+            return;
+        }
+        tally.count(direction, reason);
+    }
+
+    fn act(&mut self, actions: &[Action], translator: &Translator) {
+        for action in actions {
+            let presence = match action {
+                Action::Subscribe => Presence::subscribe(),
+                Action::Probe => Presence::probe(),
+                Action::Subscribed => Presence::subscribed(),
+                Action::Available => Presence::available(),
+            };
+            let target = translator.settings().target.bare();
+            authored::write_presence(presence, &self.domain, target, &mut self.output);
+        }
+    }
+}
+
+fn parse_head(tag: &[u8]) -> Result<Head<'_>, Fault> {
+    Head::parse(str::from_utf8(tag).map_err(|_| Fault::Utf8)?)
+}
+
+/// Silence after which a space is sent.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long a server may leave its input unread.
+const STALL_TIME: Duration = Duration::from_secs(30);
+/// Larger buffers are given back when they are empty.
+const KEEP_CAPACITY: usize = 256 * 1024;

@@ -1,0 +1,9 @@
+//! Stanzas as bytes: where they begin and end, their start tags, and the few we author.
+
+pub mod authored;
+pub mod head;
+pub mod limits;
+mod markup;
+pub mod peek;
+mod scope;
+pub mod splitter;

@@ -1,0 +1,121 @@
+//! `jat-proxy check`, the real program on real files.
+
+mod common_cli;
+
+use std::fs;
+
+use common_cli::{Folder, SECRET, jat_proxy};
+
+#[test]
+fn the_shipped_configuration_is_good() {
+    let folder = Folder::new();
+    folder.write("jat-proxy.toml", include_str!("../config/jat-proxy.toml"));
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert_eq!(
+        out.out,
+        "proxy.example -> some-user@some-domain.example (to a random resource), on \
+         127.0.0.1:5347, token in the resource\n\
+         keys in DIR/keys.toml: key 1 signs\n"
+    );
+}
+
+/// Every line of the shipped configuration that shows a default or an example is true.
+#[test]
+fn the_shipped_configuration_shows_what_works() {
+    let folder = Folder::new();
+    let shipped = include_str!("../config/jat-proxy.toml");
+    let shown: String = shipped
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{key}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert!(shown.matches("\nmax-").count() == 3 && shown.contains("\nserver = "));
+    folder.write("jat-proxy.toml", &shown);
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+}
+
+#[test]
+fn a_bad_configuration_ends_with_78_and_all_its_errors() {
+    let folder = Folder::new();
+    folder.write("jat-proxy.toml", "key-file = \"keys.toml\"\nreply_ttl = \"1h\"\n[server]\n");
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.out.as_str()), (78, ""));
+    assert_eq!(
+        out.err,
+        "error: DIR/jat-proxy.toml:1:1: `component` is missing in the file\n  \
+         help: add: [[component]], with domain, secret and target-address\n\
+         error: DIR/jat-proxy.toml:2:1: unknown key `reply_ttl` in the file\n  \
+         help: did you mean `reply-ttl`?\n\
+         error: DIR/jat-proxy.toml:3:1: `address` is missing in [server]\n  \
+         help: add: address = \"127.0.0.1:5347\"\n"
+    );
+}
+
+#[test]
+fn warnings_are_shown_of_a_good_configuration_too() {
+    let folder = Folder::new();
+    folder.write_config("secret = \"Open Sesame\"");
+    let out = folder.run(&["check"]);
+    assert_eq!(out.code, 0);
+    assert_eq!(
+        out.err,
+        "warning: DIR/jat-proxy.toml:4:10: the secret stands in the configuration itself\n  \
+         help: put it into a file of its own: secret = { file = \"proxy.secret\" }\n"
+    );
+    assert!(out.out.starts_with("proxy.example -> bot@some.example"), "{}", out.out);
+}
+
+#[test]
+fn a_secret_comes_from_the_environment_or_from_systemd() {
+    let folder = Folder::new();
+    folder.write_config("secret = { env = \"JAT_PROXY_TEST_SECRET\" }");
+    assert_eq!(folder.run(&["check"]).code, 78);
+    let check = |name: &str, value: &str| {
+        let mut command = jat_proxy();
+        command.arg("check").arg("-c").arg(folder.path("jat-proxy.toml")).env(name, value);
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(check("JAT_PROXY_TEST_SECRET", "Open Sesame"), Some(0));
+    assert_eq!(check("JAT_PROXY_TEST_SECRET", ""), Some(78));
+    folder.write_config("secret = { credential = \"proxy.secret\" }");
+    let credentials = folder.path(".");
+    assert_eq!(check("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap()), Some(0));
+    assert_eq!(check("CREDENTIALS_DIRECTORY", "/nowhere"), Some(78));
+}
+
+#[test]
+fn keys_in_the_configuration_itself() {
+    let folder = Folder::new();
+    folder.write_config("secret = { file = \"proxy.secret\" }");
+    let config = fs::read_to_string(folder.path("jat-proxy.toml")).unwrap();
+    let config = config.replace("key-file = \"keys.toml\"\n", "");
+    folder.write(
+        "jat-proxy.toml",
+        &format!(
+            "{config}\n[[key]]\nid = 3\nsecret = \"{SECRET}\"\nnot-before = 2020-01-01T00:00:00Z\n"
+        ),
+    );
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert!(out.out.ends_with("keys in DIR/jat-proxy.toml: key 3 signs\n"), "{}", out.out);
+}
+
+#[test]
+fn exit_codes_are_those_of_sysexits() {
+    let folder = Folder::new();
+    let code = |arguments: &[&str]| folder.run_plain(arguments).code;
+    assert_eq!(code(&["--help"]), 0);
+    assert_eq!(code(&["--version"]), 0);
+    assert_eq!(code(&["keys", "add", "--help"]), 0);
+    assert_eq!(code(&[]), 64);
+    assert_eq!(code(&["frobnicate"]), 64);
+    assert_eq!(code(&["check", "--frobnicate"]), 64);
+    assert_eq!(code(&["keys", "add", "--in", "1h", "--now"]), 64);
+    assert_eq!(code(&["keys", "add", "--in", "soon"]), 64);
+    assert_eq!(code(&["check", "-c", "/nowhere/jat-proxy.toml"]), 78);
+    assert_eq!(code(&["token", "inspect", "x"]), 65);
+}

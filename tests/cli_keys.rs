@@ -1,0 +1,82 @@
+//! `jat-proxy keys`, the real program on real files.
+
+mod common_cli;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common_cli::Folder;
+use jat_proxy::config::time::show_moment;
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[test]
+fn a_rotation_from_the_first_key_to_the_second() {
+    let folder = Folder::ready();
+    let list = || folder.run(&["keys", "list"]).out;
+    assert_eq!(list(), "key 1 signs\n");
+
+    let out = folder.run(&["keys", "add", "--in", "2h"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert!(out.out.starts_with("key 2 is in DIR/keys.toml and signs from 20"), "{}", out.out);
+    assert!(out.out.contains("(in 2h)\nNext: copy DIR/keys.toml to every replica"), "{}", out.out);
+    assert!(folder.read("keys.toml").starts_with("# Mine.\n\n[[key]]\nid = 1\n"));
+    assert_eq!(folder.mode("keys.toml"), 0o600);
+    let listed = list();
+    assert!(listed.starts_with("key 1 signs until 20"), "{listed}");
+    assert!(listed.contains("\nkey 2 signs from 20"), "{listed}");
+    assert_eq!(folder.run(&["check"]).code, 0);
+
+    // Nothing can go yet, and nothing changes.
+    let before = folder.read("keys.toml");
+    let out = folder.run(&["keys", "prune"]);
+    assert!(out.out.ends_with("no key can go yet\n"), "{}", out.out);
+    assert_eq!(folder.read("keys.toml"), before);
+
+    // The tokens of key 1 have all expired.
+    let at = before.find("not-before").unwrap();
+    let past = format!("{}not-before = \"{}\"\n", &before[..at], show_moment(now() - 8000));
+    folder.write("keys.toml", &past);
+    let out = folder.run(&["keys", "prune"]);
+    assert!(out.out.starts_with("key 1 is gone\nkey 2 signs\n"), "{}", out.out);
+    let after = folder.read("keys.toml");
+    assert!(after.starts_with("# Mine.\n\n[[key]]\nid = 2\n"), "{after}");
+    assert_eq!(list(), "key 2 signs\n");
+}
+
+#[test]
+fn a_leaked_key_is_replaced_at_once() {
+    let folder = Folder::ready();
+    let out = folder.run(&["keys", "add", "--now"]);
+    assert_eq!(out.code, 0);
+    for told in ["signs from now on", "all at once", "forged", "lost", "prune"] {
+        assert!(out.out.contains(told), "{}", out.out);
+    }
+    assert!(folder.run(&["keys", "list"]).out.contains("\nkey 2 signs\n"));
+}
+
+#[test]
+fn keys_of_a_configuration_that_does_not_check_are_left_alone() {
+    let folder = Folder::ready();
+    let broken = folder.read("keys.toml") + "[[key]]\nid = 1\n";
+    folder.write("keys.toml", &broken);
+    let out = folder.run(&["keys", "add"]);
+    assert_eq!(out.code, 78);
+    assert!(out.err.contains("keys.toml:6:1: `secret` is missing"), "{}", out.err);
+    assert_eq!(folder.read("keys.toml"), broken);
+}
+
+#[test]
+fn keys_can_stand_in_the_configuration() {
+    let folder = Folder::ready();
+    let config = folder.read("jat-proxy.toml").replace("key-file = \"keys.toml\"\n", "");
+    let keys = folder.read("keys.toml");
+    folder.write("jat-proxy.toml", &format!("{config}{keys}[log]\n# Quiet.\nlevel = \"warn\"\n"));
+    assert_eq!(folder.run(&["keys", "add"]).code, 0);
+    let text = folder.read("jat-proxy.toml");
+    assert!(text.ends_with("[log]\n# Quiet.\nlevel = \"warn\"\n"), "{text}");
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert!(out.out.contains("; key 2 signs from"), "{}", out.out);
+}

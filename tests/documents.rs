@@ -1,0 +1,118 @@
+//! What the documents state about tokens and hashes, against the program: quoted tokens, worked
+//! bytes, and the code that readers are invited to copy.
+
+mod interpreter;
+mod vectors;
+
+use std::fs;
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
+use hmac::{Hmac, KeyInit, Mac};
+use jat_proxy::jat::dispatch::{sticky_hash, sticky_weight};
+use serde_json::json;
+use sha2::Sha256;
+use vectors::Vectors;
+
+#[test]
+fn readme_and_specification_show_the_token_of_the_first_vector() {
+    let Vectors { valid, .. } = Vectors::load();
+    for document in ["README.md", "docs/token.md"] {
+        assert!(read(document).contains(&valid[0].token), "{document} has another token");
+    }
+}
+
+#[test]
+fn the_worked_example_gives_the_tag() {
+    let Vectors { valid, .. } = Vectors::load();
+    let bytes = block("docs/token.md", "hex")
+        .lines()
+        .map(|line| line.split("  ").next().expect("a split gives one piece").replace(' ', ""))
+        .collect::<String>();
+    let message = HEXLOWER_PERMISSIVE.decode(bytes.as_bytes()).expect("hexadecimal digits");
+    let secret = b"jat-proxy demo key, never use it";
+    let mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length").chain_update(message);
+    let token = BASE32_NOPAD.decode(valid[0].token.to_uppercase().as_bytes()).expect("base32");
+    assert_eq!(mac.finalize().into_bytes()[..16], token[token.len() - 16..]);
+}
+
+#[test]
+#[ignore = "needs python3 and node"]
+fn the_decoders_read_every_valid_vector_and_refuse_what_is_no_token() {
+    let vectors = serde_json::to_string(&Vectors::load()).expect("vectors are plain data");
+    for (program, option, language, harness) in [
+        (interpreter::PYTHON, "-c", "python", PYTHON_DECODER_TEST),
+        ("node", "-e", "javascript", JAVASCRIPT_DECODER_TEST),
+    ] {
+        let code = block("docs/token.md", language) + harness;
+        let output = interpreter::run(program, &[option, &code], &vectors);
+        let Vectors { valid, invalid } = Vectors::load();
+        let refused = ["length", "encoding", "version", "malformed", "kind"];
+        let refused = |error: &str| refused.contains(&error);
+        let invalid = invalid.iter().filter_map(|v| v.error.as_deref()).filter(|e| refused(e));
+        assert_eq!(output.trim(), format!("{} read, {} refused", valid.len(), invalid.count()));
+    }
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn the_sticky_hash_of_the_document_chooses_alike() {
+    let resources = ["a", "b", "Gajim.ÄÖ 7", "0f1e2d"];
+    let users: Vec<_> = (0..200).map(|i| format!("user{i}@some-domain.example")).collect();
+    let weight = |user: &str, r: &str| sticky_weight(sticky_hash(user), sticky_hash(r));
+    let chosen: Vec<_> =
+        users.iter().map(|u| resources.iter().max_by_key(|r| weight(u, r)).unwrap()).collect();
+    let input = json!({ "resources": resources, "users": users }).to_string();
+    let code = block("docs/dispatch.md", "python") + PYTHON_STICKY_TEST;
+    let output = interpreter::run(interpreter::PYTHON, &["-c", &code], &input);
+    assert_eq!(output.trim_end(), json!(chosen).to_string());
+}
+
+/// The first block of code in this language.
+fn block(document: &str, language: &str) -> String {
+    let text = read(document);
+    let start = format!("\n```{language}\n");
+    let from = text.find(&start).expect("the document has such a block") + start.len();
+    let length = text[from..].find("```\n").expect("the block ends");
+    text[from..from + length].to_owned()
+}
+
+fn read(document: &str) -> String {
+    fs::read_to_string(document).expect(document)
+}
+
+const PYTHON_DECODER_TEST: &str = r#"
+import json, sys
+vectors = json.load(sys.stdin.buffer)
+for v in vectors["valid"]:
+    fields = v["user"], v["resource"], v["id"], v["expires"]
+    assert read_token(v["asked"] + "/" + v["token"]) == fields, v["name"]
+refused = 0
+for v in vectors["invalid"]:
+    if v["error"] in ("length", "encoding", "version", "malformed", "kind"):
+        try:
+            read_token(v["asked"] + "/" + v["token"])
+        except ValueError:
+            refused += 1
+        else:
+            sys.exit("accepted: " + v["name"])
+print(len(vectors["valid"]), "read,", refused, "refused")
+"#;
+
+const JAVASCRIPT_DECODER_TEST: &str = r#"
+const assert = require("node:assert");
+const vectors = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+for (const { name, asked, token, user, resource, id, expires } of vectors.valid)
+  assert.deepStrictEqual(readToken(asked + "/" + token), { user, resource, id, expires }, name);
+const shapes = ["length", "encoding", "version", "malformed", "kind"];
+const invalid = vectors.invalid.filter((v) => shapes.includes(v.error));
+for (const { name, asked, token } of invalid)
+  assert.throws(() => readToken(asked + "/" + token), name);
+console.log(`${vectors.valid.length} read, ${invalid.length} refused`);
+"#;
+
+const PYTHON_STICKY_TEST: &str = r#"
+import json, sys
+given = json.load(sys.stdin.buffer)
+chosen = [choose(user, given["resources"]) for user in given["users"]]
+sys.stdout.buffer.write(json.dumps(chosen, ensure_ascii=False, separators=(",", ":")).encode())
+"#;
