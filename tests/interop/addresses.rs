@@ -39,7 +39,16 @@ case!(ids_come_back_exactly: both);
 fn ids_come_back_exactly(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
-    for id in ["", "0", "a'b\"c", "<&>", "\u{1F600}\u{5d0}", "  a  b ", "a\tb\nc", "é".repeat(200).as_str()] {
+    for id in [
+        "",
+        "0",
+        "a'b\"c",
+        "<&>",
+        "\u{1F600}\u{5d0}",
+        "  a  b ",
+        "a\tb\nc",
+        "é".repeat(200).as_str(),
+    ] {
         user.ask(&service.jid, id);
         let direct = service.receive_request().attr("id").unwrap().to_string();
         user.ask(&scene.domain, id);

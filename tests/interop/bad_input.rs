@@ -156,7 +156,10 @@ fn attributes_of_the_stanza_are_bounded(kind: Kind) {
     let (mut service, mut user) = (scene.service("a"), scene.user());
     let ask = |user: &mut Client, count: usize| {
         let many: String = (0..count).map(|i| format!("a{i}='' ")).collect();
-        user.send(format!("<iq type='get' id='r' to='{}' {many}><q xmlns='u'/></iq>", scene.domain));
+        user.send(format!(
+            "<iq type='get' id='r' to='{}' {many}><q xmlns='u'/></iq>",
+            scene.domain
+        ));
     };
     ask(&mut user, 50);
     let request = service.receive_request();
@@ -165,7 +168,9 @@ fn attributes_of_the_stanza_are_bounded(kind: Kind) {
     user.receive_reply("r");
     ask(&mut user, 2_000);
     // A start tag over a limit is not answered.
-    scene.proxy.wait_until("the count", |it| it.reason("head-too-large") + it.reason("over-limit") == 1);
+    scene
+        .proxy
+        .wait_until("the count", |it| it.reason("head-too-large") + it.reason("over-limit") == 1);
     user.hears_no_iq();
     scene.round_trip(&mut user, &mut service);
     assert_eq!(scene.proxy.logins(), 1);

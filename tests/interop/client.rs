@@ -180,7 +180,9 @@ impl Client {
     /// An IQ get with a payload that no server answers itself.
     pub fn ask(&mut self, to: &str, id: &str) {
         let (to, id) = (escape(to), escape(id));
-        self.send(format!("<iq type='get' id='{id}' to='{to}'><ask xmlns='urn:example:ask'/></iq>"));
+        self.send(format!(
+            "<iq type='get' id='{id}' to='{to}'><ask xmlns='urn:example:ask'/></iq>"
+        ));
     }
 
     /// Answers a request with its own payload, as an honest implementing client does.
@@ -226,7 +228,9 @@ impl Client {
 
     /// The reply (IQ result or error) with this id.
     pub fn receive_reply(&mut self, id: &str) -> Stanza {
-        self.receive_where(&format!("the reply {id:?}"), |it| is_reply(it) && it.attr("id") == Some(id))
+        self.receive_where(&format!("the reply {id:?}"), |it| {
+            is_reply(it) && it.attr("id") == Some(id)
+        })
     }
 
     /// Asserts that no request and no reply comes.

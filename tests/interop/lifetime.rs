@@ -98,12 +98,16 @@ fn a_second_process_stands_by(kind: Kind) {
     let mut scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
     scene.round_trip(&mut user, &mut service);
-    let standby =
-        Proxy::launch(scene.server, Settings::new(&scene.domain, &scene.target));
+    let standby = Proxy::launch(scene.server, Settings::new(&scene.domain, &scene.target));
     standby.wait_until("a line about the conflict", |it| it.log().join("").contains("onflict"));
     let lines = standby.log().len();
     std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(standby.log().len(), lines, "one line when it begins:\n{}", standby.log().join("\n"));
+    assert_eq!(
+        standby.log().len(),
+        lines,
+        "one line when it begins:\n{}",
+        standby.log().join("\n")
+    );
     assert!(!standby.is_connected());
     scene.round_trip(&mut user, &mut service);
 

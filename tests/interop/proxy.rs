@@ -235,7 +235,6 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::File::options();
-    let mut file =
-        options.create(true).write(true).truncate(true).mode(0o600).open(path).unwrap();
+    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }

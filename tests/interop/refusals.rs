@@ -121,7 +121,10 @@ fn forged_replies_are_dropped_with_their_reason(kind: Kind) {
     dropped(&mut service, &format!("{domain}/{}", "!".repeat(token.len())), "token-encoding");
     dropped(&mut service, &format!("node@{address}"), "token-signature");
     user.hears_no_iq();
-    assert_eq!(scene.proxy.count(&["stanzas", "outcome=\"dropped\"", "direction=\"revert\""]), heard);
+    assert_eq!(
+        scene.proxy.count(&["stanzas", "outcome=\"dropped\"", "direction=\"revert\""]),
+        heard
+    );
 
     service.answer(&request, "");
     assert_eq!(user.receive_reply("r").attr("type"), Some("result"));

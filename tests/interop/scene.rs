@@ -75,7 +75,9 @@ pub fn round_trip(domain: &str, user: &mut Client, service: &mut Client) {
 /// Waits for the subscription request of this domain and grants it.
 pub fn accept_subscription(service: &mut Client, domain: &str) {
     service.receive_where("the subscription request", |it| {
-        it.name == "presence" && it.attr("type") == Some("subscribe") && it.attr("from") == Some(domain)
+        it.name == "presence"
+            && it.attr("type") == Some("subscribe")
+            && it.attr("from") == Some(domain)
     });
     service.send(format!("<presence type='subscribed' to='{domain}'/>"));
 }

@@ -124,7 +124,10 @@ fn large_payloads_pass_up_to_the_limit(kind: Kind) {
         format!("<{0}:q xmlns:{0}='urn:1' {0}:a='1'/>", long(20_000)),
         format!("<q xmlns='urn:1'>{}</q>", long(200_000)),
         format!("<q xmlns='urn:1'>{}</q>", "<a/>".repeat(20_000)),
-        format!("<q xmlns='urn:1' {}/>", (0..2000).map(|i| format!("a{i}='' ")).collect::<String>()),
+        format!(
+            "<q xmlns='urn:1' {}/>",
+            (0..2000).map(|i| format!("a{i}='' ")).collect::<String>()
+        ),
     ] {
         user.send(format!("<iq type='get' id='r' to='{}'>{payload}</iq>", scene.domain));
         let request = service.receive_request();
