@@ -106,7 +106,10 @@ fn the_token_may_be_in_the_id(kind: Kind) {
 fn reload(scene: &Scene, lines_before: usize) {
     scene.proxy.rewrite();
     scene.proxy.signal(Signal::HUP);
-    scene.proxy.wait_until("the outcome of the reload", |it| it.log().len() > lines_before);
+    // "reloaded" or "not reloaded", after what there is to warn of.
+    scene.proxy.wait_until("the outcome of the reload", |it| {
+        it.log()[lines_before..].iter().any(|line| line.contains("reloaded"))
+    });
 }
 
 /// The id of the key that signed the token of this address.

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, mpsc};
@@ -80,10 +81,10 @@ pub fn command(program: &str) -> Command {
     command
 }
 
-/// A port of 127.0.0.1 that nobody listens on now.
-pub fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
+/// Ports of 127.0.0.1 that nobody listens on now, all different.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let sockets = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().port())
 }
 
 /// Polls until `found` says so; the panic names what was waited for.

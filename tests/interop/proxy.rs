@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Process, command, free_port, wait_until};
+use crate::process::{Process, command, free_ports, wait_until};
 use crate::server::{SECRET, Server, fresh_folder};
 
 /// What a test varies in the configuration.
@@ -21,6 +21,8 @@ pub struct Settings {
     pub top: String,
     /// The content of the key file.
     pub keys: String,
+    /// Where the server listens for components, if not at its usual port.
+    pub server_port: Option<u16>,
 }
 
 impl Settings {
@@ -31,11 +33,12 @@ impl Settings {
             component: String::new(),
             top: String::new(),
             keys: key(1, 'A', None),
+            server_port: None,
         }
     }
 
     fn write(&self, folder: &Path, component_port: u16, http_port: u16) {
-        let Settings { domain, target, component, top, keys } = self;
+        let Settings { domain, target, component, top, keys, .. } = self;
         let config = format!(
             r#"
 key-file = "keys.toml"
@@ -84,11 +87,11 @@ impl Proxy {
     /// Starts a proxy and waits only until its HTTP side answers.
     pub fn launch(server: &Server, settings: Settings) -> Proxy {
         let folder = fresh_folder(&format!("proxy-{}-{}", server.kind, settings.domain));
-        let http_port = free_port();
-        settings.write(&folder, server.component_port, http_port);
+        let [http_port] = free_ports();
+        let component_port = settings.server_port.unwrap_or(server.component_port);
+        settings.write(&folder, component_port, http_port);
         let process = Process::start(run(&folder), &folder.join("log"));
-        let mut proxy =
-            Proxy { settings, folder, component_port: server.component_port, http_port, process };
+        let mut proxy = Proxy { settings, folder, component_port, http_port, process };
         proxy.wait_http();
         proxy
     }
@@ -106,12 +109,12 @@ impl Proxy {
     }
 
     pub fn is_connected(&self) -> bool {
-        self.count(&["connected"]) == 1
+        self.count(&["jat_proxy_stream_up"]) == 1
     }
 
     /// How many streams to the server it has opened so far.
     pub fn logins(&self) -> u64 {
-        self.count(&["logins"])
+        self.count(&["jat_proxy_logins_total"])
     }
 
     /// Waits until the status names each of these full JIDs as an online resource.
@@ -147,7 +150,7 @@ impl Proxy {
 
     /// How many stanzas had a verdict with this reason.
     pub fn reason(&self, reason: &str) -> u64 {
-        self.count(&["stanzas", &format!("reason=\"{reason}\"")])
+        self.count(&["jat_proxy_stanzas_total", &format!("reason=\"{reason}\"")])
     }
 
     pub fn wait_reason(&self, reason: &str, at_least: u64) {

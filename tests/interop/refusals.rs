@@ -3,7 +3,7 @@
 
 use crate::client::{Client, SILENCE};
 use crate::scene::Scene;
-use crate::server::{HOST, Kind};
+use crate::server::{HOST, Kind, ROUTED, Server};
 
 case!(requests_that_are_no_requests_get_bad_request: both);
 fn requests_that_are_no_requests_get_bad_request(kind: Kind) {
@@ -122,7 +122,11 @@ fn forged_replies_are_dropped_with_their_reason(kind: Kind) {
     dropped(&mut service, &format!("node@{address}"), "token-signature");
     user.hears_no_iq();
     assert_eq!(
-        scene.proxy.count(&["stanzas", "outcome=\"dropped\"", "direction=\"revert\""]),
+        scene.proxy.count(&[
+            "jat_proxy_stanzas_total",
+            "outcome=\"dropped\"",
+            "direction=\"revert\""
+        ]),
         heard
     );
 
@@ -179,7 +183,14 @@ fn errors_that_the_server_makes_for_a_gone_client_are_reverted(kind: Kind) {
     let reply = user.receive_reply("r");
     assert_eq!(reply.attr("from"), Some(scene.domain.as_str()));
     assert_eq!(reply.error().unwrap().0, "service-unavailable");
-    assert_eq!(scene.proxy.count(&["stanzas", "direction=\"revert\"", "reason=\"relayed\""]), 1);
+    assert_eq!(
+        scene.proxy.count(&[
+            "jat_proxy_stanzas_total",
+            "direction=\"revert\"",
+            "reason=\"relayed\""
+        ]),
+        1
+    );
 
     let bare = scene.target.clone();
     let mut service = Client::login(scene.server, &bare, "fixed");
@@ -189,4 +200,42 @@ fn errors_that_the_server_makes_for_a_gone_client_are_reverted(kind: Kind) {
     service.available("");
     let subscribe = service.try_receive_where(SILENCE, |it| it.attr("type") == Some("subscribe"));
     assert!(subscribe.is_none());
+}
+
+case!(errors_from_beyond_the_server_are_reverted: both);
+fn errors_from_beyond_the_server_are_reverted(kind: Kind) {
+    // This server may not reach other servers, and says so in the target's name.
+    let scene = Scene::with(kind, |settings| settings.target = "bot@nowhere.example/fixed".into());
+    let mut user = scene.user();
+    user.ask(&scene.domain, "r");
+    let reply = user.receive_reply("r");
+    assert_eq!(reply.attr("from"), Some(scene.domain.as_str()));
+    assert!(reply.error().is_some(), "{reply:?}");
+    assert_eq!(
+        scene.proxy.count(&[
+            "jat_proxy_stanzas_total",
+            "direction=\"revert\"",
+            "reason=\"relayed\""
+        ]),
+        1
+    );
+}
+
+case!(stanzas_for_other_domains_are_dropped: ejabberd);
+fn stanzas_for_other_domains_are_dropped(kind: Kind) {
+    let server = Server::shared(kind);
+    let scene = Scene::with(kind, |settings| {
+        settings.server_port = Some(server.routing_port);
+        settings.domain = ROUTED[0].into();
+    });
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    user.ask(ROUTED[1], "astray");
+    scene.proxy.wait_reason("not-our-domain", 1);
+    user.hears_no_iq();
+    scene.round_trip(&mut user, &mut service);
+    // The log names the remedy, once a minute.
+    user.ask(ROUTED[1], "astray");
+    scene.proxy.wait_reason("not-our-domain", 2);
+    let said = scene.proxy.log().iter().filter(|line| line.contains("global_routes")).count();
+    assert_eq!(said, 1);
 }

@@ -22,9 +22,10 @@ impl Scene {
     /// As `new`, with settings of the test's own.
     pub fn with(kind: Kind, adapt: impl FnOnce(&mut Settings)) -> Scene {
         let server = Server::shared(kind);
-        let (domain, target) = (server.new_domain(), server.new_account("service"));
-        let mut settings = Settings::new(&domain, &target);
+        let target = server.new_account("service");
+        let mut settings = Settings::new(&server.new_domain(), &target);
         adapt(&mut settings);
+        let domain = settings.domain.clone();
         let proxy = Proxy::start(server, settings);
         Scene { server, proxy, domain, target }
     }

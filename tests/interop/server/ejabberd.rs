@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{HOST, SECRET};
+use super::{HOST, ROUTED, SECRET};
 use crate::process::command;
 
-pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
+pub fn configure(folder: &Path, client_port: u16, component_port: u16, routing_port: u16) {
+    let [routed, also_routed] = ROUTED;
     let text = format!(
         r#"
 hosts: ["{HOST}"]
@@ -28,8 +29,17 @@ listen:
     ip: "127.0.0.1"
     module: ejabberd_service
     password: "{SECRET}"
-    # Else stanzas for hosts that this server does not have come to us too.
-    global_routes: false
+  -
+    port: {routing_port}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    # Each connection gets the stanzas for all of these domains.
+    global_routes: true
+    hosts:
+      {routed}:
+        password: "{SECRET}"
+      {also_routed}:
+        password: "{SECRET}"
 modules:
   mod_disco: {{}}
   mod_ping: {{}}

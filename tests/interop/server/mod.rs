@@ -18,10 +18,13 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::client::{Client, Connection};
-use crate::process::{Process, free_port, wait_until};
+use crate::process::{Process, free_ports, wait_until};
 
 /// The domain of all accounts.
 pub const HOST: &str = "host.example";
+
+/// Two component domains of ejabberd's routing listener.
+pub const ROUTED: [&str; 2] = ["routed1.example", "routed2.example"];
 
 /// The secret of every component, on both servers.
 pub const SECRET: &str = "component-secret";
@@ -45,6 +48,8 @@ pub struct Server {
     pub kind: Kind,
     pub client_port: u16,
     pub component_port: u16,
+    /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
+    pub routing_port: u16,
     folder: PathBuf,
     process: Process,
 }
@@ -63,13 +68,15 @@ impl Server {
     /// A server of the caller's own.
     pub fn start(kind: Kind) -> Server {
         let folder = fresh_folder(&kind.to_string());
-        let (client_port, component_port) = (free_port(), free_port());
+        let [client_port, component_port, routing_port] = free_ports();
         match kind {
             Kind::Prosody => prosody::configure(&folder, client_port, component_port),
-            Kind::Ejabberd => ejabberd::configure(&folder, client_port, component_port),
+            Kind::Ejabberd => {
+                ejabberd::configure(&folder, client_port, component_port, routing_port);
+            }
         }
         let process = Process::start(launch(kind, &folder), &folder.join("output"));
-        let server = Server { kind, client_port, component_port, folder, process };
+        let server = Server { kind, client_port, component_port, routing_port, folder, process };
         server.wait_ready();
         server
     }
