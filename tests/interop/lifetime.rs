@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::client::Client;
+use crate::client::{Client, SILENCE, is_reply, is_request};
 use crate::proxy::{Proxy, Settings};
 use crate::scene::{Scene, accept_subscription, round_trip};
 use crate::server::{Kind, Server};
@@ -53,8 +53,46 @@ fn a_proxy_that_never_got_through_exits_clean_too(kind: Kind) {
     assert_eq!(proxy.stop_with(Signal::TERM).code(), Some(0));
 }
 
+case!(every_request_is_accounted_for_when_a_proxy_stops: both);
+fn every_request_is_accounted_for_when_a_proxy_stops(kind: Kind) {
+    const BURST: usize = 1_000;
+    let mut scene = Scene::new(kind);
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    let burst: String = (0..BURST)
+        .map(|i| format!("<iq type='get' id='{i}' to='{}'><q xmlns='u'/></iq>", scene.domain))
+        .collect();
+    user.send(burst);
+    service.receive_request();
+    let status = scene.proxy.stop_with(Signal::TERM);
+    assert_eq!(status.code(), Some(0));
+
+    // Forwarded, or bounced by the server, or counted because it came after our closing tag.
+    let mut forwarded = 1;
+    while service.try_receive_where(SILENCE, is_request).is_some() {
+        forwarded += 1;
+    }
+    let mut bounced = 0;
+    while user.try_receive_where(SILENCE, is_reply).is_some() {
+        bounced += 1;
+    }
+    let log = scene.proxy.log().join("\n");
+    let late = log.split("arrived_after_close=").nth(1).expect("the count in the log");
+    let late: usize = late.split_whitespace().next().unwrap().parse().unwrap();
+    assert_eq!(forwarded + bounced + late, BURST, "{forwarded} + {bounced} + {late}");
+}
+
 case!(the_server_restarts_in_the_middle_of_traffic: both);
 fn the_server_restarts_in_the_middle_of_traffic(kind: Kind) {
+    survives_an_outage(kind, Server::stop);
+}
+
+// ejabberd has its accounts on disk only some time after it took them.
+case!(the_server_is_killed_in_the_middle_of_traffic: prosody);
+fn the_server_is_killed_in_the_middle_of_traffic(kind: Kind) {
+    survives_an_outage(kind, Server::kill);
+}
+
+fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
     let mut server = Server::start(kind);
     let (domain, target) = (server.new_domain(), server.new_account("service"));
     let account = server.new_account("user");
@@ -71,7 +109,7 @@ fn the_server_restarts_in_the_middle_of_traffic(kind: Kind) {
     for number in 0..200 {
         user.ask(&domain, &number.to_string());
     }
-    server.stop();
+    end(&mut server);
     std::thread::sleep(Duration::from_secs(2));
     server.resume();
 

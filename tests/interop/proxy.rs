@@ -21,6 +21,7 @@ pub struct Settings {
     pub top: String,
     /// The content of the key file.
     pub keys: String,
+    pub secret: String,
     /// Where the server listens for components, if not at its usual port.
     pub server_port: Option<u16>,
 }
@@ -33,6 +34,7 @@ impl Settings {
             component: String::new(),
             top: String::new(),
             keys: key(1, 'A', None),
+            secret: SECRET.into(),
             server_port: None,
         }
     }
@@ -55,7 +57,7 @@ listen = "127.0.0.1:{http_port}"
 "#
         );
         write_private(&folder.join("jat-proxy.toml"), &config);
-        write_private(&folder.join("component.secret"), SECRET);
+        write_private(&folder.join("component.secret"), &self.secret);
         write_private(&folder.join("keys.toml"), keys);
     }
 }

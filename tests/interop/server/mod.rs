@@ -88,6 +88,11 @@ impl Server {
         assert!(status.is_some(), "{} did not stop", self.kind);
     }
 
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Starts it again, with the same ports and accounts.
     pub fn resume(&mut self) {
         self.process = Process::start(launch(self.kind, &self.folder), &self.folder.join("output"));
