@@ -5,7 +5,7 @@ use std::time::Duration;
 use jat_proxy::jat::reason::Direction::{Forward, Other, Revert};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::session::ending::Ending;
-use jat_proxy::stanza::splitter::Fault;
+use jat_proxy::stanza::fault::Fault;
 
 use crate::fixture::{PING, Proxy, USER, get};
 
