@@ -39,8 +39,9 @@ pub fn request() -> impl Strategy<Value = Request> {
             attributes.push(format!("type=\"{type_}\""));
             let mut rng = fastrand::Rng::with_seed(seed);
             rng.shuffle(&mut attributes);
+            let gap = rng.choice(["  ", " ", "\n"]).unwrap_or_default();
             let write = |attributes: &[String]| {
-                let attributes = attributes.join(["  ", " ", "\n"][seed as usize % 3]);
+                let attributes = attributes.join(gap);
                 format!("<iq {attributes} >{payload}</iq>")
             };
             let plain = write(&attributes);
