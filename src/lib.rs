@@ -35,6 +35,7 @@
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod demo;
 pub mod jat;
 pub mod link;
 pub mod session;

@@ -1,11 +1,21 @@
 //! `jat-proxy demo`: the whole story on the built-in server.
 
+use tokio::runtime;
+
 use super::{Exit, complain};
+use crate::demo::tour;
 
 #[derive(clap::Args)]
 pub struct Arguments {}
 
 pub fn run(Arguments {}: Arguments) -> Exit {
-    complain("error: the demo is not there yet\n");
-    Exit::Software
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let result = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(tour::run()));
+    match result {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            complain(&format!("error: {failure}\n"));
+            Exit::Software
+        }
+    }
 }

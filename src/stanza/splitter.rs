@@ -31,7 +31,7 @@ pub struct Element {
     pub end: usize,
     /// Number of child elements; text between them is not a child.
     pub children: usize,
-    /// Are its namespaces such that every server takes it? See [`super::scope`].
+    /// Are its namespaces such that every server takes it?
     pub sound: bool,
 }
 

@@ -1,0 +1,100 @@
+//! A component by hand, to test the server with.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::login::handshake;
+use super::server::Server;
+use super::stanza::{Stanza, UNLIMITED};
+use crate::stanza::head::Head;
+use crate::stanza::splitter::{Piece, Splitter};
+
+pub(super) struct Component {
+    stream: TcpStream,
+    splitter: Splitter,
+    buffer: Vec<u8>,
+}
+
+impl Component {
+    /// Connects and sends the header; what comes back waits to be read.
+    pub(super) async fn connect(server: &Server, domain: &str) -> Self {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let header = format!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+        );
+        stream.write_all(header.as_bytes()).await.unwrap();
+        Self { stream, splitter: Splitter::new(UNLIMITED), buffer: Vec::new() }
+    }
+
+    /// Logs in and gives the answer to the handshake.
+    pub(super) async fn try_log_in(server: &Server, domain: &str, secret: &str) -> (Self, String) {
+        let mut component = Self::connect(server, domain).await;
+        let header = component.read_header().await;
+        let at = header.find("<stream:stream").unwrap();
+        let id = Head::parse(&header[at..]).unwrap().id.unwrap().into_owned();
+        component.send(&format!("<handshake>{}</handshake>", handshake(&id, secret))).await;
+        let answer = component.recv().await;
+        (component, answer)
+    }
+
+    pub(super) async fn log_in(server: &Server, domain: &str, secret: &str) -> Self {
+        let (component, answer) = Self::try_log_in(server, domain, secret).await;
+        assert_eq!(answer, "<handshake/>");
+        component
+    }
+
+    /// The header of the server's stream, up to its end.
+    pub(super) async fn read_header(&mut self) -> String {
+        let mut header = Vec::new();
+        while !String::from_utf8_lossy(&header).contains("stream:stream")
+            || header.last() != Some(&b'>')
+        {
+            header.push(self.stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(header).unwrap()
+    }
+
+    pub(super) async fn send(&mut self, xml: &str) {
+        self.stream.write_all(xml.as_bytes()).await.unwrap();
+    }
+
+    /// The next element, the closing tag of the stream, or "" at the end of the connection.
+    pub(super) async fn recv(&mut self) -> String {
+        timeout(Duration::from_secs(10), self.read()).await.unwrap()
+    }
+
+    /// What comes, if something does, in a moment that is long for the loopback.
+    pub(super) async fn recv_soon(&mut self) -> Option<String> {
+        timeout(Duration::from_millis(200), self.read()).await.ok()
+    }
+
+    /// The next element of which `text` is a part.
+    pub(super) async fn recv_with(&mut self, text: &str) -> String {
+        let xml = self.recv().await;
+        assert!(xml.contains(text), "{xml} without {text}");
+        xml
+    }
+
+    async fn read(&mut self) -> String {
+        loop {
+            match self.splitter.next(&self.buffer).unwrap() {
+                Some(Piece::Element(element)) => {
+                    return Stanza::cut(&self.buffer, &element).unwrap().into_string();
+                }
+                Some(_) => return "</stream:stream>".to_owned(),
+                None => {}
+            }
+            self.buffer.drain(..self.splitter.done());
+            self.splitter.rebase();
+            match self.stream.read_buf(&mut self.buffer).await {
+                Ok(0) => return String::new(),
+                Ok(_) => {}
+                Err(error) => return error.kind().to_string(),
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! How the server behaves: like which real one, and how many components it takes.
+
+/// How the server behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose way with presence and addresses it takes.
+    pub habits: Habits,
+    /// What becomes of a second connection for one domain.
+    pub second: Second,
+    /// The component domains there are; `None`: any (ejabberd's listener with `password:` only).
+    pub domains: Option<Vec<String>>,
+    /// The secret of all of them.
+    pub secret: String,
+    /// Domains with accounts, besides those of the clients that log in.
+    pub hosts: Vec<String>,
+    /// Whether presence goes to every connection of a domain instead of to one at random. No
+    /// real server does that; it spares the tour a presence domain for each replica.
+    pub presence_to_all: bool,
+    /// Loses every so manieth result that a component sends, to test that tests notice.
+    pub loses_results: Option<usize>,
+    /// Whether stanzas and bytes are kept for [`Server::passed`](super::server::Server::passed) and
+    /// [`Connection::received`](super::connection::Connection::received).
+    pub record: bool,
+}
+
+/// Whose habits the server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habits {
+    /// Presence comes with `subscribed`; a probe while pending cancels the request; a probe
+    /// with nobody online gets a bare `unavailable`; addresses are normalised.
+    Prosody,
+    /// `subscribed` comes alone; such probes get silence; addresses stay as they were typed.
+    Ejabberd,
+}
+
+/// What becomes of a second connection for one domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Second {
+    /// Both serve, each stanza goes to one at random (ejabberd).
+    Balanced,
+    /// It is refused with `conflict` (Prosody).
+    Conflict,
+    /// It ends the first with `conflict` (Prosody with `kick_old`).
+    KicksFirst,
+}
+
+impl Options {
+    /// One component domain, as Prosody serves it.
+    pub fn prosody(domain: &str, secret: &str) -> Self {
+        Self {
+            habits: Habits::Prosody,
+            second: Second::Conflict,
+            domains: Some(vec![domain.to_owned()]),
+            ..Self::ejabberd(secret)
+        }
+    }
+
+    /// Any component domain, as ejabberd serves them.
+    pub fn ejabberd(secret: &str) -> Self {
+        Self {
+            habits: Habits::Ejabberd,
+            second: Second::Balanced,
+            domains: None,
+            secret: secret.to_owned(),
+            hosts: vec!["some-domain.example".to_owned()],
+            presence_to_all: false,
+            loses_results: None,
+            record: true,
+        }
+    }
+}

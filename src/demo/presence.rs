@@ -1,0 +1,291 @@
+//! What the server does with presence (RFC 6121 sections 3 and 4), with the habits of Prosody
+//! and of ejabberd where a component notices them.
+
+use std::collections::BTreeMap;
+
+use super::router::Router;
+use super::server::Habits;
+use super::stanza::Stanza;
+use crate::jat::address::{Address, normal_bare};
+
+/// What an account lets a contact see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subscription {
+    /// Nothing.
+    #[default]
+    None,
+    /// Nothing yet: the contact asked, the account has not answered.
+    Pending,
+    /// Its presence.
+    From,
+}
+
+/// Who is subscribed to whom: by account, then by contact, both in normal form.
+#[derive(Debug, Default)]
+pub(super) struct Roster(BTreeMap<String, BTreeMap<String, Subscription>>);
+
+impl Roster {
+    fn contacts(&self, account: &str, wanted: Subscription) -> Vec<String> {
+        let contacts = self.0.get(&*normal_bare(account)).into_iter().flatten();
+        contacts.filter(|(_, s)| **s == wanted).map(|(contact, _)| contact.clone()).collect()
+    }
+}
+
+impl Router {
+    pub(super) fn subscription(&self, account: &str, contact: &str) -> Subscription {
+        let contacts = self.roster.0.get(&*normal_bare(account));
+        contacts.and_then(|all| all.get(&*normal_bare(contact))).copied().unwrap_or_default()
+    }
+
+    pub(super) fn set_subscription(&mut self, account: &str, contact: &str, to: Subscription) {
+        let contacts = self.roster.0.entry(normal_bare(account).into_owned()).or_default();
+        contacts.insert(normal_bare(contact).into_owned(), to);
+    }
+
+    /// Takes presence without `to` from the client `jid`.
+    pub(super) fn own_presence(&mut self, jid: &str, stanza: &Stanza) {
+        match stanza.head().type_.as_deref() {
+            None => self.available(jid, stanza),
+            Some("unavailable") => self.broadcast_unavailable(jid, stanza),
+            Some(_) => {}
+        }
+    }
+
+    fn available(&mut self, jid: &str, stanza: &Stanza) {
+        let Some(session) = self.session(jid) else { return };
+        let first = session.presence.replace(stanza.clone()).is_none();
+        let bare = Address::new(jid).bare();
+        for contact in self.roster.contacts(bare, Subscription::From) {
+            self.deliver(stanza.readdressed(jid, &contact));
+        }
+        if !first {
+            return;
+        }
+        for contact in self.roster.contacts(bare, Subscription::Pending) {
+            let request = Stanza::presence(Some("subscribe"), &contact, bare);
+            if let Some(session) = self.session(jid) {
+                session.receive(request);
+            }
+        }
+    }
+
+    /// Tells the contacts of the client `jid` that it goes, if it was there.
+    pub(super) fn unavailable(&mut self, jid: &str) {
+        let stanza = Stanza::presence(Some("unavailable"), jid, "");
+        self.broadcast_unavailable(jid, &stanza);
+    }
+
+    fn broadcast_unavailable(&mut self, jid: &str, stanza: &Stanza) {
+        let was_available = self.session(jid).and_then(|s| s.presence.take()).is_some();
+        if !was_available {
+            return;
+        }
+        for contact in self.roster.contacts(Address::new(jid).bare(), Subscription::From) {
+            self.deliver(stanza.readdressed(jid, &contact));
+        }
+    }
+
+    /// A client's `subscribed`: means something only to a contact that asked.
+    pub(super) fn approve(&mut self, stanza: Stanza) {
+        let head = stanza.head();
+        let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
+            return;
+        };
+        if self.subscription(account, contact) != Subscription::Pending {
+            return;
+        }
+        self.set_subscription(account, contact, Subscription::From);
+        self.deliver(stanza.clone());
+        self.send_presences(account, contact);
+    }
+
+    /// A client's `unsubscribed`: refuses what is pending, or ends what stands.
+    pub(super) fn deny(&mut self, stanza: Stanza) {
+        let head = stanza.head();
+        let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
+            return;
+        };
+        let before = self.subscription(account, contact);
+        self.set_subscription(account, contact, Subscription::None);
+        match before {
+            Subscription::None => return,
+            Subscription::Pending => {}
+            Subscription::From => {
+                let there = self.sessions(account).filter(|s| s.presence.is_some());
+                let jids: Vec<String> = there.map(|s| s.jid.clone()).collect();
+                for jid in jids {
+                    self.deliver(Stanza::presence(Some("unavailable"), &jid, contact));
+                }
+            }
+        }
+        self.deliver(stanza.clone());
+    }
+
+    /// Takes presence to an account, or to one of its resources.
+    pub(super) fn deliver_presence(&mut self, stanza: &Stanza) {
+        let head = stanza.head();
+        let from = head.from.as_deref().unwrap_or_default();
+        let to = Address::new(head.to.as_deref().unwrap_or_default());
+        let contact = Address::new(from).bare();
+        match head.type_.as_deref() {
+            Some("subscribe") => self.subscribe(to.bare(), contact, stanza),
+            Some("probe") => self.probe(to.bare(), contact, from),
+            type_ => {
+                if type_ == Some("unsubscribe") {
+                    self.set_subscription(to.bare(), contact, Subscription::None);
+                }
+                let wanted = |jid: &str| to.resource().is_none() || to.as_str() == jid;
+                for session in self.sessions(to.bare()).filter(|s| wanted(&s.jid)) {
+                    session.receive(stanza.clone());
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, account: &str, contact: &str, stanza: &Stanza) {
+        let prosody = self.options.habits == Habits::Prosody;
+        match self.subscription(account, contact) {
+            Subscription::From => {
+                self.answer("subscribed", account, contact);
+                if prosody {
+                    self.send_presences(account, contact);
+                }
+                return;
+            }
+            Subscription::Pending => {}
+            Subscription::None => {
+                self.set_subscription(account, contact, Subscription::Pending);
+                for session in self.sessions(account).filter(|s| s.presence.is_some()) {
+                    session.receive(stanza.clone());
+                }
+            }
+        }
+        if prosody {
+            // It says that the request has arrived, and nothing about the resources.
+            self.answer("unavailable", account, contact);
+        }
+    }
+
+    fn probe(&mut self, account: &str, contact: &str, prober: &str) {
+        let prosody = self.options.habits == Habits::Prosody;
+        match self.subscription(account, contact) {
+            Subscription::From => {
+                if self.send_presences(account, prober) == 0 && prosody {
+                    self.answer("unavailable", account, prober);
+                }
+            }
+            Subscription::None | Subscription::Pending if prosody => {
+                // A probe that comes too early cancels the request.
+                self.set_subscription(account, contact, Subscription::None);
+                self.answer("unsubscribed", account, prober);
+            }
+            Subscription::None | Subscription::Pending => {}
+        }
+    }
+
+    /// Sends `to` the presence of every available resource, and tells how many these were.
+    fn send_presences(&mut self, account: &str, to: &str) -> usize {
+        let there = self.sessions(account);
+        let presences: Vec<Stanza> =
+            there.filter_map(|s| s.presence.as_ref().map(|p| p.readdressed(&s.jid, to))).collect();
+        let count = presences.len();
+        for presence in presences {
+            self.deliver(presence);
+        }
+        count
+    }
+
+    fn answer(&mut self, type_: &str, account: &str, contact: &str) {
+        self.deliver(Stanza::presence(Some(type_), account, contact));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::component::Component;
+    use super::super::server::{Options, Server};
+    use super::*;
+
+    const BOT: &str = "bot@some-domain.example";
+
+    async fn pair(habits: Habits) -> (Server, Component) {
+        let options = Options { habits, ..Options::prosody("p.example", "secret") };
+        let server = Server::start(options).await.unwrap();
+        let component = Component::log_in(&server, "p.example", "secret").await;
+        (server, component)
+    }
+
+    fn presence(type_: &str) -> String {
+        format!("<presence type='{type_}' from='p.example' to='{BOT}'/>")
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_for_the_client_to_accept_it() {
+        let (server, mut component) = pair(Habits::Ejabberd).await;
+        component.send(&presence("subscribe")).await;
+        assert_eq!(component.recv_soon().await, None);
+        let mut bot = server.client("bot@some-domain.example/a");
+        assert!(bot.recv().await.unwrap().contains("type='subscribe' from='p.example'"));
+        bot.send("<presence type='subscribed' to='p.example'/>").unwrap();
+        let answer = component.recv_with("type='subscribed'").await;
+        assert!(answer.contains(&format!("from='{BOT}'")), "{answer}");
+        component.recv_with("<presence from='bot@some-domain.example/a' to='p.example'/>").await;
+        assert_eq!(server.subscription(BOT, "p.example"), Subscription::From);
+
+        bot.send("<presence><show>dnd</show></presence>").unwrap();
+        component.recv_with("<show>dnd</show>").await;
+        let _second = server.client("bot@some-domain.example/b");
+        component.recv_with("from='bot@some-domain.example/b'").await;
+        bot.log_out();
+        component.recv_with("type='unavailable'").await;
+    }
+
+    #[tokio::test]
+    async fn prosody_acknowledges_and_an_early_probe_cancels() {
+        let (server, mut component) = pair(Habits::Prosody).await;
+        component.send(&presence("subscribe")).await;
+        component.recv_with("type='unavailable' from='bot@some-domain.example'").await;
+        component.send(&presence("probe")).await;
+        component.recv_with("type='unsubscribed'").await;
+        assert_eq!(server.subscription(BOT, "p.example"), Subscription::None);
+    }
+
+    #[tokio::test]
+    async fn a_standing_subscription_is_answered_by_each_in_its_way() {
+        for habits in [Habits::Prosody, Habits::Ejabberd] {
+            let (server, mut component) = pair(habits).await;
+            server.set_subscription(BOT, "p.example", Subscription::From);
+            component.send(&presence("probe")).await;
+            if habits == Habits::Prosody {
+                component.recv_with("type='unavailable' from='bot@some-domain.example'").await;
+            }
+            assert_eq!(component.recv_soon().await, None);
+            let bot = server.client("bot@some-domain.example/a");
+            component.recv_with("/a'").await;
+            component.send(&presence("subscribe")).await;
+            component.recv_with("type='subscribed'").await;
+            if habits == Habits::Prosody {
+                component.recv_with("/a'").await;
+            }
+            assert_eq!(component.recv_soon().await, None);
+            component.send(&presence("probe")).await;
+            component.recv_with("/a'").await;
+            bot.send("<presence type='unsubscribed' to='p.example'/>").unwrap();
+            component.recv_with("type='unavailable'").await;
+            component.recv_with("type='unsubscribed'").await;
+            assert_eq!(server.subscription(BOT, "p.example"), Subscription::None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_hears_the_component() {
+        let (server, mut component) = pair(Habits::Prosody).await;
+        let mut bot = server.client("bot@some-domain.example/a");
+        bot.send("<presence type='subscribe' to='p.example'/>").unwrap();
+        component.recv_with("type='subscribe'").await;
+        for type_ in ["subscribed", "unavailable", "unsubscribe"] {
+            component.send(&presence(type_)).await;
+            assert_eq!(bot.recv().await.unwrap(), presence(type_));
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Where a stanza goes: to a component, to a client, or back to its sender.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::connection::Connection;
+use super::presence::Roster;
+use super::server::{Habits, Options, Second};
+use super::stanza::Stanza;
+use crate::jat::address::{Address, normal_bare};
+use crate::stanza::head::Kind;
+
+/// A stanza that passed between the server and a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// [`Connection::id`] of the connection it took.
+    pub connection: u64,
+    pub direction: Direction,
+    pub xml: String,
+}
+
+/// Seen from the component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    ToComponent,
+    FromComponent,
+}
+
+/// A stream error that a component gets for what it sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StreamError(pub(super) &'static str);
+
+/// All that the server knows.
+pub(super) struct Router {
+    pub(super) options: Options,
+    pub(super) roster: Roster,
+    components: BTreeMap<String, Vec<Arc<Connection>>>,
+    /// By bare JID in normal form, then by resource.
+    accounts: BTreeMap<String, BTreeMap<String, Session>>,
+    hosts: BTreeSet<String>,
+    rng: fastrand::Rng,
+    passed: Vec<Passed>,
+    results: usize,
+}
+
+/// A client that is logged in.
+pub(super) struct Session {
+    /// Tells it from another one under the same JID.
+    pub(super) number: u64,
+    /// Its full JID as the server stamps it.
+    pub(super) jid: String,
+    /// Its last available presence; `None` while it is not available.
+    pub(super) presence: Option<Stanza>,
+    inbox: UnboundedSender<Stanza>,
+}
+
+impl Session {
+    pub(super) fn new(number: u64, jid: &str, inbox: UnboundedSender<Stanza>) -> Self {
+        Self { number, jid: jid.to_owned(), presence: None, inbox }
+    }
+
+    pub(super) fn receive(&self, stanza: Stanza) {
+        // A client that is just going reads no more.
+        let _ = self.inbox.send(stanza);
+    }
+}
+
+impl Router {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            options: options.clone(),
+            roster: Roster::default(),
+            components: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            hosts: options.hosts.iter().cloned().collect(),
+            rng: fastrand::Rng::new(),
+            passed: Vec::new(),
+            results: 0,
+        }
+    }
+
+    /// Takes a stanza from the client `jid`; without `to` it is for its own account.
+    pub(super) fn take_from_client(&mut self, jid: &str, stanza: &Stanza) {
+        let head = stanza.head();
+        let from = Address::new(jid);
+        let to = match head.to.as_deref() {
+            Some(to) if self.options.habits == Habits::Prosody => Address::new(to).normal(),
+            Some(to) => to.into(),
+            None if head.kind == Kind::Presence => return self.own_presence(jid, stanza),
+            None => from.bare().into(),
+        };
+        let type_ = head.type_.as_deref();
+        let about_subscription = head.kind == Kind::Presence
+            && matches!(type_, Some("subscribe" | "subscribed" | "unsubscribe" | "unsubscribed"));
+        if !about_subscription {
+            return self.deliver(stanza.readdressed(jid, &to));
+        }
+        let stanza = stanza.readdressed(from.bare(), &to);
+        match type_ {
+            Some("subscribed") => self.approve(stanza),
+            Some("unsubscribed") => self.deny(stanza),
+            _ => self.deliver(stanza),
+        }
+    }
+
+    /// Takes a stanza from the component `domain`.
+    pub(super) fn take_from_component(
+        &mut self,
+        connection: &Connection,
+        stanza: Stanza,
+    ) -> Result<(), StreamError> {
+        let head = stanza.head();
+        if head.kind == Kind::Other {
+            return Err(StreamError("unsupported-stanza-type"));
+        }
+        let from = head.from.as_deref().map(Address::new);
+        if from.is_none_or(|from| from.domain() != connection.domain()) {
+            return Err(StreamError("invalid-from"));
+        }
+        if head.to.as_deref().is_none_or(str::is_empty) {
+            return Err(StreamError("improper-addressing"));
+        }
+        let result = head.kind == Kind::Iq && head.type_.as_deref() == Some("result");
+        self.record(connection.id(), Direction::FromComponent, &stanza);
+        self.results += usize::from(result);
+        if result && self.options.loses_results.is_some_and(|n| self.results.is_multiple_of(n)) {
+            return Ok(());
+        }
+        self.deliver(stanza);
+        Ok(())
+    }
+
+    /// Brings a stanza, its `from` already stamped, to where its `to` says.
+    pub(super) fn deliver(&mut self, stanza: Stanza) {
+        let head = stanza.head();
+        let to = head.to.as_deref().unwrap_or_default();
+        let to = Address::new(to);
+        let domain = normal_bare(to.domain());
+        let listed = |domains: &Vec<String>| domains.iter().any(|d| *d == domain);
+        if self.components.contains_key(&*domain) {
+            self.deliver_to_component(&domain, &stanza);
+        } else if self.options.domains.as_ref().is_some_and(listed) {
+            // As Prosody says of a component that is away.
+            self.bounce(&stanza, "wait", "service-unavailable");
+        } else if !self.hosts.contains(&*domain) {
+            self.bounce(&stanza, "cancel", "remote-server-not-found");
+        } else if head.kind == Kind::Presence {
+            self.deliver_presence(&stanza);
+        } else {
+            self.deliver_to_account(&stanza, &to);
+        }
+    }
+
+    fn deliver_to_account(&mut self, stanza: &Stanza, to: &Address<'_>) {
+        let sessions = self.accounts.get(&*to.normal_bare());
+        let is_message = stanza.head().kind == Kind::Message;
+        let mut receivers = match to.resource() {
+            Some(resource) => {
+                let session = sessions.and_then(|all| all.get(resource));
+                Vec::from_iter(session)
+            }
+            // An IQ to an account is for the server; this one serves nothing.
+            None if is_message => sessions.into_iter().flat_map(BTreeMap::values).collect(),
+            None => vec![],
+        };
+        match receivers.pop() {
+            Some(last) => {
+                for receiver in receivers {
+                    receiver.receive(stanza.clone());
+                }
+                last.receive(stanza.clone());
+            }
+            // What waits for an account that is offline is stored; here it is dropped.
+            None if is_message && to.resource().is_none() => {}
+            None => self.bounce(stanza, "cancel", "service-unavailable"),
+        }
+    }
+
+    fn deliver_to_component(&mut self, domain: &str, stanza: &Stanza) {
+        let connections = &self.components[domain];
+        let to_all = self.options.presence_to_all && stanza.head().kind == Kind::Presence;
+        let chosen = if to_all { 0 } else { self.rng.usize(..connections.len()) };
+        let count = if to_all { connections.len() } else { 1 };
+        let chosen: Vec<_> = connections[chosen..chosen + count].to_vec();
+        for connection in chosen {
+            self.record(connection.id(), Direction::ToComponent, stanza);
+            connection.write(stanza.as_str());
+        }
+    }
+
+    pub(super) fn bounce(&mut self, stanza: &Stanza, error_type: &str, condition: &str) {
+        if let Some(error) = stanza.bounce(error_type, condition) {
+            self.deliver(error);
+        }
+    }
+
+    /// Adds a component's connection, if there may be another one.
+    pub(super) fn connect(&mut self, connection: Arc<Connection>) -> Result<(), StreamError> {
+        let connections = self.components.entry(connection.domain().to_owned()).or_default();
+        if !connections.is_empty() {
+            match self.options.second {
+                Second::Balanced => {}
+                Second::Conflict => return Err(StreamError("conflict")),
+                Second::KicksFirst => {
+                    for old in connections.drain(..) {
+                        old.fail("conflict", "Replaced by a new connection");
+                    }
+                }
+            }
+        }
+        connections.push(connection);
+        Ok(())
+    }
+
+    /// From now on nothing is routed to the connection.
+    pub(super) fn disconnect(&mut self, id: u64) {
+        for connections in self.components.values_mut() {
+            connections.retain(|c| c.id() != id);
+        }
+        self.components.retain(|_, connections| !connections.is_empty());
+    }
+
+    pub(super) fn connections(&self, domain: &str) -> Vec<Arc<Connection>> {
+        self.components.get(domain).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn all_connections(&self) -> Vec<Arc<Connection>> {
+        self.components.values().flatten().cloned().collect()
+    }
+
+    pub(super) fn log_in(&mut self, session: Session) {
+        let jid = session.jid.clone();
+        let address = Address::new(&jid);
+        self.hosts.insert(normal_bare(address.domain()).into_owned());
+        self.log_out(&jid, None);
+        let resource = address.resource().unwrap_or_default().to_owned();
+        let account = self.accounts.entry(address.normal_bare().into_owned()).or_default();
+        account.insert(resource, session);
+    }
+
+    /// Ends a session, unless another one than `number` has taken its JID since.
+    pub(super) fn log_out(&mut self, jid: &str, number: Option<u64>) {
+        if self.session(jid).is_none_or(|s| number.is_some_and(|n| n != s.number)) {
+            return;
+        }
+        self.unavailable(jid);
+        let address = Address::new(jid);
+        if let Some(account) = self.accounts.get_mut(&*address.normal_bare()) {
+            account.remove(address.resource().unwrap_or_default());
+        }
+    }
+
+    pub(super) fn session(&mut self, jid: &str) -> Option<&mut Session> {
+        let address = Address::new(jid);
+        let account = self.accounts.get_mut(&*address.normal_bare())?;
+        account.get_mut(address.resource().unwrap_or_default())
+    }
+
+    /// The sessions of the account that `bare` names.
+    pub(super) fn sessions(&self, bare: &str) -> impl Iterator<Item = &Session> {
+        self.accounts.get(&*normal_bare(bare)).into_iter().flat_map(BTreeMap::values)
+    }
+
+    pub(super) fn passed(&self) -> &[Passed] {
+        &self.passed
+    }
+
+    fn record(&mut self, connection: u64, direction: Direction, stanza: &Stanza) {
+        if self.options.record {
+            let xml = stanza.as_str().to_owned();
+            self.passed.push(Passed { connection, direction, xml });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::component::Component;
+    use super::super::server::Server;
+    use super::*;
+
+    const DOMAIN: &str = "proxy.example";
+    const USER: &str = "user@some-domain.example/abc";
+
+    async fn ejabberd() -> Server {
+        Server::start(Options::ejabberd("secret")).await.unwrap()
+    }
+
+    async fn prosody() -> Server {
+        Server::start(Options::prosody(DOMAIN, "secret")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_has_no_receiver_comes_back() {
+        let server = prosody().await;
+        let mut user = server.client(USER);
+        for (to, answer) in [
+            ("bot@some-domain.example/a", "service-unavailable"),
+            ("bot@some-domain.example", "service-unavailable"),
+            ("proxy.example/res", "service-unavailable"),
+            ("b@elsewhere.example", "remote-server-not-found"),
+        ] {
+            user.send(&format!("<iq type='get' id='1' to='{to}'><q/></iq>")).unwrap();
+            let error = user.recv_iq().await.unwrap();
+            assert!(error.contains(answer) && error.contains(&format!("from='{to}'")), "{error}");
+        }
+        assert!(user.send("<iq/><iq/>").is_err());
+    }
+
+    #[tokio::test]
+    async fn connections_of_one_domain_share_its_stanzas() {
+        let server = ejabberd().await;
+        let mut first = Component::log_in(&server, DOMAIN, "secret").await;
+        let mut second = Component::log_in(&server, DOMAIN, "secret").await;
+        for _ in 0..40 {
+            first.send("<message type='headline' to='proxy.example' from='proxy.example'/>").await;
+        }
+        let mut counts = [0, 0];
+        while first.recv_soon().await.is_some() {
+            counts[0] += 1;
+        }
+        while second.recv_soon().await.is_some() {
+            counts[1] += 1;
+        }
+        assert_eq!(counts[0] + counts[1], 40);
+        assert!(counts.iter().all(|n| *n > 5), "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_second_connection_is_refused_or_kicks_the_first() {
+        let server = prosody().await;
+        let mut first = Component::log_in(&server, DOMAIN, "secret").await;
+        let (_, answer) = Component::try_log_in(&server, DOMAIN, "secret").await;
+        assert!(answer.contains("<conflict"), "{answer}");
+        assert_eq!(first.recv_soon().await, None);
+
+        let kicks = Options { second: Second::KicksFirst, ..Options::prosody(DOMAIN, "secret") };
+        let server = Server::start(kicks).await.unwrap();
+        let mut first = Component::log_in(&server, DOMAIN, "secret").await;
+        let _second = Component::log_in(&server, DOMAIN, "secret").await;
+        first.recv_with("<conflict").await;
+        assert_eq!(server.connections(DOMAIN).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_component_may_say_only_what_is_its_own() {
+        let server = ejabberd().await;
+        for (bad, condition) in [
+            ("<iq type='get' from='x.example' to='a@some-domain.example'/>", "invalid-from"),
+            ("<iq type='get' from='proxy.example'/>", "improper-addressing"),
+            ("<foo/>", "unsupported-stanza-type"),
+            ("<a></b>", "not-well-formed"),
+        ] {
+            let mut component = Component::log_in(&server, DOMAIN, "secret").await;
+            component.send(bad).await;
+            component.recv_with(condition).await;
+            assert_eq!(component.recv().await, "</stream:stream>");
+        }
+        assert!(server.connected(DOMAIN, 0).await.is_some());
+    }
+}

@@ -1,0 +1,234 @@
+//! The in-process server: components over real TCP, clients as handles.
+//!
+//! It does what Prosody and ejabberd do as far as a component can see it, and on demand what a
+//! broken server, or a broken network, does.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::client::Client;
+use super::connection::Connection;
+use super::router::Router;
+use super::wire;
+
+pub use super::login::Login;
+pub use super::options::{Habits, Options, Second};
+pub use super::presence::Subscription;
+pub use super::router::{Direction, Passed};
+
+/// A running server; everything ends when it is dropped.
+pub struct Server {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    listener: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the handles and tasks of a server share.
+pub(super) struct Shared {
+    pub(super) options: Options,
+    router: Mutex<Router>,
+    login: Mutex<Login>,
+    accepted: AtomicUsize,
+}
+
+impl Shared {
+    pub(super) fn router(&self) -> MutexGuard<'_, Router> {
+        self.router.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn login(&self) -> Login {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Server {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// Those of binding it.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            router: Mutex::new(Router::new(&options)),
+            login: Mutex::new(Login::Normal),
+            accepted: AtomicUsize::new(0),
+            options,
+        });
+        let task = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self { shared, address, listener: Mutex::new(Some(task)) })
+    }
+
+    /// Where components connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Logs a client in under the full JID `jid`, with initial presence. A client that has this
+    /// JID already is replaced.
+    pub fn client(&self, jid: &str) -> Client {
+        Client::log_in(jid, self.shared.clone())
+    }
+
+    /// What `account` (bare JID) lets the address `contact` see; tests and benches set it to
+    /// begin with a standing subscription.
+    pub fn set_subscription(&self, account: &str, contact: &str, subscription: Subscription) {
+        self.shared.router().set_subscription(account, contact, subscription);
+    }
+
+    pub fn subscription(&self, account: &str, contact: &str) -> Subscription {
+        self.shared.router().subscription(account, contact)
+    }
+
+    /// The connections that are logged in for `domain`, oldest first.
+    pub fn connections(&self, domain: &str) -> Vec<Arc<Connection>> {
+        self.shared.router().connections(domain)
+    }
+
+    /// Waits until `count` connections are logged in for `domain`; `None` after 10 s.
+    pub async fn connected(&self, domain: &str, count: usize) -> Option<Vec<Arc<Connection>>> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            let connections = self.connections(domain);
+            if connections.len() == count {
+                return Some(connections);
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        None
+    }
+
+    /// TCP connections accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Every stanza that passed between the server and a component, in order.
+    pub fn passed(&self) -> Vec<Passed> {
+        self.shared.router().passed().to_vec()
+    }
+
+    /// How connections that are accepted from now on are logged in.
+    pub fn set_login(&self, login: Login) {
+        *self.shared.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
+    }
+
+    /// Refuses new connections. Those that stand, and the clients, stay.
+    pub async fn stop_listening(&self) {
+        let task = self.listener().take();
+        if let Some(task) = task {
+            task.abort();
+            // The port is free when the task has dropped its listener.
+            let _ = task.await;
+        }
+    }
+
+    /// Listens again, on the same port.
+    ///
+    /// # Errors
+    /// Those of binding it.
+    pub async fn listen_again(&self) -> io::Result<()> {
+        self.stop_listening().await;
+        let listener = TcpListener::bind(self.address).await?;
+        *self.listener() = Some(tokio::spawn(accept(listener, self.shared.clone())));
+        Ok(())
+    }
+
+    fn listener(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(task) = self.listener().take() {
+            task.abort();
+        }
+        for connection in self.shared.router().all_connections() {
+            connection.cut();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                shared.accepted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(wire::serve(stream, shared.clone()));
+            }
+            // Out of descriptors, most likely: they come back.
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::component::Component;
+    use super::*;
+
+    const DOMAIN: &str = "proxy.example";
+    const USER: &str = "user@some-domain.example/abc";
+
+    async fn ejabberd() -> Server {
+        Server::start(Options::ejabberd("secret")).await.unwrap()
+    }
+
+    async fn prosody() -> Server {
+        Server::start(Options::prosody(DOMAIN, "secret")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn stanzas_pass_in_both_directions() {
+        let server = ejabberd().await;
+        let mut component = Component::log_in(&server, DOMAIN, "secret").await;
+        let mut user = server.client(USER);
+        user.send("<iq xml:lang='en' type='get' id='1' to='proxy.example'><q>&gt;</q></iq>")
+            .unwrap();
+        let request = "<iq from='user@some-domain.example/abc' xml:lang='en' type='get' id='1' \
+            to='proxy.example'><q>&gt;</q></iq>";
+        assert_eq!(component.recv().await, request);
+        let reply =
+            "<iq type='result'  id='1' from='proxy.example' to='user@some-domain.example/abc'/>";
+        component.send(reply).await;
+        assert_eq!(user.recv().await.unwrap(), reply);
+        let directions = [Direction::ToComponent, Direction::FromComponent];
+        let passed = server.passed();
+        assert_eq!(passed.iter().map(|p| p.direction).collect::<Vec<_>>(), directions);
+        assert_eq!(passed[1].xml, reply);
+        assert_eq!(server.connections(DOMAIN)[0].received(), reply.as_bytes());
+    }
+
+    #[tokio::test]
+    async fn nobody_logs_in_by_mistake() {
+        let server = prosody().await;
+        let (_, answer) = Component::try_log_in(&server, DOMAIN, "other").await;
+        assert!(answer.contains("<not-authorized"), "{answer}");
+        let (_, answer) = Component::try_log_in(&server, "other.example", "secret").await;
+        assert!(answer.contains("<host-unknown"), "{answer}");
+        assert_eq!((server.connections(DOMAIN).len(), server.accepted()), (0, 2));
+    }
+
+    #[tokio::test]
+    async fn it_listens_again_on_the_same_port() {
+        let server = ejabberd().await;
+        let mut component = Component::log_in(&server, DOMAIN, "secret").await;
+        server.stop_listening().await;
+        assert!(tokio::net::TcpStream::connect(server.address()).await.is_err());
+        for connection in server.connections(DOMAIN) {
+            connection.fail("system-shutdown", "");
+        }
+        component.recv_with("<system-shutdown").await;
+        server.connected(DOMAIN, 0).await.unwrap();
+        server.listen_again().await.unwrap();
+        Component::log_in(&server, DOMAIN, "secret").await;
+    }
+}

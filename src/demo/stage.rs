@@ -1,0 +1,167 @@
+//! Who plays in the tour: a server, replicas, an implementing client with two resources, a user.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::client::Client;
+use super::failure::Failure;
+use super::options::Options;
+use super::replica::Replica;
+use super::server::{Direction, Passed, Server, Subscription};
+use crate::cli::unix_now;
+use crate::config::{Component, Secret};
+use crate::jat::dispatch::Dispatch;
+use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
+use crate::jat::reason::Reason;
+use crate::jat::settings::{Settings, TokenIn};
+use crate::jat::target::Target;
+use crate::stanza::head::{Head, Kind};
+use crate::stanza::limits::Limits;
+
+pub(super) const DOMAIN: &str = "proxy.domain.example";
+pub(super) const TARGET: &str = "some-user@some-domain.example";
+pub(super) const USER: &str = "user@some-domain.example/abc";
+pub(super) const STRANGER: &str = "mallory@some-domain.example/x";
+
+/// All that are in the play.
+pub(super) struct Stage {
+    pub(super) server: Server,
+    pub(super) user: Client,
+    /// The implementing client's two resources.
+    pub(super) resources: [Client; 2],
+    pub(super) stranger: Client,
+    replicas: Vec<Cast>,
+    keys: Vec<Key>,
+}
+
+/// A replica under its name, on its connection.
+struct Cast {
+    name: char,
+    connection: u64,
+    replica: Replica,
+}
+
+impl Stage {
+    /// Raises everything, and waits until both replicas see both resources.
+    pub(super) async fn raise(options: Options) -> Result<Self, Failure> {
+        let server = Server::start(options).await?;
+        let resources = ["a", "b"].map(|r| server.client(&format!("{TARGET}/{r}")));
+        server.set_subscription(TARGET, DOMAIN, Subscription::From);
+        let (user, stranger) = (server.client(USER), server.client(STRANGER));
+        let keys = vec![key(1, None)?];
+        let mut stage = Self { server, user, resources, stranger, replicas: vec![], keys };
+        stage.start_replica('A').await?;
+        stage.start_replica('B').await?;
+        Ok(stage)
+    }
+
+    /// How the server of the tour behaves.
+    pub(super) fn options() -> Options {
+        Options {
+            // The tour's replicas have no presence domains of their own.
+            presence_to_all: true,
+            ..Options::ejabberd(SECRET)
+        }
+    }
+
+    /// Starts a replica, and waits until it sees both resources.
+    pub(super) async fn start_replica(&mut self, name: char) -> Result<(), Failure> {
+        let before = self.connections();
+        let replica = Replica::start(self.component());
+        let ready = async {
+            loop {
+                let new = self.connections().into_iter().find(|id| !before.contains(id));
+                if let Some(id) = new.filter(|_| replica.online() == 2) {
+                    return id;
+                }
+                sleep(STEP).await;
+            }
+        };
+        let ready = timeout(PATIENCE, ready).await;
+        let connection = ready.map_err(|_| Failure::NotReady)?;
+        self.replicas.push(Cast { name, connection, replica });
+        Ok(())
+    }
+
+    /// Kills a replica in the middle of what it does.
+    pub(super) async fn kill_replica(&mut self, name: char) -> Result<(), Failure> {
+        let left = self.replicas.len() - 1;
+        if let Some(at) = self.replicas.iter().position(|cast| cast.name == name) {
+            self.replicas.remove(at).replica.kill().await;
+        }
+        self.server.connected(DOMAIN, left).await.ok_or(Failure::NotReady)?;
+        Ok(())
+    }
+
+    /// Adds a second key that is active at once, and has all replicas read the key ring again.
+    pub(super) async fn rotate(&mut self) -> Result<(), Failure> {
+        self.keys.push(key(2, Some(unix_now()))?);
+        for cast in &self.replicas {
+            let reload = cast.replica.reload(self.component());
+            timeout(PATIENCE, reload).await.map_err(|_| Failure::NotReady)?;
+        }
+        Ok(())
+    }
+
+    /// The name of the replica at the other end of a connection.
+    pub(super) fn replica_at(&self, connection: u64) -> Option<char> {
+        self.replicas.iter().find(|c| c.connection == connection).map(|c| c.name)
+    }
+
+    /// How often each replica dropped something for `reason`.
+    pub(super) fn counts(&self, reason: Reason) -> Vec<(char, u64)> {
+        self.replicas.iter().map(|c| (c.name, c.replica.count(reason))).collect()
+    }
+
+    /// The stanza of the IQ `id` that passed in this direction and is a reply, or a request.
+    pub(super) fn passed(&self, direction: Direction, reply: bool, id: &str) -> Option<Passed> {
+        let wanted = |head: Head<'_>| {
+            let is_reply = matches!(head.type_.as_deref(), Some("result" | "error"));
+            head.kind == Kind::Iq && head.id.as_deref() == Some(id) && is_reply == reply
+        };
+        let mut all = self.server.passed().into_iter();
+        all.find(|p| p.direction == direction && start_tag(&p.xml).is_some_and(wanted))
+    }
+
+    fn connections(&self) -> Vec<u64> {
+        self.server.connections(DOMAIN).iter().map(|c| c.id()).collect()
+    }
+
+    fn component(&self) -> Component {
+        let keyring = Keyring::new(self.keys.clone(), unix_now());
+        Component {
+            settings: Settings {
+                domain: DOMAIN.parse().expect("a domain"),
+                target: Target::new(TARGET.parse().expect("an address")),
+                dispatch: Dispatch::Random,
+                token_in: TokenIn::Resource,
+                keyring: Arc::new(keyring.expect("keys that are active")),
+                reply_ttl: 3600,
+            },
+            server: self.server.address().to_string(),
+            secret: Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty"),
+            limits: Limits::default(),
+            max_backlog_bytes: 1 << 24,
+        }
+    }
+}
+
+/// The start tag of a stanza whose attributes hold no `>`, as all of the tour.
+pub(super) fn start_tag(xml: &str) -> Option<Head<'_>> {
+    let end = xml.find('>')?;
+    Head::parse(&xml[..=end]).ok()
+}
+
+fn key(id: u8, not_before: Option<u64>) -> Result<Key, Failure> {
+    let mut secret = Zeroizing::new(vec![0; MIN_SECRET_BYTES]);
+    getrandom::fill(&mut secret)?;
+    Ok(Key::new(id, &secret, not_before).expect("long enough"))
+}
+
+const SECRET: &str = "a secret for the demo";
+/// For a replica to do what takes it milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(2);

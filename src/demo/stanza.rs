@@ -1,0 +1,143 @@
+//! One whole stanza on its way through the server, and the ones that the server makes itself.
+
+use crate::stanza::head::{Head, Kind, Rewrite, write_attribute};
+use crate::stanza::limits::Limits;
+use crate::stanza::splitter::{Element, Fault, Piece, Splitter};
+
+/// A well-formed top-level element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stanza {
+    xml: String,
+    head_end: usize,
+}
+
+impl Stanza {
+    /// Reads `xml`, which is exactly one element.
+    pub(super) fn parse(xml: &str) -> Result<Self, Fault> {
+        match Splitter::new(UNLIMITED).next(xml.as_bytes())? {
+            Some(Piece::Element(element)) if element.end == xml.len() => {
+                Self::cut(xml.as_bytes(), &element)
+            }
+            _ => Err(Fault::Tag),
+        }
+    }
+
+    /// Takes the element that a splitter found out of its buffer.
+    pub(super) fn cut(buffer: &[u8], element: &Element) -> Result<Self, Fault> {
+        let xml = str::from_utf8(&buffer[element.start..element.end]).map_err(|_| Fault::Utf8)?;
+        let stanza = Self { xml: xml.to_owned(), head_end: element.head_end - element.start };
+        Head::parse(&stanza.xml[..stanza.head_end])?;
+        Ok(stanza)
+    }
+
+    pub(super) fn head(&self) -> Head<'_> {
+        Head::parse(&self.xml[..self.head_end]).expect("checked when the stanza was made")
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.xml
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.xml
+    }
+
+    /// The same stanza with other addresses.
+    pub(super) fn readdressed(&self, from: &str, to: &str) -> Self {
+        let mut output = Vec::with_capacity(self.xml.len() + from.len() + to.len());
+        self.head().rewrite(&Rewrite { to, from, id: None }, &mut output);
+        let head_end = output.len();
+        output.extend(&self.xml.as_bytes()[self.head_end..]);
+        let xml = String::from_utf8(output).expect("made of texts");
+        Self { xml, head_end }
+    }
+
+    /// A presence without content; no `type_` means available.
+    pub(super) fn presence(type_: Option<&str>, from: &str, to: &str) -> Self {
+        let mut xml = b"<presence".to_vec();
+        let attributes = [("type", type_), ("from", Some(from)), ("to", Some(to))];
+        write_attributes(&attributes, &mut xml);
+        xml.extend(b"/>");
+        Self::made(xml)
+    }
+
+    /// The error that answers this stanza in the name of the address it was sent to. `None`: it
+    /// is of a kind that nobody answers (RFC 6120 section 8.3.1).
+    pub(super) fn bounce(&self, error_type: &str, condition: &str) -> Option<Self> {
+        let head = self.head();
+        let type_ = head.type_.as_deref();
+        let name = match (head.kind, type_) {
+            (Kind::Iq, Some("get" | "set")) => "iq",
+            (Kind::Message, type_) if type_ != Some("error") => "message",
+            (Kind::Presence, Some("subscribe")) => "presence",
+            _ => return None,
+        };
+        let mut xml = format!("<{name}").into_bytes();
+        let attributes = [
+            ("type", Some("error")),
+            ("id", head.id.as_deref()),
+            ("from", head.to.as_deref()),
+            ("to", head.from.as_deref()),
+        ];
+        write_attributes(&attributes, &mut xml);
+        let ns = "urn:ietf:params:xml:ns:xmpp-stanzas";
+        xml.extend(
+            format!("><error type='{error_type}'><{condition} xmlns='{ns}'/></error></{name}>")
+                .as_bytes(),
+        );
+        Some(Self::made(xml))
+    }
+
+    fn made(xml: Vec<u8>) -> Self {
+        let xml = String::from_utf8(xml).expect("made of texts");
+        Self::parse(&xml).expect("a stanza of our own making")
+    }
+}
+
+fn write_attributes(attributes: &[(&str, Option<&str>)], output: &mut Vec<u8>) {
+    for (name, value) in attributes {
+        if let Some(value) = value {
+            output.push(b' ');
+            write_attribute(name, value, output);
+        }
+    }
+}
+
+/// A server has limits of its own; this one leaves them to the component under test.
+pub(super) const UNLIMITED: Limits =
+    Limits { max_bytes: usize::MAX / 2, max_depth: usize::MAX / 2, max_attributes: usize::MAX / 2 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_exactly_one_element() {
+        assert!(Stanza::parse("<iq type='get'><a/></iq>").is_ok());
+        for not in ["", "<iq>", "<iq/><iq/>", "<iq/> ", "text", "<iq a='1' a='2'/>"] {
+            assert!(Stanza::parse(not).is_err(), "{not}");
+        }
+    }
+
+    #[test]
+    fn new_addresses_leave_the_rest_alone() {
+        let stanza = Stanza::parse("<iq id='1' to='b'><q>&amp;</q></iq>").unwrap();
+        assert_eq!(
+            stanza.readdressed("a/'", "c").as_str(),
+            "<iq from='a/&apos;' id='1' to='c'><q>&amp;</q></iq>"
+        );
+    }
+
+    #[test]
+    fn only_requests_bounce() {
+        let bounce = |xml: &str| Stanza::parse(xml).unwrap().bounce("cancel", "gone");
+        assert_eq!(
+            bounce("<iq type='get' id='&lt;' to='b' from='a'><q/></iq>").unwrap().as_str(),
+            "<iq type='error' id='&lt;' from='b' to='a'><error type='cancel'>\
+             <gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        );
+        for silent in ["<iq type='result'/>", "<iq type='error'/>", "<presence/>", "<foo/>"] {
+            assert_eq!(bounce(silent), None, "{silent}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The guided tour as a newcomer runs it.
+
+use std::time::Duration;
+
+use assert_cmd::Command;
+
+#[test]
+fn the_tour_shows_the_main_job_and_loses_nothing() {
+    let run = Command::cargo_bin("jat-proxy")
+        .unwrap()
+        .arg("demo")
+        .timeout(Duration::from_secs(60))
+        .assert()
+        .success();
+    let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+    assert!(run.get_output().stderr.is_empty());
+    assert!(!text.contains('\u{1b}'), "escape codes in a pipe");
+    assert!(text.ends_with("requests 5, replies 5, lost 0; forged replies 2, delivered 0\n"));
+
+    let mut rest = text.as_str();
+    let mut stanza_behind = |label: &str| {
+        let (_, behind) = rest.split_once(&format!("\n{label}\n")).unwrap();
+        let lines = behind.lines().take_while(|line| line.starts_with(' '));
+        rest = behind;
+        lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    };
+    let forwarded =
+        [stanza_behind("user -> component"), stanza_behind("component -> implementing client")];
+    let reverted =
+        [stanza_behind("implementing client -> component"), stanza_behind("component -> user")];
+
+    let ping = "<ping xmlns='urn:xmpp:ping'/></iq>";
+    let user = "user@some-domain.example/abc";
+    let asked = format!("<iq type='get' id='1234' to='proxy.domain.example' from='{user}'> {ping}");
+    assert_eq!(forwarded[0], asked);
+    let value = |xml: &str, name: &str| {
+        let (_, value) = xml.split_once(&format!(" {name}='")).unwrap();
+        value.split_once('\'').unwrap().0.to_owned()
+    };
+    let (client, token) = (value(&forwarded[1], "to"), value(&forwarded[1], "from"));
+    assert!(client.starts_with("some-user@some-domain.example/"), "{client}");
+    assert!(token.starts_with("proxy.domain.example/") && token.len() > 100, "{token}");
+    assert_eq!(
+        forwarded[1],
+        format!("<iq type='get' id='1234' to='{client}' from='{token}'> {ping}")
+    );
+    assert_eq!(reverted[0], format!("<iq type='result' id='1234' to='{token}' from='{client}'/>"));
+    assert_eq!(
+        reverted[1],
+        format!("<iq type='result' id='1234' to='{user}' from='proxy.domain.example'/>")
+    );
+
+    for shown in ["is killed", "key 1)", "key 2)", "as token-signature:", "as not-from-target:"] {
+        assert!(text.contains(shown), "{shown} is not in\n{text}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Servers restart, proxies are killed, replaced and stopped.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::client::{Client, SILENCE, is_reply, is_request};
+use crate::proxy::{Proxy, Settings};
+use crate::scene::{Scene, accept_subscription, round_trip};
+use crate::server::{Kind, Server};
+
+case!(a_killed_proxy_reverts_after_its_restart: both);
+fn a_killed_proxy_reverts_after_its_restart(kind: Kind) {
+    let mut scene = Scene::new(kind);
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    user.ask(&scene.domain, "r");
+    let request = service.receive_request();
+    scene.proxy.kill();
+    scene.proxy.restart();
+    service.answer(&request, "<a xmlns='urn:1'/>");
+    assert!(user.receive_reply("r").child("a").is_some());
+
+    // It also finds the resource again, although the server pushes no presence.
+    scene.proxy.wait_online(&[&service.jid]);
+    scene.round_trip(&mut user, &mut service);
+}
+
+case!(a_stopped_proxy_exits_clean: both);
+fn a_stopped_proxy_exits_clean(kind: Kind) {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut scene = Scene::new(kind);
+        let (mut service, mut user) = (scene.service("a"), scene.user());
+        scene.round_trip(&mut user, &mut service);
+        user.ask(&scene.domain, "r");
+        let request = service.receive_request();
+        let start = Instant::now();
+        let status = scene.proxy.stop_with(signal);
+        assert_eq!(status.code(), Some(0), "{:?}", scene.proxy.log());
+        // The server's own closing tag ends the wait, not the shutdown-timeout of 10 s.
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        scene.proxy.restart();
+        service.answer(&request, "");
+        user.receive_reply("r");
+    }
+}
+
+case!(a_proxy_that_never_got_through_exits_clean_too: both);
+fn a_proxy_that_never_got_through_exits_clean_too(kind: Kind) {
+    let mut server = Server::start(kind);
+    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    server.stop();
+    let mut proxy = Proxy::launch(&server, Settings::new(&domain, &target));
+    assert_eq!(proxy.stop_with(Signal::TERM).code(), Some(0));
+}
+
+case!(every_request_is_accounted_for_when_a_proxy_stops: both);
+fn every_request_is_accounted_for_when_a_proxy_stops(kind: Kind) {
+    const BURST: usize = 1_000;
+    let mut scene = Scene::new(kind);
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    let burst: String = (0..BURST)
+        .map(|i| format!("<iq type='get' id='{i}' to='{}'><q xmlns='u'/></iq>", scene.domain))
+        .collect();
+    user.send(burst);
+    service.receive_request();
+    let status = scene.proxy.stop_with(Signal::TERM);
+    assert_eq!(status.code(), Some(0));
+
+    // Forwarded, or bounced by the server, or counted because it came after our closing tag.
+    let mut forwarded = 1;
+    while service.try_receive_where(SILENCE, is_request).is_some() {
+        forwarded += 1;
+    }
+    let mut bounced = 0;
+    while user.try_receive_where(SILENCE, is_reply).is_some() {
+        bounced += 1;
+    }
+    let log = scene.proxy.log().join("\n");
+    let late = log.split("arrived_after_close=").nth(1).expect("the count in the log");
+    let late: usize = late.split_whitespace().next().unwrap().parse().unwrap();
+    assert_eq!(forwarded + bounced + late, BURST, "{forwarded} + {bounced} + {late}");
+}
+
+case!(the_server_restarts_in_the_middle_of_traffic: both);
+fn the_server_restarts_in_the_middle_of_traffic(kind: Kind) {
+    survives_an_outage(kind, Server::stop);
+}
+
+// ejabberd has its accounts on disk only some time after it took them.
+case!(the_server_is_killed_in_the_middle_of_traffic: prosody);
+fn the_server_is_killed_in_the_middle_of_traffic(kind: Kind) {
+    survives_an_outage(kind, Server::kill);
+}
+
+fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
+    let mut server = Server::start(kind);
+    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    let account = server.new_account("user");
+    let proxy = Proxy::start(&server, Settings::new(&domain, &target));
+    let mut service = Client::login(&server, &target, "a");
+    service.available("");
+    accept_subscription(&mut service, &domain);
+    proxy.wait_online(&[&service.jid]);
+    let mut user = Client::login(&server, &account, "abc");
+    round_trip(&domain, &mut user, &mut service);
+    user.ask(&domain, "before");
+    let request = service.receive_request();
+    let quiet = proxy.log().len();
+    for number in 0..200 {
+        user.ask(&domain, &number.to_string());
+    }
+    end(&mut server);
+    std::thread::sleep(Duration::from_secs(2));
+    server.resume();
+
+    let back = Instant::now();
+    proxy.wait_connected();
+    assert!(back.elapsed() < Duration::from_secs(2), "took {:?}", back.elapsed());
+    let mut service = Client::login(&server, &target, "a");
+    service.available("");
+    proxy.wait_online(&[&service.jid]);
+    let mut user = Client::login(&server, &account, "abc");
+    round_trip(&domain, &mut user, &mut service);
+    // A reply to what was asked before the restart still finds the way.
+    service.answer(&request, "<a xmlns='urn:1'/>");
+    assert!(user.receive_reply("before").child("a").is_some());
+
+    let said = proxy.log().split_off(quiet);
+    assert_eq!(said.len(), 3, "lost, waiting, back:\n{}", said.join("\n"));
+    assert_eq!(proxy.logins(), 2);
+}
+
+// ejabberd takes both and shares the stanzas out between them.
+case!(a_second_process_stands_by: prosody);
+fn a_second_process_stands_by(kind: Kind) {
+    let mut scene = Scene::new(kind);
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    scene.round_trip(&mut user, &mut service);
+    let standby = Proxy::launch(scene.server, Settings::new(&scene.domain, &scene.target));
+    standby.wait_until("a line about the conflict", |it| it.log().join("").contains("onflict"));
+    let lines = standby.log().len();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(
+        standby.log().len(),
+        lines,
+        "one line when it begins:\n{}",
+        standby.log().join("\n")
+    );
+    assert!(!standby.is_connected());
+    scene.round_trip(&mut user, &mut service);
+
+    user.ask(&scene.domain, "r");
+    let request = service.receive_request();
+    scene.proxy.kill();
+    let gone = Instant::now();
+    standby.wait_connected();
+    assert!(gone.elapsed() < Duration::from_secs(3), "took {:?}", gone.elapsed());
+    service.answer(&request, "<a xmlns='urn:1'/>");
+    assert!(user.receive_reply("r").child("a").is_some());
+    standby.wait_online(&[&service.jid]);
+    scene.round_trip(&mut user, &mut service);
+}

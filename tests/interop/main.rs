@@ -1,0 +1,69 @@
+//! Interop tests: jat-proxy between real clients on real servers.
+//!
+//! They need Prosody, ejabberd and slixmpp (Debian packages), so they are ignored
+//! by a plain `cargo test`; `tests/run` installs what is missing and runs them, or
+//!
+//!     cargo test --test interop -- --ignored
+//!
+//! Every case runs against both servers unless its name says why not.
+//!
+//! The stage: [`server`] starts the servers, [`proxy`] the program under test,
+//! [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts
+//! them together, [`bot`] runs the slixmpp scripts beside this file.
+
+mod bot;
+mod client;
+mod process;
+mod proxy;
+mod scene;
+mod server;
+mod stanza;
+
+/// Makes a test of a function for each server: `case!(name: both)`, or one of them.
+macro_rules! case {
+    ($name:ident: both) => {
+        mod $name {
+            #[test]
+            #[ignore = "needs Prosody"]
+            fn prosody() {
+                super::$name(crate::server::Kind::Prosody);
+            }
+            #[test]
+            #[ignore = "needs ejabberd"]
+            fn ejabberd() {
+                super::$name(crate::server::Kind::Ejabberd);
+            }
+        }
+    };
+    ($name:ident: prosody) => {
+        mod $name {
+            #[test]
+            #[ignore = "needs Prosody"]
+            fn prosody() {
+                super::$name(crate::server::Kind::Prosody);
+            }
+        }
+    };
+    ($name:ident: ejabberd) => {
+        mod $name {
+            #[test]
+            #[ignore = "needs ejabberd"]
+            fn ejabberd() {
+                super::$name(crate::server::Kind::Ejabberd);
+            }
+        }
+    };
+}
+
+mod addresses;
+mod bad_input;
+mod four_stanzas;
+mod harness;
+mod keys;
+mod lifetime;
+mod login_failures;
+mod nobody_online;
+mod presence;
+mod random_payloads;
+mod refusals;
+mod transparency;

@@ -1,0 +1,100 @@
+//! Nobody to forward to: the user learns why.
+
+use crate::client::Client;
+use crate::proxy::{Proxy, Settings};
+use crate::scene::{Scene, accept_subscription};
+use crate::server::{Kind, Server};
+
+case!(pending_and_denied_are_told_apart: both);
+fn pending_and_denied_are_told_apart(kind: Kind) {
+    let scene = Scene::new(kind);
+    let mut user = scene.user();
+    let pending = wait_refusal(&scene.domain, &mut user, "not yet accepted");
+
+    let mut service = Client::login(scene.server, &scene.target, "a");
+    service.available("");
+    service.receive_where("the request", |it| it.attr("type") == Some("subscribe"));
+    assert_eq!(refusal(&scene.domain, &mut user), pending, "online, but nothing is granted");
+    service.send(format!("<presence type='unsubscribed' to='{}'/>", scene.domain));
+    wait_refusal(&scene.domain, &mut user, "denied");
+    service.hears_no_iq();
+    assert!(scene.proxy.reason("subscription-pending") >= 2);
+    assert!(scene.proxy.reason("subscription-denied") >= 1);
+}
+
+case!(offline_is_told_apart_from_withdrawn: both);
+fn offline_is_told_apart_from_withdrawn(kind: Kind) {
+    let scene = Scene::new(kind);
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    scene.round_trip(&mut user, &mut service);
+    service.send("<presence type='unavailable'/>");
+    scene.proxy.wait_offline(&service.jid);
+    wait_refusal(&scene.domain, &mut user, "offline");
+    service.available("");
+    scene.proxy.wait_online(&[&service.jid]);
+    scene.round_trip(&mut user, &mut service);
+
+    service.send(format!("<presence type='unsubscribed' to='{}'/>", scene.domain));
+    scene.proxy.wait_offline(&service.jid);
+    wait_refusal(&scene.domain, &mut user, "denied");
+    service.hears_no_iq();
+}
+
+case!(a_subscription_that_failed_says_so: both);
+fn a_subscription_that_failed_says_so(kind: Kind) {
+    // A host that this server does not have and may not reach.
+    let scene = Scene::with(kind, |settings| settings.target = "bot@nowhere.example".into());
+    let mut user = scene.user();
+    wait_refusal(&scene.domain, &mut user, "failed");
+    assert!(scene.proxy.reason("never-subscribed") >= 1);
+}
+
+case!(a_target_that_comes_late_is_served_at_once: both);
+fn a_target_that_comes_late_is_served_at_once(kind: Kind) {
+    let server = Server::shared(kind);
+    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    let proxy = Proxy::start(server, Settings::new(&domain, &target));
+    let mut user = Client::login(server, &server.new_account("user"), "abc");
+    refusal(&domain, &mut user);
+
+    let mut service = Client::login(server, &target, "late");
+    service.available("");
+    accept_subscription(&mut service, &domain);
+    proxy.wait_online(&[&service.jid]);
+    crate::scene::round_trip(&domain, &mut user, &mut service);
+
+    // Gone and back: no new subscription, its presence is enough.
+    drop(service);
+    proxy.wait_offline(&format!("{target}/late"));
+    let offline = refusal(&domain, &mut user);
+    assert!(offline.contains("offline"), "{offline}");
+    let mut service = Client::login(server, &target, "back");
+    service.available("");
+    proxy.wait_online(&[&service.jid]);
+    crate::scene::round_trip(&domain, &mut user, &mut service);
+}
+
+/// The text of the error that says that nobody is there.
+fn refusal(domain: &str, user: &mut Client) -> String {
+    user.ask(domain, "nobody");
+    let reply = user.receive_reply("nobody");
+    assert_eq!(reply.attr("from"), Some(domain));
+    assert_eq!(reply.child("error").unwrap().attr("type"), Some("cancel"));
+    let (condition, text) = reply.error().expect("a stanza error");
+    assert_eq!(condition, "service-unavailable");
+    text
+}
+
+/// Asks until the text says this: the server takes its time with presence.
+fn wait_refusal(domain: &str, user: &mut Client, fragment: &str) -> String {
+    let mut text = String::new();
+    crate::process::wait_until(
+        &format!("a refusal that says {fragment:?}"),
+        crate::client::PATIENCE,
+        || {
+            text = refusal(domain, user);
+            text.contains(fragment)
+        },
+    );
+    text
+}

@@ -1,0 +1,245 @@
+//! A real `jat-proxy run` as a child process: its configuration, log, metrics and signals.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::process::{Process, command, free_ports, wait_until};
+use crate::server::{SECRET, Server, fresh_folder};
+
+/// What a test varies in the configuration.
+pub struct Settings {
+    pub domain: String,
+    pub target: String,
+    /// More lines for the `[[component]]` table.
+    pub component: String,
+    /// More lines and tables before everything else.
+    pub top: String,
+    /// The content of the key file.
+    pub keys: String,
+    pub secret: String,
+    /// Where the server listens for components, if not at its usual port.
+    pub server_port: Option<u16>,
+}
+
+impl Settings {
+    pub fn new(domain: &str, target: &str) -> Settings {
+        Settings {
+            domain: domain.into(),
+            target: target.into(),
+            component: String::new(),
+            top: String::new(),
+            keys: key(1, 'A', None),
+            secret: SECRET.into(),
+            server_port: None,
+        }
+    }
+
+    fn write(&self, folder: &Path, component_port: u16, http_port: u16) {
+        let Settings { domain, target, component, top, keys, .. } = self;
+        let config = format!(
+            r#"
+key-file = "keys.toml"
+{top}
+[server]
+address = "127.0.0.1:{component_port}"
+[[component]]
+domain = "{domain}"
+secret = {{ file = "component.secret" }}
+target-address = "{target}"
+{component}
+[http]
+listen = "127.0.0.1:{http_port}"
+"#
+        );
+        write_private(&folder.join("jat-proxy.toml"), &config);
+        write_private(&folder.join("component.secret"), &self.secret);
+        write_private(&folder.join("keys.toml"), keys);
+    }
+}
+
+/// A `[[key]]` table; the same letter is the same secret.
+pub fn key(id: u8, letter: char, not_before: Option<&str>) -> String {
+    use base64ct::{Base64, Encoding};
+    let secret = Base64::encode_string(&[letter as u8; 32]);
+    let since = not_before.map(|at| format!("not-before = \"{at}\"\n")).unwrap_or_default();
+    format!("[[key]]\nid = {id}\nsecret = \"{secret}\"\n{since}\n")
+}
+
+pub struct Proxy {
+    pub settings: Settings,
+    folder: PathBuf,
+    component_port: u16,
+    http_port: u16,
+    process: Process,
+}
+
+impl Proxy {
+    /// Starts a proxy and waits until its stream to the server is up.
+    pub fn start(server: &Server, settings: Settings) -> Proxy {
+        let proxy = Proxy::launch(server, settings);
+        proxy.wait_connected();
+        proxy
+    }
+
+    /// Starts a proxy and waits only until its HTTP side answers.
+    pub fn launch(server: &Server, settings: Settings) -> Proxy {
+        let folder = fresh_folder(&format!("proxy-{}-{}", server.kind, settings.domain));
+        let [http_port] = free_ports();
+        let component_port = settings.server_port.unwrap_or(server.component_port);
+        settings.write(&folder, component_port, http_port);
+        let process = Process::start(run(&folder), &folder.join("log"));
+        let mut proxy = Proxy { settings, folder, component_port, http_port, process };
+        proxy.wait_http();
+        proxy
+    }
+
+    fn wait_http(&mut self) {
+        let what = format!("HTTP to answer; see {}", self.folder.display());
+        wait_until(&what, Duration::from_secs(15), || {
+            assert!(self.process.is_running(), "it ended: {:?}", self.log());
+            self.try_get("/healthz").is_some()
+        });
+    }
+
+    pub fn wait_connected(&self) {
+        self.wait_until("its stream", Proxy::is_connected);
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.count(&["jat_proxy_stream_up"]) == 1
+    }
+
+    /// How many streams to the server it has opened so far.
+    pub fn logins(&self) -> u64 {
+        self.count(&["jat_proxy_logins_total"])
+    }
+
+    /// Waits until the status names each of these full JIDs as an online resource.
+    pub fn wait_online(&self, jids: &[&str]) {
+        self.wait_until(&format!("{jids:?} to be online"), |proxy| {
+            let status = proxy.status();
+            jids.iter().all(|jid| online(&status).iter().any(|it| it == jid))
+        });
+    }
+
+    pub fn wait_offline(&self, jid: &str) {
+        self.wait_until(&format!("{jid} to be offline"), |proxy| {
+            !online(&proxy.status()).iter().any(|it| it == jid)
+        });
+    }
+
+    /// `/status` as JSON.
+    pub fn status(&self) -> serde_json::Value {
+        let (code, body) = self.try_get("/status").expect("the status page answers");
+        assert_eq!(code, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The sum of all counters whose line holds every one of these fragments.
+    pub fn count(&self, fragments: &[&str]) -> u64 {
+        let (code, body) = self.try_get("/metrics").expect("the metrics page answers");
+        assert_eq!(code, 200, "{body}");
+        body.lines()
+            .filter(|line| !line.starts_with('#') && fragments.iter().all(|it| line.contains(it)))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64)
+            .sum()
+    }
+
+    /// How many stanzas had a verdict with this reason.
+    pub fn reason(&self, reason: &str) -> u64 {
+        self.count(&["jat_proxy_stanzas_total", &format!("reason=\"{reason}\"")])
+    }
+
+    pub fn wait_reason(&self, reason: &str, at_least: u64) {
+        self.wait_until(&format!("{at_least} x {reason}"), |proxy| {
+            proxy.reason(reason) >= at_least
+        });
+    }
+
+    /// The log lines so far, at the configured level.
+    pub fn log(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.join("log")).unwrap();
+        text.lines().map(str::to_string).collect()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// A signal that ends it, and the exit status that follows.
+    pub fn stop_with(&mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        let status = self.process.wait(Duration::from_secs(12));
+        status.expect("jat-proxy ends within its shutdown-timeout")
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again with the same configuration.
+    pub fn restart(&mut self) {
+        assert!(!self.process.is_running());
+        self.process = Process::start(run(&self.folder), &self.folder.join("log"));
+        self.wait_http();
+        self.wait_connected();
+    }
+
+    /// Writes the changed settings where the running process will read them.
+    pub fn rewrite(&self) {
+        self.settings.write(&self.folder, self.component_port, self.http_port);
+    }
+
+    pub fn wait_until(&self, what: &str, found: impl Fn(&Proxy) -> bool) {
+        let what = format!("{what}; see {}", self.folder.display());
+        wait_until(&what, Duration::from_secs(15), || found(self));
+    }
+
+    /// A GET to the proxy's own HTTP side: status code and body.
+    pub fn try_get(&self, path: &str) -> Option<(u16, String)> {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.http_port)).ok()?;
+        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        let host = format!("127.0.0.1:{}", self.http_port);
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_string()))
+    }
+}
+
+fn run(folder: &Path) -> std::process::Command {
+    let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));
+    command.arg("run").arg("-c").arg(folder.join("jat-proxy.toml"));
+    command
+}
+
+/// The full JIDs that the status lists as online resources.
+fn online(status: &serde_json::Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_strings(status, &mut found);
+    found
+}
+
+fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => found.push(text.clone()),
+        serde_json::Value::Array(values) => values.iter().for_each(|it| collect_strings(it, found)),
+        serde_json::Value::Object(map) => map.values().for_each(|it| collect_strings(it, found)),
+        _ => {}
+    }
+}
+
+/// Files with secrets are for their owner only, or `check` would warn.
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::File::options();
+    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}

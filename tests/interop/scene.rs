@@ -1,0 +1,84 @@
+//! The stage of most tests: a server, a running proxy, an implementing client, users.
+
+use crate::client::Client;
+use crate::proxy::{Proxy, Settings};
+use crate::server::{Kind, Server};
+
+pub struct Scene {
+    pub server: &'static Server,
+    pub proxy: Proxy,
+    /// The component's domain.
+    pub domain: String,
+    /// The implementing client's bare JID.
+    pub target: String,
+}
+
+impl Scene {
+    /// A proxy that is connected; its target exists and was never online.
+    pub fn new(kind: Kind) -> Scene {
+        Scene::with(kind, |_| ())
+    }
+
+    /// As `new`, with settings of the test's own.
+    pub fn with(kind: Kind, adapt: impl FnOnce(&mut Settings)) -> Scene {
+        let server = Server::shared(kind);
+        let target = server.new_account("service");
+        let mut settings = Settings::new(&server.new_domain(), &target);
+        adapt(&mut settings);
+        let domain = settings.domain.clone();
+        let proxy = Proxy::start(server, settings);
+        Scene { server, proxy, domain, target }
+    }
+
+    /// The proxy's target logs in with this resource and grants the subscription,
+    /// and the proxy has seen it.
+    pub fn service(&self, resource: &str) -> Client {
+        let mut service = Client::login(self.server, &self.target, resource);
+        service.available("");
+        accept_subscription(&mut service, &self.domain);
+        self.proxy.wait_online(&[&service.jid]);
+        service
+    }
+
+    /// One more resource of a target that has granted the subscription before.
+    pub fn another(&self, resource: &str) -> Client {
+        let mut service = Client::login(self.server, &self.target, resource);
+        service.available("");
+        self.proxy.wait_online(&[&service.jid]);
+        service
+    }
+
+    /// A new user who is logged in.
+    pub fn user(&self) -> Client {
+        self.user_with_resource("abc")
+    }
+
+    pub fn user_with_resource(&self, resource: &str) -> Client {
+        let account = self.server.new_account("user");
+        Client::login(self.server, &account, resource)
+    }
+
+    /// One request and its reply between these two; the proof that the proxy works.
+    pub fn round_trip(&self, user: &mut Client, service: &mut Client) {
+        round_trip(&self.domain, user, service);
+    }
+}
+
+pub fn round_trip(domain: &str, user: &mut Client, service: &mut Client) {
+    user.ask(domain, "round-trip");
+    let request = service.receive_request();
+    service.answer(&request, "<answer xmlns='urn:example:ask'/>");
+    let reply = user.receive_reply("round-trip");
+    assert_eq!(reply.attr("type"), Some("result"), "{reply:?}");
+    assert!(reply.child("answer").is_some(), "{reply:?}");
+}
+
+/// Waits for the subscription request of this domain and grants it.
+pub fn accept_subscription(service: &mut Client, domain: &str) {
+    service.receive_where("the subscription request", |it| {
+        it.name == "presence"
+            && it.attr("type") == Some("subscribe")
+            && it.attr("from") == Some(domain)
+    });
+    service.send(format!("<presence type='subscribed' to='{domain}'/>"));
+}

@@ -1,0 +1,92 @@
+//! ejabberd 23.01, started without `ejabberdctl`: that refuses ordinary users and
+//! leaves an `epmd` behind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{HOST, ROUTED, SECRET};
+use crate::process::command;
+
+pub fn configure(folder: &Path, client_port: u16, component_port: u16, routing_port: u16) {
+    let [routed, also_routed] = ROUTED;
+    let text = format!(
+        r#"
+hosts: ["{HOST}"]
+loglevel: info
+language: en
+auth_method: [internal]
+registration_timeout: infinity
+s2s_access: none
+listen:
+  -
+    port: {client_port}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    starttls: false
+    max_stanza_size: 524288
+  -
+    port: {component_port}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    password: "{SECRET}"
+  -
+    port: {routing_port}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    # Each connection gets the stanzas for all of these domains.
+    global_routes: true
+    hosts:
+      {routed}:
+        password: "{SECRET}"
+      {also_routed}:
+        password: "{SECRET}"
+modules:
+  mod_disco: {{}}
+  mod_ping: {{}}
+  mod_roster: {{}}
+  mod_register:
+    access: all
+    ip_access: all
+    password_strength: 0
+"#
+    );
+    std::fs::create_dir_all(folder.join("mnesia")).unwrap();
+    std::fs::write(folder.join("ejabberd.yml"), text).unwrap();
+}
+
+pub fn command_line(folder: &Path) -> Command {
+    let mut command = command("erl");
+    command
+        .args(["-noinput", "-start_epmd", "false"])
+        // Two cores are for everybody: no scheduler spins while it waits.
+        .args(["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"])
+        .arg("-mnesia")
+        .arg("dir")
+        .arg(format!("\"{}\"", folder.join("mnesia").display()))
+        .args(["-s", "ejabberd"])
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("ERL_LIBS", libraries())
+        .env("ERL_CRASH_DUMP_SECONDS", "0")
+        .env("EJABBERD_CONFIG_PATH", folder.join("ejabberd.yml"))
+        .env("EJABBERD_LOG_PATH", folder.join("ejabberd.log"));
+    command
+}
+
+/// Debian keeps ejabberd's code below the architecture's library folder.
+fn libraries() -> PathBuf {
+    let holds_ejabberd = |folder: &PathBuf| {
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            entries.flatten().any(|entry| {
+                entry.file_name().to_string_lossy().starts_with("ejabberd-")
+                    && entry.path().join("ebin").is_dir()
+            })
+        })
+    };
+    std::fs::read_dir("/usr/lib")
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .find(holds_ejabberd)
+        .expect("ejabberd is installed (tests/run does it)")
+}

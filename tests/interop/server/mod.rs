@@ -1,0 +1,157 @@
+//! The real XMPP servers, each on free loopback ports in a folder of its own.
+//!
+//! One Prosody and one ejabberd serve all tests of a run, since starting them
+//! is the slow part; tests keep apart by using accounts and component domains
+//! that nobody else has. A test that restarts its server starts its own.
+
+mod ejabberd;
+mod prosody;
+
+use std::fmt;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::client::{Client, Connection};
+use crate::process::{Process, free_ports, wait_until};
+
+/// The domain of all accounts.
+pub const HOST: &str = "host.example";
+
+/// Two component domains of ejabberd's routing listener.
+pub const ROUTED: [&str; 2] = ["routed1.example", "routed2.example"];
+
+/// The secret of every component, on both servers.
+pub const SECRET: &str = "component-secret";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Prosody,
+    Ejabberd,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Prosody => "prosody",
+            Kind::Ejabberd => "ejabberd",
+        })
+    }
+}
+
+pub struct Server {
+    pub kind: Kind,
+    pub client_port: u16,
+    pub component_port: u16,
+    /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
+    pub routing_port: u16,
+    folder: PathBuf,
+    process: Process,
+}
+
+impl Server {
+    /// The server of this kind that all tests share.
+    pub fn shared(kind: Kind) -> &'static Server {
+        static PROSODY: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::Prosody));
+        static EJABBERD: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::Ejabberd));
+        match kind {
+            Kind::Prosody => &PROSODY,
+            Kind::Ejabberd => &EJABBERD,
+        }
+    }
+
+    /// A server of the caller's own.
+    pub fn start(kind: Kind) -> Server {
+        let folder = fresh_folder(&kind.to_string());
+        let [client_port, component_port, routing_port] = free_ports();
+        match kind {
+            Kind::Prosody => prosody::configure(&folder, client_port, component_port),
+            Kind::Ejabberd => {
+                ejabberd::configure(&folder, client_port, component_port, routing_port);
+            }
+        }
+        let process = Process::start(launch(kind, &folder), &folder.join("output"));
+        let server = Server { kind, client_port, component_port, routing_port, folder, process };
+        server.wait_ready();
+        server
+    }
+
+    /// Ends the server as its operator would, and waits until it is gone.
+    pub fn stop(&mut self) {
+        self.process.signal(Signal::TERM);
+        let status = self.process.wait(Duration::from_secs(20));
+        assert!(status.is_some(), "{} did not stop", self.kind);
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, with the same ports and accounts.
+    pub fn resume(&mut self) {
+        self.process = Process::start(launch(self.kind, &self.folder), &self.folder.join("output"));
+        self.wait_ready();
+    }
+
+    /// An account that no other test has, by its bare JID; `name` is for the reader of a log.
+    pub fn new_account(&self, name: &str) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(1);
+        let node = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.register(&node);
+        format!("{node}@{HOST}")
+    }
+
+    pub fn register(&self, node: &str) {
+        Client::register(self, node);
+    }
+
+    /// A component domain that no other test has.
+    pub fn new_domain(&self) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(1);
+        // Both servers count together: which one has the domain does not matter.
+        component_domain(COUNT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Ready means: the host that has the accounts answers, and components can log in.
+    fn wait_ready(&self) {
+        let what = format!("{} to listen, see {}", self.kind, self.folder.display());
+        wait_until(&what, Duration::from_secs(40), || {
+            TcpStream::connect(("127.0.0.1", self.component_port)).is_ok()
+                && Connection::open(self).is_ok()
+        });
+    }
+}
+
+/// An empty folder under target/; it stays after the run, for its logs.
+pub fn fresh_folder(name: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(1);
+    let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
+    static CLEAN: LazyLock<()> = LazyLock::new(|| {
+        let _ = std::fs::remove_dir_all(Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop"));
+    });
+    LazyLock::force(&CLEAN);
+    let folder = run.join(format!("{:03}-{name}", COUNT.fetch_add(1, Ordering::Relaxed)));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn launch(kind: Kind, folder: &Path) -> Command {
+    match kind {
+        Kind::Prosody => prosody::command_line(folder),
+        Kind::Ejabberd => ejabberd::command_line(folder),
+    }
+}
+
+/// Prosody wants every component in its configuration, so domains are numbered.
+fn component_domain(number: usize) -> String {
+    assert!(number <= COMPONENTS, "more component domains than the servers are configured for");
+    format!("proxy{number}.example")
+}
+
+const COMPONENTS: usize = 300;

@@ -1,0 +1,46 @@
+//! Prosody 0.12: plain text on loopback, no server-to-server, no packaged configuration.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use super::{COMPONENTS, HOST, SECRET, component_domain};
+use crate::process::command;
+
+pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
+    let shown = folder.display();
+    let mut text = format!(
+        r#"
+daemonize = false
+run_as_root = true -- as a container's or CI's user; it listens on loopback only
+pidfile = "{shown}/prosody.pid"
+data_path = "{shown}/data"
+certificates = "{shown}"
+log = {{ info = "{shown}/log" }}
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {client_port} }}
+component_ports = {{ {component_port} }}
+component_interfaces = {{ "127.0.0.1" }}
+modules_enabled = {{ "c2s"; "saslauth"; "roster"; "disco"; "ping"; "register_ibr" }}
+modules_disabled = {{ "s2s"; "tls"; "offline" }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+allow_registration = true
+authentication = "internal_plain"
+
+VirtualHost "{HOST}"
+"#
+    );
+    for number in 1..=COMPONENTS {
+        let domain = component_domain(number);
+        writeln!(text, "Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"").unwrap();
+    }
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    std::fs::write(folder.join("prosody.cfg.lua"), text).unwrap();
+}
+
+pub fn command_line(folder: &Path) -> Command {
+    let mut command = command("prosody");
+    command.arg("--config").arg(folder.join("prosody.cfg.lua")).arg("-F");
+    command
+}
