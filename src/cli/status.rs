@@ -1,11 +1,15 @@
 //! `jat-proxy status`: asks the running daemon what it sees.
 
-use std::fmt::Write as _;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::daemon::status::{
+    ComponentStatus, Count, KeyTime, KeysStatus, ResourceStatus, Status, StreamStatus,
+    SubscriptionStatus,
+};
 
 use super::{ConfigFile, Exit, complain, configuration, say};
 
@@ -42,16 +46,17 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         say(&format!("{}\n", body.trim_end()));
         return Exit::Success;
     }
-    match serde_json::from_str::<Value>(&body) {
-        Ok(document) => {
-            let mut text = String::new();
-            lines(&document, 0, &mut text);
-            say(&text);
+    match read(&body) {
+        Ok(status) => {
+            say(&show(&status));
             Exit::Success
         }
         Err(error) => {
-            complain(&format!("error: {listen} did not answer with JSON: {error}\n"));
-            Exit::Software
+            let hint = "is it a jat-proxy of this version? --json shows what it says";
+            complain(&format!(
+                "error: can't read the status of {listen}: {error}\n  help: {hint}\n"
+            ));
+            Exit::Unavailable
         }
     }
 }
@@ -81,43 +86,112 @@ fn ask(address: SocketAddr) -> io::Result<String> {
     Ok(body.to_owned())
 }
 
-/// One line for each value, deeper ones indented, whatever the daemon's version knows.
-fn lines(value: &Value, depth: usize, text: &mut String) {
-    let indent = "  ".repeat(depth);
-    let entries: Vec<(String, &Value)> = match value {
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value)).collect(),
-        Value::Array(items) => items.iter().map(|item| ("-".to_owned(), item)).collect(),
-        scalar => vec![(String::new(), scalar)],
+/// Reads the document. Addresses of resources and texts of servers come from outside: nothing
+/// stays in them that a terminal obeys.
+fn read(body: &str) -> serde_json::Result<Status> {
+    let mut document = serde_json::from_str(body)?;
+    tame(&mut document);
+    serde_json::from_value(document)
+}
+
+fn tame(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace(char::is_control, "?"),
+        Value::Array(items) => items.iter_mut().for_each(tame),
+        Value::Object(map) => map.values_mut().for_each(tame),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn show(status: &Status) -> String {
+    let mut text = format!("jat-proxy {}, since {}\n", status.version, status.started);
+    for component in &status.components {
+        show_component(component, &mut text);
+    }
+    text
+}
+
+fn show_component(component: &ComponentStatus, text: &mut String) {
+    let ComponentStatus { domain, target, server, dispatch, token_in, .. } = component;
+    let spread = match component.subscription {
+        Some(_) => format!("dispatch {dispatch}"),
+        None => "this resource only".to_owned(),
     };
-    let width = entries.iter().filter(|(_, v)| is_scalar(v)).map(|(k, _)| k.len()).max();
-    let width = width.unwrap_or(0);
-    for (key, value) in entries {
-        // Writing to a String never fails.
-        if is_scalar(value) {
-            let _ = writeln!(text, "{indent}{key:width$}  {}", scalar(value));
-        } else {
-            let _ = writeln!(text, "{indent}{key}");
-            lines(value, depth + 1, text);
-        }
+    *text += &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {server}\n");
+    let mut rows = |label, lines: Vec<String>| {
+        let labels = std::iter::once(label).chain(std::iter::repeat(""));
+        lines.iter().zip(labels).for_each(|(l, label)| *text += &format!("  {label:<14}{l}\n"));
+    };
+    rows(
+        "ready",
+        vec![component.missing.as_ref().map_or("yes".to_owned(), |m| format!("no: {m}"))],
+    );
+    rows("stream", vec![stream(&component.stream)]);
+    rows("domain", vec![sharing(&component.sharing).to_owned()]);
+    rows("subscription", component.subscription.iter().map(subscription).collect());
+    rows("resources", resources(component));
+    rows("keys", keys(&component.keys));
+    rows("backlog", vec![format!("{} bytes", component.backlog_bytes)]);
+    rows("logins", vec![component.logins.to_string()]);
+    rows("failures", component.failures.iter().map(|(cause, n)| format!("{cause} {n}")).collect());
+    rows("stanzas", component.counts.iter().map(count).collect());
+}
+
+fn stream(stream: &StreamStatus) -> String {
+    match stream {
+        StreamStatus::Starting => "connecting".to_owned(),
+        StreamStatus::Up { since } => format!("up since {since}"),
+        StreamStatus::Down { since, cause, .. } => format!("down since {since}: {cause}"),
+        StreamStatus::Closed => "closed".to_owned(),
     }
 }
 
-fn is_scalar(value: &Value) -> bool {
-    match value {
-        Value::Object(map) => map.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => true,
+fn sharing(sharing: &str) -> &str {
+    match sharing {
+        "alone" => "ours alone",
+        "shared" => "shared: another process is connected for it too",
+        _ => "not known yet whether another process is connected for it too",
     }
 }
 
-fn scalar(value: &Value) -> String {
-    match value {
-        // Addresses of resources come from outside: nothing that a terminal obeys.
-        Value::String(text) => text.replace(char::is_control, "?"),
-        Value::Object(_) | Value::Array(_) => "none".to_owned(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
+fn subscription(subscription: &SubscriptionStatus) -> String {
+    let mut text = subscription.state.clone();
+    if let Some(condition) = &subscription.condition {
+        text += &format!(" ({condition})");
     }
+    if let Some(since) = &subscription.since {
+        text += &format!(" since {since}");
+    }
+    if let Some(next) = &subscription.next_retry {
+        text += &format!(", requested again at {next}");
+    }
+    text
+}
+
+fn resources(component: &ComponentStatus) -> Vec<String> {
+    let dnd = |r: &ResourceStatus| if r.dnd { ", dnd" } else { "" };
+    let doubt = |r: &ResourceStatus| if r.verified { "" } else { ", not confirmed yet" };
+    let line = |r: &ResourceStatus| format!("{}{}{}", r.address, dnd(r), doubt(r));
+    match &component.subscription {
+        Some(_) if component.resources.is_empty() => vec!["none online".to_owned()],
+        _ => component.resources.iter().map(line).collect(),
+    }
+}
+
+fn keys(keys: &KeysStatus) -> Vec<String> {
+    let goes = |key: &KeyTime| {
+        let word = if key.due { "since" } else { "from" };
+        format!("key {} can go, {word} {}", key.id, key.at)
+    };
+    let mut lines: Vec<String> = keys.superseded.iter().map(goes).collect();
+    lines.push(format!("key {} signs", keys.signing));
+    lines.extend(keys.next.iter().map(|key| format!("key {} signs from {}", key.id, key.at)));
+    lines
+}
+
+fn count(count: &Count) -> String {
+    let Count { direction, outcome, reason, count } = count;
+    format!("{direction:<10}{outcome:<10}{reason:<22}{count}")
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -128,18 +202,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_document_becomes_lines() {
-        let document: Value = serde_json::from_str(
-            r#"{"version":"1","components":[{"domain":"d","resources":[],"since":null}],"ok":true}"#,
-        )
-        .unwrap();
-        let mut text = String::new();
-        lines(&document, 0, &mut text);
-        assert_eq!(
-            text,
-            "components\n  -\n    domain     d\n    resources  none\n    since      -\n\
-             ok       true\nversion  1\n"
-        );
+    fn an_operator_sees_what_is_wrong_and_no_control_characters() {
+        let status = read(DOCUMENT).unwrap();
+        assert_eq!(show(&status), SHOWN);
+        assert!(read("[]").is_err());
     }
 
     #[test]
@@ -149,4 +215,33 @@ mod tests {
         assert_eq!(at("[::]:1"), "[::1]:1");
         assert_eq!(at("10.0.0.1:1"), "10.0.0.1:1");
     }
+
+    const DOCUMENT: &str = r#"{"version":"1","started":"S","components":[{
+        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","token_in":"resource",
+        "missing":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
+        "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
+        "resources":[{"address":"t@s/\u001b[2Ja","dnd":true,"verified":false},
+                     {"address":"t@s/b","dnd":false,"verified":true}],
+        "keys":{"signing":2,"next":{"id":3,"at":"K","due":false},
+                "superseded":[{"id":1,"at":"G","due":true}]},
+        "reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
+        "counts":[{"direction":"forward","outcome":"relayed","reason":"relayed","count":5}]}]}"#;
+    const SHOWN: &str = "\
+jat-proxy 1, since S
+
+d -> t@s (dispatch random, token in the resource), on h:1
+  ready         yes
+  stream        up since U
+  domain        ours alone
+  subscription  failed (c) since F, requested again at N
+  resources     t@s/?[2Ja, dnd, not confirmed yet
+                t@s/b
+  keys          key 1 can go, since G
+                key 2 signs
+                key 3 signs from K
+  backlog       0 bytes
+  logins        1
+  failures      refused 4
+  stanzas       forward   relayed   relayed               5
+";
 }

@@ -1,1 +1,260 @@
 //! The numbers of the components, in OpenMetrics.
+//!
+//! Labels come from the configuration and from enums, never from the wire: nobody outside can
+//! make a new series.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::jat::reason::{Direction, Reason, Tally};
+use crate::link::cause::Cause;
+use crate::link::component::{Component, Stream, lock};
+use crate::session::echo::Sharing;
+
+use super::roster::Roster;
+use super::status::{SUBSCRIPTION_STATES, subscription_state};
+
+/// What [`render`] gives.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All numbers as they are now.
+pub fn render(roster: &Roster) -> String {
+    let components = roster.components().iter().map(|c| Reading::of(&lock(c))).collect();
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Readings { started: roster.started(), components }));
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("a String takes any text");
+    text
+}
+
+/// The directions in which stanzas can go for this reason.
+pub fn directions(reason: Reason) -> &'static [Direction] {
+    use Direction::{Forward, Message, Other, Presence, Revert};
+    match reason {
+        Reason::Relayed | Reason::BadNamespace | Reason::OverLimit => &[Forward, Revert],
+        Reason::NoId
+        | Reason::BadType
+        | Reason::ChildCount
+        | Reason::RequestToToken
+        | Reason::TooLong
+        | Reason::NeverSubscribed
+        | Reason::SubscriptionPending
+        | Reason::SubscriptionDenied
+        | Reason::Offline => &[Forward],
+        Reason::NotFromTarget
+        | Reason::NoToken
+        | Reason::TokenLength
+        | Reason::TokenEncoding
+        | Reason::TokenVersion
+        | Reason::UnknownKey
+        | Reason::TokenSignature
+        | Reason::TokenMalformed
+        | Reason::TokenKind
+        | Reason::TokenExpired => &[Revert],
+        Reason::MessageRefused | Reason::Echo | Reason::ErrorIgnored => &[Message],
+        Reason::SubscriptionRefused | Reason::PresenceUsed | Reason::PresenceIgnored => &[Presence],
+        Reason::OwnAddress | Reason::NoFrom | Reason::NotOurDomain => {
+            &[Forward, Revert, Message, Presence]
+        }
+        Reason::HeadTooLarge | Reason::NotAStanza => &[Other],
+        Reason::ArrivedAfterClose => &Direction::ALL,
+    }
+}
+
+#[derive(Debug)]
+struct Readings {
+    started: u64,
+    components: Vec<Reading>,
+}
+
+/// The numbers of one component, copied so that its lock is held briefly.
+#[derive(Debug)]
+struct Reading {
+    domain: String,
+    tally: Tally,
+    up: bool,
+    logins: u64,
+    failures: [u64; Cause::ALL.len()],
+    /// `None` for a fixed destination, like the next.
+    resources: Option<u64>,
+    subscription: Option<&'static str>,
+    shared: bool,
+    backlog: u64,
+    /// The ids of all keys, and whether each signs.
+    keys: Vec<(u8, bool)>,
+    /// Seconds until the next key signs.
+    next_key: Option<u64>,
+}
+
+impl Reading {
+    fn of(component: &Component) -> Self {
+        let settings = component.translator.settings();
+        let subscription = component.translator.subscription();
+        let now = component.now().unix;
+        let signing = settings.keyring.signing(now).id();
+        let resources = component.translator.presence().resources.len() as u64;
+        Self {
+            domain: settings.domain.to_string(),
+            tally: component.tally.clone(),
+            up: matches!(component.stream, Stream::Up { .. }),
+            logins: component.logins,
+            failures: component.failures,
+            resources: subscription.map(|_| resources),
+            subscription: subscription.map(subscription_state),
+            shared: component.sharing == Sharing::Shared,
+            backlog: component.backlog as u64,
+            keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
+            next_key: settings.keyring.next(now).map(|(_, at)| at - now),
+        }
+    }
+
+    /// Every count that can occur, zeros too, so that a rate sees the first one.
+    fn stanzas(&self) -> impl Iterator<Item = ([Label<'_>; 4], u64)> {
+        let can_occur = |(d, r, n): &(Direction, Reason, u64)| *n > 0 || directions(*r).contains(d);
+        self.tally.iter().filter(can_occur).map(|(direction, reason, count)| {
+            let labels = [
+                self.label(),
+                ("direction", direction.name().into()),
+                ("outcome", reason.outcome().name().into()),
+                ("reason", reason.name().into()),
+            ];
+            (labels, count)
+        })
+    }
+
+    fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+        let count = |cause: Cause| self.failures[cause as usize];
+        Cause::ALL.iter().map(move |c| ([self.label(), ("cause", c.name().into())], count(*c)))
+    }
+
+    fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+        let series = move |now: &'static str| {
+            let of =
+                move |s: &'static str| ([self.label(), ("state", s.into())], (s == now).into());
+            SUBSCRIPTION_STATES.into_iter().map(of)
+        };
+        self.subscription.into_iter().flat_map(series)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+        let series = |(id, signs): &(u8, bool)| {
+            ([self.label(), ("kid", id.to_string().into())], u64::from(*signs))
+        };
+        self.keys.iter().map(series)
+    }
+
+    fn label(&self) -> Label<'_> {
+        ("component", self.domain.as_str().into())
+    }
+}
+
+impl Collector for Readings {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let all = &self.components;
+        let mut out = Families(encoder);
+        out.counters(
+            "jat_proxy_stanzas",
+            "Stanzas that arrived, by what became of each.",
+            all.iter().flat_map(Reading::stanzas),
+        )?;
+        out.gauges(
+            "jat_proxy_stream_up",
+            "Is the component logged in? 1 or 0.",
+            None,
+            all.iter().map(|r| ([r.label()], r.up.into())),
+        )?;
+        out.counters(
+            "jat_proxy_logins",
+            "Logins that came about.",
+            all.iter().map(|r| ([r.label()], r.logins)),
+        )?;
+        out.counters(
+            "jat_proxy_stream_failures",
+            "Lost streams and failed logins, by cause.",
+            all.iter().flat_map(Reading::failures),
+        )?;
+        out.gauges(
+            "jat_proxy_subscription_state",
+            "The subscription to the target's presence: 1 for the state that it is in, 0 for others.",
+            None,
+            all.iter().flat_map(Reading::subscription),
+        )?;
+        out.gauges(
+            "jat_proxy_resources",
+            "Online resources of the target.",
+            None,
+            all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
+        )?;
+        out.gauges(
+            "jat_proxy_domain_shared",
+            "Does another process have a stream for the domain too? 1, or 0 when not or not known.",
+            None,
+            all.iter().map(|r| ([r.label()], r.shared.into())),
+        )?;
+        out.gauges(
+            "jat_proxy_backlog",
+            "What waits for the server to read it.",
+            Some(&Unit::Bytes),
+            all.iter().map(|r| ([r.label()], r.backlog)),
+        )?;
+        out.gauges(
+            "jat_proxy_signing_key",
+            "The keys of the ring: 1 for the one that signs, 0 for others.",
+            None,
+            all.iter().flat_map(Reading::keys),
+        )?;
+        out.gauges(
+            "jat_proxy_key_next",
+            "Time until the next key of the ring signs.",
+            Some(&Unit::Seconds),
+            all.iter().filter_map(|r| Some(([r.label()], r.next_key?))),
+        )?;
+        let help = "The running version.";
+        let mut build = out.0.encode_descriptor("jat_proxy_build", help, None, MetricType::Info)?;
+        build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        let help = "When the process began, in Unix time.";
+        let unit = Some(&Unit::Seconds);
+        let start = out.0.encode_descriptor("process_start_time", help, unit, MetricType::Gauge);
+        start?.encode_gauge(&self.started)
+    }
+}
+
+/// Writes metric families: name, help, and a value for each label set.
+struct Families<'a>(DescriptorEncoder<'a>);
+
+impl Families<'_> {
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl Iterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in series {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
+        }
+        Ok(())
+    }
+
+    fn gauges<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        series: impl Iterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for (labels, value) in series {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+}
+
+type Label<'a> = (&'static str, Cow<'a, str>);

@@ -1,5 +1,7 @@
 //! The daemon: one link for each component, signals, reload, HTTP, the service manager.
 
+mod endpoint;
+mod host;
 pub mod http;
 mod logging;
 pub mod metrics;
@@ -15,12 +17,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::config::{Config, Problem};
 
+use endpoint::Endpoint;
 use roster::Roster;
 use signals::Signal;
 
@@ -48,10 +50,9 @@ pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), Daem
 async fn serve(path: PathBuf, config: Config, logging: logging::Handle) -> Result<(), DaemonError> {
     let mut signals = signals::Signals::listen()?;
     let mut config = Arc::new(config);
-    let mut http = Http::none();
-    http.listen(config.http).await?;
     let roster = Arc::new(Roster::new());
-    http.serve(&roster);
+    let mut http = Endpoint::new(Arc::clone(&roster));
+    http.listen(config.http).await?;
     info!(version = env!("CARGO_PKG_VERSION"), components = config.components.len(), "starting");
     roster.apply(&config);
     watchdog::start(Arc::clone(&roster));
@@ -82,47 +83,4 @@ async fn serve(path: PathBuf, config: Config, logging: logging::Handle) -> Resul
     }
     info!("stopped");
     Ok(())
-}
-
-/// The HTTP endpoint, which a reload may move.
-struct Http {
-    address: Option<SocketAddr>,
-    listener: Option<TcpListener>,
-    server: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Http {
-    fn none() -> Self {
-        Self { address: None, listener: None, server: None }
-    }
-
-    /// Listens on `address`; what it served before goes on until [`Self::serve`].
-    async fn listen(&mut self, address: Option<SocketAddr>) -> Result<(), DaemonError> {
-        if self.address == address {
-            return Ok(());
-        }
-        self.listener = match address {
-            Some(address) => Some(
-                TcpListener::bind(address)
-                    .await
-                    .map_err(|error| DaemonError::Listen { address, error })?,
-            ),
-            None => None,
-        };
-        self.address = address;
-        Ok(())
-    }
-
-    /// Serves where [`Self::listen`] was last told to.
-    fn serve(&mut self, roster: &Arc<Roster>) {
-        let listener = self.listener.take();
-        if listener.is_none() && self.address.is_some() {
-            return;
-        }
-        if let Some(old) = self.server.take() {
-            old.abort();
-        }
-        self.server =
-            listener.map(|listener| tokio::spawn(http::serve(listener, Arc::clone(roster))));
-    }
 }

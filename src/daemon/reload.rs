@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{self, Config, Problem};
 
-use super::Http;
+use super::endpoint::Endpoint;
 use super::roster::Roster;
 
 /// Reads the configuration at `path` again and brings everything in line with it. `None`: it
@@ -17,7 +17,7 @@ pub async fn reload(
     path: &Path,
     old: &Config,
     roster: &Arc<Roster>,
-    http: &mut Http,
+    http: &mut Endpoint,
 ) -> Option<Config> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let new = match config::load(path, now) {
@@ -45,7 +45,6 @@ pub async fn reload(
     if old.log.format != new.log.format {
         warn!("[log] format is taken at the next start");
     }
-    http.serve(roster);
     roster.apply(&new);
     let signing = new.keyring.signing(now).id();
     info!(components = new.components.len(), signing_key = signing, "configuration reloaded");

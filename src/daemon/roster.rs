@@ -1,7 +1,7 @@
 //! The components that run in this process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,8 +13,9 @@ use crate::link::component::{Component, Shared, lock};
 use crate::link::{self, Order};
 
 /// All components, each with its link.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roster {
+    started: u64,
     members: Mutex<Vec<Member>>,
 }
 
@@ -29,7 +30,13 @@ struct Member {
 
 impl Roster {
     pub fn new() -> Self {
-        Self::default()
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { started, members: Mutex::default() }
+    }
+
+    /// Unix second in which the process began.
+    pub fn started(&self) -> u64 {
+        self.started
     }
 
     /// Brings the components in line with `config`: starts, changes and stops them. Streams
@@ -58,6 +65,15 @@ impl Roster {
     /// Every component, in the order of the configuration's history.
     pub fn components(&self) -> Vec<Shared> {
         self.members().iter().map(|m| Arc::clone(&m.component)).collect()
+    }
+
+    /// Every component, and the configuration that its link was ordered to run with.
+    pub fn configured(&self) -> Vec<(Shared, Arc<config::Component>)> {
+        let of = |member: &Member| match &*member.orders.borrow() {
+            Order::Run(config) => Some((Arc::clone(&member.component), Arc::clone(config))),
+            Order::Stop => None,
+        };
+        self.members().iter().filter_map(of).collect()
     }
 
     /// Has every link made its first attempt to connect?
@@ -94,6 +110,12 @@ impl Roster {
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Roster {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

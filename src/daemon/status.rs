@@ -1,1 +1,268 @@
-//! What the daemon sees, as one JSON document.
+//! What the daemon sees of its components, as a document: `/status` serves it, `jat-proxy
+//! status` prints it.
+//!
+//! Times are RFC 3339 in UTC.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, time::show_moment};
+use crate::jat::dispatch::Dispatch;
+use crate::jat::keyring::Keyring;
+use crate::jat::presence::Subscription;
+use crate::jat::settings::TokenIn;
+use crate::jat::target::Target;
+use crate::link::cause::Cause;
+use crate::link::component::{Component, Stream, lock};
+use crate::session::echo::Sharing;
+
+use super::roster::Roster;
+
+/// The whole document.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    /// When the process began.
+    pub started: String,
+    pub components: Vec<ComponentStatus>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ComponentStatus {
+    pub domain: String,
+    pub target: String,
+    pub server: String,
+    /// As in the configuration: `random` or `sticky`.
+    pub dispatch: String,
+    /// As in the configuration: `resource` or `id`.
+    pub token_in: String,
+    /// Why nothing can be forwarded; `null` when it can.
+    pub missing: Option<String>,
+    pub stream: StreamStatus,
+    /// Does another process have the domain too: `unknown`, `alone` or `shared`.
+    pub sharing: String,
+    /// `null` for a fixed destination.
+    pub subscription: Option<SubscriptionStatus>,
+    /// Online resources of the target.
+    pub resources: Vec<ResourceStatus>,
+    pub keys: KeysStatus,
+    pub reply_ttl_seconds: u64,
+    pub backlog_bytes: usize,
+    pub logins: u64,
+    /// Lost streams and failed logins by cause, without zeros.
+    pub failures: BTreeMap<String, u64>,
+    /// Stanzas by what became of them, without zeros.
+    pub counts: Vec<Count>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum StreamStatus {
+    /// No attempt to connect has ended yet.
+    Starting,
+    Up {
+        since: String,
+    },
+    Down {
+        since: String,
+        cause: String,
+        message: String,
+        /// `null` where waiting is all.
+        remedy: Option<String>,
+    },
+    Closed,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SubscriptionStatus {
+    /// One of [`SUBSCRIPTION_STATES`].
+    pub state: String,
+    /// `null` when it was never requested.
+    pub since: Option<String>,
+    /// The stanza error condition, where the server refused the request.
+    pub condition: Option<String>,
+    /// When it will be requested again.
+    pub next_retry: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ResourceStatus {
+    /// The full JID.
+    pub address: String,
+    /// It gets no new requests while another resource is online.
+    pub dnd: bool,
+    /// Was it seen since the stream came up?
+    pub verified: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeysStatus {
+    /// Id of the key that signs.
+    pub signing: u8,
+    /// The key that takes over, and when.
+    pub next: Option<KeyTime>,
+    /// Superseded keys, and when each can be taken out.
+    pub superseded: Vec<KeyTime>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeyTime {
+    pub id: u8,
+    pub at: String,
+    /// Has this time come?
+    pub due: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Count {
+    pub direction: String,
+    pub outcome: String,
+    pub reason: String,
+    pub count: u64,
+}
+
+impl Status {
+    pub fn of(roster: &Roster) -> Self {
+        let components = roster.configured().into_iter();
+        let components = components.map(|(c, config)| ComponentStatus::of(&lock(&c), &config));
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: show_moment(roster.started()),
+            components: components.collect(),
+        }
+    }
+}
+
+impl ComponentStatus {
+    fn of(component: &Component, config: &config::Component) -> Self {
+        let settings = component.translator.settings();
+        let now = component.now().unix;
+        let failures =
+            Cause::ALL.iter().map(|c| (c.name().to_owned(), component.failures[*c as usize]));
+        let counts = component.tally.iter().map(|(direction, reason, count)| Count {
+            direction: direction.name().to_owned(),
+            outcome: reason.outcome().name().to_owned(),
+            reason: reason.name().to_owned(),
+            count,
+        });
+        Self {
+            domain: settings.domain.to_string(),
+            target: match &settings.target {
+                Target::Account(bare) => bare.to_string(),
+                Target::Resource { full, .. } => full.to_string(),
+            },
+            server: config.server.clone(),
+            dispatch: match settings.dispatch {
+                Dispatch::Random => "random".to_owned(),
+                Dispatch::Sticky => "sticky".to_owned(),
+            },
+            token_in: match settings.token_in {
+                TokenIn::Resource => "resource".to_owned(),
+                TokenIn::Id => "id".to_owned(),
+            },
+            missing: missing(component),
+            stream: StreamStatus::of(&component.stream),
+            sharing: match component.sharing {
+                Sharing::Unknown => "unknown".to_owned(),
+                Sharing::Alone => "alone".to_owned(),
+                Sharing::Shared => "shared".to_owned(),
+            },
+            subscription: component.translator.subscription().map(|s| subscription(component, s)),
+            resources: resources(component),
+            keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
+            reply_ttl_seconds: settings.reply_ttl,
+            backlog_bytes: component.backlog,
+            logins: component.logins,
+            failures: failures.filter(|(_, count)| *count > 0).collect(),
+            counts: counts.filter(|c| c.count > 0).collect(),
+        }
+    }
+}
+
+/// Why `component` can't forward anything, for people; `None` when it can.
+pub fn missing(component: &Component) -> Option<String> {
+    match &component.stream {
+        Stream::Starting => Some("no stream yet: connecting".to_owned()),
+        Stream::Closed => Some("the stream was closed for good".to_owned()),
+        Stream::Down { since, cause, message } => {
+            let remedy = match cause.remedy() {
+                "" => String::new(),
+                remedy => format!("; {remedy}"),
+            };
+            Some(format!("no stream since {}: {message}{remedy}", show_moment(*since)))
+        }
+        Stream::Up { .. } if component.translator.is_ready() => None,
+        Stream::Up { .. } => {
+            let subscription = component.translator.presence().subscription();
+            Some(subscription.reason_for_nobody().describe().to_owned())
+        }
+    }
+}
+
+/// The words for a subscription.
+pub const SUBSCRIPTION_STATES: [&str; 5] = ["never", "failed", "pending", "denied", "subscribed"];
+
+/// One of [`SUBSCRIPTION_STATES`].
+pub fn subscription_state(subscription: &Subscription) -> &'static str {
+    let [never, failed, pending, denied, subscribed] = SUBSCRIPTION_STATES;
+    match subscription {
+        Subscription::Never => never,
+        Subscription::Failed(_) => failed,
+        Subscription::Pending => pending,
+        Subscription::Denied => denied,
+        Subscription::Subscribed => subscribed,
+    }
+}
+
+fn subscription(component: &Component, subscription: &Subscription) -> SubscriptionStatus {
+    let presence = component.translator.presence();
+    let now = component.now();
+    let unix = |at| now.unix + (at - now.mono.min(at)).as_secs();
+    SubscriptionStatus {
+        state: subscription_state(subscription).to_owned(),
+        since: (*subscription != Subscription::Never).then(|| show_moment(presence.since())),
+        condition: match subscription {
+            Subscription::Failed(condition) => Some(condition.clone()),
+            _ => None,
+        },
+        next_retry: presence.retry_at().map(|at| show_moment(unix(at))),
+    }
+}
+
+fn resources(component: &Component) -> Vec<ResourceStatus> {
+    let resources = component.translator.presence().resources.iter();
+    resources
+        .map(|r| ResourceStatus { address: r.address.clone(), dnd: r.dnd, verified: r.verified })
+        .collect()
+}
+
+impl StreamStatus {
+    fn of(stream: &Stream) -> Self {
+        match stream {
+            Stream::Starting => Self::Starting,
+            Stream::Closed => Self::Closed,
+            Stream::Up { since } => Self::Up { since: show_moment(*since) },
+            Stream::Down { since, cause, message } => Self::Down {
+                since: show_moment(*since),
+                cause: cause.name().to_owned(),
+                message: message.clone(),
+                remedy: Some(cause.remedy().to_owned()).filter(|remedy| !remedy.is_empty()),
+            },
+        }
+    }
+}
+
+impl KeysStatus {
+    fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
+        let signing = ring.signing(now).id();
+        let time = |id, at| KeyTime { id, at: show_moment(at), due: at <= now };
+        let before = ring.keys().iter().map(|k| k.id()).take_while(|id| *id != signing);
+        let retired = before.filter_map(|id| ring.retires(id, reply_ttl).map(|at| time(id, at)));
+        Self {
+            signing,
+            next: ring.next(now).map(|(key, at)| time(key.id(), at)),
+            superseded: retired.collect(),
+        }
+    }
+}

@@ -6,7 +6,7 @@ mod failure;
 mod login;
 mod options;
 mod presence;
-mod replica;
+pub mod replica;
 mod router;
 mod screen;
 pub mod server;

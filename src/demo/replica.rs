@@ -1,6 +1,6 @@
 //! One replica: a link of the daemon, with a state of its own.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,14 +14,14 @@ use crate::link::component::{Component, Shared, lock};
 use crate::link::{self, Order};
 
 /// What a process of its own would be: it shares nothing with other replicas but the keys.
-pub(super) struct Replica {
+pub struct Replica {
     shared: Shared,
     orders: watch::Sender<Order>,
     task: JoinHandle<()>,
 }
 
 impl Replica {
-    pub(super) fn start(config: config::Component) -> Self {
+    pub fn start(config: config::Component) -> Self {
         let translator = Translator::new(config.settings.clone());
         let shared = Arc::new(Mutex::new(Component::new(translator, fastrand::u64(..))));
         let (orders, receiver) = watch::channel(Order::Run(Arc::new(config)));
@@ -30,7 +30,7 @@ impl Replica {
     }
 
     /// Takes a new configuration as a daemon does on SIGHUP, and waits until it is in force.
-    pub(super) async fn reload(&self, config: config::Component) {
+    pub async fn reload(&self, config: config::Component) {
         let keyring = config.settings.keyring.clone();
         self.orders.send_replace(Order::Run(Arc::new(config)));
         while !Arc::ptr_eq(&lock(&self.shared).translator.settings().keyring, &keyring) {
@@ -38,18 +38,34 @@ impl Replica {
         }
     }
 
+    /// Gives its link an order, as the daemon does.
+    pub fn order(&self, order: Order) {
+        self.orders.send_replace(order);
+    }
+
+    /// What the rest of a process would see of it.
+    pub fn component(&self) -> MutexGuard<'_, Component> {
+        lock(&self.shared)
+    }
+
+    /// Waits until its link has ended.
+    pub async fn ended(self) {
+        // A panic there is a panic here.
+        self.task.await.expect("the link ends in good order");
+    }
+
     /// How many resources of the target it knows to be online.
-    pub(super) fn online(&self) -> usize {
+    pub fn online(&self) -> usize {
         lock(&self.shared).translator.presence().resources.len()
     }
 
     /// How many stanzas it dropped, or answered, for this reason.
-    pub(super) fn count(&self, reason: Reason) -> u64 {
+    pub fn count(&self, reason: Reason) -> u64 {
         lock(&self.shared).tally.total(reason)
     }
 
     /// Ends it where it stands, as kill -9 does: nothing is said on its stream any more.
-    pub(super) async fn kill(self) {
+    pub async fn kill(self) {
         self.task.abort();
         // Its socket is closed when the task is gone.
         let _ = self.task.await;

@@ -187,7 +187,7 @@ impl Presence {
     /// Doubles `first` with each attempt, up to an hour, less up to a quarter at random.
     fn retry_later(&mut self, first: Duration, now: Now, rng: &mut Rng) {
         let full = (first * 2u32.saturating_pow(self.attempts.min(16))).min(LAST_RETRY);
-        self.attempts += 1;
+        self.attempts = self.attempts.saturating_add(1);
         self.retry_at = Some(now.mono + full.mul_f64(1.0 - rng.f64() / 4.0));
     }
 

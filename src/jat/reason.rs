@@ -159,7 +159,7 @@ reasons! {
     ErrorIgnored Dropped "error-ignored",
     /// Presence that says nothing about the target.
     PresenceIgnored Dropped "presence-ignored",
-    /// A start tag that is itself over a limit.
+    /// A start tag that is itself over a limit, or has an id that no answer has room for.
     HeadTooLarge Dropped "head-too-large",
     /// A top-level element that is no stanza, or a stanza in a foreign namespace.
     NotAStanza Dropped "not-a-stanza",

@@ -25,15 +25,18 @@ pub struct Resource {
 }
 
 impl Resources {
-    /// A full JID is available; `dnd`: as in [`Resource::dnd`].
+    /// A full JID is available; `dnd`: as in [`Resource::dnd`]. Beyond a number that no service
+    /// has in earnest it is ignored: a server elsewhere could claim any.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool) {
         let normal = address.normal().into_owned();
+        let full = self.online.len() >= MOST_ONLINE;
         match self.online.iter_mut().find(|r| r.normal == normal) {
             Some(known) => {
                 known.dnd = dnd;
                 known.verified = true;
                 known.address = address.as_str().to_owned();
             }
+            None if full => {}
             None => {
                 let hash = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
                 let address = address.as_str().to_owned();
@@ -92,6 +95,8 @@ impl Resources {
     }
 }
 
+const MOST_ONLINE: usize = 2_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +140,7 @@ mod tests {
         let other = online(&[("bot@s/c", false), ("BOT@s/a", false), ("bot@s/b", false)]);
         for user in (0..100).map(|i| format!("u{i}@s.example")) {
             let pick = |r: &Resources| {
-                let chosen = r.choose(Dispatch::Sticky, &user, &mut Rng::new()).unwrap();
+                let chosen = r.choose(Dispatch::Sticky, &user, &mut Rng::with_seed(1)).unwrap();
                 chosen.normal.clone()
             };
             assert_eq!(pick(&one), pick(&other));
@@ -151,6 +156,6 @@ mod tests {
         assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
         resources.remove(&Address::new("bot@s/unknown"));
         assert_eq!(resources.len(), 1);
-        assert!(online(&[]).choose(Dispatch::Sticky, "u@s", &mut Rng::new()).is_none());
+        assert!(online(&[]).choose(Dispatch::Sticky, "u@s", &mut Rng::with_seed(1)).is_none());
     }
 }

@@ -40,6 +40,14 @@ pub struct Claims<'a> {
     pub id: &'a str,
 }
 
+impl Claims<'_> {
+    /// The number of bytes, which are at most [`MAX_CLAIM_BYTES`].
+    pub fn check_size(&self) -> Result<usize, TooLong> {
+        let bytes = self.user.len() + self.resource.len() + self.id.len();
+        if bytes <= MAX_CLAIM_BYTES { Ok(bytes) } else { Err(TooLong { bytes }) }
+    }
+}
+
 /// What a token is bound to besides its claims; both are rebuilt from the reply, in normal
 /// form, and cost no bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +94,7 @@ pub fn seal(
     expires: u64,
     binding: &Binding<'_>,
 ) -> Result<String, TooLong> {
-    let size = claims.user.len() + claims.resource.len() + claims.id.len();
-    if size > MAX_CLAIM_BYTES {
-        return Err(TooLong { bytes: size });
-    }
+    let size = claims.check_size()?;
     let mut bytes = Vec::with_capacity(HEADER + 4 + size + TAG);
     bytes.extend([VERSION, KIND_IQ, key.id()]);
     bytes.extend(&expires.min(MAX_EXPIRY).to_be_bytes()[3..]);

@@ -11,7 +11,7 @@ use super::presence::{Action, Answer, Heard, Presence, Subscription};
 use super::reason::{Direction, Reason};
 use super::settings::{Settings, TokenIn};
 use super::target::Target;
-use super::token::{self, Binding, Claims, MAX_CHARS, Token, TokenError};
+use super::token::{self, Binding, Claims, Token, TokenError};
 use super::verdict::{Verdict, refusal};
 
 /// The content of a stanza, as far as it matters to a verdict.
@@ -152,12 +152,15 @@ impl Translator {
             Body::Whole { sound: false, .. } => return refuse(Reason::BadNamespace),
             Body::Whole { .. } => {}
         }
+        let claims =
+            Claims { user: from.as_str(), resource: to.resource().unwrap_or_default(), id };
+        if claims.check_size().is_err() {
+            return refuse(Reason::TooLong);
+        }
         let Some(peer) = self.choose(from, rng) else {
             return refuse(self.presence.subscription().reason_for_nobody());
         };
         let asked = self.asked(to);
-        let claims =
-            Claims { user: from.as_str(), resource: to.resource().unwrap_or_default(), id };
         let normal_peer = Address::new(peer).normal();
         let binding = Binding { asked: &asked, peer: &normal_peer };
         let key = self.settings.keyring.signing(now.unix);
@@ -169,7 +172,7 @@ impl Translator {
             TokenIn::Resource => {
                 Verdict::Forward { to: peer, from: self.at_home(to, Some(&token)), id: None }
             }
-            TokenIn::Id if from.as_str().len() > MAX_CHARS => refuse(Reason::TooLong),
+            // What fits a token fits a resource in clear.
             TokenIn::Id => {
                 let from = self.at_home(to, Some(from.as_str()));
                 Verdict::Forward { to: peer, from, id: Some(token) }
@@ -223,7 +226,8 @@ impl Translator {
         let ours = to.node().is_none() && self.is_subscriber() && self.settings.target.owns(from);
         if !ours {
             let subscribe = type_ == Some("subscribe");
-            return if subscribe { Verdict::Unsubscribe } else { ignored };
+            let from = || self.at_home(to, None);
+            return if subscribe { Verdict::Unsubscribe { from: from() } } else { ignored };
         }
         let heard = match type_ {
             None => Heard::Available {
@@ -236,7 +240,9 @@ impl Translator {
             Some("probe") => Heard::Probe,
             Some("error") => Heard::Error(
                 peek::find(stanza, &["*", "error", "*"])
-                    .map_or_else(|| "undefined-condition".to_owned(), |c| c.name),
+                    .map(|c| c.name)
+                    .filter(|name| is_condition(name))
+                    .unwrap_or_else(|| "undefined-condition".to_owned()),
             ),
             Some(_) => Heard::Other,
         };
@@ -311,6 +317,11 @@ impl Translator {
     pub fn subscription(&self) -> Option<&Subscription> {
         self.is_subscriber().then(|| self.presence.subscription())
     }
+}
+
+/// Does it look like a stanza error condition (RFC 6120 section 8.3.3)? Users are told it.
+fn is_condition(name: &str) -> bool {
+    name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
 
 fn reason_of(error: TokenError) -> Reason {

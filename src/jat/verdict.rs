@@ -19,8 +19,8 @@ pub enum Verdict<'t> {
     RevertError { token: Box<Token>, from: String, reason: Reason },
     /// An error to the sender, from the address it wrote to.
     Answer { from: String, direction: Direction, reason: Reason, refusal: Refusal },
-    /// `unsubscribed` to the sender.
-    Unsubscribe,
+    /// `unsubscribed` to the sender, from the address it asked.
+    Unsubscribe { from: String },
     /// Presence of the target; these go out in answer.
     Presence(&'static [Action]),
     /// From an address of our own: an echo, perhaps.
@@ -37,7 +37,7 @@ impl Verdict<'_> {
             Self::Revert { .. } => (Direction::Revert, Reason::Relayed),
             Self::RevertError { reason, .. } => (Direction::Revert, *reason),
             Self::Answer { direction, reason, .. } => (*direction, *reason),
-            Self::Unsubscribe => (Direction::Presence, Reason::SubscriptionRefused),
+            Self::Unsubscribe { .. } => (Direction::Presence, Reason::SubscriptionRefused),
             Self::Presence(_) => (Direction::Presence, Reason::PresenceUsed),
             Self::Own(direction) => (*direction, Reason::OwnAddress),
             Self::Drop(direction, reason) => (*direction, *reason),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use crate::config;
 use crate::session::ending::Ending;
@@ -101,20 +101,31 @@ impl Pump<'_> {
         }
         self.turn(Session::process)?;
         self.session.close();
+        match timeout(CLOSE_TIME, self.wait_for_end()).await {
+            // A server need not close a stream that we have closed.
+            Ok(Stopped::Ended(Ending::Closed)) | Err(_) => Ok(()),
+            Ok(Stopped::Lost(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Ok(stopped) => Err(stopped),
+        }
+    }
+
+    /// Writes what is left and reads until the stream ends.
+    async fn wait_for_end(&mut self) -> Stopped {
         loop {
-            self.flush()?;
-            let deadline = self.deadline();
-            tokio::select! {
-                ready = self.socket.ready(self.interest()) => {
-                    if ready.map_err(Stopped::Lost)?.is_readable() {
-                        self.read()?;
-                    }
-                }
-                () = sleep_until(deadline.into()) => {}
+            if let Err(stopped) = self.flush().and_then(|()| self.turn(Session::process)) {
+                return stopped;
             }
-            match self.turn(Session::process) {
-                Err(Stopped::Ended(Ending::Closed)) => return Ok(()),
-                other => other?,
+            let deadline = self.deadline();
+            let read = tokio::select! {
+                ready = self.socket.ready(self.interest()) => match ready {
+                    Ok(ready) if ready.is_readable() => self.read(),
+                    Ok(_) => Ok(false),
+                    Err(error) => Err(Stopped::Lost(error)),
+                },
+                () = sleep_until(deadline.into()) => Ok(false),
+            };
+            if let Err(stopped) = read {
+                return stopped;
             }
         }
     }
@@ -182,3 +193,5 @@ impl Pump<'_> {
 const READ_SIZE: usize = 64 * 1024;
 /// The watchdog sees a turn at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long a server may take to close its side; the daemon's own limit may be shorter.
+const CLOSE_TIME: Duration = Duration::from_secs(10);

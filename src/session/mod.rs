@@ -163,6 +163,10 @@ impl Session {
         if self.stalled_since.is_some_and(|since| now >= since + STALL_TIME) {
             return Err(Ending::Stalled);
         }
+        if self.closed {
+            // Nothing may follow the closing tag.
+            return Ok(());
+        }
         match self.echo.tick(self.last_input, now) {
             Due::Silent => return Err(Ending::Silent),
             Due::Ask(id) => authored::write_echo(&self.domain, &id, &mut self.output),
@@ -170,7 +174,7 @@ impl Session {
         }
         let action = turn.translator.tick(turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
-        if self.output.is_empty() && now >= self.last_output + KEEPALIVE && !self.closed {
+        if self.output.is_empty() && now >= self.last_output + KEEPALIVE {
             // RFC 6120 section 4.6.1.
             self.output.push(b' ');
         }
@@ -179,13 +183,12 @@ impl Session {
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, translator: &Translator) -> Duration {
-        let times = [
-            Some(self.last_output + KEEPALIVE),
-            self.stalled_since.map(|since| since + STALL_TIME),
-            self.echo.deadline(self.last_input),
-            translator.presence().deadline(),
-        ];
-        times.into_iter().flatten().min().unwrap_or(Duration::MAX)
+        let stalled = self.stalled_since.map(|since| since + STALL_TIME);
+        let silent = self.output.is_empty().then(|| self.last_output + KEEPALIVE);
+        let echo = self.echo.deadline(self.last_input);
+        let presence = translator.presence().deadline();
+        let while_open = [silent, echo, presence].into_iter().filter(|_| !self.closed);
+        while_open.chain([stalled]).flatten().min().unwrap_or(Duration::MAX)
     }
 
     /// Takes new settings for the translator, and new bounds.
@@ -197,7 +200,7 @@ impl Session {
     ) {
         self.bounds = bounds;
         self.splitter.set_limits(bounds.limits);
-        let action = turn.translator.reconfigure(settings, true, turn.now, turn.rng);
+        let action = turn.translator.reconfigure(settings, !self.closed, turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
     }
 
@@ -241,7 +244,7 @@ impl Session {
         let stanza = &input[element.start..element.end];
         let (head, payload) = stanza.split_at(element.head_end - element.start);
         let head = parse_head(head)?;
-        if head.name().ends_with(":error") {
+        if head.is_stream_error() {
             return Err(Ending::from_stream_error(stanza));
         }
         let body = Body::Whole { children: element.children, sound: element.sound, stanza };
@@ -298,9 +301,9 @@ impl Session {
                     &mut self.output,
                 );
             }
-            Verdict::Unsubscribe => {
+            Verdict::Unsubscribe { from } => {
                 let to = head.from.as_deref().unwrap_or_default();
-                authored::write_unsubscribed(to, self.domain.as_str(), &mut self.output);
+                authored::write_unsubscribed(to, &from, &mut self.output);
             }
             Verdict::Presence(actions) => self.act(actions, translator),
             Verdict::Own(_) => {
@@ -310,11 +313,14 @@ impl Session {
             }
             Verdict::Drop(..) => {}
         }
-        if reason == Reason::Relayed && self.output.len() - begin > self.bounds.limits.max_bytes {
-            // The longer addresses made it too large for the server.
+        if self.output.len() - begin > self.bounds.limits.max_bytes {
+            // Longer addresses, or an id full of quotes, made it too large for the server.
             self.output.truncate(begin);
-            self.stanza(head, Body::OverLimit { children: 1 }, &[], turn);
-            return;
+            if reason == Reason::Relayed {
+                self.stanza(head, Body::OverLimit { children: 1 }, &[], turn);
+                return;
+            }
+            reason = Reason::HeadTooLarge;
         }
         tally.count(direction, reason);
     }

@@ -31,6 +31,7 @@ pub struct Head<'a> {
     pub to: Option<Cow<'a, str>>,
     pub from: Option<Cow<'a, str>>,
     places: Places,
+    stream_error: bool,
 }
 
 /// Where attributes stand in the tag, from the name to the closing quote.
@@ -69,6 +70,7 @@ impl<'a> Head<'a> {
             to: None,
             from: None,
             places: Places::default(),
+            stream_error: false,
         };
         let mut namespace = None;
         for attribute in Attributes::new(inner, name_len) {
@@ -84,6 +86,8 @@ impl<'a> Head<'a> {
                 _ => {}
             }
         }
+        head.stream_error = head.name.ends_with(":error")
+            || head.name == "error" && namespace.as_deref() == Some(STREAMS);
         if namespace.is_none_or(|ns| NAMESPACES.contains(&&*ns)) {
             head.kind = match head.name {
                 "iq" => Kind::Iq,
@@ -98,6 +102,12 @@ impl<'a> Head<'a> {
     /// The qualified name of the element.
     pub fn name(&self) -> &'a str {
         self.name
+    }
+
+    /// Is it the start of a stream error (RFC 6120 section 4.9)? Servers send nothing else of
+    /// that name at the top level, whatever its prefix.
+    pub fn is_stream_error(&self) -> bool {
+        self.stream_error
     }
 
     /// Is the tag that of an empty element?
@@ -189,6 +199,8 @@ fn value<'a>(attribute: &Attribute<'a>) -> Result<Cow<'a, str>, Fault> {
 /// Default namespaces in which a stanza on a component stream is one: none (the stream's own),
 /// and what a server may leave on a stanza that it passes on.
 const NAMESPACES: [&str; 3] = ["jabber:component:accept", "jabber:client", "jabber:server"];
+
+const STREAMS: &str = "http://etherx.jabber.org/streams";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! Stanzas as bytes: where they begin and end, their start tags, and the few we author.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
+
 pub mod authored;
 pub mod head;
 pub mod limits;

@@ -166,7 +166,7 @@ impl Splitter {
         self.head_end = self.head_end.saturating_sub(done);
     }
 
-    /// Takes new limits, from the next top-level element on if one is over them already.
+    /// Takes new limits, which hold for what is still to come of the current element too.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
@@ -352,7 +352,7 @@ impl Splitter {
             1 => self.children += 1,
             _ => {}
         }
-        if self.open.len() == self.limits.max_depth {
+        if self.open.len() >= self.limits.max_depth {
             return Ok(Some(self.skip_behind(empty)));
         }
         let level = self.open.len();
@@ -397,7 +397,8 @@ impl Splitter {
     fn window(&self) -> usize {
         let limited = self.skipping.is_none() && !self.is_blank();
         let limit = if limited { self.start + self.limits.max_bytes } else { usize::MAX };
-        self.legal.min(limit)
+        // A limit that shrank in the midst of a stanza may lie behind us.
+        self.legal.min(limit.max(self.at))
     }
 
     /// Skips from within the current token, below `depth` open elements.

@@ -15,7 +15,7 @@ fn random_payloads_arrive_as_sent(kind: Kind) {
     let (mut service, mut user) = (scene.service("a"), scene.user());
     for seed in 0..PAYLOADS as u64 {
         let payload = Payload::generate(seed);
-        let mut arrives = |from: &mut Client, to: &mut Client, through: Option<&str>| {
+        let arrives = |from: &mut Client, to: &mut Client, through: Option<&str>| {
             let address = through.unwrap_or(&to.jid);
             from.send(format!("<iq type='set' id='r' to='{address}'>{payload}</iq>"));
             to.receive_request()

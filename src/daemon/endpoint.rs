@@ -1,0 +1,65 @@
+//! Where HTTP is served: a reload may move it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::roster::Roster;
+use super::{DaemonError, http};
+
+/// The address of HTTP, and the task that serves there.
+pub struct Endpoint {
+    roster: Arc<Roster>,
+    address: Option<SocketAddr>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Endpoint {
+    /// Nowhere, so far.
+    pub fn new(roster: Arc<Roster>) -> Self {
+        Self { roster, address: None, server: None }
+    }
+
+    /// Serves at `address`, and nowhere else.
+    ///
+    /// # Errors
+    /// It can't be listened on; what was served before is served still.
+    pub async fn listen(&mut self, address: Option<SocketAddr>) -> Result<(), DaemonError> {
+        if self.address == address {
+            return Ok(());
+        }
+        let listener = match address {
+            Some(address) => Some(self.bind(address).await?),
+            None => None,
+        };
+        self.serve(listener).await;
+        self.address = address;
+        Ok(())
+    }
+
+    async fn bind(&mut self, address: SocketAddr) -> Result<TcpListener, DaemonError> {
+        let mut bound = TcpListener::bind(address).await;
+        let old = self.address.filter(|old| old.port() == address.port());
+        if let (Err(_), Some(old)) = (&bound, old) {
+            // Perhaps our own listener is in the way, as 127.0.0.1 is in that of 0.0.0.0.
+            self.serve(None).await;
+            bound = TcpListener::bind(address).await;
+            if bound.is_err() {
+                self.serve(TcpListener::bind(old).await.ok()).await;
+            }
+        }
+        bound.map_err(|error| DaemonError::Listen { address, error })
+    }
+
+    async fn serve(&mut self, listener: Option<TcpListener>) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+            // Its listener is closed when it has ended.
+            let _ = server.await;
+        }
+        let serve = |listener| tokio::spawn(http::serve(listener, Arc::clone(&self.roster)));
+        self.server = listener.map(serve);
+    }
+}

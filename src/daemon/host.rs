@@ -1,0 +1,84 @@
+//! Which names HTTP answers to.
+//!
+//! A page in somebody's browser can point a name of its own at this machine (DNS rebinding) and
+//! would then read whatever is served here. The Host header gives it away: it has that name.
+
+use std::net::IpAddr;
+
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{Request, StatusCode, Version};
+
+/// Is `request` for us, who were reached at the address `local`?
+///
+/// # Errors
+/// The status and the text to answer with.
+pub fn check<B>(request: &Request<B>, local: IpAddr) -> Result<(), (StatusCode, &'static str)> {
+    let mut headers = request.headers().get_all(HOST).iter();
+    let host = match (headers.next(), headers.next()) {
+        // RFC 9112 section 3.2. Health checks of load balancers speak 1.0; browsers never do.
+        (None, _) if request.version() == Version::HTTP_10 => None,
+        (Some(host), None) => Some(Authority::try_from(host.as_bytes()).map_err(|_| MALFORMED)?),
+        _ => return Err(MALFORMED),
+    };
+    let named = [host.as_ref(), request.uri().authority()];
+    let known = |authority: &Authority| is_known(authority.host(), local);
+    if named.into_iter().flatten().all(known) { Ok(()) } else { Err(UNKNOWN) }
+}
+
+/// The machine itself, or the very address that was connected to; any port, since one may be
+/// forwarded.
+fn is_known(host: &str, local: IpAddr) -> bool {
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || ip.to_canonical() == local.to_canonical(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+const MALFORMED: (StatusCode, &str) =
+    (StatusCode::BAD_REQUEST, "A request has exactly one Host header, with a host and a port.\n");
+const UNKNOWN: (StatusCode, &str) = (
+    StatusCode::MISDIRECTED_REQUEST,
+    "This is jat-proxy, and the Host header of the request names something else. It answers to \
+     localhost, 127.0.0.1, [::1] and the address that it listens on, not to other names, so that \
+     web pages can't read it through a browser.\n",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(version: Version, uri: &str, hosts: &[&str], local: &str) -> u16 {
+        let mut request = Request::builder().version(version).uri(uri);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        let checked = check(&request.body(()).unwrap(), local.parse().unwrap());
+        checked.map_or_else(|(status, _)| status.as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn names_of_others_are_refused() {
+        let with = |host| status(Version::HTTP_11, "/", &[host], "10.0.0.1");
+        for known in ["localhost", "LocalHost:9114", "127.0.0.1:1", "[::1]", "[::1]:80", "10.0.0.1"]
+        {
+            assert_eq!(with(known), 200, "{known}");
+        }
+        for other in ["evil.example", "localhost.evil.example", "10.0.0.2:9114", "x@evil.example"] {
+            assert_eq!(with(other), 421, "{other}");
+        }
+        for malformed in ["", "a b", "localhost/", "[::1"] {
+            assert_eq!(with(malformed), 400, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_where_the_rfc_wants_it() {
+        assert_eq!(status(Version::HTTP_10, "/", &[], "::1"), 200);
+        assert_eq!(status(Version::HTTP_11, "/", &[], "::1"), 400);
+        assert_eq!(status(Version::HTTP_11, "/", &["localhost", "localhost"], "::1"), 400);
+        assert_eq!(status(Version::HTTP_11, "http://evil.example/", &["localhost"], "::1"), 421);
+        assert_eq!(status(Version::HTTP_11, "/", &["10.0.0.1"], "::ffff:10.0.0.1"), 200);
+    }
+}

@@ -1,0 +1,375 @@
+//! A logged-in proxy at proxy.example whose target service@some.example has two resources
+//! online. Whatever it is given, it is given twice: whole, and byte by byte to a twin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jat_proxy::jat::address::Address;
+use jat_proxy::jat::dispatch::Dispatch;
+use jat_proxy::jat::keyring::{Key, Keyring};
+use jat_proxy::jat::now::Now;
+use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::target::Target;
+use jat_proxy::jat::translator::Translator;
+use jat_proxy::session::ending::Ending;
+use jat_proxy::session::{Bounds, Session, Turn};
+use jat_proxy::stanza::limits::Limits;
+use zeroize::Zeroizing;
+
+use crate::oracle;
+
+pub const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
+pub const TTL: u64 = 3600;
+pub const USER: &str = "user@some-domain.example/abc";
+pub const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
+
+pub fn bounds() -> Bounds {
+    Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 }
+}
+
+/// A key whose secret follows from its id.
+pub fn key(id: u8, not_before: Option<u64>) -> Key {
+    Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).unwrap()
+}
+
+pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
+    Arc::new(Keyring::new(keys, START.unix).unwrap())
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        domain: "proxy.example".parse().unwrap(),
+        target: Target::new("service@some.example".parse().unwrap()),
+        dispatch: Dispatch::Random,
+        token_in: TokenIn::Resource,
+        keyring: ring(vec![key(1, None)]),
+        reply_ttl: TTL,
+    }
+}
+
+/// A proxy, twice.
+pub struct Proxy {
+    whole: Side,
+    cut: Side,
+    pub now: Now,
+}
+
+struct Side {
+    session: Session,
+    translator: Translator,
+    tally: Tally,
+    rng: Rng,
+}
+
+/// What came of some input.
+#[derive(Debug, PartialEq)]
+pub struct Said {
+    /// The stanzas that went out, each as it was written.
+    pub out: Vec<String>,
+    /// What was counted, how often.
+    pub counted: Vec<(Direction, Reason, u64)>,
+    pub ended: Option<Ending>,
+}
+
+/// A request as the implementing client gets it.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    pub xml: String,
+    pub to: String,
+    pub from: String,
+    pub id: String,
+}
+
+impl Forwarded {
+    /// The client's answer of this type, with this payload.
+    pub fn answer(&self, type_: &str, payload: &str) -> String {
+        let Self { to, from, id, .. } = self;
+        let [to, from, id] = [to, from, id].map(|v| escaped(v));
+        format!("<iq type='{type_}' id='{id}' to='{from}' from='{to}'>{payload}</iq>")
+    }
+
+    pub fn result(&self) -> String {
+        self.answer("result", "")
+    }
+
+    /// The token, when it is in the resource.
+    pub fn token(&self) -> &str {
+        self.from.split_once('/').unwrap().1
+    }
+}
+
+impl Proxy {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    /// With both resources of the target online.
+    pub fn with(settings: Settings) -> Self {
+        let mut proxy = Self::connected(settings);
+        proxy.bring_online();
+        proxy
+    }
+
+    fn bring_online(&mut self) {
+        let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
+        let subscribed =
+            format!("<presence type='subscribed' to='proxy.example' from='{TARGET}'/>");
+        self.exchange(subscribed + &online("a") + &online("b"));
+    }
+
+    /// Fresh from login: subscription requested, nobody online.
+    pub fn connected(settings: Settings) -> Self {
+        let mut proxy =
+            Self { whole: Side::new(settings.clone()), cut: Side::new(settings), now: START };
+        // The self-test's echoes and the first subscription.
+        let first = proxy.exchange("").out;
+        let echoes: Vec<&String> = first.iter().filter(|s| s.contains("headline")).collect();
+        assert_eq!((echoes.len(), first.len()), (16, 17));
+        proxy
+    }
+
+    /// With a target that is a full JID: nothing is asked, nothing to wait for.
+    pub fn fixed(settings: Settings) -> Self {
+        let mut proxy =
+            Self { whole: Side::new(settings.clone()), cut: Side::new(settings), now: START };
+        assert_eq!(proxy.exchange("").out.len(), 16);
+        proxy
+    }
+
+    /// Alone on its domain once the echoes, which are given too, come back.
+    pub fn with_echoes() -> (Self, String) {
+        let [mut whole, mut cut] = [Side::new(settings()), Side::new(settings())];
+        let first = whole.said(&Tally::default(), None, START).out;
+        cut.said(&Tally::default(), None, START);
+        let mut proxy = Self { whole, cut, now: START };
+        proxy.bring_online();
+        (proxy, first[..16].concat())
+    }
+
+    /// Feeds `input` and tells what came of it, after checking that the twin did the same.
+    pub fn exchange(&mut self, input: impl AsRef<[u8]>) -> Said {
+        let input = input.as_ref();
+        let whole = self.whole.feed([input], self.now);
+        let cut = self.cut.feed(input.chunks(1), self.now);
+        assert_eq!(whole, cut, "cut at every byte");
+        whole
+    }
+
+    /// Only whole, where bytes on their own would take too long.
+    pub fn exchange_whole(&mut self, input: &[u8]) -> Said {
+        self.whole.feed([input], self.now)
+    }
+
+    /// A request that is forwarded as nothing but itself, but for its addresses.
+    pub fn forwarded(&mut self, request: &str) -> Forwarded {
+        let said = self.exchange(request);
+        assert_eq!(said.counted, [(Direction::Forward, Reason::Relayed, 1)], "{request}: {said:?}");
+        let [xml] = &said.out[..] else { panic!("{said:?}") };
+        let [to, from, id] = ["to", "from", "id"].map(|name| oracle::attribute(xml, name).unwrap());
+        assert!(self.translator().settings().target.owns(&Address::new(&to)), "{xml}");
+        Forwarded { xml: xml.clone(), to, from, id }
+    }
+
+    /// A reply that is reverted; gives what the user gets.
+    pub fn reverted(&mut self, reply: &str) -> String {
+        let said = self.exchange(reply);
+        assert_eq!(said.counted, [(Direction::Revert, Reason::Relayed, 1)], "{reply}: {said:?}");
+        let [xml] = &said.out[..] else { panic!("{said:?}") };
+        xml.clone()
+    }
+
+    /// Something that gets no answer and is counted once, for `reason`.
+    pub fn silent(&mut self, input: impl AsRef<[u8]>, direction: Direction, reason: Reason) {
+        self.silent_only(input, direction, reason);
+        self.still_serves();
+    }
+
+    /// The same, when a good request would not be served at this moment.
+    pub fn silent_only(&mut self, input: impl AsRef<[u8]>, direction: Direction, reason: Reason) {
+        let said = self.exchange(&input);
+        let shown = String::from_utf8_lossy(&input.as_ref()[..input.as_ref().len().min(300)]);
+        assert_eq!(said.out, Vec::<String>::new(), "{shown}");
+        assert_eq!(said.counted, [(direction, reason, 1)], "{shown}");
+        assert_eq!(said.ended, None);
+    }
+
+    /// Something that gets a stanza error with exactly this start tag and is counted once.
+    pub fn refused(
+        &mut self,
+        input: &str,
+        head: &str,
+        condition: &str,
+        direction: Direction,
+        reason: Reason,
+    ) -> String {
+        let said = self.exchange(input);
+        let shown: String = input.chars().take(300).collect();
+        assert_eq!(said.counted, [(direction, reason, 1)], "{shown}: {said:?}");
+        let [answer] = &said.out[..] else { panic!("{shown}: {said:?}") };
+        let text = assert_error(answer, head, condition);
+        self.still_serves();
+        text
+    }
+
+    /// The same stream forwards a good request and reverts its reply.
+    pub fn still_serves(&mut self) {
+        let forwarded = self.forwarded(&get(USER, "proxy.example", "good"));
+        let user = self.reverted(&forwarded.result());
+        assert_eq!(
+            user,
+            format!("<iq type='result' id='good' to='{USER}' from='proxy.example'></iq>")
+        );
+    }
+
+    /// Time passes; what goes out by itself.
+    pub fn after(&mut self, time: Duration) -> Said {
+        self.now = self.now.plus(time);
+        let now = self.now;
+        let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| side.tick(now));
+        assert_eq!(whole, cut);
+        whole
+    }
+
+    pub fn reconfigure(&mut self, settings: &Settings) -> Said {
+        let now = self.now;
+        let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| {
+            let before = side.tally.clone();
+            let (session, mut turn) = side.split(now);
+            session.reconfigure(settings.clone(), bounds(), &mut turn);
+            side.said(&before, None, now)
+        });
+        assert_eq!(whole, cut);
+        whole
+    }
+
+    /// Takes these limits on bytes and depth.
+    pub fn limit(&mut self, max_bytes: usize, max_depth: usize) {
+        let limits = Limits { max_bytes, max_depth, ..Limits::default() };
+        let now = self.now;
+        for side in [&mut self.whole, &mut self.cut] {
+            let settings = side.translator.settings().clone();
+            let (session, mut turn) = side.split(now);
+            session.reconfigure(settings, Bounds { limits, ..bounds() }, &mut turn);
+        }
+    }
+
+    /// Time passes and the server takes nothing of what is written.
+    pub fn withhold(&mut self, time: Duration) {
+        self.now = self.now.plus(time);
+        let now = self.now;
+        for side in [&mut self.whole, &mut self.cut] {
+            let (session, mut turn) = side.split(now);
+            session.tick(&mut turn).unwrap();
+            session.blocked(now);
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(&mut self) {
+        for side in [&mut self.whole, &mut self.cut] {
+            side.session.close();
+            assert_eq!(side.session.output(), b"</stream:stream>");
+            side.session.sent(16, self.now);
+        }
+    }
+
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.whole.session
+    }
+
+    pub fn translator(&self) -> &Translator {
+        &self.whole.translator
+    }
+
+    /// Addresses of the online resources.
+    pub fn online(&self) -> Vec<&str> {
+        self.translator().presence().resources.iter().map(|r| r.address.as_str()).collect()
+    }
+
+    pub fn deadline(&self) -> Duration {
+        self.whole.session.deadline(&self.whole.translator)
+    }
+}
+
+impl Side {
+    fn new(settings: Settings) -> Self {
+        let mut translator = Translator::new(settings);
+        let mut tally = Tally::default();
+        let mut rng = Rng::with_seed(7);
+        let mut turn =
+            Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: START };
+        let session = Session::new(bounds(), &mut turn);
+        Self { session, translator, tally, rng }
+    }
+
+    fn split(&mut self, now: Now) -> (&mut Session, Turn<'_>) {
+        let Self { session, translator, tally, rng } = self;
+        (session, Turn { translator, tally, rng, now })
+    }
+
+    fn feed<'i>(&mut self, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Said {
+        let before = self.tally.clone();
+        let mut ended = None;
+        for piece in pieces {
+            let (session, mut turn) = self.split(now);
+            session.input().extend(piece);
+            session.received(now);
+            ended = session.process(&mut turn).err();
+            if ended.is_some() {
+                break;
+            }
+        }
+        self.said(&before, ended, now)
+    }
+
+    fn tick(&mut self, now: Now) -> Said {
+        let before = self.tally.clone();
+        let (session, mut turn) = self.split(now);
+        let ended = session.tick(&mut turn).err();
+        self.said(&before, ended, now)
+    }
+
+    fn said(&mut self, before: &Tally, ended: Option<Ending>, now: Now) -> Said {
+        let out = oracle::stanzas(self.session.output());
+        self.session.sent(self.session.output().len(), now);
+        let counted = self.tally.iter().map(|(d, r, n)| (d, r, n - before.of(d, r)));
+        Said { out, counted: counted.filter(|(.., n)| *n > 0).collect(), ended }
+    }
+}
+
+/// An IQ get with a ping in it.
+pub fn get(from: &str, to: &str, id: &str) -> String {
+    let [from, to, id] = [from, to, id].map(escaped);
+    format!("<iq type='get' id='{id}' to='{to}' from='{from}'>{PING}</iq>")
+}
+
+/// For an attribute, as servers write it.
+pub fn escaped(text: &str) -> String {
+    let mut output = Vec::new();
+    jat_proxy::stanza::head::write_escaped(text, &mut output);
+    String::from_utf8(output).unwrap()
+}
+
+/// Is `answer` a stanza error of ours with this start tag? Gives its text.
+pub fn assert_error(answer: &str, head: &str, condition: &str) -> String {
+    let start = &answer[..=answer.find('>').unwrap()];
+    assert_eq!(start, head);
+    let [error] = &oracle::children(answer)[..] else { panic!("{answer}") };
+    let type_ = match condition {
+        "bad-request" | "policy-violation" => "modify",
+        _ => "cancel",
+    };
+    assert_eq!(oracle::attribute(error, "type").as_deref(), Some(type_), "{answer}");
+    assert_eq!(oracle::attribute(error, "by").as_deref(), Some("proxy.example"), "{answer}");
+    let [defined, text] = &oracle::children(error)[..] else { panic!("{answer}") };
+    let stanzas = "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'";
+    assert!(defined.starts_with(&format!("<{condition} ")), "{condition}: {answer}");
+    assert!(defined.contains(stanzas) && text.contains(stanzas), "{answer}");
+    assert!(text.starts_with("<text ") && text.contains("lang='en'"), "{answer}");
+    let (_, text) = text.split_once('>').unwrap();
+    text.strip_suffix("</text>").unwrap().to_owned()
+}
+
+pub const TARGET: &str = "service@some.example";

@@ -1,0 +1,142 @@
+//! Runs the real program for tests, on free ports and in a folder of its own.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running daemon; it is killed when it goes out of scope.
+pub struct Daemon {
+    pub http: SocketAddr,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Daemon {
+    /// A daemon for proxy.example on a `server`, once it answers.
+    pub fn start(server: SocketAddr) -> Self {
+        let http = free_address();
+        let folder = folder(&configuration(server, Some(http)));
+        let log = fs::File::create(folder.path().join(LOG)).expect("the folder is ours");
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "-c"]).arg(folder.path().join(FILE)).stderr(log);
+        let child = command.spawn().expect("the program starts");
+        let daemon = Self { http, folder, child };
+        daemon.wait_for("/healthz", |answer| answer.status == 200);
+        daemon
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        ask(self.http, &format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.http))
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Asks for `path` until the answer is a `good` one.
+    pub fn wait_for(&self, path: &str, good: impl Fn(&Answer) -> bool) -> Answer {
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let began = Instant::now();
+        loop {
+            match ask(self.http, &request) {
+                Ok(answer) if good(&answer) => return answer,
+                last if began.elapsed() > PATIENCE => panic!("{path}: {last:?}"),
+                _ => thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Runs another command on the same configuration.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        run(arguments, &self.folder)
+    }
+
+    /// Writes another configuration, tells the daemon to take it, and waits until it logs
+    /// `word`.
+    pub fn reload(&self, configuration: &str, word: &str) {
+        fs::write(self.folder.path().join(FILE), configuration).expect("the folder is ours");
+        let pid = Pid::from_child(&self.child);
+        let log = || fs::read_to_string(self.folder.path().join(LOG)).expect("it is there");
+        let before = log().len();
+        kill_process(pid, Signal::HUP).expect("the daemon runs");
+        let began = Instant::now();
+        while !log()[before..].contains(word) {
+            assert!(began.elapsed() < PATIENCE, "no {word:?} in {}", log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+/// Sends a whole request, as it is, and reads until the connection ends.
+pub fn ask(address: SocketAddr, request: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or(ErrorKind::Other)?;
+    Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+}
+
+/// Runs the program to its end, with the configuration in `folder`.
+pub fn run(arguments: &[&str], folder: &TempDir) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).arg("-c").arg(folder.path().join(FILE));
+    command.output().expect("the program starts")
+}
+
+/// A folder with this configuration.
+pub fn folder(configuration: &str) -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::write(folder.path().join(FILE), configuration).expect("the folder is ours");
+    folder
+}
+
+/// Two components: one with an account as its target, one with a fixed destination.
+pub fn configuration(server: SocketAddr, http: Option<SocketAddr>) -> String {
+    let http = http.map_or_else(String::new, |http| format!("[http]\nlisten = \"{http}\"\n"));
+    format!(
+        "[server]\naddress = \"{server}\"\n{http}\
+         [[component]]\ndomain = \"proxy.example\"\nsecret = \"s\"\n\
+         target-address = \"bot@some.example\"\n\
+         [[component]]\ndomain = \"fixed.example\"\nsecret = \"s\"\n\
+         target-address = \"bot@some.example/a\"\n\
+         [[key]]\nid = 1\nsecret = \"{}=\"\n\
+         [[key]]\nid = 2\nsecret = \"{}=\"\nnot-before = \"{}\"\n",
+        "A".repeat(43),
+        "B".repeat(42) + "A",
+        jiff::Timestamp::now() + Duration::from_secs(3600),
+    )
+}
+
+/// An address that nobody listens on.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("it is bound")
+}
+
+const FILE: &str = "jat-proxy.toml";
+const LOG: &str = "log";

@@ -1,0 +1,200 @@
+//! Metrics, health, readiness and status of the real program, without a server and with one.
+
+mod daemon;
+mod metrics;
+mod server;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use daemon::{Answer, Daemon, PATIENCE, ask, configuration, folder, free_address, run};
+use serde_json::Value;
+
+#[test]
+fn without_a_server_it_is_healthy_but_not_ready_and_says_why() {
+    let daemon = Daemon::start(free_address());
+    assert_eq!(daemon.get("/healthz").body, "ok\n");
+    let answer = daemon.wait_for("/readyz", |answer| !answer.body.contains("connecting"));
+    assert_eq!(answer.status, 503);
+    for domain in ["proxy.example", "fixed.example"] {
+        let line = answer.body.lines().find(|l| l.starts_with(&format!("{domain}: no stream")));
+        assert!(line.is_some_and(|l| l.contains("is the server running")), "{}", answer.body);
+    }
+    let status = status(&daemon);
+    let component = &status["components"][0];
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(component["domain"], "proxy.example");
+    assert_eq!(component["stream"]["state"], "down");
+    assert_eq!(component["stream"]["cause"], "refused");
+    assert!(component["failures"]["refused"].as_u64() > Some(0));
+    assert_eq!(component["subscription"]["state"], "never");
+    assert_eq!(status["components"][1]["subscription"], Value::Null);
+    assert_eq!(component["keys"]["signing"], 1);
+    assert_eq!(component["keys"]["next"]["id"], 2);
+    assert_eq!(component["reply_ttl_seconds"], 3600);
+}
+
+#[test]
+fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
+    let server = server::start();
+    let daemon = Daemon::start(server.address);
+    let pending = |answer: &Answer| answer.body.contains("has not accepted the subscription yet");
+    let answer = daemon.wait_for("/readyz", pending);
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("fixed.example: ready\n"), "{}", answer.body);
+    let says = "<presence type='subscribed' from='bot@some.example' to='proxy.example'/>\
+                <presence from='bot@some.example/a' to='proxy.example'/>\
+                <message from='user@some.example/x' to='proxy.example'><body/></message>";
+    server.say("proxy.example", says);
+    let answer = daemon.wait_for("/readyz", |answer| answer.status == 200);
+    assert_eq!(answer.body, "proxy.example: ready\nfixed.example: ready\n");
+    let series = "jat_proxy_stanzas_total{component=\"proxy.example\",direction=\"message\",\
+                  outcome=\"answered\",reason=\"message-refused\"} 1\n";
+    let answer = daemon.wait_for("/metrics", |answer| answer.body.contains(series));
+    for line in [
+        "jat_proxy_stream_up{component=\"proxy.example\"} 1\n",
+        "jat_proxy_resources{component=\"proxy.example\"} 1\n",
+        "jat_proxy_subscription_state{component=\"proxy.example\",state=\"subscribed\"} 1\n",
+        "jat_proxy_logins_total{component=\"fixed.example\"} 1\n",
+    ] {
+        assert!(answer.body.contains(line), "{line}{}", answer.body);
+    }
+    assert!(!answer.body.contains("jat_proxy_resources{component=\"fixed.example\"}"));
+    let component = &status(&daemon)["components"][0];
+    assert_eq!(component["resources"][0]["address"], "bot@some.example/a");
+    assert_eq!(component["missing"], Value::Null);
+    let refused = |c: &&Value| c["reason"] == "message-refused" && c["count"] == 1;
+    assert!(component["counts"].as_array().is_some_and(|c| c.iter().any(|c| refused(&c))));
+    let output = daemon.command(&["status"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("  resources     bot@some.example/a\n"), "{text}");
+    assert!(text.contains("  subscription  subscribed since "), "{text}");
+}
+
+#[test]
+fn other_paths_methods_and_hosts_are_refused_with_a_word() {
+    let daemon = Daemon::start(free_address());
+    let ask = |request: &str| ask(daemon.http, request).expect(request);
+    let answer = daemon.get("/");
+    assert_eq!(answer.status, 404);
+    for path in ["/metrics", "/healthz", "/readyz", "/status"] {
+        assert!(answer.body.contains(path), "{}", answer.body);
+        let post = ask(&format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_eq!(post.status, 405, "{path}");
+        let head = ask(&format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert!(head.status != 405 && head.body.is_empty(), "{path}");
+    }
+    let with = |host: &str| ask(&format!("GET /status HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    for known in ["localhost", "localhost:9114", "127.0.0.1", "[::1]:9114"] {
+        assert_eq!(with(known).status, 200, "{known}");
+    }
+    let answer = with("evil.example");
+    assert_eq!(answer.status, 421);
+    assert!(answer.body.contains("Host header"), "{}", answer.body);
+    assert_eq!(ask("GET /status HTTP/1.1\r\n\r\n").status, 400);
+    assert_eq!(ask("GET /status HTTP/1.0\r\n\r\n").status, 200);
+    let long = format!("GET /status HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    assert_eq!(ask(&long).status, 431);
+}
+
+#[test]
+fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
+    let daemon = Daemon::start(free_address());
+    let began = Instant::now();
+    let mut slow = TcpStream::connect(daemon.http).expect("it listens");
+    slow.set_read_timeout(Some(Duration::from_millis(250))).expect("not zero");
+    let mut cut = slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ").is_err();
+    while !cut {
+        assert!(began.elapsed() < PATIENCE, "it was never cut");
+        let asked = Instant::now();
+        assert_eq!(daemon.get("/healthz").status, 200);
+        assert!(asked.elapsed() < Duration::from_secs(2));
+        let ended = matches!(slow.read(&mut [0; 64]), Ok(0));
+        cut = slow.write_all(b"x").is_err() || ended;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    assert!((4.5..9.0).contains(&seconds), "cut after {seconds} s");
+}
+
+#[test]
+fn one_connection_more_than_64_waits_for_another_to_go() {
+    let daemon = Daemon::start(free_address());
+    let began = Instant::now();
+    let idle: Vec<_> = (0..63).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
+    assert_eq!(daemon.get("/healthz").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(3), "63 connections leave room for one");
+    let last = TcpStream::connect(daemon.http).unwrap();
+    assert_eq!(daemon.get("/healthz").status, 200);
+    let seconds = began.elapsed().as_secs_f64();
+    assert!((4.5..15.0).contains(&seconds), "answered after {seconds} s");
+    drop((idle, last));
+}
+
+#[test]
+fn a_reload_moves_the_address_or_leaves_it_where_it_is() {
+    let server = free_address();
+    let mut daemon = Daemon::start(server);
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = taken.local_addr().expect("it is bound");
+    daemon.reload(&configuration(server, Some(address)), "the old one stays: can't listen on");
+    assert_eq!(daemon.get("/healthz").status, 200);
+
+    let old = std::mem::replace(&mut daemon.http, free_address());
+    daemon.reload(&configuration(server, Some(daemon.http)), "configuration reloaded");
+    daemon.wait_for("/healthz", |answer| answer.status == 200);
+    TcpStream::connect(old).expect_err("nobody listens there any more");
+
+    // To all addresses on the same port, which its own listener is in the way of.
+    let all = SocketAddr::from(([0, 0, 0, 0], daemon.http.port()));
+    daemon.reload(&configuration(server, Some(all)), "configuration reloaded");
+    let other = SocketAddr::from(([127, 0, 0, 2], daemon.http.port()));
+    let answer = ask(other, &format!("GET /healthz HTTP/1.1\r\nHost: {other}\r\n\r\n"));
+    assert_eq!(answer.expect("it answers at every address").status, 200);
+
+    daemon.reload(&configuration(server, None), "configuration reloaded");
+    TcpStream::connect(daemon.http).expect_err("HTTP is switched off");
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_with_a_remedy() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let http = taken.local_addr().expect("it is bound");
+    let output = run(&["run"], &folder(&configuration(free_address(), Some(http))));
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    assert!(text.contains(&format!("error: can't listen on {http} for HTTP")), "{text}");
+    assert!(text.contains("change [http] listen"), "{text}");
+}
+
+#[test]
+fn status_on_the_command_line_says_what_the_daemon_sees() {
+    let daemon = Daemon::start(free_address());
+    daemon.wait_for("/status", |answer| answer.body.contains("\"cause\":\"refused\""));
+    let output = daemon.command(&["status"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("\nproxy.example -> bot@some.example (dispatch random, "), "{text}");
+    assert!(text.contains(": refused\n"), "{text}");
+    let output = daemon.command(&["status", "--json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["components"][1]["domain"], "fixed.example");
+}
+
+#[test]
+fn status_tells_a_missing_daemon_from_a_missing_address() {
+    let code = |http| {
+        let output = run(&["status"], &folder(&configuration(free_address(), http)));
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let (exit, text) = code(Some(free_address()));
+    assert!(exit == Some(69) && text.contains("is it running"), "{exit:?} {text}");
+    let (exit, text) = code(None);
+    assert!(exit == Some(78) && text.contains("[http]"), "{exit:?} {text}");
+}
+
+fn status(daemon: &Daemon) -> Value {
+    let answer = daemon.get("/status");
+    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+    serde_json::from_str(&answer.body).expect("JSON")
+}

@@ -1,0 +1,113 @@
+//! However a stream ends, its cause is named, and the next one serves.
+
+use jat_proxy::demo::connection::Connection;
+use jat_proxy::link::cause::Cause;
+use jat_proxy::link::component::Stream;
+
+use crate::fixture::Fixture;
+
+/// Ends the stream in some way; the replica must come back and serve.
+async fn comes_back(cause: Cause, end: impl FnOnce(&Connection)) {
+    let mut it = Fixture::start().await;
+    it.serves().await;
+    end(&*it.connection().await);
+    it.until_failed(cause).await;
+    it.until_logged_in(2).await;
+    it.serves().await;
+}
+
+#[tokio::test]
+async fn a_closing_tag_in_the_midst_of_traffic() {
+    comes_back(Cause::Closed, Connection::close).await;
+}
+
+#[tokio::test]
+async fn an_end_without_a_word() {
+    comes_back(Cause::Disconnected, Connection::cut).await;
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_a_stanza() {
+    let half = |c: &Connection| {
+        c.inject(b"<iq type='get' id='half' from='user@some-domain.example/abc'");
+        c.reset();
+    };
+    comes_back(Cause::Disconnected, half).await;
+}
+
+#[tokio::test]
+async fn a_shutdown() {
+    comes_back(Cause::Closed, |c| c.fail("system-shutdown", "going down")).await;
+}
+
+#[tokio::test]
+async fn what_no_server_may_send() {
+    for garbage in [&b"<!-- x -->"[..], b"<?x y?>", b"<!DOCTYPE x>", b"<iq>&nbsp;</iq>", b"\xff"] {
+        comes_back(Cause::Protocol, |c| c.inject(garbage)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_other_stream_error_by_its_name() {
+    for condition in [
+        "bad-format",
+        "bad-namespace-prefix",
+        "connection-timeout",
+        "improper-addressing",
+        "internal-server-error",
+        "invalid-from",
+        "invalid-namespace",
+        "invalid-xml",
+        "not-well-formed",
+        "policy-violation",
+        "remote-connection-failed",
+        "reset",
+        "resource-constraint",
+        "restricted-xml",
+        "see-other-host",
+        "undefined-condition",
+        "unsupported-encoding",
+        "unsupported-feature",
+        "unsupported-stanza-type",
+        "unsupported-version",
+        "never-heard-of-it",
+    ] {
+        let mut it = Fixture::start().await;
+        it.connection().await.fail(condition, "because <of> it");
+        it.until_failed(Cause::StreamError).await;
+        it.until_logged_in(2).await;
+        it.serves().await;
+    }
+}
+
+/// These wait for seconds, so only the cause is looked at.
+#[tokio::test]
+async fn stream_errors_that_have_a_remedy() {
+    for (condition, cause) in [
+        ("conflict", Cause::Replaced),
+        ("not-authorized", Cause::NotAuthorized),
+        ("host-unknown", Cause::HostUnknown),
+        ("host-gone", Cause::HostUnknown),
+    ] {
+        let it = Fixture::start().await;
+        it.connection().await.fail(condition, "because");
+        it.until_failed(cause).await;
+        let Stream::Down { cause: named, message, .. } = it.state() else {
+            panic!("{condition}: {:?}", it.state())
+        };
+        assert_eq!(named, cause);
+        assert_eq!(message, format!("the server ended the stream: {condition} (\"because\")"));
+        assert!(!cause.remedy().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_is_found_again_at_once() {
+    let mut it = Fixture::start().await;
+    it.server.stop_listening().await;
+    it.connection().await.cut();
+    it.until_failed(Cause::Refused).await;
+    it.server.listen_again().await.unwrap();
+    it.until_logged_in(2).await;
+    it.serves().await;
+}

@@ -1,0 +1,82 @@
+//! Stopping and reconfiguring a working stream.
+
+use std::sync::Arc;
+
+use jat_proxy::config::Component;
+use jat_proxy::jat::reason::Reason;
+use jat_proxy::link::Order;
+use jat_proxy::stanza::limits::Limits;
+
+use crate::fixture::{Fixture, component, secret};
+
+#[tokio::test]
+async fn a_stop_answers_what_was_read_and_says_goodbye() {
+    let it = Fixture::start().await;
+    let connection = it.connection().await;
+    let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
+    connection.inject(request.repeat(1000).as_bytes());
+    it.until("the flood has begun", |r| r.count(Reason::ChildCount) > 0).await;
+    it.replica.order(Order::Stop);
+    it.until("closed", |r| r.component().stream == jat_proxy::link::component::Stream::Closed)
+        .await;
+    let said = String::from_utf8(connection.received()).unwrap();
+    let answered = said.matches("<bad-request").count();
+    let late = it.replica.count(Reason::ArrivedAfterClose);
+    assert_eq!(answered as u64, it.replica.count(Reason::ChildCount));
+    assert_eq!(answered as u64 + late, 1000, "late: {late}");
+    assert!(said.ends_with("</stream:stream>"), "{}", &said[said.len() - 100..]);
+    it.replica.ended().await;
+}
+
+#[tokio::test]
+async fn new_limits_need_no_new_stream() {
+    let mut it = Fixture::start().await;
+    let new = Component {
+        limits: Limits { max_bytes: 10_000, ..Limits::default() },
+        ..component(&it.server)
+    };
+    it.replica.reload(new).await;
+    let large = "x".repeat(10_000);
+    it.user
+        .send(&format!("<iq type='get' id='large' to='proxy.example'><a>{large}</a></iq>"))
+        .unwrap();
+    let refused = it.user.recv_iq().await.unwrap();
+    assert!(refused.contains("policy-violation"), "{refused}");
+    it.serves().await;
+    assert_eq!(it.replica.component().logins, 1);
+}
+
+#[tokio::test]
+async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() {
+    let mut it = Fixture::start().await;
+    it.user.send("<iq type='get' id='old' to='proxy.example'><ask/></iq>").unwrap();
+    let request = it.service.recv_iq().await.unwrap();
+    let mut new = component(&it.server);
+    new.settings.target =
+        jat_proxy::jat::target::Target::new("other@some-domain.example".parse().unwrap());
+    it.replica.order(Order::Run(Arc::new(new)));
+    it.until("the new target", |r| {
+        r.component().translator.settings().target.bare().as_str() == "other@some-domain.example"
+    })
+    .await;
+    it.service.send(&crate::fixture::reply_to(&request)).unwrap();
+    it.until("refused", |r| r.count(Reason::NotFromTarget) == 1).await;
+    let said = String::from_utf8(it.connection().await.received()).unwrap();
+    assert!(
+        said.contains("to='other@some-domain.example'")
+            || said.contains("to=\"other@some-domain.example\""),
+        "{said}"
+    );
+    assert_eq!(it.replica.component().logins, 1);
+}
+
+#[tokio::test]
+async fn another_secret_is_tried_at_once() {
+    let mut it = Fixture::start().await;
+    let wrong = Component { secret: secret("wrong"), ..component(&it.server) };
+    it.replica.order(Order::Run(Arc::new(wrong)));
+    it.until_failed(jat_proxy::link::cause::Cause::NotAuthorized).await;
+    it.replica.order(Order::Run(Arc::new(component(&it.server))));
+    it.until_logged_in(2).await;
+    it.serves().await;
+}
