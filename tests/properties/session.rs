@@ -6,8 +6,8 @@ use jat_proxy::jat::reason::{Direction, Reason, Tally};
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::ending::Ending;
 use jat_proxy::session::{Bounds, Session, Turn};
+use jat_proxy::stanza::fault::Fault;
 use jat_proxy::stanza::limits::Limits;
-use jat_proxy::stanza::splitter::Fault;
 use proptest::prelude::*;
 
 use crate::fixture::{START, TARGET, settings};

@@ -1,8 +1,9 @@
 //! What the strict parser accepts, the splitter accepts with the same boundaries and attributes.
 
+use jat_proxy::stanza::fault::Fault;
 use jat_proxy::stanza::head::Head;
 use jat_proxy::stanza::limits::Limits;
-use jat_proxy::stanza::splitter::{Fault, Piece, Splitter};
+use jat_proxy::stanza::splitter::{Piece, Splitter};
 use proptest::prelude::*;
 use rxml::error::EndOrError;
 use rxml::{Event, Namespace, Options, Parse, RawEvent, RawParser, WithOptions};
