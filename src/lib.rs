@@ -33,6 +33,12 @@
 //! [`stanza::splitter`] finds a stanza and [`stanza::head`] reads its start tag;
 //! [`jat::translator`] gives a [`jat::verdict`], and the session writes what that says.
 
+// Tests may; here lengths and times come from outside, and what can't fail says why.
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unwrap_used)
+)]
+
 pub mod cli;
 pub mod clock;
 pub mod config;
