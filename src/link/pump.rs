@@ -122,7 +122,7 @@ impl Pump<'_> {
                     Ok(_) => Ok(false),
                     Err(error) => Err(Stopped::Lost(error)),
                 },
-                () = sleep_until(deadline.into()) => Ok(false),
+                () = sleep_until(deadline.into()) => self.turn(Session::tick).map(|()| false),
             };
             if let Err(stopped) = read {
                 return stopped;

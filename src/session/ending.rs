@@ -22,13 +22,18 @@ pub enum Ending {
 impl Ending {
     /// Reads a `<stream:error/>`.
     pub fn from_stream_error(element: &[u8]) -> Self {
-        let condition = peek::find(element, &["*", "*"]);
-        let text = peek::find(element, &["*", "text"]).map(|t| t.text).filter(|t| !t.is_empty());
+        let condition = peek::find(element, &["*", "*"]).map(|c| shortened(&c.name));
+        let text = peek::find(element, &["*", "text"]).map(|t| shortened(&t.text));
         Self::StreamError {
-            condition: condition.map_or_else(|| "undefined-condition".to_owned(), |c| c.name),
-            text,
+            condition: condition.unwrap_or_else(|| "undefined-condition".to_owned()),
+            text: text.filter(|t| !t.is_empty()),
         }
     }
+}
+
+/// What fits a line of a log.
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
 }
 
 fn quoted(text: &Option<String>) -> String {
@@ -46,6 +51,9 @@ mod tests {
             say("<stream:error><conflict xmlns='x'/><text>a\nb</text></stream:error>"),
             "the server ended the stream: conflict (\"a\\nb\")"
         );
+        let long =
+            format!("<stream:error><reset/><text>{}</text></stream:error>", "x".repeat(9_000));
+        assert_eq!(say(&long).len(), "the server ended the stream: reset (\"\")".len() + 200);
         assert_eq!(say("<stream:error/>"), "the server ended the stream: undefined-condition");
         assert_eq!(
             say("<stream:error><x:own/></stream:error>"),

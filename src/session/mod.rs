@@ -106,9 +106,11 @@ impl Session {
         let mut input = std::mem::take(&mut self.input);
         let ended = self.process_pieces(&input, turn);
         let done = self.splitter.done();
-        // Moving the rest is paid for by what went before it.
-        input.drain(..done);
-        self.splitter.rebase();
+        // Behind a backlog much may be left, and moving it must be paid for by what went before.
+        if self.wants_input() || done >= input.len() - done {
+            input.drain(..done);
+            self.splitter.rebase();
+        }
         if input.is_empty() && input.capacity() > KEEP_CAPACITY {
             input = Vec::new();
         }
