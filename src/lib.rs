@@ -26,6 +26,7 @@
 //! | [`daemon`] | all links of a process: signals, reload, HTTP, logs, service manager |
 //! | [`config`] | files to ready-to-use types, with every error at once |
 //! | [`cli`] | one file for each subcommand |
+//! | [`clock`] | the wall clock, for all of the shell |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
 //! One stanza's way: [`link`] reads bytes into a [`session::Session`], whose
@@ -33,6 +34,7 @@
 //! [`jat::translator`] gives a [`jat::verdict`], and the session writes what that says.
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod demo;

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
 
+use crate::clock::unix_now;
 use crate::config::{self, Config};
 
 pub use exit::Exit;
@@ -99,11 +99,6 @@ pub fn say(text: &str) {
 /// Prints to standard error.
 pub fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-/// The wall clock; one that stands before 1970 counts as 1970.
-pub fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 const DEFAULT_FILE: &str = "/etc/jat-proxy/jat-proxy.toml";

@@ -1,8 +1,9 @@
 //! `jat-proxy run`: the daemon.
 
+use crate::clock::unix_now;
 use crate::daemon::{self, DaemonError};
 
-use super::{ConfigFile, Exit, complain, unix_now};
+use super::{ConfigFile, Exit, complain};
 
 #[derive(clap::Args)]
 pub struct Arguments {

@@ -38,8 +38,14 @@ impl<'a> Value<'a> {
         Problem::error(self.place(), message, hint)
     }
 
+    /// A text on one line. Quotes that are not closed can swallow the lines behind them, with
+    /// a secret among them, and then nobody may quote the value in a message.
     pub fn text(&self) -> Result<&'a str, Problem> {
         match self.node.get_ref() {
+            DeValue::String(text) if text.contains(['\n', '\r']) => {
+                let message = format!("`{}` goes over several lines", self.key);
+                Err(self.error(message, "close its quotes on the same line"))
+            }
             DeValue::String(text) => Ok(text),
             _ => Err(self.wrong_type("a string", &format!("{} = \"...\"", self.key))),
         }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::{error, info, warn};
 
+use crate::clock::unix_now;
 use crate::config::{self, Config, Problem};
 
 use super::endpoint::Endpoint;
@@ -19,7 +19,7 @@ pub async fn reload(
     roster: &Arc<Roster>,
     http: &mut Endpoint,
 ) -> Option<Config> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = unix_now();
     let new = match config::load(path, now) {
         Ok((new, warnings)) => {
             log_problems(&warnings);

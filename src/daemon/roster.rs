@@ -1,12 +1,13 @@
 //! The components that run in this process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::clock::unix_now;
 use crate::config::{self, Config};
 use crate::jat::translator::Translator;
 use crate::link::component::{Component, Shared, lock};
@@ -30,7 +31,7 @@ struct Member {
 
 impl Roster {
     pub fn new() -> Self {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let started = unix_now();
         Self { started, members: Mutex::default() }
     }
 

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::router::Session;
 use super::server::Shared;
 use super::stanza::Stanza;
+use crate::stanza::fault::Fault;
 use crate::stanza::head::Kind;
-use crate::stanza::splitter::Fault;
 
 /// A client that is logged in, available until it sends otherwise. Dropping it logs it out.
 pub struct Client {

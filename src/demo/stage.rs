@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::options::Options;
 use super::replica::Replica;
 use super::server::{Direction, Passed, Server, Subscription};
-use crate::cli::unix_now;
+use crate::clock::unix_now;
 use crate::config::{Component, Secret};
 use crate::jat::dispatch::Dispatch;
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};

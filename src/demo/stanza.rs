@@ -1,8 +1,9 @@
 //! One whole stanza on its way through the server, and the ones that the server makes itself.
 
+use crate::stanza::fault::Fault;
 use crate::stanza::head::{Head, Kind, Rewrite, write_attribute};
 use crate::stanza::limits::Limits;
-use crate::stanza::splitter::{Element, Fault, Piece, Splitter};
+use crate::stanza::splitter::{Element, Piece, Splitter};
 
 /// A well-formed top-level element.
 #[derive(Clone, Debug, PartialEq, Eq)]

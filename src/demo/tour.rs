@@ -289,7 +289,7 @@ fn unexpected(expected: &str, found: String) -> Failure {
     Failure::Unexpected { expected: expected.to_owned(), found }
 }
 
-fn ill_formed(fault: crate::stanza::splitter::Fault) -> Failure {
+fn ill_formed(fault: crate::stanza::fault::Fault) -> Failure {
     unexpected("a well-formed stanza", fault.to_string())
 }
 

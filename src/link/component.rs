@@ -1,10 +1,11 @@
 //! One component as the rest of the process sees it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use crate::clock::unix_now;
 use crate::jat::now::Now;
 use crate::jat::reason::Tally;
 use crate::jat::translator::Translator;
@@ -70,8 +71,7 @@ impl Component {
 
     /// The clocks, as the core takes them.
     pub fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { unix: unix.as_secs(), mono: self.origin.elapsed() }
+        Now { unix: unix_now(), mono: self.origin.elapsed() }
     }
 
     /// The moment of a deadline that the core gave.

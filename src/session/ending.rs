@@ -1,7 +1,7 @@
 //! Why a stream ended.
 
+use crate::stanza::fault::Fault;
 use crate::stanza::peek;
-use crate::stanza::splitter::Fault;
 
 /// The end of a stream, seen from inside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

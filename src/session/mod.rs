@@ -18,12 +18,15 @@ use xmpp_parsers::presence::Presence;
 use crate::jat::now::Now;
 use crate::jat::presence::Action;
 use crate::jat::reason::{Direction, Reason, Tally};
+use crate::jat::settings::Settings;
+use crate::jat::token::Claims;
 use crate::jat::translator::{Body, Translator};
 use crate::jat::verdict::{Verdict, refusal};
-use crate::stanza::authored::{self, Envelope};
-use crate::stanza::head::{Head, Rewrite};
+use crate::stanza::authored::{self, Envelope, Refusal};
+use crate::stanza::fault::Fault;
+use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::limits::Limits;
-use crate::stanza::splitter::{Element, Fault, Piece, Splitter};
+use crate::stanza::splitter::{Element, Piece, Splitter};
 
 use echo::{Due, Echo, Heard, Sharing};
 use ending::Ending;
@@ -192,12 +195,7 @@ impl Session {
     }
 
     /// Takes new settings for the translator, and new bounds.
-    pub fn reconfigure(
-        &mut self,
-        settings: crate::jat::settings::Settings,
-        bounds: Bounds,
-        turn: &mut Turn<'_>,
-    ) {
+    pub fn reconfigure(&mut self, settings: Settings, bounds: Bounds, turn: &mut Turn<'_>) {
         self.bounds = bounds;
         self.splitter.set_limits(bounds.limits);
         let action = turn.translator.reconfigure(settings, !self.closed, turn.now, turn.rng);
@@ -268,38 +266,22 @@ impl Session {
         match verdict {
             Verdict::Forward { to, from, id } => {
                 let with = Rewrite { to, from: &from, id: id.as_deref() };
-                head.rewrite(&with, &mut self.output);
-                self.output.extend(payload);
+                relay(head, payload, &with, &mut self.output);
             }
             Verdict::Revert { token, from } => {
-                let claims = token.claims();
-                let with = Rewrite { to: claims.user, from: &from, id: Some(claims.id) };
-                head.rewrite(&with, &mut self.output);
-                self.output.extend(payload);
+                let Claims { user, id, .. } = token.claims();
+                let with = Rewrite { to: user, from: &from, id: Some(id) };
+                relay(head, payload, &with, &mut self.output);
             }
             Verdict::RevertError { token, from, reason } => {
-                let claims = token.claims();
-                let envelope = Envelope { to: claims.user, from: &from, id: claims.id };
+                let Claims { user, id, .. } = token.claims();
                 let refusal = refusal(reason, translator.presence().subscription());
-                authored::write_error(
-                    head.kind,
-                    &envelope,
-                    &self.domain,
-                    &refusal,
-                    &mut self.output,
-                );
+                self.refuse(head.kind, &Envelope { to: user, from: &from, id }, &refusal);
             }
             Verdict::Answer { from, refusal, .. } => {
                 let to = head.from.as_deref().unwrap_or_default();
                 let id = head.id.as_deref().unwrap_or_default();
-                let envelope = Envelope { to, from: &from, id };
-                authored::write_error(
-                    head.kind,
-                    &envelope,
-                    &self.domain,
-                    &refusal,
-                    &mut self.output,
-                );
+                self.refuse(head.kind, &Envelope { to, from: &from, id }, &refusal);
             }
             Verdict::Unsubscribe { from } => {
                 let to = head.from.as_deref().unwrap_or_default();
@@ -325,6 +307,10 @@ impl Session {
         tally.count(direction, reason);
     }
 
+    fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) {
+        authored::write_error(kind, envelope, &self.domain, refusal, &mut self.output);
+    }
+
     fn act(&mut self, actions: &[Action], translator: &Translator) {
         for action in actions {
             let presence = match action {
@@ -337,6 +323,12 @@ impl Session {
             authored::write_presence(presence, &self.domain, target, &mut self.output);
         }
     }
+}
+
+/// Appends a stanza with other addresses, and its payload as it is.
+fn relay(head: &Head<'_>, payload: &[u8], with: &Rewrite<'_>, output: &mut Vec<u8>) {
+    head.rewrite(with, output);
+    output.extend(payload);
 }
 
 fn parse_head(tag: &[u8]) -> Result<Head<'_>, Fault> {

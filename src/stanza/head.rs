@@ -6,8 +6,8 @@ use std::ops::Range;
 use quick_xml::escape::unescape;
 use quick_xml::events::attributes::{Attribute, Attributes};
 
+use super::fault::Fault;
 use super::markup;
-use super::splitter::Fault;
 
 /// Which of the three stanzas (RFC 6120 section 8) a top-level element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,10 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
 pub mod authored;
+pub mod fault;
 pub mod head;
+mod legal;
+mod lexeme;
 pub mod limits;
 mod markup;
 pub mod peek;

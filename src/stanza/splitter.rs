@@ -4,8 +4,9 @@
 //! for being well-formed and otherwise left alone. A stanza over a limit is reported as soon as
 //! it is over it, and skipped in constant memory.
 
-use quick_xml::parser::{ElementParser, Parser};
-
+use super::fault::Fault;
+use super::legal::Legal;
+use super::lexeme::{CDATA, Lexeme, fault_of_declaration};
 use super::limits::Limits;
 use super::markup;
 use super::scope::Scope;
@@ -35,46 +36,19 @@ pub struct Element {
     pub sound: bool,
 }
 
-/// What ends a stream: bytes that no server may send (RFC 6120 sections 4.9.3 and 11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    #[error("bytes that are not UTF-8")]
-    Utf8,
-    #[error("a character that XML forbids")]
-    Character,
-    #[error("a comment")]
-    Comment,
-    #[error("a processing instruction")]
-    ProcessingInstruction,
-    #[error("a document type declaration")]
-    Doctype,
-    #[error("an entity that XMPP does not define")]
-    Entity,
-    #[error("a broken tag")]
-    Tag,
-    #[error("an end tag that matches no start tag")]
-    EndTag,
-    #[error("text between stanzas")]
-    Text,
-    #[error("a second stream header")]
-    SecondHeader,
-}
-
 /// An incremental scanner over one stream's bytes after login.
 #[derive(Clone, Debug)]
 pub struct Splitter {
     limits: Limits,
-    token: Token,
+    lexeme: Lexeme,
     /// Start of the top-level element that is being read.
     start: usize,
-    /// Start of the token that is being read.
-    token_start: usize,
+    /// Start of the lexeme that is being read.
+    lexeme_start: usize,
     /// Next byte to look at.
     at: usize,
-    /// Bytes before this are legal UTF-8.
-    legal: usize,
-    /// What stands at `legal`, if it is not just incomplete.
-    illegal: Option<Fault>,
+    /// How much of the buffer may be looked at.
+    legal: Legal,
     head_end: usize,
     children: usize,
     /// Names of the open elements: offsets from `start`, and lengths.
@@ -85,39 +59,15 @@ pub struct Splitter {
     skipping: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Token {
-    Text,
-    /// From `&` to `;`.
-    Reference,
-    /// After `<`.
-    Markup,
-    /// A start tag; `slash`: was the last byte a `/`?
-    Start {
-        parser: ElementParser,
-        slash: bool,
-    },
-    End,
-    /// After `<!`, so many bytes of `[CDATA[` were seen.
-    Declaration {
-        matched: usize,
-    },
-    /// So many `]` were just seen.
-    Cdata {
-        brackets: u8,
-    },
-}
-
 impl Splitter {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            token: Token::Text,
+            lexeme: Lexeme::Text,
             start: 0,
-            token_start: 0,
+            lexeme_start: 0,
             at: 0,
-            legal: 0,
-            illegal: None,
+            legal: Legal::default(),
             head_end: 0,
             children: 0,
             open: Vec::new(),
@@ -133,22 +83,22 @@ impl Splitter {
     /// # Errors
     /// What ends the stream. All pieces before it were returned.
     pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece>, Fault> {
-        self.check_characters(buffer);
+        self.legal.extend(buffer);
         loop {
             // A stanza is looked at up to the limit and no further, as if it was cut there.
             let window = self.window();
-            if let Some(end) = self.token_end(&buffer[..window]) {
-                if let Some(piece) = self.finish_token(buffer, end)? {
+            if let Some(end) = self.lexeme_end(&buffer[..window]) {
+                if let Some(piece) = self.finish_lexeme(buffer, end)? {
                     return Ok(Some(piece));
                 }
                 continue;
             }
             self.at = window;
-            if window < self.legal {
+            if window < self.legal.end {
                 return Ok(Some(self.skip(self.open.len())));
             }
             self.let_go(buffer)?;
-            return self.illegal.map_or(Ok(None), Err);
+            return self.legal.fault.map_or(Ok(None), Err);
         }
     }
 
@@ -160,9 +110,9 @@ impl Splitter {
     /// Tells that the first [`Self::done`] bytes of the buffer were removed.
     pub fn rebase(&mut self) {
         let done = std::mem::take(&mut self.start);
-        self.token_start = self.token_start.saturating_sub(done);
+        self.lexeme_start = self.lexeme_start.saturating_sub(done);
         self.at -= done;
-        self.legal -= done;
+        self.legal.end -= done;
         self.head_end = self.head_end.saturating_sub(done);
     }
 
@@ -176,149 +126,52 @@ impl Splitter {
         self.skipping.is_some()
     }
 
-    /// Extends `legal` over what is new in the buffer. A character that is cut by the buffer's
-    /// end waits for its rest.
-    fn check_characters(&mut self, buffer: &[u8]) {
-        if self.illegal.is_some() {
-            return;
-        }
-        let fresh = &buffer[self.legal..];
-        let (text, broken) = match str::from_utf8(fresh) {
-            Ok(text) => (text, false),
-            Err(e) => {
-                let (valid, _) = fresh.split_at(e.valid_up_to());
-                (str::from_utf8(valid).unwrap_or_default(), e.error_len().is_some())
-            }
-        };
-        match markup::first_illegal(text) {
-            Some(at) => {
-                self.legal += at;
-                self.illegal = Some(Fault::Character);
-            }
-            None => {
-                self.legal += text.len();
-                self.illegal = broken.then_some(Fault::Utf8);
-            }
-        }
+    /// Offset behind the current lexeme in `bytes`, if it ends there.
+    fn lexeme_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        // While skipping, and between stanzas, a reference is as good as any other text.
+        let opaque = self.skipping.is_some() || self.open.is_empty();
+        self.lexeme.end(&bytes[self.at..], opaque).map(|length| self.at + length)
     }
 
-    /// Offset behind the current token in `bytes`, if it ends there; else remembers how far it
-    /// was looked at.
-    fn token_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let at = self.at;
-        let rest = &bytes[at..];
-        match &mut self.token {
-            // While skipping, and between stanzas, a reference is as good as any other text.
-            Token::Text if self.skipping.is_some() || self.open.is_empty() => {
-                memchr::memchr(b'<', rest).map(|n| at + n)
-            }
-            Token::Text => memchr::memchr2(b'<', b'&', rest).map(|n| at + n),
-            Token::Reference => {
-                let end = rest.iter().position(|b| matches!(b, b';' | b'<' | b'&'));
-                end.map(|n| at + n + 1)
-            }
-            Token::Markup => (!rest.is_empty()).then_some(at + 1),
-            Token::Start { parser, slash } => match parser.feed(rest) {
-                Some(n) => {
-                    if let Some(before) = n.checked_sub(1) {
-                        *slash = rest[before] == b'/';
-                    }
-                    Some(at + n + 1)
-                }
-                None => {
-                    if let Some(last) = rest.last() {
-                        *slash = *last == b'/';
-                    }
-                    None
-                }
-            },
-            Token::End => memchr::memchr(b'>', rest).map(|n| at + n + 1),
-            Token::Declaration { matched } => {
-                let wanted = &CDATA[*matched..];
-                let same = wanted.iter().zip(rest).take_while(|(a, b)| a == b).count();
-                *matched += same;
-                (same < rest.len() || *matched == CDATA.len()).then_some(at + same)
-            }
-            Token::Cdata { brackets } => {
-                let mut from = 0;
-                loop {
-                    let Some(n) = memchr::memchr2(b']', b'>', &rest[from..]) else {
-                        if from < rest.len() {
-                            *brackets = 0;
-                        }
-                        return None;
-                    };
-                    if n > 0 {
-                        *brackets = 0;
-                    }
-                    from += n + 1;
-                    match (rest[from - 1], *brackets) {
-                        (b']', seen) => *brackets = (seen + 1).min(2),
-                        (_, 2) => return Some(at + from),
-                        _ => *brackets = 0,
-                    }
-                }
-            }
-        }
-    }
-
-    /// Acts on the token that ends at `end`.
-    fn finish_token(&mut self, buffer: &[u8], end: usize) -> Result<Option<Piece>, Fault> {
-        let token = std::mem::replace(&mut self.token, Token::Text);
-        let from = std::mem::replace(&mut self.token_start, end);
+    /// Acts on the lexeme that ends at `end`.
+    fn finish_lexeme(&mut self, buffer: &[u8], end: usize) -> Result<Option<Piece>, Fault> {
+        let lexeme = std::mem::replace(&mut self.lexeme, Lexeme::Text);
+        let from = std::mem::replace(&mut self.lexeme_start, end);
         self.at = end;
         let text = || str::from_utf8(&buffer[from..end]).map_err(|_| Fault::Utf8);
-        match token {
-            Token::Text => {
+        match lexeme {
+            Lexeme::Text => {
                 if self.is_between() {
                     self.check_blank(&buffer[from..end])?;
                     self.start = end;
                 }
-                // The delimiter belongs to the token that it begins.
+                // The delimiter belongs to the lexeme that it begins.
                 self.at = end + 1;
                 let reference = buffer[end] == b'&';
-                self.token = if reference { Token::Reference } else { Token::Markup };
+                self.lexeme = if reference { Lexeme::Reference } else { Lexeme::Markup };
             }
-            Token::Reference => {
+            Lexeme::Reference => {
                 if !markup::is_reference(text()?) {
                     return Err(Fault::Entity);
                 }
             }
-            Token::Markup => {
-                self.token_start = from;
-                self.token = match buffer[end - 1] {
-                    b'/' => Token::End,
-                    b'?' => return Err(Fault::ProcessingInstruction),
-                    b'!' => Token::Declaration { matched: 0 },
-                    b'>' => return Err(Fault::Tag),
-                    first => Token::Start {
-                        parser: match first {
-                            b'\'' => ElementParser::SingleQ,
-                            b'"' => ElementParser::DoubleQ,
-                            _ => ElementParser::Outside,
-                        },
-                        slash: false,
-                    },
-                };
+            Lexeme::Markup => {
+                self.lexeme_start = from;
+                self.lexeme = Lexeme::behind_bracket(buffer[end - 1])?;
             }
-            Token::Declaration { matched } => {
-                if matched == CDATA.len() && !self.is_between() {
-                    self.token_start = from;
-                    self.token = Token::Cdata { brackets: 0 };
-                } else {
-                    return Err(match buffer[from + 2..].first() {
-                        Some(b'-') => Fault::Comment,
-                        Some(b'[') => Fault::Text,
-                        _ => Fault::Doctype,
-                    });
+            Lexeme::Declaration { matched } => {
+                if matched < CDATA.len() || self.is_between() {
+                    return Err(fault_of_declaration(&buffer[from + 2..]));
                 }
+                self.lexeme_start = from;
+                self.lexeme = Lexeme::Cdata { brackets: 0 };
             }
-            Token::Cdata { .. } => {}
-            Token::Start { slash, .. } => match self.skipping {
+            Lexeme::Cdata { .. } => {}
+            Lexeme::Start { slash, .. } => match self.skipping {
                 Some(depth) => self.skip_to(depth + usize::from(!slash)),
                 None => return self.start_tag(buffer, text()?, slash),
             },
-            Token::End => match self.skipping {
+            Lexeme::End => match self.skipping {
                 Some(depth) => self.skip_to(depth.checked_sub(1).ok_or(Fault::EndTag)?),
                 None => return self.end_tag(buffer, text()?),
             },
@@ -398,13 +251,13 @@ impl Splitter {
         let limited = self.skipping.is_none() && !self.is_blank();
         let limit = if limited { self.start + self.limits.max_bytes } else { usize::MAX };
         // A limit that shrank in the midst of a stanza may lie behind us.
-        self.legal.min(limit.max(self.at))
+        self.legal.end.min(limit.max(self.at))
     }
 
-    /// Skips from within the current token, below `depth` open elements.
+    /// Skips from within the current lexeme, below `depth` open elements.
     fn skip(&mut self, depth: usize) -> Piece {
-        if matches!(self.token, Token::Reference) {
-            self.token = Token::Text;
+        if matches!(self.lexeme, Lexeme::Reference) {
+            self.lexeme = Lexeme::Text;
         }
         self.open.clear();
         self.skipping = Some(depth);
@@ -431,15 +284,15 @@ impl Splitter {
     /// Lets go of bytes that a skipped element, or whitespace, no longer needs.
     fn let_go(&mut self, buffer: &[u8]) -> Result<(), Fault> {
         if self.is_blank() {
-            self.check_blank(&buffer[self.token_start..self.at])?;
+            self.check_blank(&buffer[self.lexeme_start..self.at])?;
         } else if self.skipping.is_none() {
             return Ok(());
         }
         // The first bytes of `<![CDATA[` and the like are looked at again.
-        if !matches!(self.token, Token::Markup | Token::Declaration { .. }) {
-            self.token_start = self.at;
+        if !matches!(self.lexeme, Lexeme::Markup | Lexeme::Declaration { .. }) {
+            self.lexeme_start = self.at;
         }
-        self.start = self.token_start;
+        self.start = self.lexeme_start;
         Ok(())
     }
 
@@ -454,11 +307,9 @@ impl Splitter {
 
     /// Is there nothing but text, that is whitespace, between stanzas?
     fn is_blank(&self) -> bool {
-        self.is_between() && matches!(self.token, Token::Text)
+        self.is_between() && matches!(self.lexeme, Lexeme::Text)
     }
 }
-
-const CDATA: &[u8] = b"[CDATA[";
 
 #[cfg(test)]
 mod tests {

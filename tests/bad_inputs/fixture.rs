@@ -162,6 +162,18 @@ impl Proxy {
         self.whole.feed([input], self.now)
     }
 
+    /// Only feeds, without a look at what goes out.
+    pub fn feed_in_pieces(&mut self, input: &[u8], size: usize) {
+        let now = self.now;
+        let (session, mut turn) = self.whole.split(now);
+        for piece in input.chunks(size) {
+            session.input().extend(piece);
+            session.received(now);
+            session.process(&mut turn).unwrap();
+            session.sent(session.output().len(), now);
+        }
+    }
+
     /// A request that is forwarded as nothing but itself, but for its addresses.
     pub fn forwarded(&mut self, request: &str) -> Forwarded {
         let said = self.exchange(request);

@@ -2,14 +2,17 @@
 //!
 //! Each case ends in exactly its answer, or in a counted silence, and then the same stream
 //! forwards a good request and reverts its reply. The numbers in brackets are those of the list
-//! that the cases come from; the last one of each file are attacks that were found later.
+//! of bad inputs that the cases come from; cases without one were thought of later.
 
+mod addresses;
 mod fixture;
 mod keys;
 mod memory;
 mod oracle;
+mod payload;
 mod presence;
 mod rows;
 mod stream;
 mod target;
+mod time;
 mod users;

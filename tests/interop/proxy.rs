@@ -146,7 +146,7 @@ impl Proxy {
         assert_eq!(code, 200, "{body}");
         body.lines()
             .filter(|line| !line.starts_with('#') && fragments.iter().all(|it| line.contains(it)))
-            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64)
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
             .sum()
     }
 
