@@ -77,7 +77,13 @@ pub async fn run(
         attempt = attempt.saturating_add(1);
         tokio::select! {
             () = alive(&shared, sleep(wait)) => {}
-            () = stopped(&mut orders) => break,
+            changed = orders.changed() => {
+                // What was wrong may be right now: no need to wait.
+                if changed.is_err() {
+                    break;
+                }
+                attempt = 0;
+            }
         }
     }
     lock(&shared).stream = Stream::Closed;
@@ -152,7 +158,7 @@ async fn alive<F: Future>(shared: &Shared, work: F) -> F::Output {
     }
 }
 
-/// Waits for an order to stop. Other orders wait for the next attempt.
+/// Waits for an order to stop. Other orders wait for the end of the attempt.
 async fn stopped(orders: &mut watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error says that nobody gives orders any more.

@@ -35,8 +35,10 @@ impl Scope {
         let _ = markup::check_attributes(tag, name_len, |name, value| {
             if name == "xmlns" {
                 sound &= !is_reserved(value);
+            } else if name == "xmlns:xml" {
+                sound &= value == XML;
             } else if let Some(prefix) = name.strip_prefix("xmlns:") {
-                sound &= is_declarable(prefix) && !value.is_empty() && !is_reserved(value);
+                sound &= prefix != "xmlns" && !value.is_empty() && !is_reserved(value);
                 let at = at + markup::offset_in(tag, prefix);
                 self.declared.push(Declared { level, at, length: prefix.len() });
             } else {
@@ -71,19 +73,14 @@ impl Scope {
     }
 }
 
-fn is_declarable(prefix: &str) -> bool {
-    !matches!(prefix, "xml" | "xmlns")
-}
-
 /// The two namespaces that are bound once and for all (Namespaces in XML 1.0 section 3).
 fn is_reserved(value: &str) -> bool {
     let resolved = quick_xml::escape::unescape(value).unwrap_or_default();
-    matches!(
-        resolved.trim_matches([' ', '\t', '\r', '\n']),
-        "http://www.w3.org/XML/1998/namespace" | "http://www.w3.org/2000/xmlns/"
-    )
+    matches!(resolved.trim_matches([' ', '\t', '\r', '\n']), XML | XMLNS)
 }
 
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 const MAX_DECLARED: usize = 64;
 
 #[cfg(test)]
@@ -120,7 +117,9 @@ mod tests {
 
     #[test]
     fn reserved_namespaces_have_no_other_name() {
-        for name in ["xmlns", "xmlns:ns1", "xmlns:xml"] {
+        assert!(sound("", "q xmlns:xml='http://www.w3.org/XML/1998/namespace'"));
+        assert!(!sound("", "q xmlns:xml='urn:q'"));
+        for name in ["xmlns", "xmlns:ns1", "xmlns:xmlns"] {
             for value in [
                 "http://www.w3.org/XML/1998/namespace",
                 "&#104;ttp://www.w3.org/XML/1998/namespace",

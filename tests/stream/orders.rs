@@ -76,7 +76,10 @@ async fn another_secret_is_tried_at_once() {
     let wrong = Component { secret: secret("wrong"), ..component(&it.server) };
     it.replica.order(Order::Run(Arc::new(wrong)));
     it.until_failed(jat_proxy::link::cause::Cause::NotAuthorized).await;
+    let corrected = std::time::Instant::now();
     it.replica.order(Order::Run(Arc::new(component(&it.server))));
     it.until_logged_in(2).await;
+    // Unasked it would be after 5 s at the earliest.
+    assert!(corrected.elapsed().as_secs() < 4, "{:?}", corrected.elapsed());
     it.serves().await;
 }
