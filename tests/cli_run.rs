@@ -1,0 +1,125 @@
+//! `jat-proxy run` as a service manager sees it, on a server that is not there.
+
+mod common_cli;
+
+use std::fs::File;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use common_cli::Folder;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A daemon and the socket that it notifies; it is killed when it goes out of scope.
+struct Service {
+    child: Child,
+    socket: UnixDatagram,
+    folder: Folder,
+}
+
+impl Service {
+    fn start() -> Self {
+        let folder = Folder::ready();
+        // Nothing listens on port 1.
+        let config = folder.read("jat-proxy.toml");
+        let server = "[server]\naddress = \"127.0.0.1:1\"\n";
+        folder.write(
+            "jat-proxy.toml",
+            &config.replacen("[[component]]", &format!("{server}[[component]]"), 1),
+        );
+        let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_jat-proxy"))
+            .args(["run", "-c"])
+            .arg(folder.path("jat-proxy.toml"))
+            .env("NOTIFY_SOCKET", folder.path("notify"))
+            .stderr(File::create(folder.path("log")).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, socket, folder }
+    }
+
+    /// What it is told until something begins with `word`, that included.
+    fn until(&self, word: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        let mut buffer = [0; 4096];
+        while said.last().is_none_or(|last: &String| !last.starts_with(word)) {
+            let length =
+                self.socket.recv(&mut buffer).unwrap_or_else(|e| panic!("{word}: {e}; {said:?}"));
+            said.push(String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned());
+            assert!(said.len() < 100, "{said:?}");
+        }
+        said
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until it has logged `words`.
+    fn logged(&self, words: &str) {
+        for _ in 0..400 {
+            if self.folder.read("log").contains(words) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{words}: {}", self.folder.read("log"));
+    }
+
+    /// Its exit code, and what it logged.
+    fn end(mut self) -> (Option<i32>, String) {
+        (self.child.wait().unwrap().code(), self.folder.read("log"))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_is_ready_while_the_server_is_away_feeds_the_watchdog_and_says_when_it_stops() {
+    let service = Service::start();
+    service.until("READY=1");
+    let status = service.until("STATUS=");
+    assert_eq!(
+        status.last().unwrap(),
+        "STATUS=0 of 1 components logged in, 0 with somebody to forward to"
+    );
+    service.until("WATCHDOG=1");
+    service.signal(Signal::TERM);
+    service.until("STOPPING=1");
+    let (code, log) = service.end();
+    assert_eq!(code, Some(0), "{log}");
+    // The cause once, however many attempts there were.
+    assert_eq!(log.matches("Connection refused").count(), 1, "{log}");
+    assert!(
+        log.contains("is the server running, and does it listen for components there?"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_reload_is_taken_whole_or_not_at_all() {
+    let service = Service::start();
+    service.until("READY=1");
+    let good = service.folder.read("jat-proxy.toml");
+    service.folder.write("jat-proxy.toml", &good.replace("target-address", "target-addres"));
+    service.signal(Signal::HUP);
+    service.logged("the configuration was not reloaded; the old one stays");
+    service.folder.write("jat-proxy.toml", &good.replace("bot@some", "other@some"));
+    service.signal(Signal::HUP);
+    service.logged("configuration reloaded");
+    // What no version so far can do kills no process.
+    service.signal(Signal::USR2);
+    service.logged("can't upgrade in place");
+    service.signal(Signal::INT);
+    service.until("STOPPING=1");
+    let (code, log) = service.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("did you mean `target-address`?"), "{log}");
+    assert_eq!(log.matches("configuration reloaded").count(), 1, "{log}");
+}
