@@ -17,6 +17,10 @@ pub struct Found {
 
 /// Reads `path`, which must not have more than [`MAX_BYTES`].
 pub fn file(path: &Path) -> io::Result<Found> {
+    // Opening a pipe would wait for a writer, and with it a reload the whole daemon.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
     let file = File::open(path)?;
     let world_readable = file.metadata()?.permissions().mode() & 0o004 != 0;
     let mut bytes = Zeroizing::new(Vec::new());
@@ -41,7 +45,7 @@ pub fn credentials_directory() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
-/// Far above any configuration, far below what hurts (`/dev/zero` as a file, say).
+/// Far above any configuration, far below what hurts.
 const MAX_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]
@@ -49,9 +53,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endless_file_is_refused() {
-        let error = file(Path::new("/dev/zero")).err().unwrap();
-        assert_eq!(error.to_string(), "more than 1 MiB");
+    fn what_is_no_file_or_too_large_is_refused() {
+        let error = |path: &Path| file(path).err().unwrap().to_string();
+        assert_eq!(error(Path::new("/dev/zero")), "not a regular file");
+        let large = tempfile::NamedTempFile::new().unwrap();
+        large.as_file().set_len(MAX_BYTES + 1).unwrap();
+        assert_eq!(error(large.path()), "more than 1 MiB");
     }
 
     #[test]

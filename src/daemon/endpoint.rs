@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tracing::error;
 
-use super::roster::Roster;
+use super::links::Links;
 use super::{DaemonError, http};
 
 /// The address of HTTP, and the task that serves there.
 pub struct Endpoint {
-    roster: Arc<Roster>,
+    links: Arc<Links>,
     address: Option<SocketAddr>,
     server: Option<JoinHandle<()>>,
 }
 
 impl Endpoint {
     /// Nowhere, so far.
-    pub fn new(roster: Arc<Roster>) -> Self {
-        Self { roster, address: None, server: None }
+    pub fn new(links: Arc<Links>) -> Self {
+        Self { links, address: None, server: None }
     }
 
     /// Serves at `address`, and nowhere else.
@@ -47,7 +48,13 @@ impl Endpoint {
             self.serve(None).await;
             bound = TcpListener::bind(address).await;
             if bound.is_err() {
-                self.serve(TcpListener::bind(old).await.ok()).await;
+                let back = TcpListener::bind(old).await;
+                if let Err(error) = &back {
+                    error!("HTTP is off: can't listen on {old} again: {error}");
+                    // The next reload tries anew.
+                    self.address = None;
+                }
+                self.serve(back.ok()).await;
             }
         }
         bound.map_err(|error| DaemonError::Listen { address, error })
@@ -59,7 +66,7 @@ impl Endpoint {
             // Its listener is closed when it has ended.
             let _ = server.await;
         }
-        let serve = |listener| tokio::spawn(http::serve(listener, Arc::clone(&self.roster)));
+        let serve = |listener| tokio::spawn(http::serve(listener, Arc::clone(&self.links)));
         self.server = listener.map(serve);
     }
 }

@@ -24,13 +24,13 @@ use tracing::warn;
 
 use crate::link::component::lock;
 
-use super::roster::Roster;
+use super::links::Links;
 use super::status::{self, Status};
 use super::{host, metrics, watchdog};
 
 /// Serves until it is aborted. Requests that are being answered then are answered still.
-pub async fn serve(listener: TcpListener, roster: Arc<Roster>) {
-    let routes = TowerToHyperService::new(routes(roster));
+pub async fn serve(listener: TcpListener, links: Arc<Links>) {
+    let routes = TowerToHyperService::new(routes(links));
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let slot = Arc::clone(&slots).acquire_owned().await;
@@ -74,24 +74,24 @@ async fn connection(socket: TcpStream, routes: TowerToHyperService<Router>) {
     let _ = timeout(CONNECTION_TIME, connection).await;
 }
 
-fn routes(roster: Arc<Roster>) -> Router {
+fn routes(links: Arc<Links>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/status", get(status))
         .fallback(not_found)
-        .with_state(roster)
+        .with_state(links)
 }
 
-async fn metrics(State(roster): State<Arc<Roster>>) -> Response {
+async fn metrics(State(links): State<Arc<Links>>) -> Response {
     let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
-    ([(header::CONTENT_TYPE, content_type)], metrics::render(&roster)).into_response()
+    ([(header::CONTENT_TYPE, content_type)], metrics::render(&links)).into_response()
 }
 
 /// Does the event loop turn?
-async fn healthz(State(roster): State<Arc<Roster>>) -> (StatusCode, &'static str) {
-    if watchdog::is_late(&roster) {
+async fn healthz(State(links): State<Arc<Links>>) -> (StatusCode, &'static str) {
+    if watchdog::is_late(&links) {
         (StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")
     } else {
         (StatusCode::OK, "ok\n")
@@ -99,8 +99,8 @@ async fn healthz(State(roster): State<Arc<Roster>>) -> (StatusCode, &'static str
 }
 
 /// Is every component logged in, with somebody to forward to?
-async fn readyz(State(roster): State<Arc<Roster>>) -> (StatusCode, String) {
-    let components = roster.components();
+async fn readyz(State(links): State<Arc<Links>>) -> (StatusCode, String) {
+    let components = links.components();
     if components.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
@@ -118,8 +118,8 @@ async fn readyz(State(roster): State<Arc<Roster>>) -> (StatusCode, String) {
     (code, text)
 }
 
-async fn status(State(roster): State<Arc<Roster>>) -> Json<Status> {
-    Json(Status::of(&roster))
+async fn status(State(links): State<Arc<Links>>) -> Json<Status> {
+    Json(Status::of(&links))
 }
 
 async fn not_found() -> (StatusCode, &'static str) {

@@ -17,17 +17,17 @@ use crate::link::cause::Cause;
 use crate::link::component::{Component, Stream, lock};
 use crate::session::echo::Sharing;
 
-use super::roster::Roster;
+use super::links::Links;
 use super::status::{SUBSCRIPTION_STATES, subscription_state};
 
 /// What [`render`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All numbers as they are now.
-pub fn render(roster: &Roster) -> String {
-    let components = roster.components().iter().map(|c| Reading::of(&lock(c))).collect();
+pub fn render(links: &Links) -> String {
+    let components = links.components().iter().map(|c| Reading::of(&lock(c))).collect();
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Readings { started: roster.started(), components }));
+    registry.register_collector(Box::new(Readings { started: links.started(), components }));
     let mut text = String::new();
     encode(&mut text, &registry).expect("a String takes any text");
     text
@@ -62,8 +62,8 @@ pub fn directions(reason: Reason) -> &'static [Direction] {
         Reason::OwnAddress | Reason::NoFrom | Reason::NotOurDomain => {
             &[Forward, Revert, Message, Presence]
         }
-        Reason::HeadTooLarge | Reason::NotAStanza => &[Other],
-        Reason::ArrivedAfterClose => &Direction::ALL,
+        Reason::NotAStanza => &[Other],
+        Reason::HeadTooLarge | Reason::ArrivedAfterClose => &Direction::ALL,
     }
 }
 

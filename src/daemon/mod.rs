@@ -3,10 +3,10 @@
 mod endpoint;
 mod host;
 pub mod http;
+pub mod links;
 mod logging;
 pub mod metrics;
 mod reload;
-pub mod roster;
 mod service;
 mod signals;
 pub mod status;
@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -23,7 +24,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Problem};
 
 use endpoint::Endpoint;
-use roster::Roster;
+use links::Links;
 use signals::Signal;
 
 /// Why the daemon did not start, or did not go on.
@@ -50,19 +51,19 @@ pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), Daem
 async fn serve(path: PathBuf, config: Config, logging: logging::Handle) -> Result<(), DaemonError> {
     let mut signals = signals::Signals::listen()?;
     let mut config = Arc::new(config);
-    let roster = Arc::new(Roster::new());
-    let mut http = Endpoint::new(Arc::clone(&roster));
+    let links = Arc::new(Links::new());
+    let mut http = Endpoint::new(Arc::clone(&links));
     http.listen(config.http).await?;
     info!(version = env!("CARGO_PKG_VERSION"), components = config.components.len(), "starting");
-    roster.apply(&config);
-    watchdog::start(Arc::clone(&roster));
+    links.apply(&config);
+    watchdog::start(Arc::clone(&links));
     let mut service = service::Service::new();
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
                 Signal::Stop => break,
                 Signal::Reload => {
-                    if let Some(new) = reload::reload(&path, &config, &roster, &mut http).await {
+                    if let Some(new) = reload::reload(&path, &config, &links, &mut http).await {
                         logging.set(new.log);
                         config = Arc::new(new);
                     }
@@ -71,16 +72,19 @@ async fn serve(path: PathBuf, config: Config, logging: logging::Handle) -> Resul
                     warn!("this version can't upgrade in place; nothing was done");
                 }
             },
-            () = service.tick(&roster) => {}
-            domain = roster.unexpected_end() => return Err(DaemonError::TaskEnded(domain)),
+            () = service.tick(&links) => {}
+            domain = links.unexpected_end() => return Err(DaemonError::TaskEnded(domain)),
         }
     }
     service.stopping();
     info!("stopping");
-    if timeout(config.shutdown_timeout, roster.stop()).await.is_err() {
-        let seconds = config.shutdown_timeout.as_secs_f64();
-        warn!("a server did not close its stream within {seconds} s (shutdown-timeout)");
+    let within = config.shutdown_timeout;
+    if timeout(within + GRACE, links.stop(within)).await.is_err() {
+        warn!("a stream did not close within {} s (shutdown-timeout)", within.as_secs_f64());
     }
     info!("stopped");
     Ok(())
 }
+
+/// For what a link has to say after its time is up.
+const GRACE: Duration = Duration::from_millis(250);

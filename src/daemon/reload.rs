@@ -9,14 +9,14 @@ use crate::clock::unix_now;
 use crate::config::{self, Config, Problem};
 
 use super::endpoint::Endpoint;
-use super::roster::Roster;
+use super::links::Links;
 
 /// Reads the configuration at `path` again and brings everything in line with it. `None`: it
 /// has errors, which were logged, and nothing changed.
 pub async fn reload(
     path: &Path,
     old: &Config,
-    roster: &Arc<Roster>,
+    links: &Arc<Links>,
     http: &mut Endpoint,
 ) -> Option<Config> {
     let now = unix_now();
@@ -45,7 +45,7 @@ pub async fn reload(
     if old.log.format != new.log.format {
         warn!("[log] format is taken at the next start");
     }
-    roster.apply(&new);
+    links.apply(&new);
     let signing = new.keyring.signing(now).id();
     info!(components = new.components.len(), signing_key = signing, "configuration reloaded");
     Some(new)

@@ -7,7 +7,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::link::component::{Stream, lock};
 
-use super::roster::Roster;
+use super::links::Links;
 use super::watchdog;
 
 /// The service manager's view of the daemon; silent when there is none.
@@ -25,16 +25,16 @@ impl Service {
     }
 
     /// Tells what is to be told, once a beat. Cancelling it loses nothing.
-    pub async fn tick(&mut self, roster: &Roster) {
+    pub async fn tick(&mut self, links: &Links) {
         self.beat.tick().await;
-        if !self.ready && roster.all_attempted() {
+        if !self.ready && links.all_attempted() {
             self.ready = true;
             notify(&[NotifyState::Ready]);
         }
-        if !watchdog::is_late(roster) {
+        if !watchdog::is_late(links) {
             notify(&[NotifyState::Watchdog]);
         }
-        let status = summary(roster);
+        let status = summary(links);
         if status != self.status {
             notify(&[NotifyState::Status(&status)]);
             self.status = status;
@@ -51,8 +51,8 @@ fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
-fn summary(roster: &Roster) -> String {
-    let components = roster.components();
+fn summary(links: &Links) -> String {
+    let components = links.components();
     let up = components.iter().filter(|c| matches!(lock(c).stream, Stream::Up { .. })).count();
     let ready = components.iter().filter(|c| lock(c).is_ready()).count();
     let all = components.len();

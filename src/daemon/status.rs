@@ -17,7 +17,7 @@ use crate::link::cause::Cause;
 use crate::link::component::{Component, Stream, lock};
 use crate::session::echo::Sharing;
 
-use super::roster::Roster;
+use super::links::Links;
 
 /// The whole document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -123,12 +123,12 @@ pub struct Count {
 }
 
 impl Status {
-    pub fn of(roster: &Roster) -> Self {
-        let components = roster.configured().into_iter();
+    pub fn of(links: &Links) -> Self {
+        let components = links.configured().into_iter();
         let components = components.map(|(c, config)| ComponentStatus::of(&lock(&c), &config));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: show_moment(roster.started()),
+            started: show_moment(links.started()),
             components: components.collect(),
         }
     }

@@ -8,27 +8,31 @@ use std::time::Duration;
 
 use tracing::error;
 
-use super::roster::Roster;
+use super::links::Links;
 
 /// Starts the thread.
-pub fn start(roster: Arc<Roster>) {
+pub fn start(links: Arc<Links>) {
     thread::spawn(move || {
         let mut strikes = 0;
         loop {
             thread::sleep(LOOK_EVERY);
             // A process that was stopped and goes on is late too, but only once.
-            strikes = if is_late(&roster) { strikes + 1 } else { 0 };
+            strikes = if is_late(&links) { strikes + 1 } else { 0 };
             if strikes == 2 {
-                error!("the event loop hangs for more than {} s", HANGS.as_secs());
+                // Standard error may be what it hangs at.
+                thread::spawn(|| {
+                    error!("the event loop hangs for more than {} s", HANGS.as_secs())
+                });
+                thread::sleep(Duration::from_millis(500));
                 process::abort();
             }
         }
     });
 }
 
-/// Is the oldest turn so old that the event loop must hang?
-pub fn is_late(roster: &Roster) -> bool {
-    roster.oldest_turn().is_some_and(|turn| turn.elapsed() > HANGS)
+/// Is the last turn of some link so long ago that the event loop must hang?
+pub fn is_late(links: &Links) -> bool {
+    links.longest_silence() > HANGS
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);

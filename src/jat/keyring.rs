@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// Clock skew between replicas that a rotation tolerates, in seconds.
 pub const SKEW: u64 = 300;
 
-/// Shortest secret that is taken, in bytes: the block of security of HMAC-SHA256.
+/// Shortest secret that is taken, in bytes: the output length of SHA-256 (RFC 2104 section 3).
 pub const MIN_SECRET_BYTES: usize = 32;
 
 /// A `not-before` further away than this is taken for a mistake (milliseconds, say).

@@ -173,6 +173,7 @@ impl Presence {
         if self.subscription != Subscription::Subscribed {
             self.become_(Subscription::Pending, now);
         }
+        self.attempts = self.attempts.saturating_add(1);
         self.retry_later(SLOW_RETRY, now, rng);
         Action::Subscribe
     }
@@ -184,10 +185,11 @@ impl Presence {
         }
     }
 
-    /// Doubles `first` with each attempt, up to an hour, less up to a quarter at random.
+    /// `first` after the first attempt, twice as much after each further one, up to an hour;
+    /// less up to a quarter at random.
     fn retry_later(&mut self, first: Duration, now: Now, rng: &mut Rng) {
-        let full = (first * 2u32.saturating_pow(self.attempts.min(16))).min(LAST_RETRY);
-        self.attempts = self.attempts.saturating_add(1);
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        let full = (first * 2u32.pow(doublings)).min(LAST_RETRY);
         self.retry_at = Some(now.mono + full.mul_f64(1.0 - rng.f64() / 4.0));
     }
 
@@ -291,7 +293,7 @@ mod tests {
         assert_eq!(reason(&it), Reason::SubscriptionPending);
         it.hear(BARE, Heard::Error("remote-server-not-found".into()));
         assert_eq!(reason(&it), Reason::NeverSubscribed);
-        assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(10));
+        assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(5));
         it.hear(BARE, Heard::Unsubscribed);
         assert_eq!(reason(&it), Reason::SubscriptionDenied);
         it.hear(BARE, Heard::Subscribed);

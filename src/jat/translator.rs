@@ -139,9 +139,12 @@ impl Translator {
         if !matches!(head.type_.as_deref(), Some("get" | "set")) {
             return refuse(Reason::BadType);
         }
-        if let Body::Whole { children, .. } = body
-            && children != 1
-        {
+        let one_child = match body {
+            Body::Whole { children, .. } => children == 1,
+            // The first one may still have been to come.
+            Body::OverLimit { children } => children <= 1,
+        };
+        if !one_child {
             return refuse(Reason::ChildCount);
         }
         if self.settings.target.owns(from) && self.find_token(head, from, to, now).is_ok() {

@@ -90,7 +90,7 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
             "The service denied the subscription to its presence.".into(),
         ),
         Reason::Offline => (Condition::ServiceUnavailable, "The service is offline.".into()),
-        _ => (
+        Reason::NeverSubscribed => (
             Condition::ServiceUnavailable,
             match subscription {
                 Subscription::Failed(condition) => {
@@ -100,6 +100,31 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
                 _ => "The subscription to the service's presence was never made.".into(),
             },
         ),
+        // These are relayed, consumed, dropped, or answered with presence.
+        Reason::Relayed
+        | Reason::SubscriptionRefused
+        | Reason::PresenceUsed
+        | Reason::Echo
+        | Reason::OwnAddress
+        | Reason::NoFrom
+        | Reason::NotOurDomain
+        | Reason::NotFromTarget
+        | Reason::NoToken
+        | Reason::TokenLength
+        | Reason::TokenEncoding
+        | Reason::TokenVersion
+        | Reason::UnknownKey
+        | Reason::TokenSignature
+        | Reason::TokenMalformed
+        | Reason::TokenKind
+        | Reason::TokenExpired
+        | Reason::ErrorIgnored
+        | Reason::PresenceIgnored
+        | Reason::HeadTooLarge
+        | Reason::NotAStanza
+        | Reason::ArrivedAfterClose => {
+            (Condition::ServiceUnavailable, "This can't be relayed.".into())
+        }
     };
     Refusal { condition, text }
 }

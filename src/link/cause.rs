@@ -1,9 +1,6 @@
-//! Why there is no stream: a name for each cause, its remedy, and how soon to try again.
+//! Why there is no stream: a name for each cause, and its remedy.
 
 use std::io;
-use std::time::Duration;
-
-use fastrand::Rng;
 
 use crate::session::ending::Ending;
 
@@ -93,21 +90,6 @@ impl Cause {
             | Self::Reconfigured => "",
         }
     }
-
-    /// How long to wait before attempt number `attempt` (from 0) of reconnecting.
-    pub fn wait(self, attempt: u32, rng: &mut Rng) -> Duration {
-        let (least, most) = match self {
-            Self::Refused => (0.2, 1.0),
-            Self::Conflict => return Duration::from_secs(1),
-            Self::Replaced => (30.0, 300.0),
-            Self::NotAuthorized | Self::HostUnknown => (5.0, 60.0),
-            Self::Reconfigured => return Duration::ZERO,
-            _ => (0.2, 60.0),
-        };
-        let grown = (least * 2f64.powi(attempt.min(30).cast_signed())).min(most);
-        // Full jitter over what is above the least: replicas must not come back in step.
-        Duration::from_secs_f64(least + (grown - least) * rng.f64())
-    }
 }
 
 impl From<&Ending> for Cause {
@@ -154,27 +136,6 @@ impl From<&LoginError> for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn waits(cause: Cause) -> (f64, f64) {
-        let mut rng = Rng::with_seed(1);
-        let all: Vec<f64> = (0..1000).map(|n| cause.wait(n, &mut rng).as_secs_f64()).collect();
-        (all.iter().copied().fold(f64::MAX, f64::min), all.iter().copied().fold(0.0, f64::max))
-    }
-
-    #[test]
-    fn each_cause_waits_within_its_bounds() {
-        for (cause, least, most) in [
-            (Cause::Refused, 0.2, 1.0),
-            (Cause::Conflict, 1.0, 1.0),
-            (Cause::Replaced, 30.0, 300.0),
-            (Cause::NotAuthorized, 5.0, 60.0),
-            (Cause::Disconnected, 0.2, 60.0),
-        ] {
-            let (low, high) = waits(cause);
-            assert!(low >= least && high <= most, "{cause:?}: {low} to {high}");
-        }
-        assert!(waits(Cause::Disconnected).1 > 30.0);
-    }
 
     #[test]
     fn a_conflict_is_another_matter_on_a_working_stream() {

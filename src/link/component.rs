@@ -13,6 +13,7 @@ use crate::session::Turn;
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
+use super::heartbeat::Heartbeat;
 
 /// What becomes of a component's stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,9 @@ pub struct Component {
     pub logins: u64,
     /// Bytes that wait for the server.
     pub backlog: usize,
-    /// When the link's task last showed that it is alive.
-    pub last_turn: Instant,
+    /// Bytes of output that were lost with their streams.
+    pub unsent: u64,
+    heartbeat: Arc<Heartbeat>,
     rng: Rng,
     origin: Instant,
 }
@@ -63,7 +65,8 @@ impl Component {
             failures: [0; Cause::ALL.len()],
             logins: 0,
             backlog: 0,
-            last_turn: now,
+            unsent: 0,
+            heartbeat: Arc::default(),
             rng: Rng::with_seed(seed),
             origin: now,
         }
@@ -82,8 +85,13 @@ impl Component {
     /// What a session needs for one turn.
     pub fn turn(&mut self) -> Turn<'_> {
         let now = self.now();
-        self.last_turn = self.origin + now.mono;
+        self.heartbeat.beat();
         Turn { translator: &mut self.translator, tally: &mut self.tally, rng: &mut self.rng, now }
+    }
+
+    /// Beats at each turn.
+    pub fn heartbeat(&self) -> Arc<Heartbeat> {
+        Arc::clone(&self.heartbeat)
     }
 
     /// The generator that everything random comes from.

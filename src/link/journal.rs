@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::{info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use crate::jat::presence::Subscription;
-use crate::jat::reason::Reason;
+use crate::jat::reason::{Outcome, Reason, Tally};
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
@@ -24,6 +24,7 @@ pub struct Journal {
     shared: bool,
     foreign: u64,
     foreign_said: Option<Instant>,
+    counted: Tally,
 }
 
 impl Journal {
@@ -38,14 +39,16 @@ impl Journal {
             shared: false,
             foreign: 0,
             foreign_said: None,
+            counted: Tally::default(),
         }
     }
 
     /// A working stream ended.
-    pub fn lost(&mut self, cause: Cause, message: &str) {
+    pub fn lost(&mut self, cause: Cause, message: &str, unsent: usize) {
         warn!(
             component = self.domain,
             cause = cause.name(),
+            unsent_bytes = unsent,
             "stream lost: {}",
             with_remedy(message, cause)
         );
@@ -80,21 +83,32 @@ impl Journal {
         self.logged_in_before = true;
     }
 
-    /// An order ended the stream.
-    pub fn closed(&self, late: u64) {
-        info!(component = self.domain, arrived_after_close = late, "stream closed");
+    /// An order ended the stream. `late`: stanzas that came after our goodbye so far.
+    pub fn closed(&self, late: u64, unsent: usize) {
+        let component = &self.domain;
+        if unsent == 0 {
+            info!(component, arrived_after_close = late, "stream closed");
+        } else {
+            warn!(
+                component,
+                arrived_after_close = late,
+                unsent_bytes = unsent,
+                "stream closed before the server had read everything"
+            );
+        }
     }
 
     /// Looks at the component after a turn.
     pub fn observe(&mut self, component: &Component) {
         self.observe_subscription(component);
         self.observe_online(component);
+        self.observe_refusals(&component.tally);
         let shared = component.sharing == Sharing::Shared;
         if shared && !self.shared {
             warn!(
                 component = self.domain,
                 "another process is connected for this domain: the server gives each a part of \
-                 the stanzas, presence too"
+                 the stanzas, presence too; run one process for each domain"
             );
         }
         self.shared = shared;
@@ -108,6 +122,26 @@ impl Journal {
             );
             (self.foreign, self.foreign_said) = (foreign, Some(Instant::now()));
         }
+    }
+
+    /// What was not relayed, for who searches; the metrics have it anyway.
+    fn observe_refusals(&mut self, tally: &Tally) {
+        if !enabled!(Level::DEBUG) {
+            return;
+        }
+        for (direction, reason, count) in tally.iter() {
+            let stanzas = count - self.counted.of(direction, reason);
+            if stanzas > 0 && matches!(reason.outcome(), Outcome::Dropped | Outcome::Answered) {
+                debug!(
+                    component = self.domain,
+                    direction = direction.name(),
+                    outcome = reason.outcome().name(),
+                    reason = reason.name(),
+                    stanzas
+                );
+            }
+        }
+        self.counted = tally.clone();
     }
 
     fn observe_subscription(&mut self, component: &Component) {

@@ -37,8 +37,8 @@ pub enum LoginError {
     Lookup { server: String, error: io::Error },
     #[error("can't connect to {server}: {error}")]
     Connect { server: String, error: io::Error },
-    #[error("the server did not {awaited} within {} s", LOGIN_TIME.as_secs())]
-    Timeout { awaited: &'static str },
+    #[error("the server did not {awaited} within {} s", limit.as_secs())]
+    Timeout { awaited: &'static str, limit: Duration },
     #[error("{0}")]
     Refused(Ending),
     #[error("the server's stream header has no id: is this a port for components?")]
@@ -60,7 +60,7 @@ pub async fn login(
     let opening = initiate_stream(BufReader::new(socket), ns::COMPONENT, header, TIMEOUTS);
     let mut stream = timeout(LOGIN_TIME, opening)
         .await
-        .map_err(|_| LoginError::Timeout { awaited: "open its stream" })?
+        .map_err(|_| LoginError::Timeout { awaited: "open its stream", limit: LOGIN_TIME })?
         .map_err(LoginError::Broken)?;
     let id = stream.take_header().id;
     let mut stream = stream.skip_features();
@@ -69,7 +69,10 @@ pub async fn login(
         Some(id) => timeout(LOGIN_TIME, shake_hands(&mut stream, &id, secret)).await,
         None => timeout(LOGIN_TIME, next(&mut stream)).await.map(|_| Err(LoginError::NoStreamId)),
     };
-    answer.map_err(|_| LoginError::Timeout { awaited: "answer the handshake" })??;
+    answer.map_err(|_| LoginError::Timeout {
+        awaited: "answer the handshake",
+        limit: LOGIN_TIME,
+    })??;
     let buffered = stream.into_inner();
     let early = buffered.buffer().to_vec();
     Ok(LoggedIn { socket: buffered.into_inner(), early })
@@ -78,14 +81,25 @@ pub async fn login(
 async fn connect(server: &str) -> Result<TcpStream, LoginError> {
     let lookup = |error| LoginError::Lookup { server: server.to_owned(), error };
     let failed = |error| LoginError::Connect { server: server.to_owned(), error };
-    let timed_out = || LoginError::Timeout { awaited: "accept the connection" };
+    let timed_out =
+        || LoginError::Timeout { awaited: "accept the connection", limit: CONNECT_TIME };
     let addresses: Vec<SocketAddr> = timeout(LOGIN_TIME, lookup_host(server))
         .await
         .map_err(|_| timed_out())?
         .map_err(lookup)?
         .collect();
-    let connected = timeout(LOGIN_TIME, TcpStream::connect(&*addresses)).await;
-    let socket = connected.map_err(|_| timed_out())?.map_err(failed)?;
+    let mut outcome = Err(lookup(io::ErrorKind::NotFound.into()));
+    for address in addresses {
+        // One that leads nowhere must not use up the time of the others.
+        outcome = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
+            Ok(connected) => connected.map_err(failed),
+            Err(_) => Err(timed_out()),
+        };
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let socket = outcome?;
     watch_over(&socket).map_err(failed)?;
     Ok(socket)
 }
@@ -157,4 +171,6 @@ type Stream = XmppStream<BufReader<TcpStream>>;
 
 /// For each step of a login.
 const LOGIN_TIME: Duration = Duration::from_secs(15);
+/// For each address of the server.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TIMEOUTS: Timeouts = Timeouts { read_timeout: LOGIN_TIME, response_timeout: LOGIN_TIME };

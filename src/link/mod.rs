@@ -1,8 +1,10 @@
 //! The shell around a session: it connects, logs in, pumps bytes, and comes back after every
 //! end of a stream.
 
+mod backoff;
 pub mod cause;
 pub mod component;
+pub mod heartbeat;
 mod journal;
 mod login;
 mod pump;
@@ -18,6 +20,7 @@ use crate::config;
 use crate::jat::reason::Reason;
 use crate::session::Session;
 
+use backoff::Backoff;
 use cause::Cause;
 use component::{Shared, Stream, lock};
 use journal::Journal;
@@ -29,8 +32,8 @@ use pump::{Pump, Stopped};
 pub enum Order {
     /// Keep a stream up, with this configuration.
     Run(Arc<config::Component>),
-    /// Close it in good order, and end.
-    Stop,
+    /// Close it in good order within this time, and end.
+    Stop { within: Duration },
 }
 
 /// Keeps the stream of one component up until it is ordered to stop (or nobody is left to give
@@ -42,7 +45,7 @@ pub async fn run(
 ) {
     let domain = lock(&shared).translator.settings().domain.to_string();
     let mut journal = Journal::new(&domain);
-    let mut attempt = 0;
+    let mut backoff = Backoff::default();
     loop {
         let Order::Run(config) = orders.borrow_and_update().clone() else { break };
         let mut config = (*config).clone();
@@ -52,17 +55,14 @@ pub async fn run(
             login = alive(&shared, login) => login,
             () = stopped(&mut orders) => break,
         };
-        let cause = match login {
+        let (cause, lived) = match login {
             Ok(logged_in) => {
                 attempted.send_replace(true);
                 journal.logged_in(&config.server);
                 let began = Instant::now();
                 let mut pump = start(logged_in, &config, &shared, &mut journal);
-                let end = pump.run(&mut orders, &mut config).await;
-                if began.elapsed() >= STABLE {
-                    attempt = 0;
-                }
-                ended(&shared, &mut journal, end)
+                let (end, unsent) = pump.run(&mut orders, &mut config).await;
+                (ended(&shared, &mut journal, end, unsent), Some(began.elapsed()))
             }
             Err(error) => {
                 let cause = Cause::from(&error);
@@ -70,11 +70,10 @@ pub async fn run(
                 journal.failed(cause, &error.to_string());
                 // Only now: who waits for it wants to read what went wrong.
                 attempted.send_replace(true);
-                cause
+                (cause, None)
             }
         };
-        let wait = cause.wait(attempt, lock(&shared).rng());
-        attempt = attempt.saturating_add(1);
+        let wait = backoff.wait(cause, lived, lock(&shared).rng());
         tokio::select! {
             () = alive(&shared, sleep(wait)) => {}
             changed = orders.changed() => {
@@ -82,7 +81,7 @@ pub async fn run(
                 if changed.is_err() {
                     break;
                 }
-                attempt = 0;
+                backoff.reset();
             }
         }
     }
@@ -105,11 +104,16 @@ fn start<'a>(
 }
 
 /// Notes and logs the end of a working stream.
-fn ended(shared: &Shared, journal: &mut Journal, end: Stopped) -> Cause {
-    lock(shared).translator.disconnected();
+fn ended(shared: &Shared, journal: &mut Journal, end: Stopped, unsent: usize) -> Cause {
+    let late = {
+        let mut component = lock(shared);
+        component.translator.disconnected();
+        component.unsent += unsent as u64;
+        component.tally.total(Reason::ArrivedAfterClose)
+    };
     let (cause, message) = match end {
         Stopped::Ordered => {
-            journal.closed(lock(shared).tally.total(Reason::ArrivedAfterClose));
+            journal.closed(late, unsent);
             (Cause::Reconfigured, "closed for a new configuration".to_owned())
         }
         Stopped::Ended(ending) => (Cause::from(&ending), ending.to_string()),
@@ -119,7 +123,7 @@ fn ended(shared: &Shared, journal: &mut Journal, end: Stopped) -> Cause {
         Stopped::Lost(error) => (Cause::Disconnected, error.to_string()),
     };
     if cause != Cause::Reconfigured {
-        journal.lost(cause, &message);
+        journal.lost(cause, &message, unsent);
     }
     fail(shared, cause, &message);
     cause
@@ -162,9 +166,8 @@ async fn alive<F: Future>(shared: &Shared, work: F) -> F::Output {
 async fn stopped(orders: &mut watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error says that nobody gives orders any more.
-    let _ = orders.wait_for(|order| matches!(order, Order::Stop)).await;
+    let _ = orders.wait_for(|order| matches!(order, Order::Stop { .. })).await;
 }
 
-/// A stream that lasted this long was no failure in itself.
-const STABLE: Duration = Duration::from_secs(10);
+/// The watchdog sees a sign of life at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -1,20 +1,21 @@
 //! Moves bytes between a socket and its session until one of them is done.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep_until, timeout};
+use tokio::task::yield_now;
+use tokio::time::{sleep_until, timeout, timeout_at};
 
 use crate::config;
 use crate::session::ending::Ending;
 use crate::session::{Session, Turn};
 
-use super::Order;
 use super::component::{Shared, lock};
 use super::journal::Journal;
+use super::{HEARTBEAT, Order};
 
 /// Why the pump stopped.
 #[derive(Debug)]
@@ -37,19 +38,21 @@ pub struct Pump<'a> {
 
 impl Pump<'_> {
     /// Pumps until the stream ends, or `orders` ends it. `config` is what it was opened with,
-    /// and follows the orders.
+    /// and follows the orders. Gives the number of bytes that could not be written, too.
     pub async fn run(
         &mut self,
         orders: &mut watch::Receiver<Order>,
         config: &mut config::Component,
-    ) -> Stopped {
+    ) -> (Stopped, usize) {
         match self.pump(orders, config).await {
-            Ok(()) => Stopped::Ordered,
+            Ok(()) => (Stopped::Ordered, self.session.output().len()),
             Err(stopped) => {
                 // What was translated before the end still goes out, if it can.
+                let _ = self.flush();
+                let unsent = self.session.output().len();
                 self.session.close();
                 let _ = self.flush();
-                stopped
+                (stopped, unsent)
             }
         }
     }
@@ -62,46 +65,56 @@ impl Pump<'_> {
         loop {
             // Work that was left because too much waited for the server, or that came early.
             self.turn(Session::process)?;
+            if self.due() <= Instant::now() {
+                self.turn(Session::tick)?;
+            }
             self.flush()?;
-            let deadline = self.deadline();
+            let deadline = self.due().min(Instant::now() + HEARTBEAT);
             tokio::select! {
+                biased;
                 changed = orders.changed() => {
-                    if changed.is_err() || !self.obey(&orders.borrow_and_update(), config) {
-                        return self.close().await;
-                    }
+                    let order = orders.borrow_and_update().clone();
+                    let within = match &order {
+                        Order::Stop { within } => *within,
+                        Order::Run(new) if changed.is_ok() && self.obey(new, config) => continue,
+                        Order::Run(_) => CLOSE_TIME,
+                    };
+                    return self.close(within).await;
                 }
+                // Before the clock, so that a process that was stopped reads what came meanwhile.
                 ready = self.socket.ready(self.interest()) => {
                     if ready.map_err(Stopped::Lost)?.is_readable() {
                         self.read()?;
+                        // A socket that always has more must not starve all other tasks.
+                        yield_now().await;
                     }
                 }
-                () = sleep_until(deadline.into()) => self.turn(Session::tick)?,
+                () = sleep_until(deadline.into()) => {}
             }
         }
     }
 
-    /// Takes an order; must the stream stay for it?
-    fn obey(&mut self, order: &Order, config: &mut config::Component) -> bool {
-        let Order::Run(new) = order else { return false };
+    /// Takes a new configuration, if the stream can stay for it.
+    fn obey(&mut self, new: &config::Component, config: &mut config::Component) -> bool {
         if !config.same_stream(new) {
             return false;
         }
         let mut component = lock(self.shared);
         self.session.reconfigure(new.settings.clone(), new.bounds(), &mut component.turn());
-        *config = (**new).clone();
+        *config = new.clone();
         true
     }
 
     /// Translates all that can be read, says goodbye, and reads on until the server has
-    /// nothing more to say.
-    async fn close(&mut self) -> Result<(), Stopped> {
-        while self.read()? {
-            self.turn(Session::process)?;
-            self.flush()?;
+    /// nothing more to say, `within` a time.
+    async fn close(&mut self, within: Duration) -> Result<(), Stopped> {
+        let end = Instant::now() + within;
+        // A server that always has more must not keep us from saying goodbye.
+        if let Ok(Err(stopped)) = timeout(within / 2, self.drain()).await {
+            return Err(stopped);
         }
-        self.turn(Session::process)?;
         self.session.close();
-        match timeout(CLOSE_TIME, self.wait_for_end()).await {
+        match timeout_at(end.into(), self.wait_for_end()).await {
             // A server need not close a stream that we have closed.
             Ok(Stopped::Ended(Ending::Closed)) | Err(_) => Ok(()),
             Ok(Stopped::Lost(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
@@ -109,23 +122,40 @@ impl Pump<'_> {
         }
     }
 
+    /// Translates until nothing more can be read.
+    async fn drain(&mut self) -> Result<(), Stopped> {
+        loop {
+            self.turn(Session::process)?;
+            self.flush()?;
+            if !self.session.wants_input() {
+                self.socket.writable().await.map_err(Stopped::Lost)?;
+            } else if self.read()? {
+                yield_now().await;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
     /// Writes what is left and reads until the stream ends.
     async fn wait_for_end(&mut self) -> Stopped {
         loop {
-            if let Err(stopped) = self.flush().and_then(|()| self.turn(Session::process)) {
+            let turn = self.flush().and_then(|()| self.turn(Session::process));
+            if let Err(stopped) = turn.and_then(|()| self.turn(Session::tick)) {
                 return stopped;
             }
-            let deadline = self.deadline();
+            let deadline = self.due().min(Instant::now() + HEARTBEAT);
             let read = tokio::select! {
                 ready = self.socket.ready(self.interest()) => match ready {
                     Ok(ready) if ready.is_readable() => self.read(),
                     Ok(_) => Ok(false),
                     Err(error) => Err(Stopped::Lost(error)),
                 },
-                () = sleep_until(deadline.into()) => self.turn(Session::tick).map(|()| false),
+                () = sleep_until(deadline.into()) => Ok(false),
             };
-            if let Err(stopped) = read {
-                return stopped;
+            match read {
+                Ok(_) => yield_now().await,
+                Err(stopped) => return stopped,
             }
         }
     }
@@ -183,15 +213,13 @@ impl Pump<'_> {
         }
     }
 
-    fn deadline(&self) -> std::time::Instant {
+    /// When the session has something to do by time.
+    fn due(&self) -> Instant {
         let component = lock(self.shared);
-        let due = component.instant(self.session.deadline(&component.translator));
-        due.min(component.last_turn + HEARTBEAT)
+        component.instant(self.session.deadline(&component.translator))
     }
 }
 
 const READ_SIZE: usize = 64 * 1024;
-/// The watchdog sees a turn at least this often.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long a server may take to close its side; the daemon's own limit may be shorter.
+/// How long a server may take to close its side of a stream that is opened anew.
 const CLOSE_TIME: Duration = Duration::from_secs(10);

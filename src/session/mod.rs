@@ -143,7 +143,8 @@ impl Session {
         } else if count > 0 {
             self.stalled_since = Some(now.mono);
         }
-        if self.written > KEEP_CAPACITY {
+        // Moving the rest is paid for by what was written before it.
+        if self.written > KEEP_CAPACITY && self.written >= self.output.len() - self.written {
             self.output.drain(..self.written);
             self.written = 0;
         }
@@ -172,10 +173,13 @@ impl Session {
             // Nothing may follow the closing tag.
             return Ok(());
         }
-        match self.echo.tick(self.last_input, now) {
-            Due::Silent => return Err(Ending::Silent),
-            Due::Ask(id) => authored::write_echo(&self.domain, &id, &mut self.output),
-            Due::Nothing => {}
+        // An echo behind a backlog would tell of the backlog; Stalled watches over that.
+        if self.output.is_empty() {
+            match self.echo.tick(self.last_input, now) {
+                Due::Silent => return Err(Ending::Silent),
+                Due::Ask(id) => authored::write_echo(&self.domain, &id, &mut self.output),
+                Due::Nothing => {}
+            }
         }
         let action = turn.translator.tick(turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
@@ -189,8 +193,9 @@ impl Session {
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, translator: &Translator) -> Duration {
         let stalled = self.stalled_since.map(|since| since + STALL_TIME);
-        let silent = self.output.is_empty().then(|| self.last_output + KEEPALIVE);
-        let echo = self.echo.deadline(self.last_input);
+        let idle = self.output.is_empty();
+        let silent = idle.then(|| self.last_output + KEEPALIVE);
+        let echo = self.echo.deadline(self.last_input).filter(|_| idle);
         let presence = translator.presence().deadline();
         let while_open = [silent, echo, presence].into_iter().filter(|_| !self.closed);
         while_open.chain([stalled]).flatten().min().unwrap_or(Duration::MAX)

@@ -121,11 +121,6 @@ impl Splitter {
         self.limits = limits;
     }
 
-    /// Is a stanza being skipped because it is over a limit?
-    pub fn is_skipping(&self) -> bool {
-        self.skipping.is_some()
-    }
-
     /// Offset behind the current lexeme in `bytes`, if it ends there.
     fn lexeme_end(&mut self, bytes: &[u8]) -> Option<usize> {
         // While skipping, and between stanzas, a reference is as good as any other text.

@@ -1,11 +1,15 @@
 //! Stopping and reconfiguring a working stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jat_proxy::config::Component;
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::Order;
+use jat_proxy::link::component::Stream;
 use jat_proxy::stanza::limits::Limits;
+
+use tokio::time::sleep;
 
 use crate::fixture::{Fixture, component, secret};
 
@@ -16,9 +20,8 @@ async fn a_stop_answers_what_was_read_and_says_goodbye() {
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(1000).as_bytes());
     it.until("the flood has begun", |r| r.count(Reason::ChildCount) > 0).await;
-    it.replica.order(Order::Stop);
-    it.until("closed", |r| r.component().stream == jat_proxy::link::component::Stream::Closed)
-        .await;
+    it.replica.order(Order::Stop { within: Duration::from_secs(10) });
+    it.until("closed", |r| r.component().stream == Stream::Closed).await;
     let said = String::from_utf8(connection.received()).unwrap();
     let answered = said.matches("<bad-request").count();
     let late = it.replica.count(Reason::ArrivedAfterClose);
@@ -26,6 +29,42 @@ async fn a_stop_answers_what_was_read_and_says_goodbye() {
     assert_eq!(answered as u64 + late, 1000, "late: {late}");
     assert!(said.ends_with("</stream:stream>"), "{}", &said[said.len() - 100..]);
     it.replica.ended().await;
+}
+
+/// What was read before the goodbye is translated, even if the server is slow to take it.
+#[tokio::test]
+async fn a_stop_behind_a_backlog_waits_for_the_server() {
+    const REQUESTS: usize = 20_000;
+    let it = Fixture::start().await;
+    let connection = it.connection().await;
+    connection.set_reading(false);
+    let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
+    connection.inject(request.repeat(REQUESTS).as_bytes());
+    it.until("the backlog is full", |r| r.component().backlog > 1 << 20).await;
+    it.replica.order(Order::Stop { within: Duration::from_secs(60) });
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
+    connection.set_reading(true);
+    it.until("closed", |r| r.component().stream == Stream::Closed).await;
+    let answered = it.replica.count(Reason::ChildCount);
+    assert_eq!(answered + it.replica.count(Reason::ArrivedAfterClose), REQUESTS as u64);
+    assert_eq!(answered, REQUESTS as u64, "all could be read before the goodbye");
+    assert_eq!(it.replica.component().unsent, 0);
+}
+
+#[tokio::test]
+async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
+    let it = Fixture::start().await;
+    let connection = it.connection().await;
+    connection.set_reading(false);
+    let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
+    connection.inject(request.repeat(20_000).as_bytes());
+    it.until("the backlog is full", |r| r.component().backlog > 1 << 20).await;
+    it.replica.order(Order::Stop { within: Duration::from_secs(1) });
+    let ordered = std::time::Instant::now();
+    it.until("closed", |r| r.component().stream == Stream::Closed).await;
+    assert!(ordered.elapsed() < Duration::from_secs(5), "{:?}", ordered.elapsed());
+    assert!(it.replica.component().unsent > 1 << 20);
 }
 
 #[tokio::test]

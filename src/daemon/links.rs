@@ -1,7 +1,7 @@
-//! The components that run in this process.
+//! The links of this process, one for each component.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -10,29 +10,33 @@ use tokio::time::sleep;
 use crate::clock::unix_now;
 use crate::config::{self, Config};
 use crate::jat::translator::Translator;
-use crate::link::component::{Component, Shared, lock};
+use crate::link::component::{Component, Shared};
+use crate::link::heartbeat::Heartbeat;
 use crate::link::{self, Order};
 
-/// All components, each with its link.
+/// All components, each with its link and the orders that it has.
 #[derive(Debug)]
-pub struct Roster {
+pub struct Links {
     started: u64,
     members: Mutex<Vec<Member>>,
+    /// Links that were told to stop, and may still be closing their streams.
+    leaving: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 struct Member {
     domain: String,
     component: Shared,
+    heartbeat: Arc<Heartbeat>,
     orders: watch::Sender<Order>,
     attempted: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
-impl Roster {
+impl Links {
     pub fn new() -> Self {
         let started = unix_now();
-        Self { started, members: Mutex::default() }
+        Self { started, members: Mutex::default(), leaving: Mutex::default() }
     }
 
     /// Unix second in which the process began.
@@ -53,14 +57,17 @@ impl Roster {
                 None => members.push(Member::start(component, order)),
             }
         }
-        members.retain(|member| {
-            let stays =
-                config.components.iter().any(|c| c.settings.domain.as_str() == member.domain);
-            if !stays {
-                member.orders.send_replace(Order::Stop);
-            }
-            stays
-        });
+        let wanted =
+            |domain: &str| config.components.iter().any(|c| c.settings.domain.as_str() == domain);
+        let (stay, leave): (Vec<_>, Vec<_>) =
+            members.drain(..).partition(|member| wanted(&member.domain));
+        *members = stay;
+        let mut leaving = self.leaving();
+        leaving.retain(|task| !task.is_finished());
+        for member in leave {
+            member.orders.send_replace(Order::Stop { within: config.shutdown_timeout });
+            leaving.push(member.task);
+        }
     }
 
     /// Every component, in the order of the configuration's history.
@@ -72,7 +79,7 @@ impl Roster {
     pub fn configured(&self) -> Vec<(Shared, Arc<config::Component>)> {
         let of = |member: &Member| match &*member.orders.borrow() {
             Order::Run(config) => Some((Arc::clone(&member.component), Arc::clone(config))),
-            Order::Stop => None,
+            Order::Stop { .. } => None,
         };
         self.members().iter().filter_map(of).collect()
     }
@@ -82,20 +89,23 @@ impl Roster {
         self.members().iter().all(|m| *m.attempted.borrow())
     }
 
-    /// The moment of the turn that is the longest ago.
-    pub fn oldest_turn(&self) -> Option<Instant> {
-        self.components().iter().map(|c| lock(c).last_turn).min()
+    /// How long ago the last sign of life of some link is. Takes no lock that a link may hold.
+    pub fn longest_silence(&self) -> Duration {
+        self.members().iter().map(|m| m.heartbeat.age()).max().unwrap_or_default()
     }
 
-    /// Stops all links, and waits for them.
-    pub async fn stop(&self) {
+    /// Stops all links `within` a time, and waits for them, also for those that a reload took
+    /// away.
+    pub async fn stop(&self, within: Duration) {
+        let mut tasks = std::mem::take(&mut *self.leaving());
         let members = std::mem::take(&mut *self.members());
         for member in &members {
-            member.orders.send_replace(Order::Stop);
+            member.orders.send_replace(Order::Stop { within });
         }
-        for member in members {
+        tasks.extend(members.into_iter().map(|member| member.task));
+        for task in tasks {
             // A task that panicked has been heard of before.
-            let _ = member.task.await;
+            let _ = task.await;
         }
     }
 
@@ -109,12 +119,16 @@ impl Roster {
         }
     }
 
+    fn leaving(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Default for Roster {
+impl Default for Links {
     fn default() -> Self {
         Self::new()
     }
@@ -125,11 +139,13 @@ impl Member {
         let translator = Translator::new(config.settings.clone());
         // Not for secrets: a fixed seed would only make replicas choose alike.
         let seed = getrandom::u64().unwrap_or_default();
-        let component: Shared = Arc::new(Mutex::new(Component::new(translator, seed)));
+        let component = Component::new(translator, seed);
+        let heartbeat = component.heartbeat();
+        let component: Shared = Arc::new(Mutex::new(component));
         let (orders, receiver) = watch::channel(order);
         let (attempting, attempted) = watch::channel(false);
         let task = tokio::spawn(link::run(Arc::clone(&component), receiver, attempting));
         let domain = config.settings.domain.to_string();
-        Self { domain, component, orders, attempted, task }
+        Self { domain, component, heartbeat, orders, attempted, task }
     }
 }
