@@ -86,6 +86,7 @@ struct Reading {
     subscription: Option<&'static str>,
     shared: bool,
     backlog: u64,
+    unsent: u64,
     /// The ids of all keys, and whether each signs.
     keys: Vec<(u8, bool)>,
     /// Seconds until the next key signs.
@@ -109,6 +110,7 @@ impl Reading {
             subscription: subscription.map(subscription_state),
             shared: component.sharing == Sharing::Shared,
             backlog: component.backlog as u64,
+            unsent: component.unsent,
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             next_key: settings.keyring.next(now).map(|(_, at)| at - now),
         }
@@ -178,6 +180,11 @@ impl Collector for Readings {
             "jat_proxy_stream_failures",
             "Lost streams and failed logins, by cause.",
             all.iter().flat_map(Reading::failures),
+        )?;
+        out.counters(
+            "jat_proxy_unsent_bytes",
+            "Output that was lost with a stream whose server had not taken it.",
+            all.iter().map(|r| ([r.label()], r.unsent)),
         )?;
         out.gauges(
             "jat_proxy_subscription_state",
