@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use crate::config::{Component, Config};
 use crate::jat::dispatch::Dispatch;
-use crate::jat::settings::TokenIn;
 use crate::jat::target::Target;
 
 use super::{ConfigFile, Exit, configuration, ring, say};
@@ -37,15 +36,12 @@ fn summary(config: &Config, now: u64) -> String {
 
 fn component(component: &Component) -> String {
     let settings = &component.settings;
-    let (to, spread) = match (&settings.target, settings.dispatch) {
-        (Target::Resource { full, .. }, _) => (full.as_str(), "to this resource only"),
-        (Target::Account(bare), Dispatch::Random) => (bare.as_str(), "to a random resource"),
-        (Target::Account(bare), Dispatch::Sticky) => (bare.as_str(), "to one resource per user"),
+    let spread = match (&settings.target, settings.dispatch) {
+        (Target::Resource { .. }, _) => "to this resource only",
+        (Target::Account(_), Dispatch::Random) => "to a random resource",
+        (Target::Account(_), Dispatch::Sticky) => "to one resource per user",
     };
-    let token = match settings.token_in {
-        TokenIn::Resource => "resource",
-        TokenIn::Id => "id",
-    };
+    let (to, token) = (settings.target.as_str(), settings.token_in.name());
     let (domain, server) = (&settings.domain, &component.server);
     format!("{domain} -> {to} ({spread}), on {server}, token in the {token}\n")
 }

@@ -109,7 +109,7 @@ fn write(path: &Path, text: &str) -> Result<(), Fault> {
 }
 
 fn configuration(domain: &str, target: &Target) -> String {
-    let (domain, target) = (toml_edit::value(domain), toml_edit::value(address(target)));
+    let (domain, target) = (toml_edit::value(domain), toml_edit::value(target.as_str()));
     format!(
         "# All keys are explained in the jat-proxy.toml that comes with jat-proxy.\n\
          key-file = \"keys.toml\"\n\n\
@@ -118,13 +118,6 @@ fn configuration(domain: &str, target: &Target) -> String {
          target-address = {target}\n\n\
          [http]\nlisten = \"127.0.0.1:9114\"\n"
     )
-}
-
-fn address(target: &Target) -> &str {
-    match target {
-        Target::Account(bare) => bare.as_str(),
-        Target::Resource { full, .. } => full.as_str(),
-    }
 }
 
 fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> String {

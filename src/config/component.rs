@@ -37,9 +37,9 @@ impl Draft {
         let secret = table.required("secret", example, problems, Ok);
         let secret = secret.and_then(|value| secret::read(value, folder, problems));
         let server = table.optional("server", problems, server);
-        let words = [("random", Dispatch::Random), ("sticky", Dispatch::Sticky)];
+        let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
-        let words = [("resource", TokenIn::Resource), ("id", TokenIn::Id)];
+        let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
         let token_in = table.optional("token-in", problems, |v| v.one_of(&words));
         for key in ["presence-domain", "presence-secret"] {
             table.unavailable(key, "take it out, and run one replica for each domain", problems);

@@ -8,11 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, time::show_moment};
-use crate::jat::dispatch::Dispatch;
 use crate::jat::keyring::Keyring;
 use crate::jat::presence::Subscription;
-use crate::jat::settings::TokenIn;
-use crate::jat::target::Target;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, Stream, lock};
 use crate::session::echo::Sharing;
@@ -148,19 +145,10 @@ impl ComponentStatus {
         });
         Self {
             domain: settings.domain.to_string(),
-            target: match &settings.target {
-                Target::Account(bare) => bare.to_string(),
-                Target::Resource { full, .. } => full.to_string(),
-            },
+            target: settings.target.as_str().to_owned(),
             server: config.server.clone(),
-            dispatch: match settings.dispatch {
-                Dispatch::Random => "random".to_owned(),
-                Dispatch::Sticky => "sticky".to_owned(),
-            },
-            token_in: match settings.token_in {
-                TokenIn::Resource => "resource".to_owned(),
-                TokenIn::Id => "id".to_owned(),
-            },
+            dispatch: settings.dispatch.name().to_owned(),
+            token_in: settings.token_in.name().to_owned(),
             missing: missing(component),
             stream: StreamStatus::of(&component.stream),
             sharing: match component.sharing {

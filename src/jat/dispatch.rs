@@ -13,6 +13,18 @@ pub enum Dispatch {
     Sticky,
 }
 
+impl Dispatch {
+    pub const ALL: [Self; 2] = [Self::Random, Self::Sticky];
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Sticky => "sticky",
+        }
+    }
+}
+
 /// The hash that `sticky` starts from: the first 8 bytes, big endian, of SHA-256 of a user's
 /// bare address in normal form, or of a resource.
 pub fn sticky_hash(text: &str) -> u64 {

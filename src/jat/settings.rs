@@ -31,3 +31,15 @@ pub enum TokenIn {
     /// for mod_client_proxy expect it.
     Id,
 }
+
+impl TokenIn {
+    pub const ALL: [Self; 2] = [Self::Resource, Self::Id];
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resource => "resource",
+            Self::Id => "id",
+        }
+    }
+}

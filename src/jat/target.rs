@@ -29,6 +29,14 @@ impl Target {
         }
     }
 
+    /// The address as it is configured, in normal form.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Account(bare) => bare.as_str(),
+            Self::Resource { full, .. } => full.as_str(),
+        }
+    }
+
     /// Is `address` the target itself or one of its resources?
     pub fn owns(&self, address: &Address<'_>) -> bool {
         let bare = self.bare().as_str();
