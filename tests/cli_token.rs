@@ -45,9 +45,12 @@ fn a_token_is_read_and_verified() {
     let refused = "verifies  no: not signed for this pair of addresses with this key".to_owned();
     let peer = "bot@some.example/b";
     assert_eq!(last(&["token", "inspect", &address, "--peer", peer]), (65, refused.clone()));
+    let bare = (65, refused.clone() + "; --peer is a full address, with its resource");
+    assert_eq!(last(&["token", "inspect", &address, "--peer", "bot@some.example"]), bare);
     // A bare token counts as one of our domains', and this one is a node's.
     let peer = "bot@some.example/a";
-    assert_eq!(last(&["token", "inspect", &token, "--peer", peer]), (65, refused));
+    let (code, told) = last(&["token", "inspect", &token, "--peer", peer]);
+    assert!(code == 65 && told.contains("give that address with the token"), "{told}");
 }
 
 #[test]

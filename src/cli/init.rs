@@ -133,11 +133,12 @@ fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> Str
     };
     format!(
         "Written: {config}, and beside it keys.toml and proxy.secret.\n\n\
-         1. Tell the server. Prosody, at the end of prosody.cfg.lua:\n\n     \
-         Component \"{domain}\"\n         component_secret = \"{secret}\"\n\n   \
-         or ejabberd, under listen: in ejabberd.yml:\n\n     \
-         -\n       port: 5347\n       ip: \"127.0.0.1\"\n       module: ejabberd_service\n       \
-         access: all\n       password: \"{secret}\"\n\n   \
+         1. Tell the server. Prosody, at the end of prosody.cfg.lua:\n\n\
+         Component \"{domain}\"\n    component_secret = \"{secret}\"\n\n   \
+         or ejabberd, in the list under listen: in ejabberd.yml, indented like its neighbours:\n\n  \
+         - port: 5347\n    ip: \"127.0.0.1\"\n    module: ejabberd_service\n    \
+         global_routes: false\n    hosts:\n      \"{domain}\":\n        \
+         password: \"{secret}\"\n\n   \
          and restart Prosody, or reload ejabberd.\n\n\
          2. Check and run:\n\n     \
          jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}"

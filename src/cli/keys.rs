@@ -151,14 +151,28 @@ fn advice(config: &Config, id: u8, at: u64, leaked: bool, now: u64) -> String {
     let gone = time::show_moment(gone);
     let life = time::show_duration(Duration::from_secs(config.reply_ttl));
     if leaked {
+        let older = config.keyring.keys().iter().map(|key| key.id().to_string());
+        let older = older.collect::<Vec<_>>().join(", ");
+        let coming = config.keyring.keys().iter().filter(|key| key.not_before() > Some(now));
+        let coming: String = coming
+            .map(|key| {
+                let when = time::show_moment(key.not_before().unwrap_or_default());
+                format!(
+                    "Key {} of the same file takes over at {when}: take it out by hand now, it has \
+                     leaked too.\n",
+                    key.id()
+                )
+            })
+            .collect();
         return format!(
             "key {id} is in {file} and signs from now on\n\
              Next: copy {file} to every replica and reload each (SIGHUP), all at once: a replica \
              that has not reloaded refuses the tokens of those that have, and their replies are \
-             lost.\n\
-             Key {old} still verifies, so that replies in flight arrive, and so do forged ones. \
-             Take it out of {file} by hand and reload to end that: replies to requests of the \
-             last {life} are lost then. Else it can go from {gone}: jat-proxy keys prune\n"
+             lost.\n{coming}\
+             What was in the ring before ({older}) still verifies, so that replies in flight \
+             arrive, and so do forged ones. Take it out of {file} by hand and reload to end that: \
+             replies to requests of the last {life} are lost then. Else key {old} can go from \
+             {gone}: jat-proxy keys prune\n"
         );
     }
     format!(

@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
     let Some(listen) = config.http else {
         complain(
             "error: the daemon has no HTTP address that status could ask\n  help: add to the \
-             configuration and restart: [http] with listen = \"127.0.0.1:9114\"\n",
+             configuration and reload (SIGHUP): [http] with listen = \"127.0.0.1:9114\"\n",
         );
         return Exit::Config;
     };

@@ -120,7 +120,17 @@ fn verify(
         }
     }
     let reason = reason.unwrap_or(TokenError::Signature);
-    (format!("no: {reason}"), Exit::Data)
+    let told = match (reason, asked) {
+        (TokenError::Signature, None) => {
+            "; if the request was for an address with a node, give that address with the token: \
+             NODE@DOMAIN/TOKEN"
+        }
+        (TokenError::Signature, Some(_)) if !peer.contains('/') => {
+            "; --peer is a full address, with its resource"
+        }
+        _ => "",
+    };
+    (format!("no: {reason}{told}"), Exit::Data)
 }
 
 /// `text` without anything that a terminal obeys: a token can hold whatever its maker wants.

@@ -130,7 +130,7 @@ impl<'p> Reading<'p> {
         let path = self.folder().join(name);
         let found = outside::file(&path).map_err(|error| {
             let message = format!("can't read the key file {}: {error}", path.display());
-            let hint = "it must be readable for the user that runs jat-proxy";
+            let hint = "it must be there, and readable for the user that runs jat-proxy";
             self.problems.push(value.error(message, hint));
         });
         let found = found.ok()?;

@@ -116,7 +116,7 @@ impl Source {
         };
         let found = outside::file(&path).map_err(|error| {
             let message = format!("can't read the secret file {}: {error}", path.display());
-            value.error(message, "it must be readable for the user that runs jat-proxy")
+            value.error(message, "it must be there, and readable for the user that runs jat-proxy")
         })?;
         if found.world_readable && matches!(self, Self::File) {
             problems.push(Problem::warning(

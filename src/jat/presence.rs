@@ -125,6 +125,12 @@ impl Presence {
             }
             // A probe earlier than this makes Prosody cancel a pending request.
             Heard::Subscribed => {
+                if self.subscription == Subscription::Denied {
+                    // Nobody was asked since the denial, and ejabberd passes such a stanza on
+                    // without a subscription behind it: ask for one that holds.
+                    self.become_(Subscription::Pending, now);
+                    return Answer::Used(&[Action::Subscribe]);
+                }
                 self.become_(Subscription::Subscribed, now);
                 self.retry_at = None;
                 self.attempts = 0;
@@ -296,6 +302,12 @@ mod tests {
         assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(5));
         it.hear(BARE, Heard::Unsubscribed);
         assert_eq!(reason(&it), Reason::SubscriptionDenied);
+        // One that nobody asked for proves nothing, the answer to our asking again does.
+        let again = it.hear(BARE, Heard::Subscribed);
+        assert_eq!(
+            (again, reason(&it)),
+            (Answer::Used(&[Action::Subscribe]), Reason::SubscriptionPending)
+        );
         it.hear(BARE, Heard::Subscribed);
         assert_eq!(reason(&it), Reason::Offline);
     }

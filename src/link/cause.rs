@@ -31,12 +31,14 @@ pub enum Cause {
     Timeout,
     /// Its name has no address, or there is no way to it.
     Unreachable,
+    /// The server speaks XMPP there, but not with components.
+    WrongPort,
     /// The configuration wants another server or secret.
     Reconfigured,
 }
 
 impl Cause {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Refused,
         Self::Conflict,
         Self::Replaced,
@@ -48,6 +50,7 @@ impl Cause {
         Self::StreamError,
         Self::Timeout,
         Self::Unreachable,
+        Self::WrongPort,
         Self::Reconfigured,
     ];
 
@@ -64,6 +67,7 @@ impl Cause {
             Self::StreamError => "stream-error",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
+            Self::WrongPort => "wrong-port",
             Self::Reconfigured => "reconfigured",
         }
     }
@@ -79,8 +83,14 @@ impl Cause {
                 "another instance replaced us: run one process for each domain on this server, \
                  or set its conflict policy to refuse the newcomer"
             }
-            Self::NotAuthorized => "compare the secret with the one in the server's configuration",
-            Self::HostUnknown => "add the component to the server's configuration and reload it",
+            Self::NotAuthorized => {
+                "compare the secret, and the domain, with the server's configuration"
+            }
+            Self::HostUnknown => {
+                "add the component to the server's configuration; or is this not its port for \
+                 components?"
+            }
+            Self::WrongPort => "this is no port for components (XEP-0114): check [server] address",
             Self::Unreachable => "check [server] address",
             Self::Timeout => "is it the server's port for components (XEP-0114, without TLS)?",
             Self::Closed
@@ -99,6 +109,8 @@ impl From<&Ending> for Cause {
                 "conflict" => Self::Replaced,
                 "not-authorized" => Self::NotAuthorized,
                 "host-unknown" | "host-gone" => Self::HostUnknown,
+                // A port for clients minds the namespace of the stream.
+                "invalid-namespace" => Self::WrongPort,
                 "system-shutdown" => Self::Closed,
                 _ => Self::StreamError,
             },

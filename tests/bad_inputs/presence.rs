@@ -185,6 +185,9 @@ fn with_nobody_online_the_cause_is_told_and_the_bare_address_left_alone() {
     texts.push(nobody(&mut proxy, Reason::NeverSubscribed));
     told(&mut proxy, &presence("unsubscribed", TARGET));
     texts.push(nobody(&mut proxy, Reason::SubscriptionDenied));
+    // After a denial one that nobody asked for is asked for again.
+    let said = proxy.exchange(presence("subscribed", TARGET));
+    assert_eq!(oracle::attribute(&said.out[0], "type").unwrap(), "subscribe");
     let said = proxy.exchange(presence("subscribed", TARGET));
     assert_eq!(oracle::attribute(&said.out[0], "type").unwrap(), "probe");
     texts.push(nobody(&mut proxy, Reason::Offline));

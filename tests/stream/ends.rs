@@ -56,7 +56,6 @@ async fn every_other_stream_error_by_its_name() {
         "improper-addressing",
         "internal-server-error",
         "invalid-from",
-        "invalid-namespace",
         "invalid-xml",
         "not-well-formed",
         "policy-violation",
