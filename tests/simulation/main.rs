@@ -10,9 +10,12 @@
 //! `SEED=n` replays one schedule, `SCHEDULES=n` sets their number.
 
 mod bugs;
+mod fleet;
+mod judge;
 mod ledger;
 mod operator;
 mod replica;
+mod server;
 mod traffic;
 mod world;
 mod xml;
@@ -116,7 +119,10 @@ impl Total {
     fn of(seeds: &[u64]) -> Self {
         let mut total = Self::default();
         for seed in seeds {
-            let outcome = run(*seed, None);
+            let outcome = {
+                let _running = Running(*seed);
+                run(*seed, None)
+            };
             outcome.assert_good(*seed);
             total.requests += outcome.requests;
             total.arrived += outcome.arrived;
@@ -126,6 +132,17 @@ impl Total {
             }
         }
         total
+    }
+}
+
+/// Names the schedule in which the program panics.
+struct Running(u64);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("replay with SEED={} cargo test --test simulation", self.0);
+        }
     }
 }
 

@@ -99,7 +99,11 @@ impl World {
         self.fault(fault);
     }
 
+    /// This fault, or another one if it is not possible at this moment.
     pub fn fault(&mut self, fault: Fault) {
+        if !self.is_possible(fault) {
+            return self.some_fault();
+        }
         self.faults += 1;
         self.log(format!("{fault:?}"));
         match fault {
@@ -119,7 +123,7 @@ impl World {
             }
             Fault::ClockStep => {
                 let skew = self.rng.i64(-30..=30);
-                let replica = self.rng.usize(..self.replicas.len());
+                let replica = self.one_connected().expect("it is possible");
                 self.replicas[replica].skew = skew;
             }
             Fault::AddKey => self.add_key(),
@@ -153,9 +157,9 @@ impl World {
     fn is_possible(&self, fault: Fault) -> bool {
         let all_sign_with_newest = self.at > self.file.newest_signs() + 35_000;
         match fault {
-            Fault::Kill | Fault::Leave => self.one_connected_is_there(),
+            Fault::Kill | Fault::Leave | Fault::ClockStep => self.one_connected_is_there(),
             Fault::Start => self.replicas.iter().filter(|r| r.state != State::Dead).count() < 5,
-            // Early enough that its predecessor goes by its time before the end.
+            // One rotation at a time, and its predecessor goes by its time before the end.
             Fault::AddKey => all_sign_with_newest && self.file.keys.len() < 4 && self.at < 500_000,
             Fault::PruneEarly => all_sign_with_newest && self.file.keys.len() > 1,
             _ => true,
@@ -172,9 +176,10 @@ impl World {
         // Clocks are up to 30 s fast.
         let margin = (signs_at - 35) * 1000 - self.at;
         self.reload_all(margin);
-        if self.rng.u8(..6) == 0 {
+        if self.rng.u8(..6) == 0
+            && let Some(late) = self.one_connected()
+        {
             self.file.late.insert(id);
-            let late = self.rng.usize(..self.replicas.len());
             let at = signs_at * 1000 + self.rng.u64(..60_000);
             self.late_reload(late, at);
         }

@@ -30,6 +30,9 @@ pub fn content(element: &str) -> &str {
 /// The value of an attribute of the first start tag of `xml`.
 pub fn attribute(xml: &str, name: &str) -> Option<String> {
     let (_, value) = place(xml, name)?;
+    if !value.contains('&') {
+        return Some(value.to_owned());
+    }
     let text = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
     Some(text.replace("&apos;", "'").replace("&amp;", "&"))
 }
@@ -49,8 +52,14 @@ pub fn escaped(text: &str) -> String {
 
 /// Where the value of an attribute begins, and the value as it is written.
 fn place<'x>(xml: &'x str, name: &str) -> Option<(usize, &'x str)> {
-    let tag = &xml[..=xml.find('>')?];
-    let at = tag.find(&format!(" {name}="))? + name.len() + 3;
-    let quote = tag[at - 1..].chars().next()?;
-    Some((at, &tag[at..at + tag[at..].find(quote)?]))
+    let tag = &xml[..xml.find('>')?];
+    let mut at = 0;
+    loop {
+        at += tag[at..].find('=')? + 2;
+        let length = tag[at..].find(char::from(tag.as_bytes()[at - 1]))?;
+        if tag[..at - 2].strip_suffix(name).is_some_and(|before| before.ends_with(' ')) {
+            return Some((at, &tag[at..at + length]));
+        }
+        at += length;
+    }
 }
