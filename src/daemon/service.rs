@@ -5,9 +5,10 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::link::component::{Stream, lock};
+use crate::link::component::lock;
 
 use super::links::Links;
+use super::status::missing;
 use super::watchdog;
 
 /// The service manager's view of the daemon; silent when there is none.
@@ -51,12 +52,17 @@ fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
+/// One line: how many can forward, and what the first that can't is waiting for.
 fn summary(links: &Links) -> String {
     let components = links.components();
-    let up = components.iter().filter(|c| matches!(lock(c).stream, Stream::Up { .. })).count();
-    let ready = components.iter().filter(|c| lock(c).is_ready()).count();
-    let all = components.len();
-    format!("{up} of {all} components logged in, {ready} with somebody to forward to")
+    let missing = components.iter().filter_map(|component| {
+        let component = lock(component);
+        Some((component.translator.settings().domain.to_string(), missing(&component)?))
+    });
+    let missing: Vec<(String, String)> = missing.collect();
+    let (all, ready) = (components.len(), components.len() - missing.len());
+    let first = missing.first().map(|(domain, what)| format!("; {domain}: {what}"));
+    format!("{ready} of {all} components forward{}", first.unwrap_or_default())
 }
 
 const BEAT: Duration = Duration::from_millis(500);

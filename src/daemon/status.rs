@@ -174,11 +174,7 @@ pub fn missing(component: &Component) -> Option<String> {
         Stream::Starting => Some("no stream yet: connecting".to_owned()),
         Stream::Closed => Some("the stream was closed for good".to_owned()),
         Stream::Down { since, cause, message } => {
-            let remedy = match cause.remedy() {
-                "" => String::new(),
-                remedy => format!("; {remedy}"),
-            };
-            Some(format!("no stream since {}: {message}{remedy}", show_moment(*since)))
+            Some(format!("no stream since {}: {}", show_moment(*since), cause.explain(message)))
         }
         Stream::Up { .. } if component.translator.is_ready() => None,
         Stream::Up { .. } => {

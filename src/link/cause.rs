@@ -72,6 +72,14 @@ impl Cause {
         }
     }
 
+    /// `message`, and what to do about it.
+    pub fn explain(self, message: &str) -> String {
+        match self.remedy() {
+            "" => message.to_owned(),
+            remedy => format!("{message}; {remedy}"),
+        }
+    }
+
     /// What to do about it; empty where waiting is all.
     pub fn remedy(self) -> &'static str {
         match self {

@@ -50,7 +50,7 @@ impl Journal {
             cause = cause.name(),
             unsent_bytes = unsent,
             "stream lost: {}",
-            with_remedy(message, cause)
+            cause.explain(message)
         );
         self.outage = Some((Instant::now(), None));
         self.offline_since = None;
@@ -64,7 +64,7 @@ impl Journal {
                 component = self.domain,
                 cause = cause.name(),
                 "no stream, trying on: {}",
-                with_remedy(message, cause)
+                cause.explain(message)
             );
         }
         self.outage = Some((since, Some(cause)));
@@ -187,13 +187,6 @@ impl Journal {
                 self.online = false;
             }
         }
-    }
-}
-
-fn with_remedy(message: &str, cause: Cause) -> String {
-    match cause.remedy() {
-        "" => message.to_owned(),
-        remedy => format!("{message}; {remedy}"),
     }
 }
 
