@@ -59,6 +59,7 @@ mod addresses;
 mod bad_input;
 mod four_stanzas;
 mod harness;
+mod init;
 mod keys;
 mod lifetime;
 mod login_failures;

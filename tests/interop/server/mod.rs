@@ -67,6 +67,11 @@ impl Server {
 
     /// A server of the caller's own.
     pub fn start(kind: Kind) -> Server {
+        Server::start_with(kind, "")
+    }
+
+    /// One whose operator pasted `snippet` where a component belongs in its configuration.
+    pub fn start_with(kind: Kind, snippet: &str) -> Server {
         let folder = fresh_folder(&kind.to_string());
         let [client_port, component_port, routing_port] = free_ports();
         match kind {
@@ -75,6 +80,7 @@ impl Server {
                 ejabberd::configure(&folder, client_port, component_port, routing_port);
             }
         }
+        paste(kind, &folder, snippet);
         let process = Process::start(launch(kind, &folder), &folder.join("output"));
         let server = Server { kind, client_port, component_port, routing_port, folder, process };
         server.wait_ready();
@@ -139,6 +145,20 @@ pub fn fresh_folder(name: &str) -> PathBuf {
     let folder = run.join(format!("{:03}-{name}", COUNT.fetch_add(1, Ordering::Relaxed)));
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+fn paste(kind: Kind, folder: &Path, snippet: &str) {
+    let (file, behind) = match kind {
+        Kind::Prosody => ("prosody.cfg.lua", ""),
+        // The list of listeners ends there.
+        Kind::Ejabberd => ("ejabberd.yml", "modules:\n"),
+    };
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    let (before, after) = match text.find(behind).filter(|_| !behind.is_empty()) {
+        Some(at) => text.split_at(at),
+        None => (text.as_str(), ""),
+    };
+    std::fs::write(folder.join(file), format!("{before}{snippet}{after}")).unwrap();
 }
 
 fn launch(kind: Kind, folder: &Path) -> Command {

@@ -1,0 +1,41 @@
+//! What `jat-proxy init` writes and prints works as it is, on both servers.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::process::{Process, command, free_ports, wait_until};
+use crate::server::{Kind, Server, fresh_folder};
+
+case!(the_printed_snippet_and_the_written_files_fit: both);
+fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {
+    let folder = fresh_folder("init");
+    let init = command(env!("CARGO_BIN_EXE_jat-proxy"))
+        .args(["init", "--domain", "init.example", "--target", "bot@host.example"])
+        .arg(&folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(init.stdout).unwrap();
+    assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    let (begin, end) = match kind {
+        Kind::Prosody => ("prosody.cfg.lua:\n\n", "\n\n   or ejabberd"),
+        Kind::Ejabberd => ("neighbours:\n\n", "\n\n   and restart"),
+    };
+    let snippet = said.split_once(begin).unwrap().1.split_once(end).unwrap().0.to_owned() + "\n";
+
+    // Only the ports are not those of a machine of one's own.
+    let [port, http_port] = free_ports();
+    let server = Server::start_with(kind, &snippet.replace("5347", &port.to_string()));
+    let port = if kind == Kind::Prosody { server.component_port } else { port };
+    let file = folder.join("jat-proxy.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    let ours = config.replace("5347", &port.to_string()).replace("9114", &http_port.to_string());
+    fs::write(&file, ours).unwrap();
+
+    let mut run = command(env!("CARGO_BIN_EXE_jat-proxy"));
+    run.args(["run", "-c"]).arg(&file);
+    let log = folder.join("log");
+    let _proxy = Process::start(run, &log);
+    wait_until("a login", Duration::from_secs(20), || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("logged in to"))
+    });
+}
