@@ -126,9 +126,13 @@ impl Pump<'_> {
     async fn drain(&mut self) -> Result<(), Stopped> {
         loop {
             self.turn(Session::process)?;
+            self.turn(Session::tick)?;
             self.flush()?;
             if !self.session.wants_input() {
-                self.socket.writable().await.map_err(Stopped::Lost)?;
+                // Not longer than the watchdog has patience.
+                if let Ok(Err(error)) = timeout(HEARTBEAT, self.socket.writable()).await {
+                    return Err(Stopped::Lost(error));
+                }
             } else if self.read()? {
                 yield_now().await;
             } else {
