@@ -25,11 +25,15 @@ impl World {
         self.replicas.iter().any(|r| r.state == State::Connected)
     }
 
-    /// A connected replica, the one with most in its memory.
+    /// A connected replica, half of the time the one with most in its memory.
     pub fn one_connected(&mut self) -> Option<usize> {
-        let numbers =
-            (0..self.replicas.len()).filter(|n| self.replicas[*n].state == State::Connected);
-        numbers.max_by_key(|n| self.replicas[*n].inbox.len() + self.replicas[*n].outbox.len())
+        let is_connected = |n: &usize| self.replicas[*n].state == State::Connected;
+        let numbers: Vec<usize> = (0..self.replicas.len()).filter(is_connected).collect();
+        if numbers.is_empty() || self.rng.bool() {
+            let memory = |n: &usize| self.replicas[*n].inbox.len() + self.replicas[*n].outbox.len();
+            return numbers.into_iter().max_by_key(memory);
+        }
+        Some(numbers[self.rng.usize(..numbers.len())])
     }
 
     /// SIGKILL: what is in its memory is gone.

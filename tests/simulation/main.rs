@@ -157,7 +157,8 @@ impl Outcome {
             self.log.join("\n"),
             shown.join("\n")
         );
-        assert!(self.replicas >= 3 && self.requests >= 100 && self.faults >= 10, "seed {seed}");
+        let size = (self.replicas, self.requests, self.faults);
+        assert!(size.0 >= 3 && size.1 >= 100 && size.2 >= 10, "seed {seed} is too small: {size:?}");
     }
 }
 
@@ -165,7 +166,7 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
-/// Takes some 40 s without optimisation on a slow core.
+/// 80 s of processor time without optimisation, so 40 s on two slow cores.
 const SCHEDULES: u64 = 2_000;
 /// In how many schedules a planted bug must be found.
-const WITHIN: u64 = 20;
+const WITHIN: u64 = 40;

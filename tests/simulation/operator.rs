@@ -183,8 +183,9 @@ impl World {
             let at = signs_at * 1000 + self.rng.u64(..60_000);
             self.late_reload(late, at);
         }
+        // Some clocks are past that time and others are not.
         for _ in 0..24 {
-            let at = (signs_at - 30) * 1000 + self.rng.u64(..60_000);
+            let at = (signs_at - 25) * 1000 + self.rng.u64(..45_000);
             self.schedule_at(at, Event::Ask);
         }
         let retires = (signs_at + TTL + jat_proxy::jat::keyring::SKEW) * 1000;

@@ -126,13 +126,13 @@ impl World {
 
     /// Requests come in bursts, most of them around a fault.
     fn plan(&mut self) {
-        let at = self.rng.u64(20_000..450_000);
+        let at = self.rng.u64(40_000..450_000);
         self.schedule_at(at, Event::Fault(Fault::AddKey));
-        let mut moments: Vec<u64> = (0..12).map(|_| self.rng.u64(10_000..LAST_FAULT)).collect();
+        let mut moments: Vec<u64> = (0..10).map(|_| self.rng.u64(10_000..LAST_FAULT)).collect();
         for moment in &moments {
             self.schedule_at(*moment, Event::SomeFault);
         }
-        moments.truncate(7);
+        moments.truncate(5);
         moments.extend((0..3).map(|_| self.rng.u64(5_000..LAST_FAULT)));
         for moment in moments {
             for _ in 0..10 {
