@@ -3,6 +3,7 @@
 use jat_proxy::jat::settings::TokenIn;
 
 use crate::replica::Life;
+use crate::stream::State;
 use crate::traffic::PEERS;
 use crate::world::{Place, World};
 
@@ -103,8 +104,13 @@ impl World {
             }
             Fault::StreamLost => {
                 let replica = self.one_connected().expect("it is possible");
+                let role = self.rng.usize(..self.replicas[replica].streams.len());
                 let said = self.rng.bool();
-                self.lose_stream(Place { replica, role: 0 }, said);
+                let place = Place { replica, role };
+                match self.stream(place).state {
+                    State::Connected => self.lose_stream(place, said),
+                    State::Closing | State::Away => {}
+                }
             }
             Fault::ServerRestart => self.server_restart(),
             Fault::AddKey | Fault::AddKeyMeanwhile => self.add_key(),

@@ -9,7 +9,7 @@ impl World {
     pub fn start(&mut self, slot: usize) {
         let skew = self.rng.i64(-30..=30);
         let unix = (START + self.at / 1000).saturating_add_signed(skew);
-        let settings = self.file.settings(unix);
+        let settings = self.file.settings(unix, slot);
         let mut replica = Replica::start(slot, settings, skew, self.at, self.rng.u64(..));
         replica.bug = self.bug.filter(|(buggy, _)| *buggy == slot).map(|(_, bug)| bug);
         let number = self.replicas.len();
@@ -106,7 +106,8 @@ impl World {
     pub fn reload(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         if replica.life == Life::Running {
-            replica.reload(self.file.settings(replica.unix(self.at)), self.at);
+            let settings = self.file.settings(replica.unix(self.at), replica.slot);
+            replica.reload(settings);
             self.log(|| format!("replica {number} rereads its configuration"));
             self.collect_all(number);
         }

@@ -64,10 +64,13 @@ impl World {
                 let reason = if ours { Reason::Echo } else { Reason::OwnAddress };
                 (Direction::Message, after_close(reason))
             }
-            What::Message => (Direction::Message, after_close(Reason::MessageRefused)),
+            What::Message => {
+                let refused = [Reason::MessageRefused, Reason::PresenceDomain][place.role];
+                (Direction::Message, after_close(refused))
+            }
             What::Own => unreachable!("nobody sends these"),
             _ if closing => (Direction::Presence, Reason::ArrivedAfterClose),
-            presence => (Direction::Presence, replica.hear(presence)),
+            presence => (Direction::Presence, replica.hear(place.role, presence)),
         }
     }
 

@@ -20,6 +20,8 @@ pub struct File {
     next_key: u8,
     pub token_in: TokenIn,
     pub dispatch: Dispatch,
+    /// Has each machine a presence domain of its own?
+    pub presence_domains: bool,
     /// A resource of the target, when that is a full address.
     pub fixed: Option<&'static str>,
     /// Keys that went before their time.
@@ -35,17 +37,20 @@ impl File {
             next_key: 2,
             token_in: TokenIn::Resource,
             dispatch: Dispatch::Random,
+            presence_domains: false,
             fixed: None,
             pruned_early: BTreeSet::new(),
             late: BTreeSet::new(),
         }
     }
 
-    /// As a process reads it whose clock shows this Unix second.
-    pub fn settings(&self, unix: u64) -> Settings {
+    /// As a process on a machine reads it whose clock shows this Unix second.
+    pub fn settings(&self, unix: u64, slot: usize) -> Settings {
         let target = self.fixed.unwrap_or(TARGET);
+        let presence_domain = self.presence_domains.then(|| format!("r{slot}.{DOMAIN}"));
         Settings {
             domain: DOMAIN.parse().expect("a domain"),
+            presence_domain: presence_domain.map(|domain| domain.parse().expect("a domain")),
             target: Target::new(target.parse().expect("an address")),
             dispatch: self.dispatch,
             token_in: self.token_in,

@@ -26,7 +26,7 @@ pub struct Replica {
     pub skew: i64,
     /// Its planted bug, if it has one.
     pub bug: Option<Bug>,
-    /// That of the component.
+    /// That of the component, and that of its presence domain if it has one.
     pub streams: Vec<Stream>,
     pub view: View,
     translator: Translator,
@@ -59,22 +59,27 @@ impl Replica {
             rng: Rng::with_seed(seed),
             due: Tally::default(),
         };
-        let stream = Stream::open(0, &mut replica.turn(at));
-        replica.streams.push(stream);
+        let Settings { domain, presence_domain, .. } = replica.settings().clone();
+        for domain in [Some(domain), presence_domain].into_iter().flatten() {
+            let stream = Stream::open(domain, 0, &mut replica.turn(at));
+            replica.streams.push(stream);
+        }
         replica
     }
 
     /// Logs in again after a stream was lost.
     pub fn reconnect(&mut self, role: usize, at: u64) {
-        let serial = self.streams[role].serial + 1;
-        self.streams[role] = Stream::open(serial, &mut self.turn(at));
-        self.view.reconnected();
+        let (domain, serial) = (self.streams[role].domain().clone(), self.streams[role].serial);
+        self.streams[role] = Stream::open(domain, serial + 1, &mut self.turn(at));
+        if role == self.subscriber() {
+            self.view.reconnected();
+        }
     }
 
     /// Has no stream of this role any more.
     pub fn disconnect(&mut self, role: usize) {
         self.streams[role].state = State::Away;
-        self.translator.disconnected();
+        self.translator.disconnected(self.streams[role].domain());
     }
 
     /// Reads the first letter in the inbox of a stream, or the next part of it, up to so many
@@ -111,17 +116,11 @@ impl Replica {
     }
 
     /// SIGHUP.
-    pub fn reload(&mut self, settings: Settings, at: u64) {
+    pub fn reload(&mut self, settings: Settings) {
         if settings.target != self.settings().target {
             self.view = View::default();
         }
-        let is_away = self.streams[0].state == State::Away;
-        let (stream, mut turn) = self.split(0, at);
-        if is_away {
-            turn.translator.reconfigure(settings, false, turn.now, turn.rng);
-        } else {
-            stream.reconfigure(settings, &mut turn);
-        }
+        self.translator.reconfigure(settings);
     }
 
     pub fn settings(&self) -> &Settings {
@@ -144,8 +143,16 @@ impl Replica {
     }
 
     /// It has read presence of the target: what it must count that as.
-    pub fn hear(&mut self, presence: What) -> Reason {
+    pub fn hear(&mut self, role: usize, presence: What) -> Reason {
+        if role != self.subscriber() {
+            return Reason::PresenceIgnored;
+        }
         self.view.hear(presence, self.translator.settings())
+    }
+
+    /// Which of its streams the target's presence is for.
+    pub fn subscriber(&self) -> usize {
+        self.streams.len() - 1
     }
 
     pub fn is_connected(&self) -> bool {

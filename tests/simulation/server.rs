@@ -1,12 +1,13 @@
 //! The server in the middle: it hands each stanza for the component's domain to a random
 //! replica that has a stream, one that has just said goodbye included.
 //!
-//! Presence is the exception: every replica gets its own, as with a presence domain of its own.
+//! Presence comes to each replica's presence domain. Where they have none, every replica gets its
+//! own nevertheless, at the component's domain.
 
 use crate::ledger::{Fate, How, Invariant, Loss, Reply};
 use crate::replica::Replica;
 use crate::stream::{Letter, State, What, own_stanzas};
-use crate::traffic::{self, Answer, DOMAIN, TARGET};
+use crate::traffic::{self, Answer, DOMAIN, PEERS, TARGET};
 use crate::world::{Event, Place, World};
 use crate::xml::{Stanza, unescaped};
 
@@ -17,8 +18,27 @@ impl World {
         self.log(|| format!("{} asks {:?}, id {:?}: Ask({number})", ask.user, ask.asked, ask.id));
         self.ledger.asks.push(ask);
         self.route(Letter { what: What::Ask(number), xml });
-        if number.is_multiple_of(40) {
-            self.route(Letter { what: What::Message, xml: traffic::message(DOMAIN) });
+        if number % 40 == 1 {
+            self.stray();
+        }
+    }
+
+    /// What is not for the component: a message; and where there are presence domains, presence
+    /// that does not come to one, or a message that does.
+    fn stray(&mut self) {
+        let message = |to: &str| Letter { what: What::Message, xml: traffic::message(to) };
+        let replica = self.rng.usize(..self.replicas.len());
+        let place = Place { replica, role: self.replicas[replica].subscriber() };
+        match self.rng.u8(..3) {
+            0 if place.role > 0 => {
+                let peer = PEERS[self.rng.usize(..PEERS.len())];
+                let xml = traffic::presence("", peer, DOMAIN);
+                self.route(Letter { what: What::Available(peer), xml });
+            }
+            1 if place.role > 0 && self.stream(place).state != State::Away => {
+                self.hand(place, message(&self.domain(place)));
+            }
+            _ => self.route(message(DOMAIN)),
         }
     }
 
@@ -73,13 +93,14 @@ impl World {
         }
         self.log(|| format!("{peer} is {}", if came { "online" } else { "offline" }));
         for replica in 0..self.replicas.len() {
-            let place = Place { replica, role: 0 };
+            let place = Place { replica, role: self.replicas[replica].subscriber() };
             if self.stream(place).state == State::Connected {
                 let (what, type_) = match came {
                     true => (What::Available(peer), ""),
                     false => (What::Unavailable(peer), "unavailable"),
                 };
-                self.hand(place, Letter { what, xml: traffic::presence(type_, peer, DOMAIN) });
+                let xml = traffic::presence(type_, peer, &self.domain(place));
+                self.hand(place, Letter { what, xml });
             }
         }
     }
@@ -118,11 +139,13 @@ impl World {
         if xml.starts_with("<message") {
             if self.echoes {
                 let what = What::Echo(place, self.stream(place).serial);
-                self.route(Letter { what, xml: xml.to_owned() });
+                let letter = Letter { what, xml: xml.to_owned() };
+                if place.role == 0 { self.route(letter) } else { self.hand(place, letter) }
             }
             return;
         }
-        let say = |type_, from| traffic::presence(type_, from, DOMAIN);
+        let domain = self.domain(place);
+        let say = |type_, from| traffic::presence(type_, from, &domain);
         match Stanza::read(xml).type_ {
             "subscribe" => {
                 let xml = say("subscribed", TARGET);
@@ -139,6 +162,10 @@ impl World {
             }
             _ => self.ledger.report(Invariant::Cause, xml),
         }
+    }
+
+    fn domain(&self, place: Place) -> String {
+        self.replicas[place.replica].streams[place.role].domain().to_string()
     }
 
     pub fn server_restart(&mut self) {

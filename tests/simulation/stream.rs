@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use jat_proxy::jat::settings::Settings;
 use jat_proxy::session::ending::Ending;
 use jat_proxy::session::{Bounds, Session, Turn};
 use jat_proxy::stanza::limits::Limits;
+use jid::DomainPart;
 
 use crate::world::Place;
 use crate::xml;
@@ -72,8 +72,8 @@ pub struct Written {
 }
 
 impl Stream {
-    /// One that has just logged in.
-    pub fn open(serial: u32, turn: &mut Turn<'_>) -> Self {
+    /// One that has just logged in as `domain`.
+    pub fn open(domain: DomainPart, serial: u32, turn: &mut Turn<'_>) -> Self {
         let mut stream = Self {
             state: State::Connected,
             serial,
@@ -84,7 +84,7 @@ impl Stream {
             tick_at: None,
             will_read: false,
             will_write: false,
-            session: Session::new(bounds(), turn),
+            session: Session::new(domain, bounds(), turn),
         };
         stream.note(What::Own);
         stream
@@ -136,9 +136,9 @@ impl Stream {
         self.session.tick(turn)
     }
 
-    /// SIGHUP.
-    pub fn reconfigure(&mut self, settings: Settings, turn: &mut Turn<'_>) {
-        self.session.reconfigure(settings, bounds(), turn);
+    /// What it logged in as.
+    pub fn domain(&self) -> &DomainPart {
+        self.session.domain()
     }
 
     /// When it wants to be woken, in milliseconds.

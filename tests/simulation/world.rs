@@ -128,6 +128,7 @@ impl World {
         if rng.u8(..3) == 0 {
             file.dispatch = Dispatch::Sticky;
         }
+        file.presence_domains = rng.bool();
         let mut world = Self {
             at: 0,
             replicas: Vec::new(),
@@ -227,7 +228,8 @@ impl World {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "replica {}", self.replica)
+        let role = if self.role == 0 { "" } else { ", presence" };
+        write!(f, "replica {}{role}", self.replica)
     }
 }
 
