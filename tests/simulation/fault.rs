@@ -13,6 +13,8 @@ pub enum Fault {
     Kill,
     /// One is told to go, and goes in good order.
     Leave,
+    /// The program is replaced by another one that goes on with the streams.
+    Upgrade,
     /// One more machine has a replica.
     Start,
     /// A clock is set.
@@ -35,9 +37,10 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Kill,
         Self::Leave,
+        Self::Upgrade,
         Self::Start,
         Self::Clock,
         Self::StreamLost,
@@ -53,8 +56,8 @@ impl Fault {
     /// How much likelier than others.
     fn weight(self) -> usize {
         match self {
-            Self::Kill | Self::Clock | Self::Resource => 4,
-            Self::Leave => 3,
+            Self::Upgrade | Self::Clock | Self::Resource => 4,
+            Self::Kill => 3,
             // Those that make many log in take most of the time.
             Self::Start | Self::ServerRestart => 1,
             _ => 2,
@@ -91,6 +94,11 @@ impl World {
                 let replica = self.one_connected().expect("it is possible");
                 self.log(|| format!("replica {replica} leaves"));
                 self.leave(replica);
+            }
+            Fault::Upgrade => {
+                let replica = self.one_connected().expect("it is possible");
+                self.log(|| format!("replica {replica} is upgraded in place"));
+                self.upgrade(replica);
             }
             Fault::Start => {
                 let slots = self.replicas.iter().map(|r| r.slot).max().map_or(0, |s| s + 1);
@@ -141,7 +149,9 @@ impl World {
         // The last key to be replaced goes by its time before the end.
         let early = self.at < LAST_KEY && self.file.has_room();
         match fault {
-            Fault::Kill | Fault::Leave | Fault::Clock | Fault::StreamLost => one_is_connected(),
+            Fault::Kill | Fault::Leave | Fault::Upgrade | Fault::Clock | Fault::StreamLost => {
+                one_is_connected()
+            }
             Fault::Start => self.replicas.iter().filter(|r| r.life != Life::Ended).count() < 5,
             Fault::AddKey => early && !self.file.rotates(self.at),
             Fault::AddKeyMeanwhile => early && self.file.rotates(self.at),

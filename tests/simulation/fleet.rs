@@ -45,6 +45,22 @@ impl World {
         self.start_later(number);
     }
 
+    /// Another process, of a new version perhaps, takes its place between two turns of its: in
+    /// the middle of what it reads and of what it writes. Nothing is lost by that.
+    pub fn upgrade(&mut self, number: usize) {
+        for place in self.places(number) {
+            let [reads, writes] = [(); 2].map(|()| self.rng.usize(..200));
+            if self.stream(place).state == State::Connected {
+                self.read(place, reads);
+                self.write(place, writes);
+            }
+        }
+        let replica = &mut self.replicas[number];
+        let settings = self.file.settings(replica.unix(self.at), replica.slot);
+        replica.upgrade(settings, self.at, self.rng.u64(..));
+        self.collect_all(number);
+    }
+
     /// SIGTERM: what was read is translated and written, then it says goodbye.
     pub fn leave(&mut self, number: usize) {
         self.replicas[number].life = Life::Leaving;

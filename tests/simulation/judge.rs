@@ -25,7 +25,7 @@ impl World {
         }
     }
 
-    fn read(&mut self, place: Place, at_most: usize) {
+    pub fn read(&mut self, place: Place, at_most: usize) {
         let replica = &mut self.replicas[place.replica];
         let must_forward = replica.view.must_know_somebody(replica.settings());
         let Some((letter, written)) = replica.read(place.role, at_most, self.at) else { return };

@@ -115,6 +115,27 @@ impl Replica {
         Some((letter, last.instead.insert(instead)))
     }
 
+    /// SIGUSR2: another process takes its place, on the same streams.
+    pub fn upgrade(&mut self, settings: Settings, at: u64, seed: u64) {
+        let streams: Vec<_> = self.streams.iter().map(Stream::hand_over).collect();
+        let same_target = settings.target == self.settings().target;
+        let now = now(at, self.skew);
+        let presence = self.translator.presence().hand_over(now);
+        self.translator = Translator::new(settings);
+        self.rng = Rng::with_seed(seed);
+        if same_target {
+            self.translator.resume_presence(presence, now);
+        } else {
+            self.view = View::default();
+        }
+        for (role, from) in streams.into_iter().enumerate() {
+            if let Some(from) = from {
+                let (stream, mut turn) = self.split(role, at);
+                stream.resume(from, &mut turn);
+            }
+        }
+    }
+
     /// SIGHUP.
     pub fn reload(&mut self, settings: Settings) {
         if settings.target != self.settings().target {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use jat_proxy::session::ending::Ending;
+use jat_proxy::session::handover::Handover;
 use jat_proxy::session::{Bounds, Session, Turn};
 use jat_proxy::stanza::limits::Limits;
 use jid::DomainPart;
@@ -88,6 +89,17 @@ impl Stream {
         };
         stream.note(What::Own);
         stream
+    }
+
+    /// What another process needs to go on with it; `None` when it is away.
+    pub fn hand_over(&self) -> Option<Handover> {
+        let is_up = self.state == State::Connected;
+        is_up.then(|| self.session.hand_over().expect("it can at any time"))
+    }
+
+    /// Another process goes on with it. What is on its way, in whole or in part, stays so.
+    pub fn resume(&mut self, from: Handover, turn: &mut Turn<'_>) {
+        self.session = Session::resume(self.domain().clone(), bounds(), from, turn);
     }
 
     /// Reads the first letter, or what is left of it, up to that many bytes if there are more.
