@@ -56,11 +56,12 @@ impl Fault {
     /// How much likelier than others.
     fn weight(self) -> usize {
         match self {
-            Self::Upgrade | Self::Clock | Self::Resource => 4,
-            Self::Kill => 3,
-            // Those that make many log in take most of the time.
+            Self::Upgrade | Self::Clock | Self::Resource => 6,
+            Self::AddKey | Self::AddKeyMeanwhile | Self::DropKey => 4,
+            Self::Kill | Self::TokenIn | Self::Target => 3,
+            // Logins take much of the time, and each of these is one for everybody.
             Self::Start | Self::ServerRestart => 1,
-            _ => 2,
+            Self::Leave | Self::StreamLost => 2,
         }
     }
 }

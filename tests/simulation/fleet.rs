@@ -123,7 +123,7 @@ impl World {
         let replica = &mut self.replicas[number];
         if replica.life == Life::Running {
             let settings = self.file.settings(replica.unix(self.at), replica.slot);
-            replica.reload(settings);
+            replica.reload(settings, self.at);
             self.log(|| format!("replica {number} rereads its configuration"));
             self.collect_all(number);
         }

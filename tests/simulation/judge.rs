@@ -10,11 +10,17 @@ use crate::world::{Place, World};
 use crate::xml::{Stanza, unescaped};
 
 impl World {
-    /// A replica reads a stanza, or the beginning of one, or more of it.
+    /// A replica reads what is there, to the end or to somewhere within a stanza.
     pub fn read_some(&mut self, place: Place) {
         self.stream(place).will_read = false;
-        let at_most = if self.rng.u8(..5) == 0 { self.rng.usize(1..200) } else { usize::MAX };
-        self.read(place, at_most);
+        while !self.stream(place).inbox.is_empty() {
+            if self.rng.u8(..5) == 0 {
+                let part = self.rng.usize(1..200);
+                self.read(place, part);
+                break;
+            }
+            self.read(place, usize::MAX);
+        }
         self.collect(place);
         self.read_later(place);
     }
@@ -37,6 +43,10 @@ impl World {
             let due = [direction.name(), " ", reason.name()].concat();
             let text = format!("{place} has not counted {:?} as {due}", letter.what);
             self.ledger.report(Invariant::Tally, text);
+        }
+        // The server delivers echoes, and only this one has the presence domain.
+        if self.echoes && place.role > 0 && self.stream(place).seems_shared() {
+            self.ledger.report(Invariant::Alone, format!("{place} seems shared"));
         }
     }
 
@@ -110,6 +120,7 @@ impl World {
         self.ledger.check_forward(&forwarded, &stanza);
         let (key, until) = (forwarded.key, forwarded.expires - START);
         self.log(|| format!("{place} forwards Ask({ask}) to {peer}, key {key}, until {until} s"));
+        self.ledger.asks[ask].forwarded = Some(self.ledger.forwarded.len());
         self.ledger.forwarded.push(forwarded);
         Reason::Relayed
     }

@@ -23,6 +23,8 @@ pub struct Ask {
     /// The address that was written to, at our domain as it is configured.
     pub asked: String,
     pub id: String,
+    /// As which one it was forwarded.
+    pub forwarded: Option<usize>,
     pub fate: Fate,
 }
 
@@ -144,6 +146,7 @@ pub enum Invariant {
     Dispatch,
     Tally,
     Cause,
+    Alone,
 }
 
 impl fmt::Display for Invariant {
@@ -160,6 +163,7 @@ impl fmt::Display for Invariant {
             Self::Dispatch => "a request goes to a resource known to be online, if there is one",
             Self::Tally => "a tally is what the stanzas that were read add up to",
             Self::Cause => "nothing is sent without a cause",
+            Self::Alone => "a stream that is alone under its domain is not taken for shared",
         })
     }
 }
@@ -254,10 +258,12 @@ impl Ask {
     }
 }
 
+/// The payload of a request. Names are read quicker than attributes.
 pub fn ask_payload(ask: usize) -> String {
     format!("{ASK}{ask}{END}")
 }
 
+/// The payload of a reply.
 pub fn reply_payload(reply: usize) -> String {
     format!("{REPLY}{reply}{END}")
 }
@@ -267,6 +273,6 @@ fn number(content: &str, begin: &str) -> Option<usize> {
     content.strip_prefix(begin)?.strip_suffix("</iq>")?.strip_suffix(END)?.parse().ok()
 }
 
-const ASK: &str = "<ask n='";
-const REPLY: &str = "<answer n='";
-const END: &str = "'/>";
+const ASK: &str = "<ask-";
+const REPLY: &str = "<answer-";
+const END: &str = "/>";

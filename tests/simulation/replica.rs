@@ -53,7 +53,7 @@ impl Replica {
             skew,
             bug: None,
             streams: Vec::new(),
-            view: View::default(),
+            view: View::new(true),
             translator: Translator::new(settings),
             tally: Tally::default(),
             rng: Rng::with_seed(seed),
@@ -125,8 +125,6 @@ impl Replica {
         self.rng = Rng::with_seed(seed);
         if same_target {
             self.translator.resume_presence(presence, now);
-        } else {
-            self.view = View::default();
         }
         for (role, from) in streams.into_iter().enumerate() {
             if let Some(from) = from {
@@ -134,14 +132,29 @@ impl Replica {
                 stream.resume(from, &mut turn);
             }
         }
+        if !same_target {
+            self.see_anew(at);
+        }
     }
 
     /// SIGHUP.
-    pub fn reload(&mut self, settings: Settings) {
-        if settings.target != self.settings().target {
-            self.view = View::default();
-        }
+    pub fn reload(&mut self, settings: Settings, at: u64) {
+        let same_target = settings.target == self.settings().target;
         self.translator.reconfigure(settings);
+        if !same_target {
+            self.see_anew(at);
+        }
+    }
+
+    /// Subscribes to another target, if it has the stream for that.
+    fn see_anew(&mut self, at: u64) {
+        let (stream, mut turn) = self.split(self.subscriber(), at);
+        let is_up = stream.state == State::Connected;
+        if is_up {
+            // An end that is due by now comes with the tick that is scheduled.
+            let _ = stream.tick(&mut turn);
+        }
+        self.view = View::new(is_up);
     }
 
     pub fn settings(&self) -> &Settings {

@@ -9,7 +9,7 @@ use crate::replica::Replica;
 use crate::stream::{Letter, State, What, own_stanzas};
 use crate::traffic::{self, Answer, DOMAIN, PEERS, TARGET};
 use crate::world::{Event, Place, World};
-use crate::xml::{Stanza, unescaped};
+use crate::xml::Stanza;
 
 impl World {
     pub fn ask(&mut self) {
@@ -110,14 +110,11 @@ impl World {
         match what {
             What::Own => own_stanzas(xml).into_iter().for_each(|xml| self.take_own(place, xml)),
             What::Ask(ask) => {
-                let to = unescaped(Stanza::read(xml).to);
-                if !to.strip_prefix(TARGET).is_some_and(|rest| rest.starts_with('/')) {
+                let Some(forwarded) = self.ledger.asks[ask].forwarded else {
                     return self.lose(what, Loss::NobodyOnline);
-                }
+                };
                 self.ledger.asks[ask].fate = Fate::Arrived;
-                let newest_first = self.ledger.forwarded.iter().rposition(|f| f.ask == ask);
-                let forwarded = newest_first.expect("it was forwarded");
-                if !self.online.contains(&*to) {
+                if !self.online.contains(self.ledger.forwarded[forwarded].peer) {
                     // Its server says so in its name.
                     return self.reply(forwarded, How::Honest);
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use jat_proxy::session::echo::Sharing;
 use jat_proxy::session::ending::Ending;
 use jat_proxy::session::handover::Handover;
 use jat_proxy::session::{Bounds, Session, Turn};
@@ -27,6 +28,9 @@ pub struct Stream {
     pub tick_at: Option<u64>,
     pub will_read: bool,
     pub will_write: bool,
+    /// It was handed over before its self-test was done. A test cut in two takes what the first
+    /// process heard for lost.
+    cut_self_test: bool,
     session: Session,
 }
 
@@ -85,6 +89,7 @@ impl Stream {
             tick_at: None,
             will_read: false,
             will_write: false,
+            cut_self_test: false,
             session: Session::new(domain, bounds(), turn),
         };
         stream.note(What::Own);
@@ -99,6 +104,7 @@ impl Stream {
 
     /// Another process goes on with it. What is on its way, in whole or in part, stays so.
     pub fn resume(&mut self, from: Handover, turn: &mut Turn<'_>) {
+        self.cut_self_test |= from.sharing == Sharing::Unknown;
         self.session = Session::resume(self.domain().clone(), bounds(), from, turn);
     }
 
@@ -157,6 +163,11 @@ impl Stream {
     pub fn deadline(&self, turn: &Turn<'_>) -> u64 {
         let deadline = self.session.deadline(turn.translator);
         u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Does it take its domain for one that others share?
+    pub fn seems_shared(&self) -> bool {
+        self.session.sharing() == Sharing::Shared && !self.cut_self_test
     }
 
     /// How much it has in memory.

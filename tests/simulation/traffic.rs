@@ -20,14 +20,17 @@ pub const PEERS: [&str; 4] =
 /// Nodes of the component's domain, with their `@`, as users type them; the first are plain.
 pub const NODES: [&str; 4] = ["", "room@", "NoDe@", "büro@"];
 
+/// Resources that users write to; the first are plain.
+const RESOURCES: [&str; 4] = ["", "/res", "/Ä/b@c", "/proxy.example"];
+
 /// Each shorter than any token, so that none is mistaken for one; the first are plain.
 const USERS: [&str; 9] = [
-    "ann@a.example/abc",
-    "ann@a.example/abd",
+    "a@a.example/x",
+    "a@a.example/y",
     "gateway.example",
     "bot@b.example.org/a",
-    "Ann@a.example/abc",
-    "ann@a.example",
+    "A@a.example/x",
+    "a@a.example",
     "o'hara@a.example/\"x\" & <y>",
     "jürgen@ö.example/Gerät",
     "conference.example/proxy.example/1",
@@ -40,7 +43,7 @@ pub fn ask(number: usize, rng: &mut Rng) -> (Ask, String) {
     let user = USERS[rng.usize(..if plain { 4 } else { USERS.len() })];
     let node = NODES[rng.usize(..if plain { 2 } else { NODES.len() })];
     let domain = if plain || rng.bool() { DOMAIN } else { "PROXY.example" };
-    let resource = ["", "", "/res", "/Ä/b@c", "/proxy.example"][rng.usize(..5)];
+    let resource = RESOURCES[rng.usize(..if plain { 2 } else { RESOURCES.len() })];
     let id = match rng.u8(..8) {
         0 if !plain => "a'b\"c&d<e>".to_owned(),
         1 if !plain => format!("{number}{}", "-long".repeat(30)),
@@ -54,7 +57,7 @@ pub fn ask(number: usize, rng: &mut Rng) -> (Ask, String) {
     let attributes = [("type", type_), ("id", &id), ("to", &to), ("from", user)];
     let stanza = element("iq", &attributes, &ask_payload(number));
     let asked = [node, DOMAIN, resource].concat();
-    (Ask { user, asked, id, fate: Fate::Underway }, stanza)
+    (Ask { user, asked, id, forwarded: None, fate: Fate::Underway }, stanza)
 }
 
 /// A reply that is going to be sent, if its sender is still online then.
@@ -78,7 +81,7 @@ pub fn answers(forwarded: usize, rng: &mut Rng) -> Vec<Answer> {
         let how = if rng.u8(..10) == 0 { How::OtherId } else { How::Honest };
         answers.push(Answer { forwarded, how, after: delay(rng) });
     }
-    if rng.u8(..6) == 0 {
+    if rng.u8(..8) == 0 {
         let forgeries = [How::OtherResource, How::OtherAccount, How::Tampered, How::OtherAddress];
         let how = forgeries[rng.usize(..forgeries.len())];
         answers.push(Answer { forwarded, how, after: delay(rng) });

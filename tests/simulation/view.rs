@@ -8,19 +8,34 @@ use jat_proxy::jat::target::Target;
 
 use crate::stream::What;
 
-#[derive(Default)]
 pub struct View {
     /// Resources that it was told of and not told to have gone.
     told: BTreeSet<&'static str>,
     /// Those that it was told of since its stream is up.
     confirmed: BTreeSet<&'static str>,
-    subscribed: bool,
+    subscription: Subscription,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subscription {
+    Never,
+    Requested,
+    Granted,
 }
 
 impl View {
+    /// Of a target that it was not told of yet; is the stream up that tells?
+    pub fn new(is_up: bool) -> Self {
+        let subscription = if is_up { Subscription::Requested } else { Subscription::Never };
+        Self { told: BTreeSet::new(), confirmed: BTreeSet::new(), subscription }
+    }
+
     /// The stream that tells was lost, and is up again.
     pub fn reconnected(&mut self) {
         self.confirmed.clear();
+        if self.subscription == Subscription::Never {
+            self.subscription = Subscription::Requested;
+        }
     }
 
     /// It has read presence of the target: what it must count that as.
@@ -29,7 +44,7 @@ impl View {
             return Reason::PresenceIgnored;
         }
         match presence {
-            What::Subscribed => self.subscribed = true,
+            What::Subscribed => self.subscription = Subscription::Granted,
             What::Available(peer) => {
                 self.told.insert(peer);
                 self.confirmed.insert(peer);
@@ -61,7 +76,11 @@ impl View {
 
     /// What a request is refused with when nobody is online.
     pub fn due_for_nobody(&self) -> Reason {
-        if self.subscribed { Reason::Offline } else { Reason::SubscriptionPending }
+        match self.subscription {
+            Subscription::Never => Reason::NeverSubscribed,
+            Subscription::Requested => Reason::SubscriptionPending,
+            Subscription::Granted => Reason::Offline,
+        }
     }
 }
 

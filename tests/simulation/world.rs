@@ -96,7 +96,8 @@ pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> Outcome {
         world.at = due.0;
         let known = world.ledger.violations.len();
         world.happen(event);
-        if world.log_violations(known) {
+        if world.ledger.violations.len() > known {
+            world.log_violations(known);
             end = end.min(world.at + AFTERMATH);
         }
     }
@@ -143,9 +144,8 @@ impl World {
             log,
             rng,
         };
-        for slot in 0..world.rng.usize(3..=4) {
-            world.start(slot);
-        }
+        let replicas = if world.rng.u8(..4) == 0 { 4 } else { 3 };
+        (0..replicas).for_each(|slot| world.start(slot));
         world.plan();
         world
     }
@@ -207,13 +207,11 @@ impl World {
         (0..self.replicas[replica].streams.len()).map(move |role| Place { replica, role })
     }
 
-    /// Tells of those that are not among the `known` first ones; says whether there are any.
-    fn log_violations(&mut self, known: usize) -> bool {
-        let new: Vec<String> =
-            self.ledger.violations[known..].iter().map(|v| format!("VIOLATION: {v}")).collect();
-        let is_any = !new.is_empty();
-        new.into_iter().for_each(|line| self.log(|| line));
-        is_any
+    /// Tells of those that are not among the `known` first ones.
+    fn log_violations(&mut self, known: usize) {
+        for violation in self.ledger.violations[known..].to_vec() {
+            self.log(|| format!("VIOLATION: {violation}"));
+        }
     }
 
     pub fn log(&mut self, line: impl FnOnce() -> String) {
