@@ -178,7 +178,8 @@ impl Stream {
     /// Notes what the session has written since the last time, and how long that is.
     pub fn note(&mut self, what: What) -> usize {
         let noted: usize = self.outbox.iter().map(|written| written.length).sum();
-        let length = self.at_server.len() + self.session.output().len() - noted;
+        let there = self.at_server.len() + self.session.output().len();
+        let length = there.checked_sub(noted).expect("nothing that it wrote has vanished");
         if length > 0 {
             self.outbox.push_back(Written { what, length, instead: None });
         }

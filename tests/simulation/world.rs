@@ -209,8 +209,9 @@ impl World {
 
     /// Tells of those that are not among the `known` first ones.
     fn log_violations(&mut self, known: usize) {
-        for violation in self.ledger.violations[known..].to_vec() {
-            self.log(|| format!("VIOLATION: {violation}"));
+        for number in known..self.ledger.violations.len() {
+            let line = format!("VIOLATION: {}", self.ledger.violations[number]);
+            self.log(|| line);
         }
     }
 
