@@ -32,7 +32,8 @@ criterion_group!(benches, stanzas);
 
 fn stanzas(criterion: &mut Criterion) {
     for (size, payload) in [("small", small()), ("large", large())] {
-        let request = format!("<iq type='get' id='1234' to='{DOMAIN}' from='{USER}'>{payload}</iq>");
+        let request =
+            format!("<iq type='get' id='1234' to='{DOMAIN}' from='{USER}'>{payload}</iq>");
         let mut proxy = Proxy::new();
         let forwarded = proxy.relay(request.as_bytes());
         let [id, to, from] = ["id", "to", "from"].map(|name| attribute(&forwarded, name));
