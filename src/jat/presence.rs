@@ -72,6 +72,8 @@ pub struct Presence {
     attempts: u32,
     /// When entries go that nobody has confirmed since we connected.
     doubt_ends: Option<Duration>,
+    /// Is there a stream on which the subscription was requested?
+    connected: bool,
 }
 
 impl Presence {
@@ -83,11 +85,17 @@ impl Presence {
             retry_at: None,
             attempts: 0,
             doubt_ends: None,
+            connected: false,
         }
     }
 
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+
+    /// Do we hear of every resource, and has every one been seen since we connected?
+    pub fn is_settled(&self) -> bool {
+        self.subscription == Subscription::Subscribed && self.connected && self.doubt_ends.is_none()
     }
 
     /// Unix second of the last change of [`Self::subscription`].
@@ -96,7 +104,8 @@ impl Presence {
     }
 
     /// The stream is up: asks, since no server tells by itself what changed meanwhile.
-    pub fn connected(&mut self, now: Now, rng: &mut Rng) -> Action {
+    fn connect(&mut self, now: Now, rng: &mut Rng) -> Action {
+        self.connected = true;
         self.resources.doubt();
         self.doubt_ends = Some(now.mono + CONFIRM_AFTER_CONNECT);
         self.attempts = 0;
@@ -105,6 +114,7 @@ impl Presence {
 
     /// The stream is down: nothing is asked until it is up again.
     pub fn disconnected(&mut self) {
+        self.connected = false;
         self.retry_at = None;
         self.doubt_ends = None;
     }
@@ -155,8 +165,12 @@ impl Presence {
         Answer::Used(&[])
     }
 
-    /// Does what is due; at [`Self::deadline`] at the latest.
+    /// Does what is due on a stream that is up; at [`Self::deadline`] at the latest. The first
+    /// time on each stream that is asking.
     pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+        if !self.connected {
+            return Some(self.connect(now, rng));
+        }
         if self.doubt_ends.is_some_and(|at| at <= now.mono) {
             self.doubt_ends = None;
             self.resources.remove_unverified();
@@ -167,6 +181,9 @@ impl Presence {
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self) -> Option<Duration> {
+        if !self.connected {
+            return Some(Duration::ZERO);
+        }
         [self.retry_at, self.doubt_ends].into_iter().flatten().min()
     }
 
@@ -211,6 +228,50 @@ impl Default for Presence {
     }
 }
 
+/// The subscription and its resources on their way to another process.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    pub resources: Resources,
+    pub subscription: Subscription,
+    /// Unix second of its last change.
+    pub since: u64,
+    /// Until the subscription is requested again, and how often that was done in vain.
+    pub retry_in: Option<Duration>,
+    pub attempts: u32,
+    /// Until entries go that nobody has confirmed.
+    pub doubt_ends_in: Option<Duration>,
+    pub connected: bool,
+}
+
+impl Presence {
+    pub fn hand_over(&self, now: Now) -> Handover {
+        let left = |at: Duration| at.saturating_sub(now.mono);
+        Handover {
+            resources: self.resources.clone(),
+            subscription: self.subscription.clone(),
+            since: self.since,
+            retry_in: self.retry_at.map(left),
+            attempts: self.attempts,
+            doubt_ends_in: self.doubt_ends.map(left),
+            connected: self.connected,
+        }
+    }
+
+    /// Goes on where another process stopped.
+    pub fn resume(from: Handover, now: Now) -> Self {
+        let at = |left: Duration| now.mono + left;
+        Self {
+            resources: from.resources,
+            subscription: from.subscription,
+            since: from.since,
+            retry_at: from.retry_in.map(at),
+            attempts: from.attempts,
+            doubt_ends: from.doubt_ends_in.map(at),
+            connected: from.connected,
+        }
+    }
+}
+
 /// What comes of a presence stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -244,7 +305,7 @@ mod tests {
     impl Fixture {
         fn connected() -> Self {
             let mut it = Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START };
-            assert_eq!(it.presence.connected(it.now, &mut it.rng), Action::Subscribe);
+            assert_eq!(it.presence.tick(it.now, &mut it.rng), Some(Action::Subscribe));
             it
         }
 
@@ -333,7 +394,7 @@ mod tests {
         it.hear("bot@s.example/b", AVAILABLE);
         it.presence.disconnected();
         it.after(1000);
-        it.presence.connected(it.now, &mut it.rng);
+        it.presence.tick(it.now, &mut it.rng);
         it.after(5);
         assert_eq!(it.online().len(), 2);
         it.hear(A, AVAILABLE);
@@ -343,7 +404,7 @@ mod tests {
         assert_eq!(it.online(), [A]);
 
         it.presence.disconnected();
-        it.presence.connected(it.now, &mut it.rng);
+        it.presence.tick(it.now, &mut it.rng);
         it.after(59);
         assert_eq!(it.online(), [A]);
         it.after(1);
