@@ -91,6 +91,7 @@ impl Proxy {
         let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("long enough");
         let mut translator = Translator::new(Settings {
             domain: DOMAIN.parse().expect("a domain"),
+            presence_domain: None,
             target: Target::new(TARGET.parse().expect("an address")),
             dispatch: Dispatch::Random,
             token_in: TokenIn::Resource,
@@ -101,7 +102,7 @@ impl Proxy {
         let bounds = Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 };
         let mut turn =
             Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: NOW };
-        let session = Session::new(bounds, &mut turn);
+        let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
         let mut proxy = Self { session, translator, tally, rng };
         for resource in ["a", "b"] {
             let online = format!("<presence to='{DOMAIN}' from='{TARGET}/{resource}'/>");
