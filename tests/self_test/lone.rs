@@ -72,13 +72,16 @@ pub fn run(seed: u64) -> Login {
             world.schedule(at + late, Event::Stanza(stale_echo(echo)));
         }
     }
-    let from = at + world.rng.u64(..12_000);
-    let time = (from, from + world.rng.u64(..20_000));
+    // At any time, or at the worst: around the second round.
+    let rng = &mut world.rng;
+    let from = at + if rng.bool() { rng.u64(..12_000) } else { rng.u64(3_900..4_300) };
+    let lasts = if rng.bool() { rng.u64(..20_000) } else { rng.u64(3_500..5_500) };
+    let time = (from, from + lasts);
     let process = &mut world.members[number].process;
     process.is_slow = world.rng.u8(..4) == 0;
     match login.trouble {
         Trouble::None => {}
-        Trouble::Stopped => process.stopped = (from, from + world.rng.u64(..30_000)),
+        Trouble::Stopped => process.stopped = (from, from + lasts * 3 / 2),
         Trouble::Frozen => world.frozen = time,
         Trouble::Unread => process.unread = time,
     }

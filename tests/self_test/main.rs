@@ -99,4 +99,4 @@ impl Drop for Running {
 }
 
 const LONE: u64 = 10_000;
-const FLEETS: u64 = 300;
+const FLEETS: u64 = 250;
