@@ -67,4 +67,5 @@ mod nobody_online;
 mod presence;
 mod random_payloads;
 mod refusals;
+mod self_test;
 mod transparency;
