@@ -13,11 +13,15 @@
 
 mod bot;
 mod client;
+mod fleet;
+mod load;
 mod process;
 mod proxy;
 mod scene;
 mod server;
 mod stanza;
+mod tap;
+mod wire;
 
 /// Makes a test of a function for each server: `case!(name: both)`, or one of them.
 macro_rules! case {
@@ -57,6 +61,7 @@ macro_rules! case {
 
 mod addresses;
 mod bad_input;
+mod departure;
 mod four_stanzas;
 mod harness;
 mod init;
