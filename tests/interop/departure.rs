@@ -25,9 +25,10 @@ fn what_departing_replicas_lose_is_counted(_: Kind) {
     let late = run.late();
     let dropped = run.account.missing.len().checked_sub(late);
     println!(
-        "{DEPARTURES} departures: {}; {late} arrived after our closing tag, and {} the server \
-         dropped itself",
+        "{DEPARTURES} departures: {}; {late} arrived after our closing tag ({:?}), and {} the \
+         server dropped itself",
         run.account.figures(),
+        run.departures.iter().map(|it| it.late).collect::<Vec<_>>(),
         dropped.expect("what came too late was answered by nobody else")
     );
 }

@@ -3,7 +3,6 @@
 use crate::client::Client;
 use crate::proxy::{Proxy, Settings};
 use crate::server::{Kind, Server};
-use crate::wire::Wire;
 
 pub const SIZE: usize = 3;
 
@@ -31,9 +30,9 @@ impl Fleet {
     }
 
     /// The implementing client.
-    pub fn service(&self) -> Wire {
+    pub fn service(&self) -> Client {
         let (account, resource) = self.target.split_once('/').unwrap();
-        Wire::new(Client::login(self.server, account, resource))
+        Client::login(self.server, account, resource)
     }
 
     pub fn user(&self) -> Client {
@@ -43,5 +42,11 @@ impl Fleet {
     /// The sum over all replicas of what [`Proxy::count`] gives.
     pub fn count(&self, fragments: &[&str]) -> u64 {
         self.replicas.iter().map(|replica| replica.count(fragments)).sum()
+    }
+
+    /// The same over all but one.
+    pub fn count_without(&self, without: usize, fragments: &[&str]) -> u64 {
+        let all = self.replicas.iter().enumerate().filter(|(number, _)| *number != without);
+        all.map(|(_, replica)| replica.count(fragments)).sum()
     }
 }

@@ -154,7 +154,8 @@ pub struct Seen {
 }
 
 impl Answerer {
-    pub fn start(mut wire: Wire, delay: Duration) -> Answerer {
+    pub fn start(service: Client, delay: Duration) -> Answerer {
+        let mut wire = Wire::new(service);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
