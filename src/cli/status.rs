@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::daemon::status::{
-    ComponentStatus, Count, KeyTime, KeysStatus, ResourceStatus, Status, StreamStatus,
+    ComponentStatus, Count, KeyTime, KeysStatus, ResourceStatus, Status, StreamState, StreamStatus,
     SubscriptionStatus,
 };
 
@@ -112,7 +112,8 @@ fn show(status: &Status) -> String {
 }
 
 fn show_component(component: &ComponentStatus, text: &mut String) {
-    let ComponentStatus { domain, target, server, dispatch, token_in, .. } = component;
+    let ComponentStatus { own, target, server, dispatch, token_in, .. } = component;
+    let domain = &own.domain;
     let spread = match component.subscription {
         Some(_) => format!("dispatch {dispatch}"),
         None => "this resource only".to_owned(),
@@ -126,23 +127,34 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
         "ready",
         vec![component.missing.as_ref().map_or("yes".to_owned(), |m| format!("no: {m}"))],
     );
-    rows("stream", vec![stream(&component.stream)]);
-    rows("domain", vec![sharing(&component.sharing).to_owned()]);
+    rows("warning", component.warnings.clone());
+    let all = || std::iter::once(own).chain(&component.presence);
+    // With a presence domain, each line says which stream it is about.
+    let several = component.presence.is_some();
+    let name = |s: &StreamStatus| if several { format!("{}: ", s.domain) } else { String::new() };
+    let each = |line: fn(&StreamStatus) -> String| -> Vec<String> {
+        all().map(|s| name(s) + &line(s)).collect()
+    };
+    rows("stream", each(|s| stream(&s.stream)));
+    rows("domain", each(|s| sharing(&s.sharing).to_owned()));
     rows("subscription", component.subscription.iter().map(subscription).collect());
     rows("resources", resources(component));
     rows("keys", keys(&component.keys));
-    rows("backlog", vec![format!("{} bytes", component.backlog_bytes)]);
-    rows("logins", vec![component.logins.to_string()]);
-    rows("failures", component.failures.iter().map(|(cause, n)| format!("{cause} {n}")).collect());
+    rows("backlog", each(|s| format!("{} bytes", s.backlog_bytes)));
+    rows("logins", each(|s| s.logins.to_string()));
+    let failures = |s: &StreamStatus| -> Vec<String> {
+        s.failures.iter().map(|(cause, n)| format!("{}{cause} {n}", name(s))).collect()
+    };
+    rows("failures", all().flat_map(failures).collect());
     rows("stanzas", component.counts.iter().map(count).collect());
 }
 
-fn stream(stream: &StreamStatus) -> String {
+fn stream(stream: &StreamState) -> String {
     match stream {
-        StreamStatus::Starting => "connecting".to_owned(),
-        StreamStatus::Up { since } => format!("up since {since}"),
-        StreamStatus::Down { since, cause, .. } => format!("down since {since}: {cause}"),
-        StreamStatus::Closed => "closed".to_owned(),
+        StreamState::Starting => "connecting".to_owned(),
+        StreamState::Up { since } => format!("up since {since}"),
+        StreamState::Down { since, cause, .. } => format!("down since {since}: {cause}"),
+        StreamState::Closed => "closed".to_owned(),
     }
 }
 
@@ -218,7 +230,7 @@ mod tests {
 
     const DOCUMENT: &str = r#"{"version":"1","started":"S","components":[{
         "domain":"d","target":"t@s","server":"h:1","dispatch":"random","token_in":"resource",
-        "missing":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
+        "missing":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
         "resources":[{"address":"t@s/\u001b[2Ja","dnd":true,"verified":false},
                      {"address":"t@s/b","dnd":false,"verified":true}],
@@ -231,6 +243,7 @@ jat-proxy 1, since S
 
 d -> t@s (dispatch random, token in the resource), on h:1
   ready         yes
+  warning       add this
   stream        up since U
   domain        ours alone
   subscription  failed (c) since F, requested again at N

@@ -9,6 +9,7 @@ use crate::jat::settings::TokenIn;
 use crate::jat::target::Target;
 
 use super::addresses;
+use super::presence_domain;
 use super::problem::{Place, Problem};
 use super::secret::{self, Secret};
 use super::table::Table;
@@ -21,10 +22,14 @@ pub struct Draft {
     /// `None`: the server of all components.
     pub server: Option<String>,
     pub secret: Secret,
+    pub presence_domain: Option<DomainPart>,
+    /// `None`: the component's.
+    pub presence_secret: Option<Secret>,
     pub dispatch: Dispatch,
     pub token_in: TokenIn,
     domain_place: Place,
     target_place: Place,
+    presence_place: Option<Place>,
 }
 
 impl Draft {
@@ -36,27 +41,60 @@ impl Draft {
         let example = "secret = { file = \"proxy.secret\" }";
         let secret = table.required("secret", example, problems, Ok);
         let secret = secret.and_then(|value| secret::read(value, folder, problems));
+        let presence = table.optional("presence-domain", problems, presence_domain);
+        let presence_secret = table.optional("presence-secret", problems, Ok);
+        if let (None, Some(value)) = (&presence, presence_secret) {
+            let hint = "add: presence-domain = \"{hostname}.proxy.example\", or take it out";
+            problems.push(value.error("a secret for a presence domain that is not there", hint));
+        }
+        let presence_secret =
+            presence_secret.and_then(|value| secret::read(value, folder, problems));
         let server = table.optional("server", problems, server);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
         let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
         let token_in = table.optional("token-in", problems, |v| v.one_of(&words));
-        for key in ["presence-domain", "presence-secret"] {
-            table.unavailable(key, "take it out, and run one replica for each domain", problems);
-        }
         table.unavailable("tls", TLS, problems);
         table.finish(problems);
         let ((domain, domain_place), (target, target_place)) = (domain?, target?);
+        let (presence_domain, presence_place) = presence.unzip();
         Some(Self {
             domain,
             target,
             server,
             secret: secret?,
+            presence_domain,
+            presence_secret,
             dispatch: dispatch.unwrap_or_default(),
             token_in: token_in.unwrap_or_default(),
             domain_place,
             target_place,
+            presence_place,
         })
+    }
+}
+
+impl Draft {
+    fn compare_presence(&self, index: usize, drafts: &[Self], problems: &mut Vec<Problem>) {
+        let (Some(domain), Some(place)) = (&self.presence_domain, &self.presence_place) else {
+            return;
+        };
+        let taken = drafts.iter().any(|other| other.domain == *domain)
+            || drafts[..index].iter().any(|other| other.presence_domain.as_ref() == Some(domain));
+        if taken {
+            problems.push(Problem::error(
+                place.clone(),
+                format!("{domain} is the domain of another stream already"),
+                "give each component, and each presence domain, a name of its own",
+            ));
+        }
+        if matches!(self.target, Target::Resource { .. }) {
+            problems.push(Problem::warning(
+                place.clone(),
+                "a fixed destination needs no presence, so there is nobody to subscribe to",
+                "take presence-domain out",
+            ));
+        }
     }
 }
 
@@ -70,8 +108,12 @@ pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
                 "give each component a domain of its own",
             ));
         }
+        draft.compare_presence(index, drafts, problems);
         let target = draft.target.bare().domain().as_str();
-        if drafts.iter().any(|other| other.domain.as_str() == target) {
+        let is_target = |domain: &DomainPart| domain.as_str() == target;
+        let ours =
+            |d: &Draft| is_target(&d.domain) || d.presence_domain.as_ref().is_some_and(is_target);
+        if drafts.iter().any(ours) {
             problems.push(Problem::error(
                 draft.target_place.clone(),
                 format!("the target is at {target}, which is a component of this proxy"),
@@ -100,6 +142,12 @@ pub const TLS: &str = "take it out, and keep the way to the server on a network 
 
 fn domain(value: Value<'_>) -> Result<(DomainPart, Place), Problem> {
     let domain = addresses::domain(value.text()?);
+    let domain = domain.map_err(|error| value.error(error.to_string(), error.hint()))?;
+    Ok((domain, value.place()))
+}
+
+fn presence_domain(value: Value<'_>) -> Result<(DomainPart, Place), Problem> {
+    let domain = presence_domain::expand(value.text()?);
     let domain = domain.map_err(|error| value.error(error.to_string(), error.hint()))?;
     Ok((domain, value.place()))
 }

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jid::DomainPart;
+
 use crate::jat::keyring::Keyring;
 use crate::jat::settings::Settings;
 use crate::session::Bounds;
@@ -25,6 +27,7 @@ mod component;
 mod document;
 mod keys;
 mod outside;
+mod presence_domain;
 mod problem;
 mod read;
 mod secret;
@@ -51,7 +54,7 @@ pub struct Config {
     pub key_file: PathBuf,
 }
 
-/// One component: a stream to a server, and what is done on it.
+/// One component: its streams to a server, and what is done on them.
 #[derive(Clone, Debug)]
 pub struct Component {
     pub settings: Settings,
@@ -59,22 +62,47 @@ pub struct Component {
     pub server: String,
     /// What the handshake proves to know (XEP-0114 section 3).
     pub secret: Secret,
+    /// The same for the presence domain.
+    pub presence_secret: Secret,
     pub limits: Limits,
     /// Most bytes that wait for a server that does not read.
     pub max_backlog_bytes: usize,
 }
 
+/// One stream to a server.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// `host:port`
+    pub server: String,
+    /// What it logs in as.
+    pub domain: DomainPart,
+    pub secret: Secret,
+    /// What may be how large on it.
+    pub bounds: Bounds,
+}
+
 impl Component {
-    /// Do both want the same stream, so that one can take the other's place on it?
-    pub fn same_stream(&self, other: &Self) -> bool {
+    /// The component's own stream, and that of its presence domain if it has one.
+    pub fn streams(&self) -> impl Iterator<Item = Stream> {
+        let bounds = Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes };
+        let stream = move |domain: &DomainPart, secret: &Secret| Stream {
+            server: self.server.clone(),
+            domain: domain.clone(),
+            secret: secret.clone(),
+            bounds,
+        };
+        let own = stream(&self.settings.domain, &self.secret);
+        let presence = self.settings.presence_domain.as_ref();
+        std::iter::once(own).chain(presence.map(|domain| stream(domain, &self.presence_secret)))
+    }
+}
+
+impl Stream {
+    /// Do both log in alike, so that one can take the other's place?
+    pub fn same_login(&self, other: &Self) -> bool {
         self.server == other.server
             && self.secret.expose() == other.secret.expose()
-            && self.settings.domain == other.settings.domain
-    }
-
-    /// What may be how large on its stream.
-    pub fn bounds(&self) -> Bounds {
-        Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes }
+            && self.domain == other.domain
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::jat::keyring::Keyring;
 use crate::jat::settings::Settings;
+use crate::jat::target::Target;
 
 use super::component::{self, Draft};
 use super::document::Document;
@@ -71,6 +72,9 @@ impl<'p> Reading<'p> {
         let component = |draft: Draft| Component {
             settings: Settings {
                 domain: draft.domain,
+                presence_domain: draft
+                    .presence_domain
+                    .filter(|_| matches!(draft.target, Target::Account(_))),
                 target: draft.target,
                 dispatch: draft.dispatch,
                 token_in: draft.token_in,
@@ -78,6 +82,7 @@ impl<'p> Reading<'p> {
                 reply_ttl,
             },
             server: draft.server.unwrap_or_else(|| server.clone()),
+            presence_secret: draft.presence_secret.unwrap_or_else(|| draft.secret.clone()),
             secret: draft.secret,
             limits,
             max_backlog_bytes,

@@ -14,7 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::jat::reason::{Direction, Reason, Tally};
 use crate::link::cause::Cause;
-use crate::link::component::{Component, Stream, lock};
+use crate::link::component::{Component, lock};
+use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 
 use super::links::Links;
@@ -57,6 +58,7 @@ pub fn directions(reason: Reason) -> &'static [Direction] {
         | Reason::TokenMalformed
         | Reason::TokenKind
         | Reason::TokenExpired => &[Revert],
+        Reason::PresenceDomain => &[Forward, Message],
         Reason::MessageRefused | Reason::Echo | Reason::ErrorIgnored => &[Message],
         Reason::SubscriptionRefused | Reason::PresenceUsed | Reason::PresenceIgnored => &[Presence],
         Reason::OwnAddress | Reason::NoFrom | Reason::NotOurDomain => {
@@ -78,19 +80,41 @@ struct Readings {
 struct Reading {
     domain: String,
     tally: Tally,
-    up: bool,
-    logins: u64,
-    failures: [u64; Cause::ALL.len()],
+    streams: Vec<StreamReading>,
     /// `None` for a fixed destination, like the next.
     resources: Option<u64>,
     subscription: Option<&'static str>,
-    shared: bool,
-    backlog: u64,
-    unsent: u64,
     /// The ids of all keys, and whether each signs.
     keys: Vec<(u8, bool)>,
     /// Seconds until the next key signs.
     next_key: Option<u64>,
+}
+
+/// The numbers of one stream.
+#[derive(Debug)]
+struct StreamReading {
+    /// The value of the metric label.
+    purpose: &'static str,
+    up: bool,
+    shared: bool,
+    logins: u64,
+    failures: [u64; Cause::ALL.len()],
+    backlog: u64,
+    unsent: u64,
+}
+
+impl StreamReading {
+    fn of(purpose: &'static str, stream: &Stream) -> Self {
+        Self {
+            purpose,
+            up: matches!(stream.state, State::Up { .. }),
+            shared: stream.sharing == Sharing::Shared,
+            logins: stream.logins,
+            failures: stream.failures,
+            backlog: stream.backlog as u64,
+            unsent: stream.unsent,
+        }
+    }
 }
 
 impl Reading {
@@ -103,14 +127,11 @@ impl Reading {
         Self {
             domain: settings.domain.to_string(),
             tally: component.tally.clone(),
-            up: matches!(component.stream, Stream::Up { .. }),
-            logins: component.logins,
-            failures: component.failures,
+            streams: std::iter::once(StreamReading::of("component", component.stream()))
+                .chain(component.presence_stream().map(|s| StreamReading::of("presence", s)))
+                .collect(),
             resources: subscription.map(|_| resources),
             subscription: subscription.map(subscription_state),
-            shared: component.sharing == Sharing::Shared,
-            backlog: component.backlog as u64,
-            unsent: component.unsent,
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             next_key: settings.keyring.next(now).map(|(_, at)| at - now),
         }
@@ -130,9 +151,22 @@ impl Reading {
         })
     }
 
-    fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
-        let count = |cause: Cause| self.failures[cause as usize];
-        Cause::ALL.iter().map(move |c| ([self.label(), ("cause", c.name().into())], count(*c)))
+    /// A value of each stream.
+    fn streams(
+        &self,
+        value: impl Fn(&StreamReading) -> u64,
+    ) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+        let series = move |s: &StreamReading| ([self.label(), stream_label(s)], value(s));
+        self.streams.iter().map(series)
+    }
+
+    fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
+        let of = |stream: &StreamReading| {
+            let labels =
+                |c: &Cause| [self.label(), stream_label(stream), ("cause", c.name().into())];
+            Cause::ALL.map(|c| (labels(&c), stream.failures[c as usize]))
+        };
+        self.streams.iter().flat_map(of)
     }
 
     fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
@@ -167,14 +201,14 @@ impl Collector for Readings {
         )?;
         out.gauges(
             "jat_proxy_stream_up",
-            "Is the component logged in? 1 or 0.",
+            "Is the stream logged in? 1 or 0.",
             None,
-            all.iter().map(|r| ([r.label()], r.up.into())),
+            all.iter().flat_map(|r| r.streams(|s| s.up.into())),
         )?;
         out.counters(
             "jat_proxy_logins",
             "Logins that came about.",
-            all.iter().map(|r| ([r.label()], r.logins)),
+            all.iter().flat_map(|r| r.streams(|s| s.logins)),
         )?;
         out.counters(
             "jat_proxy_stream_failures",
@@ -184,7 +218,7 @@ impl Collector for Readings {
         out.counters(
             "jat_proxy_unsent_bytes",
             "Output that was lost with a stream whose server had not taken it.",
-            all.iter().map(|r| ([r.label()], r.unsent)),
+            all.iter().flat_map(|r| r.streams(|s| s.unsent)),
         )?;
         out.gauges(
             "jat_proxy_subscription_state",
@@ -200,15 +234,15 @@ impl Collector for Readings {
         )?;
         out.gauges(
             "jat_proxy_domain_shared",
-            "Does another process have a stream for the domain too? 1, or 0 when not or not known.",
+            "Does another process have a stream for its domain too? 1, or 0 when not or not known.",
             None,
-            all.iter().map(|r| ([r.label()], r.shared.into())),
+            all.iter().flat_map(|r| r.streams(|s| s.shared.into())),
         )?;
         out.gauges(
             "jat_proxy_backlog",
             "What waits for the server to read it.",
             Some(&Unit::Bytes),
-            all.iter().map(|r| ([r.label()], r.backlog)),
+            all.iter().flat_map(|r| r.streams(|s| s.backlog)),
         )?;
         out.gauges(
             "jat_proxy_signing_key",
@@ -230,6 +264,10 @@ impl Collector for Readings {
         let start = out.0.encode_descriptor("process_start_time", help, unit, MetricType::Gauge);
         start?.encode_gauge(&self.started)
     }
+}
+
+fn stream_label(stream: &StreamReading) -> Label<'static> {
+    ("stream", stream.purpose.into())
 }
 
 /// Writes metric families: name, help, and a value for each label set.

@@ -11,7 +11,8 @@ use crate::config::{self, time::show_moment};
 use crate::jat::keyring::Keyring;
 use crate::jat::presence::Subscription;
 use crate::link::cause::Cause;
-use crate::link::component::{Component, Stream, lock};
+use crate::link::component::{Component, lock};
+use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 
 use super::links::Links;
@@ -27,7 +28,6 @@ pub struct Status {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ComponentStatus {
-    pub domain: String,
     pub target: String,
     pub server: String,
     /// As in the configuration: `random` or `sticky`.
@@ -36,26 +36,40 @@ pub struct ComponentStatus {
     pub token_in: String,
     /// Why nothing can be forwarded; `null` when it can.
     pub missing: Option<String>,
-    pub stream: StreamStatus,
-    /// Does another process have the domain too: `unknown`, `alone` or `shared`.
-    pub sharing: String,
+    /// What an operator has to put right, for people.
+    pub warnings: Vec<String>,
+    /// The component's own stream.
+    #[serde(flatten)]
+    pub own: StreamStatus,
+    /// That of its presence domain; `null` when it has none.
+    pub presence: Option<StreamStatus>,
     /// `null` for a fixed destination.
     pub subscription: Option<SubscriptionStatus>,
     /// Online resources of the target.
     pub resources: Vec<ResourceStatus>,
     pub keys: KeysStatus,
     pub reply_ttl_seconds: u64,
-    pub backlog_bytes: usize,
-    pub logins: u64,
-    /// Lost streams and failed logins by cause, without zeros.
-    pub failures: BTreeMap<String, u64>,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
 }
 
+/// One stream to the server.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StreamStatus {
+    /// What it logs in as.
+    pub domain: String,
+    pub stream: StreamState,
+    /// Does another process have the domain too: `unknown`, `alone` or `shared`.
+    pub sharing: String,
+    pub backlog_bytes: usize,
+    pub logins: u64,
+    /// Lost streams and failed logins by cause, without zeros.
+    pub failures: BTreeMap<String, u64>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum StreamStatus {
+pub enum StreamState {
     /// No attempt to connect has ended yet.
     Starting,
     Up {
@@ -135,8 +149,7 @@ impl ComponentStatus {
     fn of(component: &Component, config: &config::Component) -> Self {
         let settings = component.translator.settings();
         let now = component.now().unix;
-        let failures =
-            Cause::ALL.iter().map(|c| (c.name().to_owned(), component.failures[*c as usize]));
+        let streams = [Some(component.stream()), component.presence_stream()];
         let counts = component.tally.iter().map(|(direction, reason, count)| Count {
             direction: direction.name().to_owned(),
             outcome: reason.outcome().name().to_owned(),
@@ -144,25 +157,18 @@ impl ComponentStatus {
             count,
         });
         Self {
-            domain: settings.domain.to_string(),
             target: settings.target.as_str().to_owned(),
             server: config.server.clone(),
             dispatch: settings.dispatch.name().to_owned(),
             token_in: settings.token_in.name().to_owned(),
             missing: missing(component),
-            stream: StreamStatus::of(&component.stream),
-            sharing: match component.sharing {
-                Sharing::Unknown => "unknown".to_owned(),
-                Sharing::Alone => "alone".to_owned(),
-                Sharing::Shared => "shared".to_owned(),
-            },
+            warnings: streams.into_iter().flatten().filter_map(|s| s.alarm(settings)).collect(),
+            own: StreamStatus::of(component.stream()),
+            presence: component.presence_stream().map(StreamStatus::of),
             subscription: component.translator.subscription().map(|s| subscription(component, s)),
             resources: resources(component),
             keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
             reply_ttl_seconds: settings.reply_ttl,
-            backlog_bytes: component.backlog,
-            logins: component.logins,
-            failures: failures.filter(|(_, count)| *count > 0).collect(),
             counts: counts.filter(|c| c.count > 0).collect(),
         }
     }
@@ -170,17 +176,29 @@ impl ComponentStatus {
 
 /// Why `component` can't forward anything, for people; `None` when it can.
 pub fn missing(component: &Component) -> Option<String> {
-    match &component.stream {
-        Stream::Starting => Some("no stream yet: connecting".to_owned()),
-        Stream::Closed => Some("the stream was closed for good".to_owned()),
-        Stream::Down { since, cause, message } => {
+    if let Some(what) = missing_stream(component.stream()) {
+        return Some(what);
+    }
+    if component.translator.is_ready() {
+        return None;
+    }
+    if let Some(stream) = component.presence_stream()
+        && let Some(what) = missing_stream(stream)
+    {
+        return Some(format!("{}: {what}", stream.domain));
+    }
+    let subscription = component.translator.presence().subscription();
+    Some(subscription.reason_for_nobody().describe().to_owned())
+}
+
+fn missing_stream(stream: &Stream) -> Option<String> {
+    match &stream.state {
+        State::Starting => Some("no stream yet: connecting".to_owned()),
+        State::Closed => Some("the stream was closed for good".to_owned()),
+        State::Down { since, cause, message } => {
             Some(format!("no stream since {}: {}", show_moment(*since), cause.explain(message)))
         }
-        Stream::Up { .. } if component.translator.is_ready() => None,
-        Stream::Up { .. } => {
-            let subscription = component.translator.presence().subscription();
-            Some(subscription.reason_for_nobody().describe().to_owned())
-        }
+        State::Up { .. } => None,
     }
 }
 
@@ -223,11 +241,30 @@ fn resources(component: &Component) -> Vec<ResourceStatus> {
 
 impl StreamStatus {
     fn of(stream: &Stream) -> Self {
-        match stream {
-            Stream::Starting => Self::Starting,
-            Stream::Closed => Self::Closed,
-            Stream::Up { since } => Self::Up { since: show_moment(*since) },
-            Stream::Down { since, cause, message } => Self::Down {
+        let failures =
+            Cause::ALL.iter().map(|c| (c.name().to_owned(), stream.failures[*c as usize]));
+        Self {
+            domain: stream.domain.to_string(),
+            stream: StreamState::of(&stream.state),
+            sharing: match stream.sharing {
+                Sharing::Unknown => "unknown".to_owned(),
+                Sharing::Alone => "alone".to_owned(),
+                Sharing::Shared => "shared".to_owned(),
+            },
+            backlog_bytes: stream.backlog,
+            logins: stream.logins,
+            failures: failures.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}
+
+impl StreamState {
+    fn of(state: &State) -> Self {
+        match state {
+            State::Starting => Self::Starting,
+            State::Closed => Self::Closed,
+            State::Up { since } => Self::Up { since: show_moment(*since) },
+            State::Down { since, cause, message } => Self::Down {
                 since: show_moment(*since),
                 cause: cause.name().to_owned(),
                 message: message.clone(),

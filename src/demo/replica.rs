@@ -1,73 +1,65 @@
-//! One replica: a link of the daemon, with a state of its own.
+//! One replica: a component with its links as in a daemon, with a state of its own.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::MutexGuard;
 use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use crate::config;
 use crate::jat::reason::Reason;
-use crate::jat::translator::Translator;
-use crate::link::component::{Component, Shared, lock};
-use crate::link::{self, Order};
+use crate::link::Order;
+use crate::link::component::{Component, lock};
+use crate::link::member::Member;
 
 /// What a process of its own would be: it shares nothing with other replicas but the keys.
 pub struct Replica {
-    shared: Shared,
-    orders: watch::Sender<Order>,
-    task: JoinHandle<()>,
+    member: Member,
 }
 
 impl Replica {
-    pub fn start(config: config::Component) -> Self {
-        let translator = Translator::new(config.settings.clone());
-        let shared = Arc::new(Mutex::new(Component::new(translator, fastrand::u64(..))));
-        let (orders, receiver) = watch::channel(Order::Run(Arc::new(config)));
-        let task = tokio::spawn(link::run(shared.clone(), receiver, watch::Sender::new(false)));
-        Self { shared, orders, task }
+    pub fn start(config: &config::Component) -> Self {
+        Self { member: Member::start(config) }
     }
 
-    /// Takes a new configuration as a daemon does on SIGHUP, and waits until it is in force.
-    pub async fn reload(&self, config: config::Component) {
-        let keyring = config.settings.keyring.clone();
-        self.orders.send_replace(Order::Run(Arc::new(config)));
-        while !Arc::ptr_eq(&lock(&self.shared).translator.settings().keyring, &keyring) {
-            sleep(Duration::from_millis(1)).await;
+    /// Takes a new configuration as a daemon does on SIGHUP.
+    pub fn reload(&mut self, config: &config::Component) {
+        self.member.reconfigure(config);
+    }
+
+    /// Closes its streams in good order within a time.
+    pub fn stop(&self, within: Duration) {
+        for link in &self.member.links {
+            link.orders.send_replace(Order::Stop { within });
         }
-    }
-
-    /// Gives its link an order, as the daemon does.
-    pub fn order(&self, order: Order) {
-        self.orders.send_replace(order);
     }
 
     /// What the rest of a process would see of it.
     pub fn component(&self) -> MutexGuard<'_, Component> {
-        lock(&self.shared)
+        lock(&self.member.component)
     }
 
-    /// Waits until its link has ended.
+    /// Waits until its links have ended.
     pub async fn ended(self) {
-        // A panic there is a panic here.
-        self.task.await.expect("the link ends in good order");
+        for link in self.member.links {
+            // A panic there is a panic here.
+            link.task.await.expect("the link ends in good order");
+        }
     }
 
     /// How many resources of the target it knows to be online.
     pub fn online(&self) -> usize {
-        lock(&self.shared).translator.presence().resources.len()
+        self.component().translator.presence().resources.len()
     }
 
     /// How many stanzas it dropped, or answered, for this reason.
     pub fn count(&self, reason: Reason) -> u64 {
-        lock(&self.shared).tally.total(reason)
+        self.component().tally.total(reason)
     }
 
-    /// Ends it where it stands, as kill -9 does: nothing is said on its stream any more.
+    /// Ends it where it stands, as kill -9 does: nothing is said on its streams any more.
     pub async fn kill(self) {
-        self.task.abort();
-        // Its socket is closed when the task is gone.
-        let _ = self.task.await;
+        for link in self.member.links {
+            link.task.abort();
+            // Its socket is closed when the task is gone.
+            let _ = link.task.await;
+        }
     }
 }

@@ -70,7 +70,7 @@ impl Stage {
     /// Starts a replica, and waits until it sees both resources.
     pub(super) async fn start_replica(&mut self, name: char) -> Result<(), Failure> {
         let before = self.connections();
-        let replica = Replica::start(self.component());
+        let replica = Replica::start(&self.component());
         let ready = async {
             loop {
                 let new = self.connections().into_iter().find(|id| !before.contains(id));
@@ -97,12 +97,10 @@ impl Stage {
     }
 
     /// Adds a second key that is active at once, and has all replicas read the key ring again.
-    pub(super) async fn rotate(&mut self) -> Result<(), Failure> {
+    pub(super) fn rotate(&mut self) -> Result<(), Failure> {
         self.keys.push(key(2, Some(unix_now()))?);
-        for cast in &self.replicas {
-            let reload = cast.replica.reload(self.component());
-            timeout(PATIENCE, reload).await.map_err(|_| Failure::NotReady)?;
-        }
+        let component = self.component();
+        self.replicas.iter_mut().for_each(|cast| cast.replica.reload(&component));
         Ok(())
     }
 
@@ -132,9 +130,11 @@ impl Stage {
 
     fn component(&self) -> Component {
         let keyring = Keyring::new(self.keys.clone(), unix_now());
+        let secret = Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty");
         Component {
             settings: Settings {
                 domain: DOMAIN.parse().expect("a domain"),
+                presence_domain: None,
                 target: Target::new(TARGET.parse().expect("an address")),
                 dispatch: Dispatch::Random,
                 token_in: TokenIn::Resource,
@@ -142,7 +142,8 @@ impl Stage {
                 reply_ttl: 3600,
             },
             server: self.server.address().to_string(),
-            secret: Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty"),
+            secret: secret.clone(),
+            presence_secret: secret,
             limits: Limits::default(),
             max_backlog_bytes: 1 << 24,
         }

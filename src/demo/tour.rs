@@ -118,7 +118,7 @@ impl Tour<'_> {
         let request = self.ask("3456").await?;
         self.show_forwarded(&request);
         check(request.opened.kid() == 1, "a token of key 1", request.opened.kid())?;
-        self.stage.rotate().await?;
+        self.stage.rotate()?;
         self.screen.note("Key 2 joins the key ring and signs from now on; both replicas reload.");
         self.answer(&request)?;
         let reply = self.receive(&request).await?;

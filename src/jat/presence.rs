@@ -72,6 +72,8 @@ pub struct Presence {
     attempts: u32,
     /// When entries go that nobody has confirmed since we connected.
     doubt_ends: Option<Duration>,
+    /// Is there a stream on which the subscription was requested?
+    connected: bool,
 }
 
 impl Presence {
@@ -83,6 +85,7 @@ impl Presence {
             retry_at: None,
             attempts: 0,
             doubt_ends: None,
+            connected: false,
         }
     }
 
@@ -96,7 +99,8 @@ impl Presence {
     }
 
     /// The stream is up: asks, since no server tells by itself what changed meanwhile.
-    pub fn connected(&mut self, now: Now, rng: &mut Rng) -> Action {
+    fn connect(&mut self, now: Now, rng: &mut Rng) -> Action {
+        self.connected = true;
         self.resources.doubt();
         self.doubt_ends = Some(now.mono + CONFIRM_AFTER_CONNECT);
         self.attempts = 0;
@@ -105,6 +109,7 @@ impl Presence {
 
     /// The stream is down: nothing is asked until it is up again.
     pub fn disconnected(&mut self) {
+        self.connected = false;
         self.retry_at = None;
         self.doubt_ends = None;
     }
@@ -155,8 +160,12 @@ impl Presence {
         Answer::Used(&[])
     }
 
-    /// Does what is due; at [`Self::deadline`] at the latest.
+    /// Does what is due on a stream that is up; at [`Self::deadline`] at the latest. The first
+    /// time on each stream that is asking.
     pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+        if !self.connected {
+            return Some(self.connect(now, rng));
+        }
         if self.doubt_ends.is_some_and(|at| at <= now.mono) {
             self.doubt_ends = None;
             self.resources.remove_unverified();
@@ -167,6 +176,9 @@ impl Presence {
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self) -> Option<Duration> {
+        if !self.connected {
+            return Some(Duration::ZERO);
+        }
         [self.retry_at, self.doubt_ends].into_iter().flatten().min()
     }
 
@@ -244,7 +256,7 @@ mod tests {
     impl Fixture {
         fn connected() -> Self {
             let mut it = Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START };
-            assert_eq!(it.presence.connected(it.now, &mut it.rng), Action::Subscribe);
+            assert_eq!(it.presence.tick(it.now, &mut it.rng), Some(Action::Subscribe));
             it
         }
 
@@ -333,7 +345,7 @@ mod tests {
         it.hear("bot@s.example/b", AVAILABLE);
         it.presence.disconnected();
         it.after(1000);
-        it.presence.connected(it.now, &mut it.rng);
+        it.presence.tick(it.now, &mut it.rng);
         it.after(5);
         assert_eq!(it.online().len(), 2);
         it.hear(A, AVAILABLE);
@@ -343,7 +355,7 @@ mod tests {
         assert_eq!(it.online(), [A]);
 
         it.presence.disconnected();
-        it.presence.connected(it.now, &mut it.rng);
+        it.presence.tick(it.now, &mut it.rng);
         it.after(59);
         assert_eq!(it.online(), [A]);
         it.after(1);

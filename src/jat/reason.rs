@@ -109,6 +109,8 @@ reasons! {
     RequestToToken Answered "request-to-token",
     /// A message: only IQs are translated.
     MessageRefused Answered "message-refused",
+    /// An IQ request or a message to the presence domain, which is for presence alone.
+    PresenceDomain Answered "presence-domain",
     /// The user's address, the resource it wrote to and its id do not fit a token together.
     TooLong Answered "too-long",
     /// Over one of the limits on stanzas.

@@ -13,12 +13,30 @@ use super::target::Target;
 pub struct Settings {
     /// The component's domain.
     pub domain: DomainPart,
+    /// The domain of a second stream, for the subscription to the target's presence alone: each
+    /// of several replicas that share `domain` needs one of its own. `None`: the component's
+    /// stream is used for that too.
+    pub presence_domain: Option<DomainPart>,
     pub target: Target,
     pub dispatch: Dispatch,
     pub token_in: TokenIn,
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds: the life of a token.
     pub reply_ttl: u64,
+}
+
+impl Settings {
+    /// Where the target's presence is subscribed to from; `None` for a fixed destination, which
+    /// needs none.
+    pub fn subscriber(&self) -> Option<&DomainPart> {
+        let account = matches!(self.target, Target::Account(_));
+        account.then(|| self.presence_domain.as_ref().unwrap_or(&self.domain))
+    }
+
+    /// Is there a stream for `domain`?
+    pub fn has_stream(&self, domain: &DomainPart) -> bool {
+        self.domain == *domain || self.presence_domain.as_ref() == Some(domain)
+    }
 }
 
 /// Where a forwarded request carries its token.

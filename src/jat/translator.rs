@@ -1,6 +1,9 @@
 //! What is done with each stanza: the table of rows that the first fit decides.
 
+use std::time::Duration;
+
 use fastrand::Rng;
+use jid::DomainPart;
 
 use crate::stanza::head::Head;
 use crate::stanza::peek;
@@ -52,47 +55,47 @@ impl Translator {
         &self.presence
     }
 
-    /// Takes new settings. Another target starts with an empty list, and a fresh subscription
-    /// if the stream is `up`.
-    pub fn reconfigure(
-        &mut self,
-        settings: Settings,
-        up: bool,
-        now: Now,
-        rng: &mut Rng,
-    ) -> Option<Action> {
-        let same_target = self.settings.target == settings.target;
+    /// Takes new settings. Another target, or another domain to subscribe from, starts with an
+    /// empty list; the subscription is requested by the next [`Self::tick`].
+    pub fn reconfigure(&mut self, settings: Settings) {
+        let same = self.settings.target == settings.target
+            && self.settings.subscriber() == settings.subscriber();
         self.settings = settings;
-        if same_target {
+        if !same {
+            self.presence = Presence::new();
+        }
+    }
+
+    /// The stream of the domain `at` is down.
+    pub fn disconnected(&mut self, at: &DomainPart) {
+        if self.subscribes_at(at) {
+            self.presence.disconnected();
+        }
+    }
+
+    /// Does what is due on the stream of the domain `at`, which is up.
+    pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Option<Action> {
+        if !self.subscribes_at(at) {
             return None;
         }
-        self.presence = Presence::new();
-        if up { self.connected(now, rng) } else { None }
-    }
-
-    /// The stream is up.
-    pub fn connected(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
-        self.is_subscriber().then(|| self.presence.connected(now, rng))
-    }
-
-    /// The stream is down.
-    pub fn disconnected(&mut self) {
-        self.presence.disconnected();
-    }
-
-    /// Does what is due at [`Presence::deadline`].
-    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
         self.presence.tick(now, rng)
+    }
+
+    /// When [`Self::tick`] has something to do on that stream.
+    pub fn deadline(&self, at: &DomainPart) -> Option<Duration> {
+        self.subscribes_at(at).then(|| self.presence.deadline()).flatten()
     }
 
     /// Is there anybody to forward to?
     pub fn is_ready(&self) -> bool {
-        !self.is_subscriber() || !self.presence.resources.is_empty()
+        self.settings.subscriber().is_none() || !self.presence.resources.is_empty()
     }
 
-    /// Decides what is done with a stanza that arrived on the component's stream.
+    /// Decides what is done with a stanza that arrived on the stream of the domain `at`: the
+    /// component's, or its presence domain.
     pub fn judge(
         &mut self,
+        at: &DomainPart,
         head: &Head<'_>,
         body: Body<'_>,
         now: Now,
@@ -110,17 +113,22 @@ impl Translator {
             return Verdict::Own(direction);
         }
         let to = Address::new(head.to.as_deref().unwrap_or_default());
-        if !self.is_own_domain(to.domain()) {
+        if !is_domain(to.domain(), at) {
             return Verdict::Drop(direction, Reason::NotOurDomain);
         }
+        let for_presence_alone = *at != self.settings.domain;
         match direction {
-            Direction::Forward => self.judge_request(head, body, &from, &to, now, rng),
-            Direction::Revert => self.judge_reply(head, body, &from, &to, now),
             Direction::Message if head.type_.as_deref() == Some("error") => {
                 Verdict::Drop(direction, Reason::ErrorIgnored)
             }
+            Direction::Presence => self.judge_presence(at, head, body, &from, &to, now, rng),
+            Direction::Revert if for_presence_alone => Verdict::Drop(direction, Reason::NoToken),
+            Direction::Forward | Direction::Message if for_presence_alone => {
+                answer(at, &to, direction, Reason::PresenceDomain, self.presence.subscription())
+            }
+            Direction::Forward => self.judge_request(head, body, &from, &to, now, rng),
+            Direction::Revert => self.judge_reply(head, body, &from, &to, now),
             Direction::Message => self.answer(&to, direction, Reason::MessageRefused),
-            Direction::Presence => self.judge_presence(head, body, &from, &to, now, rng),
             Direction::Other => Verdict::Drop(direction, Reason::NotAStanza),
         }
     }
@@ -211,8 +219,10 @@ impl Translator {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what there is to know of one stanza")]
     fn judge_presence(
         &mut self,
+        at: &DomainPart,
         head: &Head<'_>,
         body: Body<'_>,
         from: &Address<'_>,
@@ -226,11 +236,17 @@ impl Translator {
             Body::OverLimit { .. } => &[],
         };
         let type_ = head.type_.as_deref();
-        let ours = to.node().is_none() && self.is_subscriber() && self.settings.target.owns(from);
-        if !ours {
+        let of_target = to.node().is_none()
+            && self.settings.subscriber().is_some()
+            && self.settings.target.owns(from);
+        if !of_target {
             let subscribe = type_ == Some("subscribe");
-            let from = || self.at_home(to, None);
+            let from = || to.at_domain(at.as_str(), None);
             return if subscribe { Verdict::Unsubscribe { from: from() } } else { ignored };
+        }
+        if !self.subscribes_at(at) {
+            // It belongs to the presence domain; one random replica would hear it here.
+            return ignored;
         }
         let heard = match type_ {
             None => Heard::Available {
@@ -256,8 +272,7 @@ impl Translator {
     }
 
     fn answer(&self, to: &Address<'_>, direction: Direction, reason: Reason) -> Verdict<'_> {
-        let refusal = refusal(reason, self.presence.subscription());
-        Verdict::Answer { from: self.at_home(to, to.resource()), direction, reason, refusal }
+        answer(&self.settings.domain, to, direction, reason, self.presence.subscription())
     }
 
     fn choose(&self, from: &Address<'_>, rng: &mut Rng) -> Option<&str> {
@@ -308,17 +323,39 @@ impl Translator {
     }
 
     fn is_own_domain(&self, domain: &str) -> bool {
-        let own = self.settings.domain.as_str();
-        domain == own || normal_bare(domain) == own
+        let Settings { domain: own, presence_domain, .. } = &self.settings;
+        is_domain(domain, own) || presence_domain.as_ref().is_some_and(|own| is_domain(domain, own))
     }
 
-    fn is_subscriber(&self) -> bool {
-        matches!(self.settings.target, Target::Account(_))
+    fn subscribes_at(&self, at: &DomainPart) -> bool {
+        self.settings.subscriber() == Some(at)
     }
 
     /// What the subscription is worth; `None` for a fixed resource.
     pub fn subscription(&self) -> Option<&Subscription> {
-        self.is_subscriber().then(|| self.presence.subscription())
+        self.settings.subscriber().map(|_| self.presence.subscription())
+    }
+}
+
+/// Is `text` the domain `own`, however it is spelled?
+fn is_domain(text: &str, own: &DomainPart) -> bool {
+    text == own.as_str() || normal_bare(text) == own.as_str()
+}
+
+/// An error from the address at `domain` that was written to.
+fn answer<'t>(
+    domain: &DomainPart,
+    to: &Address<'_>,
+    direction: Direction,
+    reason: Reason,
+    subscription: &Subscription,
+) -> Verdict<'t> {
+    let refusal = refusal(reason, subscription);
+    Verdict::Answer {
+        from: to.at_domain(domain.as_str(), to.resource()),
+        direction,
+        reason,
+        refusal,
     }
 }
 

@@ -69,6 +69,9 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
         Reason::MessageRefused => {
             (Condition::FeatureNotImplemented, "Only IQ requests are relayed here.".into())
         }
+        Reason::PresenceDomain => {
+            (Condition::ServiceUnavailable, "This address is for presence alone.".into())
+        }
         Reason::TooLong => (
             Condition::PolicyViolation,
             format!(

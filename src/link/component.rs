@@ -4,71 +4,43 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use jid::DomainPart;
 
 use crate::clock::unix_now;
 use crate::jat::now::Now;
 use crate::jat::reason::Tally;
+use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
 use crate::session::Turn;
-use crate::session::echo::Sharing;
 
-use super::cause::Cause;
-use super::heartbeat::Heartbeat;
+use super::stream::{State, Stream};
 
-/// What becomes of a component's stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// No attempt to connect was made yet.
-    Starting,
-    /// Logged in, since this Unix second.
-    Up { since: u64 },
-    /// Down, since this Unix second.
-    Down { since: u64, cause: Cause, message: String },
-    /// Closed for good.
-    Closed,
-}
-
-/// A component: its translator, and what is known of its stream. The task of its link works on
-/// it, one turn at a time; others look at it between turns.
+/// A component: its translator, and what is known of its streams. The tasks of its links work
+/// on it, one turn at a time; others look at it between turns.
 #[derive(Debug)]
 pub struct Component {
     pub translator: Translator,
     pub tally: Tally,
-    pub stream: Stream,
-    /// Does another process share the domain?
-    pub sharing: Sharing,
-    /// Lost streams and failed logins, by [`Cause`].
-    pub failures: [u64; Cause::ALL.len()],
-    /// Logins that came about.
-    pub logins: u64,
-    /// Bytes that wait for the server.
-    pub backlog: usize,
-    /// Bytes of output that were lost with their streams.
-    pub unsent: u64,
-    heartbeat: Arc<Heartbeat>,
+    /// The component's own stream is the first. After a reload there may be streams of domains
+    /// that it had before.
+    streams: Vec<Stream>,
     rng: Rng,
     origin: Instant,
 }
 
-/// A component that its link and others hold together.
+/// A component that its links and others hold together.
 pub type Shared = Arc<Mutex<Component>>;
 
 impl Component {
     /// `seed` is from the operating system.
     pub fn new(translator: Translator, seed: u64) -> Self {
-        let now = Instant::now();
+        let own = Stream::new(translator.settings().domain.clone());
         Self {
             translator,
             tally: Tally::default(),
-            stream: Stream::Starting,
-            sharing: Sharing::Unknown,
-            failures: [0; Cause::ALL.len()],
-            logins: 0,
-            backlog: 0,
-            unsent: 0,
-            heartbeat: Arc::default(),
+            streams: vec![own],
             rng: Rng::with_seed(seed),
-            origin: now,
+            origin: Instant::now(),
         }
     }
 
@@ -85,13 +57,7 @@ impl Component {
     /// What a session needs for one turn.
     pub fn turn(&mut self) -> Turn<'_> {
         let now = self.now();
-        self.heartbeat.beat();
         Turn { translator: &mut self.translator, tally: &mut self.tally, rng: &mut self.rng, now }
-    }
-
-    /// Beats at each turn.
-    pub fn heartbeat(&self) -> Arc<Heartbeat> {
-        Arc::clone(&self.heartbeat)
     }
 
     /// The generator that everything random comes from.
@@ -99,9 +65,41 @@ impl Component {
         &mut self.rng
     }
 
+    /// The component's own stream.
+    pub fn stream(&self) -> &Stream {
+        &self.streams[0]
+    }
+
+    /// The stream of the presence domain, if there is one.
+    pub fn presence_stream(&self) -> Option<&Stream> {
+        self.find_stream(self.translator.settings().presence_domain.as_ref()?)
+    }
+
+    /// What is known of the stream of `domain`.
+    pub fn find_stream(&self, domain: &DomainPart) -> Option<&Stream> {
+        self.streams.iter().find(|stream| stream.domain == *domain)
+    }
+
+    /// Like [`Self::find_stream`]; there is something to be known from now on.
+    pub fn stream_of(&mut self, domain: &DomainPart) -> &mut Stream {
+        let known = self.streams.iter().position(|stream| stream.domain == *domain);
+        let at = known.unwrap_or_else(|| {
+            self.streams.push(Stream::new(domain.clone()));
+            self.streams.len() - 1
+        });
+        &mut self.streams[at]
+    }
+
+    /// Takes new settings, and forgets the streams that they do not mention.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        self.translator.reconfigure(settings);
+        let settings = self.translator.settings();
+        self.streams.retain(|stream| settings.has_stream(&stream.domain));
+    }
+
     /// Is the stream up, and somebody there to forward to?
     pub fn is_ready(&self) -> bool {
-        matches!(self.stream, Stream::Up { .. }) && self.translator.is_ready()
+        matches!(self.stream().state, State::Up { .. }) && self.translator.is_ready()
     }
 }
 

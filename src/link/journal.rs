@@ -1,8 +1,9 @@
-//! What an operator reads in the log of one component: one line for each thing that happened.
+//! What an operator reads in the log of one stream: one line for each thing that happened.
 
 use std::time::{Duration, Instant};
 
-use tracing::{Level, debug, enabled, info, warn};
+use jid::DomainPart;
+use tracing::{Level, debug, enabled, error, info, warn};
 
 use crate::jat::presence::Subscription;
 use crate::jat::reason::{Outcome, Reason, Tally};
@@ -14,29 +15,30 @@ use super::component::Component;
 /// Remembers what was said, so that it is said once.
 #[derive(Debug)]
 pub struct Journal {
-    domain: String,
+    /// What the stream logs in as.
+    domain: DomainPart,
     /// Since when there is no stream, and the cause that was named last.
     outage: Option<(Instant, Option<Cause>)>,
     logged_in_before: bool,
     subscription: Option<Subscription>,
     online: bool,
     offline_since: Option<Instant>,
-    shared: bool,
+    sharing: Sharing,
     foreign: u64,
     foreign_said: Option<Instant>,
     counted: Tally,
 }
 
 impl Journal {
-    pub fn new(domain: &str) -> Self {
+    pub fn new(domain: &DomainPart) -> Self {
         Self {
-            domain: domain.to_owned(),
+            domain: domain.clone(),
             outage: None,
             logged_in_before: false,
             subscription: None,
             online: false,
             offline_since: None,
-            shared: false,
+            sharing: Sharing::Unknown,
             foreign: 0,
             foreign_said: None,
             counted: Tally::default(),
@@ -46,7 +48,7 @@ impl Journal {
     /// A working stream ended.
     pub fn lost(&mut self, cause: Cause, message: &str, unsent: usize) {
         warn!(
-            component = self.domain,
+            component = %self.domain,
             cause = cause.name(),
             unsent_bytes = unsent,
             "stream lost: {}",
@@ -61,7 +63,7 @@ impl Journal {
         let (since, said) = self.outage.unwrap_or((Instant::now(), None));
         if said != Some(cause) {
             warn!(
-                component = self.domain,
+                component = %self.domain,
                 cause = cause.name(),
                 "no stream, trying on: {}",
                 cause.explain(message)
@@ -76,16 +78,16 @@ impl Journal {
         match self.outage.take() {
             Some((since, _)) => {
                 let seconds = since.elapsed().as_secs_f64();
-                info!(component = self.domain, "logged in{again} to {server} after {seconds:.1} s");
+                info!(component = %self.domain, "logged in{again} to {server} after {seconds:.1} s");
             }
-            None => info!(component = self.domain, "logged in{again} to {server}"),
+            None => info!(component = %self.domain, "logged in{again} to {server}"),
         }
         self.logged_in_before = true;
     }
 
     /// An order ended the stream. `late`: stanzas that came after our goodbye so far.
     pub fn closed(&self, late: u64, unsent: usize) {
-        let component = &self.domain;
+        let component = self.domain.as_str();
         if unsent == 0 {
             info!(component, arrived_after_close = late, "stream closed");
         } else {
@@ -100,22 +102,44 @@ impl Journal {
 
     /// Looks at the component after a turn.
     pub fn observe(&mut self, component: &Component) {
-        self.observe_subscription(component);
-        self.observe_online(component);
-        self.observe_refusals(&component.tally);
-        let shared = component.sharing == Sharing::Shared;
-        if shared && !self.shared {
-            warn!(
-                component = self.domain,
-                "another process is connected for this domain: the server gives each a part of \
-                 the stanzas, presence too; run one process for each domain"
-            );
+        let settings = component.translator.settings();
+        if settings.subscriber() == Some(&self.domain) {
+            self.observe_subscription(component);
+            self.observe_online(component);
         }
-        self.shared = shared;
+        self.observe_sharing(component);
+        // All streams count together, and one of them tells.
+        if settings.domain == self.domain {
+            self.observe_refusals(&component.tally);
+            self.observe_foreign(component);
+        }
+    }
+
+    fn observe_sharing(&mut self, component: &Component) {
+        let Some(stream) = component.find_stream(&self.domain) else { return };
+        // What is not known yet is no news.
+        if stream.sharing == self.sharing || stream.sharing == Sharing::Unknown {
+            return;
+        }
+        let before = std::mem::replace(&mut self.sharing, stream.sharing);
+        let component = component.translator.settings();
+        match (stream.sharing, stream.alarm(component)) {
+            (_, Some(alarm)) => error!(component = %self.domain, "{alarm}"),
+            (Sharing::Shared, None) => {
+                info!(component = %self.domain, "other processes have this domain too");
+            }
+            _ if before == Sharing::Shared => {
+                info!(component = %self.domain, "no other process has this domain any more");
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_foreign(&mut self, component: &Component) {
         let foreign = component.tally.total(Reason::NotOurDomain);
         if foreign > self.foreign && self.foreign_said.is_none_or(|at| at.elapsed() >= A_MINUTE) {
             warn!(
-                component = self.domain,
+                component = %self.domain,
                 stanzas = foreign - self.foreign,
                 "the server sends us stanzas for other domains: on ejabberd set \
                  `global_routes: false` for the listener"
@@ -133,7 +157,7 @@ impl Journal {
             let stanzas = count - self.counted.of(direction, reason);
             if stanzas > 0 && matches!(reason.outcome(), Outcome::Dropped | Outcome::Answered) {
                 debug!(
-                    component = self.domain,
+                    component = %self.domain,
                     direction = direction.name(),
                     outcome = reason.outcome().name(),
                     reason = reason.name(),
@@ -150,7 +174,7 @@ impl Journal {
             return;
         }
         let target = component.translator.settings().target.bare();
-        let component = &self.domain;
+        let component = self.domain.as_str();
         match subscription {
             Subscription::Never => {}
             Subscription::Pending => {
@@ -176,14 +200,14 @@ impl Journal {
         if count > 0 {
             self.offline_since = None;
             if !self.online {
-                info!(component = self.domain, resources = count, "the target is online");
+                info!(component = %self.domain, resources = count, "the target is online");
             }
             self.online = true;
         } else if self.online {
             let since = *self.offline_since.get_or_insert_with(Instant::now);
             if since.elapsed() >= OFFLINE_LASTS {
                 let target = component.translator.settings().target.bare();
-                warn!(component = self.domain, "{target} has no resource online");
+                warn!(component = %self.domain, "{target} has no resource online");
                 self.online = false;
             }
         }

@@ -1,6 +1,7 @@
 //! Moves bytes between a socket and its session until one of them is done.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
@@ -14,6 +15,7 @@ use crate::session::ending::Ending;
 use crate::session::{Session, Turn};
 
 use super::component::{Shared, lock};
+use super::heartbeat::Heartbeat;
 use super::journal::Journal;
 use super::{HEARTBEAT, Order};
 
@@ -32,7 +34,8 @@ pub enum Stopped {
 pub struct Pump<'a> {
     pub socket: TcpStream,
     pub session: Session,
-    pub shared: &'a Shared,
+    pub component: Shared,
+    pub heartbeat: Arc<Heartbeat>,
     pub journal: &'a mut Journal,
 }
 
@@ -42,7 +45,7 @@ impl Pump<'_> {
     pub async fn run(
         &mut self,
         orders: &mut watch::Receiver<Order>,
-        config: &mut config::Component,
+        config: &mut config::Stream,
     ) -> (Stopped, usize) {
         match self.pump(orders, config).await {
             Ok(()) => (Stopped::Ordered, self.session.output().len()),
@@ -60,7 +63,7 @@ impl Pump<'_> {
     async fn pump(
         &mut self,
         orders: &mut watch::Receiver<Order>,
-        config: &mut config::Component,
+        config: &mut config::Stream,
     ) -> Result<(), Stopped> {
         loop {
             // Work that was left because too much waited for the server, or that came early.
@@ -95,12 +98,11 @@ impl Pump<'_> {
     }
 
     /// Takes a new configuration, if the stream can stay for it.
-    fn obey(&mut self, new: &config::Component, config: &mut config::Component) -> bool {
-        if !config.same_stream(new) {
+    fn obey(&mut self, new: &config::Stream, config: &mut config::Stream) -> bool {
+        if !config.same_login(new) {
             return false;
         }
-        let mut component = lock(self.shared);
-        self.session.reconfigure(new.settings.clone(), new.bounds(), &mut component.turn());
+        self.session.set_bounds(new.bounds);
         *config = new.clone();
         true
     }
@@ -169,10 +171,12 @@ impl Pump<'_> {
     where
         F: FnOnce(&mut Session, &mut Turn<'_>) -> Result<(), Ending>,
     {
-        let mut component = lock(self.shared);
+        self.heartbeat.beat();
+        let mut component = lock(&self.component);
         let result = work(&mut self.session, &mut component.turn());
-        component.sharing = self.session.sharing();
-        component.backlog = self.session.output().len();
+        let stream = component.stream_of(self.session.domain());
+        stream.sharing = self.session.sharing();
+        stream.backlog = self.session.output().len();
         self.journal.observe(&component);
         result.map_err(Stopped::Ended)
     }
@@ -184,7 +188,7 @@ impl Pump<'_> {
         match self.socket.try_read_buf(input) {
             Ok(0) => Err(Stopped::Lost(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => {
-                let now = lock(self.shared).now();
+                let now = lock(&self.component).now();
                 self.session.received(now);
                 Ok(true)
             }
@@ -196,7 +200,7 @@ impl Pump<'_> {
     /// Writes what the socket takes.
     fn flush(&mut self) -> Result<(), Stopped> {
         while !self.session.output().is_empty() {
-            let now = lock(self.shared).now();
+            let now = lock(&self.component).now();
             match self.socket.try_write(self.session.output()) {
                 Ok(count) => self.session.sent(count, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -219,7 +223,7 @@ impl Pump<'_> {
 
     /// When the session has something to do by time.
     fn due(&self) -> Instant {
-        let component = lock(self.shared);
+        let component = lock(&self.component);
         component.instant(self.session.deadline(&component.translator))
     }
 }

@@ -18,7 +18,6 @@ use xmpp_parsers::presence::Presence;
 use crate::jat::now::Now;
 use crate::jat::presence::Action;
 use crate::jat::reason::{Direction, Reason, Tally};
-use crate::jat::settings::Settings;
 use crate::jat::token::Claims;
 use crate::jat::translator::{Body, Translator};
 use crate::jat::verdict::{Verdict, refusal};
@@ -67,11 +66,12 @@ pub struct Turn<'a> {
 }
 
 impl Session {
-    /// A stream that has just logged in; says what is to be said first.
-    pub fn new(bounds: Bounds, turn: &mut Turn<'_>) -> Self {
+    /// A stream that has just logged in as `domain`, the component's or its presence domain;
+    /// says what is to be said first.
+    pub fn new(domain: DomainPart, bounds: Bounds, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let mut session = Self {
-            domain: turn.translator.settings().domain.clone(),
+            domain,
             bounds,
             splitter: Splitter::new(bounds.limits),
             input: Vec::new(),
@@ -87,9 +87,14 @@ impl Session {
         for id in ids {
             authored::write_echo(&session.domain, &id, &mut session.output);
         }
-        let action = turn.translator.connected(turn.now, turn.rng);
+        let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
         session.act(action.as_slice(), turn.translator);
         session
+    }
+
+    /// What the stream logged in as.
+    pub fn domain(&self) -> &DomainPart {
+        &self.domain
     }
 
     /// The buffer that what was read is appended to.
@@ -181,7 +186,7 @@ impl Session {
                 Due::Nothing => {}
             }
         }
-        let action = turn.translator.tick(turn.now, turn.rng);
+        let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
         if self.output.is_empty() && now >= self.last_output + KEEPALIVE {
             // RFC 6120 section 4.6.1.
@@ -196,17 +201,15 @@ impl Session {
         let idle = self.output.is_empty();
         let silent = idle.then(|| self.last_output + KEEPALIVE);
         let echo = self.echo.deadline(self.last_input).filter(|_| idle);
-        let presence = translator.presence().deadline();
+        let presence = translator.deadline(&self.domain);
         let while_open = [silent, echo, presence].into_iter().filter(|_| !self.closed);
         while_open.chain([stalled]).flatten().min().unwrap_or(Duration::MAX)
     }
 
-    /// Takes new settings for the translator, and new bounds.
-    pub fn reconfigure(&mut self, settings: Settings, bounds: Bounds, turn: &mut Turn<'_>) {
+    /// Takes new bounds.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
         self.splitter.set_limits(bounds.limits);
-        let action = turn.translator.reconfigure(settings, !self.closed, turn.now, turn.rng);
-        self.act(action.as_slice(), turn.translator);
     }
 
     /// Says goodbye: nothing is translated any more, what still arrives is counted.
@@ -264,7 +267,7 @@ impl Session {
             tally.count(Direction::of(head), Reason::ArrivedAfterClose);
             return;
         }
-        let verdict = translator.judge(head, body, *now, rng);
+        let verdict = translator.judge(&self.domain, head, body, *now, rng);
         if !matches!(verdict, Verdict::Own(_)) {
             self.echo.other_stanza();
         }

@@ -41,6 +41,7 @@ pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
 pub fn settings() -> Settings {
     Settings {
         domain: "proxy.example".parse().unwrap(),
+        presence_domain: None,
         target: Target::new("service@some.example".parse().unwrap()),
         dispatch: Dispatch::Random,
         token_in: TokenIn::Resource,
@@ -249,8 +250,9 @@ impl Proxy {
         let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| {
             let before = side.tally.clone();
             let (session, mut turn) = side.split(now);
-            session.reconfigure(settings.clone(), bounds(), &mut turn);
-            side.said(&before, None, now)
+            turn.translator.reconfigure(settings.clone());
+            let ended = session.tick(&mut turn).err();
+            side.said(&before, ended, now)
         });
         assert_eq!(whole, cut);
         whole
@@ -259,11 +261,8 @@ impl Proxy {
     /// Takes these limits on bytes and depth.
     pub fn limit(&mut self, max_bytes: usize, max_depth: usize) {
         let limits = Limits { max_bytes, max_depth, ..Limits::default() };
-        let now = self.now;
         for side in [&mut self.whole, &mut self.cut] {
-            let settings = side.translator.settings().clone();
-            let (session, mut turn) = side.split(now);
-            session.reconfigure(settings, Bounds { limits, ..bounds() }, &mut turn);
+            side.session.set_bounds(Bounds { limits, ..bounds() });
         }
     }
 
@@ -312,7 +311,7 @@ impl Side {
         let mut rng = Rng::with_seed(7);
         let mut turn =
             Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: START };
-        let session = Session::new(bounds(), &mut turn);
+        let session = Session::new(turn.translator.settings().domain.clone(), bounds(), &mut turn);
         Self { session, translator, tally, rng }
     }
 

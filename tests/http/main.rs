@@ -53,10 +53,10 @@ fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
                   outcome=\"answered\",reason=\"message-refused\"} 1\n";
     let answer = daemon.wait_for("/metrics", |answer| answer.body.contains(series));
     for line in [
-        "jat_proxy_stream_up{component=\"proxy.example\"} 1\n",
+        "jat_proxy_stream_up{component=\"proxy.example\",stream=\"component\"} 1\n",
         "jat_proxy_resources{component=\"proxy.example\"} 1\n",
         "jat_proxy_subscription_state{component=\"proxy.example\",state=\"subscribed\"} 1\n",
-        "jat_proxy_logins_total{component=\"fixed.example\"} 1\n",
+        "jat_proxy_logins_total{component=\"fixed.example\",stream=\"component\"} 1\n",
     ] {
         assert!(answer.body.contains(line), "{line}{}", answer.body);
     }

@@ -111,12 +111,12 @@ impl Proxy {
     }
 
     pub fn is_connected(&self) -> bool {
-        self.count(&["jat_proxy_stream_up"]) == 1
+        self.count(&["jat_proxy_stream_up", OWN_STREAM]) == 1
     }
 
     /// How many streams to the server it has opened so far.
     pub fn logins(&self) -> u64 {
-        self.count(&["jat_proxy_logins_total"])
+        self.count(&["jat_proxy_logins_total", OWN_STREAM])
     }
 
     /// Waits until the status names each of these full JIDs as an online resource.
@@ -213,6 +213,9 @@ impl Proxy {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_string()))
     }
 }
+
+/// Not that of a presence domain.
+const OWN_STREAM: &str = "stream=\"component\"";
 
 fn run(folder: &Path) -> std::process::Command {
     let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));

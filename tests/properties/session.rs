@@ -25,7 +25,9 @@ fn run(input: &[u8], cuts: impl IntoIterator<Item = usize>) -> Outcome {
     let mut rng = Rng::with_seed(7);
     let mut turn =
         Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: START };
-    let mut session = Session::new(Bounds { limits: LIMITS, max_backlog: 1 << 20 }, &mut turn);
+    let domain = turn.translator.settings().domain.clone();
+    let bounds = Bounds { limits: LIMITS, max_backlog: 1 << 20 };
+    let mut session = Session::new(domain, bounds, &mut turn);
     let online = |r| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
     session.input().extend(format!("{}{}", online("a"), online("b")).bytes());
     session.process(&mut turn).unwrap();

@@ -42,6 +42,7 @@ impl File {
         let target = self.fixed.map_or_else(|| TARGET.to_owned(), full);
         Settings {
             domain: "proxy.example".parse().expect("a domain"),
+            presence_domain: None,
             target: Target::new(target.parse().expect("an address")),
             dispatch: self.dispatch,
             token_in: self.token_in,

@@ -92,7 +92,8 @@ impl Replica {
         let mut rng = Rng::with_seed(seed);
         let now = now(at, skew);
         let mut turn = Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now };
-        let session = Session::new(bounds(), &mut turn);
+        let domain = turn.translator.settings().domain.clone();
+        let session = Session::new(domain, bounds(), &mut turn);
         Self {
             slot,
             state: State::Connected,
@@ -115,8 +116,9 @@ impl Replica {
 
     /// Logs in again after its stream was lost.
     pub fn reconnect(&mut self, at: u64) {
+        let domain = self.settings().domain.clone();
         let (_, mut turn) = self.split(at);
-        self.session = Session::new(bounds(), &mut turn);
+        self.session = Session::new(domain, bounds(), &mut turn);
         self.stream += 1;
         self.state = State::Connected;
         self.confirmed.clear();
@@ -150,7 +152,7 @@ impl Replica {
     /// Has no stream any more.
     pub fn disconnect(&mut self) {
         self.state = State::Away;
-        self.translator.disconnected();
+        self.translator.disconnected(self.session.domain());
     }
 
     /// Says goodbye.
@@ -186,12 +188,9 @@ impl Replica {
             self.confirmed.clear();
             self.subscribed = false;
         }
-        let away = self.state == State::Away;
-        let (session, mut turn) = self.split(at);
-        if away {
-            turn.translator.reconfigure(settings, false, turn.now, turn.rng);
-        } else {
-            session.reconfigure(settings, bounds(), &mut turn);
+        self.translator.reconfigure(settings);
+        if self.state != State::Away {
+            let _ = self.tick(at);
         }
     }
 

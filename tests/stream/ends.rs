@@ -2,7 +2,7 @@
 
 use jat_proxy::demo::connection::Connection;
 use jat_proxy::link::cause::Cause;
-use jat_proxy::link::component::Stream;
+use jat_proxy::link::stream::State;
 
 use crate::fixture::Fixture;
 
@@ -91,7 +91,7 @@ async fn stream_errors_that_have_a_remedy() {
         let it = Fixture::start().await;
         it.connection().await.fail(condition, "because");
         it.until_failed(cause).await;
-        let Stream::Down { cause: named, message, .. } = it.state() else {
+        let State::Down { cause: named, message, .. } = it.state() else {
             panic!("{condition}: {:?}", it.state())
         };
         assert_eq!(named, cause);

@@ -13,7 +13,7 @@ use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::target::Target;
 use jat_proxy::link::cause::Cause;
-use jat_proxy::link::component::Stream;
+use jat_proxy::link::stream::State;
 use jat_proxy::stanza::limits::Limits;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
@@ -43,7 +43,7 @@ impl Fixture {
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let service = server.client(&format!("{TARGET}/a"));
         let user = server.client("user@some-domain.example/abc");
-        let replica = Replica::start(config(&server));
+        let replica = Replica::start(&config(&server));
         Self { server, replica, service, user, asked: 0 }
     }
 
@@ -59,16 +59,16 @@ impl Fixture {
     fn describe(&self) -> String {
         let component = self.replica.component();
         let counts: Vec<_> = component.tally.iter().filter(|(.., n)| *n > 0).collect();
-        format!("{:?}, {counts:?}, backlog {}", component.stream, component.backlog)
+        format!("{:?}, {counts:?}", component.stream())
     }
 
-    pub fn state(&self) -> Stream {
-        self.replica.component().stream.clone()
+    pub fn state(&self) -> State {
+        self.replica.component().stream().state.clone()
     }
 
     /// Waits until the replica was down for `cause`, now or before.
     pub async fn until_failed(&self, cause: Cause) {
-        let failed = |r: &Replica| r.component().failures[cause as usize] > 0;
+        let failed = |r: &Replica| r.component().stream().failures[cause as usize] > 0;
         self.until(cause.name(), failed).await;
     }
 
@@ -76,7 +76,8 @@ impl Fixture {
     pub async fn until_logged_in(&self, count: u64) {
         let up = |r: &Replica| {
             let component = r.component();
-            component.logins == count && matches!(component.stream, Stream::Up { .. })
+            let stream = component.stream();
+            stream.logins == count && matches!(stream.state, State::Up { .. })
         };
         self.until("logged in", up).await;
     }
@@ -112,6 +113,7 @@ pub fn component(server: &Server) -> Component {
     Component {
         settings: Settings {
             domain: DOMAIN.parse().unwrap(),
+            presence_domain: None,
             target: Target::new(TARGET.parse().unwrap()),
             dispatch: Dispatch::Random,
             token_in: TokenIn::Resource,
@@ -120,6 +122,7 @@ pub fn component(server: &Server) -> Component {
         },
         server: server.address().to_string(),
         secret: secret(SECRET),
+        presence_secret: secret(SECRET),
         limits: Limits::default(),
         max_backlog_bytes: 1 << 20,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jat_proxy::config::Component;
 use jat_proxy::demo::server::{Login, Options, Server};
 use jat_proxy::link::cause::Cause;
-use jat_proxy::link::component::Stream;
+use jat_proxy::link::stream::State;
 use tokio::time::sleep;
 
 use crate::fixture::{DOMAIN, Fixture, SECRET, component, secret};
@@ -26,7 +26,7 @@ async fn fails(login: Login, cause: Cause, config: impl Fn(&Server) -> Component
     .await;
     it.until_failed(cause).await;
     match it.state() {
-        Stream::Down { message, .. } => message,
+        State::Down { message, .. } => message,
         other => panic!("{other:?}"),
     }
 }
@@ -43,8 +43,8 @@ async fn a_wrong_secret_and_an_unknown_domain_are_told_apart() {
 #[tokio::test]
 async fn a_second_process_stands_by_and_takes_over() {
     let mut it = Fixture::start().await;
-    let standby = jat_proxy::demo::replica::Replica::start(component(&it.server));
-    while standby.component().failures[Cause::Conflict as usize] == 0 {
+    let standby = jat_proxy::demo::replica::Replica::start(&component(&it.server));
+    while standby.component().stream().failures[Cause::Conflict as usize] == 0 {
         sleep(Duration::from_millis(2)).await;
     }
     let first = std::mem::replace(&mut it.replica, standby);

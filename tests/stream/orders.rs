@@ -1,12 +1,10 @@
 //! Stopping and reconfiguring a working stream.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jat_proxy::config::Component;
 use jat_proxy::jat::reason::Reason;
-use jat_proxy::link::Order;
-use jat_proxy::link::component::Stream;
+use jat_proxy::link::stream::State;
 use jat_proxy::stanza::limits::Limits;
 
 use tokio::time::sleep;
@@ -20,8 +18,8 @@ async fn a_stop_answers_what_was_read_and_says_goodbye() {
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(1000).as_bytes());
     it.until("the flood has begun", |r| r.count(Reason::ChildCount) > 0).await;
-    it.replica.order(Order::Stop { within: Duration::from_secs(10) });
-    it.until("closed", |r| r.component().stream == Stream::Closed).await;
+    it.replica.stop(Duration::from_secs(10));
+    it.until("closed", |r| r.component().stream().state == State::Closed).await;
     let said = String::from_utf8(connection.received()).unwrap();
     let answered = said.matches("<bad-request").count();
     let late = it.replica.count(Reason::ArrivedAfterClose);
@@ -40,16 +38,16 @@ async fn a_stop_behind_a_backlog_waits_for_the_server() {
     connection.set_reading(false);
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(REQUESTS).as_bytes());
-    it.until("the backlog is full", |r| r.component().backlog > 1 << 20).await;
-    it.replica.order(Order::Stop { within: Duration::from_secs(60) });
+    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    it.replica.stop(Duration::from_secs(60));
     sleep(Duration::from_millis(200)).await;
     assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
     connection.set_reading(true);
-    it.until("closed", |r| r.component().stream == Stream::Closed).await;
+    it.until("closed", |r| r.component().stream().state == State::Closed).await;
     let answered = it.replica.count(Reason::ChildCount);
     assert_eq!(answered + it.replica.count(Reason::ArrivedAfterClose), REQUESTS as u64);
     assert_eq!(answered, REQUESTS as u64, "all could be read before the goodbye");
-    assert_eq!(it.replica.component().unsent, 0);
+    assert_eq!(it.replica.component().stream().unsent, 0);
 }
 
 #[tokio::test]
@@ -59,12 +57,12 @@ async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
     connection.set_reading(false);
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(20_000).as_bytes());
-    it.until("the backlog is full", |r| r.component().backlog > 1 << 20).await;
-    it.replica.order(Order::Stop { within: Duration::from_secs(1) });
+    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    it.replica.stop(Duration::from_secs(1));
     let ordered = std::time::Instant::now();
-    it.until("closed", |r| r.component().stream == Stream::Closed).await;
+    it.until("closed", |r| r.component().stream().state == State::Closed).await;
     assert!(ordered.elapsed() < Duration::from_secs(5), "{:?}", ordered.elapsed());
-    assert!(it.replica.component().unsent > 1 << 20);
+    assert!(it.replica.component().stream().unsent > 1 << 20);
 }
 
 #[tokio::test]
@@ -74,7 +72,7 @@ async fn new_limits_need_no_new_stream() {
         limits: Limits { max_bytes: 10_000, ..Limits::default() },
         ..component(&it.server)
     };
-    it.replica.reload(new).await;
+    it.replica.reload(&new);
     let large = "x".repeat(10_000);
     it.user
         .send(&format!("<iq type='get' id='large' to='proxy.example'><a>{large}</a></iq>"))
@@ -82,7 +80,7 @@ async fn new_limits_need_no_new_stream() {
     let refused = it.user.recv_iq().await.unwrap();
     assert!(refused.contains("policy-violation"), "{refused}");
     it.serves().await;
-    assert_eq!(it.replica.component().logins, 1);
+    assert_eq!(it.replica.component().stream().logins, 1);
 }
 
 #[tokio::test]
@@ -93,7 +91,7 @@ async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() 
     let mut new = component(&it.server);
     new.settings.target =
         jat_proxy::jat::target::Target::new("other@some-domain.example".parse().unwrap());
-    it.replica.order(Order::Run(Arc::new(new)));
+    it.replica.reload(&new);
     it.until("the new target", |r| {
         r.component().translator.settings().target.bare().as_str() == "other@some-domain.example"
     })
@@ -106,17 +104,17 @@ async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() 
             || said.contains("to=\"other@some-domain.example\""),
         "{said}"
     );
-    assert_eq!(it.replica.component().logins, 1);
+    assert_eq!(it.replica.component().stream().logins, 1);
 }
 
 #[tokio::test]
 async fn another_secret_is_tried_at_once() {
     let mut it = Fixture::start().await;
     let wrong = Component { secret: secret("wrong"), ..component(&it.server) };
-    it.replica.order(Order::Run(Arc::new(wrong)));
+    it.replica.reload(&wrong);
     it.until_failed(jat_proxy::link::cause::Cause::NotAuthorized).await;
     let corrected = std::time::Instant::now();
-    it.replica.order(Order::Run(Arc::new(component(&it.server))));
+    it.replica.reload(&component(&it.server));
     it.until_logged_in(2).await;
     // Unasked it would be after 5 s at the earliest.
     assert!(corrected.elapsed().as_secs() < 4, "{:?}", corrected.elapsed());

@@ -16,17 +16,17 @@ async fn a_server_that_stops_reading_gets_everything_later() {
     connection.set_reading(false);
     let request = "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(REQUESTS).as_bytes());
-    it.until("the backlog is full", |r| r.component().backlog > 1 << 20).await;
+    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
     sleep(Duration::from_millis(300)).await;
-    let backlog = it.replica.component().backlog;
+    let backlog = it.replica.component().stream().backlog;
     assert!(backlog < (1 << 20) + 200_000, "{backlog} bytes wait");
     let before = it.replica.count(Reason::ChildCount);
     assert!(before < REQUESTS as u64, "it went on reading");
     connection.set_reading(true);
     it.until("all are answered", |r| r.count(Reason::ChildCount) == REQUESTS as u64).await;
-    it.until("the backlog is gone", |r| r.component().backlog == 0).await;
+    it.until("the backlog is gone", |r| r.component().stream().backlog == 0).await;
     it.serves().await;
-    assert_eq!(it.replica.component().logins, 1);
+    assert_eq!(it.replica.component().stream().logins, 1);
 }
 
 #[tokio::test]

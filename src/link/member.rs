@@ -1,0 +1,79 @@
+//! A component with all its links, and the means to give them orders.
+
+use std::sync::{Arc, Mutex};
+
+use jid::DomainPart;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config;
+use crate::jat::translator::Translator;
+
+use super::component::{Component, Shared, lock};
+use super::heartbeat::Heartbeat;
+use super::{Link, Order};
+
+/// A component and its links.
+#[derive(Debug)]
+pub struct Member {
+    pub component: Shared,
+    pub config: Arc<config::Component>,
+    pub links: Vec<Running>,
+}
+
+/// One link that runs.
+#[derive(Debug)]
+pub struct Running {
+    pub domain: DomainPart,
+    pub heartbeat: Arc<Heartbeat>,
+    pub orders: watch::Sender<Order>,
+    pub attempted: watch::Receiver<bool>,
+    pub task: JoinHandle<()>,
+}
+
+impl Member {
+    pub fn start(config: &config::Component) -> Self {
+        let translator = Translator::new(config.settings.clone());
+        // Not for secrets: a fixed seed would only make replicas choose alike.
+        let seed = getrandom::u64().unwrap_or_default();
+        let component = Arc::new(Mutex::new(Component::new(translator, seed)));
+        let links = config.streams().map(|stream| Running::start(&component, stream)).collect();
+        Self { component, config: Arc::new(config.clone()), links }
+    }
+
+    /// Takes a new configuration; gives the links that it has no use for.
+    pub fn reconfigure(&mut self, config: &config::Component) -> Vec<Running> {
+        self.config = Arc::new(config.clone());
+        lock(&self.component).reconfigure(config.settings.clone());
+        let mut before = std::mem::take(&mut self.links);
+        for stream in config.streams() {
+            self.links.push(match before.iter().position(|l| l.domain == stream.domain) {
+                Some(at) => {
+                    let link = before.swap_remove(at);
+                    // Also if nothing changed for this one: its translator may have.
+                    link.orders.send_replace(Order::Run(Arc::new(stream)));
+                    link
+                }
+                None => Running::start(&self.component, stream),
+            });
+        }
+        before
+    }
+}
+
+impl Running {
+    fn start(component: &Shared, stream: config::Stream) -> Self {
+        let (domain, heartbeat) = (stream.domain.clone(), Arc::default());
+        let (orders, receiver) = watch::channel(Order::Run(Arc::new(stream)));
+        let (attempting, attempted) = watch::channel(false);
+        let link = Link {
+            component: Arc::clone(component),
+            domain: domain.clone(),
+            heartbeat: Arc::clone(&heartbeat),
+            orders: receiver,
+            attempted: attempting,
+        };
+        let task = tokio::spawn(link.run());
+        Self { domain, heartbeat, orders, attempted, task }
+    }
+}

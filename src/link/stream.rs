@@ -1,0 +1,93 @@
+//! One stream as the rest of the process sees it.
+
+use jid::DomainPart;
+
+use crate::jat::settings::Settings;
+use crate::session::echo::Sharing;
+
+use super::cause::Cause;
+
+/// What is known of a stream, be it up or down.
+#[derive(Debug)]
+pub struct Stream {
+    /// What it logs in as.
+    pub domain: DomainPart,
+    pub state: State,
+    /// Does another process share the domain?
+    pub sharing: Sharing,
+    /// Lost streams and failed logins, by [`Cause`].
+    pub failures: [u64; Cause::ALL.len()],
+    /// Logins that came about.
+    pub logins: u64,
+    /// Bytes that wait for the server.
+    pub backlog: usize,
+    /// Bytes of output that were lost with their streams.
+    pub unsent: u64,
+}
+
+/// What becomes of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No attempt to connect was made yet.
+    Starting,
+    /// Logged in, since this Unix second.
+    Up { since: u64 },
+    /// Down, since this Unix second.
+    Down { since: u64, cause: Cause, message: String },
+    /// Closed for good.
+    Closed,
+}
+
+impl Stream {
+    pub fn new(domain: DomainPart) -> Self {
+        Self {
+            domain,
+            state: State::Starting,
+            sharing: Sharing::Unknown,
+            failures: [0; Cause::ALL.len()],
+            logins: 0,
+            backlog: 0,
+            unsent: 0,
+        }
+    }
+
+    /// It is down, for `cause`.
+    pub fn fail(&mut self, cause: Cause, message: &str, now: u64) {
+        self.failures[cause as usize] += 1;
+        self.backlog = 0;
+        self.sharing = Sharing::Unknown;
+        let since = match self.state {
+            State::Down { since, .. } => since,
+            _ => now,
+        };
+        self.state = State::Down { since, cause, message: message.to_owned() };
+    }
+
+    /// What an operator has to add because another process has the domain too; `None` where
+    /// sharing does no harm.
+    pub fn alarm(&self, settings: &Settings) -> Option<String> {
+        if self.sharing != Sharing::Shared || settings.subscriber() != Some(&self.domain) {
+            return None;
+        }
+        let Settings { domain, .. } = settings;
+        Some(if self.domain == *domain {
+            format!(
+                "another process is connected as {domain}: the server gives each a random part \
+                 of the stanzas, presence too, so this one knows a part of the target's \
+                 resources only. Run one process, or give each a presence domain of its own: \
+                 add to the [[component]] of {domain}: presence-domain = \
+                 \"{{hostname}}.{domain}\" (on Prosody also a line: Component \"NAME.{domain}\"); \
+                 see docs/replicas.md"
+            )
+        } else {
+            format!(
+                "another process is connected as {0}, which is this one's presence domain: each \
+                 hears a part of the target's presence only. Do two machines have one hostname? \
+                 Give each a name of its own in the [[component]] of {domain}, as in: \
+                 presence-domain = \"a.{domain}\" and presence-domain = \"b.{domain}\"; see \
+                 docs/replicas.md",
+                self.domain
+            )
+        })
+    }
+}

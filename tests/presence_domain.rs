@@ -1,0 +1,186 @@
+//! A component with a presence domain: two streams, one translator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jat_proxy::jat::dispatch::Dispatch;
+use jat_proxy::jat::keyring::{Key, Keyring};
+use jat_proxy::jat::now::Now;
+use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::target::Target;
+use jat_proxy::jat::translator::Translator;
+use jat_proxy::session::{Bounds, Session, Turn};
+use jat_proxy::stanza::limits::Limits;
+use zeroize::Zeroizing;
+
+const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(1) };
+const OWN: &str = "proxy.example";
+const PRESENCE: &str = "a.proxy.example";
+const ONLINE: &str = "<presence from='bot@s.example/x'";
+
+#[test]
+fn the_subscription_is_the_presence_domains() {
+    let mut it = Replica::start();
+    assert!(!it.said_first(OWN).contains("<presence"));
+    let asked = it.said_first(PRESENCE);
+    assert!(asked.contains("from='a.proxy.example'") && asked.contains("subscribe"), "{asked}");
+    it.hear(OWN, &format!("{ONLINE} to='proxy.example'/>"));
+    assert_eq!((it.online(), it.count(Reason::PresenceIgnored)), (0, 1));
+    it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
+    assert_eq!(it.online(), 1);
+    let ask = "<iq type='get' id='1' from='u@s.example/r' to='proxy.example'><q/></iq>";
+    let forwarded = it.hear(OWN, ask);
+    assert!(forwarded.contains("to='bot@s.example/x'"), "{forwarded}");
+}
+
+#[test]
+fn the_presence_domain_answers_and_relays_nothing() {
+    let mut it = Replica::start();
+    it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
+    for (stanza, condition) in [
+        ("<iq type='get' id='1' from='u@s.example/r' to='a.proxy.example'><q/></iq>", true),
+        ("<iq type='set' id='1' from='bot@s.example/x' to='n@a.proxy.example/r'><q/></iq>", true),
+        ("<message from='u@s.example/r' to='a.proxy.example'><body/></message>", true),
+        ("<message type='error' from='u@s.example/r' to='a.proxy.example'/>", false),
+        ("<iq type='result' id='1' from='bot@s.example/x' to='a.proxy.example/t'/>", false),
+        ("<iq type='error' id='1' from='u@s.example/r' to='a.proxy.example'/>", false),
+    ] {
+        let said = it.hear(PRESENCE, stanza);
+        assert_eq!(said.contains("<service-unavailable"), condition, "{stanza}: {said}");
+        assert_eq!(said.is_empty(), !condition, "{stanza}: {said}");
+    }
+    assert_eq!(it.count(Reason::PresenceDomain), 3);
+    assert_eq!(it.count(Reason::Relayed), 0);
+    let said =
+        it.hear(PRESENCE, "<presence type='subscribe' from='u@s.example' to='a.proxy.example'/>");
+    assert!(said.contains("unsubscribed") && said.contains("from='a.proxy.example'"), "{said}");
+}
+
+#[test]
+fn neither_stream_takes_what_is_for_the_other() {
+    let mut it = Replica::start();
+    let to = |domain| format!("<iq type='get' id='1' from='u@s.example/r' to='{domain}'><q/></iq>");
+    assert_eq!(it.hear(OWN, &to(PRESENCE)), "");
+    assert_eq!(it.hear(PRESENCE, &to(OWN)), "");
+    assert_eq!(it.count(Reason::NotOurDomain), 2);
+}
+
+/// An address of ours may come back on either stream: relaying it would make loops.
+#[test]
+fn both_domains_are_our_own() {
+    let mut it = Replica::start();
+    for (at, from) in [(OWN, PRESENCE), (PRESENCE, OWN), (OWN, "x@A.Proxy.Example/r")] {
+        let iq = format!("<iq type='get' id='1' from='{from}' to='{at}'><q/></iq>");
+        assert_eq!(it.hear(at, &iq), "", "{iq}");
+    }
+    assert_eq!(it.count(Reason::OwnAddress), 3);
+}
+
+#[test]
+fn a_reload_moves_the_subscription() {
+    let mut it = Replica::start();
+    it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
+    it.translator.reconfigure(settings(None));
+    assert_eq!(it.online(), 0);
+    let asked = it.tick(OWN);
+    assert!(asked.contains("from='proxy.example'") && asked.contains("subscribe"), "{asked}");
+    assert_eq!(it.tick(PRESENCE), "", "its link is about to close this stream");
+    it.hear(OWN, &format!("{ONLINE} to='proxy.example'/>"));
+    assert_eq!(it.online(), 1);
+}
+
+#[test]
+fn a_lost_component_stream_leaves_the_list_alone() {
+    let mut it = Replica::start();
+    it.hear(PRESENCE, "<presence type='subscribed' from='bot@s.example' to='a.proxy.example'/>");
+    it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
+    let far = Duration::from_secs(1000);
+    it.translator.disconnected(&OWN.parse().unwrap());
+    it.now = it.now.plus(far);
+    it.tick(PRESENCE);
+    assert_eq!(it.online(), 1);
+}
+
+struct Replica {
+    translator: Translator,
+    tally: Tally,
+    rng: Rng,
+    now: Now,
+    own: Option<Session>,
+    presence: Option<Session>,
+}
+
+impl Replica {
+    fn start() -> Self {
+        let mut it = Self {
+            translator: Translator::new(settings(Some(PRESENCE))),
+            tally: Tally::default(),
+            rng: Rng::with_seed(1),
+            now: START,
+            own: None,
+            presence: None,
+        };
+        let bounds = Bounds { limits: Limits::default(), max_backlog: 1 << 20 };
+        let start = |domain: &str, turn: &mut Turn<'_>| {
+            Some(Session::new(domain.parse().unwrap(), bounds, turn))
+        };
+        (it.own, it.presence) = (start(OWN, &mut it.turn()), start(PRESENCE, &mut it.turn()));
+        it
+    }
+
+    fn turn(&mut self) -> Turn<'_> {
+        let Self { translator, tally, rng, now, .. } = self;
+        Turn { translator, tally, rng, now: *now }
+    }
+
+    fn with(&mut self, at: &str, work: impl FnOnce(&mut Session, &mut Turn<'_>)) -> String {
+        let slot = |it: &mut Self| if at == OWN { it.own.take() } else { it.presence.take() };
+        let mut session = slot(self).unwrap();
+        work(&mut session, &mut self.turn());
+        let said = String::from_utf8(session.output().to_vec()).unwrap();
+        session.sent(session.output().len(), self.now);
+        *(if at == OWN { &mut self.own } else { &mut self.presence }) = Some(session);
+        said
+    }
+
+    /// What it says when the stream is up.
+    fn said_first(&mut self, at: &str) -> String {
+        self.with(at, |_, _| ())
+    }
+
+    fn tick(&mut self, at: &str) -> String {
+        self.with(at, |session, turn| session.tick(turn).unwrap())
+    }
+
+    /// What it says to a stanza that arrives on the stream of `at`.
+    fn hear(&mut self, at: &str, stanza: &str) -> String {
+        self.said_first(at);
+        self.with(at, |session, turn| {
+            session.input().extend(stanza.bytes());
+            session.process(turn).unwrap();
+        })
+    }
+
+    fn online(&self) -> usize {
+        self.translator.presence().resources.len()
+    }
+
+    fn count(&self, reason: Reason) -> u64 {
+        self.tally.total(reason)
+    }
+}
+
+fn settings(presence_domain: Option<&str>) -> Settings {
+    let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
+    Settings {
+        domain: OWN.parse().unwrap(),
+        presence_domain: presence_domain.map(|domain| domain.parse().unwrap()),
+        target: Target::new("bot@s.example".parse().unwrap()),
+        dispatch: Dispatch::Random,
+        token_in: TokenIn::Resource,
+        keyring: Arc::new(Keyring::new(vec![key], START.unix).unwrap()),
+        reply_ttl: 3600,
+    }
+}

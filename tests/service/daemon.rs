@@ -1,0 +1,137 @@
+//! The daemon as a child process, and a service manager that listens to it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jat_proxy::demo::server::{Options, Server, Subscription};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::net::UnixDatagram;
+use tokio::time::{Instant, sleep, timeout};
+
+pub const DOMAIN: &str = "proxy.example";
+pub const TARGET: &str = "service@some-domain.example";
+
+/// A server on which the target has granted its presence.
+pub async fn server() -> Server {
+    let server = Server::start(Options::prosody(DOMAIN, "s")).await.unwrap();
+    server.set_subscription(TARGET, DOMAIN, Subscription::From);
+    server
+}
+
+/// A running daemon; it is killed when it goes out of scope.
+pub struct Daemon {
+    child: Child,
+    folder: TempDir,
+    notices: Arc<Mutex<Vec<Notice>>>,
+}
+
+/// One datagram to the service manager.
+type Notice = (Instant, String);
+
+impl Daemon {
+    /// For [`DOMAIN`] on `server`, with `more` in its configuration. `log` is its standard
+    /// error.
+    pub fn start(server: SocketAddr, more: &str, log: impl Into<Stdio>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = format!(
+            "{more}\n[server]\naddress = \"{server}\"\n\
+             [[component]]\ndomain = \"{DOMAIN}\"\nsecret = \"s\"\ntarget-address = \"{TARGET}\"\n\
+             [[key]]\nid = 1\nsecret = \"{}=\"\n",
+            "A".repeat(43)
+        );
+        fs::write(folder.path().join(CONFIG), config).unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        let child = Command::new(PROGRAM)
+            .args(["run", "-c", CONFIG])
+            // A core file, if any, goes with the folder.
+            .current_dir(folder.path())
+            .env("NOTIFY_SOCKET", folder.path().join("notify"))
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let notices = Arc::default();
+        tokio::spawn(listen(socket, Arc::clone(&notices)));
+        Self { child, folder, notices }
+    }
+
+    /// When it told something that begins with `word`.
+    pub fn told(&self, word: &str) -> Vec<Instant> {
+        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.iter().filter(|(_, text)| text.starts_with(word)).map(|(at, _)| *at).collect()
+    }
+
+    /// What it told, in order.
+    pub fn notices(&self) -> Vec<String> {
+        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// Waits until it has told something that begins with `word`, so many times in all.
+    pub async fn has_told(&self, word: &str, times: usize) {
+        let told = async {
+            while self.told(word).len() < times {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let told = timeout(Duration::from_secs(20), told).await;
+        assert!(told.is_ok(), "not {times} times {word} in {:?}", self.notices());
+    }
+
+    /// Waits until it has told something that begins with `word` so many times more.
+    pub async fn tells(&self, word: &str, times: usize) {
+        self.has_told(word, self.told(word).len() + times).await;
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        panic!("it runs after {within:?} and told {:?}", self.notices());
+    }
+
+    /// Runs another command on the same configuration.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).args(["-c", CONFIG]).current_dir(self.folder.path());
+        command.output().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Always at it: a service manager that does not read holds up who tells it something.
+async fn listen(socket: UnixDatagram, notices: Arc<Mutex<Vec<Notice>>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length) = socket.recv(&mut buffer).await {
+        let text = String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned();
+        let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push((Instant::now(), text));
+    }
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
+const CONFIG: &str = "jat-proxy.toml";
+const LOOK_EVERY: Duration = Duration::from_millis(20);

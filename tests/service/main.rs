@@ -1,0 +1,6 @@
+//! The real daemon under a service manager: what it tells, and what becomes of it when
+//! something stands still.
+
+mod daemon;
+mod notices;
+mod standstill;

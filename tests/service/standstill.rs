@@ -1,0 +1,111 @@
+//! A hung replica is worse than a dead one: what stands still for 30 s is given up. They wait
+//! and compute nothing, so they run all at once.
+
+use std::fs::{self, File};
+use std::io::{Read, pipe};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use tokio::time::{Instant, sleep};
+
+use crate::daemon::{DOMAIN, Daemon, TARGET, server};
+
+/// Refused, so that there is an answer and, with `level = "debug"`, a line in the log.
+const REQUEST: &str =
+    "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
+
+/// As when what reads the journal has stopped: write(2) to standard error does not return.
+#[tokio::test]
+#[ignore = "takes 40 s"]
+async fn an_event_loop_that_hangs_takes_its_process_with_it() {
+    let server = server().await;
+    let (mut log, stderr) = pipe().unwrap();
+    let mut daemon = Daemon::start(server.address(), "[log]\nlevel = \"debug\"", stderr);
+    daemon.tells("READY=1", 1).await;
+    let connection = server.connected(DOMAIN, 1).await.expect("one connection").remove(0);
+    // One in a segment, so that each is a turn and a line of its own.
+    connection.inject_chunks(REQUEST.repeat(3000).as_bytes(), REQUEST.len());
+    let status = daemon.ended(Duration::from_secs(90)).await;
+    let fed = daemon.told("WATCHDOG=1").pop().expect("it was alive").elapsed();
+    assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}");
+    assert!(fed > Duration::from_secs(29), "it ended {fed:?} after it was well");
+    assert!(fed < Duration::from_secs(48), "it hung for {fed:?}");
+    let mut said = String::new();
+    log.read_to_string(&mut said).unwrap();
+    assert!(said.len() > 60_000 && !said.contains("hangs"), "it was not the pipe: {said}");
+}
+
+#[tokio::test]
+#[ignore = "takes 50 s"]
+async fn a_process_that_was_stopped_goes_on() {
+    let server = server().await;
+    let mut service = server.client(&format!("{TARGET}/a"));
+    let user = server.client("user@some-domain.example/abc");
+    let mut daemon = Daemon::start(server.address(), "", Stdio::null());
+    daemon.tells("STATUS=1 of 1", 1).await;
+    daemon.signal(Signal::STOP);
+    sleep(Duration::from_secs(1)).await;
+    let fed = daemon.told("WATCHDOG=1").len();
+    sleep(Duration::from_secs(36)).await;
+    assert_eq!(daemon.told("WATCHDOG=1").len(), fed, "it was not stopped");
+    daemon.signal(Signal::CONT);
+    // The watchdog has looked twice by then.
+    sleep(Duration::from_secs(12)).await;
+    assert!(daemon.is_running());
+    assert!(daemon.told("WATCHDOG=1").len() > fed + 15);
+    user.send(&format!("<iq type='get' id='1' to='{DOMAIN}'><ask/></iq>")).unwrap();
+    assert!(service.recv_iq().await.expect("the request").contains("<ask/>"));
+    assert_eq!(server.accepted(), 1, "it kept its stream");
+}
+
+#[tokio::test]
+#[ignore = "takes 35 s"]
+async fn a_server_that_does_not_read_is_left_and_found_again() {
+    let server = server().await;
+    let mut service = server.client(&format!("{TARGET}/a"));
+    let user = server.client("user@some-domain.example/abc");
+    let log = NamedTempFile::new().unwrap();
+    let file = File::create(log.path()).unwrap();
+    let http = free_address();
+    let more = format!("[limits]\nmax-backlog-bytes = 1048576\n[http]\nlisten = \"{http}\"");
+    let daemon = Daemon::start(server.address(), &more, file);
+    daemon.tells("STATUS=1 of 1", 1).await;
+    let connection = server.connections(DOMAIN).remove(0);
+    connection.set_reading(false);
+    let began = Instant::now();
+    connection.inject(REQUEST.repeat(100_000).as_bytes());
+    let component = loop {
+        let status = daemon.command(&["status", "--json"]).stdout;
+        let status: Value = serde_json::from_slice(&status).unwrap();
+        let component = status["components"][0].clone();
+        if component["logins"] == 2 && component["missing"].is_null() {
+            break component;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{component}");
+        sleep(Duration::from_millis(200)).await;
+    };
+    let after = began.elapsed();
+    assert!(after > Duration::from_secs(29), "already after {after:?}: {component}");
+    assert_eq!(component["failures"]["timeout"], 1, "{component}");
+    let said = fs::read_to_string(log.path()).unwrap();
+    assert_eq!(said.matches("did not read for 30 s").count(), 1, "{said}");
+    assert!(said.contains("cause=\"timeout\""), "{said}");
+    assert_eq!(said.matches("logged in again").count(), 1, "{said}");
+    // It waited for the server, and not its event loop.
+    let fed = daemon.told("WATCHDOG=1");
+    let longest = fed.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest < Duration::from_secs(10), "{longest:?} without a word");
+    user.send(&format!("<iq type='get' id='1' to='{DOMAIN}'><ask/></iq>")).unwrap();
+    assert!(service.recv_iq().await.expect("the request").contains("<ask/>"));
+}
+
+/// An address that nobody listens on.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
