@@ -21,7 +21,7 @@ const RATE: usize = 1_200;
 case!(what_departing_replicas_lose_is_counted: ejabberd);
 fn what_departing_replicas_lose_is_counted(_: Kind) {
     let _alone = alone();
-    let run = Run::new(Fleet::start(|_, _| ()), |replica| leave(replica));
+    let run = Run::new(Fleet::fixed(|_, _| ()), |replica| leave(replica));
     let late = run.late();
     let dropped = run.account.missing.len().checked_sub(late);
     println!(
@@ -40,7 +40,7 @@ fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
     let _alone = alone();
     let port = Server::shared(kind).component_port;
     let taps = [(); SIZE].map(|()| Tap::start(port));
-    let fleet = Fleet::start(|number, settings| settings.server_port = Some(taps[number].port));
+    let fleet = Fleet::fixed(|number, settings| settings.server_port = Some(taps[number].port));
     let run = Run::new(fleet, |replica| {
         replica.signal(Signal::STOP);
         sleep(Duration::from_millis(100));
@@ -110,7 +110,7 @@ struct Departure {
 
 impl Run {
     fn new(mut fleet: Fleet, leave: impl Fn(&mut Proxy) -> (Instant, usize)) -> Run {
-        let client = Answerer::start(fleet.service(), Duration::ZERO);
+        let client = Answerer::start(fleet.service("a"), Duration::ZERO);
         let user = Asker::start(fleet.user(), &fleet.domain, RATE);
         let mut departures = Vec::new();
         for number in 0..DEPARTURES {

@@ -45,8 +45,8 @@ case!(what_a_killed_replica_forwarded_is_reverted_by_others: ejabberd);
 fn what_a_killed_replica_forwarded_is_reverted_by_others(_: Kind) {
     const HELD: usize = 50;
     // Each signs with a key of its own and verifies with all: a token tells who made it.
-    let mut fleet = Fleet::start(|number, settings| settings.keys = ring(number));
-    let (mut service, mut user) = (fleet.service(), fleet.user());
+    let mut fleet = Fleet::fixed(|number, settings| settings.keys = ring(number));
+    let (mut service, mut user) = (fleet.service("a"), fleet.user());
     let mut delivered = 0;
     for kill in 0..KILLS {
         let killed = kill % SIZE;

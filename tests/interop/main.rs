@@ -13,7 +13,6 @@
 
 mod bot;
 mod client;
-mod fleet;
 mod load;
 mod process;
 mod proxy;
@@ -62,6 +61,7 @@ macro_rules! case {
 mod addresses;
 mod bad_input;
 mod departure;
+mod fleet;
 mod four_stanzas;
 mod harness;
 mod init;
