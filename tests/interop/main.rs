@@ -73,5 +73,6 @@ mod nobody_online;
 mod presence;
 mod random_payloads;
 mod refusals;
+mod rotation;
 mod standby;
 mod transparency;
