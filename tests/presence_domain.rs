@@ -103,6 +103,29 @@ fn a_lost_component_stream_leaves_the_list_alone() {
     assert_eq!(it.online(), 1);
 }
 
+/// A sibling on another node of a cluster hears the presence in our place.
+#[test]
+fn replies_of_resources_that_nobody_told_of_are_counted() {
+    let mut it = Replica::start();
+    it.hear(PRESENCE, "<presence type='subscribed' from='bot@s.example' to='a.proxy.example'/>");
+    it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
+    it.now = it.now.plus(Duration::from_secs(61));
+    it.tick(PRESENCE);
+    let ask = "<iq type='get' id='1' from='u@s.example/r' to='proxy.example'><q/></iq>";
+    let forwarded = it.hear(OWN, ask);
+    let token = forwarded.split_once("from='").unwrap().1.split_once('\'').unwrap().0;
+    let reply = |type_| format!("<iq type='{type_}' id='1' from='bot@s.example/x' to='{token}'/>");
+    it.hear(OWN, &reply("result"));
+    assert_eq!(it.translator.unlisted_replies(), 0);
+    let gone = "<presence type='unavailable' from='bot@s.example/x' to='a.proxy.example'/>";
+    it.hear(PRESENCE, gone);
+    // The server answers for a resource that has gone.
+    it.hear(OWN, &reply("error"));
+    assert_eq!(it.translator.unlisted_replies(), 0);
+    it.hear(OWN, &reply("result"));
+    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 4));
+}
+
 struct Replica {
     translator: Translator,
     tally: Tally,

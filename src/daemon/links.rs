@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jid::DomainPart;
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::clock::unix_now;
@@ -19,7 +18,7 @@ pub struct Links {
     started: u64,
     members: Mutex<Vec<Member>>,
     /// Links that were told to stop, and may still be closing their streams.
-    leaving: Mutex<Vec<JoinHandle<()>>>,
+    leaving: Mutex<Vec<Running>>,
 }
 
 impl Links {
@@ -52,10 +51,10 @@ impl Links {
         *members = stay;
         leave.extend(gone.into_iter().flat_map(|member| member.links));
         let mut leaving = self.leaving();
-        leaving.retain(|task| !task.is_finished());
+        leaving.retain(|link| !link.task.is_finished());
         for link in leave {
             link.orders.send_replace(Order::Stop { within: config.shutdown_timeout });
-            leaving.push(link.task);
+            leaving.push(link);
         }
     }
 
@@ -72,45 +71,58 @@ impl Links {
 
     /// Has every link made its first attempt to connect?
     pub fn all_attempted(&self) -> bool {
-        self.members().iter().flat_map(|m| &m.links).all(|link| *link.attempted.borrow())
+        self.running(|links| links.iter().all(|link| *link.attempted.borrow()))
     }
 
     /// How long ago the last sign of life of some link is. Takes no lock that a link may hold.
     pub fn longest_silence(&self) -> Duration {
-        let members = self.members();
-        members.iter().flat_map(|m| &m.links).map(|l| l.heartbeat.age()).max().unwrap_or_default()
+        let (members, leaving) = (self.members(), self.leaving());
+        let leaving = leaving.iter().filter(|link| !link.task.is_finished());
+        let links = members.iter().flat_map(|member| &member.links).chain(leaving);
+        links.map(|link| link.heartbeat.age()).max().unwrap_or_default()
     }
 
     /// Stops all links `within` a time, and waits for them, also for those that a reload took
-    /// away.
+    /// away. The watchdog goes on to look after them.
     pub async fn stop(&self, within: Duration) {
-        let mut tasks = std::mem::take(&mut *self.leaving());
-        let members = std::mem::take(&mut *self.members());
-        let links: Vec<Running> = members.into_iter().flat_map(|member| member.links).collect();
-        for link in &links {
-            link.orders.send_replace(Order::Stop { within });
+        for member in std::mem::take(&mut *self.members()) {
+            for link in member.links {
+                link.orders.send_replace(Order::Stop { within });
+                self.leaving().push(link);
+            }
         }
-        tasks.extend(links.into_iter().map(|link| link.task));
-        for task in tasks {
-            // A task that panicked has been heard of before.
-            let _ = task.await;
+        self.all_left().await;
+    }
+
+    /// Waits until all links have ended that were told to stop.
+    pub async fn all_left(&self) {
+        // A task that panicked has been heard of before.
+        while self.leaving().iter().any(|link| !link.task.is_finished()) {
+            sleep(STEP).await;
         }
     }
 
     /// Waits for a link that ends without being told to; says which.
     pub async fn unexpected_end(&self) -> String {
         loop {
-            let members = self.members();
-            let ended = members.iter().flat_map(|m| &m.links).find(|l| l.task.is_finished());
-            if let Some(link) = ended {
-                return link.domain.to_string();
+            let ended = self.running(|links| {
+                let ended = links.iter().find(|link| link.task.is_finished());
+                ended.map(|link| link.domain.to_string())
+            });
+            if let Some(domain) = ended {
+                return domain;
             }
-            drop(members);
             sleep(Duration::from_secs(1)).await;
         }
     }
 
-    fn leaving(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+    /// What `look` finds among the links that are to run.
+    fn running<T>(&self, look: impl FnOnce(&[&Running]) -> T) -> T {
+        let members = self.members();
+        look(&members.iter().flat_map(|member| &member.links).collect::<Vec<_>>())
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Vec<Running>> {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,3 +136,6 @@ impl Default for Links {
         Self::new()
     }
 }
+
+/// How often is looked whether something has come about.
+const STEP: Duration = Duration::from_millis(2);

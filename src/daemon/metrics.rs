@@ -83,6 +83,7 @@ struct Reading {
     streams: Vec<StreamReading>,
     /// `None` for a fixed destination, like the next.
     resources: Option<u64>,
+    unlisted_replies: u64,
     subscription: Option<&'static str>,
     /// The ids of all keys, and whether each signs.
     keys: Vec<(u8, bool)>,
@@ -131,6 +132,7 @@ impl Reading {
                 .chain(component.presence_stream().map(|s| StreamReading::of("presence", s)))
                 .collect(),
             resources: subscription.map(|_| resources),
+            unlisted_replies: component.translator.unlisted_replies(),
             subscription: subscription.map(subscription_state),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             next_key: settings.keyring.next(now).map(|(_, at)| at - now),
@@ -231,6 +233,11 @@ impl Collector for Readings {
             "Online resources of the target.",
             None,
             all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
+        )?;
+        out.counters(
+            "jat_proxy_unlisted_replies",
+            "Good replies from resources that are not known to be online.",
+            all.iter().map(|r| ([r.label()], r.unlisted_replies)),
         )?;
         out.gauges(
             "jat_proxy_domain_shared",

@@ -93,6 +93,11 @@ impl Presence {
         &self.subscription
     }
 
+    /// Do we hear of every resource, and has every one been seen since we connected?
+    pub fn is_settled(&self) -> bool {
+        self.subscription == Subscription::Subscribed && self.connected && self.doubt_ends.is_none()
+    }
+
     /// Unix second of the last change of [`Self::subscription`].
     pub fn since(&self) -> u64 {
         self.since
@@ -220,6 +225,50 @@ impl Presence {
 impl Default for Presence {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The subscription and its resources on their way to another process.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    pub resources: Resources,
+    pub subscription: Subscription,
+    /// Unix second of its last change.
+    pub since: u64,
+    /// Until the subscription is requested again, and how often that was done in vain.
+    pub retry_in: Option<Duration>,
+    pub attempts: u32,
+    /// Until entries go that nobody has confirmed.
+    pub doubt_ends_in: Option<Duration>,
+    pub connected: bool,
+}
+
+impl Presence {
+    pub fn hand_over(&self, now: Now) -> Handover {
+        let left = |at: Duration| at.saturating_sub(now.mono);
+        Handover {
+            resources: self.resources.clone(),
+            subscription: self.subscription.clone(),
+            since: self.since,
+            retry_in: self.retry_at.map(left),
+            attempts: self.attempts,
+            doubt_ends_in: self.doubt_ends.map(left),
+            connected: self.connected,
+        }
+    }
+
+    /// Goes on where another process stopped.
+    pub fn resume(from: Handover, now: Now) -> Self {
+        let at = |left: Duration| now.mono + left;
+        Self {
+            resources: from.resources,
+            subscription: from.subscription,
+            since: from.since,
+            retry_at: from.retry_in.map(at),
+            attempts: from.attempts,
+            doubt_ends: from.doubt_ends_in.map(at),
+            connected: from.connected,
+        }
     }
 }
 

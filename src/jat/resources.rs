@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::address::Address;
 use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
 
-/// Resources in the order in which they came online.
+/// Resources in the order of their normal forms.
 #[derive(Clone, Debug, Default)]
 pub struct Resources {
     online: Vec<Resource>,
@@ -28,27 +28,41 @@ impl Resources {
     /// A full JID is available; `dnd`: as in [`Resource::dnd`]. Beyond a number that no service
     /// has in earnest it is ignored: a server elsewhere could claim any.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool) {
-        let normal = address.normal().into_owned();
-        let full = self.online.len() >= MOST_ONLINE;
-        match self.online.iter_mut().find(|r| r.normal == normal) {
-            Some(known) => {
-                known.dnd = dnd;
-                known.verified = true;
-                known.address = address.as_str().to_owned();
+        self.put(address, dnd, true);
+    }
+
+    /// Like [`Self::add`], with what is known of [`Resource::verified`].
+    pub fn put(&mut self, address: &Address<'_>, dnd: bool, verified: bool) {
+        let normal = address.normal();
+        let address = address.as_str().to_owned();
+        match self.find(&normal) {
+            Ok(at) => {
+                let known = &mut self.online[at];
+                (known.address, known.dnd, known.verified) = (address, dnd, verified);
             }
-            None if full => {}
-            None => {
+            Err(_) if self.online.len() >= MOST_ONLINE => {}
+            Err(at) => {
                 let hash = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
-                let address = address.as_str().to_owned();
-                self.online.push(Resource { address, normal, hash, dnd, verified: true });
+                let normal = normal.into_owned();
+                self.online.insert(at, Resource { address, normal, hash, dnd, verified });
             }
         }
     }
 
+    /// Is the resource with this full JID, in normal form, in the list?
+    pub fn contains(&self, normal: &str) -> bool {
+        self.find(normal).is_ok()
+    }
+
+    fn find(&self, normal: &str) -> Result<usize, usize> {
+        self.online.binary_search_by(|r| r.normal.as_str().cmp(normal))
+    }
+
     /// A full JID is unavailable.
     pub fn remove(&mut self, address: &Address<'_>) {
-        let normal = address.normal();
-        self.online.retain(|r| r.normal != normal);
+        if let Ok(at) = self.find(&address.normal()) {
+            self.online.remove(at);
+        }
     }
 
     pub fn clear(&mut self) {

@@ -10,7 +10,7 @@ use crate::stanza::peek;
 
 use super::address::{Address, normal_bare};
 use super::now::Now;
-use super::presence::{Action, Answer, Heard, Presence, Subscription};
+use super::presence::{self, Action, Answer, Heard, Presence, Subscription};
 use super::reason::{Direction, Reason};
 use super::settings::{Settings, TokenIn};
 use super::target::Target;
@@ -40,11 +40,12 @@ pub enum Body<'a> {
 pub struct Translator {
     settings: Settings,
     presence: Presence,
+    unlisted_replies: u64,
 }
 
 impl Translator {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, presence: Presence::new() }
+        Self { settings, presence: Presence::new(), unlisted_replies: 0 }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -64,6 +65,11 @@ impl Translator {
         if !same {
             self.presence = Presence::new();
         }
+    }
+
+    /// Takes what another process knew of the target's presence.
+    pub fn resume_presence(&mut self, from: presence::Handover, now: Now) {
+        self.presence = Presence::resume(from, now);
     }
 
     /// The stream of the domain `at` is down.
@@ -192,13 +198,13 @@ impl Translator {
     }
 
     fn judge_reply(
-        &self,
+        &mut self,
         head: &Head<'_>,
         body: Body<'_>,
         from: &Address<'_>,
         to: &Address<'_>,
         now: Now,
-    ) -> Verdict<'_> {
+    ) -> Verdict<'static> {
         let drop = |reason| Verdict::Drop(Direction::Revert, reason);
         if !self.settings.target.owns(from) {
             return drop(Reason::NotFromTarget);
@@ -207,6 +213,11 @@ impl Translator {
             Ok(token) => Box::new(token),
             Err(reason) => return drop(reason),
         };
+        let result = head.type_.as_deref() == Some("result");
+        if result && self.presence.is_settled() && self.settings.subscriber().is_some() {
+            let listed = self.presence.resources.contains(&from.normal());
+            self.unlisted_replies += u64::from(!listed);
+        }
         let from = self.at_home(to, Some(token.claims().resource));
         match body {
             Body::OverLimit { .. } => {
@@ -329,6 +340,13 @@ impl Translator {
 
     fn subscribes_at(&self, at: &DomainPart) -> bool {
         self.settings.subscriber() == Some(at)
+    }
+
+    /// Results with a good token from resources that we were not told are online. Some come
+    /// from resources that have just left; many mean that another process, on another node of
+    /// the server's cluster perhaps, is told in our place.
+    pub fn unlisted_replies(&self) -> u64 {
+        self.unlisted_replies
     }
 
     /// What the subscription is worth; `None` for a fixed resource.

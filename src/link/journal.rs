@@ -26,6 +26,8 @@ pub struct Journal {
     sharing: Sharing,
     foreign: u64,
     foreign_said: Option<Instant>,
+    unlisted: u64,
+    unlisted_said: Option<Instant>,
     counted: Tally,
 }
 
@@ -41,6 +43,8 @@ impl Journal {
             sharing: Sharing::Unknown,
             foreign: 0,
             foreign_said: None,
+            unlisted: 0,
+            unlisted_said: None,
             counted: Tally::default(),
         }
     }
@@ -112,6 +116,7 @@ impl Journal {
         if settings.domain == self.domain {
             self.observe_refusals(&component.tally);
             self.observe_foreign(component);
+            self.observe_unlisted(component);
         }
     }
 
@@ -145,6 +150,22 @@ impl Journal {
                  `global_routes: false` for the listener"
             );
             (self.foreign, self.foreign_said) = (foreign, Some(Instant::now()));
+        }
+    }
+
+    /// A server prefers its own cluster node, so a sibling elsewhere may show in this only.
+    fn observe_unlisted(&mut self, component: &Component) {
+        let unlisted = component.translator.unlisted_replies();
+        let many = unlisted >= self.unlisted + MANY_UNLISTED;
+        if many && self.unlisted_said.is_none_or(|at| at.elapsed() >= AN_HOUR) {
+            warn!(
+                component = %self.domain,
+                replies = unlisted - self.unlisted,
+                "replies come from resources of the target that we were not told are online: is \
+                 another process told in our place, on another node of the cluster? Each \
+                 replica needs a presence-domain of its own, see docs/replicas.md"
+            );
+            (self.unlisted, self.unlisted_said) = (unlisted, Some(Instant::now()));
         }
     }
 
@@ -214,5 +235,8 @@ impl Journal {
     }
 }
 
+/// One or two come from a resource that has just gone.
+const MANY_UNLISTED: u64 = 10;
+const AN_HOUR: Duration = Duration::from_secs(3600);
 const A_MINUTE: Duration = Duration::from_secs(60);
 const OFFLINE_LASTS: Duration = Duration::from_secs(10);

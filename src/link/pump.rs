@@ -68,10 +68,12 @@ impl Pump<'_> {
         loop {
             // Work that was left because too much waited for the server, or that came early.
             self.turn(Session::process)?;
+            // Before the clock too: the server may have read while this process was stopped.
+            self.flush()?;
             if self.due() <= Instant::now() {
                 self.turn(Session::tick)?;
+                self.flush()?;
             }
-            self.flush()?;
             let deadline = self.due().min(Instant::now() + HEARTBEAT);
             tokio::select! {
                 biased;

@@ -52,6 +52,20 @@ impl Echo {
         }
     }
 
+    /// Goes on where another process stopped; what is not known yet is asked anew.
+    pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
+        Self { next, sharing, ..Self::new(nonce, now) }
+    }
+
+    pub fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
+    /// Number of the next echo.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     pub fn sharing(&self) -> Sharing {
         self.sharing
     }

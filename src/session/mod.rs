@@ -8,6 +8,7 @@
 
 pub mod echo;
 pub mod ending;
+pub mod handover;
 
 use std::time::Duration;
 
@@ -70,19 +71,7 @@ impl Session {
     /// says what is to be said first.
     pub fn new(domain: DomainPart, bounds: Bounds, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
-        let mut session = Self {
-            domain,
-            bounds,
-            splitter: Splitter::new(bounds.limits),
-            input: Vec::new(),
-            output: Vec::new(),
-            written: 0,
-            echo: Echo::new(turn.rng.u64(..), now),
-            last_input: now,
-            last_output: now,
-            stalled_since: None,
-            closed: false,
-        };
+        let mut session = Self::silent(domain, bounds, Echo::new(turn.rng.u64(..), now), now);
         let ids: Vec<String> = session.echo.test_ids().collect();
         for id in ids {
             authored::write_echo(&session.domain, &id, &mut session.output);
@@ -90,6 +79,22 @@ impl Session {
         let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
         session.act(action.as_slice(), turn.translator);
         session
+    }
+
+    fn silent(domain: DomainPart, bounds: Bounds, echo: Echo, now: Duration) -> Self {
+        Self {
+            domain,
+            bounds,
+            splitter: Splitter::new(bounds.limits),
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            echo,
+            last_input: now,
+            last_output: now,
+            stalled_since: None,
+            closed: false,
+        }
     }
 
     /// What the stream logged in as.

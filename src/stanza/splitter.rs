@@ -116,6 +116,11 @@ impl Splitter {
         self.head_end = self.head_end.saturating_sub(done);
     }
 
+    /// Is a top-level element being skipped, so that more is known of it than bytes tell?
+    pub fn is_skipping(&self) -> bool {
+        self.skipping.is_some()
+    }
+
     /// Takes new limits, which hold for what is still to come of the current element too.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
