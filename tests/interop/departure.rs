@@ -21,7 +21,7 @@ const RATE: usize = 1_200;
 case!(what_departing_replicas_lose_is_counted: ejabberd);
 fn what_departing_replicas_lose_is_counted(_: Kind) {
     let _alone = alone();
-    let run = Run::new(Fleet::fixed(|_, _| ()), |replica| leave(replica));
+    let run = Run::new(Fleet::fixed(|_, _| ()), leave);
     let late = run.late();
     let dropped = run.account.missing.len().checked_sub(late);
     println!(

@@ -145,4 +145,6 @@ fn resources(replica: &Proxy) -> BTreeSet<String> {
     all.iter().map(|it| it["address"].as_str().unwrap().to_string()).collect()
 }
 
-const FORWARDED: &[&str] = &["direction=\"forward\"", "reason=\"relayed\""];
+/// What [`Proxy::count`] is asked for: requests, and replies, that were relayed.
+pub const FORWARDED: &[&str] = &["direction=\"forward\"", "reason=\"relayed\""];
+pub const REVERTED: &[&str] = &["direction=\"revert\"", "reason=\"relayed\""];

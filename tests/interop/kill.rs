@@ -5,8 +5,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::client::{Client, is_reply};
-use crate::fleet::{Fleet, SIZE};
+use crate::fleet::{Fleet, REVERTED, SIZE};
 use crate::keys::key_id;
+use crate::load::alone;
 use crate::proxy::key;
 use crate::scene::Scene;
 use crate::server::Kind;
@@ -44,6 +45,7 @@ fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
 case!(what_a_killed_replica_forwarded_is_reverted_by_others: ejabberd);
 fn what_a_killed_replica_forwarded_is_reverted_by_others(_: Kind) {
     const HELD: usize = 50;
+    let _alone = alone();
     // Each signs with a key of its own and verifies with all: a token tells who made it.
     let mut fleet = Fleet::fixed(|number, settings| settings.keys = ring(number));
     let (mut service, mut user) = (fleet.service("a"), fleet.user());
@@ -64,11 +66,11 @@ fn what_a_killed_replica_forwarded_is_reverted_by_others(_: Kind) {
             deliver(&other, &mut service, &mut user);
             held.extend(its);
         }
-        let before = fleet.count_without(killed, RELAYED_REPLIES);
+        let before = fleet.count_without(killed, REVERTED);
         fleet.replicas[killed].kill();
         sleep(GONE);
         delivered += deliver(&held, &mut service, &mut user);
-        assert_eq!(fleet.count_without(killed, RELAYED_REPLIES) - before, HELD as u64);
+        assert_eq!(fleet.count_without(killed, REVERTED) - before, HELD as u64);
         fleet.replicas[killed].restart();
     }
     println!("{KILLS} kills in a fleet, {delivered} of {} replies", KILLS * HELD);
@@ -96,5 +98,3 @@ fn ring(replica: usize) -> String {
     };
     (0..SIZE).map(key).collect()
 }
-
-const RELAYED_REPLIES: &[&str] = &["direction=\"revert\"", "reason=\"relayed\""];

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, sleep};
@@ -20,9 +21,19 @@ pub fn alone() -> MutexGuard<'static, ()> {
 
 /// A user who asks, with the numbers from 0 on as ids.
 pub struct Asker {
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     writer: JoinHandle<Sent>,
     reader: JoinHandle<HashMap<usize, Heard>>,
+}
+
+/// What the two threads of an asker tell each other.
+#[derive(Default)]
+struct Progress {
+    /// No more is to be asked.
+    stop: AtomicBool,
+    /// No more will be asked than `written`.
+    stopped: AtomicBool,
+    written: AtomicUsize,
 }
 
 struct Sent {
@@ -54,57 +65,20 @@ pub struct Account {
 impl Asker {
     /// Begins to ask `to` at this many requests for each second.
     pub fn start(user: Client, to: &str, rate: usize) -> Asker {
-        let mut wire = Wire::new(user);
-        let (mut socket, to) = (wire.writer(), to.to_string());
-        let stop = Arc::new(AtomicBool::new(false));
-        // Written so far; behind that, the last bit, whether that is all.
-        let progress = Arc::new(AtomicUsize::new(0));
-        let writer = {
-            let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
-            thread::spawn(move || {
-                let (start, mut at) = (Instant::now(), Vec::new());
-                while !stop.load(Ordering::Relaxed) {
-                    // A tick that came late writes what the others should have.
-                    let due = (start.elapsed().as_secs_f64() * rate as f64) as usize + 1;
-                    let mut burst = String::new();
-                    for id in at.len()..due {
-                        write!(burst, "<iq type='get' id='{id}' to='{to}'><q xmlns='u'/></iq>")
-                            .unwrap();
-                    }
-                    at.resize(due, SystemTime::now());
-                    socket.write_all(burst.as_bytes()).unwrap();
-                    progress.store(at.len() << 1, Ordering::Relaxed);
-                    sleep(TICK);
-                }
-                progress.store(at.len() << 1 | 1, Ordering::Relaxed);
-                Sent { at, took: start.elapsed() }
-            })
-        };
-        let reader = thread::spawn(move || {
-            let (mut heard, mut last) = (HashMap::<usize, Heard>::new(), Instant::now());
-            loop {
-                wire.read(POLL, |iq| {
-                    last = Instant::now();
-                    let one = heard.entry(iq.id.parse().unwrap()).or_default();
-                    match iq.class {
-                        Class::Result => one.results += 1,
-                        Class::Error => one.errors += 1,
-                        Class::Request => {}
-                    }
-                });
-                let written = progress.load(Ordering::Relaxed);
-                let all = heard.len() == written >> 1;
-                if written & 1 == 1 && (last.elapsed() > if all { AFTERWARDS } else { QUIET }) {
-                    return heard;
-                }
-            }
-        });
-        Asker { stop, writer, reader }
+        let wire = Wire::new(user);
+        let progress = Arc::new(Progress::default());
+        let (socket, to) = (wire.writer(), to.to_string());
+        let (shared, also_shared) = (Arc::clone(&progress), Arc::clone(&progress));
+        Asker {
+            writer: thread::spawn(move || ask(socket, &to, rate, &shared)),
+            reader: thread::spawn(move || hear(wire, &also_shared)),
+            progress,
+        }
     }
 
     /// Ends the asking, waits for replies as long as some come, and accounts.
     pub fn finish(self) -> Account {
-        self.stop.store(true, Ordering::Relaxed);
+        self.progress.stop.store(true, Ordering::SeqCst);
         let sent = self.writer.join().unwrap();
         let heard = self.reader.join().unwrap();
         let ids = |fits: fn(Heard) -> bool| {
@@ -118,6 +92,44 @@ impl Asker {
             missing: ids(|it| (it.results, it.errors) == (0, 0)),
             repeated: ids(|it| it.results + it.errors > 1),
             sent_at: sent.at,
+        }
+    }
+}
+
+fn ask(mut socket: TcpStream, to: &str, rate: usize, progress: &Progress) -> Sent {
+    let (start, mut at) = (Instant::now(), Vec::new());
+    while !progress.stop.load(Ordering::SeqCst) {
+        // A tick that came late writes what those before it should have.
+        let due = (start.elapsed().as_secs_f64() * rate as f64) as usize + 1;
+        let mut burst = String::new();
+        for id in at.len()..due {
+            write!(burst, "<iq type='get' id='{id}' to='{to}'><q xmlns='u'/></iq>").unwrap();
+        }
+        at.resize(due, SystemTime::now());
+        socket.write_all(burst.as_bytes()).unwrap();
+        progress.written.store(at.len(), Ordering::SeqCst);
+        sleep(TICK);
+    }
+    progress.stopped.store(true, Ordering::SeqCst);
+    Sent { at, took: start.elapsed() }
+}
+
+fn hear(mut wire: Wire, progress: &Progress) -> HashMap<usize, Heard> {
+    let (mut heard, mut last) = (HashMap::<usize, Heard>::new(), Instant::now());
+    loop {
+        wire.read(POLL, |iq| {
+            last = Instant::now();
+            let one = heard.entry(iq.id.parse().unwrap()).or_default();
+            match iq.class {
+                Class::Result => one.results += 1,
+                Class::Error => one.errors += 1,
+                Class::Request => {}
+            }
+        });
+        let stopped = progress.stopped.load(Ordering::SeqCst);
+        let all = heard.len() == progress.written.load(Ordering::SeqCst);
+        if stopped && last.elapsed() > if all { AFTERWARDS } else { QUIET } {
+            return heard;
         }
     }
 }

@@ -9,7 +9,13 @@
 //!
 //! The stage: [`server`] starts the servers, [`proxy`] the program under test,
 //! [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts
-//! them together, [`bot`] runs the slixmpp scripts beside this file.
+//! them together, [`bot`] runs the slixmpp scripts beside this file. For many requests
+//! [`load`] makes them and accounts for each, on a [`wire`] that reads start tags only;
+//! [`fleet`] starts replicas, and a [`tap`] tells what went between one and its server.
+//!
+//! Tests with a load print figures, which are best read of one test alone:
+//!
+//!     cargo test --test interop -- --ignored --nocapture departure
 
 mod bot;
 mod client;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::Signal;
 
 use crate::client::PATIENCE;
-use crate::fleet::Fleet;
+use crate::fleet::{FORWARDED, Fleet, REVERTED};
 use crate::keys::key_id;
 use crate::load::{Account, Answerer, Asker, Seen, alone, answer};
 use crate::proxy::{Proxy, key};
@@ -177,6 +177,4 @@ fn signed_by(request: &Iq) -> u8 {
     key_id(&request.from)
 }
 
-const FORWARDED: &[&str] = &["direction=\"forward\"", "reason=\"relayed\""];
-const REVERTED: &[&str] = &["direction=\"revert\"", "reason=\"relayed\""];
 const UNKNOWN_KEY: &[&str] = &["reason=\"unknown-key\""];
