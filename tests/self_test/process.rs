@@ -44,7 +44,7 @@ impl Process {
         let now = now(at);
         let mut turn = Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now };
         let bounds = Bounds { limits: Limits::default(), max_backlog: 1 << 20 };
-        let session = Session::new(bounds, &mut turn);
+        let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
         Self {
             session,
             translator,
@@ -111,6 +111,7 @@ fn settings() -> Settings {
     let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("a good key");
     Settings {
         domain: DOMAIN.parse().expect("a domain"),
+        presence_domain: None,
         target: Target::new(TARGET.parse().expect("an address")),
         dispatch: Dispatch::Random,
         token_in: TokenIn::Resource,
