@@ -158,6 +158,11 @@ impl Client {
         Client { connection, jid }
     }
 
+    /// Its socket; what was received before is gone.
+    pub fn into_socket(self) -> TcpStream {
+        self.connection.socket
+    }
+
     pub fn resource(&self) -> &str {
         self.jid.split_once('/').unwrap().1
     }

@@ -113,7 +113,7 @@ fn reload(scene: &Scene, lines_before: usize) {
 }
 
 /// The id of the key that signed the token of this address.
-fn key_id(encoded_from: &str) -> u8 {
+pub fn key_id(encoded_from: &str) -> u8 {
     let token = encoded_from.split_once('/').unwrap().1.to_uppercase();
     data_encoding::BASE32_NOPAD.decode(token.as_bytes()).unwrap()[2]
 }

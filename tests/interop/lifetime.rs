@@ -130,34 +130,3 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
     assert_eq!(said.len(), 3, "lost, waiting, back:\n{}", said.join("\n"));
     assert_eq!(proxy.logins(), 2);
 }
-
-// ejabberd takes both and shares the stanzas out between them.
-case!(a_second_process_stands_by: prosody);
-fn a_second_process_stands_by(kind: Kind) {
-    let mut scene = Scene::new(kind);
-    let (mut service, mut user) = (scene.service("a"), scene.user());
-    scene.round_trip(&mut user, &mut service);
-    let standby = Proxy::launch(scene.server, Settings::new(&scene.domain, &scene.target));
-    standby.wait_until("a line about the conflict", |it| it.log().join("").contains("onflict"));
-    let lines = standby.log().len();
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(
-        standby.log().len(),
-        lines,
-        "one line when it begins:\n{}",
-        standby.log().join("\n")
-    );
-    assert!(!standby.is_connected());
-    scene.round_trip(&mut user, &mut service);
-
-    user.ask(&scene.domain, "r");
-    let request = service.receive_request();
-    scene.proxy.kill();
-    let gone = Instant::now();
-    standby.wait_connected();
-    assert!(gone.elapsed() < Duration::from_secs(3), "took {:?}", gone.elapsed());
-    service.answer(&request, "<a xmlns='urn:1'/>");
-    assert!(user.receive_reply("r").child("a").is_some());
-    standby.wait_online(&[&service.jid]);
-    scene.round_trip(&mut user, &mut service);
-}

@@ -9,15 +9,24 @@
 //!
 //! The stage: [`server`] starts the servers, [`proxy`] the program under test,
 //! [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts
-//! them together, [`bot`] runs the slixmpp scripts beside this file.
+//! them together, [`bot`] runs the slixmpp scripts beside this file. For many requests
+//! [`load`] makes them and accounts for each, on a [`wire`] that reads start tags only;
+//! [`fleet`] starts replicas, and a [`tap`] tells what went between one and its server.
+//!
+//! Tests with a load print figures, which are best read of one test alone:
+//!
+//!     cargo test --test interop -- --ignored --nocapture departure
 
 mod bot;
 mod client;
+mod load;
 mod process;
 mod proxy;
 mod scene;
 mod server;
 mod stanza;
+mod tap;
+mod wire;
 
 /// Makes a test of a function for each server: `case!(name: both)`, or one of them.
 macro_rules! case {
@@ -57,14 +66,20 @@ macro_rules! case {
 
 mod addresses;
 mod bad_input;
+mod departure;
+mod fleet;
 mod four_stanzas;
 mod harness;
 mod init;
 mod keys;
+mod kill;
 mod lifetime;
 mod login_failures;
 mod nobody_online;
 mod presence;
 mod random_payloads;
 mod refusals;
+mod rotation;
+mod self_test;
+mod standby;
 mod transparency;

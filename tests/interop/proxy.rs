@@ -19,8 +19,11 @@ pub struct Settings {
     pub component: String,
     /// More lines and tables before everything else.
     pub top: String,
-    /// The content of the key file.
+    /// The content of the key file, and where it is if replicas share it.
     pub keys: String,
+    pub key_file: PathBuf,
+    /// More environment variables of the process.
+    pub environment: Vec<(&'static str, String)>,
     pub secret: String,
     /// Where the server listens for components, if not at its usual port.
     pub server_port: Option<u16>,
@@ -34,16 +37,18 @@ impl Settings {
             component: String::new(),
             top: String::new(),
             keys: key(1, 'A', None),
+            key_file: "keys.toml".into(),
+            environment: Vec::new(),
             secret: SECRET.into(),
             server_port: None,
         }
     }
 
     fn write(&self, folder: &Path, component_port: u16, http_port: u16) {
-        let Settings { domain, target, component, top, keys, .. } = self;
+        let Settings { domain, target, component, top, keys, key_file, .. } = self;
         let config = format!(
             r#"
-key-file = "keys.toml"
+key-file = {key_file:?}
 {top}
 [server]
 address = "127.0.0.1:{component_port}"
@@ -58,7 +63,7 @@ listen = "127.0.0.1:{http_port}"
         );
         write_private(&folder.join("jat-proxy.toml"), &config);
         write_private(&folder.join("component.secret"), &self.secret);
-        write_private(&folder.join("keys.toml"), keys);
+        write_private(&folder.join(key_file), keys);
     }
 }
 
@@ -92,7 +97,7 @@ impl Proxy {
         let [http_port] = free_ports();
         let component_port = settings.server_port.unwrap_or(server.component_port);
         settings.write(&folder, component_port, http_port);
-        let process = Process::start(run(&folder), &folder.join("log"));
+        let process = Process::start(run(&folder, &settings), &folder.join("log"));
         let mut proxy = Proxy { settings, folder, component_port, http_port, process };
         proxy.wait_http();
         proxy
@@ -186,7 +191,8 @@ impl Proxy {
     /// Starts it again with the same configuration.
     pub fn restart(&mut self) {
         assert!(!self.process.is_running());
-        self.process = Process::start(run(&self.folder), &self.folder.join("log"));
+        let run = run(&self.folder, &self.settings);
+        self.process = Process::start(run, &self.folder.join("log"));
         self.wait_http();
         self.wait_connected();
     }
@@ -194,6 +200,16 @@ impl Proxy {
     /// Writes the changed settings where the running process will read them.
     pub fn rewrite(&self) {
         self.settings.write(&self.folder, self.component_port, self.http_port);
+    }
+
+    /// Runs another subcommand on this configuration; gives what it printed.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));
+        command.args(arguments).arg("-c").arg(self.folder.join("jat-proxy.toml"));
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
     }
 
     pub fn wait_until(&self, what: &str, found: impl Fn(&Proxy) -> bool) {
@@ -217,9 +233,10 @@ impl Proxy {
 /// Not that of a presence domain.
 const OWN_STREAM: &str = "stream=\"component\"";
 
-fn run(folder: &Path) -> std::process::Command {
+fn run(folder: &Path, settings: &Settings) -> std::process::Command {
     let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));
     command.arg("run").arg("-c").arg(folder.join("jat-proxy.toml"));
+    command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
     command
 }
 

@@ -1,0 +1,150 @@
+//! Three replicas on one domain of ejabberd, which gives each stanza to one of them at random.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::client::{Client, SILENCE};
+use crate::load::{Answerer, Asker};
+use crate::proxy::{Proxy, Settings};
+use crate::scene::accept_subscription;
+use crate::server::{Kind, Server};
+
+pub const SIZE: usize = 3;
+
+pub struct Fleet {
+    pub server: &'static Server,
+    pub replicas: Vec<Proxy>,
+    pub domain: String,
+    /// The implementing client's bare JID.
+    pub account: String,
+}
+
+impl Fleet {
+    /// Replicas of which each has a presence domain, named in all the ways that there are.
+    pub fn new() -> Fleet {
+        Fleet::with(|number, settings| {
+            let name = ["a", "{env:REPLICA}", "{hostname}"][number];
+            settings.component = format!("presence-domain = \"{name}.{}\"", settings.domain);
+            settings.environment = vec![("REPLICA", "b".into())];
+        })
+    }
+
+    /// Replicas whose fixed destination is the resource `a` of the account; `adapt` makes them
+    /// differ.
+    pub fn fixed(adapt: impl Fn(usize, &mut Settings)) -> Fleet {
+        Fleet::with(|number, settings| {
+            settings.target += "/a";
+            adapt(number, settings);
+        })
+    }
+
+    fn with(adapt: impl Fn(usize, &mut Settings)) -> Fleet {
+        let server = Server::shared(Kind::Ejabberd);
+        let (domain, account) = (server.new_domain(), server.new_account("service"));
+        let replica = |number| {
+            let mut settings = Settings::new(&domain, &account);
+            adapt(number, &mut settings);
+            Proxy::start(server, settings)
+        };
+        let replicas = (0..SIZE).map(replica).collect();
+        Fleet { server, replicas, domain, account }
+    }
+
+    /// The implementing client, not available yet.
+    pub fn service(&self, resource: &str) -> Client {
+        Client::login(self.server, &self.account, resource)
+    }
+
+    pub fn user(&self) -> Client {
+        Client::login(self.server, &self.server.new_account("user"), "abc")
+    }
+
+    /// The sum over all replicas of what [`Proxy::count`] gives.
+    pub fn count(&self, fragments: &[&str]) -> u64 {
+        self.replicas.iter().map(|replica| replica.count(fragments)).sum()
+    }
+
+    /// The same over all but one.
+    pub fn count_without(&self, without: usize, fragments: &[&str]) -> u64 {
+        let all = self.replicas.iter().enumerate().filter(|(number, _)| *number != without);
+        all.map(|(_, replica)| replica.count(fragments)).sum()
+    }
+
+    /// Waits until each replica knows exactly these full JIDs.
+    fn wait_resources(&self, jids: &[&str]) {
+        let wanted: BTreeSet<_> = jids.iter().map(|jid| jid.to_string()).collect();
+        for replica in &self.replicas {
+            replica.wait_until(&format!("{wanted:?} alone"), |it| resources(it) == wanted);
+        }
+    }
+}
+
+// Prosody has no fleets.
+case!(every_replica_sees_every_resource: ejabberd);
+fn every_replica_sees_every_resource(_: Kind) {
+    let mut fleet = Fleet::new();
+    let mut a = fleet.service("a");
+    a.available("");
+    let domains: Vec<_> = fleet.replicas.iter().map(presence_domain).collect();
+    for domain in &domains {
+        accept_subscription(&mut a, domain);
+    }
+    fleet.wait_resources(&[&a.jid]);
+    let asked = a.try_receive_where(SILENCE, |it| it.attr("type") == Some("subscribe"));
+    assert!(asked.is_none(), "one request from each presence domain is enough: {asked:?}");
+
+    let (mut b, mut c) = (fleet.service("b"), fleet.service("c"));
+    b.available("");
+    c.available("");
+    fleet.wait_resources(&[&a.jid, &b.jid, &c.jid]);
+    b.send("<presence type='unavailable'/>");
+    fleet.wait_resources(&[&a.jid, &c.jid]);
+    b.available("");
+    fleet.wait_resources(&[&a.jid, &b.jid, &c.jid]);
+
+    // One that comes back asks nobody again, and sees them all.
+    for replica in &mut fleet.replicas {
+        replica.kill();
+        replica.restart();
+    }
+    fleet.wait_resources(&[&a.jid, &b.jid, &c.jid]);
+    let asked = a.try_receive_where(SILENCE, |it| it.attr("type") == Some("subscribe"));
+    assert!(asked.is_none(), "the subscription stands: {asked:?}");
+
+    const REQUESTS: usize = 300;
+    let clients = [a, b, c].map(|it| Answerer::start(it, Duration::ZERO));
+    let user = Asker::start(fleet.user(), &fleet.domain, REQUESTS);
+    sleep(Duration::from_secs(1));
+    let account = user.finish();
+    let by_resource = clients.map(|it| it.finish().1.len());
+    let by_replica: Vec<_> = fleet.replicas.iter().map(|it| it.count(FORWARDED)).collect();
+    println!("{}; by replica {by_replica:?}, by resource {by_resource:?}", account.figures());
+    assert_eq!(account.answered.len(), account.sent());
+    assert!(by_resource.iter().all(|it| *it > account.sent() / 10), "{by_resource:?}");
+    assert!(by_replica.iter().all(|it| *it > account.sent() as u64 / 10), "{by_replica:?}");
+    for replica in &fleet.replicas {
+        let status = &replica.status()["components"][0];
+        assert_eq!(status["warnings"], serde_json::json!([]), "{status}");
+        assert_eq!(status["presence"]["sharing"], "alone", "{status}");
+        let log = replica.log().join("\n");
+        assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    }
+}
+
+fn presence_domain(replica: &Proxy) -> String {
+    let status = replica.status();
+    let domain = &status["components"][0]["presence"]["domain"];
+    domain.as_str().unwrap_or_else(|| panic!("no presence domain: {status}")).to_string()
+}
+
+/// The full JIDs that a replica knows to be online.
+fn resources(replica: &Proxy) -> BTreeSet<String> {
+    let status = replica.status();
+    let all = status["components"][0]["resources"].as_array().unwrap();
+    all.iter().map(|it| it["address"].as_str().unwrap().to_string()).collect()
+}
+
+/// What [`Proxy::count`] is asked for: requests, and replies, that were relayed.
+pub const FORWARDED: &[&str] = &["direction=\"forward\"", "reason=\"relayed\""];
+pub const REVERTED: &[&str] = &["direction=\"revert\"", "reason=\"relayed\""];

@@ -1,0 +1,100 @@
+//! SIGKILL between a request and its reply: what must be known is in the token.
+
+use std::collections::HashSet;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::client::{Client, is_reply};
+use crate::fleet::{Fleet, REVERTED, SIZE};
+use crate::keys::key_id;
+use crate::load::alone;
+use crate::proxy::key;
+use crate::scene::Scene;
+use crate::server::Kind;
+use crate::stanza::Stanza;
+
+/// Between a death and the replies: the server has noticed it.
+const GONE: Duration = Duration::from_millis(400);
+
+const KILLS: usize = 20;
+
+case!(a_killed_single_proxy_reverts_what_it_forwarded_before: both);
+fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
+    const HELD: usize = 5;
+    let mut scene = Scene::new(kind);
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    let mut delivered = 0;
+    for kill in 0..KILLS {
+        for number in 0..HELD {
+            user.ask(&scene.domain, &format!("{kill}-{number}"));
+        }
+        let held: Vec<_> = (0..HELD).map(|_| service.receive_request()).collect();
+        scene.proxy.kill();
+        sleep(GONE);
+        scene.proxy.restart();
+        delivered += deliver(&held, &mut service, &mut user);
+        assert_eq!(scene.proxy.reason("relayed"), HELD as u64, "this life relayed replies only");
+        // It finds the resource again, for the next requests.
+        scene.proxy.wait_online(&[&service.jid]);
+    }
+    println!("{kind}: {KILLS} kills, {delivered} of {} replies", KILLS * HELD);
+    assert_eq!(delivered, KILLS * HELD);
+}
+
+// Prosody has no fleets.
+case!(what_a_killed_replica_forwarded_is_reverted_by_others: ejabberd);
+fn what_a_killed_replica_forwarded_is_reverted_by_others(_: Kind) {
+    const HELD: usize = 50;
+    let _alone = alone();
+    // Each signs with a key of its own and verifies with all: a token tells who made it.
+    let mut fleet = Fleet::fixed(|number, settings| settings.keys = ring(number));
+    let (mut service, mut user) = (fleet.service("a"), fleet.user());
+    let mut delivered = 0;
+    for kill in 0..KILLS {
+        let killed = kill % SIZE;
+        let (mut held, mut asked) = (Vec::new(), 0);
+        while held.len() < HELD {
+            let batch = HELD - held.len();
+            for number in asked..asked + batch {
+                user.ask(&fleet.domain, &format!("{kill}-{number}"));
+            }
+            asked += batch;
+            let requests = (0..batch).map(|_| service.receive_request());
+            let by_the_killed =
+                |it: &Stanza| usize::from(key_id(it.attr("from").unwrap())) == killed;
+            let (its, other): (Vec<_>, Vec<_>) = requests.partition(by_the_killed);
+            deliver(&other, &mut service, &mut user);
+            held.extend(its);
+        }
+        let before = fleet.count_without(killed, REVERTED);
+        fleet.replicas[killed].kill();
+        sleep(GONE);
+        delivered += deliver(&held, &mut service, &mut user);
+        assert_eq!(fleet.count_without(killed, REVERTED) - before, HELD as u64);
+        fleet.replicas[killed].restart();
+    }
+    println!("{KILLS} kills in a fleet, {delivered} of {} replies", KILLS * HELD);
+    assert_eq!(delivered, KILLS * HELD);
+}
+
+/// Answers all of these requests; gives the number of replies, in whatever order they come.
+fn deliver(requests: &[Stanza], service: &mut Client, user: &mut Client) -> usize {
+    requests.iter().for_each(|request| service.answer(request, "<a xmlns='urn:1'/>"));
+    let mut awaited: HashSet<_> = requests.iter().map(|it| it.attr("id").unwrap()).collect();
+    while !awaited.is_empty() {
+        let reply = user.receive_where("the replies", is_reply);
+        assert!(awaited.remove(reply.attr("id").unwrap()), "not asked for: {reply:?}");
+        assert!(reply.child("a").is_some(), "{reply:?}");
+    }
+    requests.len()
+}
+
+/// The key ring of a replica that signs with its own key, while the others' are yet to come.
+fn ring(replica: usize) -> String {
+    let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)).to_string();
+    let key = |number: usize| {
+        let since = if number == replica { None } else { Some(later.as_str()) };
+        key(number as u8, char::from(b'A' + number as u8), since)
+    };
+    (0..SIZE).map(key).collect()
+}

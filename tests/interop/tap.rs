@@ -1,0 +1,80 @@
+//! A tap between a replica and its server: it passes on every byte, and notes every IQ with the
+//! moment when it was passed on.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use crate::wire::{Iq, Tags};
+
+pub struct Tap {
+    /// Where the replica is to connect to.
+    pub port: u16,
+    ways: Arc<Mutex<Ways>>,
+}
+
+/// Of each connection: what the server said, and what the replica said.
+#[derive(Default)]
+struct Ways {
+    down: Vec<JoinHandle<Vec<Passed>>>,
+    up: Vec<JoinHandle<Vec<Passed>>>,
+}
+
+pub struct Passed {
+    pub iq: Iq,
+    pub at: Instant,
+}
+
+/// All that went by.
+pub struct Record {
+    /// What the server said.
+    pub down: Vec<Passed>,
+    /// What the replica said.
+    pub up: Vec<Passed>,
+}
+
+impl Tap {
+    pub fn start(server_port: u16) -> Tap {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ways = Arc::new(Mutex::new(Ways::default()));
+        let shared = Arc::clone(&ways);
+        thread::spawn(move || {
+            for replica in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
+                let mut ways = shared.lock().unwrap();
+                ways.down.push(pass_on(&server, &replica));
+                ways.up.push(pass_on(&replica, &server));
+            }
+        });
+        Tap { port, ways }
+    }
+
+    /// Waits for the end of all connections so far.
+    pub fn finish(self) -> Record {
+        let Ways { down, up } = std::mem::take(&mut *self.ways.lock().unwrap());
+        let all = |ways: Vec<JoinHandle<Vec<Passed>>>| {
+            ways.into_iter().flat_map(|way| way.join().unwrap()).collect()
+        };
+        Record { down: all(down), up: all(up) }
+    }
+}
+
+fn pass_on(from: &TcpStream, to: &TcpStream) -> JoinHandle<Vec<Passed>> {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    to.set_nodelay(true).unwrap();
+    thread::spawn(move || {
+        let (mut tags, mut seen) = (Tags::default(), Vec::new());
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if to.write_all(&buffer[..count]).is_err() {
+                break;
+            }
+            tags.feed(&buffer[..count], |iq| seen.push(Passed { iq, at: Instant::now() }));
+        }
+        let _ = to.shutdown(Shutdown::Write);
+        seen
+    })
+}
