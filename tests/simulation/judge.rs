@@ -44,8 +44,8 @@ impl World {
             let text = format!("{place} has not counted {:?} as {due}", letter.what);
             self.ledger.report(Invariant::Tally, text);
         }
-        // The server delivers echoes, and only this one has the presence domain.
-        if self.echoes && place.role > 0 && self.stream(place).seems_shared() {
+        let is_alone = place.role > 0 || !self.echoes_stray;
+        if is_alone && self.stream(place).seems_shared() {
             self.ledger.report(Invariant::Alone, format!("{place} seems shared"));
         }
     }

@@ -121,10 +121,11 @@ impl Replica {
         let same_target = settings.target == self.settings().target;
         let now = now(at, self.skew);
         let presence = self.translator.presence().hand_over(now);
+        let unlisted = self.translator.unlisted_replies();
         self.translator = Translator::new(settings);
         self.rng = Rng::with_seed(seed);
         if same_target {
-            self.translator.resume_presence(presence, now);
+            self.translator.resume(presence, unlisted, now);
         }
         for (role, from) in streams.into_iter().enumerate() {
             if let Some(from) = from {

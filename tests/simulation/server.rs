@@ -134,12 +134,10 @@ impl World {
     /// comes back to one of them.
     fn take_own(&mut self, place: Place, xml: &str) {
         if xml.starts_with("<message") {
-            if self.echoes {
-                let what = What::Echo(place, self.stream(place).serial);
-                let letter = Letter { what, xml: xml.to_owned() };
-                if place.role == 0 { self.route(letter) } else { self.hand(place, letter) }
-            }
-            return;
+            let what = What::Echo(place, self.stream(place).serial);
+            let letter = Letter { what, xml: xml.to_owned() };
+            let shared = place.role == 0 && self.echoes_stray;
+            return if shared { self.route(letter) } else { self.hand(place, letter) };
         }
         let domain = self.domain(place);
         let say = |type_, from| traffic::presence(type_, from, &domain);

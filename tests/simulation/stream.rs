@@ -28,9 +28,6 @@ pub struct Stream {
     pub tick_at: Option<u64>,
     pub will_read: bool,
     pub will_write: bool,
-    /// It was handed over before its self-test was done. A test cut in two takes what the first
-    /// process heard for lost.
-    cut_self_test: bool,
     session: Session,
 }
 
@@ -89,7 +86,6 @@ impl Stream {
             tick_at: None,
             will_read: false,
             will_write: false,
-            cut_self_test: false,
             session: Session::new(domain, bounds(), turn),
         };
         stream.note(What::Own);
@@ -104,7 +100,6 @@ impl Stream {
 
     /// Another process goes on with it. What is on its way, in whole or in part, stays so.
     pub fn resume(&mut self, from: Handover, turn: &mut Turn<'_>) {
-        self.cut_self_test |= from.sharing == Sharing::Unknown;
         self.session = Session::resume(self.domain().clone(), bounds(), from, turn);
     }
 
@@ -167,7 +162,7 @@ impl Stream {
 
     /// Does it take its domain for one that others share?
     pub fn seems_shared(&self) -> bool {
-        self.session.sharing() == Sharing::Shared && !self.cut_self_test
+        self.session.sharing() == Sharing::Shared
     }
 
     /// How much it has in memory.

@@ -27,9 +27,9 @@ pub struct World {
     scheduled: u64,
     /// Resources of the target.
     pub online: BTreeSet<&'static str>,
-    /// Does the server deliver what a component sends to itself? The echoes are as many as all
-    /// requests, so most schedules do without.
-    pub echoes: bool,
+    /// Does the server give what a component sends to itself to any replica, too? Whoever notices
+    /// that goes on to send as many echoes as there are requests, so this is so in few schedules.
+    pub echoes_stray: bool,
     /// Which machine has a bug.
     pub bug: Option<(usize, Bug)>,
     log: Log,
@@ -139,7 +139,7 @@ impl World {
             queue: BTreeMap::new(),
             scheduled: 0,
             online: PEERS.into_iter().take(rng.usize(1..=PEERS.len())).collect(),
-            echoes: rng.u8(..16) == 0,
+            echoes_stray: rng.u8(..64) == 0,
             bug: bug.map(|bug| (0, bug)),
             log,
             rng,
