@@ -163,4 +163,4 @@ impl World {
 }
 
 /// Milliseconds of the schedule.
-const LAST_KEY: u64 = 500_000;
+const LAST_KEY: u64 = 250_000;

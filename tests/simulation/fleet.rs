@@ -196,4 +196,4 @@ impl World {
 }
 
 /// From then on nobody is woken, and the schedule runs dry.
-const LAST_TICK: u64 = 1_400_000;
+const LAST_TICK: u64 = 1_000_000;

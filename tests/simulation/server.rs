@@ -108,6 +108,11 @@ impl World {
     /// A stanza of a replica is at the server.
     pub fn take(&mut self, place: Place, what: What, xml: &str) {
         match what {
+            What::Own if xml == " " => {
+                // It answers in kind, else each silent stream would ask for signs of life.
+                let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
+                stream.read_space(&mut turn);
+            }
             What::Own => own_stanzas(xml).into_iter().for_each(|xml| self.take_own(place, xml)),
             What::Ask(ask) => {
                 let Some(forwarded) = self.ledger.asks[ask].forwarded else {
@@ -136,7 +141,7 @@ impl World {
         if xml.starts_with("<message") {
             let what = What::Echo(place, self.stream(place).serial);
             let letter = Letter { what, xml: xml.to_owned() };
-            let shared = place.role == 0 && self.echoes_stray;
+            let shared = place.role == 0 && self.echoes_stray && self.at < LAST_STRAY;
             return if shared { self.route(letter) } else { self.hand(place, letter) };
         }
         let domain = self.domain(place);
@@ -174,3 +179,6 @@ impl World {
         }
     }
 }
+
+/// Milliseconds of the schedule.
+const LAST_STRAY: u64 = 100_000;

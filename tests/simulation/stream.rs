@@ -117,6 +117,15 @@ impl Stream {
         whole
     }
 
+    /// Reads a space between stanzas, if it is between two.
+    pub fn read_space(&mut self, turn: &mut Turn<'_>) {
+        if self.fed == 0 && self.state == State::Connected {
+            self.session.input().push(b' ');
+            self.session.received(turn.now);
+            self.session.process(turn).expect("the stream goes on");
+        }
+    }
+
     /// Takes the first letter out, which was read, and notes what was written since then.
     pub fn took_first(&mut self) -> (Letter, &str) {
         let letter = self.inbox.pop_front().expect("it was read");

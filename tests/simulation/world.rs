@@ -27,8 +27,8 @@ pub struct World {
     scheduled: u64,
     /// Resources of the target.
     pub online: BTreeSet<&'static str>,
-    /// Does the server give what a component sends to itself to any replica, too? Whoever notices
-    /// that goes on to send as many echoes as there are requests, so this is so in few schedules.
+    /// Does the server give what a component sends to itself to any replica at first? Whoever
+    /// notices that goes on to send many echoes, so this is so in few schedules.
     pub echoes_stray: bool,
     /// Which machine has a bug.
     pub bug: Option<(usize, Bug)>,
@@ -153,7 +153,7 @@ impl World {
     /// Requests come in bursts, most of them around a fault. Keys rotate in every schedule, in
     /// half of them twice at a time.
     fn plan(&mut self) {
-        let at = self.rng.u64(40_000..450_000);
+        let at = self.rng.u64(40_000..200_000);
         self.schedule_at(at, Event::Fault(Fault::AddKey));
         if self.rng.bool() {
             let at = at + self.rng.u64(1_000..50_000);
@@ -235,4 +235,4 @@ impl fmt::Display for Place {
 /// How many milliseconds a schedule goes on after a violation.
 const AFTERMATH: u64 = 1_000;
 /// Milliseconds of the schedule.
-const LAST_FAULT: u64 = 1_000_000;
+const LAST_FAULT: u64 = 600_000;
