@@ -113,9 +113,9 @@ fn a_reload_is_taken_whole_or_not_at_all() {
     service.folder.write("jat-proxy.toml", &good.replace("bot@some", "other@some"));
     service.signal(Signal::HUP);
     service.logged("configuration reloaded");
-    // What no version so far can do kills no process.
+    // The same process takes the last signal.
     service.signal(Signal::USR2);
-    service.logged("can't upgrade in place");
+    service.logged("upgraded in place");
     service.signal(Signal::INT);
     service.until("STOPPING=1");
     let (code, log) = service.end();

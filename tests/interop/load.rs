@@ -1,4 +1,4 @@
-//! Load: a user who asks at a steady pace and accounts for every request, and an implementing
+//! Load: a user who asks all the time and accounts for every request, and an implementing
 //! client that answers all of them.
 
 use std::collections::{HashMap, VecDeque};
@@ -34,6 +34,16 @@ struct Progress {
     /// No more will be asked than `written`.
     stopped: AtomicBool,
     written: AtomicUsize,
+    heard: AtomicUsize,
+}
+
+/// How fast an asker asks.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// So many requests for each second.
+    Rate(usize),
+    /// The next one when fewer than so many wait for their replies.
+    InFlight(usize),
 }
 
 struct Sent {
@@ -65,12 +75,26 @@ pub struct Account {
 impl Asker {
     /// Begins to ask `to` at this many requests for each second.
     pub fn start(user: Client, to: &str, rate: usize) -> Asker {
+        Asker::paced(user, to, Pace::Rate(rate))
+    }
+
+    /// Begins to ask `to` so that this many requests always wait for their replies.
+    pub fn in_flight(user: Client, to: &str, count: usize) -> Asker {
+        Asker::paced(user, to, Pace::InFlight(count))
+    }
+
+    /// How many replies have come.
+    pub fn heard(&self) -> usize {
+        self.progress.heard.load(Ordering::SeqCst)
+    }
+
+    fn paced(user: Client, to: &str, pace: Pace) -> Asker {
         let wire = Wire::new(user);
         let progress = Arc::new(Progress::default());
         let (socket, to) = (wire.writer(), to.to_string());
         let (shared, also_shared) = (Arc::clone(&progress), Arc::clone(&progress));
         Asker {
-            writer: thread::spawn(move || ask(socket, &to, rate, &shared)),
+            writer: thread::spawn(move || ask(socket, &to, pace, &shared)),
             reader: thread::spawn(move || hear(wire, &also_shared)),
             progress,
         }
@@ -96,11 +120,14 @@ impl Asker {
     }
 }
 
-fn ask(mut socket: TcpStream, to: &str, rate: usize, progress: &Progress) -> Sent {
+fn ask(mut socket: TcpStream, to: &str, pace: Pace, progress: &Progress) -> Sent {
     let (start, mut at) = (Instant::now(), Vec::new());
     while !progress.stop.load(Ordering::SeqCst) {
         // A tick that came late writes what those before it should have.
-        let due = (start.elapsed().as_secs_f64() * rate as f64) as usize + 1;
+        let due = match pace {
+            Pace::Rate(rate) => (start.elapsed().as_secs_f64() * rate as f64) as usize + 1,
+            Pace::InFlight(count) => progress.heard.load(Ordering::SeqCst) + count,
+        };
         let mut burst = String::new();
         for id in at.len()..due {
             write!(burst, "<iq type='get' id='{id}' to='{to}'><q xmlns='u'/></iq>").unwrap();
@@ -119,6 +146,7 @@ fn hear(mut wire: Wire, progress: &Progress) -> HashMap<usize, Heard> {
     loop {
         wire.read(POLL, |iq| {
             last = Instant::now();
+            progress.heard.fetch_add(1, Ordering::SeqCst);
             let one = heard.entry(iq.id.parse().unwrap()).or_default();
             match iq.class {
                 Class::Result => one.results += 1,
