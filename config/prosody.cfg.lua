@@ -6,6 +6,19 @@
 Component "proxy.domain.example"
     component_secret = "the content of proxy.secret"
 
+-- Several at a time need mod_component_roundrobin of prosody-modules, and a
+-- presence-domain for each, which is an ordinary component (docs/replicas.md):
+--
+-- Component "proxy.domain.example"
+--     modules_enabled = { "component_roundrobin" }
+--     component_secret = "the content of proxy.secret"
+-- Component "a.proxy.domain.example"
+--     component_secret = "the content of proxy.secret"
+-- Component "b.proxy.domain.example"
+--     component_secret = "the content of proxy.secret"
+-- Component "c.proxy.domain.example"
+--     component_secret = "the content of proxy.secret"
+
 -- Leave these at their defaults, or agree on them with jat-proxy. They belong
 -- into the global section, before the first VirtualHost or Component.
 --

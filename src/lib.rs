@@ -27,6 +27,7 @@
 //! | [`config`] | files to ready-to-use types, with every error at once |
 //! | [`cli`] | one file for each subcommand |
 //! | [`clock`] | the wall clock, for all of the shell |
+//! | `descriptor` | file descriptors that are handed over to the next program |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
 //! One stanza's way: [`link`] reads bytes into a [`session::Session`], whose
@@ -44,6 +45,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+mod descriptor;
 pub mod jat;
 pub mod link;
 pub mod session;

@@ -3,18 +3,30 @@
 use std::fmt::Write;
 
 use crate::config::{Component, Config};
+use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
 
-use super::{ConfigFile, Exit, configuration, ring, say};
+use super::{ConfigFile, Exit, complain, configuration, ring, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
+    /// Also say whether this program can take over from a running one that hands over in this
+    /// version (SIGUSR2)
+    #[arg(long, value_name = "N")]
+    handover_version: Option<u32>,
 }
 
 pub fn run(arguments: &Arguments, now: u64) -> Exit {
+    if let Some(version) = arguments.handover_version.filter(|v| *v != HANDOVER_VERSION) {
+        complain(&format!(
+            "error: this program can't take over from one that hands over in version {version}, \
+             only in {HANDOVER_VERSION}\n  help: restart the daemon instead\n"
+        ));
+        return Exit::Unavailable;
+    }
     match configuration(&arguments.config.path, now) {
         Ok(config) => {
             say(&summary(&config, now));

@@ -25,7 +25,9 @@ pub fn run(arguments: &Arguments) -> Exit {
             complain(&format!("error: {error}\n"));
             match error {
                 DaemonError::Listen { .. } => Exit::Unavailable,
-                DaemonError::System(_) | DaemonError::TaskEnded(_) => Exit::Software,
+                DaemonError::System(_) | DaemonError::Legacy(_) | DaemonError::TaskEnded(_) => {
+                    Exit::Software
+                }
             }
         }
     }

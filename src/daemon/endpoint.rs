@@ -1,11 +1,15 @@
 //! Where HTTP is served: a reload may move it.
 
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::error;
+
+use crate::descriptor;
 
 use super::links::Links;
 use super::{DaemonError, http};
@@ -15,12 +19,31 @@ pub struct Endpoint {
     links: Arc<Links>,
     address: Option<SocketAddr>,
     server: Option<JoinHandle<()>>,
+    /// What is listened on, to be handed over.
+    socket: Option<OwnedFd>,
 }
 
 impl Endpoint {
     /// Nowhere, so far.
     pub fn new(links: Arc<Links>) -> Self {
-        Self { links, address: None, server: None }
+        Self { links, address: None, server: None, socket: None }
+    }
+
+    /// Serves where the program before this one did, so that nobody who connects meanwhile is
+    /// turned away.
+    pub async fn resume(&mut self, socket: OwnedFd) -> io::Result<()> {
+        let listener = TcpListener::from_std(socket.into())?;
+        let address = listener.local_addr()?;
+        self.serve(Some(listener)).await;
+        self.address = Some(address);
+        Ok(())
+    }
+
+    /// Decides whether the socket stays open for the next program; gives its number.
+    pub fn keep(&self, keep: bool) -> io::Result<Option<RawFd>> {
+        let Some(socket) = &self.socket else { return Ok(None) };
+        descriptor::keep(socket, keep)?;
+        Ok(Some(socket.as_raw_fd()))
     }
 
     /// Serves at `address`, and nowhere else.
@@ -66,6 +89,7 @@ impl Endpoint {
             // Its listener is closed when it has ended.
             let _ = server.await;
         }
+        self.socket = listener.as_ref().and_then(|l| l.as_fd().try_clone_to_owned().ok());
         let serve = |listener| tokio::spawn(http::serve(listener, Arc::clone(&self.links)));
         self.server = listener.map(serve);
     }

@@ -1,15 +1,16 @@
 //! All links of this process.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jid::DomainPart;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::clock::unix_now;
 use crate::config::{self, Config};
 use crate::link::Order;
-use crate::link::component::Shared;
+use crate::link::component::{Shared, lock};
+use crate::link::handover::{Handover, take_back};
 use crate::link::member::{Member, Running};
 
 /// All components, each with its links.
@@ -22,14 +23,67 @@ pub struct Links {
 }
 
 impl Links {
-    pub fn new() -> Self {
-        let started = unix_now();
+    /// `started` is the Unix second in which the process began.
+    pub fn new(started: u64) -> Self {
         Self { started, members: Mutex::default(), leaving: Mutex::default() }
     }
 
     /// Unix second in which the process began.
     pub fn started(&self) -> u64 {
         self.started
+    }
+
+    /// Goes on with the components of the program before this one; gives the domains of
+    /// streams that `config` does not have any more, which are closed.
+    pub fn resume(&self, config: &Config, from: Vec<Handover>) -> Vec<String> {
+        let mut closed = Vec::new();
+        for mut component in from {
+            let mut configs = config.components.iter();
+            if let Some(config) = configs.find(|c| c.settings.domain.as_str() == component.domain) {
+                self.members().push(Member::resume(config, &mut component));
+            }
+            closed.extend(component.close_rest());
+        }
+        closed
+    }
+
+    /// Has all links leave their streams as they are; says which one did not in time. They go
+    /// on with [`Self::go_on`].
+    pub async fn pause(&self) -> Result<(), String> {
+        self.order(|_| Order::Pause);
+        let end = Instant::now() + PAUSE_TIME;
+        loop {
+            let busy = self.components().iter().find_map(|component| {
+                let component = lock(component);
+                let busy = component.configured_streams().find(|stream| stream.paused.is_none());
+                busy.map(|stream| stream.domain.to_string())
+            });
+            match busy {
+                None => return Ok(()),
+                Some(domain) if Instant::now() >= end => return Err(domain),
+                Some(_) => sleep(STEP).await,
+            }
+        }
+    }
+
+    /// What the next program needs of all components, while all links pause.
+    pub fn hand_over(&self) -> io::Result<Vec<Handover>> {
+        self.members().iter().map(|m| Handover::of(&lock(&m.component), &m.config)).collect()
+    }
+
+    /// Ends a pause, after a hand-over that came to nothing too.
+    pub fn go_on(&self) {
+        self.components().iter().for_each(|component| take_back(&lock(component)));
+        self.order(|stream| Order::Run(Arc::new(stream)));
+    }
+
+    fn order(&self, order: impl Fn(config::Stream) -> Order) {
+        for member in &*self.members() {
+            for stream in member.config.streams() {
+                let links = member.links.iter().filter(|link| link.domain == stream.domain);
+                links.for_each(|link| drop(link.orders.send_replace(order(stream.clone()))));
+            }
+        }
     }
 
     /// Brings the components in line with `config`: starts, changes and stops them. Streams
@@ -131,11 +185,8 @@ impl Links {
     }
 }
 
-impl Default for Links {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
+/// How long all links may take to pause: one that skips a stanza, or is just being closed for
+/// another server, takes the longest.
+const PAUSE_TIME: Duration = Duration::from_secs(5);
 /// How often is looked whether something has come about.
 const STEP: Duration = Duration::from_millis(2);

@@ -1,7 +1,9 @@
-//! The signals that the daemon takes.
+//! The signals that the daemon takes. All of them go to the main thread.
 
 use std::io;
 
+use futures_util::FutureExt;
+use nix::sys::signal::{self, SigSet};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 /// What a signal asks for.
@@ -17,28 +19,68 @@ pub enum Signal {
 
 /// Handlers for all of them; from now on none has its default action.
 pub struct Signals {
-    term: Stream,
-    int: Stream,
-    hup: Stream,
-    usr2: Stream,
+    streams: [(signal::Signal, Signal, Stream); 4],
 }
 
 impl Signals {
+    /// Takes signals from now on, also those that were held back for this program by the one
+    /// that handed over to it.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-            usr2: signal(SignalKind::user_defined2())?,
-        })
+        let listen = |kind: SignalKind, asks: Signal| -> io::Result<_> {
+            let number = signal::Signal::try_from(kind.as_raw_value())?;
+            Ok((number, asks, signal(kind)?))
+        };
+        let signals = Self {
+            streams: [
+                listen(SignalKind::terminate(), Signal::Stop)?,
+                listen(SignalKind::interrupt(), Signal::Stop)?,
+                listen(SignalKind::hangup(), Signal::Reload)?,
+                listen(SignalKind::user_defined2(), Signal::Upgrade)?,
+            ],
+        };
+        signals.unblock();
+        Ok(signals)
     }
 
     pub async fn next(&mut self) -> Signal {
+        let [(_, a, term), (_, b, int), (_, c, hup), (_, d, usr2)] = &mut self.streams;
         tokio::select! {
-            _ = self.term.recv() => Signal::Stop,
-            _ = self.int.recv() => Signal::Stop,
-            _ = self.hup.recv() => Signal::Reload,
-            _ = self.usr2.recv() => Signal::Upgrade,
+            _ = term.recv() => *a,
+            _ = int.recv() => *b,
+            _ = hup.recv() => *c,
+            _ = usr2.recv() => *d,
         }
     }
+
+    /// Holds signals back.
+    pub fn block(&self) {
+        block();
+    }
+
+    /// Takes those that were held back, and all that come.
+    pub fn unblock(&self) {
+        // Fails only for an invalid argument.
+        let _ = taken().thread_unblock();
+    }
+
+    /// Raises again, while all are blocked, the signals that were caught and not yet acted on.
+    pub fn raise_pending(&mut self) {
+        for (number, _, stream) in &mut self.streams {
+            if stream.recv().now_or_never().is_some() {
+                // To the process, as it came.
+                let _ = signal::kill(nix::unistd::Pid::this(), *number);
+            }
+        }
+    }
+}
+
+/// Leaves the signals to the main thread; for each other thread to call.
+pub fn block() {
+    // Fails only for an invalid argument.
+    let _ = taken().thread_block();
+}
+
+fn taken() -> SigSet {
+    use signal::Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
+    [SIGHUP, SIGINT, SIGTERM, SIGUSR2].into_iter().collect()
 }

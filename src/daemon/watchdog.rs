@@ -9,10 +9,12 @@ use std::time::Duration;
 use tracing::error;
 
 use super::links::Links;
+use super::signals;
 
 /// Starts the thread.
 pub fn start(links: Arc<Links>) {
     thread::spawn(move || {
+        signals::block();
         let mut strikes = 0;
         loop {
             thread::sleep(LOOK_EVERY);

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::now::Now;
 use super::reason::Reason;
-use super::resources::Resources;
+use super::resources::{Resource, Resources};
 
 /// What the target's server last said of our subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Subscription {
     /// It was never requested.
     Never,
@@ -229,9 +231,9 @@ impl Default for Presence {
 }
 
 /// The subscription and its resources on their way to another process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Handover {
-    pub resources: Resources,
+    pub resources: Vec<Known>,
     pub subscription: Subscription,
     /// Unix second of its last change.
     pub since: u64,
@@ -243,11 +245,19 @@ pub struct Handover {
     pub connected: bool,
 }
 
+/// A resource that is known to be online.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Known {
+    pub address: String,
+    pub dnd: bool,
+    pub verified: bool,
+}
+
 impl Presence {
     pub fn hand_over(&self, now: Now) -> Handover {
         let left = |at: Duration| at.saturating_sub(now.mono);
         Handover {
-            resources: self.resources.clone(),
+            resources: self.resources.iter().map(known).collect(),
             subscription: self.subscription.clone(),
             since: self.since,
             retry_in: self.retry_at.map(left),
@@ -260,8 +270,12 @@ impl Presence {
     /// Goes on where another process stopped.
     pub fn resume(from: Handover, now: Now) -> Self {
         let at = |left: Duration| now.mono + left;
+        let mut resources = Resources::default();
+        for known in &from.resources {
+            resources.put(&Address::new(&known.address), known.dnd, known.verified);
+        }
         Self {
-            resources: from.resources,
+            resources,
             subscription: from.subscription,
             since: from.since,
             retry_at: from.retry_in.map(at),
@@ -270,6 +284,10 @@ impl Presence {
             connected: from.connected,
         }
     }
+}
+
+fn known(Resource { address, dnd, verified, .. }: &Resource) -> Known {
+    Known { address: address.clone(), dnd: *dnd, verified: *verified }
 }
 
 /// What comes of a presence stanza.

@@ -183,7 +183,12 @@ impl Default for Tally {
 
 impl Tally {
     pub fn count(&mut self, direction: Direction, reason: Reason) {
-        self.counts[direction as usize][reason as usize] += 1;
+        self.add(direction, reason, 1);
+    }
+
+    /// Counts several at once.
+    pub fn add(&mut self, direction: Direction, reason: Reason, count: u64) {
+        self.counts[direction as usize][reason as usize] += count;
     }
 
     pub fn of(&self, direction: Direction, reason: Reason) -> u64 {

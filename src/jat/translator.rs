@@ -67,9 +67,10 @@ impl Translator {
         }
     }
 
-    /// Takes what another process knew of the target's presence.
-    pub fn resume_presence(&mut self, from: presence::Handover, now: Now) {
+    /// Takes what another process knew of the target's presence, and counted.
+    pub fn resume(&mut self, from: presence::Handover, unlisted_replies: u64, now: Now) {
         self.presence = Presence::resume(from, now);
+        self.unlisted_replies = unlisted_replies;
     }
 
     /// The stream of the domain `at` is down.

@@ -80,6 +80,17 @@ impl Component {
         self.streams.iter().find(|stream| stream.domain == *domain)
     }
 
+    /// All of them.
+    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter()
+    }
+
+    /// Those that are to be up.
+    pub fn configured_streams(&self) -> impl Iterator<Item = &Stream> {
+        let settings = self.translator.settings();
+        self.streams.iter().filter(|stream| settings.has_stream(&stream.domain))
+    }
+
     /// Like [`Self::find_stream`]; there is something to be known from now on.
     pub fn stream_of(&mut self, domain: &DomainPart) -> &mut Stream {
         let known = self.streams.iter().position(|stream| stream.domain == *domain);

@@ -49,6 +49,17 @@ impl Journal {
         }
     }
 
+    /// The stream comes from another process, which has said all that is known.
+    pub fn resume(&mut self, component: &Component) {
+        self.logged_in_before = true;
+        self.subscription = component.translator.subscription().cloned();
+        self.online = component.translator.is_ready();
+        self.sharing = component.find_stream(&self.domain).map_or(self.sharing, |s| s.sharing);
+        self.foreign = component.tally.total(Reason::NotOurDomain);
+        self.unlisted = component.translator.unlisted_replies();
+        self.counted = component.tally.clone();
+    }
+
     /// A working stream ended.
     pub fn lost(&mut self, cause: Cause, message: &str, unsent: usize) {
         warn!(

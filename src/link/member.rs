@@ -10,7 +10,9 @@ use crate::config;
 use crate::jat::translator::Translator;
 
 use super::component::{Component, Shared, lock};
+use super::handover::Handover;
 use super::heartbeat::Heartbeat;
+use super::stream::Parked;
 use super::{Link, Order};
 
 /// A component and its links.
@@ -33,11 +35,25 @@ pub struct Running {
 
 impl Member {
     pub fn start(config: &config::Component) -> Self {
-        let translator = Translator::new(config.settings.clone());
-        // Not for secrets: a fixed seed would only make replicas choose alike.
-        let seed = getrandom::u64().unwrap_or_default();
-        let component = Arc::new(Mutex::new(Component::new(translator, seed)));
-        let links = config.streams().map(|stream| Running::start(&component, stream)).collect();
+        let component = Arc::new(Mutex::new(new_component(config)));
+        let start = |stream| Running::start(&component, stream, None);
+        let links = config.streams().map(start).collect();
+        Self { component, config: Arc::new(config.clone()), links }
+    }
+
+    /// Goes on with a component of the program before this one. Streams that the configuration
+    /// does not have any more are left in `from`.
+    pub fn resume(config: &config::Component, from: &mut Handover) -> Self {
+        let mut component = new_component(config);
+        let mut streams = Vec::new();
+        for stream in config.streams() {
+            let parked = from.take_stream(&stream, &mut component);
+            streams.push((stream, parked));
+        }
+        from.restore(&mut component);
+        let component = Arc::new(Mutex::new(component));
+        let start = |(stream, parked)| Running::start(&component, stream, parked);
+        let links = streams.into_iter().map(start).collect();
         Self { component, config: Arc::new(config.clone()), links }
     }
 
@@ -54,16 +70,25 @@ impl Member {
                     link.orders.send_replace(Order::Run(Arc::new(stream)));
                     link
                 }
-                None => Running::start(&self.component, stream),
+                None => Running::start(&self.component, stream, None),
             });
         }
         before
     }
 }
 
+fn new_component(config: &config::Component) -> Component {
+    let translator = Translator::new(config.settings.clone());
+    // Not for secrets: a fixed seed would only make replicas choose alike.
+    let seed = getrandom::u64().unwrap_or_default();
+    Component::new(translator, seed)
+}
+
 impl Running {
-    fn start(component: &Shared, stream: config::Stream) -> Self {
+    fn start(component: &Shared, stream: config::Stream, parked: Option<Parked>) -> Self {
         let (domain, heartbeat) = (stream.domain.clone(), Arc::default());
+        // So that it is known of from the beginning.
+        lock(component).stream_of(&domain);
         let (orders, receiver) = watch::channel(Order::Run(Arc::new(stream)));
         let (attempting, attempted) = watch::channel(false);
         let link = Link {
@@ -72,6 +97,7 @@ impl Running {
             heartbeat: Arc::clone(&heartbeat),
             orders: receiver,
             attempted: attempting,
+            parked,
         };
         let task = tokio::spawn(link.run());
         Self { domain, heartbeat, orders, attempted, task }

@@ -4,6 +4,7 @@
 mod backoff;
 pub mod cause;
 pub mod component;
+pub mod handover;
 pub mod heartbeat;
 mod journal;
 mod login;
@@ -12,6 +13,7 @@ mod pump;
 pub mod stream;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,13 +32,15 @@ use heartbeat::Heartbeat;
 use journal::Journal;
 use login::LoggedIn;
 use pump::{Pump, Stopped};
-use stream::State;
+use stream::{Parked, State};
 
 /// What a link is to do.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Keep this stream up.
     Run(Arc<config::Stream>),
+    /// Leave the stream as it is, where others find it: [`stream::Stream::paused`].
+    Pause,
     /// Close it in good order within this time, and end.
     Stop { within: Duration },
 }
@@ -51,61 +55,112 @@ pub struct Link {
     pub orders: watch::Receiver<Order>,
     /// Is told when the first attempt to connect was made.
     pub attempted: watch::Sender<bool>,
+    /// A stream to begin with, from another process.
+    pub parked: Option<Parked>,
 }
 
 impl Link {
     /// Runs until it is ordered to stop, or nobody is left to give orders.
     pub async fn run(mut self) {
         let mut journal = Journal::new(&self.domain);
+        if self.parked.is_some() {
+            journal.resume(&lock(&self.component));
+            self.attempted.send_replace(true);
+        }
         let mut backoff = Backoff::default();
         loop {
-            let Order::Run(config) = self.orders.borrow_and_update().clone() else { break };
-            let mut config = (*config).clone();
-            let login = login::login(&config.server, &config.domain, &config.secret);
-            let login = tokio::select! {
-                login = self.alive(login) => login,
-                () = stopped(&self.orders) => break,
-            };
-            let (cause, lived) = match login {
-                Ok(logged_in) => {
-                    self.attempted.send_replace(true);
-                    journal.logged_in(&config.server);
-                    let began = Instant::now();
-                    let mut pump = self.start(logged_in, &config, &mut journal);
-                    let (end, unsent) = pump.run(&mut self.orders, &mut config).await;
-                    (self.ended(&mut journal, end, unsent), Some(began.elapsed()))
-                }
-                Err(error) => {
-                    let cause = Cause::from(&error);
-                    self.fail(cause, &error.to_string());
-                    journal.failed(cause, &error.to_string());
-                    // Only now: who waits for it wants to read what went wrong.
-                    self.attempted.send_replace(true);
-                    (cause, None)
-                }
-            };
-            let wait = backoff.wait(cause, lived, lock(&self.component).rng());
-            let mut orders = self.orders.clone();
-            tokio::select! {
-                () = self.alive(sleep(wait)) => {}
-                changed = orders.changed() => {
-                    // What was wrong may be right now: no need to wait.
-                    if changed.is_err() {
+            let order = self.orders.borrow_and_update().clone();
+            match order {
+                Order::Run(config) => {
+                    let wait = self.keep_up(&config, &mut journal, &mut backoff).await;
+                    if self.idle(wait, &mut backoff).await.is_break() {
                         break;
                     }
-                    backoff.reset();
+                }
+                Order::Pause => {
+                    if self.pause().await.is_break() {
+                        break;
+                    }
+                }
+                Order::Stop { within } => {
+                    if let Some(parked) = self.parked.take() {
+                        let (end, unsent) = self.pump(parked, &mut journal).stop(within).await;
+                        self.ended(&mut journal, end, unsent);
+                    }
+                    break;
                 }
             }
         }
         lock(&self.component).stream_of(&self.domain).state = State::Closed;
     }
 
-    fn start<'a>(
-        &self,
-        logged_in: LoggedIn,
+    /// One stream's life, or an attempt that failed; how long to wait then.
+    async fn keep_up(
+        &mut self,
         config: &config::Stream,
-        journal: &'a mut Journal,
-    ) -> Pump<'a> {
+        journal: &mut Journal,
+        backoff: &mut Backoff,
+    ) -> Duration {
+        let parked = match self.parked.take() {
+            Some(parked) => parked,
+            None => {
+                let login = login::login(&config.server, &config.domain, &config.secret);
+                let login = tokio::select! {
+                    login = self.alive(login) => login,
+                    () = interrupted(&self.orders) => return Duration::ZERO,
+                };
+                match login {
+                    Ok(logged_in) => {
+                        self.attempted.send_replace(true);
+                        journal.logged_in(&config.server);
+                        self.start(logged_in, config)
+                    }
+                    Err(error) => {
+                        let cause = Cause::from(&error);
+                        self.fail(cause, &error.to_string());
+                        journal.failed(cause, &error.to_string());
+                        // Only now: who waits for it wants to read what went wrong.
+                        self.attempted.send_replace(true);
+                        return backoff.wait(cause, None, lock(&self.component).rng());
+                    }
+                }
+            }
+        };
+        let began = Instant::now();
+        let mut pump = self.pump(parked, journal);
+        let (end, unsent) = pump.run(&mut self.orders, config.clone()).await;
+        if matches!(end, Stopped::Paused) {
+            self.parked = Some(pump.parked);
+            return Duration::ZERO;
+        }
+        let cause = self.ended(journal, end, unsent);
+        backoff.wait(cause, Some(began.elapsed()), lock(&self.component).rng())
+    }
+
+    /// Waits, but not for longer than there is nothing to obey.
+    async fn idle(&self, wait: Duration, backoff: &mut Backoff) -> ControlFlow<()> {
+        let mut orders = self.orders.clone();
+        tokio::select! {
+            () = self.alive(sleep(wait)) => ControlFlow::Continue(()),
+            changed = orders.changed() => {
+                // What was wrong may be right now: no need to wait.
+                backoff.reset();
+                if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }
+        }
+    }
+
+    /// Leaves the stream, if there is one, where others find it, until the next order.
+    async fn pause(&mut self) -> ControlFlow<()> {
+        let parked = self.parked.take();
+        lock(&self.component).stream_of(&self.domain).paused = Some(parked);
+        let mut orders = self.orders.clone();
+        let changed = self.alive(orders.changed()).await;
+        self.parked = lock(&self.component).stream_of(&self.domain).paused.take().flatten();
+        if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn start(&self, logged_in: LoggedIn, config: &config::Stream) -> Parked {
         let LoggedIn { socket, early } = logged_in;
         let mut component = lock(&self.component);
         let since = component.now().unix;
@@ -115,8 +170,12 @@ impl Link {
         let domain = self.domain.clone();
         let mut session = Session::new(domain, config.bounds, &mut component.turn());
         session.input().extend(early);
-        let (shared, heartbeat) = (Arc::clone(&self.component), Arc::clone(&self.heartbeat));
-        Pump { socket, session, component: shared, heartbeat, journal }
+        Parked { socket, session }
+    }
+
+    fn pump<'a>(&self, parked: Parked, journal: &'a mut Journal) -> Pump<'a> {
+        let (component, heartbeat) = (Arc::clone(&self.component), Arc::clone(&self.heartbeat));
+        Pump { parked, component, heartbeat, journal }
     }
 
     /// Notes and logs the end of a working stream.
@@ -128,9 +187,9 @@ impl Link {
             component.tally.total(Reason::ArrivedAfterClose)
         };
         let (cause, message) = match end {
-            Stopped::Ordered => {
+            Stopped::Ordered | Stopped::Paused => {
                 journal.closed(late, unsent);
-                (Cause::Reconfigured, "closed for a new configuration".to_owned())
+                (Cause::Reconfigured, "closed in good order".to_owned())
             }
             Stopped::Ended(ending) => (Cause::from(&ending), ending.to_string()),
             Stopped::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -164,12 +223,19 @@ impl Link {
     }
 }
 
-/// Waits for an order to stop. Other orders wait for the end of the attempt.
-async fn stopped(orders: &watch::Receiver<Order>) {
+/// Waits for an order that ends an attempt to log in. Others wait for its end.
+async fn interrupted(orders: &watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error says that nobody gives orders any more.
-    let _ = orders.wait_for(|order| matches!(order, Order::Stop { .. })).await;
+    let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
+    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause));
+    if pause {
+        // The server may take us for logged in already, and stanzas are on their way.
+        sleep(LOGIN_TIME).await;
+    }
 }
 
+/// How long a login in progress may delay a pause.
+const LOGIN_TIME: Duration = Duration::from_secs(1);
 /// The watchdog sees a sign of life at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout, timeout_at};
@@ -17,6 +16,7 @@ use crate::session::{Session, Turn};
 use super::component::{Shared, lock};
 use super::heartbeat::Heartbeat;
 use super::journal::Journal;
+use super::stream::Parked;
 use super::{HEARTBEAT, Order};
 
 /// Why the pump stopped.
@@ -28,75 +28,120 @@ pub enum Stopped {
     Lost(io::Error),
     /// An order ended it, and the stream was closed in good order.
     Ordered,
+    /// An order wants it left as it is.
+    Paused,
 }
 
 /// A logged-in stream with all that works on it.
 pub struct Pump<'a> {
-    pub socket: TcpStream,
-    pub session: Session,
+    pub parked: Parked,
     pub component: Shared,
     pub heartbeat: Arc<Heartbeat>,
     pub journal: &'a mut Journal,
 }
 
 impl Pump<'_> {
-    /// Pumps until the stream ends, or `orders` ends it. `config` is what it was opened with,
-    /// and follows the orders. Gives the number of bytes that could not be written, too.
+    /// Pumps until the stream ends, or `orders` end it. `config` is what it was opened with.
+    /// Gives the number of bytes that could not be written, too.
     pub async fn run(
         &mut self,
         orders: &mut watch::Receiver<Order>,
-        config: &mut config::Stream,
+        config: config::Stream,
     ) -> (Stopped, usize) {
-        match self.pump(orders, config).await {
-            Ok(()) => (Stopped::Ordered, self.session.output().len()),
-            Err(stopped) => {
-                // What was translated before the end still goes out, if it can.
-                let _ = self.flush();
-                let unsent = self.session.output().len();
-                self.session.close();
-                let _ = self.flush();
-                (stopped, unsent)
-            }
+        let stopped = self.pump(orders, config).await;
+        self.left(stopped)
+    }
+
+    /// Closes the stream in good order `within` a time; gives what [`Self::run`] does.
+    pub async fn stop(&mut self, within: Duration) -> (Stopped, usize) {
+        let stopped = self.close(within).await;
+        self.left(stopped)
+    }
+
+    fn left(&mut self, stopped: Result<Stopped, Stopped>) -> (Stopped, usize) {
+        let stopped = stopped.unwrap_or_else(|lost| {
+            // What was translated before the end still goes out, if it can.
+            let _ = self.flush();
+            lost
+        });
+        let unsent = self.parked.session.output().len();
+        if matches!(stopped, Stopped::Ended(_) | Stopped::Lost(_)) {
+            self.parked.session.close();
+            let _ = self.flush();
         }
+        (stopped, unsent)
     }
 
     async fn pump(
         &mut self,
         orders: &mut watch::Receiver<Order>,
-        config: &mut config::Stream,
-    ) -> Result<(), Stopped> {
+        mut config: config::Stream,
+    ) -> Result<Stopped, Stopped> {
         loop {
-            // Work that was left because too much waited for the server, or that came early.
-            self.turn(Session::process)?;
-            // Before the clock too: the server may have read while this process was stopped.
-            self.flush()?;
-            if self.due() <= Instant::now() {
-                self.turn(Session::tick)?;
-                self.flush()?;
-            }
-            let deadline = self.due().min(Instant::now() + HEARTBEAT);
+            self.work()?;
+            let latest = Instant::now() + HEARTBEAT;
             tokio::select! {
                 biased;
                 changed = orders.changed() => {
                     let order = orders.borrow_and_update().clone();
                     let within = match &order {
                         Order::Stop { within } => *within,
-                        Order::Run(new) if changed.is_ok() && self.obey(new, config) => continue,
+                        Order::Pause => return self.settle().await,
+                        Order::Run(new) if changed.is_ok() && self.obey(new, &mut config) => {
+                            continue;
+                        }
                         Order::Run(_) => CLOSE_TIME,
                     };
                     return self.close(within).await;
                 }
-                // Before the clock, so that a process that was stopped reads what came meanwhile.
-                ready = self.socket.ready(self.interest()) => {
-                    if ready.map_err(Stopped::Lost)?.is_readable() {
-                        self.read()?;
-                        // A socket that always has more must not starve all other tasks.
-                        yield_now().await;
-                    }
-                }
-                () = sleep_until(deadline.into()) => {}
+                moved = self.wait(latest) => moved?,
             }
         }
+    }
+
+    /// Does all that can be done without waiting.
+    fn work(&mut self) -> Result<(), Stopped> {
+        // Work that was left because too much waited for the server, or that came early.
+        self.turn(Session::process)?;
+        // Before the clock too: the server may have read while this process was stopped.
+        self.flush()?;
+        if self.due() <= Instant::now() {
+            self.turn(Session::tick)?;
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Reads what comes, or waits until there is something else to do, `latest` a moment.
+    async fn wait(&mut self, latest: Instant) -> Result<(), Stopped> {
+        let deadline = self.due().min(latest);
+        tokio::select! {
+            biased;
+            // Before the clock, so that a process that was stopped reads what came meanwhile.
+            ready = self.parked.socket.ready(self.interest()) => {
+                if ready.map_err(Stopped::Lost)?.is_readable() {
+                    self.read()?;
+                    // A socket that always has more must not starve all other tasks.
+                    yield_now().await;
+                }
+            }
+            () = sleep_until(deadline.into()) => {}
+        }
+        Ok(())
+    }
+
+    /// Gets the stream into a state that can be handed over. One that skips a stanza for too
+    /// long is closed.
+    async fn settle(&mut self) -> Result<Stopped, Stopped> {
+        let end = Instant::now() + SKIP_TIME;
+        while !self.parked.session.can_hand_over() {
+            if Instant::now() >= end {
+                return self.close(SKIP_TIME).await;
+            }
+            self.wait(end).await?;
+            self.work()?;
+        }
+        Ok(Stopped::Paused)
     }
 
     /// Takes a new configuration, if the stream can stay for it.
@@ -104,24 +149,26 @@ impl Pump<'_> {
         if !config.same_login(new) {
             return false;
         }
-        self.session.set_bounds(new.bounds);
+        self.parked.session.set_bounds(new.bounds);
         *config = new.clone();
         true
     }
 
     /// Translates all that can be read, says goodbye, and reads on until the server has
     /// nothing more to say, `within` a time.
-    async fn close(&mut self, within: Duration) -> Result<(), Stopped> {
+    async fn close(&mut self, within: Duration) -> Result<Stopped, Stopped> {
         let end = Instant::now() + within;
         // A server that always has more must not keep us from saying goodbye.
         if let Ok(Err(stopped)) = timeout(within / 2, self.drain()).await {
             return Err(stopped);
         }
-        self.session.close();
+        self.parked.session.close();
         match timeout_at(end.into(), self.wait_for_end()).await {
             // A server need not close a stream that we have closed.
-            Ok(Stopped::Ended(Ending::Closed)) | Err(_) => Ok(()),
-            Ok(Stopped::Lost(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Ok(Stopped::Ended(Ending::Closed)) | Err(_) => Ok(Stopped::Ordered),
+            Ok(Stopped::Lost(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Ok(Stopped::Ordered)
+            }
             Ok(stopped) => Err(stopped),
         }
     }
@@ -132,9 +179,9 @@ impl Pump<'_> {
             self.turn(Session::process)?;
             self.turn(Session::tick)?;
             self.flush()?;
-            if !self.session.wants_input() {
+            if !self.parked.session.wants_input() {
                 // Not longer than the watchdog has patience.
-                if let Ok(Err(error)) = timeout(HEARTBEAT, self.socket.writable()).await {
+                if let Ok(Err(error)) = timeout(HEARTBEAT, self.parked.socket.writable()).await {
                     return Err(Stopped::Lost(error));
                 }
             } else if self.read()? {
@@ -154,7 +201,7 @@ impl Pump<'_> {
             }
             let deadline = self.due().min(Instant::now() + HEARTBEAT);
             let read = tokio::select! {
-                ready = self.socket.ready(self.interest()) => match ready {
+                ready = self.parked.socket.ready(self.interest()) => match ready {
                     Ok(ready) if ready.is_readable() => self.read(),
                     Ok(_) => Ok(false),
                     Err(error) => Err(Stopped::Lost(error)),
@@ -175,23 +222,23 @@ impl Pump<'_> {
     {
         self.heartbeat.beat();
         let mut component = lock(&self.component);
-        let result = work(&mut self.session, &mut component.turn());
-        let stream = component.stream_of(self.session.domain());
-        stream.sharing = self.session.sharing();
-        stream.backlog = self.session.output().len();
+        let result = work(&mut self.parked.session, &mut component.turn());
+        let stream = component.stream_of(self.parked.session.domain());
+        stream.sharing = self.parked.session.sharing();
+        stream.backlog = self.parked.session.output().len();
         self.journal.observe(&component);
         result.map_err(Stopped::Ended)
     }
 
     /// Reads once; says whether there may be more.
     fn read(&mut self) -> Result<bool, Stopped> {
-        let input = self.session.input();
+        let input = self.parked.session.input();
         input.reserve(READ_SIZE);
-        match self.socket.try_read_buf(input) {
+        match self.parked.socket.try_read_buf(input) {
             Ok(0) => Err(Stopped::Lost(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => {
                 let now = lock(&self.component).now();
-                self.session.received(now);
+                self.parked.session.received(now);
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
@@ -201,12 +248,12 @@ impl Pump<'_> {
 
     /// Writes what the socket takes.
     fn flush(&mut self) -> Result<(), Stopped> {
-        while !self.session.output().is_empty() {
+        while !self.parked.session.output().is_empty() {
             let now = lock(&self.component).now();
-            match self.socket.try_write(self.session.output()) {
-                Ok(count) => self.session.sent(count, now),
+            match self.parked.socket.try_write(self.parked.session.output()) {
+                Ok(count) => self.parked.session.sent(count, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.session.blocked(now);
+                    self.parked.session.blocked(now);
                     break;
                 }
                 Err(error) => return Err(Stopped::Lost(error)),
@@ -216,7 +263,7 @@ impl Pump<'_> {
     }
 
     fn interest(&self) -> Interest {
-        match (self.session.wants_input(), self.session.output().is_empty()) {
+        match (self.parked.session.wants_input(), self.parked.session.output().is_empty()) {
             (true, true) => Interest::READABLE,
             (true, false) => Interest::READABLE | Interest::WRITABLE,
             (false, _) => Interest::WRITABLE,
@@ -226,10 +273,12 @@ impl Pump<'_> {
     /// When the session has something to do by time.
     fn due(&self) -> Instant {
         let component = lock(&self.component);
-        component.instant(self.session.deadline(&component.translator))
+        component.instant(self.parked.session.deadline(&component.translator))
     }
 }
 
+/// How long a stanza that is skipped may delay a pause.
+const SKIP_TIME: Duration = Duration::from_secs(1);
 const READ_SIZE: usize = 64 * 1024;
 /// How long a server may take to close its side of a stream that is opened anew.
 const CLOSE_TIME: Duration = Duration::from_secs(10);

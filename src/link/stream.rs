@@ -1,8 +1,10 @@
 //! One stream as the rest of the process sees it.
 
 use jid::DomainPart;
+use tokio::net::TcpStream;
 
 use crate::jat::settings::Settings;
+use crate::session::Session;
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
@@ -23,6 +25,15 @@ pub struct Stream {
     pub backlog: usize,
     /// Bytes of output that were lost with their streams.
     pub unsent: u64,
+    /// While its link pauses: the stream, if there is one.
+    pub paused: Option<Option<Parked>>,
+}
+
+/// A stream that is up and that nobody works on.
+#[derive(Debug)]
+pub struct Parked {
+    pub socket: TcpStream,
+    pub session: Session,
 }
 
 /// What becomes of a stream.
@@ -48,6 +59,7 @@ impl Stream {
             logins: 0,
             backlog: 0,
             unsent: 0,
+            paused: None,
         }
     }
 

@@ -1,18 +1,9 @@
 //! Messages to ourselves: do we share the domain with another process, and is the stream alive?
-//!
-//! A server hands each stanza for a shared domain to one connection at random. Of sixteen
-//! echoes a lone process hears all, one of two hears about eight.
 
 use std::time::Duration;
 
-/// Does another process have a stream for the same domain?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sharing {
-    #[default]
-    Unknown,
-    Alone,
-    Shared,
-}
+pub use super::self_test::Sharing;
+use super::self_test::{ROUND, SelfTest};
 
 /// What a stanza from our own address was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,35 +17,22 @@ pub enum Heard {
 #[derive(Clone, Debug)]
 pub struct Echo {
     nonce: u64,
-    sharing: Sharing,
-    /// When the self-test began.
-    started: Duration,
-    /// Which echoes of the self-test came back.
-    heard: u16,
-    /// Did anything else arrive since it began?
-    other_input: bool,
-    /// Number of the next sign of life that is asked for, and when the last one was.
+    /// Number of the next echo.
     next: u64,
+    test: SelfTest,
+    /// When a sign of life was asked for that has not come yet.
     asked: Option<Duration>,
 }
 
 impl Echo {
-    /// `nonce` is this stream's own, drawn at random.
+    /// A stream that has just logged in. `nonce` is its own, drawn at random.
     pub fn new(nonce: u64, now: Duration) -> Self {
-        Self {
-            nonce,
-            sharing: Sharing::Unknown,
-            started: now,
-            heard: 0,
-            other_input: false,
-            next: u64::from(TEST_ECHOES),
-            asked: None,
-        }
+        Self::resume(nonce, 0, Sharing::Unknown, now)
     }
 
-    /// Goes on where another process stopped; what is not known yet is asked anew.
+    /// Goes on where another left off, given what that one last said of itself.
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
-        Self { next, sharing, ..Self::new(nonce, now) }
+        Self { nonce, next, test: SelfTest::new(sharing, now), asked: None }
     }
 
     pub fn nonce(&self) -> u64 {
@@ -67,77 +45,64 @@ impl Echo {
     }
 
     pub fn sharing(&self) -> Sharing {
-        self.sharing
-    }
-
-    /// The ids of the self-test's echoes, to be sent at once.
-    pub fn test_ids(&self) -> impl Iterator<Item = String> {
-        (0..u64::from(TEST_ECHOES)).map(|n| self.id(n))
+        self.test.sharing()
     }
 
     /// A message from our own address arrived under this id.
     pub fn hear(&mut self, id: &str) -> Heard {
-        let Some((nonce, number)) = parse(id) else { return Heard::NotOurs };
-        if nonce != self.nonce {
-            self.sharing = Sharing::Shared;
-            return Heard::NotOurs;
-        }
-        if let Some(bit) = u16::try_from(number).ok().filter(|n| *n < TEST_ECHOES) {
-            // One that an overtaking echo has left behind will not come.
-            let before = (1u16 << bit) - 1;
-            self.heard |= 1 << bit;
-            if self.heard & before != before {
-                self.sharing = Sharing::Shared;
-            } else if self.heard == u16::MAX && self.sharing == Sharing::Unknown {
-                self.sharing = Sharing::Alone;
+        match parse(id) {
+            Some((nonce, number)) if nonce == self.nonce => {
+                self.test.own(number);
+                Heard::Ours
             }
+            Some(_) => {
+                self.test.foreign();
+                Heard::NotOurs
+            }
+            None => Heard::NotOurs,
         }
-        Heard::Ours
     }
 
     /// Anything at all arrived: the stream is alive.
-    pub fn input(&mut self) {
+    pub fn input(&mut self, now: Duration) {
         self.asked = None;
+        self.test.input(now);
     }
 
     /// A stanza that is no echo arrived.
     pub fn other_stanza(&mut self) {
-        self.other_input = true;
+        self.test.other();
     }
 
     /// What is due, given when the last input was.
     pub fn tick(&mut self, last_input: Duration, now: Duration) -> Due {
-        if self.sharing == Sharing::Unknown
-            && now >= self.started + TEST_TIME
-            && (self.heard != 0 || self.other_input)
-        {
-            self.sharing = Sharing::Shared;
+        let mut count = 0;
+        if self.test.tick(self.next, now) {
+            count += ROUND;
         }
         match self.asked {
-            Some(asked) if now >= asked + ANSWER_TIME => Due::Silent,
-            None if self.sharing == Sharing::Alone && now >= last_input + ASK_AFTER => {
+            Some(asked) if now >= asked + ANSWER_TIME => return Due::Silent,
+            None if self.sharing() == Sharing::Alone && now >= last_input + ASK_AFTER => {
                 self.asked = Some(now);
-                self.next += 1;
-                Due::Ask(self.id(self.next - 1))
+                count = count.max(1);
             }
-            _ => Due::Nothing,
+            _ => {}
         }
+        let first = self.next;
+        self.next += count;
+        if count == 0 {
+            return Due::Nothing;
+        }
+        Due::Send((first..self.next).map(|number| id(self.nonce, number)).collect())
     }
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, last_input: Duration) -> Option<Duration> {
-        match (self.asked, self.sharing) {
-            (Some(asked), _) => Some(asked + ANSWER_TIME),
-            (None, Sharing::Alone) => Some(last_input + ASK_AFTER),
-            (None, Sharing::Unknown) if self.heard != 0 || self.other_input => {
-                Some(self.started + TEST_TIME)
-            }
-            _ => None,
-        }
-    }
-
-    fn id(&self, number: u64) -> String {
-        format!("{PREFIX}{:016x}-{number}", self.nonce)
+        let alive = match self.asked {
+            Some(asked) => Some(asked + ANSWER_TIME),
+            None => (self.sharing() == Sharing::Alone).then(|| last_input + ASK_AFTER),
+        };
+        [alive, self.test.deadline()].into_iter().flatten().min()
     }
 }
 
@@ -145,10 +110,14 @@ impl Echo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     Nothing,
-    /// Send an echo with this id.
-    Ask(String),
+    /// Send echoes with these ids, in this order.
+    Send(Vec<String>),
     /// The stream is dead.
     Silent,
+}
+
+fn id(nonce: u64, number: u64) -> String {
+    format!("{PREFIX}{nonce:016x}-{number}")
 }
 
 fn parse(id: &str) -> Option<(u64, u64)> {
@@ -157,9 +126,6 @@ fn parse(id: &str) -> Option<(u64, u64)> {
 }
 
 const PREFIX: &str = "jat-echo-";
-const TEST_ECHOES: u16 = 16;
-/// How long the self-test waits before it judges by what is missing.
-const TEST_TIME: Duration = Duration::from_secs(10);
 /// Silence after which a sign of life is asked for.
 const ASK_AFTER: Duration = Duration::from_secs(60);
 const ANSWER_TIME: Duration = Duration::from_secs(15);
@@ -168,57 +134,73 @@ const ANSWER_TIME: Duration = Duration::from_secs(15);
 mod tests {
     use super::*;
 
-    const ZERO: Duration = Duration::ZERO;
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
 
-    fn tested(heard: impl IntoIterator<Item = usize>) -> Echo {
-        let mut echo = Echo::new(7, ZERO);
-        let ids: Vec<String> = echo.test_ids().collect();
-        for n in heard {
-            assert_eq!(echo.hear(&ids[n]), Heard::Ours);
+    fn sent(due: Due) -> Vec<String> {
+        match due {
+            Due::Send(ids) => ids,
+            due => panic!("{due:?}"),
+        }
+    }
+
+    /// One that has heard so many of its first sixteen.
+    fn tested(heard: usize) -> Echo {
+        let mut echo = Echo::new(7, at(0));
+        for id in &sent(echo.tick(at(0), at(0)))[..heard] {
+            assert_eq!(echo.hear(id), Heard::Ours);
         }
         echo
     }
 
     #[test]
-    fn all_echoes_mean_alone_and_a_lost_one_shared() {
-        assert_eq!(tested(0..16).sharing(), Sharing::Alone);
-        assert_eq!(tested(0..15).sharing(), Sharing::Unknown);
-        assert_eq!(tested([0, 2]).sharing(), Sharing::Shared);
-        let mut tail_lost = tested(0..15);
-        assert_eq!(tail_lost.tick(ZERO, Duration::from_secs(10)), Due::Nothing);
-        assert_eq!(tail_lost.sharing(), Sharing::Shared);
+    fn the_first_round_goes_out_at_once_and_numbers_go_on() {
+        let mut echo = Echo::new(7, at(0));
+        assert_eq!(echo.deadline(at(0)), Some(at(0)));
+        let first = sent(echo.tick(at(0), at(0)));
+        assert_eq!((first.len(), first[1].as_str()), (16, "jat-echo-0000000000000007-1"));
+        assert_eq!(echo.tick(at(0), at(0)), Due::Nothing);
+        let second = sent(echo.tick(at(0), at(9)));
+        assert_eq!(second[0], "jat-echo-0000000000000007-16");
+        assert_eq!((echo.nonce(), echo.next()), (7, 32));
     }
 
     #[test]
-    fn silence_alone_is_no_sign_of_a_sibling() {
-        let mut echo = Echo::new(7, ZERO);
-        echo.tick(ZERO, Duration::from_secs(11));
-        assert_eq!((echo.sharing(), echo.deadline(ZERO)), (Sharing::Unknown, None));
-        echo.other_stanza();
-        echo.tick(ZERO, Duration::from_secs(11));
-        assert_eq!(echo.sharing(), Sharing::Shared);
-    }
-
-    #[test]
-    fn a_siblings_echo_means_shared() {
-        let mut echo = tested(0..16);
-        let other = Echo::new(8, ZERO).test_ids().next().unwrap();
-        assert_eq!(echo.hear(&other), Heard::NotOurs);
-        assert_eq!(echo.sharing(), Sharing::Shared);
-        assert_eq!(tested(0..16).hear("jat-echo-zz-1"), Heard::NotOurs);
+    fn ours_are_told_from_others() {
+        let mut echo = tested(16);
+        assert_eq!(echo.sharing(), Sharing::Alone);
+        assert_eq!(echo.hear("jat-echo-zz-1"), Heard::NotOurs);
+        assert_eq!(echo.deadline(at(0)), Some(ASK_AFTER));
+        assert_eq!(echo.hear("jat-echo-0000000000000008-1"), Heard::NotOurs);
+        assert!(echo.deadline(at(0)) < Some(ASK_AFTER), "a sibling's echo is looked into");
     }
 
     #[test]
     fn a_stream_of_our_own_is_asked_for_signs_of_life() {
-        let at = Duration::from_secs;
-        let mut echo = tested(0..16);
+        let mut echo = tested(16);
         assert_eq!(echo.tick(at(0), at(59)), Due::Nothing);
-        assert!(matches!(echo.tick(at(0), at(60)), Due::Ask(_)));
+        assert_eq!(sent(echo.tick(at(0), at(60))), ["jat-echo-0000000000000007-16"]);
         assert_eq!(echo.tick(at(0), at(74)), Due::Nothing);
         assert_eq!(echo.tick(at(0), at(75)), Due::Silent);
-        echo.input();
+        echo.input(at(75));
         assert_eq!(echo.tick(at(75), at(80)), Due::Nothing);
-        let mut shared = tested([1]);
-        assert_eq!(shared.tick(at(0), at(1000)), Due::Nothing);
+    }
+
+    #[test]
+    fn a_stream_that_may_be_shared_is_not() {
+        let mut echo = tested(1);
+        for seconds in 1..1_000 {
+            assert_ne!(echo.tick(at(0), at(seconds)), Due::Silent);
+        }
+    }
+
+    #[test]
+    fn one_that_goes_on_says_no_number_twice() {
+        let mut echo = Echo::resume(7, 40, Sharing::Alone, at(5));
+        assert_eq!((echo.sharing(), echo.deadline(at(5))), (Sharing::Alone, Some(at(65))));
+        assert_eq!(sent(echo.tick(at(5), at(65))), ["jat-echo-0000000000000007-40"]);
+        let mut echo = Echo::resume(7, 40, Sharing::Unknown, at(5));
+        assert_eq!(sent(echo.tick(at(5), at(5)))[0], "jat-echo-0000000000000007-40");
     }
 }

@@ -1,16 +1,19 @@
 //! A session on its way to another process, which goes on where this one stopped.
 
 use jid::DomainPart;
+use serde::{Deserialize, Serialize};
 
 use super::echo::{Echo, Sharing};
 use super::{Bounds, Session, Turn};
 
 /// What a session knows that its successor can't find out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handover {
     /// What was read and not yet translated, from the beginning of a stanza.
+    #[serde(with = "base64")]
     pub input: Vec<u8>,
     /// What was not yet written; it may begin within a stanza.
+    #[serde(with = "base64")]
     pub output: Vec<u8>,
     /// The nonce of the echoes, and the number of the next one.
     pub echo_nonce: u64,
@@ -22,10 +25,7 @@ impl Session {
     /// What a successor needs. `None` while a stanza over a limit is skipped, whose beginning
     /// is gone, and when we have said goodbye.
     pub fn hand_over(&self) -> Option<Handover> {
-        if self.closed || self.splitter.is_skipping() {
-            return None;
-        }
-        Some(Handover {
+        self.can_hand_over().then(|| Handover {
             input: self.input[self.splitter.done()..].to_vec(),
             output: self.output().to_vec(),
             echo_nonce: self.echo.nonce(),
@@ -34,10 +34,31 @@ impl Session {
         })
     }
 
+    /// Would [`Self::hand_over`] give something?
+    pub fn can_hand_over(&self) -> bool {
+        !self.closed && !self.splitter.is_skipping()
+    }
+
     /// Goes on with the stream of `domain` where another session stopped.
     pub fn resume(domain: DomainPart, bounds: Bounds, from: Handover, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let echo = Echo::resume(from.echo_nonce, from.echo_next, from.sharing, now);
         Self { input: from.input, output: from.output, ..Self::silent(domain, bounds, echo, now) }
+    }
+}
+
+/// Bytes as text.
+mod base64 {
+    use data_encoding::BASE64;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        BASE64.decode(text.as_bytes()).map_err(D::Error::custom)
     }
 }

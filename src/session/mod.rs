@@ -9,6 +9,7 @@
 pub mod echo;
 pub mod ending;
 pub mod handover;
+mod self_test;
 
 use std::time::Duration;
 
@@ -72,9 +73,8 @@ impl Session {
     pub fn new(domain: DomainPart, bounds: Bounds, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let mut session = Self::silent(domain, bounds, Echo::new(turn.rng.u64(..), now), now);
-        let ids: Vec<String> = session.echo.test_ids().collect();
-        for id in ids {
-            authored::write_echo(&session.domain, &id, &mut session.output);
+        if let Due::Send(ids) = session.echo.tick(now, now) {
+            session.send_echoes(&ids);
         }
         let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
         session.act(action.as_slice(), turn.translator);
@@ -131,7 +131,7 @@ impl Session {
     /// Notes that bytes arrived.
     pub fn received(&mut self, now: Now) {
         self.last_input = now.mono;
-        self.echo.input();
+        self.echo.input(now.mono);
     }
 
     /// Bytes to be written.
@@ -184,10 +184,10 @@ impl Session {
             return Ok(());
         }
         // An echo behind a backlog would tell of the backlog; Stalled watches over that.
-        if self.output.is_empty() {
+        if self.stalled_since.is_none() {
             match self.echo.tick(self.last_input, now) {
                 Due::Silent => return Err(Ending::Silent),
-                Due::Ask(id) => authored::write_echo(&self.domain, &id, &mut self.output),
+                Due::Send(ids) => self.send_echoes(&ids),
                 Due::Nothing => {}
             }
         }
@@ -205,7 +205,7 @@ impl Session {
         let stalled = self.stalled_since.map(|since| since + STALL_TIME);
         let idle = self.output.is_empty();
         let silent = idle.then(|| self.last_output + KEEPALIVE);
-        let echo = self.echo.deadline(self.last_input).filter(|_| idle);
+        let echo = self.echo.deadline(self.last_input).filter(|_| stalled.is_none());
         let presence = translator.deadline(&self.domain);
         let while_open = [silent, echo, presence].into_iter().filter(|_| !self.closed);
         while_open.chain([stalled]).flatten().min().unwrap_or(Duration::MAX)
@@ -324,6 +324,12 @@ impl Session {
 
     fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) {
         authored::write_error(kind, envelope, &self.domain, refusal, &mut self.output);
+    }
+
+    fn send_echoes(&mut self, ids: &[String]) {
+        for id in ids {
+            authored::write_echo(&self.domain, id, &mut self.output);
+        }
     }
 
     fn act(&mut self, actions: &[Action], translator: &Translator) {

@@ -166,10 +166,13 @@ fn white_space_is_a_sign_of_life() {
 
 #[test]
 fn on_a_shared_stream_silence_is_no_death() {
-    // [45] Nobody answers an echo reliably there; a space is still sent.
+    // [45] Nobody answers an echo reliably there; they are sent, but not waited for.
     let mut proxy = Proxy::new();
-    let said = proxy.after(Duration::from_secs(600));
-    assert_eq!((said.out.len(), said.ended), (0, None));
+    for _ in 0..10 {
+        let said = proxy.after(Duration::from_secs(60));
+        assert!(said.out.iter().all(|stanza| stanza.contains("jat-echo-")), "{said:?}");
+        assert_eq!(said.ended, None);
+    }
     proxy.still_serves();
 }
 

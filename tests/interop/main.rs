@@ -80,5 +80,6 @@ mod presence;
 mod random_payloads;
 mod refusals;
 mod rotation;
+mod self_test;
 mod standby;
 mod transparency;

@@ -1,0 +1,55 @@
+//! A file in memory that nobody can change any more, for what one program leaves to the next.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_create};
+
+/// A sealed file with this content (memfd_create(2)).
+pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
+    let fd = memfd_create("jat-proxy", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(fd);
+    file.write_all(content)?;
+    fcntl_add_seals(&file, sealed())?;
+    Ok(file.into())
+}
+
+/// The content of a file that [`write()`] made.
+///
+/// # Errors
+/// It is another file, which anybody might have written or still write.
+pub fn read(fd: OwnedFd) -> io::Result<Vec<u8>> {
+    let mut file = File::from(fd);
+    if !fcntl_get_seals(&file).is_ok_and(|seals| seals.contains(sealed())) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a sealed memory file"));
+    }
+    let mut content = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn sealed() -> SealFlags {
+    SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_can_not_be_changed() {
+        let fd = write(b"content").unwrap();
+        let mut file = File::from(fd.try_clone().unwrap());
+        assert!(file.write_all(b"other").is_err());
+        assert!(file.set_len(0).is_err());
+        assert_eq!(read(fd).unwrap(), b"content");
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(read(file.into()).is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! The program that this process runs, as a file that may be replaced meanwhile.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::time::timeout;
+
+/// Where the program is, and its arguments.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Program {
+    /// What this process was started as. The path is the one that was given, not the file that
+    /// it led to: where that is a symbolic link, an upgrade changes the link.
+    pub fn of_this_process() -> io::Result<Self> {
+        let mut arguments = env::args_os();
+        let image = env::current_exe()?;
+        let named = arguments.next().map(PathBuf::from).and_then(|name| find(&name));
+        let path = named.filter(|path| is_same(path, &image)).unwrap_or(image);
+        Ok(Self { path, arguments: arguments.collect() })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks the program as it is now whether it takes this configuration, and this version of a
+    /// hand-over.
+    ///
+    /// # Errors
+    /// Why it does not, for people.
+    pub async fn check(self, config: PathBuf, handover_version: u32) -> Result<(), String> {
+        let name = self.path.display();
+        let mut command = Command::new(&self.path);
+        command.arg("check").arg("-c").arg(config);
+        command.arg("--handover-version").arg(handover_version.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // A group of its own: what it starts ends with it.
+        command.process_group(0);
+        let mut command = tokio::process::Command::from(command);
+        let child = command.kill_on_drop(true).spawn();
+        let child = child.map_err(|error| format!("can't run {name}: {error}"))?;
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        match timeout(CHECK_TIME, child.wait_with_output()).await {
+            Ok(Ok(output)) if output.status.success() => Ok(()),
+            Ok(Ok(output)) => Err(format!("{name} refuses: {}", said(&output))),
+            Ok(Err(error)) => Err(format!("can't wait for {name}: {error}")),
+            Err(_) => {
+                // It may have ended just now.
+                let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+                let seconds = CHECK_TIME.as_secs();
+                Err(format!("{name} did not say within {seconds} s whether it can take over"))
+            }
+        }
+    }
+
+    /// Puts the program as it is now in the place of this one, with one more environment
+    /// variable. Returns if that fails.
+    pub fn execute(&self, key: &str, value: &str) -> io::Error {
+        Command::new(&self.path).args(&self.arguments).env(key, value).exec()
+    }
+}
+
+/// The absolute path of a program that was started as `name`.
+fn find(name: &Path) -> Option<PathBuf> {
+    if name.components().count() > 1 {
+        return Some(env::current_dir().ok()?.join(name));
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_absolute() && file.is_file())
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
+    identity(one).is_some_and(|found| Some(found) == identity(other))
+}
+
+/// The beginning of what a program said of its failure, on one line.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text: String = lines.join(" / ").chars().take(LONGEST_SAID).collect();
+    let text = text.replace(char::is_control, "?");
+    if text.is_empty() { output.status.to_string() } else { format!("{text} ({})", output.status) }
+}
+
+/// How long a program may think about whether it can take over.
+const CHECK_TIME: Duration = Duration::from_secs(5);
+const LONGEST_SAID: usize = 600;

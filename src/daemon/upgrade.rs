@@ -1,0 +1,144 @@
+//! SIGUSR2: the program's file as it is now, a new version perhaps, takes the place of the
+//! running one in the same process (execve(2)), with all streams as they are. The server
+//! notices nothing.
+
+use std::env;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::clock::unix_now;
+use crate::descriptor;
+use crate::link::handover::Handover;
+
+use super::endpoint::Endpoint;
+use super::links::Links;
+use super::memory_file;
+use super::program::Program;
+use super::signals::Signals;
+
+/// The version of [`Legacy`] that this program leaves and takes. Fields can be added without a
+/// new one as long as both sides can do without them.
+pub const HANDOVER_VERSION: u32 = 1;
+
+/// What one program leaves to the next, as JSON in a sealed memory file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Legacy {
+    version: u32,
+    /// The version of the program that left it.
+    program: String,
+    /// Unix second in which the process began.
+    pub started: u64,
+    /// The socket that HTTP is served on.
+    http: Option<RawFd>,
+    pub components: Vec<Handover>,
+}
+
+/// Why the running program goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum UpgradeError {
+    #[error("streams that a reload took away are still being closed; try again later")]
+    Closing,
+    #[error("the stream of {0} could not be halted; try again later")]
+    Busy(String),
+    #[error("can't write down what is to be handed over: {0}")]
+    Write(#[from] io::Error),
+    #[error("can't execute {path}: {error}")]
+    Execute { path: String, error: io::Error },
+}
+
+/// Hands everything over to `program`. Returns if that fails, and then all goes on as before.
+pub async fn hand_over(
+    program: &Program,
+    links: &Links,
+    http: &Endpoint,
+    signals: &mut Signals,
+) -> UpgradeError {
+    if timeout(CLOSING_TIME, links.all_left()).await.is_err() {
+        return UpgradeError::Closing;
+    }
+    let error = match links.pause().await {
+        Ok(()) => {
+            // Those that come from now on are for the next program, which inherits them.
+            signals.block();
+            // One that was caught before shows after a look at the outside.
+            sleep(Duration::from_millis(1)).await;
+            signals.raise_pending();
+            let error = leave(program, links, http);
+            signals.unblock();
+            error
+        }
+        Err(domain) => UpgradeError::Busy(domain),
+    };
+    // A socket that stays open over a later exec would be a leak, no more.
+    let _ = http.keep(false);
+    links.go_on();
+    error
+}
+
+/// Nothing else in this process happens between its first line and the end of the process.
+fn leave(program: &Program, links: &Links, http: &Endpoint) -> UpgradeError {
+    let file = match write(links, http) {
+        Ok(file) => file,
+        Err(error) => return error.into(),
+    };
+    info!(program = %program.path().display(), "handing over");
+    let error = program.execute(HANDOVER, &file.as_raw_fd().to_string());
+    UpgradeError::Execute { path: program.path().display().to_string(), error }
+}
+
+fn write(links: &Links, http: &Endpoint) -> io::Result<OwnedFd> {
+    let legacy = Legacy {
+        version: HANDOVER_VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        started: links.started(),
+        http: http.keep(true)?,
+        components: links.hand_over()?,
+    };
+    let file = memory_file::write(&serde_json::to_vec(&legacy)?)?;
+    descriptor::keep(file.as_fd(), true)?;
+    Ok(file)
+}
+
+impl Legacy {
+    /// What the program before this one left, if there was one in this process. To be called
+    /// before anything else opens a file.
+    ///
+    /// # Errors
+    /// There was one, but what it left can't be used: its streams are lost.
+    pub fn inherited() -> io::Result<Option<Self>> {
+        let Some(number) = env::var(HANDOVER).ok().and_then(|number| number.parse().ok()) else {
+            return Ok(None);
+        };
+        let Ok(content) = descriptor::adopt(number).and_then(memory_file::read) else {
+            warn!("the variable {HANDOVER} is set, but no program has handed over anything");
+            return Ok(None);
+        };
+        let legacy: Self = serde_json::from_slice(&content)?;
+        if legacy.version != HANDOVER_VERSION {
+            let message = format!("a hand-over of version {}", legacy.version);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        info!(
+            from_version = legacy.program,
+            to_version = env!("CARGO_PKG_VERSION"),
+            up_seconds = unix_now().saturating_sub(legacy.started),
+            "upgraded in place"
+        );
+        Ok(Some(legacy))
+    }
+
+    /// The socket that HTTP was served on.
+    pub fn take_http(&mut self) -> Option<OwnedFd> {
+        descriptor::adopt(self.http.take()?).ok()
+    }
+}
+
+/// The number of the memory file's descriptor.
+pub const HANDOVER: &str = "JAT_PROXY_HANDOVER";
+/// How long streams that a reload took away may delay an upgrade.
+const CLOSING_TIME: Duration = Duration::from_secs(10);

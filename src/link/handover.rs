@@ -1,0 +1,185 @@
+//! A component on its way to the program that takes the place of this one: what it knows and
+//! counts, and its streams as they are, down to the byte.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tracing::error;
+
+use crate::config;
+use crate::descriptor;
+use crate::jat::presence;
+use crate::jat::reason::{Direction, Reason};
+use crate::jat::settings::Settings;
+use crate::session::{self, Session};
+
+use super::cause::Cause;
+use super::component::Component;
+use super::stream::{Parked, State, Stream};
+
+/// A component with its streams.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Handover {
+    pub domain: String,
+    target: String,
+    /// Where the presence of the target is subscribed to from.
+    subscriber: Option<String>,
+    presence: presence::Handover,
+    unlisted_replies: u64,
+    /// Direction, reason, stanzas; without zeros.
+    counts: Vec<(String, String, u64)>,
+    streams: Vec<StreamHandover>,
+}
+
+/// A stream, up or down.
+#[derive(Debug, Serialize, Deserialize)]
+struct StreamHandover {
+    domain: String,
+    logins: u64,
+    unsent: u64,
+    /// By cause, without zeros.
+    failures: BTreeMap<String, u64>,
+    up: Option<Up>,
+}
+
+/// A stream that is up.
+#[derive(Debug, Serialize, Deserialize)]
+struct Up {
+    socket: RawFd,
+    /// Where it leads to, as the configuration had it: `host:port`.
+    server: String,
+    since: u64,
+    session: session::handover::Handover,
+}
+
+impl Handover {
+    /// What a successor needs of a component whose links all pause. Its sockets stay open for
+    /// it until [`take_back`].
+    pub fn of(component: &Component, config: &config::Component) -> io::Result<Self> {
+        let settings = component.translator.settings();
+        let counts = component.tally.iter().filter(|(.., count)| *count > 0);
+        let streams = component.streams().map(|s| StreamHandover::of(s, &config.server));
+        Ok(Self {
+            domain: settings.domain.to_string(),
+            target: settings.target.as_str().to_owned(),
+            subscriber: settings.subscriber().map(ToString::to_string),
+            presence: component.translator.presence().hand_over(component.now()),
+            unlisted_replies: component.translator.unlisted_replies(),
+            counts: counts.map(|(d, r, n)| (d.name().into(), r.name().into(), n)).collect(),
+            streams: streams.collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// Puts what it knows and counts into a new component, whose streams were taken before.
+    pub fn restore(&self, component: &mut Component) {
+        for (direction, reason, count) in &self.counts {
+            let direction = Direction::ALL.into_iter().find(|d| d.name() == direction);
+            let reason = Reason::ALL.iter().find(|r| r.name() == reason);
+            if let (Some(direction), Some(reason)) = (direction, reason) {
+                component.tally.add(direction, *reason, *count);
+            }
+        }
+        let settings = component.translator.settings();
+        if self.target != settings.target.as_str() || self.subscriber != subscriber(settings) {
+            return;
+        }
+        let subscriber = settings.subscriber().cloned();
+        let up = subscriber.and_then(|domain| component.find_stream(&domain)).is_some_and(is_up);
+        let now = component.now();
+        let mut presence = self.presence.clone();
+        // Without its stream it has to be asked for again.
+        presence.connected &= up;
+        component.translator.resume(presence, self.unlisted_replies, now);
+    }
+
+    /// Takes out the stream that is now configured like this, if it is there and up.
+    pub fn take_stream(
+        &mut self,
+        config: &config::Stream,
+        component: &mut Component,
+    ) -> Option<Parked> {
+        let known = self.streams.iter_mut().find(|s| s.domain == config.domain.as_str())?;
+        known.restore(component.stream_of(&config.domain));
+        let Up { socket, since, session, .. } =
+            known.up.take_if(|up| up.server == config.server)?;
+        let socket = descriptor::adopt(socket).and_then(|fd| TcpStream::from_std(fd.into()));
+        let usable = socket.inspect_err(|error| {
+            let domain = config.domain.as_str();
+            error!(component = domain, "the stream can't be taken over: {error}");
+        });
+        let socket = usable.ok()?;
+        component.stream_of(&config.domain).state = State::Up { since };
+        let domain = config.domain.clone();
+        let session = Session::resume(domain, config.bounds, session, &mut component.turn());
+        Some(Parked { socket, session })
+    }
+
+    /// Ends the streams that nobody took: what is to be written goes out if it can, and the
+    /// server is told. Gives their domains.
+    pub fn close_rest(self) -> Vec<String> {
+        let mut closed = Vec::new();
+        for stream in self.streams {
+            let Some(up) = stream.up else { continue };
+            if let Ok(socket) = descriptor::adopt(up.socket) {
+                let last = [up.session.output.as_slice(), b"</stream:stream>"].concat();
+                let _ = io::Write::write(&mut std::net::TcpStream::from(socket), &last);
+            }
+            closed.push(stream.domain);
+        }
+        closed
+    }
+}
+
+/// The sockets of a component are closed again with this process.
+pub fn take_back(component: &Component) {
+    for parked in component.streams().filter_map(|stream| stream.paused.iter().flatten().next()) {
+        // It worked the other way round.
+        let _ = descriptor::keep(parked.socket.as_fd(), false);
+    }
+}
+
+impl StreamHandover {
+    fn of(stream: &Stream, server: &str) -> io::Result<Self> {
+        let parked = stream.paused.iter().flatten().next();
+        let up = match (&stream.state, parked) {
+            (State::Up { since }, Some(parked)) => Up::of(parked, server, *since)?,
+            _ => None,
+        };
+        let failures = Cause::ALL.iter().map(|c| (c.name().into(), stream.failures[*c as usize]));
+        Ok(Self {
+            domain: stream.domain.to_string(),
+            logins: stream.logins,
+            unsent: stream.unsent,
+            failures: failures.filter(|(_, count)| *count > 0).collect(),
+            up,
+        })
+    }
+
+    fn restore(&self, stream: &mut Stream) {
+        (stream.logins, stream.unsent) = (self.logins, self.unsent);
+        for cause in Cause::ALL {
+            let count = self.failures.get(cause.name());
+            stream.failures[cause as usize] = count.copied().unwrap_or_default();
+        }
+    }
+}
+
+impl Up {
+    fn of(parked: &Parked, server: &str, since: u64) -> io::Result<Option<Self>> {
+        let Some(session) = parked.session.hand_over() else { return Ok(None) };
+        descriptor::keep(parked.socket.as_fd(), true)?;
+        let socket = parked.socket.as_raw_fd();
+        Ok(Some(Self { socket, server: server.to_owned(), since, session }))
+    }
+}
+
+fn subscriber(settings: &Settings) -> Option<String> {
+    settings.subscriber().map(ToString::to_string)
+}
+
+fn is_up(stream: &Stream) -> bool {
+    matches!(stream.state, State::Up { .. })
+}

@@ -1,0 +1,7 @@
+//! Upgrades in place (SIGUSR2): the real program, on the built-in server, which shows single
+//! bytes. What it does under load on real servers is in the interop tests.
+
+mod daemon;
+mod nothing_lost;
+mod refused;
+mod signals;

@@ -1,0 +1,110 @@
+//! When the next program can't take over, the old one goes on and says why.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+use tokio::time::Instant;
+
+use crate::daemon::{DOMAIN, Daemon, Stage, component};
+
+/// Asks for an upgrade that must not come about, and looks for the `reason` in the log.
+async fn is_refused(it: &mut Stage, reason: &str) {
+    let before = it.daemon.logged("not upgraded, going on as before");
+    it.daemon.signal(Signal::USR2);
+    // It serves meanwhile, too.
+    it.serves().await;
+    it.daemon.until_logged("not upgraded, going on as before", before + 1).await;
+    let log = it.daemon.log();
+    let line = log.lines().rfind(|line| line.contains("not upgraded")).unwrap();
+    assert!(line.contains("ERROR") && line.contains(reason), "{line}");
+    it.serves().await;
+    assert_eq!(it.daemon.logged("upgraded in place"), 0);
+    assert_eq!(it.server.accepted(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_program_that_can_not_be_run() {
+    let mut it = Stage::new().await;
+    fs::set_permissions(it.daemon.program(), fs::Permissions::from_mode(0o755)).unwrap();
+    it.daemon.replace_with_script("exit 0");
+    fs::set_permissions(it.daemon.program(), fs::Permissions::from_mode(0o644)).unwrap();
+    is_refused(&mut it, "Permission denied").await;
+    fs::write(it.daemon.program(), "no program").unwrap();
+    fs::set_permissions(it.daemon.program(), fs::Permissions::from_mode(0o755)).unwrap();
+    is_refused(&mut it, "Exec format error").await;
+    fs::remove_file(it.daemon.program()).unwrap();
+    is_refused(&mut it, "No such file").await;
+}
+
+#[tokio::test]
+async fn a_program_that_refuses() {
+    let mut it = Stage::new().await;
+    it.daemon.replace_with_script("echo the reason >&2\nexit 3");
+    is_refused(&mut it, "refuses: the reason (exit status: 3)").await;
+    it.daemon.replace_with_script("kill -SEGV $$");
+    is_refused(&mut it, "signal: 11").await;
+}
+
+/// What it starts ends with it.
+#[tokio::test]
+async fn a_program_that_does_not_say() {
+    let mut it = Stage::new().await;
+    let child = it.daemon.folder().join("child");
+    it.daemon.replace_with_script(&format!("sleep 100 &\necho $! > {}\nwait", child.display()));
+    let began = Instant::now();
+    is_refused(&mut it, "did not say within 5 s").await;
+    assert!(began.elapsed().as_secs() < 15);
+    let child = fs::read_to_string(child).unwrap();
+    let state = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "it runs: {state}");
+}
+
+#[tokio::test]
+async fn a_configuration_with_an_error() {
+    let mut it = Stage::new().await;
+    it.daemon.configure(&format!("{}colour = 1\n", component(DOMAIN)));
+    is_refused(&mut it, "unknown key `colour`").await;
+    it.daemon.configure(&component(DOMAIN));
+    it.upgrade().await;
+    it.serves().await;
+}
+
+#[tokio::test]
+async fn another_version_of_the_handover() {
+    let mut it = Stage::new().await;
+    let built = env!("CARGO_BIN_EXE_jat-proxy");
+    it.daemon.replace_with_script(&format!("{built} check -c \"$3\" --handover-version 99"));
+    is_refused(&mut it, "hands over in version 99, only in 1").await;
+}
+
+/// It said that it can, and then it is gone: by then everything was halted for it.
+#[tokio::test]
+async fn a_program_that_vanishes_at_the_last_moment() {
+    let mut it = Stage::new().await;
+    for _ in 0..3 {
+        it.daemon.replace_with_script("rm -- \"$0\"");
+        is_refused(&mut it, "can't execute").await;
+    }
+    // Signals are taken as before.
+    it.daemon.signal(Signal::HUP);
+    it.daemon.until_logged("configuration reloaded", 4).await;
+    it.daemon.replace_with_built();
+    it.upgrade().await;
+    it.serves().await;
+    assert_eq!(it.server.accepted(), 1);
+}
+
+/// As when the environment of a daemon that was upgraded is copied.
+#[tokio::test]
+async fn a_handover_that_nobody_made() {
+    let it = Stage::new().await;
+    for number in ["0", "2", "3", "77", "-1", "x", ""] {
+        let daemon = Daemon::start_with(it.server.address(), |command| {
+            command.env("JAT_PROXY_HANDOVER", number);
+        });
+        let up = |d: &Daemon| d.status()["components"][0]["stream"]["state"] == "up";
+        daemon.until("it is up", up).await;
+        assert_eq!(daemon.logged("upgraded in place"), 0);
+    }
+}
