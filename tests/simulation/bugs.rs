@@ -7,9 +7,9 @@ use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::token::{self, Binding, Token};
 use zeroize::Zeroizing;
 
-use crate::replica::{START, full};
-use crate::traffic::{NODES, RESOURCES};
-use crate::xml;
+use crate::replica::START;
+use crate::traffic::{DOMAIN, NODES, PEERS};
+use crate::xml::{Stanza, unescaped, with_id};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -28,7 +28,8 @@ pub enum Bug {
 impl Bug {
     /// A reply as the real program must get it to do what the bug would.
     pub fn inward(self, reply: &str, settings: &Settings, now: u64) -> String {
-        let [to, from, id] = ["to", "from", "id"].map(|a| xml::attribute(reply, a).unwrap());
+        let Stanza { to, from, id, .. } = Stanza::read(reply);
+        let [to, from, id] = [to, from, id].map(unescaped);
         let (asked, resource) = to.split_once('/').unwrap();
         let Some(text) = [resource, &id].into_iter().find(|t| token::inspect(t).is_ok()) else {
             return reply.to_owned();
@@ -45,12 +46,12 @@ impl Bug {
                 let in_future = key.and_then(Key::not_before).is_some_and(|from| from > now);
                 return if in_future { reply.replace(text, &unknown()) } else { reply.to_owned() };
             }
-            Self::PeerNotBound => RESOURCES.iter().find_map(|r| {
-                let peer = full(r);
-                open(&asked, &Address::new(&peer).normal(), now)
-            }),
+            Self::PeerNotBound => {
+                PEERS.iter().find_map(|peer| open(&asked, &Address::new(peer).normal(), now))
+            }
             Self::AskedNotBound => NODES.iter().find_map(|node| {
-                open(&Address::new(&format!("{node}proxy.example")).normal_bare(), &peer, now)
+                let asked = [node, DOMAIN].concat();
+                open(&Address::new(&asked).normal_bare(), &peer, now)
             }),
             Self::ExpiryOffBySkew => open(&asked, &peer, now - 30),
             Self::IdFromReply => None,
@@ -61,10 +62,9 @@ impl Bug {
     }
 
     /// What the real program wrote, as it would be with the bug.
-    pub fn outward(self, out: String, input: &str) -> String {
-        let reply = xml::content(input).starts_with("<answer ");
-        match xml::attribute(input, "id") {
-            Some(id) if reply && self == Self::IdFromReply => xml::with_attribute(&out, "id", &id),
+    pub fn outward(self, out: String, reply: &str) -> String {
+        match self {
+            Self::IdFromReply => with_id(&out, &unescaped(Stanza::read(reply).id)),
             _ => out,
         }
     }

@@ -1,171 +1,196 @@
-//! The life of replicas: they start, read and write, lose their stream, leave, are killed.
+//! The life of replicas: they start, read and write, lose a stream, leave, are killed.
 
-use crate::ledger::{Fate, Loss};
-use crate::replica::{Replica, START, State, What};
-use crate::world::{Event, World};
+use crate::ledger::Loss;
+use crate::replica::{Life, Replica, START};
+use crate::stream::{State, What};
+use crate::world::{Event, Place, World};
 
 impl World {
     pub fn start(&mut self, slot: usize) {
         let skew = self.rng.i64(-30..=30);
         let unix = (START + self.at / 1000).saturating_add_signed(skew);
-        let settings = self.file.settings(unix);
+        let settings = self.file.settings(unix, slot);
         let mut replica = Replica::start(slot, settings, skew, self.at, self.rng.u64(..));
         replica.bug = self.bug.filter(|(buggy, _)| *buggy == slot).map(|(_, bug)| bug);
+        let number = self.replicas.len();
+        self.log(|| format!("replica {number} starts on machine {slot}, clock {skew:+} s"));
         self.replicas.push(replica);
-        self.collect(self.replicas.len() - 1);
+        self.collect_all(number);
     }
 
     /// Its machine starts another process in place of one that ended.
-    pub fn start_later(&mut self, number: usize) {
+    fn start_later(&mut self, number: usize) {
         let after = self.rng.u64(500..30_000);
         self.schedule(after, Event::Start(self.replicas[number].slot));
     }
 
-    pub fn one_connected_is_there(&self) -> bool {
-        self.replicas.iter().any(|r| r.state == State::Connected)
-    }
-
     /// A connected replica, half of the time the one with most in its memory.
     pub fn one_connected(&mut self) -> Option<usize> {
-        let is_connected = |n: &usize| self.replicas[*n].state == State::Connected;
-        let numbers: Vec<usize> = (0..self.replicas.len()).filter(is_connected).collect();
-        if numbers.is_empty() || self.rng.bool() {
-            let memory = |n: &usize| self.replicas[*n].inbox.len() + self.replicas[*n].outbox.len();
-            return numbers.into_iter().max_by_key(memory);
+        let connected = || (0..self.replicas.len()).filter(|n| self.replicas[*n].is_connected());
+        let count = connected().count();
+        if self.rng.bool() {
+            return connected().max_by_key(|n| self.replicas[*n].load());
         }
-        Some(numbers[self.rng.usize(..numbers.len())])
+        let nth = self.rng.usize(..count.max(1));
+        connected().nth(nth)
     }
 
     /// SIGKILL: what is in its memory is gone.
     pub fn kill(&mut self, number: usize) {
-        self.replicas[number].state = State::Dead;
-        self.empty(number, Loss::Killed);
+        for place in self.places(number) {
+            self.empty(place, Loss::Killed);
+            self.stream(place).state = State::Away;
+        }
+        self.replicas[number].life = Life::Ended;
+        self.start_later(number);
+    }
+
+    /// Another process, of a new version perhaps, takes its place between two turns of its: in
+    /// the middle of what it reads and of what it writes. Nothing is lost by that.
+    pub fn upgrade(&mut self, number: usize) {
+        for place in self.places(number) {
+            let [reads, writes] = [(); 2].map(|()| self.rng.usize(..200));
+            if self.stream(place).state == State::Connected {
+                self.read(place, reads);
+                self.write(place, writes);
+            }
+        }
+        let replica = &mut self.replicas[number];
+        let settings = self.file.settings(replica.unix(self.at), replica.slot);
+        replica.upgrade(settings, self.at, self.rng.u64(..));
+        self.collect_all(number);
     }
 
     /// SIGTERM: what was read is translated and written, then it says goodbye.
     pub fn leave(&mut self, number: usize) {
-        while !self.replicas[number].inbox.is_empty() {
-            self.read(number);
+        self.replicas[number].life = Life::Leaving;
+        for place in self.places(number) {
+            if self.stream(place).state == State::Connected {
+                self.read_all(place);
+                self.write(place, usize::MAX);
+                self.stream(place).close();
+                self.write(place, usize::MAX);
+            }
+            let after = self.rng.u64(1..1_500);
+            self.schedule(after, Event::End(place));
         }
-        self.write(number);
-        self.replicas[number].close(self.at);
-        let after = self.rng.u64(1..1_500);
-        self.schedule(after, Event::End(number));
     }
 
     /// The server has read the goodbye.
-    pub fn end(&mut self, number: usize) {
-        if self.replicas[number].state != State::Closing {
-            return;
+    pub fn end(&mut self, place: Place) {
+        if self.stream(place).state == State::Closing {
+            self.said_by_server(place);
         }
-        while !self.replicas[number].inbox.is_empty() {
-            self.read(number);
+        self.stream(place).state = State::Away;
+        let replica = &mut self.replicas[place.replica];
+        let is_over = replica.streams.iter().all(|stream| stream.state == State::Away);
+        if replica.life == Life::Leaving && is_over {
+            replica.life = Life::Ended;
+            self.log(|| format!("replica {} has ended", place.replica));
+            self.start_later(place.replica);
         }
-        self.replicas[number].ended_by_server(self.at);
-        self.replicas[number].state = State::Dead;
     }
 
     /// The stream ends; `said` by the server, or without a word.
-    pub fn lose_stream(&mut self, number: usize, said: bool) {
+    pub fn lose_stream(&mut self, place: Place, said: bool) {
         if said && self.rng.bool() {
-            while !self.replicas[number].inbox.is_empty() {
-                self.read(number);
-            }
-            self.replicas[number].ended_by_server(self.at);
+            self.said_by_server(place);
         }
-        self.replicas[number].disconnect();
-        self.empty(number, Loss::StreamLost);
+        self.log(|| format!("{place} loses its stream"));
+        self.empty(place, Loss::StreamLost);
+        self.replicas[place.replica].disconnect(place.role);
         let after = self.rng.u64(200..5_000);
-        self.schedule(after, Event::Connect(number));
+        self.schedule(after, Event::Connect(place));
     }
 
-    pub fn connect(&mut self, number: usize) {
-        if self.replicas[number].state == State::Away {
-            self.replicas[number].reconnect(self.at);
-            self.collect(number);
+    fn said_by_server(&mut self, place: Place) {
+        self.read_all(place);
+        let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
+        stream.ended_by_server(&mut turn);
+    }
+
+    pub fn connect(&mut self, place: Place) {
+        let replica = &mut self.replicas[place.replica];
+        let is_away = replica.streams[place.role].state == State::Away;
+        if replica.life == Life::Running && is_away {
+            replica.reconnect(place.role, self.at);
+            self.log(|| format!("{place} is connected again"));
+            self.collect(place);
         }
-    }
-
-    /// All replicas reread their file, each within so many milliseconds.
-    pub fn reload_all(&mut self, within: u64) {
-        for number in 0..self.replicas.len() {
-            let after = self.rng.u64(..within);
-            self.schedule(after, Event::Reload(number));
-        }
-    }
-
-    /// A replica rereads its file at this time and not before.
-    pub fn late_reload(&mut self, number: usize, at: u64) {
-        let is_reload = |event: &Event| matches!(event, Event::Reload(n) if *n == number);
-        self.queue.retain(|_, event| !is_reload(event));
-        self.schedule_at(at, Event::Reload(number));
     }
 
     pub fn reload(&mut self, number: usize) {
-        if matches!(self.replicas[number].state, State::Connected | State::Away) {
-            let settings = self.file.settings(self.replicas[number].unix(self.at));
-            self.replicas[number].reload(settings, self.at);
-            self.collect(number);
+        let replica = &mut self.replicas[number];
+        if replica.life == Life::Running {
+            let settings = self.file.settings(replica.unix(self.at), replica.slot);
+            replica.reload(settings, self.at);
+            self.log(|| format!("replica {number} rereads its configuration"));
+            self.collect_all(number);
         }
     }
 
-    pub fn tick(&mut self, number: usize) {
-        let replica = &mut self.replicas[number];
-        if replica.tick_at != Some(self.at) {
+    pub fn tick(&mut self, place: Place) {
+        let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
+        if stream.tick_at != Some(self.at) {
             return;
         }
-        replica.tick_at = None;
-        if replica.state == State::Connected {
-            match replica.tick(self.at) {
-                Ok(()) => self.collect(number),
-                Err(_) => self.lose_stream(number, false),
+        stream.tick_at = None;
+        if stream.state == State::Connected {
+            match stream.tick(&mut turn) {
+                Ok(()) => self.collect(place),
+                Err(_) => self.lose_stream(place, false),
             }
         }
     }
 
-    /// What a replica says by itself goes on its way; when it is to be woken.
-    pub fn collect(&mut self, number: usize) {
-        let written = self.replicas[number].written(self.at);
-        self.put(number, What::Own, written);
+    pub fn collect_all(&mut self, number: usize) {
+        self.places(number).for_each(|place| self.collect(place));
     }
 
-    pub fn put(&mut self, number: usize, what: What, written: Vec<String>) {
-        if !written.is_empty() {
-            let after = self.rng.u64(1..300);
-            self.schedule(after, Event::Write(number));
+    /// What a replica wrote goes on its way; when it is to be woken.
+    pub fn collect(&mut self, place: Place) {
+        let (stream, turn) = self.replicas[place.replica].split(place.role, self.at);
+        if stream.state == State::Away {
+            return;
         }
-        let replica = &mut self.replicas[number];
-        let is_own = |xml: &String| xml.starts_with("<presence");
-        let outs = written.into_iter().map(|x| (if is_own(&x) { What::Own } else { what }, x));
-        replica.outbox.extend(outs);
-        let wake = replica.deadline();
-        if wake <= LAST_TICK && replica.tick_at.is_none_or(|at| wake < at) {
+        stream.note(What::Own);
+        let writes = !stream.outbox.is_empty() && !stream.will_write;
+        stream.will_write |= writes;
+        let wake = stream.deadline(&turn);
+        if wake <= LAST_TICK && stream.tick_at.is_none_or(|at| wake < at) {
             let at = wake.max(self.at + 1);
-            replica.tick_at = Some(at);
-            self.schedule_at(at, Event::Tick(number));
+            stream.tick_at = Some(at);
+            self.schedule_at(at, Event::Tick(place));
+        }
+        if writes {
+            let after = self.rng.u64(1..300);
+            self.schedule(after, Event::Write(place));
         }
     }
 
-    pub fn write(&mut self, number: usize) {
-        for (what, xml) in std::mem::take(&mut self.replicas[number].outbox) {
-            self.take(number, what, &xml);
+    /// The server gets what a stream has to say, or the first bytes of it.
+    pub fn write_some(&mut self, place: Place) {
+        let stream = self.stream(place);
+        stream.will_write = false;
+        let at_most = if self.rng.u8(..8) == 0 { self.rng.usize(..200) } else { usize::MAX };
+        self.write(place, at_most);
+        self.collect(place);
+    }
+
+    fn write(&mut self, place: Place, at_most: usize) {
+        let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
+        if stream.state == State::Away {
+            return;
+        }
+        for (what, xml) in stream.send(at_most, &mut turn) {
+            self.take(place, what, &xml);
         }
     }
 
-    /// What is in a replica's memory is lost.
-    fn empty(&mut self, number: usize, loss: Loss) {
-        let replica = &mut self.replicas[number];
-        let inbox = replica.inbox.drain(..).map(|letter| letter.what);
-        let whats: Vec<What> =
-            inbox.chain(replica.outbox.drain(..).map(|(what, _)| what)).collect();
-        whats.into_iter().for_each(|what| self.lose(what, loss));
-    }
-
-    pub fn lose(&mut self, what: What, loss: Loss) {
-        match what {
-            What::Ask(ask) => self.ledger.asks[ask].fate = Fate::Lost(loss),
-            What::Reply(reply) => self.ledger.replies[reply].fate = Fate::Lost(loss),
-            _ => {}
+    /// What is on its way on a stream is lost.
+    fn empty(&mut self, place: Place, loss: Loss) {
+        for what in self.stream(place).lose_all() {
+            self.lose(what, loss);
         }
     }
 }

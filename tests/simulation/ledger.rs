@@ -1,11 +1,12 @@
 //! The checker: who asked what, who answered, what reached whom, and what became of the rest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::jat::settings::TokenIn;
 
-use crate::xml;
+use crate::xml::{Stanza, unescaped};
 
 /// What a schedule did and what was wrong with it.
 #[derive(Default)]
@@ -22,13 +23,15 @@ pub struct Ask {
     /// The address that was written to, at our domain as it is configured.
     pub asked: String,
     pub id: String,
+    /// As which one it was forwarded.
+    pub forwarded: Option<usize>,
     pub fate: Fate,
 }
 
 /// A request as the implementing client has it, and what its token must hold.
 pub struct Forwarded {
     pub ask: usize,
-    pub peer: String,
+    pub peer: &'static str,
     pub encoded_from: String,
     pub id: String,
     pub token_in: TokenIn,
@@ -82,7 +85,7 @@ pub enum Fate {
 pub enum Loss {
     /// A replica was killed with it inside.
     Killed,
-    /// The server went away while a replica had it.
+    /// The stream went away while a replica had it.
     StreamLost,
     /// No replica had a stream.
     NobodyConnected,
@@ -94,7 +97,7 @@ pub enum Loss {
     Expired,
     /// The operator dropped a key while its tokens were alive.
     KeyPrunedEarly,
-    /// The operator gave a replica a key after it was in use elsewhere.
+    /// The operator gave this replica a key after it was in use elsewhere.
     KeyLate,
     /// The client threw away the id that was the token.
     IdThrownAway,
@@ -119,122 +122,157 @@ impl Loss {
 
 #[derive(Clone, Debug)]
 pub struct Violation {
-    pub wrong: Wrong,
+    pub broken: Invariant,
     pub text: String,
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}, but\n    {}", self.broken, self.broken, self.text)
+    }
+}
+
+/// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrong {
-    /// A stanza is missing, and no named event explains it.
-    Unaccounted,
-    /// A forged reply reached a user.
-    Forgery,
-    /// A reply reached a user after its token had expired, or under a key that had gone.
-    Overdue,
+pub enum Invariant {
+    Accounted,
+    Authentic,
+    InTime,
     User,
-    /// Not the address that was asked.
     Address,
     Id,
     Payload,
-    Twice,
-    /// A request went to somebody who was not known to be online, or was refused though
-    /// somebody was.
+    Once,
     Dispatch,
-    /// A tally is not what the stanzas that were read add up to.
     Tally,
-    /// Nobody had reason to send this.
-    Stray,
+    Cause,
+    Alone,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accounted => "a named event accounts for every missing stanza",
+            Self::Authentic => "no forged reply reaches a user",
+            Self::InTime => "no reply reaches a user after its token expired or its key went",
+            Self::User => "a reply reaches the user who asked and nobody else",
+            Self::Address => "a reply comes from the address that was asked",
+            Self::Id => "a reply has the id that was asked under",
+            Self::Payload => "a payload arrives as it was sent",
+            Self::Once => "each answer arrives at most once",
+            Self::Dispatch => "a request goes to a resource known to be online, if there is one",
+            Self::Tally => "a tally is what the stanzas that were read add up to",
+            Self::Cause => "nothing is sent without a cause",
+            Self::Alone => "a stream that is alone under its domain is not taken for shared",
+        })
+    }
 }
 
 impl Ledger {
-    pub fn report(&mut self, wrong: Wrong, text: impl Into<String>) {
-        self.violations.push(Violation { wrong, text: text.into() });
+    pub fn report(&mut self, broken: Invariant, text: impl Into<String>) {
+        self.violations.push(Violation { broken, text: text.into() });
     }
 
     /// Checks a request that a replica passes on against what the user sent.
-    pub fn check_forward(&mut self, forwarded: &Forwarded, stanza: &str) {
+    pub fn check_forward(&mut self, forwarded: &Forwarded, stanza: &Stanza<'_>) {
         let ask = &self.asks[forwarded.ask];
         let (bare, resource) = forwarded.encoded_from.split_once('/').unwrap_or_default();
-        let mut wrong = Vec::new();
-        if bare != ask.asked.split('/').next().unwrap_or_default() {
-            wrong.push(Wrong::Address);
-        }
-        match forwarded.token_in {
-            TokenIn::Resource if forwarded.id != ask.id => wrong.push(Wrong::Id),
-            TokenIn::Id if resource != ask.user => wrong.push(Wrong::User),
-            _ => {}
-        }
-        if xml::content(stanza) != format!("{}</iq>", ask_payload(forwarded.ask)) {
-            wrong.push(Wrong::Payload);
-        }
-        wrong.into_iter().for_each(|wrong| self.report(wrong, stanza));
+        let right_sender = match forwarded.token_in {
+            TokenIn::Resource => (Invariant::Id, forwarded.id == ask.id),
+            TokenIn::Id => (Invariant::User, resource == ask.user),
+        };
+        let checks = [
+            (Invariant::Address, Some(bare) == ask.asked.split('/').next()),
+            right_sender,
+            (Invariant::Payload, number(stanza.content, ASK) == Some(forwarded.ask)),
+        ];
+        self.report_broken(&checks, || format!("Ask({}): {stanza:?}", forwarded.ask));
     }
 
     /// Checks a refusal of a request.
-    pub fn check_refusal(&mut self, ask: usize, stanza: &str) {
-        let Ask { user, asked, id, .. } = &self.asks[ask];
-        let wrong = wrong_addresses(stanza, user, asked, id);
-        wrong.into_iter().for_each(|wrong| self.report(wrong, stanza));
+    pub fn check_refusal(&mut self, ask: usize, stanza: &Stanza<'_>) {
+        let checks = self.asks[ask].envelope(stanza);
+        self.report_broken(&checks, || format!("Ask({ask}): {stanza:?}"));
     }
 
     /// A reply reaches whom it is addressed to.
-    pub fn deliver(&mut self, stanza: &str) {
-        let number = xml::attribute(xml::content(stanza), "reply").and_then(|n| n.parse().ok());
-        let Some(number) = number.filter(|n: &usize| *n < self.replies.len()) else {
-            return self.report(Wrong::Stray, stanza);
+    pub fn deliver(&mut self, xml: &str) {
+        let stanza = Stanza::read(xml);
+        let known = number(stanza.content, REPLY).filter(|n| *n < self.replies.len());
+        let Some(number) = known else {
+            return self.report(Invariant::Cause, xml);
         };
-        let reply = &self.replies[number];
-        let Ask { user, asked, id, .. } = &self.asks[self.forwarded[reply.forwarded].ask];
-        let mut wrong = wrong_addresses(stanza, user, asked, id);
-        if !xml::content(stanza).starts_with(&reply_payload(number)) {
-            wrong.push(Wrong::Payload);
-        }
-        if reply.fate == Fate::Arrived {
-            wrong.push(Wrong::Twice);
-        }
-        match (reply.how, reply.due) {
-            (how, _) if how.is_forged() => wrong.push(Wrong::Forgery),
-            (_, Some(Reason::Relayed)) => {}
-            (_, Some(_)) => wrong.push(Wrong::Overdue),
-            (_, None) => wrong.push(Wrong::Stray),
-        }
-        let how = reply.how;
+        let Reply { forwarded, how, due, fate } = self.replies[number];
+        let [user, address, id] = self.asks[self.forwarded[forwarded].ask].envelope(&stanza);
+        let authentic = !how.is_forged();
+        let checks = [
+            user,
+            address,
+            id,
+            (Invariant::Once, fate != Fate::Arrived),
+            (Invariant::Authentic, authentic),
+            (Invariant::Cause, due.is_some()),
+            (Invariant::InTime, !authentic || due.is_none_or(|due| due == Reason::Relayed)),
+        ];
         self.replies[number].fate = Fate::Arrived;
-        wrong.into_iter().for_each(|wrong| self.report(wrong, format!("{how:?}: {stanza}")));
+        self.report_broken(&checks, || format!("Reply({number}), {how:?}: {xml}"));
+    }
+
+    fn report_broken(&mut self, checks: &[(Invariant, bool)], text: impl Fn() -> String) {
+        for (broken, _) in checks.iter().filter(|(_, holds)| !holds) {
+            self.report(*broken, text());
+        }
     }
 
     /// At the end nothing may be underway; how often each event was the excuse.
     pub fn close(&mut self) -> BTreeMap<Loss, usize> {
         let mut losses = BTreeMap::new();
-        let asks = self.asks.iter().enumerate().map(|(n, a)| (a.fate, format!("request {n}")));
-        let replies = self
-            .replies
-            .iter()
-            .enumerate()
-            .map(|(n, r)| (r.fate, format!("reply {n}, {:?}, due {:?}", r.how, r.due)));
         let mut missing = Vec::new();
-        for (fate, what) in asks.chain(replies) {
+        let asks = self.asks.iter().map(|ask| (ask.fate, None));
+        let replies = self.replies.iter().map(|reply| (reply.fate, Some(reply)));
+        for (number, (fate, reply)) in asks.enumerate().chain(replies.enumerate()) {
             match fate {
-                Fate::Underway => missing.push(what),
+                Fate::Underway => missing.push(match reply {
+                    None => format!("Ask({number}) is missing"),
+                    Some(Reply { how, due, .. }) => {
+                        format!("Reply({number}) is missing: {how:?}, due {due:?}")
+                    }
+                }),
                 Fate::Arrived => {}
                 Fate::Lost(loss) => *losses.entry(loss).or_default() += 1,
             }
         }
-        missing.into_iter().for_each(|what| self.report(Wrong::Unaccounted, what));
+        missing.into_iter().for_each(|text| self.report(Invariant::Accounted, text));
         losses
     }
 }
 
+impl Ask {
+    /// Is a stanza addressed as the answer must be?
+    fn envelope(&self, stanza: &Stanza<'_>) -> [(Invariant, bool); 3] {
+        [
+            (Invariant::User, unescaped(stanza.to) == self.user),
+            (Invariant::Address, unescaped(stanza.from) == self.asked),
+            (Invariant::Id, unescaped(stanza.id) == self.id),
+        ]
+    }
+}
+
+/// The payload of a request. Names are read quicker than attributes.
 pub fn ask_payload(ask: usize) -> String {
-    format!("<ask xmlns='urn:example:simulation' ask='{ask}'/>")
+    format!("{ASK}{ask}{END}")
 }
 
+/// The payload of a reply.
 pub fn reply_payload(reply: usize) -> String {
-    format!("<answer xmlns='urn:example:simulation' reply='{reply}'/>")
+    format!("{REPLY}{reply}{END}")
 }
 
-fn wrong_addresses(stanza: &str, user: &str, asked: &str, id: &str) -> Vec<Wrong> {
-    let due = [("to", user, Wrong::User), ("from", asked, Wrong::Address), ("id", id, Wrong::Id)];
-    let differs = |name, due| xml::attribute(stanza, name).as_deref() != Some(due);
-    due.iter().filter(|(name, due, _)| differs(name, *due)).map(|(.., wrong)| *wrong).collect()
+/// The number in the payload of an IQ that has this payload and no other.
+fn number(content: &str, begin: &str) -> Option<usize> {
+    content.strip_prefix(begin)?.strip_suffix("</iq>")?.strip_suffix(END)?.parse().ok()
 }
+
+const ASK: &str = "<ask-";
+const REPLY: &str = "<answer-";
+const END: &str = "/>";

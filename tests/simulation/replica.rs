@@ -1,23 +1,19 @@
-//! One process of the fleet: the pure core of the program, what waits in its memory, and the
-//! model's own view of what it knows and must have counted.
+//! One process of the fleet: the pure core of the program on its streams, and what must come of
+//! what it reads.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
 use jat_proxy::jat::reason::{Direction, Reason, Tally};
-use jat_proxy::jat::settings::Settings;
+use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::translator::Translator;
-use jat_proxy::session::ending::Ending;
-use jat_proxy::session::{Bounds, Session, Turn};
-use jat_proxy::stanza::limits::Limits;
+use jat_proxy::session::Turn;
 
 use crate::bugs::Bug;
 use crate::ledger::{Forwarded, How, Reply};
-use crate::xml;
+use crate::stream::{Letter, State, Stream, What};
+use crate::view::View;
 
 /// Unix second at which every schedule begins.
 pub const START: u64 = 1_800_000_000;
@@ -25,173 +21,140 @@ pub const START: u64 = 1_800_000_000;
 pub struct Replica {
     /// The machine that it runs on.
     pub slot: usize,
-    pub state: State,
+    pub life: Life,
     /// Seconds by which its clock is ahead.
     pub skew: i64,
-    /// Read from the server, not yet looked at.
-    pub inbox: VecDeque<Letter>,
-    /// Written, not yet at the server.
-    pub outbox: Vec<(What, String)>,
-    /// When it is to be woken next, in milliseconds.
-    pub tick_at: Option<u64>,
-    /// Which of its streams this is.
-    pub stream: u32,
     /// Its planted bug, if it has one.
     pub bug: Option<Bug>,
-    session: Session,
+    /// That of the component, and that of its presence domain if it has one.
+    pub streams: Vec<Stream>,
+    pub view: View,
     translator: Translator,
     tally: Tally,
     rng: Rng,
     /// What the tally must be.
     due: Tally,
-    /// Resources that it was told of and not told to have gone.
-    told: BTreeSet<String>,
-    /// Those that it was told of since its stream is up.
-    confirmed: BTreeSet<String>,
-    subscribed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Connected,
-    /// It said goodbye, and the server does not know yet.
-    Closing,
-    /// Without a stream.
-    Away,
-    Dead,
-}
-
-/// A stanza on its way to a replica.
-#[derive(Clone, Debug)]
-pub struct Letter {
-    pub what: What,
-    pub xml: String,
-}
-
-/// What a stanza is to the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    Ask(usize),
-    Reply(usize),
-    Subscribed,
-    Available(&'static str),
-    Unavailable(&'static str),
-    /// The bare address is unavailable: nobody is online.
-    AllGone,
-    /// An echo of this stream of this replica.
-    Echo(usize, u32),
-    Message,
-    /// Something that a replica says by itself.
-    Own,
+pub enum Life {
+    Running,
+    /// It was told to go, and is still there.
+    Leaving,
+    Ended,
 }
 
 impl Replica {
     /// A process that has just logged in.
     pub fn start(slot: usize, settings: Settings, skew: i64, at: u64, seed: u64) -> Self {
-        let (mut translator, mut tally) = (Translator::new(settings), Tally::default());
-        let mut rng = Rng::with_seed(seed);
-        let now = now(at, skew);
-        let mut turn = Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now };
-        let domain = turn.translator.settings().domain.clone();
-        let session = Session::new(domain, bounds(), &mut turn);
-        Self {
+        let mut replica = Self {
             slot,
-            state: State::Connected,
+            life: Life::Running,
             skew,
-            inbox: VecDeque::new(),
-            outbox: Vec::new(),
-            tick_at: None,
-            stream: 0,
             bug: None,
-            session,
-            translator,
-            tally,
-            rng,
+            streams: Vec::new(),
+            view: View::new(true),
+            translator: Translator::new(settings),
+            tally: Tally::default(),
+            rng: Rng::with_seed(seed),
             due: Tally::default(),
-            told: BTreeSet::new(),
-            confirmed: BTreeSet::new(),
-            subscribed: false,
+        };
+        let Settings { domain, presence_domain, .. } = replica.settings().clone();
+        for domain in [Some(domain), presence_domain].into_iter().flatten() {
+            let stream = Stream::open(domain, 0, &mut replica.turn(at));
+            replica.streams.push(stream);
+        }
+        replica
+    }
+
+    /// Logs in again after a stream was lost.
+    pub fn reconnect(&mut self, role: usize, at: u64) {
+        let (domain, serial) = (self.streams[role].domain().clone(), self.streams[role].serial);
+        self.streams[role] = Stream::open(domain, serial + 1, &mut self.turn(at));
+        if role == self.subscriber() {
+            self.view.reconnected();
         }
     }
 
-    /// Logs in again after its stream was lost.
-    pub fn reconnect(&mut self, at: u64) {
-        let domain = self.settings().domain.clone();
-        let (_, mut turn) = self.split(at);
-        self.session = Session::new(domain, bounds(), &mut turn);
-        self.stream += 1;
-        self.state = State::Connected;
-        self.confirmed.clear();
+    /// Has no stream of this role any more.
+    pub fn disconnect(&mut self, role: usize) {
+        self.streams[role].state = State::Away;
+        self.translator.disconnected(self.streams[role].domain());
     }
 
-    /// Reads the oldest stanza of the inbox, in two pieces if it is `cut`.
-    pub fn read(&mut self, cut: bool, at: u64) -> Option<(Letter, Vec<String>)> {
-        let letter = self.inbox.pop_front()?;
-        let (unix, bug) = (self.unix(at), self.bug);
-        let xml = match (bug, letter.what) {
-            (Some(bug), What::Reply(_)) => bug.inward(&letter.xml, self.settings(), unix),
-            _ => letter.xml.clone(),
-        };
-        let (first, second) = xml.as_bytes().split_at(if cut { xml.len() / 2 } else { 0 });
-        for piece in [first, second].into_iter().filter(|piece| !piece.is_empty()) {
-            self.feed(piece, at).expect("the stream goes on");
+    /// Reads the first letter in the inbox of a stream, or the next part of it, up to so many
+    /// bytes; gives it, and what was written, once it is whole.
+    pub fn read(&mut self, role: usize, at_most: usize, at: u64) -> Option<(Letter, &str)> {
+        let unix = self.unix(at);
+        if let (Some(bug), Some(letter)) = (self.bug, self.streams[role].inbox.front_mut())
+            && let What::Reply(_) = letter.what
+        {
+            let original = letter.xml.clone();
+            letter.xml = bug.inward(&original, self.translator.settings(), unix);
+            return self.read_with_bug(bug, &original, role, at);
         }
-        let written = self.written(at);
-        let out = match bug {
-            Some(bug) => written.into_iter().map(|out| bug.outward(out, &letter.xml)).collect(),
-            None => written,
-        };
-        Some((letter, out))
+        let (stream, mut turn) = self.split(role, at);
+        stream.read(at_most, &mut turn).then(|| stream.took_first())
     }
 
-    /// The server ends the stream.
-    pub fn ended_by_server(&mut self, at: u64) {
-        assert_eq!(self.feed(b"</stream:stream>", at), Err(Ending::Closed));
+    fn read_with_bug(
+        &mut self,
+        bug: Bug,
+        original: &str,
+        role: usize,
+        at: u64,
+    ) -> Option<(Letter, &str)> {
+        let (stream, mut turn) = self.split(role, at);
+        stream.read(usize::MAX, &mut turn);
+        let (letter, written) = stream.took_first();
+        if written.is_empty() {
+            return Some((letter, ""));
+        }
+        let instead = bug.outward(written.to_owned(), original);
+        let last = stream.outbox.back_mut().expect("it was just written");
+        Some((letter, last.instead.insert(instead)))
     }
 
-    /// Has no stream any more.
-    pub fn disconnect(&mut self) {
-        self.state = State::Away;
-        self.translator.disconnected(self.session.domain());
-    }
-
-    /// Says goodbye.
-    pub fn close(&mut self, at: u64) {
-        self.session.close();
-        self.session.sent(self.session.output().len(), self.now(at));
-        self.state = State::Closing;
-    }
-
-    /// Does what is due by time.
-    pub fn tick(&mut self, at: u64) -> Result<(), Ending> {
-        let (session, mut turn) = self.split(at);
-        session.tick(&mut turn)
-    }
-
-    /// When it wants to be woken, in milliseconds.
-    pub fn deadline(&self) -> u64 {
-        u64::try_from(self.session.deadline(&self.translator).as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// What it has written.
-    pub fn written(&mut self, at: u64) -> Vec<String> {
-        let output = str::from_utf8(self.session.output()).expect("text");
-        let stanzas = xml::split(output).into_iter().map(str::to_owned).collect();
-        self.session.sent(self.session.output().len(), now(at, self.skew));
-        stanzas
+    /// SIGUSR2: another process takes its place, on the same streams.
+    pub fn upgrade(&mut self, settings: Settings, at: u64, seed: u64) {
+        let streams: Vec<_> = self.streams.iter().map(Stream::hand_over).collect();
+        let same_target = settings.target == self.settings().target;
+        let now = now(at, self.skew);
+        let presence = self.translator.presence().hand_over(now);
+        self.translator = Translator::new(settings);
+        self.rng = Rng::with_seed(seed);
+        if same_target {
+            self.translator.resume_presence(presence, now);
+        }
+        for (role, from) in streams.into_iter().enumerate() {
+            if let Some(from) = from {
+                let (stream, mut turn) = self.split(role, at);
+                stream.resume(from, &mut turn);
+            }
+        }
+        if !same_target {
+            self.see_anew(at);
+        }
     }
 
     /// SIGHUP.
     pub fn reload(&mut self, settings: Settings, at: u64) {
-        if settings.target != self.settings().target {
-            self.told.clear();
-            self.confirmed.clear();
-            self.subscribed = false;
-        }
+        let same_target = settings.target == self.settings().target;
         self.translator.reconfigure(settings);
-        if self.state != State::Away {
-            let _ = self.tick(at);
+        if !same_target {
+            self.see_anew(at);
         }
+    }
+
+    /// Subscribes to another target, if it has the stream for that.
+    fn see_anew(&mut self, at: u64) {
+        let (stream, mut turn) = self.split(self.subscriber(), at);
+        let is_up = stream.state == State::Connected;
+        if is_up {
+            // An end that is due by now comes with the tick that is scheduled.
+            let _ = stream.tick(&mut turn);
+        }
+        self.view = View::new(is_up);
     }
 
     pub fn settings(&self) -> &Settings {
@@ -200,42 +163,57 @@ impl Replica {
 
     /// Its wall clock, Unix seconds.
     pub fn unix(&self, at: u64) -> u64 {
-        self.now(at).unix
+        now(at, self.skew).unix
     }
 
-    fn now(&self, at: u64) -> Now {
-        now(at, self.skew)
+    pub fn turn(&mut self, at: u64) -> Turn<'_> {
+        let Self { translator, tally, rng, skew, .. } = self;
+        Turn { translator, tally, rng, now: now(at, *skew) }
     }
 
-    fn feed(&mut self, bytes: &[u8], at: u64) -> Result<(), Ending> {
-        let (session, mut turn) = self.split(at);
-        session.input().extend(bytes);
-        session.received(turn.now);
-        session.process(&mut turn)
+    pub fn split(&mut self, role: usize, at: u64) -> (&mut Stream, Turn<'_>) {
+        let Self { streams, translator, tally, rng, skew, .. } = self;
+        (&mut streams[role], Turn { translator, tally, rng, now: now(at, *skew) })
     }
 
-    fn split(&mut self, at: u64) -> (&mut Session, Turn<'_>) {
-        let now = self.now(at);
-        let Self { session, translator, tally, rng, .. } = self;
-        (session, Turn { translator, tally, rng, now })
+    /// It has read presence of the target: what it must count that as.
+    pub fn hear(&mut self, role: usize, presence: What) -> Reason {
+        if role != self.subscriber() {
+            return Reason::PresenceIgnored;
+        }
+        self.view.hear(presence, self.translator.settings())
+    }
+
+    /// Which of its streams the target's presence is for.
+    pub fn subscriber(&self) -> usize {
+        self.streams.len() - 1
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.life == Life::Running && self.streams[0].state == State::Connected
+    }
+
+    /// How much it has in memory.
+    pub fn load(&self) -> usize {
+        self.streams.iter().map(Stream::load).sum()
     }
 }
 
-/// What the model expects of it.
+/// What must come of what it reads.
 impl Replica {
     /// The key that signs at this moment: the newest whose time has come.
     pub fn signing(&self, at: u64) -> u8 {
-        let active = |key: &&Key| key.not_before().unwrap_or(0) <= self.unix(at);
-        let keys = self.settings().keyring.keys();
-        let newest = keys.iter().filter(active).max_by_key(|key| key.not_before());
-        newest.expect("an active key").id()
+        let unix = self.unix(at);
+        let keys = self.settings().keyring.keys().iter();
+        let active = keys.filter(|key| key.not_before().unwrap_or(0) <= unix);
+        active.max_by_key(|key| key.not_before()).expect("an active key").id()
     }
 
     /// What must become of a reply.
     pub fn due_for_reply(&self, reply: &Reply, forwarded: &Forwarded, at: u64) -> Reason {
-        let token_is_id = forwarded.token_in == jat_proxy::jat::settings::TokenIn::Id;
+        let token_is_id = forwarded.token_in == TokenIn::Id;
         match reply.how {
-            _ if self.state == State::Closing => Reason::ArrivedAfterClose,
+            _ if self.streams[0].state == State::Closing => Reason::ArrivedAfterClose,
             How::OtherAccount => Reason::NotFromTarget,
             // A user's address in clear is too short for a token.
             How::OtherId if token_is_id => Reason::TokenLength,
@@ -246,53 +224,8 @@ impl Replica {
         }
     }
 
-    fn has_key(&self, id: u8) -> bool {
+    pub fn has_key(&self, id: u8) -> bool {
         self.settings().keyring.keys().iter().any(|key| key.id() == id)
-    }
-
-    /// What a request is refused with when nobody is online.
-    pub fn due_for_nobody(&self) -> Reason {
-        if self.subscribed { Reason::Offline } else { Reason::SubscriptionPending }
-    }
-
-    /// May it forward to this address?
-    pub fn may_know(&self, peer: &str) -> bool {
-        match &self.settings().target {
-            jat_proxy::jat::target::Target::Account(_) => self.told.contains(peer),
-            jat_proxy::jat::target::Target::Resource { full, .. } => full.as_str() == peer,
-        }
-    }
-
-    /// Must it forward?
-    pub fn must_know_somebody(&self) -> bool {
-        self.is_fixed() || !self.confirmed.is_empty()
-    }
-
-    pub fn is_fixed(&self) -> bool {
-        matches!(self.settings().target, jat_proxy::jat::target::Target::Resource { .. })
-    }
-
-    /// It has read presence: what it must count it as, and the model's view of what it knows.
-    pub fn heard(&mut self, presence: What) -> Reason {
-        if self.is_fixed() {
-            return Reason::PresenceIgnored;
-        }
-        match presence {
-            What::Subscribed => self.subscribed = true,
-            What::Available(resource) => {
-                self.told.insert(full(resource));
-                self.confirmed.insert(full(resource));
-            }
-            What::Unavailable(resource) => {
-                self.told.remove(&full(resource));
-                self.confirmed.remove(&full(resource));
-            }
-            _ => {
-                self.told.clear();
-                self.confirmed.clear();
-            }
-        }
-        Reason::PresenceUsed
     }
 
     /// It must have counted a stanza like this; did it?
@@ -308,22 +241,7 @@ impl Replica {
     }
 }
 
-/// The full address of a resource of the target.
-pub fn full(resource: &str) -> String {
-    format!("{TARGET}/{resource}")
-}
-
-pub fn ring(keys: &[Key], unix: u64) -> Arc<Keyring> {
-    Arc::new(Keyring::new(keys.to_vec(), unix).expect("a good ring"))
-}
-
-pub const TARGET: &str = "service@some.example";
-
 fn now(at: u64, skew: i64) -> Now {
     let unix = (START + at / 1000).checked_add_signed(skew).expect("far from zero");
     Now { unix, mono: Duration::from_millis(at) }
-}
-
-fn bounds() -> Bounds {
-    Bounds { limits: Limits::default(), max_backlog: 1 << 20 }
 }

@@ -1,29 +1,50 @@
 //! The server in the middle: it hands each stanza for the component's domain to a random
 //! replica that has a stream, one that has just said goodbye included.
 //!
-//! Presence is the exception: every replica gets its own, as with a presence domain of its own.
+//! Presence comes to each replica's presence domain. Where they have none, every replica gets its
+//! own nevertheless, at the component's domain.
 
-use crate::ledger::{Fate, How, Loss, Reply, Wrong};
-use crate::replica::{Letter, Replica, State, TARGET, What, full};
-use crate::traffic::{self, Answer};
-use crate::world::{Event, World};
-use crate::xml;
+use crate::ledger::{Fate, How, Invariant, Loss, Reply};
+use crate::replica::Replica;
+use crate::stream::{Letter, State, What, own_stanzas};
+use crate::traffic::{self, Answer, DOMAIN, PEERS, TARGET};
+use crate::world::{Event, Place, World};
+use crate::xml::Stanza;
 
 impl World {
     pub fn ask(&mut self) {
         let number = self.ledger.asks.len();
         let (ask, xml) = traffic::ask(number, &mut self.rng);
+        self.log(|| format!("{} asks {:?}, id {:?}: Ask({number})", ask.user, ask.asked, ask.id));
         self.ledger.asks.push(ask);
         self.route(Letter { what: What::Ask(number), xml });
-        if number.is_multiple_of(40) {
-            self.route(Letter { what: What::Message, xml: traffic::message() });
+        if number % 40 == 1 {
+            self.stray();
+        }
+    }
+
+    /// What is not for the component: a message; and where there are presence domains, presence
+    /// that does not come to one, or a message that does.
+    fn stray(&mut self) {
+        let message = |to: &str| Letter { what: What::Message, xml: traffic::message(to) };
+        let replica = self.rng.usize(..self.replicas.len());
+        let place = Place { replica, role: self.replicas[replica].subscriber() };
+        match self.rng.u8(..3) {
+            0 if place.role > 0 => {
+                let peer = PEERS[self.rng.usize(..PEERS.len())];
+                let xml = traffic::presence("", peer, DOMAIN);
+                self.route(Letter { what: What::Available(peer), xml });
+            }
+            1 if place.role > 0 && self.stream(place).state != State::Away => {
+                self.hand(place, message(&self.domain(place)));
+            }
+            _ => self.route(message(DOMAIN)),
         }
     }
 
     pub fn answer(&mut self, answer: Answer) {
         let forwarded = &self.ledger.forwarded[answer.forwarded];
-        let is_there = self.online.iter().any(|r| full(r) == forwarded.peer);
-        if is_there || answer.how.is_forged() {
+        if self.online.contains(forwarded.peer) || answer.how.is_forged() {
             self.reply(answer.forwarded, answer.how);
         }
     }
@@ -32,61 +53,68 @@ impl World {
         let number = self.ledger.replies.len();
         let xml = traffic::reply(number, &self.ledger.forwarded[forwarded], how, &mut self.rng);
         self.ledger.replies.push(Reply { forwarded, how, due: None, fate: Fate::Underway });
-        let after = self.rng.u64(1..200);
-        self.schedule(after, Event::Route(Letter { what: What::Reply(number), xml }));
+        let ask = self.ledger.forwarded[forwarded].ask;
+        self.log(|| format!("a reply to Ask({ask}), {how:?}: Reply({number})"));
+        self.route(Letter { what: What::Reply(number), xml });
     }
 
     pub fn route(&mut self, letter: Letter) {
-        let streams = |r: &Replica| matches!(r.state, State::Connected | State::Closing);
-        let numbers: Vec<usize> =
-            (0..self.replicas.len()).filter(|n| streams(&self.replicas[*n])).collect();
-        if numbers.is_empty() {
+        let takes = |r: &Replica| r.streams[0].state != State::Away;
+        let count = self.replicas.iter().filter(|r| takes(r)).count();
+        if count == 0 {
             return self.lose(letter.what, Loss::NobodyConnected);
         }
-        let number = numbers[self.rng.usize(..numbers.len())];
-        self.hand(number, letter);
+        let chosen = self.rng.usize(..count);
+        let mut replicas = self.replicas.iter().enumerate().filter(|(_, r)| takes(r));
+        let (replica, _) = replicas.nth(chosen).expect("there are as many");
+        self.hand(Place { replica, role: 0 }, letter);
     }
 
-    /// To this replica and no other.
-    pub fn hand(&mut self, number: usize, letter: Letter) {
-        self.replicas[number].inbox.push_back(letter);
-        let after = self.rng.u64(1..600);
-        self.schedule(after, Event::Read(number));
+    /// To this stream and no other.
+    fn hand(&mut self, place: Place, letter: Letter) {
+        self.stream(place).inbox.push_back(letter);
+        self.read_later(place);
+    }
+
+    pub fn read_later(&mut self, place: Place) {
+        let stream = self.stream(place);
+        if !stream.inbox.is_empty() && !stream.will_read {
+            stream.will_read = true;
+            let after = self.rng.u64(1..300);
+            self.schedule(after, Event::Read(place));
+        }
     }
 
     /// A resource of the target comes or goes.
-    pub fn switch(&mut self, resource: &'static str) {
-        let came = !self.online.remove(resource);
-        if came {
-            self.online.insert(resource);
+    pub fn switch(&mut self, peer: &'static str) {
+        let came = self.online.insert(peer);
+        if !came {
+            self.online.remove(peer);
         }
-        for number in 0..self.replicas.len() {
-            if self.replicas[number].state == State::Connected {
-                let type_ = if came { "" } else { "unavailable" };
-                let xml = traffic::presence(type_, Some(resource));
-                let what =
-                    if came { What::Available(resource) } else { What::Unavailable(resource) };
-                self.hand(number, Letter { what, xml });
+        self.log(|| format!("{peer} is {}", if came { "online" } else { "offline" }));
+        for replica in 0..self.replicas.len() {
+            let place = Place { replica, role: self.replicas[replica].subscriber() };
+            if self.stream(place).state == State::Connected {
+                let (what, type_) = match came {
+                    true => (What::Available(peer), ""),
+                    false => (What::Unavailable(peer), "unavailable"),
+                };
+                let xml = traffic::presence(type_, peer, &self.domain(place));
+                self.hand(place, Letter { what, xml });
             }
         }
     }
 
     /// A stanza of a replica is at the server.
-    pub fn take(&mut self, number: usize, what: What, xml: &str) {
-        let to = xml::attribute(xml, "to").unwrap_or_default();
+    pub fn take(&mut self, place: Place, what: What, xml: &str) {
         match what {
-            What::Own if xml.starts_with("<message") => {
-                if self.echoes {
-                    let what = What::Echo(number, self.replicas[number].stream);
-                    self.route(Letter { what, xml: xml.to_owned() });
-                }
-            }
-            What::Own => self.presence(number, &xml::attribute(xml, "type").unwrap_or_default()),
-            What::Ask(ask) if to.starts_with(&format!("{TARGET}/")) => {
+            What::Own => own_stanzas(xml).into_iter().for_each(|xml| self.take_own(place, xml)),
+            What::Ask(ask) => {
+                let Some(forwarded) = self.ledger.asks[ask].forwarded else {
+                    return self.lose(what, Loss::NobodyOnline);
+                };
                 self.ledger.asks[ask].fate = Fate::Arrived;
-                let newest_first = self.ledger.forwarded.iter().rposition(|f| f.ask == ask);
-                let forwarded = newest_first.expect("it was forwarded");
-                if !self.online.iter().any(|r| full(r) == to) {
+                if !self.online.contains(self.ledger.forwarded[forwarded].peer) {
                     // Its server says so in its name.
                     return self.reply(forwarded, How::Honest);
                 }
@@ -94,38 +122,56 @@ impl World {
                     self.schedule(answer.after, Event::Answer(answer));
                 }
             }
-            What::Ask(ask) => self.ledger.asks[ask].fate = Fate::Lost(Loss::NobodyOnline),
-            What::Message => {}
-            _ => self.ledger.deliver(xml),
+            What::Reply(_) => {
+                self.log(|| format!("{what:?} reaches {}", Stanza::read(xml).to));
+                self.ledger.deliver(xml);
+            }
+            _ => {}
         }
     }
 
-    /// The target's server answers a subscription or a probe.
-    fn presence(&mut self, number: usize, type_: &str) {
-        let mut answers = Vec::new();
-        match type_ {
+    /// The target's server answers a subscription or a probe; what a replica sends to itself
+    /// comes back to one of them.
+    fn take_own(&mut self, place: Place, xml: &str) {
+        if xml.starts_with("<message") {
+            if self.echoes {
+                let what = What::Echo(place, self.stream(place).serial);
+                let letter = Letter { what, xml: xml.to_owned() };
+                if place.role == 0 { self.route(letter) } else { self.hand(place, letter) }
+            }
+            return;
+        }
+        let domain = self.domain(place);
+        let say = |type_, from| traffic::presence(type_, from, &domain);
+        match Stanza::read(xml).type_ {
             "subscribe" => {
-                answers.push((What::Subscribed, traffic::presence("subscribed", None)));
+                let xml = say("subscribed", TARGET);
+                self.hand(place, Letter { what: What::Subscribed, xml });
             }
             "probe" if self.online.is_empty() => {
-                answers.push((What::AllGone, traffic::presence("unavailable", None)));
+                let xml = say("unavailable", TARGET);
+                self.hand(place, Letter { what: What::AllGone, xml });
             }
-            "probe" => answers.extend(
-                self.online.iter().map(|r| (What::Available(r), traffic::presence("", Some(r)))),
-            ),
-            _ => self.ledger.report(Wrong::Stray, format!("presence {type_}")),
+            "probe" => {
+                for peer in self.online.clone() {
+                    self.hand(place, Letter { what: What::Available(peer), xml: say("", peer) });
+                }
+            }
+            _ => self.ledger.report(Invariant::Cause, xml),
         }
-        for (what, xml) in answers {
-            self.hand(number, Letter { what, xml });
-        }
+    }
+
+    fn domain(&self, place: Place) -> String {
+        self.replicas[place.replica].streams[place.role].domain().to_string()
     }
 
     pub fn server_restart(&mut self) {
-        for number in 0..self.replicas.len() {
-            match self.replicas[number].state {
-                State::Connected => self.lose_stream(number, true),
-                State::Closing => self.end(number),
-                State::Away | State::Dead => {}
+        let numbers = 0..self.replicas.len();
+        for place in numbers.flat_map(|n| self.places(n)).collect::<Vec<_>>() {
+            match self.stream(place).state {
+                State::Connected => self.lose_stream(place, true),
+                State::Closing => self.end(place),
+                State::Away => {}
             }
         }
     }

@@ -4,55 +4,60 @@ use fastrand::Rng;
 use jat_proxy::jat::settings::TokenIn;
 
 use crate::ledger::{Ask, Fate, Forwarded, How, ask_payload, reply_payload};
-use crate::replica::{TARGET, full};
-use crate::xml::escaped;
+use crate::xml::element;
 
 /// How long a token lives, in seconds.
 pub const TTL: u64 = 200;
 
-/// Resources that the target may have.
-pub const RESOURCES: [&str; 4] = ["a", "b 2", "Büro/1", "c@d"];
+pub const DOMAIN: &str = "proxy.example";
 
-/// Nodes of the component's domain, with their `@`, as users type them.
+pub const TARGET: &str = "bot@b.example";
+
+/// Resources that the target may have.
+pub const PEERS: [&str; 4] =
+    ["bot@b.example/a", "bot@b.example/b 2", "bot@b.example/Büro/1", "bot@b.example/c@d"];
+
+/// Nodes of the component's domain, with their `@`, as users type them; the first are plain.
 pub const NODES: [&str; 4] = ["", "room@", "NoDe@", "büro@"];
 
-/// Each shorter than any token, so that none is mistaken for one.
+/// Resources that users write to; the first are plain.
+const RESOURCES: [&str; 4] = ["", "/res", "/Ä/b@c", "/proxy.example"];
+
+/// Each shorter than any token, so that none is mistaken for one; the first are plain.
 const USERS: [&str; 9] = [
-    "user@some-domain.example/abc",
-    "user@some-domain.example/abd",
-    "User@some-domain.example/abc",
-    "user@some-domain.example",
+    "a@a.example/x",
+    "a@a.example/y",
+    "gateway.example",
+    "bot@b.example.org/a",
+    "A@a.example/x",
+    "a@a.example",
     "o'hara@a.example/\"x\" & <y>",
     "jürgen@ö.example/Gerät",
-    "gateway.example",
     "conference.example/proxy.example/1",
-    "service@some.example.org/a",
 ];
 
 /// What a user is about to send: the request, and the stanza as its server stamps it.
 pub fn ask(number: usize, rng: &mut Rng) -> (Ask, String) {
-    let user = USERS[rng.usize(..USERS.len())];
-    let node = NODES[rng.usize(..NODES.len())];
-    let domain = if rng.u8(..4) == 0 { "PROXY.example" } else { "proxy.example" };
-    let resource = ["", "", "/res", "/Ä/b@c", "/proxy.example"][rng.usize(..5)];
+    // What is plain to write is also quick to look at.
+    let plain = rng.u8(..4) != 0;
+    let user = USERS[rng.usize(..if plain { 4 } else { USERS.len() })];
+    let node = NODES[rng.usize(..if plain { 2 } else { NODES.len() })];
+    let domain = if plain || rng.bool() { DOMAIN } else { "PROXY.example" };
+    let resource = RESOURCES[rng.usize(..if plain { 2 } else { RESOURCES.len() })];
     let id = match rng.u8(..8) {
-        0 => "a'b\"c&d<e>".to_owned(),
-        1 => format!("{number}{}", "-long".repeat(30)),
-        2 => "ü".to_owned(),
+        0 if !plain => "a'b\"c&d<e>".to_owned(),
+        1 if !plain => format!("{number}{}", "-long".repeat(30)),
+        2 if !plain => "ü".to_owned(),
         3 | 4 => format!("id{number}"),
         // Users count from one.
         _ => rng.u8(1..5).to_string(),
     };
     let type_ = if rng.bool() { "get" } else { "set" };
-    let to = escaped(&format!("{node}{domain}{resource}"));
-    let stanza = format!(
-        "<iq type='{type_}' id='{}' to='{to}' from='{}'>{}</iq>",
-        escaped(&id),
-        escaped(user),
-        ask_payload(number)
-    );
-    let asked = format!("{node}proxy.example{resource}");
-    (Ask { user, asked, id, fate: Fate::Underway }, stanza)
+    let to = [node, domain, resource].concat();
+    let attributes = [("type", type_), ("id", &id), ("to", &to), ("from", user)];
+    let stanza = element("iq", &attributes, &ask_payload(number));
+    let asked = [node, DOMAIN, resource].concat();
+    (Ask { user, asked, id, forwarded: None, fate: Fate::Underway }, stanza)
 }
 
 /// A reply that is going to be sent, if its sender is still online then.
@@ -68,16 +73,15 @@ pub struct Answer {
 pub fn answers(forwarded: usize, rng: &mut Rng) -> Vec<Answer> {
     let copies = match rng.u8(..12) {
         0 => 0,
-        1 | 2 => 2,
+        1 => 2,
         _ => 1,
     };
-    let mut answers: Vec<Answer> = (0..copies)
-        .map(|_| {
-            let how = if rng.u8(..8) == 0 { How::OtherId } else { How::Honest };
-            Answer { forwarded, how, after: delay(rng) }
-        })
-        .collect();
-    if rng.u8(..4) == 0 {
+    let mut answers = Vec::with_capacity(3);
+    for _ in 0..copies {
+        let how = if rng.u8(..10) == 0 { How::OtherId } else { How::Honest };
+        answers.push(Answer { forwarded, how, after: delay(rng) });
+    }
+    if rng.u8(..8) == 0 {
         let forgeries = [How::OtherResource, How::OtherAccount, How::Tampered, How::OtherAddress];
         let how = forgeries[rng.usize(..forgeries.len())];
         answers.push(Answer { forwarded, how, after: delay(rng) });
@@ -98,34 +102,31 @@ fn delay(rng: &mut Rng) -> u64 {
 /// The stanza of reply `number`, as its sender's server stamps it.
 pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> String {
     let Forwarded { peer, encoded_from, id, token_in, .. } = forwarded;
-    let (mut to, mut from, mut id) = (encoded_from.clone(), peer.clone(), id.clone());
+    let type_ = if rng.u8(..4) == 0 { "error" } else { "result" };
+    let iq = |id: &str, to: &str, from: &str| {
+        let attributes = [("type", type_), ("id", id), ("to", to), ("from", from)];
+        element("iq", &attributes, &reply_payload(number))
+    };
     match how {
-        How::Honest => {}
-        How::OtherId => id = "other".to_owned(),
+        How::Honest => iq(id, encoded_from, peer),
+        How::OtherId => iq("other", encoded_from, peer),
         How::OtherResource => {
-            let others: Vec<&str> = RESOURCES.into_iter().filter(|r| full(r) != *peer).collect();
-            from = full(others[rng.usize(..others.len())]);
+            let place = PEERS.iter().position(|p| p == peer).expect("it was forwarded there");
+            iq(id, encoded_from, PEERS[(place + rng.usize(1..PEERS.len())) % PEERS.len()])
         }
-        How::OtherAccount => from = "mallory@evil.example/a".to_owned(),
-        How::Tampered if *token_in == TokenIn::Id => id = tampered(&id, rng),
+        How::OtherAccount => iq(id, encoded_from, "mallory@evil.example/a"),
+        How::Tampered if *token_in == TokenIn::Id => iq(&tampered(id, rng), encoded_from, peer),
         How::Tampered => {
-            let (bare, token) = to.split_once('/').expect("a token");
-            to = format!("{bare}/{}", tampered(token, rng));
+            let (bare, token) = encoded_from.split_once('/').expect("a token");
+            iq(id, &[bare, "/", &tampered(token, rng)].concat(), peer)
         }
         How::OtherAddress => {
-            let (bare, rest) = to.split_once('/').expect("a token");
-            let others: Vec<String> = NODES
-                .iter()
-                .map(|node| format!("{node}proxy.example"))
-                .filter(|other| other != bare)
-                .collect();
-            to = format!("{}/{rest}", others[rng.usize(..others.len())]);
+            let (bare, rest) = encoded_from.split_once('/').expect("a token");
+            let place = NODES.iter().position(|n| bare.strip_suffix(DOMAIN) == Some(n));
+            let other = place.expect("one of ours") + rng.usize(1..NODES.len());
+            iq(id, &[NODES[other % NODES.len()], DOMAIN, "/", rest].concat(), peer)
         }
     }
-    let type_ = if rng.u8(..4) == 0 { "error" } else { "result" };
-    let [id, to, from] = [id, to, from].map(|v| escaped(&v));
-    let payload = reply_payload(number);
-    format!("<iq type='{type_}' id='{id}' to='{to}' from='{from}'>{payload}</iq>")
 }
 
 /// Another letter somewhere behind version, kind and key id, but not in the last place, which
@@ -136,14 +137,13 @@ fn tampered(token: &str, rng: &mut Rng) -> String {
     [&token[..at], letter, &token[at + 1..]].concat()
 }
 
-/// A message to the component, which users are told not to send.
-pub fn message() -> String {
-    format!("<message to='proxy.example' from='{}'><body>?</body></message>", USERS[0])
+/// A message, which users are told not to send here.
+pub fn message(to: &str) -> String {
+    element("message", &[("to", to), ("from", USERS[0])], "<body>?</body>")
 }
 
-/// Presence of the target, to the component.
-pub fn presence(type_: &str, resource: Option<&str>) -> String {
-    let from = escaped(&resource.map_or_else(|| TARGET.to_owned(), full));
-    let type_ = if type_.is_empty() { String::new() } else { format!(" type='{type_}'") };
-    format!("<presence{type_} to='proxy.example' from='{from}'/>")
+/// Presence of the target, in its own name or of one of its resources.
+pub fn presence(type_: &str, from: &str, to: &str) -> String {
+    let attributes = [("type", type_), ("to", to), ("from", from)];
+    element("presence", &attributes[usize::from(type_.is_empty())..], "")
 }

@@ -1,7 +1,75 @@
 //! As much XML as the model speaks. No element here holds one of its own name, and no attribute
-//! holds a bare `>` or quote.
+//! holds a bare `>`.
 
-use jat_proxy::stanza::head::write_escaped;
+use std::borrow::Cow;
+
+use jat_proxy::stanza::head::{write_attribute, write_escaped};
+
+/// A stanza taken apart; the values are as they are written, empty if there are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stanza<'x> {
+    pub type_: &'x str,
+    pub id: &'x str,
+    pub to: &'x str,
+    pub from: &'x str,
+    /// What follows the start tag.
+    pub content: &'x str,
+}
+
+impl<'x> Stanza<'x> {
+    pub fn read(xml: &'x str) -> Self {
+        let mut stanza = Self::default();
+        let end = memchr::memchr(b'>', xml.as_bytes()).expect("a whole start tag");
+        stanza.content = &xml[end + 1..];
+        let mut rest = &xml[..end];
+        while let Some(at) = memchr::memchr(b'=', rest.as_bytes()) {
+            let (name, quote, text) = (&rest[..at], rest.as_bytes()[at + 1], &rest[at + 2..]);
+            let length = memchr::memchr(quote, text.as_bytes()).expect("an end");
+            let value = &text[..length];
+            rest = &text[length + 1..];
+            if name.ends_with(" to") {
+                stanza.to = value;
+            } else if name.ends_with(" from") {
+                stanza.from = value;
+            } else if name.ends_with(" id") {
+                stanza.id = value;
+            } else if name.ends_with(" type") {
+                stanza.type_ = value;
+            }
+        }
+        stanza
+    }
+}
+
+/// The value of an attribute, given how it is written.
+pub fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains('&') {
+        return Cow::Borrowed(value);
+    }
+    let text = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+    Cow::Owned(text.replace("&apos;", "'").replace("&amp;", "&"))
+}
+
+/// An element as servers write it; without `content` an empty one.
+pub fn element(name: &str, attributes: &[(&str, &str)], content: &str) -> String {
+    let mut xml = Vec::with_capacity(512);
+    xml.push(b'<');
+    xml.extend(name.as_bytes());
+    for (name, value) in attributes {
+        xml.push(b' ');
+        write_attribute(name, value, &mut xml);
+    }
+    if content.is_empty() {
+        xml.extend(b"/>");
+    } else {
+        xml.push(b'>');
+        xml.extend(content.as_bytes());
+        xml.extend(b"</");
+        xml.extend(name.as_bytes());
+        xml.push(b'>');
+    }
+    String::from_utf8(xml).expect("text")
+}
 
 /// The top-level elements of what a replica wrote.
 pub fn split(mut text: &str) -> Vec<&str> {
@@ -22,44 +90,13 @@ pub fn split(mut text: &str) -> Vec<&str> {
     elements
 }
 
-/// What follows the start tag of `element`.
-pub fn content(element: &str) -> &str {
-    &element[element.find('>').expect("a start tag") + 1..]
-}
-
-/// The value of an attribute of the first start tag of `xml`.
-pub fn attribute(xml: &str, name: &str) -> Option<String> {
-    let (_, value) = place(xml, name)?;
-    if !value.contains('&') {
-        return Some(value.to_owned());
-    }
-    let text = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
-    Some(text.replace("&apos;", "'").replace("&amp;", "&"))
-}
-
-/// `xml` with another value of an attribute that it has.
-pub fn with_attribute(xml: &str, name: &str, value: &str) -> String {
-    let (at, old) = place(xml, name).expect("an attribute to replace");
-    [&xml[..at], &escaped(value), &xml[at + old.len()..]].concat()
-}
-
-/// For an attribute, as servers write it.
-pub fn escaped(text: &str) -> String {
-    let mut output = Vec::new();
-    write_escaped(text, &mut output);
-    String::from_utf8(output).unwrap()
-}
-
-/// Where the value of an attribute begins, and the value as it is written.
-fn place<'x>(xml: &'x str, name: &str) -> Option<(usize, &'x str)> {
-    let tag = &xml[..xml.find('>')?];
-    let mut at = 0;
-    loop {
-        at += tag[at..].find('=')? + 2;
-        let length = tag[at..].find(char::from(tag.as_bytes()[at - 1]))?;
-        if tag[..at - 2].strip_suffix(name).is_some_and(|before| before.ends_with(' ')) {
-            return Some((at, &tag[at..at + length]));
-        }
-        at += length;
-    }
+/// `xml` with another id.
+pub fn with_id(xml: &str, id: &str) -> String {
+    let (before, after) = xml.split_once(" id=").expect("an id");
+    let (quote, value) = after.split_at(1);
+    let (_, after) = value.split_once(quote).expect("an end");
+    let mut escaped = Vec::new();
+    write_escaped(id, &mut escaped);
+    let id = String::from_utf8(escaped).expect("text");
+    [before, " id=", quote, &id, quote, after].concat()
 }
