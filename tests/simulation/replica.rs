@@ -124,7 +124,8 @@ impl Replica {
         self.translator = Translator::new(settings);
         self.rng = Rng::with_seed(seed);
         if same_target {
-            self.translator.resume_presence(presence, now);
+            let unlisted = self.translator.unlisted_replies();
+            self.translator.resume(presence, unlisted, now);
         }
         for (role, from) in streams.into_iter().enumerate() {
             if let Some(from) = from {
