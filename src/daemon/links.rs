@@ -137,13 +137,11 @@ impl Links {
     }
 
     /// Stops all links `within` a time, and waits for them, also for those that a reload took
-    /// away. The watchdog goes on to look after them.
+    /// away. Until then they are seen as ever.
     pub async fn stop(&self, within: Duration) {
-        for member in std::mem::take(&mut *self.members()) {
-            for link in member.links {
-                link.orders.send_replace(Order::Stop { within });
-                self.leaving().push(link);
-            }
+        self.order(|_| Order::Stop { within });
+        while !self.running(|links| links.iter().all(|link| link.task.is_finished())) {
+            sleep(STEP).await;
         }
         self.all_left().await;
     }

@@ -31,8 +31,9 @@ use crate::config::{Config, Problem};
 use endpoint::Endpoint;
 use links::Links;
 use program::Program;
-use signals::Signal;
-use upgrade::{HANDOVER_VERSION, Legacy};
+use service::Service;
+use signals::{Signal, Signals};
+use upgrade::{HANDOVER_VERSION, Legacy, UpgradeError};
 
 /// Why the daemon did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -57,80 +58,118 @@ pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), Daem
     let program = Program::of_this_process()?;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().on_thread_start(signals::block).build()?;
-    runtime.block_on(serve(path.to_owned(), config, logging, program, legacy))
+    runtime.block_on(async {
+        let mut daemon = Daemon::start(path, config, logging, program, legacy).await?;
+        daemon.work().await?;
+        daemon.stop().await;
+        Ok(())
+    })
 }
 
-async fn serve(
+/// All that the process does.
+struct Daemon {
+    /// Where the configuration is.
     path: PathBuf,
     config: Config,
-    logging: logging::Handle,
     program: Program,
-    legacy: Option<Legacy>,
-) -> Result<(), DaemonError> {
-    let mut signals = signals::Signals::listen()?;
-    let mut config = Arc::new(config);
-    let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
-    let mut http = Endpoint::new(Arc::clone(&links));
-    if let Some(mut legacy) = legacy {
-        if let Some(socket) = legacy.take_http() {
-            http.resume(socket).await?;
-        }
-        for domain in links.resume(&config, legacy.components) {
-            warn!(component = domain, "stream closed: it is not in the configuration any more");
-        }
-    }
-    http.listen(config.http).await?;
-    info!(version = env!("CARGO_PKG_VERSION"), components = config.components.len(), "starting");
-    links.apply(&config);
-    watchdog::start(Arc::clone(&links));
-    let mut service = service::Service::new();
-    let mut checking: Option<JoinHandle<Result<(), String>>> = None;
-    loop {
-        tokio::select! {
-            signal = signals.next() => match signal {
-                Signal::Stop => break,
-                Signal::Reload => {
-                    if let Some(new) = reload::reload(&path, &config, &links, &mut http).await {
-                        logging.set(new.log);
-                        config = Arc::new(new);
-                    }
-                }
-                Signal::Upgrade => {
-                    let check = program.clone().check(path.clone(), HANDOVER_VERSION);
-                    checking.get_or_insert_with(|| tokio::spawn(check));
-                }
-            },
-            checked = ended(&mut checking) => {
-                checking = None;
-                let error = match checked {
-                    Ok(()) => {
-                        // Components that are gone are closed by who knows them.
-                        if let Some(new) = reload::reload(&path, &config, &links, &mut http).await {
-                            config = Arc::new(new);
-                        }
-                        upgrade::hand_over(&program, &links, &http, &mut signals).await.to_string()
-                    }
-                    Err(reason) => reason,
-                };
-                error!("not upgraded, going on as before: {error}");
-            }
-            () = service.tick(&links) => {}
-            domain = links.unexpected_end() => return Err(DaemonError::TaskEnded(domain)),
-        }
-    }
-    service.stopping();
-    info!("stopping");
-    let within = config.shutdown_timeout;
-    if timeout(within + GRACE, links.stop(within)).await.is_err() {
-        warn!("a stream did not close within {} s (shutdown-timeout)", within.as_secs_f64());
-    }
-    info!("stopped");
-    Ok(())
+    links: Arc<Links>,
+    http: Endpoint,
+    logging: logging::Handle,
+    signals: Signals,
+    service: Service,
+    /// Whether the program that is to take over can; `None`: none is asked.
+    verdict: Option<JoinHandle<Result<(), String>>>,
 }
 
-/// Waits for the verdict of the program that is to take over, if one is asked.
-async fn ended(checking: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
-    match checking {
+impl Daemon {
+    async fn start(
+        path: &Path,
+        config: Config,
+        logging: logging::Handle,
+        program: Program,
+        legacy: Option<Legacy>,
+    ) -> Result<Self, DaemonError> {
+        let signals = Signals::listen()?;
+        let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
+        let mut http = Endpoint::new(Arc::clone(&links));
+        if let Some(mut legacy) = legacy {
+            if let Some(socket) = legacy.take_http() {
+                http.resume(socket).await?;
+            }
+            for domain in links.resume(&config, legacy.components) {
+                let component = domain;
+                warn!(component, "stream closed: it is not in the configuration any more");
+            }
+        }
+        http.listen(config.http).await?;
+        let version = env!("CARGO_PKG_VERSION");
+        info!(version, components = config.components.len(), "starting");
+        links.apply(&config);
+        watchdog::start(Arc::clone(&links));
+        let (path, service) = (path.to_owned(), Service::new());
+        Ok(Self { path, config, program, links, http, logging, signals, service, verdict: None })
+    }
+
+    /// Works until it is told to stop.
+    async fn work(&mut self) -> Result<(), DaemonError> {
+        loop {
+            tokio::select! {
+                signal = self.signals.next() => match signal {
+                    Signal::Stop => return Ok(()),
+                    Signal::Reload => self.reload().await,
+                    Signal::Upgrade => self.ask_successor(),
+                },
+                verdict = given(&mut self.verdict) => {
+                    self.verdict = None;
+                    let reason = match verdict {
+                        Ok(()) => self.hand_over().await.to_string(),
+                        Err(reason) => reason,
+                    };
+                    error!("not upgraded, going on as before: {reason}");
+                }
+                () = self.service.tick(&self.links) => {}
+                domain = self.links.unexpected_end() => {
+                    return Err(DaemonError::TaskEnded(domain));
+                }
+            }
+        }
+    }
+
+    async fn reload(&mut self) {
+        let new = reload::reload(&self.path, &self.config, &self.links, &mut self.http).await;
+        if let Some(new) = new {
+            self.logging.set(new.log);
+            self.config = new;
+        }
+    }
+
+    /// Has the program that is to take over look at the configuration, if it does not already.
+    fn ask_successor(&mut self) {
+        let verdict = self.program.clone().check(self.path.clone(), HANDOVER_VERSION);
+        self.verdict.get_or_insert_with(|| tokio::spawn(verdict));
+    }
+
+    /// Does not return if all goes well.
+    async fn hand_over(&mut self) -> UpgradeError {
+        // What is not configured any more is closed by who knows it.
+        self.reload().await;
+        upgrade::hand_over(&self.program, &self.links, &self.http, &mut self.signals).await
+    }
+
+    async fn stop(&self) {
+        self.service.stopping();
+        info!("stopping");
+        let within = self.config.shutdown_timeout;
+        if timeout(within + GRACE, self.links.stop(within)).await.is_err() {
+            warn!("a stream did not close within {} s (shutdown-timeout)", within.as_secs_f64());
+        }
+        info!("stopped");
+    }
+}
+
+/// Waits for the verdict of a program, if one is asked.
+async fn given(verdict: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
+    match verdict {
         Some(task) => task.await.unwrap_or_else(|error| Err(error.to_string())),
         None => std::future::pending().await,
     }

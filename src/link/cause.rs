@@ -27,8 +27,10 @@ pub enum Cause {
     Protocol,
     /// The server ended the stream with another error.
     StreamError,
-    /// It did not answer, or did not read, in time.
+    /// It did not answer in time when we wanted to log in.
     Timeout,
+    /// On a working stream it did not read, or did not answer, for too long.
+    Unresponsive,
     /// Its name has no address, or there is no way to it.
     Unreachable,
     /// The server speaks XMPP there, but not with components.
@@ -38,7 +40,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Refused,
         Self::Conflict,
         Self::Replaced,
@@ -49,6 +51,7 @@ impl Cause {
         Self::Protocol,
         Self::StreamError,
         Self::Timeout,
+        Self::Unresponsive,
         Self::Unreachable,
         Self::WrongPort,
         Self::Reconfigured,
@@ -66,6 +69,7 @@ impl Cause {
             Self::Protocol => "protocol",
             Self::StreamError => "stream-error",
             Self::Timeout => "timeout",
+            Self::Unresponsive => "unresponsive",
             Self::Unreachable => "unreachable",
             Self::WrongPort => "wrong-port",
             Self::Reconfigured => "reconfigured",
@@ -105,6 +109,7 @@ impl Cause {
             | Self::Disconnected
             | Self::Protocol
             | Self::StreamError
+            | Self::Unresponsive
             | Self::Reconfigured => "",
         }
     }
@@ -124,7 +129,7 @@ impl From<&Ending> for Cause {
             },
             Ending::Closed => Self::Closed,
             Ending::Broken(_) => Self::Protocol,
-            Ending::Silent | Ending::Stalled => Self::Timeout,
+            Ending::Silent | Ending::Stalled => Self::Unresponsive,
         }
     }
 }

@@ -22,7 +22,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep};
 
 use crate::config;
-use crate::jat::reason::Reason;
 use crate::session::Session;
 
 use backoff::Backoff;
@@ -84,8 +83,9 @@ impl Link {
                 }
                 Order::Stop { within } => {
                     if let Some(parked) = self.parked.take() {
-                        let (end, unsent) = self.pump(parked, &mut journal).stop(within).await;
-                        self.ended(&mut journal, end, unsent);
+                        let mut pump = self.pump(parked, &mut journal);
+                        let (end, unsent) = pump.stop(within).await;
+                        self.ended(pump, end, unsent);
                     }
                     break;
                 }
@@ -104,7 +104,10 @@ impl Link {
         let parked = match self.parked.take() {
             Some(parked) => parked,
             None => {
-                let login = login::login(&config.server, &config.domain, &config.secret);
+                let login = async {
+                    self.hear_of_resources().await;
+                    login::login(&config.server, &config.domain, &config.secret).await
+                };
                 let login = tokio::select! {
                     login = self.alive(login) => login,
                     () = interrupted(&self.orders) => return Duration::ZERO,
@@ -133,8 +136,32 @@ impl Link {
             self.parked = Some(pump.parked);
             return Duration::ZERO;
         }
-        let cause = self.ended(journal, end, unsent);
+        let cause = self.ended(pump, end, unsent);
         backoff.wait(cause, Some(began.elapsed()), lock(&self.component).rng())
+    }
+
+    /// With a presence domain, waits for what is told there before users can write to us: other
+    /// replicas know already who is online. Not for long, since there may be nobody.
+    async fn hear_of_resources(&self) {
+        let end = Instant::now() + PRESENCE_TIME;
+        while Instant::now() < end {
+            let told = {
+                let component = lock(&self.component);
+                let settings = component.translator.settings();
+                let since = match component.presence_stream().map(|stream| &stream.state) {
+                    Some(State::Up { since }) => Some(*since),
+                    _ => None,
+                };
+                settings.presence_domain.is_none()
+                    || settings.domain != self.domain
+                    || component.translator.is_ready()
+                    || since.is_some_and(|since| component.now().unix > since + ANSWER_TIME)
+            };
+            if told {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Waits, but not for longer than there is nothing to obey.
@@ -179,13 +206,14 @@ impl Link {
     }
 
     /// Notes and logs the end of a working stream.
-    fn ended(&self, journal: &mut Journal, end: Stopped, unsent: usize) -> Cause {
-        let late = {
+    fn ended(&self, pump: Pump<'_>, end: Stopped, unsent: usize) -> Cause {
+        let late = pump.parked.session.arrived_after_close();
+        let journal = pump.journal;
+        {
             let mut component = lock(&self.component);
             component.translator.disconnected(&self.domain);
             component.stream_of(&self.domain).unsent += unsent as u64;
-            component.tally.total(Reason::ArrivedAfterClose)
-        };
+        }
         let (cause, message) = match end {
             Stopped::Ordered | Stopped::Paused => {
                 journal.closed(late, unsent);
@@ -235,6 +263,11 @@ async fn interrupted(orders: &watch::Receiver<Order>) {
     }
 }
 
+/// How long the component's stream waits for that of its presence domain at most, and how many
+/// seconds for the first presence on that.
+const PRESENCE_TIME: Duration = Duration::from_secs(5);
+const ANSWER_TIME: u64 = 2;
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a login in progress may delay a pause.
 const LOGIN_TIME: Duration = Duration::from_secs(1);
 /// The watchdog sees a sign of life at least this often.

@@ -162,6 +162,8 @@ impl Pump<'_> {
         if let Ok(Err(stopped)) = timeout(within / 2, self.drain()).await {
             return Err(stopped);
         }
+        // What was read when the time was up.
+        self.turn(Session::process)?;
         self.parked.session.close();
         match timeout_at(end.into(), self.wait_for_end()).await {
             // A server need not close a stream that we have closed.
@@ -195,22 +197,11 @@ impl Pump<'_> {
     /// Writes what is left and reads until the stream ends.
     async fn wait_for_end(&mut self) -> Stopped {
         loop {
-            let turn = self.flush().and_then(|()| self.turn(Session::process));
-            if let Err(stopped) = turn.and_then(|()| self.turn(Session::tick)) {
+            let latest = Instant::now() + HEARTBEAT;
+            let work = self.work();
+            let moved = if work.is_ok() { self.wait(latest).await } else { work };
+            if let Err(stopped) = moved {
                 return stopped;
-            }
-            let deadline = self.due().min(Instant::now() + HEARTBEAT);
-            let read = tokio::select! {
-                ready = self.parked.socket.ready(self.interest()) => match ready {
-                    Ok(ready) if ready.is_readable() => self.read(),
-                    Ok(_) => Ok(false),
-                    Err(error) => Err(Stopped::Lost(error)),
-                },
-                () = sleep_until(deadline.into()) => Ok(false),
-            };
-            match read {
-                Ok(_) => yield_now().await,
-                Err(stopped) => return stopped,
             }
         }
     }

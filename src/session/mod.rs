@@ -56,6 +56,8 @@ pub struct Session {
     /// Since when the server takes none of the output.
     stalled_since: Option<Duration>,
     closed: bool,
+    /// Stanzas that came after we said goodbye.
+    late: u64,
 }
 
 /// What a turn needs besides the session itself.
@@ -94,6 +96,7 @@ impl Session {
             last_output: now,
             stalled_since: None,
             closed: false,
+            late: 0,
         }
     }
 
@@ -225,6 +228,11 @@ impl Session {
         }
     }
 
+    /// How many stanzas came after [`Self::close`].
+    pub fn arrived_after_close(&self) -> u64 {
+        self.late
+    }
+
     /// Does another process share the domain, as far as is known?
     pub fn sharing(&self) -> Sharing {
         self.echo.sharing()
@@ -270,6 +278,7 @@ impl Session {
         let Turn { translator, tally, rng, now } = turn;
         if self.closed {
             tally.count(Direction::of(head), Reason::ArrivedAfterClose);
+            self.late += 1;
             return;
         }
         let verdict = translator.judge(&self.domain, head, body, *now, rng);

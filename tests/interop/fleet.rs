@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::client::{Client, SILENCE};
 use crate::load::{Answerer, Asker};
 use crate::proxy::{Proxy, Settings};
@@ -130,6 +132,32 @@ fn every_replica_sees_every_resource(_: Kind) {
         let log = replica.log().join("\n");
         assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
     }
+}
+
+// One that joins has streams of its own before it knows the resources.
+case!(a_replica_that_joins_refuses_nobody: ejabberd);
+fn a_replica_that_joins_refuses_nobody(_: Kind) {
+    const JOINS: usize = 9;
+    let mut fleet = Fleet::new();
+    let mut service = fleet.service("a");
+    service.available("");
+    for replica in &fleet.replicas {
+        accept_subscription(&mut service, &presence_domain(replica));
+    }
+    fleet.wait_resources(&[&service.jid]);
+    let client = Answerer::start(service, Duration::ZERO);
+    let user = Asker::start(fleet.user(), &fleet.domain, 600);
+    for join in 0..JOINS {
+        sleep(Duration::from_millis(200));
+        let replica = &mut fleet.replicas[join % SIZE];
+        assert_eq!(replica.stop_with(Signal::TERM).code(), Some(0));
+        replica.restart();
+    }
+    sleep(Duration::from_millis(300));
+    let account = user.finish();
+    client.finish();
+    println!("{JOINS} joins: {}", account.figures());
+    assert_eq!(account.refused.len(), 0, "its siblings could have relayed them");
 }
 
 fn presence_domain(replica: &Proxy) -> String {

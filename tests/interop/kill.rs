@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::{Client, is_reply};
 use crate::fleet::{Fleet, REVERTED, SIZE};
 use crate::keys::key_id;
-use crate::load::alone;
+use crate::load::{Answerer, Asker, alone};
 use crate::proxy::key;
 use crate::scene::Scene;
 use crate::server::Kind;
@@ -39,6 +39,31 @@ fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
     }
     println!("{kind}: {KILLS} kills, {delivered} of {} replies", KILLS * HELD);
     assert_eq!(delivered, KILLS * HELD);
+}
+
+// What it has read, or the server has given it, and not written yet: how much that is depends on
+// the machine, so the figure is printed.
+// Prosody has no fleets.
+case!(replicas_killed_under_load_lose_only_what_was_inside: ejabberd);
+fn replicas_killed_under_load_lose_only_what_was_inside(_: Kind) {
+    const RATE: usize = 300;
+    let _alone = alone();
+    let mut fleet = Fleet::fixed(|_, _| ());
+    let client = Answerer::start(fleet.service("a"), Duration::ZERO);
+    let user = Asker::start(fleet.user(), &fleet.domain, RATE);
+    for kill in 0..KILLS {
+        // All are up, at different moments of the load.
+        sleep(Duration::from_millis(200 + 7 * kill as u64));
+        fleet.replicas[kill % SIZE].kill();
+        fleet.replicas[kill % SIZE].restart();
+    }
+    sleep(GONE);
+    let account = user.finish();
+    client.finish();
+    println!("{KILLS} kills under load: {}", account.figures());
+    assert!(account.repeated.is_empty(), "more than one reply: {:?}", account.repeated);
+    assert!(account.refused.is_empty(), "there is always another: {:?}", account.refused);
+    assert!(account.answered.len() > account.sent() / 2, "most come through");
 }
 
 // Prosody has no fleets.

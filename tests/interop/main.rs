@@ -83,3 +83,4 @@ mod rotation;
 mod self_test;
 mod standby;
 mod transparency;
+mod upgrade;

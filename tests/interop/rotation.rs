@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::client::PATIENCE;
 use crate::fleet::{FORWARDED, Fleet, REVERTED};
 use crate::keys::key_id;
-use crate::load::{Account, Answerer, Asker, Seen, alone, answer};
+use crate::load::{Account, Answerer, Asker, Seen, alone, answer, carried};
 use crate::proxy::{Proxy, key};
 use crate::server::{Kind, fresh_folder};
 use crate::wire::{Class, Iq, Wire};
@@ -24,6 +24,11 @@ const DELAY: Duration = Duration::from_millis(700);
 case!(a_rotation_under_load_loses_nothing: ejabberd);
 fn a_rotation_under_load_loses_nothing(_: Kind) {
     let _alone = alone();
+    carried(rotate);
+}
+
+/// An error says that the machine was too slow for it.
+fn rotate() -> Result<(), String> {
     let (fleet, key_file) = fleet();
     let client = Answerer::start(fleet.service("a"), DELAY);
     let user = Asker::start(fleet.user(), &fleet.domain, RATE);
@@ -36,7 +41,7 @@ fn a_rotation_under_load_loses_nothing(_: Kind) {
         sleep(Duration::from_millis(600));
         assert_quiet(&reload(replica));
     }
-    assert!(SystemTime::now() < switch, "all have the key before it signs");
+    let in_time = SystemTime::now() < switch;
     while SystemTime::now() < switch + 2 * DELAY {
         sleep(Duration::from_millis(50));
     }
@@ -56,6 +61,10 @@ fn a_rotation_under_load_loses_nothing(_: Kind) {
 
     let account = user.finish();
     let (_, seen) = client.finish();
+    account.check_rate()?;
+    if !in_time {
+        return Err("not all replicas had the key before it signed".into());
+    }
     let kids = [1, 2].map(|kid| seen.iter().filter(|it| signed_by(&it.request) == kid).count());
     let crossing = |it: &&Seen| it.at < switch && it.at + DELAY > switch;
     println!(
@@ -65,11 +74,11 @@ fn a_rotation_under_load_loses_nothing(_: Kind) {
         kids[1],
         seen.iter().filter(crossing).count()
     );
-    assert!(account.rate >= 1_000.0, "the load has only {:.0} requests a second", account.rate);
     assert_eq!(account.answered.len(), account.sent(), "missing: {:?}", account.missing);
     assert_eq!(fleet.count(UNKNOWN_KEY), 0);
     assert_eq!(fleet.count(&["logins_total"]), fleet.replicas.len() as u64, "a stream was lost");
     judge_switch(&account, &seen, switch);
+    Ok(())
 }
 
 /// Tokens change their key by the clock, whenever the replicas had it.

@@ -1,5 +1,5 @@
-//! A tap between a replica and its server: it passes on every byte, and notes every IQ with the
-//! moment when it was passed on.
+//! A tap between a replica and its server: it passes on every byte, and notes every IQ and when
+//! it was passed on.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -24,7 +24,9 @@ struct Ways {
 
 pub struct Passed {
     pub iq: Iq,
-    pub at: Instant,
+    /// Between these two moments it was written.
+    pub begun: Instant,
+    pub done: Instant,
 }
 
 /// All that went by.
@@ -69,10 +71,12 @@ fn pass_on(from: &TcpStream, to: &TcpStream) -> JoinHandle<Vec<Passed>> {
         let (mut tags, mut seen) = (Tags::default(), Vec::new());
         let mut buffer = [0; 64 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let begun = Instant::now();
             if to.write_all(&buffer[..count]).is_err() {
                 break;
             }
-            tags.feed(&buffer[..count], |iq| seen.push(Passed { iq, at: Instant::now() }));
+            let done = Instant::now();
+            tags.feed(&buffer[..count], |iq| seen.push(Passed { iq, begun, done }));
         }
         let _ = to.shutdown(Shutdown::Write);
         seen
