@@ -153,12 +153,13 @@ async fn whoever_asks_by_http_meanwhile_is_answered() {
             std::thread::sleep(Duration::from_micros(500));
         }
     });
-    for _ in 0..5 {
+    let mut upgrades = 0;
+    while upgrades < 5 || connected.load(Ordering::Relaxed) < 100 {
         it.upgrade().await;
+        upgrades += 1;
     }
     over.store(true, Ordering::Relaxed);
     asking.join().expect("no connection was refused");
-    assert!(connected.load(Ordering::Relaxed) > 100);
     assert!(it.daemon.ask("/healthz").is_some());
 }
 
