@@ -68,7 +68,7 @@ impl Links {
 
     /// What the next program needs of all components, while all links pause.
     pub fn hand_over(&self) -> io::Result<Vec<Handover>> {
-        self.members().iter().map(|m| Handover::of(&lock(&m.component), &m.config)).collect()
+        self.members().iter().map(|m| Handover::of(&lock(&m.component))).collect()
     }
 
     /// Ends a pause, after a hand-over that came to nothing too.

@@ -49,7 +49,7 @@ struct StreamHandover {
 #[derive(Debug, Serialize, Deserialize)]
 struct Up {
     socket: RawFd,
-    /// Where it leads to, as the configuration had it: `host:port`.
+    /// Where it leads to: `host:port`, as the configuration had it.
     server: String,
     since: u64,
     session: session::handover::Handover,
@@ -58,10 +58,10 @@ struct Up {
 impl Handover {
     /// What a successor needs of a component whose links all pause. Its sockets stay open for
     /// it until [`take_back`].
-    pub fn of(component: &Component, config: &config::Component) -> io::Result<Self> {
+    pub fn of(component: &Component) -> io::Result<Self> {
         let settings = component.translator.settings();
         let counts = component.tally.iter().filter(|(.., count)| *count > 0);
-        let streams = component.streams().map(|s| StreamHandover::of(s, &config.server));
+        let streams = component.streams().map(StreamHandover::of);
         Ok(Self {
             domain: settings.domain.to_string(),
             target: settings.target.as_str().to_owned(),
@@ -114,7 +114,7 @@ impl Handover {
         component.stream_of(&config.domain).state = State::Up { since };
         let domain = config.domain.clone();
         let session = Session::resume(domain, config.bounds, session, &mut component.turn());
-        Some(Parked { socket, session })
+        Some(Parked { socket, session, config: config.clone() })
     }
 
     /// Ends the streams that nobody took: what is to be written goes out if it can, and the
@@ -142,10 +142,10 @@ pub fn take_back(component: &Component) {
 }
 
 impl StreamHandover {
-    fn of(stream: &Stream, server: &str) -> io::Result<Self> {
+    fn of(stream: &Stream) -> io::Result<Self> {
         let parked = stream.paused.iter().flatten().next();
         let up = match (&stream.state, parked) {
-            (State::Up { since }, Some(parked)) => Up::of(parked, server, *since)?,
+            (State::Up { since }, Some(parked)) => Up::of(parked, *since)?,
             _ => None,
         };
         let failures = Cause::ALL.iter().map(|c| (c.name().into(), stream.failures[*c as usize]));
@@ -168,11 +168,12 @@ impl StreamHandover {
 }
 
 impl Up {
-    fn of(parked: &Parked, server: &str, since: u64) -> io::Result<Option<Self>> {
+    fn of(parked: &Parked, since: u64) -> io::Result<Option<Self>> {
         let Some(session) = parked.session.hand_over() else { return Ok(None) };
         descriptor::keep(parked.socket.as_fd(), true)?;
         let socket = parked.socket.as_raw_fd();
-        Ok(Some(Self { socket, server: server.to_owned(), since, session }))
+        let server = parked.config.server.clone();
+        Ok(Some(Self { socket, server, since, session }))
     }
 }
 

@@ -63,7 +63,7 @@ impl Journal {
     /// A working stream ended.
     pub fn lost(&mut self, cause: Cause, message: &str, unsent: usize) {
         warn!(
-            component = %self.domain,
+            component = self.domain.as_str(),
             cause = cause.name(),
             unsent_bytes = unsent,
             "stream lost: {}",
@@ -78,7 +78,7 @@ impl Journal {
         let (since, said) = self.outage.unwrap_or((Instant::now(), None));
         if said != Some(cause) {
             warn!(
-                component = %self.domain,
+                component = self.domain.as_str(),
                 cause = cause.name(),
                 "no stream, trying on: {}",
                 cause.explain(message)
@@ -93,9 +93,12 @@ impl Journal {
         match self.outage.take() {
             Some((since, _)) => {
                 let seconds = since.elapsed().as_secs_f64();
-                info!(component = %self.domain, "logged in{again} to {server} after {seconds:.1} s");
+                info!(
+                    component = self.domain.as_str(),
+                    "logged in{again} to {server} after {seconds:.1} s"
+                );
             }
-            None => info!(component = %self.domain, "logged in{again} to {server}"),
+            None => info!(component = self.domain.as_str(), "logged in{again} to {server}"),
         }
         self.logged_in_before = true;
     }
@@ -140,12 +143,15 @@ impl Journal {
         let before = std::mem::replace(&mut self.sharing, stream.sharing);
         let component = component.translator.settings();
         match (stream.sharing, stream.alarm(component)) {
-            (_, Some(alarm)) => error!(component = %self.domain, "{alarm}"),
+            (_, Some(alarm)) => error!(component = self.domain.as_str(), "{alarm}"),
             (Sharing::Shared, None) => {
-                info!(component = %self.domain, "other processes have this domain too");
+                info!(component = self.domain.as_str(), "other processes have this domain too");
             }
             _ if before == Sharing::Shared => {
-                info!(component = %self.domain, "no other process has this domain any more");
+                info!(
+                    component = self.domain.as_str(),
+                    "no other process has this domain any more"
+                );
             }
             _ => {}
         }
@@ -155,7 +161,7 @@ impl Journal {
         let foreign = component.tally.total(Reason::NotOurDomain);
         if foreign > self.foreign && self.foreign_said.is_none_or(|at| at.elapsed() >= A_MINUTE) {
             warn!(
-                component = %self.domain,
+                component = self.domain.as_str(),
                 stanzas = foreign - self.foreign,
                 "the server sends us stanzas for other domains: on ejabberd set \
                  `global_routes: false` for the listener"
@@ -170,7 +176,7 @@ impl Journal {
         let many = unlisted >= self.unlisted + MANY_UNLISTED;
         if many && self.unlisted_said.is_none_or(|at| at.elapsed() >= AN_HOUR) {
             warn!(
-                component = %self.domain,
+                component = self.domain.as_str(),
                 replies = unlisted - self.unlisted,
                 "replies come from resources of the target that we were not told are online: is \
                  another process told in our place, on another node of the cluster? Each \
@@ -189,7 +195,7 @@ impl Journal {
             let stanzas = count - self.counted.of(direction, reason);
             if stanzas > 0 && matches!(reason.outcome(), Outcome::Dropped | Outcome::Answered) {
                 debug!(
-                    component = %self.domain,
+                    component = self.domain.as_str(),
                     direction = direction.name(),
                     outcome = reason.outcome().name(),
                     reason = reason.name(),
@@ -232,14 +238,14 @@ impl Journal {
         if count > 0 {
             self.offline_since = None;
             if !self.online {
-                info!(component = %self.domain, resources = count, "the target is online");
+                info!(component = self.domain.as_str(), resources = count, "the target is online");
             }
             self.online = true;
         } else if self.online {
             let since = *self.offline_since.get_or_insert_with(Instant::now);
             if since.elapsed() >= OFFLINE_LASTS {
                 let target = component.translator.settings().target.bare();
-                warn!(component = %self.domain, "{target} has no resource online");
+                warn!(component = self.domain.as_str(), "{target} has no resource online");
                 self.online = false;
             }
         }

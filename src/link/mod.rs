@@ -102,7 +102,11 @@ impl Link {
         backoff: &mut Backoff,
     ) -> Duration {
         let parked = match self.parked.take() {
-            Some(parked) => parked,
+            Some(parked) => {
+                // It may be for another configuration than this.
+                self.orders.mark_changed();
+                parked
+            }
             None => {
                 let login = async {
                     self.hear_of_resources().await;
@@ -131,7 +135,7 @@ impl Link {
         };
         let began = Instant::now();
         let mut pump = self.pump(parked, journal);
-        let (end, unsent) = pump.run(&mut self.orders, config.clone()).await;
+        let (end, unsent) = pump.run(&mut self.orders).await;
         if matches!(end, Stopped::Paused) {
             self.parked = Some(pump.parked);
             return Duration::ZERO;
@@ -197,7 +201,7 @@ impl Link {
         let domain = self.domain.clone();
         let mut session = Session::new(domain, config.bounds, &mut component.turn());
         session.input().extend(early);
-        Parked { socket, session }
+        Parked { socket, session, config: config.clone() }
     }
 
     fn pump<'a>(&self, parked: Parked, journal: &'a mut Journal) -> Pump<'a> {

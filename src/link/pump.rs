@@ -41,14 +41,9 @@ pub struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    /// Pumps until the stream ends, or `orders` end it. `config` is what it was opened with.
-    /// Gives the number of bytes that could not be written, too.
-    pub async fn run(
-        &mut self,
-        orders: &mut watch::Receiver<Order>,
-        config: config::Stream,
-    ) -> (Stopped, usize) {
-        let stopped = self.pump(orders, config).await;
+    /// Pumps until the stream ends, or `orders` end it. Gives the number of bytes that could not be written, too.
+    pub async fn run(&mut self, orders: &mut watch::Receiver<Order>) -> (Stopped, usize) {
+        let stopped = self.pump(orders).await;
         self.left(stopped)
     }
 
@@ -72,11 +67,7 @@ impl Pump<'_> {
         (stopped, unsent)
     }
 
-    async fn pump(
-        &mut self,
-        orders: &mut watch::Receiver<Order>,
-        mut config: config::Stream,
-    ) -> Result<Stopped, Stopped> {
+    async fn pump(&mut self, orders: &mut watch::Receiver<Order>) -> Result<Stopped, Stopped> {
         loop {
             self.work()?;
             let latest = Instant::now() + HEARTBEAT;
@@ -87,7 +78,7 @@ impl Pump<'_> {
                     let within = match &order {
                         Order::Stop { within } => *within,
                         Order::Pause => return self.settle().await,
-                        Order::Run(new) if changed.is_ok() && self.obey(new, &mut config) => {
+                        Order::Run(new) if changed.is_ok() && self.obey(new) => {
                             continue;
                         }
                         Order::Run(_) => CLOSE_TIME,
@@ -145,13 +136,12 @@ impl Pump<'_> {
     }
 
     /// Takes a new configuration, if the stream can stay for it.
-    fn obey(&mut self, new: &config::Stream, config: &mut config::Stream) -> bool {
-        if !config.same_login(new) {
-            return false;
+    fn obey(&mut self, new: &config::Stream) -> bool {
+        let same = self.parked.config.same_login(new);
+        if same {
+            self.parked.session.set_bounds(new.bounds);
         }
-        self.parked.session.set_bounds(new.bounds);
-        *config = new.clone();
-        true
+        same
     }
 
     /// Translates all that can be read, says goodbye, and reads on until the server has

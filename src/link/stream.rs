@@ -3,6 +3,7 @@
 use jid::DomainPart;
 use tokio::net::TcpStream;
 
+use crate::config;
 use crate::jat::settings::Settings;
 use crate::session::Session;
 use crate::session::echo::Sharing;
@@ -34,6 +35,8 @@ pub struct Stream {
 pub struct Parked {
     pub socket: TcpStream,
     pub session: Session,
+    /// What it was opened with; the configuration may have changed since.
+    pub config: config::Stream,
 }
 
 /// What becomes of a stream.

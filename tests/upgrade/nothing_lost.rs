@@ -59,7 +59,7 @@ async fn a_stanza_that_an_upgrade_cuts_in_two_is_whole() {
 
 #[tokio::test]
 async fn output_that_was_not_yet_written_is_written_once() {
-    const REQUESTS: usize = 20_000;
+    const REQUESTS: usize = 40_000;
     let mut it = Stage::new().await;
     let connection = it.server.connections(DOMAIN).remove(0);
     let already = connection.received().len();
@@ -236,7 +236,7 @@ async fn a_component_that_was_added_or_removed_meanwhile() {
 }
 
 #[tokio::test]
-async fn another_target_or_server_holds_after_an_upgrade() {
+async fn another_target_holds_after_an_upgrade() {
     let mut it = Stage::new().await;
     it.daemon.configure(&component(DOMAIN).replace(TARGET, "other@some-domain.example"));
     it.upgrade().await;
@@ -248,6 +248,24 @@ async fn another_target_or_server_holds_after_an_upgrade() {
     it.daemon.until("ready", |d| d.is_ready(1)).await;
     it.serves().await;
     assert_eq!(it.server.accepted(), 1, "the stream is the same all the time");
+}
+
+/// The old program takes the new configuration first, and closes its stream in good order.
+#[tokio::test]
+async fn another_server_holds_after_an_upgrade() {
+    let it = Stage::new().await;
+    let mut other = Stage::new().await;
+    let connection = it.server.connections(DOMAIN).remove(0);
+    let server = format!("server = \"{}\"\n", other.server.address());
+    it.daemon.configure(&(component(DOMAIN) + &server));
+    other.daemon.signal(rustix::process::Signal::TERM);
+    assert!(other.daemon.ended().await.success());
+    it.upgrade().await;
+    it.daemon.until("it is at the other", |d| d.is_ready(1)).await;
+    let said = String::from_utf8(connection.received()).unwrap();
+    assert!(said.ends_with("</stream:stream>"), "{said}");
+    std::mem::swap(&mut other.daemon, &mut { it.daemon });
+    other.serves().await;
 }
 
 /// Its beginning is gone, so its end can't be found by somebody else.
