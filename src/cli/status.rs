@@ -136,10 +136,15 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
         all().map(|s| name(s) + &line(s)).collect()
     };
     rows("stream", each(|s| stream(&s.stream)));
-    rows("domain", each(|s| sharing(&s.sharing).to_owned()));
+    let domain = |s: &StreamStatus| match (s.sharing.as_str(), several && s.domain == own.domain) {
+        ("shared", true) => format!("{}: shared with other replicas", s.domain),
+        (shared, _) => name(s) + sharing(shared),
+    };
+    rows("domain", all().map(domain).collect());
     rows("subscription", component.subscription.iter().map(subscription).collect());
     rows("resources", resources(component));
-    rows("keys", keys(&component.keys));
+    // On one line, so that grep shows all of them.
+    rows("keys", vec![keys(&component.keys).join("; ")]);
     rows("backlog", each(|s| format!("{} bytes", s.backlog_bytes)));
     rows("logins", each(|s| s.logins.to_string()));
     let failures = |s: &StreamStatus| -> Vec<String> {
@@ -249,9 +254,7 @@ d -> t@s (dispatch random, token in the resource), on h:1
   subscription  failed (c) since F, requested again at N
   resources     t@s/?[2Ja, dnd, not confirmed yet
                 t@s/b
-  keys          key 1 can go, since G
-                key 2 signs
-                key 3 signs from K
+  keys          key 1 can go, since G; key 2 signs; key 3 signs from K
   backlog       0 bytes
   logins        1
   failures      refused 4

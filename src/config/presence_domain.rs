@@ -23,7 +23,10 @@ impl PresenceDomainError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Placeholder(_) | Self::Open => "known are {hostname} and {env:NAME}",
-            Self::Variable(_) => "set it for this process too, to a name that no other replica has",
+            Self::Variable(_) => {
+                "set it for this process, and for the daemon in its unit (Environment=NAME=a, and a \
+                 restart): to a name that no other replica has"
+            }
             Self::Domain(..) => {
                 "a domain alone, one for each replica, as in: {hostname}.proxy.example"
             }

@@ -84,6 +84,10 @@ pub fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<SocketA
             let hint = format!("as in: {example}");
             value.error("`listen` is not an IP address with a port", hint)
         })?;
+        if address.port() == 0 {
+            let hint = format!("name the one that metrics are read from, as in: {example}");
+            return Err(value.error("`listen` has no port", hint));
+        }
         Ok((address, value.place()))
     });
     table.finish(problems);

@@ -31,12 +31,11 @@ impl Endpoint {
 
     /// Serves where the program before this one did, so that nobody who connects meanwhile is
     /// turned away.
-    pub async fn resume(&mut self, socket: OwnedFd) -> io::Result<()> {
-        let listener = TcpListener::from_std(socket.into())?;
-        let address = listener.local_addr()?;
+    pub async fn resume(&mut self, socket: OwnedFd) {
+        // One that can't be used is opened anew by `listen`.
+        let Ok(listener) = TcpListener::from_std(socket.into()) else { return };
+        self.address = listener.local_addr().ok();
         self.serve(Some(listener)).await;
-        self.address = Some(address);
-        Ok(())
     }
 
     /// Decides whether the socket stays open for the next program; gives its number.

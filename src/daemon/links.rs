@@ -50,7 +50,7 @@ impl Links {
     /// Has all links leave their streams as they are; says which one did not in time. They go
     /// on with [`Self::go_on`].
     pub async fn pause(&self) -> Result<(), String> {
-        self.order(|_| Order::Pause);
+        self.order(|stream| Order::Pause(Arc::new(stream)));
         let end = Instant::now() + PAUSE_TIME;
         loop {
             let busy = self.components().iter().find_map(|component| {

@@ -8,8 +8,10 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_
 
 /// A sealed file with this content (memfd_create(2)).
 pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
-    let fd = memfd_create("jat-proxy", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(fd);
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Some systems insist that it can't be executed; older ones don't know how to say so.
+    let fd = memfd_create("jat-proxy", flags | MemfdFlags::NOEXEC_SEAL);
+    let mut file = File::from(fd.or_else(|_| memfd_create("jat-proxy", flags))?);
     file.write_all(content)?;
     fcntl_add_seals(&file, sealed())?;
     Ok(file.into())

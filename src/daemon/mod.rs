@@ -77,8 +77,8 @@ struct Daemon {
     logging: logging::Handle,
     signals: Signals,
     service: Service,
-    /// Whether the program that is to take over can; `None`: none is asked.
-    verdict: Option<JoinHandle<Result<(), String>>>,
+    /// The program that is to take over looks whether it can; `None`: none is asked.
+    check: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Daemon {
@@ -94,20 +94,24 @@ impl Daemon {
         let mut http = Endpoint::new(Arc::clone(&links));
         if let Some(mut legacy) = legacy {
             if let Some(socket) = legacy.take_http() {
-                http.resume(socket).await?;
+                http.resume(socket).await;
             }
             for domain in links.resume(&config, legacy.components) {
-                let component = domain;
-                warn!(component, "stream closed: it is not in the configuration any more");
+                warn!(component = domain, "stream closed: the configuration wants no such stream");
             }
+            // Streams that were taken over are worth more than HTTP.
+            if let Err(error) = http.listen(config.http).await {
+                error!("{error}");
+            }
+        } else {
+            http.listen(config.http).await?;
         }
-        http.listen(config.http).await?;
         let version = env!("CARGO_PKG_VERSION");
         info!(version, components = config.components.len(), "starting");
         links.apply(&config);
         watchdog::start(Arc::clone(&links));
         let (path, service) = (path.to_owned(), Service::new());
-        Ok(Self { path, config, program, links, http, logging, signals, service, verdict: None })
+        Ok(Self { path, config, program, links, http, logging, signals, service, check: None })
     }
 
     /// Works until it is told to stop.
@@ -116,13 +120,18 @@ impl Daemon {
             tokio::select! {
                 signal = self.signals.next() => match signal {
                     Signal::Stop => return Ok(()),
-                    Signal::Reload => self.reload().await,
+                    Signal::Reload => {
+                        self.reload().await;
+                    }
                     Signal::Upgrade => self.ask_successor(),
                 },
-                verdict = given(&mut self.verdict) => {
-                    self.verdict = None;
-                    let reason = match verdict {
-                        Ok(()) => self.hand_over().await.to_string(),
+                checked = ended(&mut self.check) => {
+                    self.check = None;
+                    let reason = match checked {
+                        Ok(()) => match self.hand_over().await {
+                            UpgradeError::Stopped => return Ok(()),
+                            error => error.to_string(),
+                        },
                         Err(reason) => reason,
                     };
                     error!("not upgraded, going on as before: {reason}");
@@ -135,24 +144,30 @@ impl Daemon {
         }
     }
 
-    async fn reload(&mut self) {
+    /// Says whether the new configuration was taken.
+    async fn reload(&mut self) -> bool {
         let new = reload::reload(&self.path, &self.config, &self.links, &mut self.http).await;
+        let taken = new.is_some();
         if let Some(new) = new {
             self.logging.set(new.log);
             self.config = new;
         }
+        taken
     }
 
     /// Has the program that is to take over look at the configuration, if it does not already.
     fn ask_successor(&mut self) {
-        let verdict = self.program.clone().check(self.path.clone(), HANDOVER_VERSION);
-        self.verdict.get_or_insert_with(|| tokio::spawn(verdict));
+        let check = self.program.clone().check(self.path.clone(), HANDOVER_VERSION);
+        self.check.get_or_insert_with(|| tokio::spawn(check));
     }
 
     /// Does not return if all goes well.
     async fn hand_over(&mut self) -> UpgradeError {
-        // What is not configured any more is closed by who knows it.
-        self.reload().await;
+        // What is not configured any more is closed by who knows it, and what this program can't
+        // take now is no good beginning for the next one.
+        if !self.reload().await {
+            return UpgradeError::Configuration;
+        }
         upgrade::hand_over(&self.program, &self.links, &self.http, &mut self.signals).await
     }
 
@@ -167,9 +182,9 @@ impl Daemon {
     }
 }
 
-/// Waits for the verdict of a program, if one is asked.
-async fn given(verdict: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
-    match verdict {
+/// Waits for what a program says of itself, if one is asked.
+async fn ended(check: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
+    match check {
         Some(task) => task.await.unwrap_or_else(|error| Err(error.to_string())),
         None => std::future::pending().await,
     }

@@ -1,14 +1,18 @@
 //! The program that this process runs, as a file that may be replaced meanwhile.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{CString, NulError, OsString};
 use std::io;
+use std::iter;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use nix::unistd::execve;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::timeout;
 
@@ -64,11 +68,31 @@ impl Program {
         }
     }
 
-    /// Puts the program as it is now in the place of this one, with one more environment
-    /// variable. Returns if that fails.
-    pub fn execute(&self, key: &str, value: &str) -> io::Error {
-        Command::new(&self.path).args(&self.arguments).env(key, value).exec()
+    /// Puts the program as it is now in the place of this one, with the number of a descriptor
+    /// in an environment variable. Returns if that fails, and then nothing has changed.
+    pub fn execute(&self, variable: &str, descriptor: RawFd) -> io::Error {
+        let path = self.path.as_os_str().to_owned();
+        let arguments = iter::once(path.clone()).chain(self.arguments.clone());
+        let others = env::vars_os().filter(|(key, _)| key != variable);
+        let variables = others.map(|(mut text, value)| {
+            text.push("=");
+            text.push(value);
+            text
+        });
+        let ours = OsString::from(format!("{variable}={descriptor}"));
+        match (texts([path]), texts(arguments), texts(variables.chain([ours]))) {
+            (Ok(path), Ok(arguments), Ok(variables)) => {
+                let Err(error) = execve(&path[0], &arguments, &variables);
+                error.into()
+            }
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => error.into(),
+        }
     }
+}
+
+/// As the system takes them; those of a process have no zero byte.
+fn texts(texts: impl IntoIterator<Item = OsString>) -> Result<Vec<CString>, NulError> {
+    texts.into_iter().map(|text| CString::new(text.into_vec())).collect()
 }
 
 /// The absolute path of a program that was started as `name`.
@@ -93,7 +117,11 @@ fn said(output: &Output) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let text: String = lines.join(" / ").chars().take(LONGEST_SAID).collect();
     let text = text.replace(char::is_control, "?");
-    if text.is_empty() { output.status.to_string() } else { format!("{text} ({})", output.status) }
+    if text.is_empty() {
+        format!("it says nothing ({})", output.status)
+    } else {
+        format!("{text} ({})", output.status)
+    }
 }
 
 /// How long a program may think about whether it can take over.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use crate::clock::unix_now;
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, Problem, time::show_moment};
 
 use super::endpoint::Endpoint;
 use super::links::Links;
@@ -46,8 +46,10 @@ pub async fn reload(
         warn!("[log] format is taken at the next start");
     }
     links.apply(&new);
-    let signing = new.keyring.signing(now).id();
-    info!(components = new.components.len(), signing_key = signing, "configuration reloaded");
+    let signing_key = new.keyring.signing(now).id();
+    let next = new.keyring.next(now);
+    let next_key = next.map(|(key, at)| format!("{} from {}", key.id(), show_moment(at)));
+    info!(components = new.components.len(), signing_key, next_key, "configuration reloaded");
     Some(new)
 }
 

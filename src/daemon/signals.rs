@@ -38,7 +38,7 @@ impl Signals {
                 listen(SignalKind::user_defined2(), Signal::Upgrade)?,
             ],
         };
-        signals.unblock();
+        unblock();
         Ok(signals)
     }
 
@@ -52,15 +52,13 @@ impl Signals {
         }
     }
 
-    /// Holds signals back.
-    pub fn block(&self) {
-        block();
-    }
-
-    /// Takes those that were held back, and all that come.
-    pub fn unblock(&self) {
-        // Fails only for an invalid argument.
-        let _ = taken().thread_unblock();
+    /// Waits for [`Signal::Stop`] only; others wait for [`Self::next`].
+    pub async fn stop(&mut self) {
+        let [(_, _, term), (_, _, int), ..] = &mut self.streams;
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
     }
 
     /// Raises again, while all are blocked, the signals that were caught and not yet acted on.
@@ -74,7 +72,13 @@ impl Signals {
     }
 }
 
-/// Leaves the signals to the main thread; for each other thread to call.
+/// Takes the signals that were held back, and all that come.
+pub fn unblock() {
+    // Fails only for an invalid argument.
+    let _ = taken().thread_unblock();
+}
+
+/// Holds signals back; on any thread but the main one, leaves them to that.
 pub fn block() {
     // Fails only for an invalid argument.
     let _ = taken().thread_block();

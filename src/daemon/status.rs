@@ -162,7 +162,7 @@ impl ComponentStatus {
             dispatch: settings.dispatch.name().to_owned(),
             token_in: settings.token_in.name().to_owned(),
             missing: missing(component),
-            warnings: streams.into_iter().flatten().filter_map(|s| s.alarm(settings)).collect(),
+            warnings: streams.into_iter().flatten().filter_map(|s| component.alarm(s)).collect(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
             subscription: component.translator.subscription().map(|s| subscription(component, s)),

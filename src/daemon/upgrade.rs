@@ -19,10 +19,10 @@ use super::endpoint::Endpoint;
 use super::links::Links;
 use super::memory_file;
 use super::program::Program;
-use super::signals::Signals;
+use super::signals::{self, Signals};
 
-/// The version of [`Legacy`] that this program leaves and takes. Fields can be added without a
-/// new one as long as both sides can do without them.
+/// The version of [`Legacy`] that this program leaves and takes. Fields may be added under the
+/// same one if both sides can do without them (`#[serde(default)]`), words of enums may not.
 pub const HANDOVER_VERSION: u32 = 1;
 
 /// What one program leaves to the next, as JSON in a sealed memory file.
@@ -41,6 +41,10 @@ pub struct Legacy {
 /// Why the running program goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum UpgradeError {
+    #[error("the configuration was not reloaded")]
+    Configuration,
+    #[error("told to stop")]
+    Stopped,
     #[error("streams that a reload took away are still being closed; try again later")]
     Closing,
     #[error("the stream of {0} could not be halted; try again later")]
@@ -58,26 +62,34 @@ pub async fn hand_over(
     http: &Endpoint,
     signals: &mut Signals,
 ) -> UpgradeError {
-    if timeout(CLOSING_TIME, links.all_left()).await.is_err() {
-        return UpgradeError::Closing;
-    }
-    let error = match links.pause().await {
+    let halted = tokio::select! {
+        halted = halt(links) => halted,
+        () = signals.stop() => Err(UpgradeError::Stopped),
+    };
+    let error = match halted {
         Ok(()) => {
             // Those that come from now on are for the next program, which inherits them.
-            signals.block();
+            signals::block();
             // One that was caught before shows after a look at the outside.
             sleep(Duration::from_millis(1)).await;
             signals.raise_pending();
             let error = leave(program, links, http);
-            signals.unblock();
+            signals::unblock();
             error
         }
-        Err(domain) => UpgradeError::Busy(domain),
+        Err(error) => error,
     };
     // A socket that stays open over a later exec would be a leak, no more.
     let _ = http.keep(false);
     links.go_on();
     error
+}
+
+/// Has all links leave their streams as they are.
+async fn halt(links: &Links) -> Result<(), UpgradeError> {
+    let left = timeout(CLOSING_TIME, links.all_left()).await;
+    left.map_err(|_| UpgradeError::Closing)?;
+    links.pause().await.map_err(UpgradeError::Busy)
 }
 
 /// Nothing else in this process happens between its first line and the end of the process.
@@ -87,7 +99,7 @@ fn leave(program: &Program, links: &Links, http: &Endpoint) -> UpgradeError {
         Err(error) => return error.into(),
     };
     info!(program = %program.path().display(), "handing over");
-    let error = program.execute(HANDOVER, &file.as_raw_fd().to_string());
+    let error = program.execute(HANDOVER, file.as_raw_fd());
     UpgradeError::Execute { path: program.path().display().to_string(), error }
 }
 
@@ -138,7 +150,7 @@ impl Legacy {
     }
 }
 
-/// The number of the memory file's descriptor.
-pub const HANDOVER: &str = "JAT_PROXY_HANDOVER";
+/// The environment variable with the number of the memory file's descriptor.
+const HANDOVER: &str = "JAT_PROXY_HANDOVER";
 /// How long streams that a reload took away may delay an upgrade.
 const CLOSING_TIME: Duration = Duration::from_secs(10);

@@ -121,6 +121,11 @@ impl Presence {
         self.doubt_ends = None;
     }
 
+    /// The subscription is to be another one: the resources may last, until it tells of them.
+    pub fn start_anew(&mut self) {
+        *self = Self { resources: std::mem::take(&mut self.resources), ..Self::new() };
+    }
+
     /// The target, or its server in its name, sent presence from `from`; what to answer, and
     /// whether it told anything.
     pub fn hear(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {

@@ -56,14 +56,16 @@ impl Translator {
         &self.presence
     }
 
-    /// Takes new settings. Another target, or another domain to subscribe from, starts with an
-    /// empty list; the subscription is requested by the next [`Self::tick`].
+    /// Takes new settings. Another target starts with an empty list; for another domain to
+    /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
     pub fn reconfigure(&mut self, settings: Settings) {
-        let same = self.settings.target == settings.target
-            && self.settings.subscriber() == settings.subscriber();
+        let same_target = self.settings.target == settings.target;
+        let same_subscriber = self.settings.subscriber() == settings.subscriber();
         self.settings = settings;
-        if !same {
+        if !same_target {
             self.presence = Presence::new();
+        } else if !same_subscriber {
+            self.presence.start_anew();
         }
     }
 

@@ -96,7 +96,8 @@ impl Cause {
                  or set its conflict policy to refuse the newcomer"
             }
             Self::NotAuthorized => {
-                "compare the secret, and the domain, with the server's configuration"
+                "compare the secret, and the domain, with the server's configuration (on ejabberd \
+                 the domain must be under hosts: if the listener has any)"
             }
             Self::HostUnknown => {
                 "add the component to the server's configuration; or is this not its port for \

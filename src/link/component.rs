@@ -8,11 +8,12 @@ use jid::DomainPart;
 
 use crate::clock::unix_now;
 use crate::jat::now::Now;
-use crate::jat::reason::Tally;
+use crate::jat::reason::{Reason, Tally};
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
 use crate::session::Turn;
 
+use super::heartbeat::Heartbeat;
 use super::stream::{State, Stream};
 
 /// A component: its translator, and what is known of its streams. The tasks of its links work
@@ -34,7 +35,7 @@ pub type Shared = Arc<Mutex<Component>>;
 impl Component {
     /// `seed` is from the operating system.
     pub fn new(translator: Translator, seed: u64) -> Self {
-        let own = Stream::new(translator.settings().domain.clone());
+        let own = Stream::new(translator.settings().domain.clone(), Arc::default());
         Self {
             translator,
             tally: Tally::default(),
@@ -70,6 +71,12 @@ impl Component {
         &self.streams[0]
     }
 
+    /// What an operator has to do about a domain that is shared: [`Stream::alarm`].
+    pub fn alarm(&self, stream: &Stream) -> Option<String> {
+        let foreign = self.tally.total(Reason::NotOurDomain) > 0;
+        stream.alarm(self.translator.settings(), foreign)
+    }
+
     /// The stream of the presence domain, if there is one.
     pub fn presence_stream(&self) -> Option<&Stream> {
         self.find_stream(self.translator.settings().presence_domain.as_ref()?)
@@ -91,13 +98,22 @@ impl Component {
         self.streams.iter().filter(|stream| settings.has_stream(&stream.domain))
     }
 
-    /// Like [`Self::find_stream`]; there is something to be known from now on.
-    pub fn stream_of(&mut self, domain: &DomainPart) -> &mut Stream {
-        let known = self.streams.iter().position(|stream| stream.domain == *domain);
-        let at = known.unwrap_or_else(|| {
-            self.streams.push(Stream::new(domain.clone()));
-            self.streams.len() - 1
-        });
+    /// What this link's stream is known by; `None` when another link has its domain by now.
+    pub fn stream_of(&mut self, link: &Arc<Heartbeat>) -> Option<&mut Stream> {
+        self.streams.iter_mut().find(|stream| Arc::ptr_eq(&stream.link, link))
+    }
+
+    /// A link begins with the stream of `domain`; its counts go on.
+    pub fn begin_stream(&mut self, domain: &DomainPart, link: &Arc<Heartbeat>) -> &mut Stream {
+        let mut new = Stream::new(domain.clone(), Arc::clone(link));
+        let at = self.streams.iter().position(|stream| stream.domain == *domain);
+        if let Some(at) = at {
+            let Stream { failures, logins, unsent, .. } = self.streams.remove(at);
+            (new.failures, new.logins, new.unsent) = (failures, logins, unsent);
+        }
+        // The component's own is the first, and stays so.
+        let at = at.unwrap_or(self.streams.len());
+        self.streams.insert(at, new);
         &mut self.streams[at]
     }
 

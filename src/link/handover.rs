@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
@@ -18,6 +19,7 @@ use crate::session::{self, Session};
 
 use super::cause::Cause;
 use super::component::Component;
+use super::heartbeat::Heartbeat;
 use super::stream::{Parked, State, Stream};
 
 /// A component with its streams.
@@ -87,22 +89,26 @@ impl Handover {
             return;
         }
         let subscriber = settings.subscriber().cloned();
-        let up = subscriber.and_then(|domain| component.find_stream(&domain)).is_some_and(is_up);
+        let stream = subscriber.as_ref().and_then(|domain| component.find_stream(domain));
+        let up = stream.is_some_and(is_up);
         let now = component.now();
-        let mut presence = self.presence.clone();
-        // Without its stream it has to be asked for again.
-        presence.connected &= up;
+        let presence = self.presence.clone();
         component.translator.resume(presence, self.unlisted_replies, now);
+        if let (false, Some(domain)) = (up, subscriber) {
+            // Without its stream it has to be asked for again.
+            component.translator.disconnected(&domain);
+        }
     }
 
     /// Takes out the stream that is now configured like this, if it is there and up.
     pub fn take_stream(
         &mut self,
         config: &config::Stream,
+        link: &Arc<Heartbeat>,
         component: &mut Component,
     ) -> Option<Parked> {
         let known = self.streams.iter_mut().find(|s| s.domain == config.domain.as_str())?;
-        known.restore(component.stream_of(&config.domain));
+        known.restore(component.stream_of(link)?);
         let Up { socket, since, session, .. } =
             known.up.take_if(|up| up.server == config.server)?;
         let socket = descriptor::adopt(socket).and_then(|fd| TcpStream::from_std(fd.into()));
@@ -111,9 +117,10 @@ impl Handover {
             error!(component = domain, "the stream can't be taken over: {error}");
         });
         let socket = usable.ok()?;
-        component.stream_of(&config.domain).state = State::Up { since };
         let domain = config.domain.clone();
         let session = Session::resume(domain, config.bounds, session, &mut component.turn());
+        let stream = component.stream_of(link)?;
+        (stream.state, stream.sharing) = (State::Up { since }, session.sharing());
         Some(Parked { socket, session, config: config.clone() })
     }
 

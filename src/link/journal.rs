@@ -24,8 +24,9 @@ pub struct Journal {
     online: bool,
     offline_since: Option<Instant>,
     sharing: Sharing,
-    foreign: u64,
-    foreign_said: Option<Instant>,
+    alarm: Option<String>,
+    /// For each of [`TROUBLES`]: the count when it was last said, and when that was.
+    troubles: [(u64, Option<Instant>); TROUBLES.len()],
     unlisted: u64,
     unlisted_said: Option<Instant>,
     counted: Tally,
@@ -41,8 +42,8 @@ impl Journal {
             online: false,
             offline_since: None,
             sharing: Sharing::Unknown,
-            foreign: 0,
-            foreign_said: None,
+            alarm: None,
+            troubles: [(0, None); TROUBLES.len()],
             unlisted: 0,
             unlisted_said: None,
             counted: Tally::default(),
@@ -55,7 +56,8 @@ impl Journal {
         self.subscription = component.translator.subscription().cloned();
         self.online = component.translator.is_ready();
         self.sharing = component.find_stream(&self.domain).map_or(self.sharing, |s| s.sharing);
-        self.foreign = component.tally.total(Reason::NotOurDomain);
+        self.alarm = component.find_stream(&self.domain).and_then(|s| component.alarm(s));
+        self.troubles = TROUBLES.map(|(reason, _)| (component.tally.total(reason), None));
         self.unlisted = component.translator.unlisted_replies();
         self.counted = component.tally.clone();
     }
@@ -76,7 +78,13 @@ impl Journal {
     /// An attempt to log in failed; repeated failures for one cause are one line.
     pub fn failed(&mut self, cause: Cause, message: &str) {
         let (since, said) = self.outage.unwrap_or((Instant::now(), None));
-        if said != Some(cause) {
+        if said != Some(cause) && cause == Cause::Conflict {
+            info!(
+                component = self.domain.as_str(),
+                cause = cause.name(),
+                "standing by: {message}; taking over when the other process goes"
+            );
+        } else if said != Some(cause) {
             warn!(
                 component = self.domain.as_str(),
                 cause = cause.name(),
@@ -129,7 +137,7 @@ impl Journal {
         // All streams count together, and one of them tells.
         if settings.domain == self.domain {
             self.observe_refusals(&component.tally);
-            self.observe_foreign(component);
+            self.observe_trouble(component);
             self.observe_unlisted(component);
         }
     }
@@ -137,36 +145,33 @@ impl Journal {
     fn observe_sharing(&mut self, component: &Component) {
         let Some(stream) = component.find_stream(&self.domain) else { return };
         // What is not known yet is no news.
-        if stream.sharing == self.sharing || stream.sharing == Sharing::Unknown {
+        if stream.sharing == Sharing::Unknown {
             return;
         }
         let before = std::mem::replace(&mut self.sharing, stream.sharing);
-        let component = component.translator.settings();
-        match (stream.sharing, stream.alarm(component)) {
-            (_, Some(alarm)) => error!(component = self.domain.as_str(), "{alarm}"),
-            (Sharing::Shared, None) => {
-                info!(component = self.domain.as_str(), "other processes have this domain too");
-            }
-            _ if before == Sharing::Shared => {
-                info!(
-                    component = self.domain.as_str(),
-                    "no other process has this domain any more"
-                );
+        let alarm = component.alarm(stream);
+        let alarmed = std::mem::replace(&mut self.alarm, alarm);
+        let component = self.domain.as_str();
+        match &self.alarm {
+            Some(alarm) if self.alarm != alarmed => error!(component, "{alarm}"),
+            None if alarmed.is_some() => info!(component, "the trouble with the domain is over"),
+            None if stream.sharing == Sharing::Shared && before != Sharing::Shared => {
+                info!(component, "other replicas have this domain too");
             }
             _ => {}
         }
     }
 
-    fn observe_foreign(&mut self, component: &Component) {
-        let foreign = component.tally.total(Reason::NotOurDomain);
-        if foreign > self.foreign && self.foreign_said.is_none_or(|at| at.elapsed() >= A_MINUTE) {
-            warn!(
-                component = self.domain.as_str(),
-                stanzas = foreign - self.foreign,
-                "the server sends us stanzas for other domains: on ejabberd set \
-                 `global_routes: false` for the listener"
-            );
-            (self.foreign, self.foreign_said) = (foreign, Some(Instant::now()));
+    /// What is dropped for a reason that the operator can remove, said once a minute at most.
+    fn observe_trouble(&mut self, component: &Component) {
+        for (trouble, (reason, remedy)) in self.troubles.iter_mut().zip(TROUBLES) {
+            let (count, said) = trouble;
+            let now = component.tally.total(reason);
+            if now > *count && said.is_none_or(|at| at.elapsed() >= A_MINUTE) {
+                let (component, reason) = (self.domain.as_str(), reason.name());
+                warn!(component, reason, stanzas = now - *count, "{remedy}");
+                *trouble = (now, Some(Instant::now()));
+            }
         }
     }
 
@@ -252,6 +257,24 @@ impl Journal {
     }
 }
 
+/// Dropped stanzas that an operator can do something about.
+const TROUBLES: [(Reason, &str); 3] = [
+    (
+        Reason::NotOurDomain,
+        "the server sends us stanzas for other domains: on ejabberd set `global_routes: false` \
+         for the listener",
+    ),
+    (
+        Reason::UnknownKey,
+        "replies dropped: their tokens were signed with a key that is not in our key ring; if \
+         another replica has it, copy the key file to all and reload each",
+    ),
+    (
+        Reason::TokenSignature,
+        "replies dropped: their tokens were signed with another key under the same id, or for \
+         other addresses; if another replica made them, copy its key file to all and reload each",
+    ),
+];
 /// One or two come from a resource that has just gone.
 const MANY_UNLISTED: u64 = 10;
 const AN_HOUR: Duration = Duration::from_secs(3600);

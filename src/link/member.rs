@@ -36,7 +36,7 @@ pub struct Running {
 impl Member {
     pub fn start(config: &config::Component) -> Self {
         let component = Arc::new(Mutex::new(new_component(config)));
-        let start = |stream| Running::start(&component, stream, None);
+        let start = |stream| Running::begin(&component, stream);
         let links = config.streams().map(start).collect();
         Self { component, config: Arc::new(config.clone()), links }
     }
@@ -47,12 +47,15 @@ impl Member {
         let mut component = new_component(config);
         let mut streams = Vec::new();
         for stream in config.streams() {
-            let parked = from.take_stream(&stream, &mut component);
-            streams.push((stream, parked));
+            let heartbeat = Arc::default();
+            component.begin_stream(&stream.domain, &heartbeat);
+            let parked = from.take_stream(&stream, &heartbeat, &mut component);
+            streams.push((stream, heartbeat, parked));
         }
         from.restore(&mut component);
         let component = Arc::new(Mutex::new(component));
-        let start = |(stream, parked)| Running::start(&component, stream, parked);
+        let start =
+            |(stream, heartbeat, parked)| Running::start(&component, stream, heartbeat, parked);
         let links = streams.into_iter().map(start).collect();
         Self { component, config: Arc::new(config.clone()), links }
     }
@@ -70,7 +73,7 @@ impl Member {
                     link.orders.send_replace(Order::Run(Arc::new(stream)));
                     link
                 }
-                None => Running::start(&self.component, stream, None),
+                None => Running::begin(&self.component, stream),
             });
         }
         before
@@ -85,10 +88,21 @@ fn new_component(config: &config::Component) -> Component {
 }
 
 impl Running {
-    fn start(component: &Shared, stream: config::Stream, parked: Option<Parked>) -> Self {
-        let (domain, heartbeat) = (stream.domain.clone(), Arc::default());
-        // So that it is known of from the beginning.
-        lock(component).stream_of(&domain);
+    /// One without a stream so far.
+    fn begin(component: &Shared, stream: config::Stream) -> Self {
+        let heartbeat = Arc::default();
+        lock(component).begin_stream(&stream.domain, &heartbeat);
+        Self::start(component, stream, heartbeat, None)
+    }
+
+    /// Its stream is begun: [`Component::begin_stream`].
+    fn start(
+        component: &Shared,
+        stream: config::Stream,
+        heartbeat: Arc<Heartbeat>,
+        parked: Option<Parked>,
+    ) -> Self {
+        let domain = stream.domain.clone();
         let (orders, receiver) = watch::channel(Order::Run(Arc::new(stream)));
         let (attempting, attempted) = watch::channel(false);
         let link = Link {

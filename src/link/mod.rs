@@ -31,15 +31,15 @@ use heartbeat::Heartbeat;
 use journal::Journal;
 use login::LoggedIn;
 use pump::{Pump, Stopped};
-use stream::{Parked, State};
+use stream::{Parked, State, Stream};
 
 /// What a link is to do.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Keep this stream up.
     Run(Arc<config::Stream>),
-    /// Leave the stream as it is, where others find it: [`stream::Stream::paused`].
-    Pause,
+    /// Leave this stream as it is, where others find it: [`stream::Stream::paused`].
+    Pause(Arc<config::Stream>),
     /// Close it in good order within this time, and end.
     Stop { within: Duration },
 }
@@ -76,7 +76,7 @@ impl Link {
                         break;
                     }
                 }
-                Order::Pause => {
+                Order::Pause(_) => {
                     if self.pause().await.is_break() {
                         break;
                     }
@@ -91,7 +91,17 @@ impl Link {
                 }
             }
         }
-        lock(&self.component).stream_of(&self.domain).state = State::Closed;
+        self.note(|stream, _| stream.state = State::Closed);
+    }
+
+    /// Changes what is known of the stream, unless another link has its domain by now; the time
+    /// is in Unix seconds.
+    fn note(&self, change: impl FnOnce(&mut Stream, u64)) {
+        let mut component = lock(&self.component);
+        let now = component.now().unix;
+        if let Some(stream) = component.stream_of(&self.heartbeat) {
+            change(stream, now);
+        }
     }
 
     /// One stream's life, or an attempt that failed; how long to wait then.
@@ -152,14 +162,13 @@ impl Link {
             let told = {
                 let component = lock(&self.component);
                 let settings = component.translator.settings();
-                let since = match component.presence_stream().map(|stream| &stream.state) {
-                    Some(State::Up { since }) => Some(*since),
-                    _ => None,
+                let answered = match component.presence_stream().map(|stream| &stream.state) {
+                    Some(State::Starting) => false,
+                    Some(State::Up { since }) => component.now().unix > since + ANSWER_TIME,
+                    // Nothing will be told soon, or there is nothing to wait for.
+                    Some(State::Down { .. } | State::Closed) | None => true,
                 };
-                settings.presence_domain.is_none()
-                    || settings.domain != self.domain
-                    || component.translator.is_ready()
-                    || since.is_some_and(|since| component.now().unix > since + ANSWER_TIME)
+                answered || settings.domain != self.domain || component.translator.is_ready()
             };
             if told {
                 return;
@@ -184,10 +193,12 @@ impl Link {
     /// Leaves the stream, if there is one, where others find it, until the next order.
     async fn pause(&mut self) -> ControlFlow<()> {
         let parked = self.parked.take();
-        lock(&self.component).stream_of(&self.domain).paused = Some(parked);
+        self.note(|stream, _| stream.paused = Some(parked));
         let mut orders = self.orders.clone();
         let changed = self.alive(orders.changed()).await;
-        self.parked = lock(&self.component).stream_of(&self.domain).paused.take().flatten();
+        let mut parked = None;
+        self.note(|stream, _| parked = stream.paused.take().flatten());
+        self.parked = parked;
         if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
@@ -195,9 +206,10 @@ impl Link {
         let LoggedIn { socket, early } = logged_in;
         let mut component = lock(&self.component);
         let since = component.now().unix;
-        let stream = component.stream_of(&self.domain);
-        stream.logins += 1;
-        stream.state = State::Up { since };
+        if let Some(stream) = component.stream_of(&self.heartbeat) {
+            stream.logins += 1;
+            stream.state = State::Up { since };
+        }
         let domain = self.domain.clone();
         let mut session = Session::new(domain, config.bounds, &mut component.turn());
         session.input().extend(early);
@@ -215,8 +227,10 @@ impl Link {
         let journal = pump.journal;
         {
             let mut component = lock(&self.component);
-            component.translator.disconnected(&self.domain);
-            component.stream_of(&self.domain).unsent += unsent as u64;
+            if let Some(stream) = component.stream_of(&self.heartbeat) {
+                stream.unsent += unsent as u64;
+                component.translator.disconnected(&self.domain);
+            }
         }
         let (cause, message) = match end {
             Stopped::Ordered | Stopped::Paused => {
@@ -237,9 +251,7 @@ impl Link {
     }
 
     fn fail(&self, cause: Cause, message: &str) {
-        let mut component = lock(&self.component);
-        let now = component.now().unix;
-        component.stream_of(&self.domain).fail(cause, message, now);
+        self.note(|stream, now| stream.fail(cause, message, now));
     }
 
     /// Runs `work` and meanwhile shows the watchdog that the task is alive.
@@ -260,10 +272,10 @@ async fn interrupted(orders: &watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error says that nobody gives orders any more.
     let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
-    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause));
+    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause(_)));
     if pause {
         // The server may take us for logged in already, and stanzas are on their way.
-        sleep(LOGIN_TIME).await;
+        sleep(PAUSE_PATIENCE).await;
     }
 }
 
@@ -273,6 +285,6 @@ const PRESENCE_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: u64 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a login in progress may delay a pause.
-const LOGIN_TIME: Duration = Duration::from_secs(1);
+const PAUSE_PATIENCE: Duration = Duration::from_secs(1);
 /// The watchdog sees a sign of life at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -77,11 +77,9 @@ impl Pump<'_> {
                     let order = orders.borrow_and_update().clone();
                     let within = match &order {
                         Order::Stop { within } => *within,
-                        Order::Pause => return self.settle().await,
-                        Order::Run(new) if changed.is_ok() && self.obey(new) => {
-                            continue;
-                        }
-                        Order::Run(_) => CLOSE_TIME,
+                        Order::Pause(new) if self.obey(new) => return self.settle().await,
+                        Order::Run(new) if changed.is_ok() && self.obey(new) => continue,
+                        Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
                     };
                     return self.close(within).await;
                 }
@@ -204,9 +202,10 @@ impl Pump<'_> {
         self.heartbeat.beat();
         let mut component = lock(&self.component);
         let result = work(&mut self.parked.session, &mut component.turn());
-        let stream = component.stream_of(self.parked.session.domain());
-        stream.sharing = self.parked.session.sharing();
-        stream.backlog = self.parked.session.output().len();
+        if let Some(stream) = component.stream_of(&self.heartbeat) {
+            stream.sharing = self.parked.session.sharing();
+            stream.backlog = self.parked.session.output().len();
+        }
         self.journal.observe(&component);
         result.map_err(Stopped::Ended)
     }

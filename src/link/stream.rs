@@ -1,5 +1,7 @@
 //! One stream as the rest of the process sees it.
 
+use std::sync::Arc;
+
 use jid::DomainPart;
 use tokio::net::TcpStream;
 
@@ -9,12 +11,15 @@ use crate::session::Session;
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
+use super::heartbeat::Heartbeat;
 
 /// What is known of a stream, be it up or down.
 #[derive(Debug)]
 pub struct Stream {
     /// What it logs in as.
     pub domain: DomainPart,
+    /// Whose link keeps it up: after a reload one that is being closed may have the same domain.
+    pub link: Arc<Heartbeat>,
     pub state: State,
     /// Does another process share the domain?
     pub sharing: Sharing,
@@ -53,9 +58,10 @@ pub enum State {
 }
 
 impl Stream {
-    pub fn new(domain: DomainPart) -> Self {
+    pub fn new(domain: DomainPart, link: Arc<Heartbeat>) -> Self {
         Self {
             domain,
+            link,
             state: State::Starting,
             sharing: Sharing::Unknown,
             failures: [0; Cause::ALL.len()],
@@ -79,20 +85,29 @@ impl Stream {
     }
 
     /// What an operator has to add because another process has the domain too; `None` where
-    /// sharing does no harm.
-    pub fn alarm(&self, settings: &Settings) -> Option<String> {
+    /// sharing does no harm. `foreign`: were there stanzas for other domains?
+    pub fn alarm(&self, settings: &Settings, foreign: bool) -> Option<String> {
         if self.sharing != Sharing::Shared || settings.subscriber() != Some(&self.domain) {
             return None;
         }
         let Settings { domain, .. } = settings;
+        if foreign {
+            return Some(
+                "the server spreads the stanzas of several domains over all connections, and \
+                 requests and replies are lost: on ejabberd set `global_routes: false` for this \
+                 listener, and restart it"
+                    .to_owned(),
+            );
+        }
         Some(if self.domain == *domain {
             format!(
                 "another process is connected as {domain}: the server gives each a random part \
                  of the stanzas, presence too, so this one knows a part of the target's \
                  resources only. Run one process, or give each a presence domain of its own: \
                  add to the [[component]] of {domain}: presence-domain = \
-                 \"{{hostname}}.{domain}\" (on Prosody also a line: Component \"NAME.{domain}\"); \
-                 see docs/replicas.md"
+                 \"{{hostname}}.{domain}\" and let the server know that name (on Prosody \
+                 Component \"NAME\", on ejabberd a line under hosts: if the listener has any); see \
+                 docs/replicas.md"
             )
         } else {
             format!(
