@@ -154,3 +154,19 @@ impl Legacy {
 const HANDOVER: &str = "JAT_PROXY_HANDOVER";
 /// How long streams that a reload took away may delay an upgrade.
 const CLOSING_TIME: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs that hand over in version 1 are out there, and so are those that take it: what
+    /// they agree on must stay.
+    #[test]
+    fn version_1_is_what_it_always_was() {
+        let golden = include_str!("../../tests/data/handover-v1.json");
+        let legacy: Legacy = serde_json::from_str(golden).unwrap();
+        assert_eq!(legacy.version, HANDOVER_VERSION);
+        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+        assert_eq!(serde_json::to_value(&legacy).unwrap(), golden);
+    }
+}

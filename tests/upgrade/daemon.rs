@@ -107,6 +107,20 @@ impl Daemon {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// A line of /proc/PID/status.
+    pub fn process_status(&self, field: &str) -> String {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        text.lines().find(|line| line.starts_with(field)).unwrap().to_owned()
+    }
+
+    /// Changes its configuration in one place.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let file = self.folder.path().join(CONFIG);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(file, text.replace(from, to)).unwrap();
+    }
+
     /// Where its program is.
     pub fn program(&self) -> PathBuf {
         self.folder.path().join(PROGRAM)

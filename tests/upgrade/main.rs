@@ -2,6 +2,7 @@
 //! bytes. What it does under load on real servers is in the interop tests.
 
 mod daemon;
+mod meanwhile;
 mod nothing_lost;
 mod refused;
 mod signals;
