@@ -17,6 +17,8 @@
 //!   ╰──────── shell ────────╯╰───────── pure ──────╯
 //! ```
 //!
+//! `config` gives ready-to-use types of the pure half, so it leads there too.
+//!
 //! | module | what is in it |
 //! |---|---|
 //! | [`stanza`] | bytes: where stanzas begin and end, their start tags, the few we author |

@@ -131,7 +131,7 @@ reasons! {
     /// An echo that we sent to ourselves.
     Echo Consumed "echo",
 
-    /// From an address of our own that is no echo of ours: relaying it would make loops.
+    /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
     OwnAddress Dropped "own-address",
     /// Without a sender.
     NoFrom Dropped "no-from",

@@ -264,7 +264,7 @@ async fn another_server_holds_after_an_upgrade() {
     it.daemon.until("it is at the other", |d| d.is_ready(1)).await;
     let said = String::from_utf8(connection.received()).unwrap();
     assert!(said.ends_with("</stream:stream>"), "{said}");
-    std::mem::swap(&mut other.daemon, &mut { it.daemon });
+    other.daemon = it.daemon;
     other.serves().await;
 }
 
