@@ -1,0 +1,6 @@
+//! What the benchmarks of the pure middle share: stanzas, a logged-in stream, and timing by
+//! turns.
+
+pub mod by_turns;
+pub mod proxy;
+pub mod stanzas;
