@@ -24,6 +24,11 @@ impl Times {
         median(self.0.clone())
     }
 
+    /// The median of how much longer this took, round by round.
+    pub fn minus(&self, other: &Times) -> f64 {
+        median(self.0.iter().zip(&other.0).map(|(a, b)| a - b).collect())
+    }
+
     /// The median of what this took, round by round, in units of what `other` took.
     pub fn over(&self, other: &Times) -> f64 {
         median(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())

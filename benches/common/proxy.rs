@@ -30,8 +30,13 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// One whose settings were changed before it began.
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("long enough");
-        let mut translator = Translator::new(Settings {
+        let mut settings = Settings {
             domain: DOMAIN.parse().expect("a domain"),
             presence_domain: None,
             target: Target::new(TARGET.parse().expect("an address")),
@@ -39,7 +44,9 @@ impl Proxy {
             token_in: TokenIn::Resource,
             keyring: Arc::new(Keyring::new(vec![key], NOW.unix).expect("one key that signs")),
             reply_ttl: 3600,
-        });
+        };
+        change(&mut settings);
+        let mut translator = Translator::new(settings);
         let (mut tally, mut rng) = (Tally::default(), Rng::with_seed(7));
         let bounds = Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 };
         let mut turn =

@@ -1,5 +1,7 @@
 //! What a stanza is made of, each part by itself.
 
+#![allow(dead_code, reason = "some are timed, some are counted")]
+
 use std::hint::black_box;
 
 use data_encoding::{Encoding, Specification};

@@ -140,10 +140,11 @@ fn normal_resource(resource: &str) -> Cow<'_, str> {
 /// of a domain goes.
 static IS_PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        plain[byte] = matches!(byte as u8, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@');
-        byte += 1;
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        plain[byte as usize] =
+            matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@');
+        byte -= 1;
     }
     plain
 };

@@ -131,16 +131,16 @@ fn behind_space(bytes: &[u8], mut at: usize) -> usize {
 /// What a byte may be in a name.
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        classes[byte as usize] = match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => LETTER,
             b'0'..=b'9' | b'-' | b'.' => INNER,
             b':' => COLON,
             0x80.. => OTHER,
             _ => 0,
         };
-        byte += 1;
+        byte -= 1;
     }
     classes
 };
