@@ -1,6 +1,5 @@
 //! In steady state a relayed stanza takes no memory from the heap.
 
-#[allow(dead_code, reason = "shared with the benchmarks, which use the rest")]
 #[path = "../benches/common/mod.rs"]
 mod common;
 
