@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use jid::DomainPart;
+
 use crate::stanza::authored::{Condition, Envelope, Refusal};
 
+use super::address::Address;
 use super::presence::{Action, Subscription};
 use super::reason::{Direction, Reason};
 use super::token::MAX_CLAIM_BYTES;
@@ -30,6 +33,22 @@ pub enum Verdict<'t> {
 }
 
 impl Verdict<'_> {
+    /// An error from the address at `domain` that was written to.
+    pub fn answer(
+        domain: &DomainPart,
+        to: &Address<'_>,
+        direction: Direction,
+        reason: Reason,
+        subscription: &Subscription,
+    ) -> Self {
+        Self::Answer {
+            from: to.at_domain(domain.as_str(), to.resource()),
+            direction,
+            reason,
+            refusal: refusal(reason, subscription),
+        }
+    }
+
     /// What it counts as; for [`Verdict::Own`], if it is no echo of ours.
     pub fn counts_as(&self) -> (Direction, Reason) {
         match self {

@@ -1,0 +1,196 @@
+//! A request and its reply: the one is given a token, the other has to show it.
+
+use std::borrow::Cow;
+
+use fastrand::Rng;
+
+use crate::stanza::authored::Envelope;
+
+use super::address::{Address, normal_bare};
+use super::now::Now;
+use super::presence::Presence;
+use super::reason::{Direction, Reason};
+use super::settings::{Settings, TokenIn};
+use super::stanza::{Body, Stanza};
+use super::target::Target;
+use super::token::{self, Binding, Claims, Token, TokenError};
+use super::verdict::{Verdict, refusal};
+
+/// What it takes to judge one IQ.
+#[derive(Debug)]
+pub struct Exchange<'t> {
+    pub settings: &'t Settings,
+    pub presence: &'t Presence,
+    pub scratch: &'t mut Scratch,
+    /// Counts results from resources that are not listed.
+    pub unlisted_replies: &'t mut u64,
+}
+
+/// Memory for what a verdict says, used again for each stanza.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    from: String,
+    id: String,
+    asked: String,
+    token: Option<Token>,
+}
+
+impl<'t> Exchange<'t> {
+    /// Judges an IQ that is neither a result nor an error.
+    pub fn request(self, iq: &Stanza<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
+        let Self { settings, presence, scratch, .. } = self;
+        let Stanza { from, to, .. } = iq;
+        let subscription = presence.subscription();
+        let refuse = |reason| {
+            Verdict::answer(&settings.domain, to, Direction::Forward, reason, subscription)
+        };
+        let Some(id) = iq.id() else { return refuse(Reason::NoId) };
+        if !matches!(iq.type_(), Some("get" | "set")) {
+            return refuse(Reason::BadType);
+        }
+        let one_child = match iq.body {
+            Body::Whole { children, .. } => children == 1,
+            // The first one may still have been to come.
+            Body::OverLimit { children } => children <= 1,
+        };
+        if !one_child {
+            return refuse(Reason::ChildCount);
+        }
+        let asked = asked(settings, to, &mut scratch.asked);
+        if settings.target.owns(from) && find_token(settings, iq, &asked, now).is_ok() {
+            return refuse(Reason::RequestToToken);
+        }
+        match iq.body {
+            Body::OverLimit { .. } => return refuse(Reason::OverLimit),
+            Body::Whole { sound: false, .. } => return refuse(Reason::BadNamespace),
+            Body::Whole { .. } => {}
+        }
+        let claims =
+            Claims { user: from.as_str(), resource: to.resource().unwrap_or_default(), id };
+        if claims.check_size().is_err() {
+            return refuse(Reason::TooLong);
+        }
+        let Some((peer, normal_peer)) = choose(settings, presence, from, rng) else {
+            return refuse(subscription.reason_for_nobody());
+        };
+        let binding = Binding { asked: &asked, peer: &normal_peer };
+        let key = settings.keyring.signing(now.unix);
+        let expires = now.unix.saturating_add(settings.reply_ttl);
+        let home = settings.domain.as_str();
+        let Scratch { from: written, id: token, .. } = scratch;
+        written.clear();
+        token.clear();
+        let (sealed, id) = match settings.token_in {
+            TokenIn::Resource => {
+                to.write_at_domain(home, None, written);
+                written.push('/');
+                (token::write_sealed(key, &claims, expires, &binding, written), None)
+            }
+            // What fits a token fits a resource in clear.
+            TokenIn::Id => {
+                to.write_at_domain(home, Some(from.as_str()), written);
+                (token::write_sealed(key, &claims, expires, &binding, token), Some(&**token))
+            }
+        };
+        match sealed {
+            Ok(()) => Verdict::Forward { to: peer, from: written, id },
+            Err(_) => refuse(Reason::TooLong),
+        }
+    }
+
+    /// Judges a result or an error.
+    pub fn reply(self, iq: &Stanza<'_>, now: Now) -> Verdict<'t> {
+        let Self { settings, presence, scratch, unlisted_replies } = self;
+        let drop = |reason| Verdict::Drop(Direction::Revert, reason);
+        if !settings.target.owns(&iq.from) {
+            return drop(Reason::NotFromTarget);
+        }
+        let asked = asked(settings, &iq.to, &mut scratch.asked);
+        let token = match find_token(settings, iq, &asked, now) {
+            Ok(token) => scratch.token.insert(token),
+            Err(reason) => return drop(reason),
+        };
+        let result = iq.type_() == Some("result");
+        if result && presence.is_settled() && settings.subscriber().is_some() {
+            let listed = presence.resources.contains(&iq.from.normal());
+            *unlisted_replies += u64::from(!listed);
+        }
+        let claims = token.claims();
+        let written = &mut scratch.from;
+        written.clear();
+        iq.to.write_at_domain(settings.domain.as_str(), Some(claims.resource), written);
+        let envelope = Envelope { to: claims.user, from: written, id: claims.id };
+        let refuse = |reason| {
+            let refusal = refusal(reason, presence.subscription());
+            Verdict::RevertError { envelope, reason, refusal }
+        };
+        match iq.body {
+            Body::OverLimit { .. } => refuse(Reason::OverLimit),
+            Body::Whole { sound: false, .. } => refuse(Reason::BadNamespace),
+            Body::Whole { .. } => Verdict::Revert(envelope),
+        }
+    }
+}
+
+/// The resource that gets a request of this user: its address, and that in normal form.
+fn choose<'t>(
+    settings: &'t Settings,
+    presence: &'t Presence,
+    user: &Address<'_>,
+    rng: &mut Rng,
+) -> Option<(&'t str, Cow<'t, str>)> {
+    match &settings.target {
+        Target::Resource { full, .. } => {
+            Some((full.as_str(), Address::new(full.as_str()).normal()))
+        }
+        Target::Account(_) => {
+            let chosen = presence.resources.choose(settings.dispatch, user, rng)?;
+            Some((&chosen.address, Cow::Borrowed(chosen.normal())))
+        }
+    }
+}
+
+/// Opens the token of a reply: in the resource it was sent to, else in its id, whatever the
+/// setting is now.
+fn find_token(
+    settings: &Settings,
+    iq: &Stanza<'_>,
+    asked: &str,
+    now: Now,
+) -> Result<Token, Reason> {
+    let binding = Binding { asked, peer: &iq.from.normal() };
+    let open = |text: Option<&str>| {
+        let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
+        token::open(&settings.keyring, text, &binding, now.unix).map_err(reason_of)
+    };
+    open(iq.to.resource()).or_else(|reason| {
+        let looks_like_none =
+            |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
+        open(iq.id()).map_err(|other| if looks_like_none(other) { reason } else { other })
+    })
+}
+
+/// The bare address that was written to, in normal form; `room` holds it if need be.
+fn asked<'a>(settings: &'a Settings, to: &Address<'_>, room: &'a mut String) -> Cow<'a, str> {
+    let home = settings.domain.as_str();
+    if to.node().is_none() {
+        return Cow::Borrowed(home);
+    }
+    room.clear();
+    // Our domain as it is configured, since another spelling ends the stream on Prosody.
+    to.write_at_domain(home, None, room);
+    normal_bare(room)
+}
+
+fn reason_of(error: TokenError) -> Reason {
+    match error {
+        TokenError::Length => Reason::TokenLength,
+        TokenError::Encoding => Reason::TokenEncoding,
+        TokenError::Version => Reason::TokenVersion,
+        TokenError::UnknownKey => Reason::UnknownKey,
+        TokenError::Signature => Reason::TokenSignature,
+        TokenError::Malformed => Reason::TokenMalformed,
+        TokenError::Kind => Reason::TokenKind,
+        TokenError::Expired => Reason::TokenExpired,
+    }
+}
