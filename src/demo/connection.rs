@@ -1,6 +1,6 @@
 //! One component's TCP connection, and what can be done to it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -14,6 +14,7 @@ pub struct Connection {
     domain: String,
     commands: UnboundedSender<Command>,
     reading: watch::Sender<bool>,
+    held_back: AtomicUsize,
     received: Mutex<Vec<u8>>,
 }
 
@@ -62,6 +63,13 @@ impl Connection {
         self.reading.send_replace(reading);
     }
 
+    /// From now on the last `count` bytes of what there is to write wait for what comes next, so
+    /// that there is always a stanza of which the component has only a part; 0, as at first: none.
+    pub fn hold_back(&self, count: usize) {
+        self.held_back.store(count, Ordering::Relaxed);
+        self.inject(b"");
+    }
+
     /// Ends the stream with an error (RFC 6120 section 4.9); no text if it is empty.
     pub fn fail(&self, condition: &str, text: &str) {
         self.command(Command::Close(stream_error(condition, text)));
@@ -91,6 +99,7 @@ impl Connection {
             domain,
             commands,
             reading: watch::Sender::new(true),
+            held_back: AtomicUsize::new(0),
             received: Mutex::default(),
         };
         (Arc::new(connection), receiver)
@@ -103,6 +112,11 @@ impl Connection {
     /// Tells when [`Self::set_reading`] changes.
     pub(super) fn reading(&self) -> watch::Receiver<bool> {
         self.reading.subscribe()
+    }
+
+    /// What [`Self::hold_back`] said.
+    pub(super) fn held_back(&self) -> usize {
+        self.held_back.load(Ordering::Relaxed)
     }
 
     pub(super) fn command(&self, command: Command) {
@@ -138,6 +152,19 @@ mod tests {
         for wanted in ["<a>😀</a>", "<b/>", "<c/>"] {
             assert_eq!(component.recv().await, wanted);
         }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_what_is_written_waits_for_more() {
+        let (_server, mut component, connection) = pair().await;
+        connection.hold_back(1);
+        connection.inject(b"<a/>");
+        assert_eq!(component.recv_soon().await, None);
+        connection.inject(b"<b/>");
+        assert_eq!(component.recv().await, "<a/>");
+        assert_eq!(component.recv_soon().await, None);
+        connection.hold_back(0);
+        assert_eq!(component.recv().await, "<b/>");
     }
 
     #[tokio::test]

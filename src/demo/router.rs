@@ -267,6 +267,13 @@ impl Router {
         &self.passed
     }
 
+    pub(super) fn take_passed(&mut self) -> Vec<Passed> {
+        for connection in self.components.values().flatten() {
+            connection.recording().clear();
+        }
+        std::mem::take(&mut self.passed)
+    }
+
     fn record(&mut self, connection: u64, direction: Direction, stanza: &Stanza) {
         if self.options.record {
             let xml = stanza.as_str().to_owned();

@@ -115,6 +115,12 @@ impl Server {
         self.shared.router().passed().to_vec()
     }
 
+    /// What passed since the last call. It is forgotten here, like the bytes that connections
+    /// have received so far: so a server can record for as long as it likes.
+    pub fn take_passed(&self) -> Vec<Passed> {
+        self.shared.router().take_passed()
+    }
+
     /// How connections that are accepted from now on are logged in.
     pub fn set_login(&self, login: Login) {
         *self.shared.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
@@ -205,6 +211,8 @@ mod tests {
         assert_eq!(passed.iter().map(|p| p.direction).collect::<Vec<_>>(), directions);
         assert_eq!(passed[1].xml, reply);
         assert_eq!(server.connections(DOMAIN)[0].received(), reply.as_bytes());
+        assert_eq!(server.take_passed(), passed);
+        assert!(server.passed().is_empty() && server.connections(DOMAIN)[0].received().is_empty());
     }
 
     #[tokio::test]

@@ -48,7 +48,7 @@ async fn serve_stream(stream: &mut TcpStream, shared: &Shared) -> io::Result<()>
     }
     let (mut from, mut to) = stream.split();
     let end = tokio::select! {
-        end = write(&mut to, commands) => end,
+        end = write(&mut to, &connection, commands) => end,
         never = read(&mut from, &connection, early, shared) => match never {},
     };
     shared.router().disconnect(connection.id());
@@ -67,6 +67,7 @@ enum End {
 /// Does what the connection is told; writes that wait together go out together.
 async fn write(
     stream: &mut WriteHalf<'_>,
+    connection: &Connection,
     mut commands: UnboundedReceiver<Command>,
 ) -> io::Result<End> {
     let mut waiting = Vec::new();
@@ -95,8 +96,9 @@ async fn write(
                 Command::Reset => return Ok(End::Reset),
             }
         }
-        stream.write_all(&output).await?;
-        output.clear();
+        let due = output.len().saturating_sub(connection.held_back());
+        stream.write_all(&output[..due]).await?;
+        output.drain(..due);
     }
 }
 

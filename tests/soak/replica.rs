@@ -1,0 +1,169 @@
+//! One replica: a daemon with a presence domain of its own, and keys that it shares.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use jat_proxy::demo::server::{Server, Subscription};
+use rustix::process::Signal;
+use tokio::time::sleep;
+
+use crate::daemon::{DOMAIN, Daemon, TARGET, component};
+use crate::ledger::{Ledger, Wrong};
+use crate::line::Out;
+
+pub struct Replica {
+    daemon: Daemon,
+    /// Of the component's stream, as the server counts them.
+    pub connection: u64,
+}
+
+impl Replica {
+    /// Starts it, and waits until it can forward.
+    pub async fn start(name: &str, server: &Server, keys: &Path) -> Self {
+        let presence = format!("{name}.{DOMAIN}");
+        server.set_subscription(TARGET, &presence, Subscription::From);
+        let before: Vec<u64> = server.connections(DOMAIN).iter().map(|c| c.id()).collect();
+        let daemon = Daemon::start_with(server.address(), |command| {
+            let file = command.get_current_dir().expect("one of its own").join(CONFIG);
+            let text = fs::read_to_string(&file).unwrap();
+            let (server_and_http, _) = text.split_once("[[component]]").expect("a component");
+            write_secret(&file.with_file_name(SECRET), "s");
+            let component = component(DOMAIN).replace("\"s\"", "{ file = \"secret\" }");
+            let config = format!(
+                "key-file = \"{}\"\nreply-ttl = \"30s\"\n{server_and_http}{component}\
+                 presence-domain = \"{presence}\"\n{RANDOM}\n",
+                keys.display(),
+            );
+            fs::write(file, config).unwrap();
+        });
+        daemon.until("it is ready", |d| d.is_ready(1)).await;
+        let connections = server.connections(DOMAIN);
+        let new = connections.iter().map(|c| c.id()).find(|id| !before.contains(id));
+        Self { daemon, connection: new.expect("it is connected") }
+    }
+
+    /// Ends it where it stands, and waits until it is gone: the next one has its name.
+    pub async fn kill(&mut self) {
+        self.daemon.signal(Signal::KILL);
+        self.daemon.ended().await;
+    }
+
+    /// SIGHUP, until it has read its configuration and keys.
+    pub async fn reload(&self) {
+        self.tell(Signal::HUP, "configuration reloaded").await;
+    }
+
+    /// Changes something in its configuration that changes nothing for users, and reloads.
+    pub async fn reconfigure(&self, round: u32) {
+        let [from, to] = if round.is_multiple_of(2) { [RANDOM, STICKY] } else { [STICKY, RANDOM] };
+        // One that was killed meanwhile has started with the first again.
+        let text = fs::read_to_string(self.daemon.folder().join(CONFIG)).unwrap();
+        if text.contains(from) {
+            self.daemon.reconfigure(from, to);
+        }
+        self.reload().await;
+    }
+
+    /// SIGUSR2, until the next program is at work. Meanwhile the end of the last stanza always
+    /// is on its way, so that a part of one waits for the rest when the program changes.
+    pub async fn upgrade(&self, server: &Server) {
+        let connections = server.connections(DOMAIN);
+        let connection = connections.iter().find(|c| c.id() == self.connection);
+        connection.inspect(|c| c.hold_back("</iq>".len()));
+        sleep(AHEAD).await;
+        self.tell(Signal::USR2, "upgraded in place").await;
+        connection.inspect(|c| c.hold_back(0));
+    }
+
+    async fn tell(&self, signal: Signal, says: &str) {
+        let before = self.daemon.logged(says);
+        self.daemon.signal(signal);
+        self.daemon.until_logged(says, before + 1).await;
+    }
+
+    /// Runs `jat-proxy keys` on its configuration.
+    pub fn keys(&self, arguments: &[&str]) {
+        let mut command = Command::new(self.daemon.program());
+        command.arg("keys").args(arguments).args(["-c", CONFIG]);
+        let output = command.current_dir(self.daemon.folder()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Resident set, in kB.
+    pub fn resident(&self) -> u64 {
+        self.number("VmRSS:")
+    }
+
+    /// User and system time, in seconds.
+    pub fn processor_time(&self) -> f64 {
+        processor_time(&self.number("Pid:").to_string())
+    }
+
+    fn number(&self, field: &str) -> u64 {
+        let line = self.daemon.process_status(field);
+        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+    }
+
+    /// Its own counters against what came out of its connection, and what it complained about.
+    pub fn judge(&self, ledger: &mut Ledger) {
+        let Some(out) = ledger.out(self.connection) else {
+            return ledger
+                .report(Wrong::Replica, format!("lost its stream: {}", self.daemon.log()));
+        };
+        let metrics = self.daemon.ask("/metrics").expect("it answers");
+        for line in metrics.lines().filter(|line| line.starts_with(STANZAS)) {
+            let (series, count) = line.rsplit_once(' ').expect("a value");
+            let Some(due) = due(series, out) else { continue };
+            if count.parse() != Ok(due) {
+                ledger.report(Wrong::Tally, format!("{line}, but {due} are due"));
+            }
+        }
+        for line in self.daemon.log().lines().filter(|line| !line.contains(OF_FORGERIES)) {
+            if line.contains(" WARN ") || line.contains(" ERROR ") {
+                ledger.report(Wrong::Replica, format!("it says: {line}"));
+            }
+        }
+    }
+}
+
+/// A file that only its owner may read, as the program wants it.
+pub fn write_secret(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// What a series of requests and replies must have counted; `None`: that is for others.
+fn due(series: &str, out: Out) -> Option<u64> {
+    let has = |label: &str, value: &str| series.contains(&format!("{label}=\"{value}\""));
+    match [has("direction", "forward"), has("direction", "revert")] {
+        [true, _] if has("outcome", "relayed") => Some(out.forwarded),
+        [_, true] if has("outcome", "relayed") => Some(out.reverted),
+        [_, true] if series.contains(OF_FORGERIES) => Some(out.forged),
+        // Who is not online yet differs by moment; the ledger knows the sum.
+        [true, _] if has("outcome", "answered") && out.refused > 0 => None,
+        [true, _] | [_, true] => Some(0),
+        _ => None,
+    }
+}
+
+/// User and system time of a process, in seconds: fields 14 and 15 of proc(5), where Linux
+/// counts hundredths on every processor that we run on.
+pub fn processor_time(pid: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit_once(") ").expect("a name").1.split(' ');
+    let ticks: u64 = fields.skip(11).take(2).map(|n| n.parse::<u64>().expect("ticks")).sum();
+    ticks as f64 / 100.0
+}
+
+/// For the next stanzas to come.
+const AHEAD: Duration = Duration::from_millis(50);
+const CONFIG: &str = "jat-proxy.toml";
+const SECRET: &str = "secret";
+const RANDOM: &str = "dispatch = \"random\"";
+const STICKY: &str = "dispatch = \"sticky\"";
+/// How the program counts and calls them.
+const OF_FORGERIES: &str = "reason=\"token-signature\"";
+const STANZAS: &str = "jat_proxy_stanzas_total";
