@@ -263,7 +263,6 @@ const MAX_BYTES: usize = MAX_CHARS * 5 / 8;
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use zeroize::Zeroizing;
 
     use super::*;
@@ -333,40 +332,6 @@ mod tests {
         for length in [0, 1, 44, MAX_CHARS + 1, 10_000] {
             let error = open(&ring(), &"a".repeat(length), &BINDING, NOW).unwrap_err();
             assert_eq!(error, TokenError::Length, "{length}");
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-        #[test]
-        fn what_was_sealed_opens(user in ".{0,200}", resource in ".{0,20}", id in ".{0,20}") {
-            let claims = Claims { user: &user, resource: &resource, id: &id };
-            prop_assume!(user.len() + resource.len() + id.len() <= MAX_CLAIM_BYTES);
-            let opened = open(&ring(), &sealed(&claims), &BINDING, NOW).unwrap();
-            prop_assert_eq!(opened.claims(), claims);
-            let read = inspect(&sealed(&claims)).unwrap();
-            prop_assert_eq!(read.claims(), claims);
-        }
-
-        #[test]
-        fn no_bit_flip_and_no_truncation_opens(at in 0usize..1000, bit in 0u8..5, cut in 1usize..200) {
-            let token = sealed(&CLAIMS);
-            let symbols = b"abcdefghijklmnopqrstuvwxyz234567";
-            let mut flipped = token.clone().into_bytes();
-            let at = at % flipped.len();
-            let value = symbols.iter().position(|s| *s == flipped[at]).unwrap();
-            flipped[at] = symbols[value ^ (1 << bit)];
-            let flipped = String::from_utf8(flipped).unwrap();
-            prop_assert!(open(&ring(), &flipped, &BINDING, NOW).is_err());
-            let shorter = &token[..token.len() - cut.min(token.len())];
-            prop_assert!(open(&ring(), shorter, &BINDING, NOW).is_err());
-        }
-
-        #[test]
-        fn any_text_ends_in_an_error_not_a_panic(text in "[a-z2-7]{0,1100}") {
-            prop_assert!(open(&ring(), &text, &BINDING, NOW).is_err());
-            let _ = inspect(&text);
         }
     }
 }

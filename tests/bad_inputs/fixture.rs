@@ -57,10 +57,11 @@ pub struct Proxy {
     pub now: Now,
 }
 
-struct Side {
-    session: Session,
+/// One process's end of a stream.
+pub struct Side {
+    pub session: Session,
+    pub tally: Tally,
     translator: Translator,
-    tally: Tally,
     rng: Rng,
 }
 
@@ -122,8 +123,11 @@ impl Proxy {
 
     /// Fresh from login: subscription requested, nobody online.
     pub fn connected(settings: Settings) -> Self {
-        let mut proxy =
-            Self { whole: Side::new(settings.clone()), cut: Side::new(settings), now: START };
+        let mut proxy = Self {
+            whole: Side::new(settings.clone(), bounds()),
+            cut: Side::new(settings, bounds()),
+            now: START,
+        };
         // The self-test's echoes and the first subscription.
         let first = proxy.exchange("").out;
         let echoes: Vec<&String> = first.iter().filter(|s| s.contains("headline")).collect();
@@ -133,15 +137,18 @@ impl Proxy {
 
     /// With a target that is a full JID: nothing is asked, nothing to wait for.
     pub fn fixed(settings: Settings) -> Self {
-        let mut proxy =
-            Self { whole: Side::new(settings.clone()), cut: Side::new(settings), now: START };
+        let mut proxy = Self {
+            whole: Side::new(settings.clone(), bounds()),
+            cut: Side::new(settings, bounds()),
+            now: START,
+        };
         assert_eq!(proxy.exchange("").out.len(), 16);
         proxy
     }
 
     /// Alone on its domain once the echoes, which are given too, come back.
     pub fn with_echoes() -> (Self, String) {
-        let [mut whole, mut cut] = [Side::new(settings()), Side::new(settings())];
+        let [mut whole, mut cut] = [(); 2].map(|()| Side::new(settings(), bounds()));
         let first = whole.said(&Tally::default(), None, START).out;
         cut.said(&Tally::default(), None, START);
         let mut proxy = Self { whole, cut, now: START };
@@ -305,34 +312,42 @@ impl Proxy {
 }
 
 impl Side {
-    fn new(settings: Settings) -> Self {
+    /// Fresh from login; the output is what it says first.
+    pub fn new(settings: Settings, bounds: Bounds) -> Self {
         let mut translator = Translator::new(settings);
         let mut tally = Tally::default();
         let mut rng = Rng::with_seed(7);
         let mut turn =
             Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: START };
-        let session = Session::new(turn.translator.settings().domain.clone(), bounds(), &mut turn);
-        Self { session, translator, tally, rng }
+        let session = Session::new(turn.translator.settings().domain.clone(), bounds, &mut turn);
+        Self { session, tally, translator, rng }
     }
 
     fn split(&mut self, now: Now) -> (&mut Session, Turn<'_>) {
-        let Self { session, translator, tally, rng } = self;
+        let Self { session, tally, translator, rng } = self;
         (session, Turn { translator, tally, rng, now })
     }
 
-    fn feed<'i>(&mut self, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Said {
+    /// Takes what the server sends, until the stream is over.
+    pub fn feed<'i>(&mut self, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Said {
         let before = self.tally.clone();
-        let mut ended = None;
-        for piece in pieces {
-            let (session, mut turn) = self.split(now);
-            session.input().extend(piece);
-            session.received(now);
-            ended = session.process(&mut turn).err();
-            if ended.is_some() {
-                break;
-            }
-        }
+        let ended = pieces.into_iter().find_map(|piece| self.take(piece, now));
         self.said(&before, ended, now)
+    }
+
+    /// Takes what arrives at once; says why the stream is over, if it is.
+    pub fn take(&mut self, piece: &[u8], now: Now) -> Option<Ending> {
+        let (session, mut turn) = self.split(now);
+        session.input().extend(piece);
+        session.received(now);
+        session.process(&mut turn).err()
+    }
+
+    /// All that is to be written, and it is written.
+    pub fn output(&mut self, now: Now) -> Vec<u8> {
+        let output = self.session.output().to_vec();
+        self.session.sent(output.len(), now);
+        output
     }
 
     fn tick(&mut self, now: Now) -> Said {
@@ -343,8 +358,7 @@ impl Side {
     }
 
     fn said(&mut self, before: &Tally, ended: Option<Ending>, now: Now) -> Said {
-        let out = oracle::stanzas(self.session.output());
-        self.session.sent(self.session.output().len(), now);
+        let out = oracle::stanzas(&self.output(now));
         let counted = self.tally.iter().map(|(d, r, n)| (d, r, n - before.of(d, r)));
         Said { out, counted: counted.filter(|(.., n)| *n > 0).collect(), ended }
     }

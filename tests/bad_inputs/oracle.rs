@@ -11,18 +11,23 @@ pub const HEADER: &str = "<stream:stream xmlns='jabber:component:accept' \
 /// The events of `content` under a stream header, and where each ends in it; the error that
 /// ended them, if any did.
 pub fn events(content: &[u8]) -> (Vec<(Event, usize)>, Option<rxml::Error>) {
+    events_below(HEADER, content)
+}
+
+/// The same under another stream header.
+pub fn events_below(header: &str, content: &[u8]) -> (Vec<(Event, usize)>, Option<rxml::Error>) {
     let options = Options { max_token_length: 4 * 1024 * 1024, ..Options::default() };
     let mut parser = Parser::with_options(options);
     let mut events = Vec::new();
-    let document = [HEADER.as_bytes(), content].concat();
+    let document = [header.as_bytes(), content].concat();
     let mut rest = &document[..];
     let mut at = 0;
     loop {
         match parser.parse(&mut rest, false) {
             Ok(Some(event)) => {
                 at += event.metrics().len();
-                if at > HEADER.len() {
-                    events.push((without_metrics(event), at - HEADER.len()));
+                if at > header.len() {
+                    events.push((without_metrics(event), at - header.len()));
                 }
             }
             Ok(None) | Err(EndOrError::NeedMoreData) => return (events, None),

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use jat_proxy::jat::token::{self, Binding, Claims};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::fixture::{START, TARGET, USER, escaped, key};
+use crate::checks::DIVIDER;
+use crate::checks::session::good_token;
+use crate::fixture::{TARGET, USER, escaped};
 
 /// The attributes of a start tag that a translation changes, decoded.
 #[derive(Clone, Debug)]
@@ -78,6 +79,43 @@ pub fn damaged_stream() -> impl Strategy<Value = Bytes> {
     })
 }
 
+/// Pieces of XML in any order.
+pub fn fragments() -> impl Strategy<Value = Bytes> {
+    let long = "x".repeat(400);
+    let fragments = [
+        "<iq>",
+        "</iq>",
+        "<x/>",
+        "<y a='>'>",
+        "</y>",
+        "<y a='/'/>",
+        "text é",
+        "]]>",
+        "<![CDATA[",
+        "&amp;",
+        "&",
+        "<",
+        ">",
+        "/",
+        "'",
+        " ",
+        "<!-",
+        "😀",
+        "</stream:stream>",
+        &long,
+    ];
+    let fragments = fragments.map(str::to_owned).to_vec();
+    let any = prop::collection::vec(select(fragments), 0..30);
+    any.prop_map(|fragments| Bytes(fragments.concat().into_bytes()))
+}
+
+/// A stream, and the pieces in which it arrives, as the checks take it.
+pub fn cut(stream: impl Strategy<Value = Bytes>) -> impl Strategy<Value = Bytes> {
+    let size = prop_oneof![0u8..9, 0u8..DIVIDER];
+    (stream, prop::collection::vec(size, 0..20))
+        .prop_map(|(Bytes(stream), sizes)| Bytes([stream, sizes].join(&DIVIDER)))
+}
+
 /// Bytes that show as text.
 #[derive(Clone)]
 pub struct Bytes(pub Vec<u8>);
@@ -103,7 +141,7 @@ pub fn stanza() -> impl Strategy<Value = String> {
         "proxy.example".to_owned(),
         "n@proxy.example/r".into(),
         "other.example".into(),
-        format!("proxy.example/{}", token()),
+        format!("proxy.example/{}", good_token()),
         "PROXY.example".into(),
         "proxy.example/x".into(),
     ]);
@@ -146,7 +184,7 @@ pub struct Damage {
 }
 
 impl Damage {
-    fn apply(&self, bytes: &mut Vec<u8>) {
+    pub fn apply(&self, bytes: &mut Vec<u8>) {
         let at = self.at.index(bytes.len() + 1);
         let end = (at + self.length).min(bytes.len());
         bytes.splice(at..end, self.insert.iter().copied());
@@ -196,13 +234,6 @@ pub fn damage() -> impl Strategy<Value = Damage> {
     ];
     (any::<prop::sample::Index>(), select(vec![0usize, 0, 1, 2, 9]), insert)
         .prop_map(|(at, length, insert)| Damage { at, length, insert })
-}
-
-/// A token that opens for service@some.example/a.
-fn token() -> String {
-    let claims = Claims { user: USER, resource: "", id: "7" };
-    let binding = Binding { asked: "proxy.example", peer: "service@some.example/a" };
-    token::seal(&key(1, None), &claims, START.unix + 60, &binding).unwrap()
 }
 
 fn resource() -> impl Strategy<Value = String> {

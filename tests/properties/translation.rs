@@ -1,8 +1,9 @@
 //! Forward, then revert: all that carries meaning arrives as it was sent, in both directions.
 
 use proptest::prelude::*;
-use rxml::{Event, Namespace};
+use rxml::Event;
 
+use crate::checks::head;
 use crate::fixture::{Proxy, escaped};
 use crate::generators::request;
 use crate::oracle;
@@ -11,14 +12,12 @@ use crate::oracle;
 fn infoset(xml: &str) -> ([Option<String>; 3], Vec<Event>) {
     let (events, error) = oracle::events(xml.as_bytes());
     assert!(error.is_none(), "{error:?}: {xml}");
-    let mut events: Vec<Event> = events.into_iter().map(|(event, _)| event).collect();
-    let Some(Event::StartElement(_, _, attributes)) = events.first_mut() else { panic!("{xml}") };
-    let taken = ["to", "from", "id"].map(|name| attributes.remove(Namespace::none(), name));
-    (taken, events)
+    let (taken, _, rest) = head::infoset(events);
+    (taken, rest)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::cases())]
 
     #[test]
     fn forward_and_revert_restore_the_infoset(request in request(), error in any::<bool>()) {
