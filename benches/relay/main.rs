@@ -2,6 +2,8 @@
 //!
 //!     cargo bench --bench relay
 //!
+//! or `cargo bench --bench relay -- "one in flight"` for one of the tables.
+//!
 //! One driver plays the server, the users and the service. In front of it, in turn and several
 //! times, four child processes: the daemon itself; as a limit a program that sends the
 //! same bytes back and computes one HMAC a stanza, blocking in its calls to the kernel; the same
@@ -29,18 +31,23 @@ fn main() {
         ["peer", server] => peer::peer(server),
         ["echo", server] => limit::echo(server),
         ["async-echo", server] => limit::async_echo(server),
-        // What `cargo bench` adds is of no interest.
-        _ => compare(),
+        // `cargo bench` adds --bench.
+        [title, "--bench"] => compare(title),
+        _ => compare(""),
     }
 }
 
-fn compare() {
+/// All loads whose title has `part` in it.
+fn compare(part: &str) {
     let rounds: usize = setting("ROUNDS", 7);
     for (title, replies, in_flight) in [
         ("Requests and replies, 256 in flight", true, 256),
         ("Requests alone, 256 in flight", false, 256),
         ("Requests and replies, one in flight", true, 1),
     ] {
+        if !title.contains(part) {
+            continue;
+        }
         let mut relays = start(replies);
         let load = Load { replies, in_flight, requests: 10_000 };
         relays.iter_mut().for_each(|relay| relay.calibrate(load));
