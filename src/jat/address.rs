@@ -5,7 +5,6 @@
 //! servers pass addresses on as their users typed them.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use jid::{BareJid, ResourcePart};
 
@@ -17,14 +16,27 @@ pub struct Address<'a> {
     bare: usize,
     /// Offset of the domain.
     domain: usize,
+    /// Is the bare address its own normal form at a glance? True of nearly every one in use.
+    plain: bool,
 }
 
 impl<'a> Address<'a> {
     /// Splits `text` at its first `/` and the first `@` before that; every text splits.
     pub fn new(text: &'a str) -> Self {
-        let bare = memchr::memchr(b'/', text.as_bytes()).unwrap_or(text.len());
-        let domain = memchr::memchr(b'@', &text.as_bytes()[..bare]).map_or(0, |at| at + 1);
-        Self { text, bare, domain }
+        let (mut bare, mut domain) = (text.len(), 0);
+        let mut plain = true;
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b'/' => {
+                    bare = at;
+                    break;
+                }
+                b'@' if domain == 0 => domain = at + 1,
+                _ => plain &= IS_PLAIN[usize::from(byte)],
+            }
+        }
+        plain &= !text[..bare].ends_with('.');
+        Self { text, bare, domain, plain }
     }
 
     pub fn as_str(&self) -> &'a str {
@@ -50,9 +62,26 @@ impl<'a> Address<'a> {
         self.text.get(self.bare + 1..).filter(|r| !r.is_empty())
     }
 
-    /// The bare address in normal form.
+    /// The bare address in normal form (RFC 7622 sections 3.2 and 3.3): that of the `jid`
+    /// library where it parses, else the text itself.
     pub fn normal_bare(&self) -> Cow<'a, str> {
-        normal_bare(self.bare())
+        if self.plain {
+            return Cow::Borrowed(self.bare());
+        }
+        match BareJid::new(self.bare()) {
+            Ok(jid) => Cow::Owned(jid.into_inner()),
+            Err(_) => Cow::Borrowed(self.bare()),
+        }
+    }
+
+    /// Is the bare address the one that `normal`, in normal form, is?
+    pub fn is_bare(&self, normal: &str) -> bool {
+        self.bare() == normal || !self.plain && self.normal_bare() == normal
+    }
+
+    /// Is the domain the one that `normal`, in normal form, is?
+    pub fn is_at(&self, normal: &str) -> bool {
+        self.domain() == normal || !self.plain && normal_bare(self.domain()) == normal
     }
 
     /// The whole address in normal form; its two parts are normalised apart, so that a
@@ -71,33 +100,30 @@ impl<'a> Address<'a> {
 
     /// This address with `domain` in place of its own, resource and node kept as they are.
     pub fn at_domain(&self, domain: &str, resource: Option<&str>) -> String {
-        let resource = resource.filter(|r| !r.is_empty());
-        let node = self.node();
-        let length = node.map_or(0, |n| n.len() + 1) + domain.len();
-        let mut address = String::with_capacity(length + resource.map_or(0, |r| r.len() + 1));
-        if let Some(node) = node {
-            address.push_str(node);
-            address.push('@');
-        }
-        address.push_str(domain);
-        if let Some(resource) = resource {
-            // Writing to a String never fails.
-            let _ = write!(address, "/{resource}");
-        }
+        let mut address = String::new();
+        self.write_at_domain(domain, resource, &mut address);
         address
+    }
+
+    /// Appends what [`Self::at_domain`] gives.
+    pub fn write_at_domain(&self, domain: &str, resource: Option<&str>, output: &mut String) {
+        if let Some(node) = self.node() {
+            output.push_str(node);
+            output.push('@');
+        }
+        output.push_str(domain);
+        if let Some(resource) = resource.filter(|r| !r.is_empty()) {
+            output.push('/');
+            output.push_str(resource);
+        }
     }
 }
 
-/// The normal form of a bare address (RFC 7622 sections 3.2 and 3.3): that of the `jid`
-/// library where it parses, else the text itself.
+/// The normal form of a text that is a bare address.
 pub fn normal_bare(bare: &str) -> Cow<'_, str> {
-    if is_plain(bare) {
-        return Cow::Borrowed(bare);
-    }
-    match BareJid::new(bare) {
-        Ok(jid) => Cow::Owned(jid.into_inner()),
-        Err(_) => Cow::Borrowed(bare),
-    }
+    // A slash would begin a resource; the text is not an address then.
+    let address = Address::new(bare);
+    if address.bare == bare.len() { address.normal_bare() } else { Cow::Borrowed(bare) }
 }
 
 fn normal_resource(resource: &str) -> Cow<'_, str> {
@@ -110,11 +136,18 @@ fn normal_resource(resource: &str) -> Cow<'_, str> {
     }
 }
 
-/// Is the address its own normal form at a glance? True of nearly every address in use.
-fn is_plain(bare: &str) -> bool {
-    bare.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@'))
-        && !bare.ends_with('.')
-}
+/// Bytes that normalisation leaves alone wherever they stand in a node or a domain; a final dot
+/// of a domain goes.
+static IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        plain[byte as usize] =
+            matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@');
+        byte -= 1;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {

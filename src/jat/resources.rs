@@ -9,6 +9,8 @@ use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
 #[derive(Clone, Debug, Default)]
 pub struct Resources {
     online: Vec<Resource>,
+    /// How many of them drain.
+    draining: usize,
 }
 
 /// One online resource.
@@ -22,6 +24,13 @@ pub struct Resource {
     pub dnd: bool,
     /// Was it seen since we last connected?
     pub verified: bool,
+}
+
+impl Resource {
+    /// The full JID in normal form.
+    pub fn normal(&self) -> &str {
+        &self.normal
+    }
 }
 
 impl Resources {
@@ -47,11 +56,16 @@ impl Resources {
                 self.online.insert(at, Resource { address, normal, hash, dnd, verified });
             }
         }
+        self.recount();
     }
 
     /// Is the resource with this full JID, in normal form, in the list?
     pub fn contains(&self, normal: &str) -> bool {
         self.find(normal).is_ok()
+    }
+
+    fn recount(&mut self) {
+        self.draining = self.online.iter().filter(|r| r.dnd).count();
     }
 
     fn find(&self, normal: &str) -> Result<usize, usize> {
@@ -62,11 +76,12 @@ impl Resources {
     pub fn remove(&mut self, address: &Address<'_>) {
         if let Ok(at) = self.find(&address.normal()) {
             self.online.remove(at);
+            self.recount();
         }
     }
 
     pub fn clear(&mut self) {
-        self.online.clear();
+        *self = Self::default();
     }
 
     /// We were away: what is in the list may have gone meanwhile.
@@ -76,20 +91,26 @@ impl Resources {
 
     pub fn remove_unverified(&mut self) {
         self.online.retain(|r| r.verified);
+        self.recount();
     }
 
-    /// The resource that gets the next request of the user with this bare address in normal
-    /// form; `None` when nobody is online.
-    pub fn choose(&self, dispatch: Dispatch, user: &str, rng: &mut Rng) -> Option<&Resource> {
-        let all_drain = self.online.iter().all(|r| r.dnd);
-        let ready = || self.online.iter().filter(move |r| all_drain || !r.dnd);
+    /// The resource that gets the next request of `user`; `None` when nobody is online.
+    pub fn choose(
+        &self,
+        dispatch: Dispatch,
+        user: &Address<'_>,
+        rng: &mut Rng,
+    ) -> Option<&Resource> {
+        let awake = self.online.len() - self.draining;
+        let ready = || self.online.iter().filter(move |r| awake == 0 || !r.dnd);
         match dispatch {
-            Dispatch::Random => {
-                let count = ready().count();
-                (count > 0).then(|| rng.usize(..count)).and_then(|n| ready().nth(n))
+            Dispatch::Random if self.online.is_empty() => None,
+            Dispatch::Random if awake == 0 || self.draining == 0 => {
+                Some(&self.online[rng.usize(..self.online.len())])
             }
+            Dispatch::Random => ready().nth(rng.usize(..awake)),
             Dispatch::Sticky => {
-                let user = sticky_hash(user);
+                let user = sticky_hash(&user.normal_bare());
                 // Equal weights would need equal hashes; the name decides even then.
                 ready().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
             }
@@ -124,7 +145,10 @@ mod tests {
     fn chosen(resources: &Resources, dispatch: Dispatch) -> Vec<&str> {
         let mut rng = Rng::with_seed(1);
         let mut chosen: Vec<&str> = (0..200)
-            .filter_map(|i| resources.choose(dispatch, &format!("u{i}@s.example"), &mut rng))
+            .filter_map(|i| {
+                let user = format!("u{i}@s.example");
+                resources.choose(dispatch, &Address::new(&user), &mut rng)
+            })
             .map(|r| r.address.as_str())
             .collect();
         chosen.sort_unstable();
@@ -154,6 +178,7 @@ mod tests {
         let other = online(&[("bot@s/c", false), ("BOT@s/a", false), ("bot@s/b", false)]);
         for user in (0..100).map(|i| format!("u{i}@s.example")) {
             let pick = |r: &Resources| {
+                let user = Address::new(&user);
                 let chosen = r.choose(Dispatch::Sticky, &user, &mut Rng::with_seed(1)).unwrap();
                 chosen.normal.clone()
             };
@@ -170,6 +195,9 @@ mod tests {
         assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
         resources.remove(&Address::new("bot@s/unknown"));
         assert_eq!(resources.len(), 1);
-        assert!(online(&[]).choose(Dispatch::Sticky, "u@s", &mut Rng::with_seed(1)).is_none());
+        for dispatch in Dispatch::ALL {
+            let mut rng = Rng::with_seed(1);
+            assert!(online(&[]).choose(dispatch, &Address::new("u@s"), &mut rng).is_none());
+        }
     }
 }

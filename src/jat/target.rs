@@ -39,8 +39,7 @@ impl Target {
 
     /// Is `address` the target itself or one of its resources?
     pub fn owns(&self, address: &Address<'_>) -> bool {
-        let bare = self.bare().as_str();
-        address.bare() == bare || address.normal_bare() == bare
+        address.is_bare(self.bare().as_str())
     }
 }
 

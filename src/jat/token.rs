@@ -94,19 +94,39 @@ pub fn seal(
     expires: u64,
     binding: &Binding<'_>,
 ) -> Result<String, TooLong> {
-    let size = claims.check_size()?;
-    let mut bytes = Vec::with_capacity(HEADER + 4 + size + TAG);
-    bytes.extend([VERSION, KIND_IQ, key.id()]);
-    bytes.extend(&expires.min(MAX_EXPIRY).to_be_bytes()[3..]);
+    let mut text = String::new();
+    write_sealed(key, claims, expires, binding, &mut text)?;
+    Ok(text)
+}
+
+/// Appends what [`seal`] gives to `output`.
+pub fn write_sealed(
+    key: &Key,
+    claims: &Claims<'_>,
+    expires: u64,
+    binding: &Binding<'_>,
+    output: &mut String,
+) -> Result<(), TooLong> {
+    claims.check_size()?;
+    let mut bytes = [0; MAX_BYTES];
+    let mut length = 0;
+    let mut write = |piece: &[u8]| {
+        bytes[length..length + piece.len()].copy_from_slice(piece);
+        length += piece.len();
+    };
+    write(&[VERSION, KIND_IQ, key.id()]);
+    write(&expires.min(MAX_EXPIRY).to_be_bytes()[3..]);
     for field in [claims.user, claims.resource] {
         let length = u16::try_from(field.len()).expect("bounded by MAX_CLAIM_BYTES");
-        bytes.extend(length.to_be_bytes());
-        bytes.extend(field.as_bytes());
+        write(&length.to_be_bytes());
+        write(field.as_bytes());
     }
-    bytes.extend(claims.id.as_bytes());
-    let tag = mac(key, &bytes, binding).finalize().into_bytes();
-    bytes.extend(&tag[..TAG]);
-    Ok(BASE32.encode(&bytes))
+    write(claims.id.as_bytes());
+    let (signed, rest) = bytes.split_at_mut(length);
+    let tag = mac(key, signed, binding).finalize().into_bytes();
+    rest[..TAG].copy_from_slice(&tag[..TAG]);
+    BASE32.encode_append(&bytes[..length + TAG], output);
+    Ok(())
 }
 
 /// Opens `token`: verifies first, reads afterwards. Refused from Unix second `exp` on.
@@ -116,11 +136,11 @@ pub fn open(
     binding: &Binding<'_>,
     now: u64,
 ) -> Result<Token, TokenError> {
-    let token = Token::decode(token)?;
+    let mut token = Token::decode(token)?;
     let key = ring.verifying(token.kid()).ok_or(TokenError::UnknownKey)?;
     let (signed, tag) = token.signed_and_tag();
     mac(key, signed, binding).verify_truncated_left(tag).map_err(|_| TokenError::Signature)?;
-    let token = token.checked()?;
+    token.check()?;
     if now >= token.expires() {
         return Err(TokenError::Expired);
     }
@@ -129,7 +149,9 @@ pub fn open(
 
 /// Reads `token` without any key: what it claims, not whether that is true.
 pub fn inspect(token: &str) -> Result<Token, TokenError> {
-    Token::decode(token)?.checked()
+    let mut token = Token::decode(token)?;
+    token.check()?;
+    Ok(token)
 }
 
 /// A decoded token.
@@ -179,7 +201,7 @@ impl Token {
     }
 
     /// Finds the fields. Runs after the MAC was verified, unless for inspection.
-    fn checked(mut self) -> Result<Self, TokenError> {
+    fn check(&mut self) -> Result<(), TokenError> {
         let end = self.length - TAG;
         let field = |at: usize| -> Option<usize> {
             let size = self.bytes[..end].get(at..at + 2)?;
@@ -195,7 +217,7 @@ impl Token {
         if self.bytes[1] != KIND_IQ {
             return Err(TokenError::Kind);
         }
-        Ok(self)
+        Ok(())
     }
 
     fn signed_and_tag(&self) -> (&[u8], &[u8]) {

@@ -1,10 +1,12 @@
 //! What is done with each stanza: the table of rows that the first fit decides.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use fastrand::Rng;
 use jid::DomainPart;
 
+use crate::stanza::authored::Envelope;
 use crate::stanza::head::Head;
 use crate::stanza::peek;
 
@@ -41,11 +43,26 @@ pub struct Translator {
     settings: Settings,
     presence: Presence,
     unlisted_replies: u64,
+    scratch: Scratch,
+}
+
+/// Memory for what a verdict says, used again for each stanza.
+#[derive(Debug, Default)]
+struct Scratch {
+    from: String,
+    id: String,
+    asked: String,
+    token: Option<Token>,
 }
 
 impl Translator {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, presence: Presence::new(), unlisted_replies: 0 }
+        Self {
+            settings,
+            presence: Presence::new(),
+            unlisted_replies: 0,
+            scratch: Scratch::default(),
+        }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -118,11 +135,11 @@ impl Translator {
             return Verdict::Drop(direction, Reason::NoFrom);
         };
         let from = Address::new(from);
-        if self.is_own_domain(from.domain()) {
+        if self.is_own(&from) {
             return Verdict::Own(direction);
         }
         let to = Address::new(head.to.as_deref().unwrap_or_default());
-        if !is_domain(to.domain(), at) {
+        if !to.is_at(at.as_str()) {
             return Verdict::Drop(direction, Reason::NotOurDomain);
         }
         let for_presence_alone = *at != self.settings.domain;
@@ -137,13 +154,16 @@ impl Translator {
             }
             Direction::Forward => self.judge_request(head, body, &from, &to, now, rng),
             Direction::Revert => self.judge_reply(head, body, &from, &to, now),
-            Direction::Message => self.answer(&to, direction, Reason::MessageRefused),
+            Direction::Message => {
+                let subscription = self.presence.subscription();
+                answer(at, &to, direction, Reason::MessageRefused, subscription)
+            }
             Direction::Other => Verdict::Drop(direction, Reason::NotAStanza),
         }
     }
 
     fn judge_request(
-        &self,
+        &mut self,
         head: &Head<'_>,
         body: Body<'_>,
         from: &Address<'_>,
@@ -151,7 +171,10 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let refuse = |reason| self.answer(to, Direction::Forward, reason);
+        let Self { settings, presence, scratch, .. } = self;
+        let subscription = presence.subscription();
+        let refuse =
+            |reason| answer(&settings.domain, to, Direction::Forward, reason, subscription);
         let Some(id) = head.id.as_deref() else { return refuse(Reason::NoId) };
         if !matches!(head.type_.as_deref(), Some("get" | "set")) {
             return refuse(Reason::BadType);
@@ -164,7 +187,8 @@ impl Translator {
         if !one_child {
             return refuse(Reason::ChildCount);
         }
-        if self.settings.target.owns(from) && self.find_token(head, from, to, now).is_ok() {
+        let asked = asked(settings, to, &mut scratch.asked);
+        if settings.target.owns(from) && find_token(settings, head, from, to, &asked, now).is_ok() {
             return refuse(Reason::RequestToToken);
         }
         match body {
@@ -177,26 +201,31 @@ impl Translator {
         if claims.check_size().is_err() {
             return refuse(Reason::TooLong);
         }
-        let Some(peer) = self.choose(from, rng) else {
-            return refuse(self.presence.subscription().reason_for_nobody());
+        let Some((peer, normal_peer)) = choose(settings, presence, from, rng) else {
+            return refuse(subscription.reason_for_nobody());
         };
-        let asked = self.asked(to);
-        let normal_peer = Address::new(peer).normal();
         let binding = Binding { asked: &asked, peer: &normal_peer };
-        let key = self.settings.keyring.signing(now.unix);
-        let expires = now.unix.saturating_add(self.settings.reply_ttl);
-        let Ok(token) = token::seal(key, &claims, expires, &binding) else {
-            return refuse(Reason::TooLong);
-        };
-        match self.settings.token_in {
+        let key = settings.keyring.signing(now.unix);
+        let expires = now.unix.saturating_add(settings.reply_ttl);
+        let home = settings.domain.as_str();
+        let Scratch { from: written, id: token, .. } = scratch;
+        written.clear();
+        token.clear();
+        let (sealed, id) = match settings.token_in {
             TokenIn::Resource => {
-                Verdict::Forward { to: peer, from: self.at_home(to, Some(&token)), id: None }
+                to.write_at_domain(home, None, written);
+                written.push('/');
+                (token::write_sealed(key, &claims, expires, &binding, written), None)
             }
             // What fits a token fits a resource in clear.
             TokenIn::Id => {
-                let from = self.at_home(to, Some(from.as_str()));
-                Verdict::Forward { to: peer, from, id: Some(token) }
+                to.write_at_domain(home, Some(from.as_str()), written);
+                (token::write_sealed(key, &claims, expires, &binding, token), Some(&**token))
             }
+        };
+        match sealed {
+            Ok(()) => Verdict::Forward { to: peer, from: written, id },
+            Err(_) => refuse(Reason::TooLong),
         }
     }
 
@@ -207,29 +236,35 @@ impl Translator {
         from: &Address<'_>,
         to: &Address<'_>,
         now: Now,
-    ) -> Verdict<'static> {
+    ) -> Verdict<'_> {
+        let Self { settings, presence, unlisted_replies, scratch } = self;
         let drop = |reason| Verdict::Drop(Direction::Revert, reason);
-        if !self.settings.target.owns(from) {
+        if !settings.target.owns(from) {
             return drop(Reason::NotFromTarget);
         }
-        let token = match self.find_token(head, from, to, now) {
-            Ok(token) => Box::new(token),
+        let asked = asked(settings, to, &mut scratch.asked);
+        let token = match find_token(settings, head, from, to, &asked, now) {
+            Ok(token) => scratch.token.insert(token),
             Err(reason) => return drop(reason),
         };
         let result = head.type_.as_deref() == Some("result");
-        if result && self.presence.is_settled() && self.settings.subscriber().is_some() {
-            let listed = self.presence.resources.contains(&from.normal());
-            self.unlisted_replies += u64::from(!listed);
+        if result && presence.is_settled() && settings.subscriber().is_some() {
+            let listed = presence.resources.contains(&from.normal());
+            *unlisted_replies += u64::from(!listed);
         }
-        let from = self.at_home(to, Some(token.claims().resource));
+        let claims = token.claims();
+        let written = &mut scratch.from;
+        written.clear();
+        to.write_at_domain(settings.domain.as_str(), Some(claims.resource), written);
+        let envelope = Envelope { to: claims.user, from: written, id: claims.id };
+        let refuse = |reason| {
+            let refusal = refusal(reason, presence.subscription());
+            Verdict::RevertError { envelope, reason, refusal }
+        };
         match body {
-            Body::OverLimit { .. } => {
-                Verdict::RevertError { token, from, reason: Reason::OverLimit }
-            }
-            Body::Whole { sound: false, .. } => {
-                Verdict::RevertError { token, from, reason: Reason::BadNamespace }
-            }
-            Body::Whole { .. } => Verdict::Revert { token, from },
+            Body::OverLimit { .. } => refuse(Reason::OverLimit),
+            Body::Whole { sound: false, .. } => refuse(Reason::BadNamespace),
+            Body::Whole { .. } => Verdict::Revert(envelope),
         }
     }
 
@@ -285,60 +320,12 @@ impl Translator {
         }
     }
 
-    fn answer(&self, to: &Address<'_>, direction: Direction, reason: Reason) -> Verdict<'_> {
-        answer(&self.settings.domain, to, direction, reason, self.presence.subscription())
-    }
-
-    fn choose(&self, from: &Address<'_>, rng: &mut Rng) -> Option<&str> {
-        match &self.settings.target {
-            Target::Resource { full, .. } => Some(full.as_str()),
-            Target::Account(_) => {
-                let dispatch = self.settings.dispatch;
-                let chosen = self.presence.resources.choose(dispatch, &from.normal_bare(), rng)?;
-                Some(&chosen.address)
-            }
-        }
-    }
-
-    /// Opens the token of a reply: in the resource it was sent to, else in its id, whatever
-    /// the setting is now.
-    fn find_token(
-        &self,
-        head: &Head<'_>,
-        from: &Address<'_>,
-        to: &Address<'_>,
-        now: Now,
-    ) -> Result<Token, Reason> {
-        let (asked, peer) = (self.asked(to), from.normal());
-        let binding = Binding { asked: &asked, peer: &peer };
-        let open = |text: Option<&str>| {
-            let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
-            token::open(&self.settings.keyring, text, &binding, now.unix).map_err(reason_of)
-        };
-        open(to.resource()).or_else(|reason| {
-            let looks_like_none =
-                |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
-            open(head.id.as_deref())
-                .map_err(|other| if looks_like_none(other) { reason } else { other })
-        })
-    }
-
-    /// The bare address that was written to, in normal form.
-    fn asked(&self, to: &Address<'_>) -> String {
-        match to.node() {
-            None => self.settings.domain.as_str().to_owned(),
-            Some(_) => normal_bare(&self.at_home(to, None)).into_owned(),
-        }
-    }
-
-    /// `to` with our domain as it is configured: another spelling ends the stream on Prosody.
-    fn at_home(&self, to: &Address<'_>, resource: Option<&str>) -> String {
-        to.at_domain(self.settings.domain.as_str(), resource)
-    }
-
-    fn is_own_domain(&self, domain: &str) -> bool {
-        let Settings { domain: own, presence_domain, .. } = &self.settings;
-        is_domain(domain, own) || presence_domain.as_ref().is_some_and(|own| is_domain(domain, own))
+    fn is_own(&self, address: &Address<'_>) -> bool {
+        let Settings { domain, presence_domain, .. } = &self.settings;
+        [Some(domain), presence_domain.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|own| address.is_at(own.as_str()))
     }
 
     fn subscribes_at(&self, at: &DomainPart) -> bool {
@@ -358,9 +345,57 @@ impl Translator {
     }
 }
 
-/// Is `text` the domain `own`, however it is spelled?
-fn is_domain(text: &str, own: &DomainPart) -> bool {
-    text == own.as_str() || normal_bare(text) == own.as_str()
+/// The resource that gets a request of this user: its address, and that in normal form.
+fn choose<'t>(
+    settings: &'t Settings,
+    presence: &'t Presence,
+    user: &Address<'_>,
+    rng: &mut Rng,
+) -> Option<(&'t str, Cow<'t, str>)> {
+    match &settings.target {
+        Target::Resource { full, .. } => {
+            Some((full.as_str(), Address::new(full.as_str()).normal()))
+        }
+        Target::Account(_) => {
+            let chosen = presence.resources.choose(settings.dispatch, user, rng)?;
+            Some((&chosen.address, Cow::Borrowed(chosen.normal())))
+        }
+    }
+}
+
+/// Opens the token of a reply: in the resource it was sent to, else in its id, whatever the
+/// setting is now.
+fn find_token(
+    settings: &Settings,
+    head: &Head<'_>,
+    from: &Address<'_>,
+    to: &Address<'_>,
+    asked: &str,
+    now: Now,
+) -> Result<Token, Reason> {
+    let binding = Binding { asked, peer: &from.normal() };
+    let open = |text: Option<&str>| {
+        let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
+        token::open(&settings.keyring, text, &binding, now.unix).map_err(reason_of)
+    };
+    open(to.resource()).or_else(|reason| {
+        let looks_like_none =
+            |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
+        open(head.id.as_deref())
+            .map_err(|other| if looks_like_none(other) { reason } else { other })
+    })
+}
+
+/// The bare address that was written to, in normal form; `room` holds it if need be.
+fn asked<'a>(settings: &'a Settings, to: &Address<'_>, room: &'a mut String) -> Cow<'a, str> {
+    let home = settings.domain.as_str();
+    if to.node().is_none() {
+        return Cow::Borrowed(home);
+    }
+    room.clear();
+    // Our domain as it is configured, since another spelling ends the stream on Prosody.
+    to.write_at_domain(home, None, room);
+    normal_bare(room)
 }
 
 /// An error from the address at `domain` that was written to.

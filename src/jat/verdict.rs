@@ -2,21 +2,21 @@
 
 use std::borrow::Cow;
 
-use crate::stanza::authored::{Condition, Refusal};
+use crate::stanza::authored::{Condition, Envelope, Refusal};
 
 use super::presence::{Action, Subscription};
 use super::reason::{Direction, Reason};
-use super::token::{MAX_CLAIM_BYTES, Token};
+use super::token::MAX_CLAIM_BYTES;
 
 /// The translator's decision. Each has a reason, and is counted under it.
 #[derive(Debug)]
 pub enum Verdict<'t> {
     /// To a resource of the target.
-    Forward { to: &'t str, from: String, id: Option<String> },
-    /// To the user who asked: the claims of `token` say who, and under which id.
-    Revert { token: Box<Token>, from: String },
+    Forward { to: &'t str, from: &'t str, id: Option<&'t str> },
+    /// To the user who asked, as the token says, and under the user's own id.
+    Revert(Envelope<'t>),
     /// To the user who asked, but an error instead of a reply that can't be relayed.
-    RevertError { token: Box<Token>, from: String, reason: Reason },
+    RevertError { envelope: Envelope<'t>, reason: Reason, refusal: Refusal },
     /// An error to the sender, from the address it wrote to.
     Answer { from: String, direction: Direction, reason: Reason, refusal: Refusal },
     /// `unsubscribed` to the sender, from the address it asked.
@@ -34,7 +34,7 @@ impl Verdict<'_> {
     pub fn counts_as(&self) -> (Direction, Reason) {
         match self {
             Self::Forward { .. } => (Direction::Forward, Reason::Relayed),
-            Self::Revert { .. } => (Direction::Revert, Reason::Relayed),
+            Self::Revert(_) => (Direction::Revert, Reason::Relayed),
             Self::RevertError { reason, .. } => (Direction::Revert, *reason),
             Self::Answer { direction, reason, .. } => (*direction, *reason),
             Self::Unsubscribe { .. } => (Direction::Presence, Reason::SubscriptionRefused),

@@ -20,9 +20,8 @@ use xmpp_parsers::presence::Presence;
 use crate::jat::now::Now;
 use crate::jat::presence::Action;
 use crate::jat::reason::{Direction, Reason, Tally};
-use crate::jat::token::Claims;
 use crate::jat::translator::{Body, Translator};
-use crate::jat::verdict::{Verdict, refusal};
+use crate::jat::verdict::Verdict;
 use crate::stanza::authored::{self, Envelope, Refusal};
 use crate::stanza::fault::Fault;
 use crate::stanza::head::{Head, Kind, Rewrite};
@@ -289,18 +288,13 @@ impl Session {
         let begin = self.output.len();
         match verdict {
             Verdict::Forward { to, from, id } => {
-                let with = Rewrite { to, from: &from, id: id.as_deref() };
-                relay(head, payload, &with, &mut self.output);
+                relay(head, payload, &Rewrite { to, from, id }, &mut self.output);
             }
-            Verdict::Revert { token, from } => {
-                let Claims { user, id, .. } = token.claims();
-                let with = Rewrite { to: user, from: &from, id: Some(id) };
-                relay(head, payload, &with, &mut self.output);
+            Verdict::Revert(Envelope { to, from, id }) => {
+                relay(head, payload, &Rewrite { to, from, id: Some(id) }, &mut self.output);
             }
-            Verdict::RevertError { token, from, reason } => {
-                let Claims { user, id, .. } = token.claims();
-                let refusal = refusal(reason, translator.presence().subscription());
-                self.refuse(head.kind, &Envelope { to: user, from: &from, id }, &refusal);
+            Verdict::RevertError { envelope, refusal, .. } => {
+                self.refuse(head.kind, &envelope, &refusal);
             }
             Verdict::Answer { from, refusal, .. } => {
                 let to = head.from.as_deref().unwrap_or_default();

@@ -16,7 +16,7 @@ pub struct Legal {
 impl Legal {
     /// Looks at what is new in `buffer`. A character that is cut by its end waits for the rest.
     pub fn extend(&mut self, buffer: &[u8]) {
-        if self.fault.is_some() {
+        if self.fault.is_some() || self.end == buffer.len() {
             return;
         }
         let fresh = &buffer[self.end..];

@@ -9,6 +9,8 @@ mod legal;
 mod lexeme;
 pub mod limits;
 mod markup;
+mod nesting;
 pub mod peek;
 mod scope;
 pub mod splitter;
+mod tag;

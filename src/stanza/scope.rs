@@ -5,7 +5,7 @@
 //! namespace under other names. Whoever sends such a stanza on loses its stream, so a stanza
 //! is only relayed when it is sound.
 
-use super::markup;
+use super::tag::{Attribute, Tag};
 
 /// Prefixes declared on the open elements of one stanza.
 #[derive(Clone, Debug, Default)]
@@ -22,37 +22,45 @@ struct Declared {
 }
 
 impl Scope {
-    /// Enters an element at `level`, whose `tag` (name and attributes) starts at offset `at` of
-    /// `stanza`. Is it sound: every prefix declared, no reserved namespace under another name?
-    pub fn enter(&mut self, stanza: &[u8], at: usize, tag: &str, level: usize) -> bool {
-        // Most tags have no colon and do not name the XML namespace.
-        if memchr::memchr(b':', tag.as_bytes()).is_none() && !tag.contains('&') {
-            return true;
-        }
-        let name_len = markup::name_len(tag);
+    /// Has this attribute of the tag that `tag` begins with to do with namespaces? Most tags have
+    /// none such, nor a prefix, and need not be entered.
+    pub fn concerns(attribute: &Attribute, tag: &[u8]) -> bool {
+        attribute.prefixed
+            || &tag[attribute.name.clone()] == b"xmlns"
+                && is_reserved(&tag[attribute.value.clone()], attribute.references)
+    }
+
+    /// Enters an element at `level`, whose start tag begins at offset `at` of `stanza`. Is it
+    /// sound: every prefix declared, no reserved namespace under another name?
+    pub fn enter(&mut self, stanza: &[u8], at: usize, level: usize) -> bool {
+        let bytes = &stanza[at..];
         let mut sound = true;
-        let mut prefixed = tag[..name_len].contains(':');
-        let _ = markup::check_attributes(tag, name_len, |name, value| {
-            if name == "xmlns" {
-                sound &= !is_reserved(value);
-            } else if name == "xmlns:xml" {
-                sound &= value == XML;
-            } else if let Some(prefix) = name.strip_prefix("xmlns:") {
-                sound &= prefix != "xmlns" && !value.is_empty() && !is_reserved(value);
-                let at = at + markup::offset_in(tag, prefix);
-                self.declared.push(Declared { level, at, length: prefix.len() });
-            } else {
-                prefixed |= name.contains(':');
+        let tag = Tag::read(bytes, |attribute| {
+            let value = &bytes[attribute.value.clone()];
+            let reserved = || is_reserved(value, attribute.references);
+            match &bytes[attribute.name.clone()] {
+                b"xmlns" => sound &= !reserved(),
+                b"xmlns:xml" => sound &= value == XML,
+                [b'x', b'm', b'l', b'n', b's', b':', prefix @ ..] => {
+                    sound &= prefix != b"xmlns" && !value.is_empty() && !reserved();
+                    let at = at + attribute.name.end - prefix.len();
+                    self.declared.push(Declared { level, at, length: prefix.len() });
+                }
+                _ => {}
             }
         });
+        let Some(tag) = tag else { return false };
         // More than any stanza has in earnest; each use searches them all.
-        sound &= self.declared.len() <= MAX_DECLARED;
-        if !sound || !prefixed {
-            return sound;
+        if !sound || self.declared.len() > MAX_DECLARED {
+            return false;
         }
-        sound &= !tag[..name_len].starts_with("xml:") && self.knows(stanza, &tag[..name_len]);
-        let _ = markup::check_attributes(tag, name_len, |name, _| {
-            sound &= name.starts_with("xmlns:") || self.knows(stanza, name);
+        if tag.prefixed {
+            let name = &bytes[1..=tag.name_len];
+            sound &= !name.starts_with(b"xml:") && self.knows(stanza, name);
+        }
+        let _ = Tag::read(bytes, |attribute| {
+            let name = &bytes[attribute.name.clone()];
+            sound &= !attribute.prefixed || name.starts_with(b"xmlns:") || self.knows(stanza, name);
         });
         sound
     }
@@ -64,23 +72,28 @@ impl Scope {
         }
     }
 
-    /// Is the prefix of the qualified `name`, if it has one, declared?
-    fn knows(&self, stanza: &[u8], name: &str) -> bool {
-        let Some((prefix, _)) = name.split_once(':') else { return true };
-        let declared = |d: &Declared| &stanza[d.at..d.at + d.length] == prefix.as_bytes();
+    /// Is the prefix of the qualified `name` declared?
+    fn knows(&self, stanza: &[u8], name: &[u8]) -> bool {
+        let prefix = memchr::memchr(b':', name).map_or(name, |colon| &name[..colon]);
+        let declared = |d: &Declared| &stanza[d.at..d.at + d.length] == prefix;
         // `stream` is declared on the header of every stream.
-        matches!(prefix, "xml" | "stream") || self.declared.iter().any(declared)
+        matches!(prefix, b"xml" | b"stream") || self.declared.iter().any(declared)
     }
 }
 
-/// The two namespaces that are bound once and for all (Namespaces in XML 1.0 section 3).
-fn is_reserved(value: &str) -> bool {
-    let resolved = quick_xml::escape::unescape(value).unwrap_or_default();
-    matches!(resolved.trim_matches([' ', '\t', '\r', '\n']), XML | XMLNS)
+/// Is it one of the two namespaces that are bound once and for all (Namespaces in XML 1.0
+/// section 3)?
+fn is_reserved(value: &[u8], references: bool) -> bool {
+    let is_one = |value: &[u8]| matches!(value.trim_ascii(), XML | XMLNS);
+    if !references {
+        return is_one(value);
+    }
+    let text = str::from_utf8(value).unwrap_or_default();
+    quick_xml::escape::unescape(text).is_ok_and(|resolved| is_one(resolved.as_bytes()))
 }
 
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
-const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
+const XMLNS: &[u8] = b"http://www.w3.org/2000/xmlns/";
 const MAX_DECLARED: usize = 64;
 
 #[cfg(test)]
@@ -89,10 +102,11 @@ mod tests {
 
     /// Is the element alone sound, after `above` was entered?
     fn sound(above: &str, tag: &str) -> bool {
-        let stanza = format!("{above}{tag}");
+        let above = if above.is_empty() { String::new() } else { format!("<{above}>") };
+        let stanza = format!("{above}<{tag}>");
         let mut scope = Scope::default();
-        assert!(above.is_empty() || scope.enter(stanza.as_bytes(), 0, above, 0));
-        scope.enter(stanza.as_bytes(), above.len(), tag, 1)
+        assert!(above.is_empty() || scope.enter(stanza.as_bytes(), 0, 0));
+        scope.enter(stanza.as_bytes(), above.len(), 1)
     }
 
     #[test]
@@ -107,12 +121,13 @@ mod tests {
 
     #[test]
     fn what_is_declared_on_a_sibling_is_out_of_scope() {
-        let stanza = b"x xmlns:a='urn:a'";
+        let stanza = b"<x xmlns:a='urn:a'><a:y/><a:y/>";
+        let (first, second) = (19, 25);
         let mut scope = Scope::default();
-        assert!(scope.enter(stanza, 0, "x xmlns:a='urn:a'", 1));
-        assert!(scope.enter(stanza, 0, "a:y", 2));
+        assert!(scope.enter(stanza, 0, 1));
+        assert!(scope.enter(stanza, first, 2));
         scope.leave(1);
-        assert!(!scope.enter(stanza, 0, "a:y", 1));
+        assert!(!scope.enter(stanza, second, 1));
     }
 
     #[test]

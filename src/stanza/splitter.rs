@@ -8,8 +8,10 @@ use super::fault::Fault;
 use super::legal::Legal;
 use super::lexeme::{CDATA, Lexeme, fault_of_declaration};
 use super::limits::Limits;
-use super::markup;
+use super::markup::{is_reference, is_space, reference_len};
+use super::nesting::Nesting;
 use super::scope::Scope;
+use super::tag::Tag;
 
 /// What the splitter found next. Offsets are into the buffer it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +53,7 @@ pub struct Splitter {
     legal: Legal,
     head_end: usize,
     children: usize,
-    /// Names of the open elements: offsets from `start`, and lengths.
-    open: Vec<(usize, usize)>,
-    scope: Scope,
+    open: Nesting,
     sound: bool,
     /// Open elements of a top-level element that is being skipped.
     skipping: Option<usize>,
@@ -70,8 +70,7 @@ impl Splitter {
             legal: Legal::default(),
             head_end: 0,
             children: 0,
-            open: Vec::new(),
-            scope: Scope::default(),
+            open: Nesting::default(),
             sound: true,
             skipping: None,
         }
@@ -85,6 +84,9 @@ impl Splitter {
     pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece>, Fault> {
         self.legal.extend(buffer);
         loop {
+            if let Some(piece) = self.leap(buffer)? {
+                return Ok(Some(piece));
+            }
             // A stanza is looked at up to the limit and no further, as if it was cut there.
             let window = self.window();
             if let Some(end) = self.lexeme_end(&buffer[..window]) {
@@ -95,7 +97,7 @@ impl Splitter {
             }
             self.at = window;
             if window < self.legal.end {
-                return Ok(Some(self.skip(self.open.len())));
+                return Ok(Some(self.skip(self.open.depth())));
             }
             self.let_go(buffer)?;
             return self.legal.fault.map_or(Ok(None), Err);
@@ -126,6 +128,54 @@ impl Splitter {
         self.limits = limits;
     }
 
+    /// Goes over the tags and references that are whole and as most are written. What is cut,
+    /// rare or broken is left to be read lexeme by lexeme.
+    fn leap(&mut self, buffer: &[u8]) -> Result<Option<Piece>, Fault> {
+        if !matches!(self.lexeme, Lexeme::Text) || self.skipping.is_some() {
+            return Ok(None);
+        }
+        if self.open.is_empty() && buffer[..self.legal.end].get(self.at) != Some(&b'<') {
+            return Ok(None);
+        }
+        let window = &buffer[..self.element_window()];
+        loop {
+            let Some(length) = memchr::memchr2(b'<', b'&', &window[self.at..]) else {
+                self.at = window.len();
+                return Ok(None);
+            };
+            self.at += length;
+            let at = self.at;
+            let rest = &window[at..];
+            let piece = match rest {
+                [b'&', ..] => {
+                    let Some(length) = reference_len(rest) else { return Ok(None) };
+                    self.at += length;
+                    None
+                }
+                [_, b'/', name @ ..] => {
+                    let innermost = self.open.innermost(&buffer[self.start..]);
+                    let name = innermost.filter(|innermost| {
+                        name.starts_with(innermost) && name.get(innermost.len()) == Some(&b'>')
+                    });
+                    let Some(name) = name else { return Ok(None) };
+                    self.at += name.len() + 3;
+                    self.end_tag()
+                }
+                _ => {
+                    let mut namespaces = false;
+                    let tag = Tag::read(rest, |a| namespaces |= Scope::concerns(a, rest));
+                    let Some(tag) = tag else { return Ok(None) };
+                    self.at += tag.length;
+                    self.start_tag(buffer, at, &tag, namespaces)?
+                }
+            };
+            self.lexeme_start = self.at;
+            if piece.is_some() || self.skipping.is_some() {
+                return Ok(piece);
+            }
+        }
+    }
+
     /// Offset behind the current lexeme in `bytes`, if it ends there.
     fn lexeme_end(&mut self, bytes: &[u8]) -> Option<usize> {
         // While skipping, and between stanzas, a reference is as good as any other text.
@@ -138,11 +188,11 @@ impl Splitter {
         let lexeme = std::mem::replace(&mut self.lexeme, Lexeme::Text);
         let from = std::mem::replace(&mut self.lexeme_start, end);
         self.at = end;
-        let text = || str::from_utf8(&buffer[from..end]).map_err(|_| Fault::Utf8);
+        let bytes = &buffer[from..end];
         match lexeme {
             Lexeme::Text => {
                 if self.is_between() {
-                    self.check_blank(&buffer[from..end])?;
+                    check_blank(bytes)?;
                     self.start = end;
                 }
                 // The delimiter belongs to the lexeme that it begins.
@@ -151,7 +201,7 @@ impl Splitter {
                 self.lexeme = if reference { Lexeme::Reference } else { Lexeme::Markup };
             }
             Lexeme::Reference => {
-                if !markup::is_reference(text()?) {
+                if !str::from_utf8(bytes).is_ok_and(is_reference) {
                     return Err(Fault::Entity);
                 }
             }
@@ -169,69 +219,68 @@ impl Splitter {
             Lexeme::Cdata { .. } => {}
             Lexeme::Start { slash, .. } => match self.skipping {
                 Some(depth) => self.skip_to(depth + usize::from(!slash)),
-                None => return self.start_tag(buffer, text()?, slash),
+                None => {
+                    let tag = Tag::read(bytes, |_| {}).filter(|tag| tag.length == bytes.len());
+                    return self.start_tag(buffer, from, &tag.ok_or(Fault::Tag)?, true);
+                }
             },
             Lexeme::End => match self.skipping {
                 Some(depth) => self.skip_to(depth.checked_sub(1).ok_or(Fault::EndTag)?),
-                None => return self.end_tag(buffer, text()?),
+                None => {
+                    let name = bytes[2..bytes.len() - 1].trim_ascii_end();
+                    return match self.open.innermost(&buffer[self.start..]) {
+                        Some(innermost) if innermost == name => Ok(self.end_tag()),
+                        Some(_) => Err(Fault::EndTag),
+                        None => self.stream_end(name).map(Some),
+                    };
+                }
             },
         }
         Ok(None)
     }
 
-    fn start_tag(&mut self, buffer: &[u8], tag: &str, empty: bool) -> Result<Option<Piece>, Fault> {
-        let inner = &tag[1..tag.len() - 1 - usize::from(empty)];
-        let name_len = markup::name_len(inner);
-        let name = &inner[..name_len];
-        if !markup::is_qualified_name(name) {
-            return Err(Fault::Tag);
-        }
-        let attributes = markup::check_attributes(inner, name_len, |_, _| {}).ok_or(Fault::Tag)?;
-        let end = self.at;
-        match self.open.len() {
+    /// Enters the element whose start tag stands at offset `at`, and ends where we are.
+    fn start_tag(
+        &mut self,
+        buffer: &[u8],
+        at: usize,
+        tag: &Tag,
+        namespaces: bool,
+    ) -> Result<Option<Piece>, Fault> {
+        match self.open.depth() {
             0 => {
-                if name.ends_with(":stream") {
+                if buffer[at..=at + tag.name_len].ends_with(b":stream") {
                     return Err(Fault::SecondHeader);
                 }
-                self.head_end = end;
+                self.head_end = self.at;
                 self.children = 0;
                 self.sound = true;
-                self.scope.leave(0);
-                if attributes > self.limits.max_attributes {
+                if tag.attributes > self.limits.max_attributes {
                     self.head_end = 0;
-                    return Ok(Some(self.skip_behind(empty)));
+                    return Ok(Some(self.skip_behind(tag.empty)));
                 }
             }
             1 => self.children += 1,
             _ => {}
         }
-        if self.open.len() >= self.limits.max_depth {
-            return Ok(Some(self.skip_behind(empty)));
+        if self.open.depth() >= self.limits.max_depth {
+            return Ok(Some(self.skip_behind(tag.empty)));
         }
-        let level = self.open.len();
-        let at = end - tag.len() + 1 - self.start;
-        self.sound &= self.scope.enter(&buffer[self.start..], at, inner, level);
-        if !empty {
-            self.open.push((at, name_len));
-            return Ok(None);
-        }
-        self.scope.leave(level);
+        let stanza = &buffer[self.start..];
+        self.sound &= self.open.enter(stanza, at - self.start, tag, namespaces);
         Ok(self.open.is_empty().then(|| self.element()))
     }
 
-    fn end_tag(&mut self, buffer: &[u8], tag: &str) -> Result<Option<Piece>, Fault> {
-        let name = tag[2..tag.len() - 1].trim_end_matches([' ', '\t', '\r', '\n']);
-        let Some((at, length)) = self.open.pop() else {
-            let stream = name == "stream" || name.ends_with(":stream");
-            self.start = self.at;
-            return if stream { Ok(Some(Piece::StreamEnd)) } else { Err(Fault::EndTag) };
-        };
-        self.scope.leave(self.open.len());
-        let opened = &buffer[self.start + at..self.start + at + length];
-        if opened != name.as_bytes() {
-            return Err(Fault::EndTag);
-        }
-        Ok(self.open.is_empty().then(|| self.element()))
+    fn end_tag(&mut self) -> Option<Piece> {
+        self.open.leave();
+        self.open.is_empty().then(|| self.element())
+    }
+
+    /// An end tag with this name that ends no element.
+    fn stream_end(&mut self, name: &[u8]) -> Result<Piece, Fault> {
+        self.start = self.at;
+        let stream = name == b"stream" || name.ends_with(b":stream");
+        if stream { Ok(Piece::StreamEnd) } else { Err(Fault::EndTag) }
     }
 
     fn element(&mut self) -> Piece {
@@ -249,9 +298,13 @@ impl Splitter {
     /// How far may be looked: to the end, or to the limit of the current element.
     fn window(&self) -> usize {
         let limited = self.skipping.is_none() && !self.is_blank();
-        let limit = if limited { self.start + self.limits.max_bytes } else { usize::MAX };
+        if limited { self.element_window() } else { self.legal.end }
+    }
+
+    /// How far an element that is not skipped may be looked at.
+    fn element_window(&self) -> usize {
         // A limit that shrank in the midst of a stanza may lie behind us.
-        self.legal.end.min(limit.max(self.at))
+        self.legal.end.min((self.start + self.limits.max_bytes).max(self.at))
     }
 
     /// Skips from within the current lexeme, below `depth` open elements.
@@ -267,7 +320,7 @@ impl Splitter {
 
     /// Skips from behind a start tag.
     fn skip_behind(&mut self, empty: bool) -> Piece {
-        let depth = self.open.len() + usize::from(!empty);
+        let depth = self.open.depth() + usize::from(!empty);
         let piece = self.skip(depth);
         self.skip_to(depth);
         piece
@@ -284,7 +337,7 @@ impl Splitter {
     /// Lets go of bytes that a skipped element, or whitespace, no longer needs.
     fn let_go(&mut self, buffer: &[u8]) -> Result<(), Fault> {
         if self.is_blank() {
-            self.check_blank(&buffer[self.lexeme_start..self.at])?;
+            check_blank(&buffer[self.lexeme_start..self.at])?;
         } else if self.skipping.is_none() {
             return Ok(());
         }
@@ -296,10 +349,6 @@ impl Splitter {
         Ok(())
     }
 
-    fn check_blank(&self, text: &[u8]) -> Result<(), Fault> {
-        text.iter().all(|b| markup::is_space(*b)).then_some(()).ok_or(Fault::Text)
-    }
-
     /// Is no top-level element open, not even one that is skipped?
     fn is_between(&self) -> bool {
         self.open.is_empty() && self.skipping.is_none()
@@ -309,6 +358,10 @@ impl Splitter {
     fn is_blank(&self) -> bool {
         self.is_between() && matches!(self.lexeme, Lexeme::Text)
     }
+}
+
+fn check_blank(text: &[u8]) -> Result<(), Fault> {
+    text.iter().all(|b| is_space(*b)).then_some(()).ok_or(Fault::Text)
 }
 
 #[cfg(test)]

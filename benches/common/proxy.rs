@@ -1,0 +1,96 @@
+//! A logged-in stream without its socket.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jat_proxy::jat::dispatch::Dispatch;
+use jat_proxy::jat::keyring::{Key, Keyring};
+use jat_proxy::jat::now::Now;
+use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::target::Target;
+use jat_proxy::jat::translator::Translator;
+use jat_proxy::session::{Bounds, Session, Turn};
+use jat_proxy::stanza::limits::Limits;
+use zeroize::Zeroizing;
+
+use super::stanzas::{DOMAIN, TARGET};
+
+const NOW: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
+
+/// A stream whose target has two resources online.
+pub struct Proxy {
+    session: Session,
+    translator: Translator,
+    tally: Tally,
+    rng: Rng,
+}
+
+impl Proxy {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// One whose settings were changed before it began.
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("long enough");
+        let mut settings = Settings {
+            domain: DOMAIN.parse().expect("a domain"),
+            presence_domain: None,
+            target: Target::new(TARGET.parse().expect("an address")),
+            dispatch: Dispatch::Random,
+            token_in: TokenIn::Resource,
+            keyring: Arc::new(Keyring::new(vec![key], NOW.unix).expect("one key that signs")),
+            reply_ttl: 3600,
+        };
+        change(&mut settings);
+        let mut translator = Translator::new(settings);
+        let (mut tally, mut rng) = (Tally::default(), Rng::with_seed(7));
+        let bounds = Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 };
+        let mut turn =
+            Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: NOW };
+        let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
+        let mut proxy = Self { session, translator, tally, rng };
+        for resource in ["a", "b"] {
+            let online = format!("<presence to='{DOMAIN}' from='{TARGET}/{resource}'/>");
+            proxy.turn(online.as_bytes());
+        }
+        proxy
+    }
+
+    /// What one wakeup of a stream does, without the socket; gives how much went out.
+    pub fn turn(&mut self, input: &[u8]) -> usize {
+        self.take(input);
+        let count = black_box(self.session.output()).len();
+        self.session.sent(count, NOW);
+        count
+    }
+
+    /// Like [`Self::turn`]; gives what went out.
+    pub fn relay(&mut self, input: &str) -> String {
+        self.take(input.as_bytes());
+        let output = str::from_utf8(self.session.output()).expect("UTF-8").to_owned();
+        self.session.sent(output.len(), NOW);
+        output
+    }
+
+    fn take(&mut self, input: &[u8]) {
+        let Self { session, translator, tally, rng } = self;
+        let mut turn = Turn { translator, tally, rng, now: NOW };
+        session.input().extend_from_slice(input);
+        session.received(NOW);
+        session.process(&mut turn).expect("the stream goes on");
+    }
+
+    /// Requests and replies that were relayed, and those that were not.
+    pub fn counts(&self) -> (u64, u64) {
+        let ours = |direction| matches!(direction, Direction::Forward | Direction::Revert);
+        let count = |relayed: bool| -> u64 {
+            let fits = |r: Reason| (r == Reason::Relayed) == relayed;
+            self.tally.iter().filter(|(d, r, _)| ours(*d) && fits(*r)).map(|(.., n)| n).sum()
+        };
+        (count(true), count(false))
+    }
+}

@@ -1,0 +1,84 @@
+//! Does the time for a byte stay what it is when stanzas grow, nest, or arrive in pieces?
+//!
+//!     cargo bench --bench growth
+//!
+//! Stanzas of all sizes are timed by turns, and beside them the smallest, whose cost each of
+//! them has too: its token, its head, its verdict. What a byte of payload costs above that must
+//! be within twice of the same at every size; fails if it is not.
+
+mod common;
+mod gate;
+
+use std::hint::black_box;
+
+use common::by_turns::{self, Task};
+use common::proxy::Proxy;
+use common::stanzas;
+use gate::Gates;
+
+fn main() {
+    let mut gates = Gates::default();
+    let sizes = [1_000, 10_000, 100_000, 400_000];
+    println!("| what grows | | ns per byte | ns per byte of payload |\n|---|---|---|---|");
+    let of_size = |kind: fn(usize) -> String| {
+        sizes.map(|size| (format!("{} kB", size / 1000), kind(size - ENVELOPE)))
+    };
+    compare("a stanza of tags", &of_size(stanzas::tags), whole, &mut gates);
+    compare("a stanza of text", &of_size(stanzas::text), whole, &mut gates);
+    // The request and its one child are levels too.
+    let levels =
+        [1, 2, 8, 32, 126].map(|depth| (format!("{depth} levels"), stanzas::nested(depth, 50_000)));
+    compare("nesting up to the limit", &levels, whole, &mut gates);
+    let skipped = [1_000, 10_000, 100_000, 1_000_000]
+        .map(|depth| (format!("{depth} levels"), "<a>".repeat(depth) + &"</a>".repeat(depth)));
+    compare("skipping what is over the limit", &skipped, in_reads_of::<65_536>, &mut gates);
+    let cut = of_size(stanzas::tags);
+    compare("a stanza in reads of one byte", &cut, in_reads_of::<1>, &mut gates);
+    gates.finish();
+}
+
+/// Times requests with these payloads, each fed to a stream of its own.
+fn compare(
+    what: &str,
+    payloads: &[(String, String)],
+    feed: fn(&mut Proxy, &[u8]),
+    gates: &mut Gates,
+) {
+    let requests: Vec<String> = [SMALLEST]
+        .into_iter()
+        .chain(payloads.iter().map(|(_, payload)| &**payload))
+        .map(stanzas::request)
+        .collect();
+    let tasks = requests.iter().map(|request| {
+        let mut proxy = Proxy::new();
+        Task::new(what, move || feed(&mut proxy, black_box(request.as_bytes())))
+    });
+    let times = by_turns::time(tasks.collect());
+    let (smallest, times) = times.split_first().expect("the smallest is the first");
+    let mut each = Vec::new();
+    for ((name, payload), (request, times)) in payloads.iter().zip(requests[1..].iter().zip(times))
+    {
+        let whole = times.median() / request.len() as f64;
+        let above = times.minus(smallest) / (payload.len() - SMALLEST.len()) as f64;
+        println!("| {what} | {name} | {whole:.2} | {above:.2} |");
+        each.push(above);
+    }
+    let most = each.iter().copied().fold(f64::MIN, f64::max);
+    let least = each.iter().copied().fold(f64::MAX, f64::min);
+    gates.at_most(format!("{what}: slowest over fastest"), most / least, 2.0);
+}
+
+fn whole(proxy: &mut Proxy, stanza: &[u8]) {
+    proxy.turn(stanza);
+}
+
+fn in_reads_of<const N: usize>(proxy: &mut Proxy, stanza: &[u8]) {
+    for read in stanza.chunks(N) {
+        proxy.turn(read);
+    }
+}
+
+/// The payload of the smallest request.
+const SMALLEST: &str = "<q/>";
+/// About what a request has besides its payload.
+const ENVELOPE: usize = 100;

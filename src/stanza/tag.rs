@@ -1,0 +1,217 @@
+//! Start tags, each byte looked at once (XML 1.0 productions 40 and 44).
+
+use std::ops::Range;
+
+use super::markup::{is_qualified_name, is_space, reference_len};
+
+/// A whole start tag that is well formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Number of bytes from `<` to `>`.
+    pub length: usize,
+    /// Number of bytes of the name, which begins behind the `<`.
+    pub name_len: usize,
+    /// Number of attributes.
+    pub attributes: usize,
+    /// Is it the whole element, as in `<a/>`?
+    pub empty: bool,
+    /// Has its name a prefix?
+    pub prefixed: bool,
+}
+
+/// One attribute; offsets are from the `<` of its tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: Range<usize>,
+    /// What stands between the quotes.
+    pub value: Range<usize>,
+    /// Has its name a prefix?
+    pub prefixed: bool,
+    /// Are there references in its value?
+    pub references: bool,
+}
+
+impl Tag {
+    /// Reads the start tag at the beginning of `bytes`, which are UTF-8, and calls `each` with
+    /// its attributes; `None` if it is broken, or goes on beyond `bytes`.
+    pub fn read(bytes: &[u8], mut each: impl FnMut(&Attribute)) -> Option<Self> {
+        let name = Name::read(bytes, 1)?;
+        let mut at = name.end;
+        let mut attributes = 0;
+        let end = |at, empty, attributes| Self {
+            length: at,
+            name_len: name.end - 1,
+            attributes,
+            empty,
+            prefixed: name.prefixed,
+        };
+        loop {
+            let gap = at;
+            at = behind_space(bytes, at);
+            match *bytes.get(at)? {
+                b'>' => return Some(end(at + 1, false, attributes)),
+                b'/' if *bytes.get(at + 1)? == b'>' => {
+                    return Some(end(at + 2, true, attributes));
+                }
+                // Attributes stand apart from what is before them.
+                _ if at == gap => return None,
+                _ => {}
+            }
+            let attribute = Attribute::read(bytes, at)?;
+            at = attribute.value.end + 1;
+            attributes += 1;
+            each(&attribute);
+        }
+    }
+}
+
+impl Attribute {
+    fn read(bytes: &[u8], at: usize) -> Option<Self> {
+        let name = Name::read(bytes, at)?;
+        let equals = behind_space(bytes, name.end);
+        if *bytes.get(equals)? != b'=' {
+            return None;
+        }
+        let open = behind_space(bytes, equals + 1);
+        let quote = *bytes.get(open)?;
+        if !matches!(quote, b'\'' | b'"') {
+            return None;
+        }
+        let mut end = open + 1;
+        let mut references = false;
+        loop {
+            end += memchr::memchr3(quote, b'<', b'&', &bytes[end..])?;
+            match bytes[end] {
+                b'<' => return None,
+                b'&' => {
+                    references = true;
+                    end += reference_len(&bytes[end..])?;
+                }
+                _ => break,
+            }
+        }
+        let value = open + 1..end;
+        Some(Self { name: at..name.end, value, prefixed: name.prefixed, references })
+    }
+}
+
+struct Name {
+    end: usize,
+    prefixed: bool,
+}
+
+impl Name {
+    fn read(bytes: &[u8], at: usize) -> Option<Self> {
+        let mut end = at;
+        let mut seen = 0;
+        while let Some(class) = bytes.get(end).map(|byte| CLASSES[usize::from(*byte)]) {
+            if class == 0 {
+                break;
+            }
+            seen |= class;
+            end += 1;
+        }
+        // Nearly every name is of ASCII letters, with digits and the like behind them.
+        let plain =
+            seen & !(LETTER | INNER) == 0 && CLASSES[usize::from(*bytes.get(at)?)] == LETTER;
+        if !plain && !is_qualified_name(str::from_utf8(&bytes[at..end]).ok()?) {
+            return None;
+        }
+        Some(Self { end, prefixed: seen & COLON != 0 })
+    }
+}
+
+fn behind_space(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|byte| is_space(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// What a byte may be in a name.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = u8::MAX;
+    while byte > 0 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => LETTER,
+            b'0'..=b'9' | b'-' | b'.' => INNER,
+            b':' => COLON,
+            0x80.. => OTHER,
+            _ => 0,
+        };
+        byte -= 1;
+    }
+    classes
+};
+const LETTER: u8 = 1;
+const INNER: u8 = 2;
+const COLON: u8 = 4;
+/// Part of a character beyond ASCII.
+const OTHER: u8 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(tag: &str) -> Option<(Tag, Vec<(&str, &str)>)> {
+        let mut attributes = Vec::new();
+        let found = Tag::read(tag.as_bytes(), |a| {
+            attributes.push((&tag[a.name.clone()], &tag[a.value.clone()]));
+        })?;
+        assert_eq!(found.attributes, attributes.len());
+        Some((found, attributes))
+    }
+
+    #[test]
+    fn a_tag_ends_at_its_bracket_and_not_in_a_value() {
+        let written = "<iq a='>'\n b:c = \"x'/>y\" é=''/>";
+        let behind = format!("{written}...");
+        let (tag, attributes) = read(&behind).unwrap();
+        assert_eq!(attributes, [("a", ">"), ("b:c", "x'/>y"), ("é", "")]);
+        assert_eq!(tag.length, written.len());
+        assert_eq!((tag.name_len, tag.empty, tag.prefixed), (2, true, false));
+        let (tag, _) = read("<x:iq >").unwrap();
+        assert_eq!((tag.length, tag.name_len, tag.empty, tag.prefixed), (7, 4, false, true));
+        assert!(read("<iq a='&lt;&#10;&#x1F600;'>").is_some());
+    }
+
+    #[test]
+    fn what_is_cut_is_not_a_tag_yet() {
+        let tag = "<iq a='&amp;' b = \"c\" />";
+        for cut in 0..tag.len() {
+            assert_eq!(read(&tag[..cut]), None, "{cut}");
+        }
+        assert!(read(tag).is_some());
+    }
+
+    #[test]
+    fn what_is_broken_is_not_a_tag() {
+        for broken in [
+            "<>",
+            "< a>",
+            "<1>",
+            "<a:b:c>",
+            "<:a>",
+            "<iq a>",
+            "<iq a=>",
+            "<iq a=1>",
+            "<iq a='1'b='2'>",
+            "<iq a='<'>",
+            "<iq a='&nbsp;'>",
+            "<iq a='&'>",
+            "<iq a='&#1;'>",
+            "<iq 1='1'>",
+            "<iq a:b:c='1'>",
+            "<iq :a='1'>",
+            "<iq a='1' /x>",
+            "<iq a='1' / >",
+            "<iq a='&#+65;'>",
+            "<iq ='1'>",
+            "<iq × ='1'>",
+            "<iq'a'>",
+        ] {
+            assert_eq!(read(broken), None, "{broken}");
+        }
+    }
+}
