@@ -11,6 +11,8 @@ mod driver;
 #[path = "relay/process.rs"]
 #[allow(dead_code, reason = "here it is memory that counts")]
 mod process;
+#[path = "common/usage.rs"]
+mod usage;
 
 use std::net::TcpListener;
 use std::thread::sleep;

@@ -15,6 +15,8 @@ mod limit;
 mod peer;
 #[allow(dead_code, reason = "the memory benchmark needs more of it")]
 mod process;
+#[path = "../common/usage.rs"]
+mod usage;
 
 use std::net::TcpListener;
 use std::time::Duration;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::driver::{DOMAIN, SECRET, TARGET};
+use crate::usage::{cpu_time, status};
 
 /// A child process; it is killed when it goes out of scope.
 pub struct Process {
@@ -68,25 +69,4 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A line of /proc/PID/status.
-pub fn status(pid: u32, name: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap_or_default().trim().to_owned()
-}
-
-/// Time on a processor so far, in user mode and in the kernel (proc(5), fields 14 and 15).
-pub fn cpu_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-    let ticks: u32 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|n| n.parse::<u32>().expect("a number"))
-        .sum();
-    // A hundredth of a second on every Linux that there is.
-    Duration::from_millis(10) * ticks
 }
