@@ -8,11 +8,18 @@
 //! time, which share reads and writes, and one after the other.
 //! User and bot run in this process and compete for the same processors, so it is the
 //! processor time that counts, not how long it took.
+//!
+//! Then a program that does the same reads and writes, and nothing else, does as many of them in
+//! the same time, while the server is as busy with other things:
+//! ss(8) tells the bytes that jat-proxy's socket has taken and given, and its segments; on this
+//! interface a write is a segment, and each wake-up of jat-proxy is one read and one write.
 
 #![allow(dead_code, reason = "the stage of the interop tests has more than is needed here")]
 
 #[path = "../tests/interop/client.rs"]
 mod client;
+#[path = "servers/moves.rs"]
+mod moves;
 #[path = "../tests/interop/process.rs"]
 mod process;
 #[path = "../tests/interop/proxy.rs"]
@@ -23,60 +30,106 @@ mod scene;
 mod server;
 #[path = "../tests/interop/stanza.rs"]
 mod stanza;
+#[path = "common/usage.rs"]
+mod usage;
 
 use std::fs;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use client::{Client, is_reply, is_request};
+use moves::Moves;
 use scene::Scene;
 use server::Kind;
+use usage::{cpu_time, status};
 
 const WARM_UP: usize = 1_000;
-const MEASURED: usize = 8_000;
+const MEASURED: usize = 10_000;
 
 fn main() {
+    if let [_, "move", server, read, write] =
+        std::env::args().collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        let size = |text: &str| text.parse().expect("a size");
+        return moves::do_nothing_else(server, size(read), size(write));
+    }
     println!(
-        "| server | way | in flight | round trips/s here | server's time | jat-proxy's time |"
+        "| server | way | in flight | round trips/s here | server, CPU s for 100,000 | \
+         jat-proxy, CPU s for 100,000 | of the server's | bytes in / out a wake-up | the same \
+         reads and writes alone, CPU s | jat-proxy's is |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for (kind, mark) in [(Kind::Prosody, "prosody.cfg.lua"), (Kind::Ejabberd, "mnesia")] {
         let scene = Scene::new(kind);
         let mut bot = scene.service("a");
-        let straight = bot.jid.clone();
-        bot = measure(&scene, bot, &straight, 100, mark);
-        let domain = scene.domain.clone();
-        bot = measure(&scene, bot, &domain, 100, mark);
-        measure(&scene, bot, &domain, 1, mark);
+        bot = measure_straight(&scene, bot, 64, mark);
+        bot = measure(&scene, bot, 64, mark);
+        measure(&scene, bot, 1, mark);
         let peak = status(child("jat-proxy.toml"), "VmHWM:");
         println!("jat-proxy behind {kind} took {peak} of memory at most");
     }
 }
 
-/// Measures round trips to `to`; gives the bot back.
-fn measure(scene: &Scene, mut bot: Client, to: &str, in_flight: usize, server: &str) -> Client {
-    let mut user = scene.user();
-    let answering = thread::spawn(move || {
-        for _ in 0..WARM_UP + MEASURED {
+/// Measures round trips to the bot itself; gives it back.
+fn measure_straight(scene: &Scene, bot: Client, in_flight: usize, server: &str) -> Client {
+    let (mut user, to) = (scene.user(), bot.jid.clone());
+    let answering = answer(bot, WARM_UP + MEASURED);
+    round_trips(&mut user, &to, WARM_UP, in_flight);
+    let server = child(server);
+    let (before, start) = (cpu_time(server), Instant::now());
+    round_trips(&mut user, &to, MEASURED, in_flight);
+    let rate = MEASURED as f64 / start.elapsed().as_secs_f64();
+    let theirs = for_100_000(cpu_time(server) - before);
+    let kind = scene.server.kind;
+    println!("| {kind} | straight to the bot | {in_flight} | {rate:.0} | {theirs:.2} | | | | | |");
+    answering.join().expect("the bot answers all")
+}
+
+/// Measures round trips through jat-proxy, and then the same reads and writes alone; gives the
+/// bot back.
+fn measure(scene: &Scene, bot: Client, in_flight: usize, server: &str) -> Client {
+    let (mut user, straight) = (scene.user(), bot.jid.clone());
+    let answering = answer(bot, WARM_UP + MEASURED + 2 * MEASURED);
+    round_trips(&mut user, &scene.domain, WARM_UP, in_flight);
+    let processes = [server, "jat-proxy.toml"].map(child);
+    let moved = || Moves::of_component(scene.server.component_port);
+    let (before, moved_before, start) = (processes.map(cpu_time), moved(), Instant::now());
+    round_trips(&mut user, &scene.domain, MEASURED, in_flight);
+    let elapsed = start.elapsed();
+    let moves = moved().since(&moved_before);
+    let [theirs, ours] =
+        [0, 1].map(|index| for_100_000(cpu_time(processes[index]) - before[index]));
+    // The processors are as busy as before, and their caches as cold: the server routes as many
+    // stanzas in the meantime.
+    let alone = thread::scope(|scope| {
+        let replay = scope.spawn(|| moves.replay(elapsed));
+        round_trips(&mut user, &straight, 2 * MEASURED, in_flight);
+        for_100_000(replay.join().expect("it moves all"))
+    });
+    let (kind, rate) = (scene.server.kind, MEASURED as f64 / elapsed.as_secs_f64());
+    let (percent, (bytes_in, bytes_out)) = (ours / theirs * 100.0, moves.sizes());
+    println!(
+        "| {kind} | through jat-proxy | {in_flight} | {rate:.0} | {theirs:.2} | {ours:.2} | \
+         {percent:.1} % | {bytes_in} / {bytes_out} | {alone:.2} | {:.2} × |",
+        ours / alone
+    );
+    answering.join().expect("the bot answers all")
+}
+
+/// Has the bot answer so many requests.
+fn answer(mut bot: Client, requests: usize) -> JoinHandle<Client> {
+    thread::spawn(move || {
+        for _ in 0..requests {
             let request = bot.receive_where("a request", is_request);
             bot.answer(&request, "<answer xmlns='urn:example:ask'/>");
         }
         bot
-    });
-    round_trips(&mut user, to, WARM_UP, in_flight);
-    let processes = [server, "jat-proxy.toml"].map(child);
-    let (before, start) = (processes.map(cpu_time), Instant::now());
-    round_trips(&mut user, to, MEASURED, in_flight);
-    let rate = MEASURED as f64 / start.elapsed().as_secs_f64();
-    let micros = |index: usize| {
-        let spent: Duration = cpu_time(processes[index]) - before[index];
-        spent.as_secs_f64() * 1e6 / MEASURED as f64
-    };
-    let kind = scene.server.kind;
-    let way = if to == scene.domain { "through jat-proxy" } else { "straight to the bot" };
-    let (theirs, ours) = (micros(0), micros(1));
-    println!("| {kind} | {way} | {in_flight} | {rate:.0} | {theirs:.0} µs | {ours:.0} µs |");
-    answering.join().expect("the bot answers all")
+    })
+}
+
+/// Seconds that 100,000 round trips would have taken.
+fn for_100_000(spent: Duration) -> f64 {
+    spent.as_secs_f64() * 1e5 / MEASURED as f64
 }
 
 fn round_trips(user: &mut Client, to: &str, count: usize, in_flight: usize) {
@@ -104,25 +157,4 @@ fn child(mark: &str) -> u32 {
         .filter(ours)
         .max()
         .unwrap_or_else(|| panic!("no child with {mark} in its command line"))
-}
-
-/// A line of /proc/PID/status.
-fn status(pid: u32, name: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap_or_default().trim().to_owned()
-}
-
-/// Time on a processor so far, in user mode and in the kernel (proc(5), fields 14 and 15).
-fn cpu_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-    let ticks: u32 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|n| n.parse::<u32>().expect("a number"))
-        .sum();
-    // A hundredth of a second on every Linux that there is.
-    Duration::from_millis(10) * ticks
 }

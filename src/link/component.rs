@@ -26,6 +26,12 @@ pub struct Component {
     /// that it had before.
     streams: Vec<Stream>,
     rng: Rng,
+    clock: Clock,
+}
+
+/// The clocks of a component, as the core takes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
     origin: Instant,
 }
 
@@ -41,18 +47,17 @@ impl Component {
             tally: Tally::default(),
             streams: vec![own],
             rng: Rng::with_seed(seed),
-            origin: Instant::now(),
+            clock: Clock { origin: Instant::now() },
         }
     }
 
-    /// The clocks, as the core takes them.
-    pub fn now(&self) -> Now {
-        Now { unix: unix_now(), mono: self.origin.elapsed() }
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
-    /// The moment of a deadline that the core gave.
-    pub fn instant(&self, deadline: Duration) -> Instant {
-        self.origin.checked_add(deadline).unwrap_or_else(|| Instant::now() + FAR_AWAY)
+    /// What the clocks say.
+    pub fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// What a session needs for one turn.
@@ -127,6 +132,17 @@ impl Component {
     /// Is the stream up, and somebody there to forward to?
     pub fn is_ready(&self) -> bool {
         matches!(self.stream().state, State::Up { .. }) && self.translator.is_ready()
+    }
+}
+
+impl Clock {
+    pub fn now(self) -> Now {
+        Now { unix: unix_now(), mono: self.origin.elapsed() }
+    }
+
+    /// The moment of a deadline that the core gave.
+    pub fn instant(self, deadline: Duration) -> Instant {
+        self.origin.checked_add(deadline).unwrap_or_else(|| Instant::now() + FAR_AWAY)
     }
 }
 

@@ -218,7 +218,7 @@ impl Link {
 
     fn pump<'a>(&self, parked: Parked, journal: &'a mut Journal) -> Pump<'a> {
         let (component, heartbeat) = (Arc::clone(&self.component), Arc::clone(&self.heartbeat));
-        Pump { parked, component, heartbeat, journal }
+        Pump::new(parked, component, heartbeat, journal)
     }
 
     /// Notes and logs the end of a working stream.

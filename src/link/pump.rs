@@ -1,19 +1,22 @@
 //! Moves bytes between a socket and its session until one of them is done.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::Interest;
+use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{Sleep, sleep, timeout, timeout_at};
 
 use crate::config;
 use crate::session::ending::Ending;
 use crate::session::{Session, Turn};
 
-use super::component::{Shared, lock};
+use super::component::{Clock, Shared, lock};
 use super::heartbeat::Heartbeat;
 use super::journal::Journal;
 use super::stream::Parked;
@@ -35,12 +38,26 @@ pub enum Stopped {
 /// A logged-in stream with all that works on it.
 pub struct Pump<'a> {
     pub parked: Parked,
-    pub component: Shared,
-    pub heartbeat: Arc<Heartbeat>,
+    component: Shared,
+    clock: Clock,
+    heartbeat: Arc<Heartbeat>,
     pub journal: &'a mut Journal,
+    /// Set to when there is something to do by time, or earlier.
+    alarm: Pin<Box<Sleep>>,
 }
 
-impl Pump<'_> {
+impl<'a> Pump<'a> {
+    pub fn new(
+        parked: Parked,
+        component: Shared,
+        heartbeat: Arc<Heartbeat>,
+        journal: &'a mut Journal,
+    ) -> Self {
+        let clock = lock(&component).clock();
+        let alarm = Box::pin(sleep(HEARTBEAT));
+        Self { parked, component, clock, heartbeat, journal, alarm }
+    }
+
     /// Pumps until the stream ends, or `orders` end it. Gives the number of bytes that could not be written, too.
     pub async fn run(&mut self, orders: &mut watch::Receiver<Order>) -> (Stopped, usize) {
         let stopped = self.pump(orders).await;
@@ -69,21 +86,27 @@ impl Pump<'_> {
 
     async fn pump(&mut self, orders: &mut watch::Receiver<Order>) -> Result<Stopped, Stopped> {
         loop {
+            let changed = self.pump_until(orders.changed()).await?;
+            let order = orders.borrow_and_update().clone();
+            let within = match &order {
+                Order::Stop { within } => *within,
+                Order::Pause(new) if self.obey(new) => return self.settle().await,
+                Order::Run(new) if changed.is_ok() && self.obey(new) => continue,
+                Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
+            };
+            return self.close(within).await;
+        }
+    }
+
+    /// Pumps until `told` is done.
+    async fn pump_until<F: Future>(&mut self, told: F) -> Result<F::Output, Stopped> {
+        let mut told = pin!(told);
+        loop {
             self.work()?;
-            let latest = Instant::now() + HEARTBEAT;
             tokio::select! {
                 biased;
-                changed = orders.changed() => {
-                    let order = orders.borrow_and_update().clone();
-                    let within = match &order {
-                        Order::Stop { within } => *within,
-                        Order::Pause(new) if self.obey(new) => return self.settle().await,
-                        Order::Run(new) if changed.is_ok() && self.obey(new) => continue,
-                        Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
-                    };
-                    return self.close(within).await;
-                }
-                moved = self.wait(latest) => moved?,
+                output = &mut told => return Ok(output),
+                moved = self.wait() => moved?,
             }
         }
     }
@@ -101,36 +124,58 @@ impl Pump<'_> {
         Ok(())
     }
 
-    /// Reads what comes, or waits until there is something else to do, `latest` a moment.
-    async fn wait(&mut self, latest: Instant) -> Result<(), Stopped> {
-        let deadline = self.due().min(latest);
+    /// Reads what comes, or waits until there is something else to do, [`HEARTBEAT`] at most.
+    async fn wait(&mut self) -> Result<(), Stopped> {
+        self.set_alarm();
+        let Parked { socket, session, .. } = &mut self.parked;
+        let (mut reader, writer) = socket.split();
+        let (may_read, must_write) = (session.wants_input(), !session.output().is_empty());
+        let input = session.input();
+        if may_read {
+            input.reserve(READ_SIZE);
+        }
         tokio::select! {
             biased;
             // Before the clock, so that a process that was stopped reads what came meanwhile.
-            ready = self.parked.socket.ready(self.interest()) => {
-                if ready.map_err(Stopped::Lost)?.is_readable() {
-                    self.read()?;
+            // Less than there is room for is all that there was: no second call to learn that.
+            count = reader.read_buf(input), if may_read => {
+                self.arrived(count)?;
+                let input = self.parked.session.input();
+                if input.len() == input.capacity() {
                     // A socket that always has more must not starve all other tasks.
                     yield_now().await;
                 }
             }
-            () = sleep_until(deadline.into()) => {}
+            ready = writer.writable(), if must_write => ready.map_err(Stopped::Lost)?,
+            () = &mut self.alarm => {}
         }
         Ok(())
+    }
+
+    /// Sets the alarm, but does not move it to a later time: what is due comes later with each
+    /// stanza, and to be woken up too early now and then costs less.
+    fn set_alarm(&mut self) {
+        let due = self.due();
+        if due < self.alarm.deadline().into_std() || self.alarm.is_elapsed() {
+            let deadline = due.min(Instant::now() + HEARTBEAT);
+            self.alarm.as_mut().reset(deadline.into());
+        }
     }
 
     /// Gets the stream into a state that can be handed over. One that skips a stanza for too
     /// long is closed.
     async fn settle(&mut self) -> Result<Stopped, Stopped> {
-        let end = Instant::now() + SKIP_TIME;
-        while !self.parked.session.can_hand_over() {
-            if Instant::now() >= end {
-                return self.close(SKIP_TIME).await;
+        let settled = async {
+            while !self.parked.session.can_hand_over() {
+                self.wait().await?;
+                self.work()?;
             }
-            self.wait(end).await?;
-            self.work()?;
+            Ok(Stopped::Paused)
+        };
+        match timeout(SKIP_TIME, settled).await {
+            Ok(settled) => settled,
+            Err(_) => self.close(SKIP_TIME).await,
         }
-        Ok(Stopped::Paused)
     }
 
     /// Takes a new configuration, if the stream can stay for it.
@@ -166,6 +211,8 @@ impl Pump<'_> {
     /// Translates until nothing more can be read.
     async fn drain(&mut self) -> Result<(), Stopped> {
         loop {
+            // Only a look at all sockets tells what came in the meantime.
+            yield_now().await;
             self.turn(Session::process)?;
             self.turn(Session::tick)?;
             self.flush()?;
@@ -174,9 +221,7 @@ impl Pump<'_> {
                 if let Ok(Err(error)) = timeout(HEARTBEAT, self.parked.socket.writable()).await {
                     return Err(Stopped::Lost(error));
                 }
-            } else if self.read()? {
-                yield_now().await;
-            } else {
+            } else if !self.read()? {
                 return Ok(());
             }
         }
@@ -184,13 +229,9 @@ impl Pump<'_> {
 
     /// Writes what is left and reads until the stream ends.
     async fn wait_for_end(&mut self) -> Stopped {
-        loop {
-            let latest = Instant::now() + HEARTBEAT;
-            let work = self.work();
-            let moved = if work.is_ok() { self.wait(latest).await } else { work };
-            if let Err(stopped) = moved {
-                return stopped;
-            }
+        match self.pump_until(pending::<Infallible>()).await {
+            Ok(never) => match never {},
+            Err(stopped) => stopped,
         }
     }
 
@@ -210,18 +251,24 @@ impl Pump<'_> {
         result.map_err(Stopped::Ended)
     }
 
-    /// Reads once; says whether there may be more.
+    /// Reads once, if there is something; says whether there was.
     fn read(&mut self) -> Result<bool, Stopped> {
         let input = self.parked.session.input();
         input.reserve(READ_SIZE);
         match self.parked.socket.try_read_buf(input) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            count => self.arrived(count).map(|()| true),
+        }
+    }
+
+    /// So many bytes were read.
+    fn arrived(&mut self, count: io::Result<usize>) -> Result<(), Stopped> {
+        match count {
             Ok(0) => Err(Stopped::Lost(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => {
-                let now = lock(&self.component).now();
-                self.parked.session.received(now);
-                Ok(true)
+                self.parked.session.received(self.clock.now());
+                Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(Stopped::Lost(error)),
         }
     }
@@ -229,11 +276,10 @@ impl Pump<'_> {
     /// Writes what the socket takes.
     fn flush(&mut self) -> Result<(), Stopped> {
         while !self.parked.session.output().is_empty() {
-            let now = lock(&self.component).now();
             match self.parked.socket.try_write(self.parked.session.output()) {
-                Ok(count) => self.parked.session.sent(count, now),
+                Ok(count) => self.parked.session.sent(count, self.clock.now()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.parked.session.blocked(now);
+                    self.parked.session.blocked(self.clock.now());
                     break;
                 }
                 Err(error) => return Err(Stopped::Lost(error)),
@@ -242,18 +288,10 @@ impl Pump<'_> {
         Ok(())
     }
 
-    fn interest(&self) -> Interest {
-        match (self.parked.session.wants_input(), self.parked.session.output().is_empty()) {
-            (true, true) => Interest::READABLE,
-            (true, false) => Interest::READABLE | Interest::WRITABLE,
-            (false, _) => Interest::WRITABLE,
-        }
-    }
-
     /// When the session has something to do by time.
     fn due(&self) -> Instant {
         let component = lock(&self.component);
-        component.instant(self.parked.session.deadline(&component.translator))
+        self.clock.instant(self.parked.session.deadline(&component.translator))
     }
 }
 

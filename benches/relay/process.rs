@@ -1,0 +1,72 @@
+//! Child processes, and what they have used so far.
+
+use std::fs;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::driver::{DOMAIN, SECRET, TARGET};
+use crate::usage::{cpu_time, status};
+
+/// A child process; it is killed when it goes out of scope.
+pub struct Process {
+    child: Child,
+    /// Where its configuration is.
+    _folder: Option<TempDir>,
+}
+
+impl Process {
+    /// This program once more, with other arguments.
+    pub fn of_this_program(arguments: &[&str]) -> Self {
+        let program = std::env::current_exe().expect("a path of this program");
+        Self::start(Command::new(program).args(arguments), None)
+    }
+
+    /// `jat-proxy run` for [`DOMAIN`] on the server at `address`, and for `more` components.
+    pub fn daemon(address: &str, more: usize) -> Self {
+        let folder = TempDir::new().expect("a folder for the configuration");
+        let mut config = format!(
+            "[server]\naddress = \"{address}\"\n[log]\nlevel = \"warn\"\n\
+             [[key]]\nid = 1\nsecret = \"{}=\"\n",
+            "A".repeat(43)
+        );
+        let others = (0..more).map(|number| format!("{number}.{DOMAIN}"));
+        for domain in std::iter::once(DOMAIN.to_owned()).chain(others) {
+            config += &format!(
+                "[[component]]\ndomain = \"{domain}\"\nsecret = \"{SECRET}\"\n\
+                 target-address = \"{TARGET}\"\n"
+            );
+        }
+        let path = folder.path().join("jat-proxy.toml");
+        fs::write(&path, config).expect("the configuration can be written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jat-proxy"));
+        // It warns that everybody may read the keys.
+        command.args(["run", "-c"]).arg(path).stderr(std::process::Stdio::null());
+        Self::start(&mut command, Some(folder))
+    }
+
+    fn start(command: &mut Command, folder: Option<TempDir>) -> Self {
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child, _folder: folder }
+    }
+
+    pub fn cpu_time(&self) -> Duration {
+        cpu_time(self.child.id())
+    }
+
+    /// Bytes of memory that it has at the moment.
+    pub fn resident(&self) -> u64 {
+        let text = status(self.child.id(), "VmRSS:");
+        let kib = text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("{text:?} is no size")) * 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
