@@ -70,6 +70,7 @@ mod departure;
 mod fleet;
 mod four_stanzas;
 mod harness;
+mod inflated;
 mod init;
 mod keys;
 mod kill;
