@@ -18,6 +18,9 @@
 //!     cargo test --test interop -- --ignored --nocapture departure
 
 mod bot;
+#[path = "../hostile_load/cases.rs"]
+#[allow(dead_code, reason = "some stanzas only a server of the tests can send")]
+mod cases;
 mod client;
 mod load;
 mod process;
@@ -25,6 +28,8 @@ mod proxy;
 mod scene;
 mod server;
 mod stanza;
+#[path = "../hostile_load/tally.rs"]
+mod tally;
 mod tap;
 mod wire;
 
@@ -70,6 +75,8 @@ mod departure;
 mod fleet;
 mod four_stanzas;
 mod harness;
+mod hostile;
+mod inflated;
 mod init;
 mod keys;
 mod kill;

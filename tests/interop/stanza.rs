@@ -115,8 +115,8 @@ pub enum Item {
 
 impl StanzaReader {
     pub fn new() -> StanzaReader {
-        // A generous token limit: tests send attributes of hundreds of kilobytes.
-        let options = Options { max_token_length: 1 << 21, ..Options::default() };
+        // A generous token limit: tests send attributes of megabytes.
+        let options = Options { max_token_length: 1 << 22, ..Options::default() };
         StanzaReader { parser: Parser::with_options(options), open: Vec::new(), bytes: Vec::new() }
     }
 

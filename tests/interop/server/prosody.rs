@@ -23,6 +23,7 @@ component_ports = {{ {component_port} }}
 component_interfaces = {{ "127.0.0.1" }}
 modules_enabled = {{ "c2s"; "saslauth"; "roster"; "disco"; "ping"; "register_ibr" }}
 modules_disabled = {{ "s2s"; "tls"; "offline" }}
+c2s_stanza_size_limit = 524288
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 allow_registration = true

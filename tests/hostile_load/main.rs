@@ -1,0 +1,23 @@
+//! Load and faults over TCP, against the built-in server: whatever comes, every good request is
+//! served and every stanza is accounted for.
+//!
+//! The mix of hostile and good stanzas has its full size with optimisation only:
+//!
+//!     cargo test --release --test hostile_load -- --nocapture mix
+
+mod account;
+mod cases;
+#[path = "../upgrade/daemon.rs"]
+#[allow(dead_code, reason = "upgrades use the rest")]
+mod daemon;
+mod ends;
+#[path = "../stream/fixture.rs"]
+#[allow(dead_code, reason = "the tests of the stream use the rest")]
+mod fixture;
+mod logins;
+mod mix;
+mod replicas;
+mod reset;
+mod segments;
+mod stall;
+mod tally;

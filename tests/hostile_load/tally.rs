@@ -1,0 +1,35 @@
+//! Counts of stanzas, read from metrics and compared.
+
+use jat_proxy::jat::reason::{Direction, Reason, Tally};
+
+/// The counters of stanzas in what `/metrics` shows.
+pub fn read(metrics: &str) -> Tally {
+    let mut tally = Tally::default();
+    for line in metrics.lines().filter(|line| line.starts_with("jat_proxy_stanzas_total{")) {
+        let (labels, count) = line.rsplit_once(' ').unwrap();
+        let has = |label: &str, name: &str| labels.contains(&format!("{label}=\"{name}\""));
+        let direction = Direction::ALL.iter().find(|d| has("direction", d.name())).unwrap();
+        let reason = Reason::ALL.iter().find(|r| has("reason", r.name())).unwrap();
+        tally.add(*direction, *reason, count.parse().unwrap());
+    }
+    tally
+}
+
+/// What was counted between these two.
+pub fn difference(now: &Tally, before: &Tally) -> Tally {
+    let mut since = Tally::default();
+    for (direction, reason, count) in now.iter() {
+        since.add(direction, reason, count - before.of(direction, reason));
+    }
+    since
+}
+
+pub fn total(tally: &Tally) -> u64 {
+    tally.iter().map(|(.., count)| count).sum()
+}
+
+/// The counts that are not zero, to be compared and read.
+pub fn shown(tally: &Tally) -> Vec<String> {
+    let counts = tally.iter().filter(|(.., count)| *count > 0);
+    counts.map(|(d, r, count)| format!("{} {} {count}", d.name(), r.name())).collect()
+}
