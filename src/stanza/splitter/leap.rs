@@ -1,0 +1,59 @@
+//! The quick way over most of a stanza: whole lexemes, as most are written.
+
+use crate::stanza::fault::Fault;
+use crate::stanza::lexeme::Lexeme;
+use crate::stanza::markup::reference_len;
+use crate::stanza::scope::Scope;
+use crate::stanza::tag::Tag;
+
+use super::{Piece, Splitter};
+
+impl Splitter {
+    /// Goes over the tags and references that are whole and as most are written. What is cut,
+    /// rare or broken is left to be read lexeme by lexeme.
+    pub(super) fn leap(&mut self, buffer: &[u8]) -> Result<Option<Piece>, Fault> {
+        if !matches!(self.lexeme, Lexeme::Text) || self.skipping.is_some() {
+            return Ok(None);
+        }
+        if self.open.is_empty() && buffer[..self.legal.end].get(self.at) != Some(&b'<') {
+            return Ok(None);
+        }
+        let window = &buffer[..self.element_window()];
+        loop {
+            let Some(length) = memchr::memchr2(b'<', b'&', &window[self.at..]) else {
+                self.at = window.len();
+                return Ok(None);
+            };
+            self.at += length;
+            let at = self.at;
+            let rest = &window[at..];
+            let piece = match rest {
+                [b'&', ..] => {
+                    let Some(length) = reference_len(rest) else { return Ok(None) };
+                    self.at += length;
+                    None
+                }
+                [_, b'/', name @ ..] => {
+                    let innermost = self.open.innermost(&buffer[self.start..]);
+                    let name = innermost.filter(|innermost| {
+                        name.starts_with(innermost) && name.get(innermost.len()) == Some(&b'>')
+                    });
+                    let Some(name) = name else { return Ok(None) };
+                    self.at += name.len() + 3;
+                    self.end_tag()
+                }
+                _ => {
+                    let mut namespaces = false;
+                    let tag = Tag::read(rest, |a| namespaces |= Scope::concerns(a, rest));
+                    let Some(tag) = tag else { return Ok(None) };
+                    self.at += tag.length;
+                    self.start_tag(buffer, at, &tag, namespaces)?
+                }
+            };
+            self.lexeme_start = self.at;
+            if piece.is_some() || self.skipping.is_some() {
+                return Ok(piece);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Any cut gives the same; what is over a limit is skipped; what no server may send is a fault.
+
+use super::*;
+
+const LIMITS: Limits = Limits { max_bytes: 200, max_depth: 4, max_attributes: 3 };
+
+/// What the splitter says of `input` when it arrives in `cuts`, each element as its text,
+/// and the most bytes it held at once.
+fn split(input: &[u8], cuts: &[usize]) -> (Vec<String>, usize) {
+    let mut splitter = Splitter::new(LIMITS);
+    let mut buffer = Vec::new();
+    let mut said = Vec::new();
+    let mut held = 0;
+    let mut from = 0;
+    let ends = cuts.iter().copied().chain([input.len()]);
+    for end in ends.map(|cut| cut.min(input.len())) {
+        buffer.extend(&input[from..end.max(from)]);
+        from = end.max(from);
+        loop {
+            let text = |from, to| String::from_utf8_lossy(&buffer[from..to]).into_owned();
+            match splitter.next(&buffer) {
+                Ok(None) => break,
+                Ok(Some(Piece::Element(e))) => {
+                    let tail = text(e.head_end, e.end);
+                    let sound = if e.sound { "" } else { " unsound" };
+                    said.push(format!(
+                        "{}|{tail} {}{sound}",
+                        text(e.start, e.head_end),
+                        e.children
+                    ));
+                }
+                Ok(Some(Piece::OverLimit { start, head_end, children })) => {
+                    let head = head_end.map(|end| text(start, end));
+                    said.push(format!("over {head:?} {children}"));
+                }
+                Ok(Some(Piece::StreamEnd)) => said.push("end".into()),
+                Err(fault) => {
+                    said.push(fault.to_string());
+                    return (said, held);
+                }
+            }
+        }
+        let done = splitter.done();
+        buffer.drain(..done);
+        splitter.rebase();
+        held = held.max(buffer.len());
+    }
+    (said, held)
+}
+
+fn whole(input: &str) -> Vec<String> {
+    let bytes: Vec<usize> = (0..input.len()).collect();
+    let (said, _) = split(input.as_bytes(), &[]);
+    assert_eq!(split(input.as_bytes(), &bytes).0, said, "byte by byte: {input}");
+    said
+}
+
+#[test]
+fn elements_are_cut_out_as_they_are() {
+    assert_eq!(
+        whole(" <iq a='>/'><x/>t<z/></iq>\n<foo/></stream:stream>"),
+        ["<iq a='>/'>|<x/>t<z/></iq> 2", "<foo/>| 0", "end"]
+    );
+    assert_eq!(
+        whole("<a><![CDATA[</a>]]]]><b>]]&gt;&#10;é😀</b ></a>"),
+        ["<a>|<![CDATA[</a>]]]]><b>]]&gt;&#10;é😀</b ></a> 1"]
+    );
+}
+
+#[test]
+fn what_is_over_a_limit_is_reported_once_and_skipped() {
+    let long = format!("<iq id='1'><x/>{}</iq><ok/>", "y&amp;".repeat(99));
+    assert_eq!(whole(&long), ["over Some(\"<iq id='1'>\") 1", "<ok/>| 0"]);
+    let deep = format!("<iq>{}{}</iq><ok/>", "<x>".repeat(9), "</x>".repeat(9));
+    assert_eq!(whole(&deep), ["over Some(\"<iq>\") 1", "<ok/>| 0"]);
+    let edge = "<iq><x><x><x/></x></x></iq><iq><x><x><x><x/></x></x></x></iq><ok/>";
+    assert_eq!(
+        whole(edge),
+        ["<iq>|<x><x><x/></x></x></iq> 1", "over Some(\"<iq>\") 1", "<ok/>| 0"]
+    );
+    let head =
+        format!("<iq id='{}'/><iq id='{}'><x/></iq><ok/>", "x".repeat(300), "/>".repeat(150));
+    assert_eq!(whole(&head), ["over None 0", "over None 0", "<ok/>| 0"]);
+    let attributes =
+        "<iq a='' b='' c=''/><iq a='' b='' c='' d=''/><iq a='' b='' c='' d=''><x/></iq><ok/>";
+    assert_eq!(
+        whole(attributes),
+        ["<iq a='' b='' c=''/>| 0", "over None 0", "over None 0", "<ok/>| 0"]
+    );
+}
+
+#[test]
+fn unsound_namespaces_are_told() {
+    assert_eq!(
+        whole("<iq xmlns:p='u'><p:a><p:b/></p:a></iq><iq><p:a/></iq><iq><a><b q:c='1'/></a></iq>"),
+        [
+            "<iq xmlns:p='u'>|<p:a><p:b/></p:a></iq> 1",
+            "<iq>|<p:a/></iq> 1 unsound",
+            "<iq>|<a><b q:c='1'/></a></iq> 1 unsound"
+        ]
+    );
+}
+
+#[test]
+fn the_byte_limit_is_exact() {
+    let of = |bytes: usize| format!("<iq>{}</iq>", "x".repeat(bytes - 9));
+    assert!(whole(&of(200))[0].starts_with("<iq>|"));
+    assert_eq!(whole(&of(201)), ["over Some(\"<iq>\") 0"]);
+}
+
+#[test]
+fn skipping_holds_nothing() {
+    let endless = format!("<iq>{}", "<x a='b'><![CDATA[ ]] ]]>&amp;".repeat(50_000));
+    let cuts: Vec<usize> = (0..endless.len()).step_by(100).collect();
+    let (said, held) = split(endless.as_bytes(), &cuts);
+    assert_eq!(said, ["over Some(\"<iq>\") 1"]);
+    assert!(held <= LIMITS.max_bytes, "{held}");
+    let (said, held) = split(" ".repeat(100_000).as_bytes(), &cuts);
+    assert_eq!((said.len(), held), (0, 0));
+}
+
+#[test]
+fn what_no_server_may_send_ends_the_stream() {
+    for (input, fault) in [
+        ("<a><!-- x --></a>", Fault::Comment),
+        ("<?xml version='1.0'?>", Fault::ProcessingInstruction),
+        ("<!DOCTYPE a [<!ENTITY b 'c'>]>", Fault::Doctype),
+        ("<a>&nbsp;</a>", Fault::Entity),
+        ("<a>&#1;</a>", Fault::Entity),
+        ("<a b='&nbsp;'/>", Fault::Tag),
+        ("<a b=c/>", Fault::Tag),
+        ("<a b='1' / >", Fault::Tag),
+        ("<>", Fault::Tag),
+        ("< a/>", Fault::Tag),
+        ("<1/>", Fault::Tag),
+        ("<a></b>", Fault::EndTag),
+        ("</a>", Fault::EndTag),
+        ("x", Fault::Text),
+        ("&amp;", Fault::Text),
+        ("<![CDATA[x]]>", Fault::Text),
+        ("<stream:stream>", Fault::SecondHeader),
+        ("<a>\u{1}</a>", Fault::Character),
+        ("<a>\u{ffff}</a>", Fault::Character),
+    ] {
+        let mut said = whole(&format!("<ok/>{input}"));
+        // Garbage may be noticed in the midst of what would be a stanza.
+        assert_eq!(said.pop(), Some(fault.to_string()), "{input}");
+        assert_eq!(said, ["<ok/>| 0"], "{input}");
+    }
+}
+
+#[test]
+fn broken_utf8_ends_the_stream_and_a_cut_character_does_not() {
+    for broken in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f\x98<"] {
+        let input = [b"<ok/><a>", broken, b"</a>"].concat();
+        let expected = vec!["<ok/>| 0".to_owned(), Fault::Utf8.to_string()];
+        assert_eq!(split(&input, &[]).0, expected);
+        assert_eq!(split(&input, &(0..input.len()).collect::<Vec<_>>()).0, expected);
+    }
+    assert_eq!(whole("<a>😀</a>"), ["<a>|😀</a> 0"]);
+}
