@@ -245,7 +245,6 @@ impl<'a> Pump<'a> {
         let result = work(&mut self.parked.session, &mut component.turn());
         if let Some(stream) = component.stream_of(&self.heartbeat) {
             stream.sharing = self.parked.session.sharing();
-            stream.backlog = self.parked.session.output().len();
         }
         self.journal.observe(&component);
         result.map_err(Stopped::Ended)
@@ -273,8 +272,11 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Writes what the socket takes.
+    /// Writes what the socket takes, and notes what is left.
     fn flush(&mut self) -> Result<(), Stopped> {
+        if self.parked.session.output().is_empty() {
+            return Ok(());
+        }
         while !self.parked.session.output().is_empty() {
             match self.parked.socket.try_write(self.parked.session.output()) {
                 Ok(count) => self.parked.session.sent(count, self.clock.now()),
@@ -284,6 +286,9 @@ impl<'a> Pump<'a> {
                 }
                 Err(error) => return Err(Stopped::Lost(error)),
             }
+        }
+        if let Some(stream) = lock(&self.component).stream_of(&self.heartbeat) {
+            stream.backlog = self.parked.session.output().len();
         }
         Ok(())
     }
