@@ -7,14 +7,13 @@
 //! be within twice of the same at every size; fails if it is not.
 
 mod common;
-mod gate;
 
 use std::hint::black_box;
 
 use common::by_turns::{self, Task};
+use common::gate::Gates;
 use common::proxy::Proxy;
 use common::stanzas;
-use gate::Gates;
 
 fn main() {
     let mut gates = Gates::default();

@@ -8,7 +8,6 @@
 //! instructions, so its count would be that of another program; `translate` times it.
 
 mod common;
-mod parts;
 
 use std::env;
 use std::fs;
@@ -16,8 +15,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
+use common::parts::Parts;
 use common::stanzas;
-use parts::Parts;
 
 /// A part, and how to do it so many times.
 const PARTS: [(&str, Run); 4] = [

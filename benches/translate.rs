@@ -7,8 +7,6 @@
 //! copying them, and of each part to the whole. Fails if a ratio that is a target is missed.
 
 mod common;
-mod gate;
-mod parts;
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -18,10 +16,10 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use common::by_turns::{self, Task};
+use common::gate::Gates;
+use common::parts::Parts;
 use common::proxy::Proxy;
 use common::stanzas::{self, USER, attribute};
-use gate::Gates;
-use parts::Parts;
 
 /// Stanzas that arrive together; a socket under load gives that many small ones at once.
 const BATCH: usize = 64;

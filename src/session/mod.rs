@@ -248,7 +248,7 @@ impl Session {
                     turn.tally.count(Direction::Other, Reason::HeadTooLarge);
                 }
                 Some(Piece::OverLimit { start, head_end: Some(end), children }) => {
-                    let head = parse_head(&input[start..end])?;
+                    let head = self.head(&input[start..end])?;
                     self.stanza(&head, Body::OverLimit { children }, &[], turn);
                 }
             }
@@ -264,13 +264,19 @@ impl Session {
     ) -> Result<(), Ending> {
         let stanza = &input[element.start..element.end];
         let (head, payload) = stanza.split_at(element.head_end - element.start);
-        let head = parse_head(head)?;
+        let head = self.head(head)?;
         if head.is_stream_error() {
             return Err(Ending::from_stream_error(stanza));
         }
         let body = Body::Whole { children: element.children, sound: element.sound, stanza };
         self.stanza(&head, body, payload, turn);
         Ok(())
+    }
+
+    /// Decodes the start tag that the splitter has just read.
+    fn head<'i>(&self, tag: &'i [u8]) -> Result<Head<'i>, Fault> {
+        let tag = str::from_utf8(tag).map_err(|_| Fault::Utf8)?;
+        Head::new(tag, self.splitter.attributes())
     }
 
     /// Does what the translator's verdict on a stanza says, and counts it once.
@@ -354,10 +360,6 @@ impl Session {
 fn relay(head: &Head<'_>, payload: &[u8], with: &Rewrite<'_>, output: &mut Vec<u8>) {
     head.rewrite(with, output);
     output.extend(payload);
-}
-
-fn parse_head(tag: &[u8]) -> Result<Head<'_>, Fault> {
-    Head::parse(str::from_utf8(tag).map_err(|_| Fault::Utf8)?)
 }
 
 /// Silence after which a space is sent.

@@ -6,7 +6,8 @@ use std::ops::Range;
 use quick_xml::escape::unescape;
 
 use super::fault::Fault;
-use super::tag::Tag;
+use super::markup::is_space;
+use super::tag::{Attribute, Tag};
 
 /// Which of the three stanzas (RFC 6120 section 8) a top-level element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +60,27 @@ pub struct Rewrite<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads a start tag that the splitter found.
+    /// Reads a start tag.
+    ///
+    /// # Errors
+    /// [`Fault::Tag`] if it is broken, or attributes stand twice.
+    pub fn parse(tag: &'a str) -> Result<Self, Fault> {
+        let mut attributes = Vec::new();
+        let read = Tag::read(tag.as_bytes(), |attribute| attributes.push(attribute.clone()));
+        read.filter(|read| read.length == tag.len()).ok_or(Fault::Tag)?;
+        Self::new(tag, &attributes)
+    }
+
+    /// Decodes the attributes of a start tag that the splitter has read.
     ///
     /// # Errors
     /// [`Fault::Tag`] for attributes that stand twice.
-    pub fn parse(tag: &'a str) -> Result<Self, Fault> {
+    pub fn new(tag: &'a str, attributes: &[Attribute]) -> Result<Self, Fault> {
+        let name_len = tag.bytes().skip(1).position(|b| is_space(b) || matches!(b, b'/' | b'>'));
+        let name = &tag[1..=name_len.ok_or(Fault::Tag)?];
         let mut head = Self {
             tag,
-            name: "",
+            name,
             kind: Kind::Other,
             id: None,
             type_: None,
@@ -78,45 +92,39 @@ impl<'a> Head<'a> {
         let mut namespace = None;
         let mut places = head.places.iter_mut();
         let mut names = Names::default();
-        let mut sound = true;
-        let read = Tag::read(tag.as_bytes(), |attribute| {
+        for attribute in attributes {
             let name = &tag[attribute.name.clone()];
-            sound &= names.insert(name);
-            let raw = &tag[attribute.value.clone()];
-            let mut value = || {
-                let value = decoded(raw, attribute.references);
-                sound &= value.is_some();
-                value
-            };
+            if !names.insert(name) {
+                return Err(Fault::Tag);
+            }
+            let value = || decoded(&tag[attribute.value.clone()], attribute.references);
             let what = match name {
                 "to" => {
-                    head.to = value();
+                    head.to = Some(value()?);
                     What::To
                 }
                 "from" => {
-                    head.from = value();
+                    head.from = Some(value()?);
                     What::From
                 }
                 "id" => {
-                    head.id = value();
+                    head.id = Some(value()?);
                     What::Id
                 }
                 "xmlns" => {
-                    namespace = value();
+                    namespace = Some(value()?);
                     What::Namespace
                 }
                 "type" => {
-                    head.type_ = value();
-                    return;
+                    head.type_ = Some(value()?);
+                    continue;
                 }
-                _ => return,
+                _ => continue,
             };
             if let Some(place) = places.next() {
                 *place = Some(Place { what, range: attribute.name.start..attribute.value.end + 1 });
             }
-        });
-        let read = read.filter(|read| sound && read.length == tag.len()).ok_or(Fault::Tag)?;
-        head.name = &tag[1..=read.name_len];
+        }
         head.stream_error = head.name.ends_with(":error")
             || head.name == "error" && namespace.as_deref() == Some(STREAMS);
         if namespace.is_none_or(|ns| NAMESPACES.contains(&&*ns)) {
@@ -221,13 +229,14 @@ pub fn write_attribute(name: &str, value: &str, output: &mut Vec<u8>) {
 /// Appends `text` so that it can stand in an attribute or between tags.
 pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // Without a branch for each byte, so that many are looked at in one instruction.
-    if !bytes.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
+    // A rough look without a branch for each byte, so that one instruction is for many.
+    let suspicious = |byte: u8| byte <= b'\'' || byte | 2 == b'>';
+    if !bytes.iter().fold(false, |found, byte| found | suspicious(*byte)) {
         output.extend(bytes);
         return;
     }
     let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| needs_escape(*byte)) {
+    for (at, byte) in text.bytes().enumerate() {
         let escape: &[u8] = match byte {
             b'&' => b"&amp;",
             b'<' => b"&lt;",
@@ -236,7 +245,8 @@ pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
             b'"' => b"&quot;",
             b'\t' => b"&#9;",
             b'\n' => b"&#10;",
-            _ => b"&#13;",
+            b'\r' => b"&#13;",
+            _ => continue,
         };
         output.extend(&bytes[copied..at]);
         output.extend(escape);
@@ -245,14 +255,10 @@ pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
     output.extend(&bytes[copied..]);
 }
 
-fn needs_escape(byte: u8) -> bool {
-    matches!(byte, b'&' | b'<' | b'>' | b'\'' | b'"' | b'\t' | b'\n' | b'\r')
-}
-
 /// A raw value with its references resolved. White space stays what it is, unlike XML 1.0
 /// section 3.3.3 has it: Prosody writes the line feed of an `&#10;` raw.
-fn decoded(raw: &str, references: bool) -> Option<Cow<'_, str>> {
-    if references { unescape(raw).ok() } else { Some(Cow::Borrowed(raw)) }
+fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, Fault> {
+    if references { unescape(raw).map_err(|_| Fault::Tag) } else { Ok(Cow::Borrowed(raw)) }
 }
 
 /// Default namespaces in which a stanza on a component stream is one: none (the stream's own),

@@ -13,4 +13,4 @@ mod nesting;
 pub mod peek;
 mod scope;
 pub mod splitter;
-mod tag;
+pub mod tag;

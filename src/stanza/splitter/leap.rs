@@ -3,8 +3,6 @@
 use crate::stanza::fault::Fault;
 use crate::stanza::lexeme::Lexeme;
 use crate::stanza::markup::reference_len;
-use crate::stanza::scope::Scope;
-use crate::stanza::tag::Tag;
 
 use super::{Piece, Splitter};
 
@@ -43,9 +41,7 @@ impl Splitter {
                     self.end_tag()
                 }
                 _ => {
-                    let mut namespaces = false;
-                    let tag = Tag::read(rest, |a| namespaces |= Scope::concerns(a, rest));
-                    let Some(tag) = tag else { return Ok(None) };
+                    let Some((tag, namespaces)) = self.read_tag(rest) else { return Ok(None) };
                     self.at += tag.length;
                     self.start_tag(buffer, at, &tag, namespaces)?
                 }

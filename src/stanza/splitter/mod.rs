@@ -12,7 +12,8 @@ use super::lexeme::{CDATA, Lexeme, fault_of_declaration};
 use super::limits::Limits;
 use super::markup::{is_reference, is_space};
 use super::nesting::Nesting;
-use super::tag::Tag;
+use super::scope::Scope;
+use super::tag::{Attribute, Tag};
 
 /// What the splitter found next. Offsets are into the buffer it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Splitter {
     /// How much of the buffer may be looked at.
     legal: Legal,
     head_end: usize,
+    /// Attributes of its start tag.
+    attributes: Vec<Attribute>,
     children: usize,
     open: Nesting,
     sound: bool,
@@ -70,6 +73,7 @@ impl Splitter {
             at: 0,
             legal: Legal::default(),
             head_end: 0,
+            attributes: Vec::new(),
             children: 0,
             open: Nesting::default(),
             sound: true,
@@ -103,6 +107,11 @@ impl Splitter {
             self.let_go(buffer)?;
             return self.legal.fault.map_or(Ok(None), Err);
         }
+    }
+
+    /// The attributes of the start tag in the last [`Piece`] that has one.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
     }
 
     /// Bytes at the beginning of the buffer that are no longer needed.
@@ -173,8 +182,10 @@ impl Splitter {
             Lexeme::Start { slash, .. } => match self.skipping {
                 Some(depth) => self.skip_to(depth + usize::from(!slash)),
                 None => {
-                    let tag = Tag::read(bytes, |_| {}).filter(|tag| tag.length == bytes.len());
-                    return self.start_tag(buffer, from, &tag.ok_or(Fault::Tag)?, true);
+                    let read = self.read_tag(bytes);
+                    let read = read.filter(|(tag, _)| tag.length == bytes.len());
+                    let (tag, namespaces) = read.ok_or(Fault::Tag)?;
+                    return self.start_tag(buffer, from, &tag, namespaces);
                 }
             },
             Lexeme::End => match self.skipping {
@@ -190,6 +201,23 @@ impl Splitter {
             },
         }
         Ok(None)
+    }
+
+    /// Reads the start tag at the beginning of `bytes`; has it an attribute that concerns
+    /// [`Scope`]?
+    fn read_tag(&mut self, bytes: &[u8]) -> Option<(Tag, bool)> {
+        let top = self.open.is_empty();
+        if top {
+            self.attributes.clear();
+        }
+        let mut namespaces = false;
+        let tag = Tag::read(bytes, |attribute| {
+            namespaces |= Scope::concerns(attribute, bytes);
+            if top && self.attributes.len() < self.limits.max_attributes {
+                self.attributes.push(attribute.clone());
+            }
+        })?;
+        Some((tag, namespaces))
     }
 
     /// Enters the element whose start tag stands at offset `at`, and ends where we are.

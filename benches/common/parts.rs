@@ -1,7 +1,5 @@
 //! What a stanza is made of, each part by itself.
 
-#![allow(dead_code, reason = "some are timed, some are counted")]
-
 use std::hint::black_box;
 
 use data_encoding::{Encoding, Specification};
@@ -9,16 +7,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use jat_proxy::stanza::head::{Head, Rewrite};
 use jat_proxy::stanza::limits::Limits;
 use jat_proxy::stanza::splitter::{Piece, Splitter};
+use jat_proxy::stanza::tag::{Attribute, Tag};
 use sha2::Sha256;
 
-use crate::common::by_turns::{self, Task};
-use crate::common::proxy::Proxy;
-use crate::common::stanzas::attribute;
+use super::by_turns::{self, Task};
+use super::proxy::Proxy;
+use super::stanzas::attribute;
 
 /// The parts of translating one request.
 pub struct Parts {
     request: String,
     head: String,
+    attributes: Vec<Attribute>,
     to: String,
     from: String,
     token: Vec<u8>,
@@ -31,13 +31,15 @@ impl Parts {
         let forwarded = Proxy::new().relay(request);
         let [to, from] = ["to", "from"].map(|name| attribute(&forwarded, name).to_owned());
         let head = request.split_inclusive('>').next().expect("a start tag").to_owned();
+        let mut attributes = Vec::new();
+        let _ = Tag::read(head.as_bytes(), |attribute| attributes.push(attribute.clone()));
         let mut specification = Specification::new();
         specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
         let base32 = specification.encoding().expect("32 distinct symbols");
         let (_, token) = from.split_once('/').expect("a token");
         let token = base32.decode(token.as_bytes()).expect("base32");
         let mac = Hmac::new_from_slice(&[1; 32]).expect("HMAC takes keys of any length");
-        Self { request: request.to_owned(), head, to, from, token, base32, mac }
+        Self { request: request.to_owned(), head, attributes, to, from, token, base32, mac }
     }
 
     /// Finds the stanza's boundaries.
@@ -51,10 +53,10 @@ impl Parts {
         Splitter::new(Limits::default())
     }
 
-    /// Reads the start tag and writes it with other addresses.
+    /// Decodes the start tag, as the splitter read it, and writes it with other addresses.
     pub fn head(&self, output: &mut Vec<u8>) {
         output.clear();
-        let head = Head::parse(black_box(&self.head)).expect("well formed");
+        let head = Head::new(black_box(&self.head), &self.attributes).expect("well formed");
         head.rewrite(&Rewrite { to: &self.to, from: &self.from, id: None }, output);
         black_box(output);
     }

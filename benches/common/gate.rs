@@ -8,7 +8,6 @@ pub struct Gates {
     lines: Vec<(bool, String)>,
 }
 
-#[allow(dead_code, reason = "each benchmark has targets of its own kind")]
 impl Gates {
     pub fn at_least(&mut self, what: String, figure: f64, target: f64) {
         self.lines.push((figure >= target, format!("{what}: {figure:.2}, at least {target}")));
