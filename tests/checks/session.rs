@@ -53,8 +53,9 @@ fn run<'i>(pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
 fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
     let mut side = logged_in();
     let (mut output, mut ended) = (Vec::new(), None);
-    let online = total(&side);
+    let (online, mut taken) = (total(&side), 0);
     for at in 1..=input.len() {
+        taken = at;
         let relayed = side.tally.of(Direction::Forward, Reason::Relayed);
         ended = side.take(&input[at - 1..at], START);
         let held = side.session.input().len();
@@ -74,13 +75,15 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
         }
     }
     let counted = total(&side) - online;
-    match &ended {
+    match (&ended, found.pieces.get(counted)) {
+        (_, None) => assert_eq!(counted, found.pieces.len(), "each is counted once"),
         // The last one was looked at, and was no stanza or a broken one.
-        Some(Ending::StreamError { .. }) => assert!(counted < found.pieces.len()),
-        Some(Ending::Broken(fault)) if found.fault != Some(*fault) => {
-            assert!(counted < found.pieces.len());
-        }
-        _ => assert_eq!(counted, found.pieces.len(), "each is counted once"),
+        (
+            Some(Ending::StreamError { .. } | Ending::Broken(Fault::Tag)),
+            Some(Piece::Element(element)),
+        ) => assert_eq!(element.end, taken, "each is counted once"),
+        (Some(Ending::Broken(Fault::Tag)), Some(Piece::OverLimit { .. })) => {}
+        (ended, piece) => panic!("{counted} are counted, not {piece:?}: {ended:?}"),
     }
     outcome(&side, output, ended)
 }
