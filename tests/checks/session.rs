@@ -163,6 +163,7 @@ fn pasted(template: &[u8]) -> Vec<u8> {
         ("token", token.clone()),
         ("get", head("get", "proxy.example", USER)),
         ("result", head("result", &format!("proxy.example/{token}"), PEER)),
+        ("error", head("error", &format!("proxy.example/{token}"), PEER)),
         ("user", USER.to_owned()),
         ("target", TARGET.to_owned()),
     ];
