@@ -10,7 +10,7 @@ use jat_proxy::stanza::fault::Fault;
 use jat_proxy::stanza::splitter::Piece;
 
 use super::Stream;
-use super::splitter::{Found, SMALL, element_len, spaced, split};
+use super::splitter::{Found, SMALL, element_len, most_held, spaced, split};
 use super::token::sealed;
 use crate::fixture::{START, Said, Side, TARGET, USER, bounds, key, settings};
 use crate::oracle;
@@ -53,12 +53,13 @@ fn run<'i>(pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
 fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
     let mut side = logged_in();
     let (mut output, mut ended) = (Vec::new(), None);
-    let online = total(&side);
+    let (online, mut taken) = (total(&side), 0);
     for at in 1..=input.len() {
+        taken = at;
         let relayed = side.tally.of(Direction::Forward, Reason::Relayed);
         ended = side.take(&input[at - 1..at], START);
         let held = side.session.input().len();
-        assert!(ended.is_some() || held <= SMALL.max_bytes, "{held} bytes held");
+        assert!(ended.is_some() || held <= most_held(SMALL), "{held} bytes held");
         let said = side.output(START);
         if !said.is_empty() {
             assert!(said.len() <= SMALL.max_bytes, "{} bytes out at once", said.len());
@@ -74,13 +75,15 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
         }
     }
     let counted = total(&side) - online;
-    match &ended {
+    match (&ended, found.pieces.get(counted)) {
+        (_, None) => assert_eq!(counted, found.pieces.len(), "each is counted once"),
         // The last one was looked at, and was no stanza or a broken one.
-        Some(Ending::StreamError { .. }) => assert!(counted < found.pieces.len()),
-        Some(Ending::Broken(fault)) if found.fault != Some(*fault) => {
-            assert!(counted < found.pieces.len());
-        }
-        _ => assert_eq!(counted, found.pieces.len(), "each is counted once"),
+        (
+            Some(Ending::StreamError { .. } | Ending::Broken(Fault::Tag)),
+            Some(Piece::Element(element)),
+        ) => assert_eq!(element.end, taken, "each is counted once"),
+        (Some(Ending::Broken(Fault::Tag)), Some(Piece::OverLimit { .. })) => {}
+        (ended, piece) => panic!("{counted} are counted, not {piece:?}: {ended:?}"),
     }
     outcome(&side, output, ended)
 }
@@ -160,6 +163,7 @@ fn pasted(template: &[u8]) -> Vec<u8> {
         ("token", token.clone()),
         ("get", head("get", "proxy.example", USER)),
         ("result", head("result", &format!("proxy.example/{token}"), PEER)),
+        ("error", head("error", &format!("proxy.example/{token}"), PEER)),
         ("user", USER.to_owned()),
         ("target", TARGET.to_owned()),
     ];

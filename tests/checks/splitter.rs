@@ -66,9 +66,14 @@ pub fn split<'i>(pieces: impl IntoIterator<Item = &'i [u8]>, limits: Limits) -> 
         base += done;
         buffer.drain(..done);
         splitter.rebase();
-        assert!(buffer.len() <= limits.max_bytes, "{} bytes held", buffer.len());
+        assert!(buffer.len() <= most_held(limits), "{} bytes held", buffer.len());
     }
     found
+}
+
+/// How many bytes may wait for more: a character of which not all is there is not looked at.
+pub fn most_held(limits: Limits) -> usize {
+    limits.max_bytes + 3
 }
 
 fn moved(piece: Piece, by: usize) -> Piece {
