@@ -189,4 +189,4 @@ pub fn good_token() -> String {
 /// A resource of the target.
 const PEER: &str = "service@some.example/a";
 
-const MAX_INPUT: usize = 16 * 1024;
+const MAX_INPUT: usize = 4 * 1024;
