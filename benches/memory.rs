@@ -3,11 +3,14 @@
 //!
 //!     cargo bench --bench memory
 //!
-//! `STANZAS=n` sets how many stanzas the load has.
+//! `STANZAS=n` sets how many stanzas the load has. Fails if a target is missed.
 
 #[path = "relay/driver.rs"]
 #[allow(dead_code, reason = "the driver of the relay benchmark has more than is needed here")]
 mod driver;
+#[path = "common/gate.rs"]
+#[allow(dead_code, reason = "other benchmarks have other targets")]
+mod gate;
 #[path = "relay/process.rs"]
 #[allow(dead_code, reason = "here it is memory that counts")]
 mod process;
@@ -19,6 +22,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use driver::{Driver, Load};
+use gate::Gates;
 use process::Process;
 
 fn main() {
@@ -33,6 +37,9 @@ fn main() {
     // It must have been the load.
     driver.run(Load { replies: true, in_flight: 256, requests: stanzas / 2 });
     print("after as many again", resident(&daemon), Some(loaded));
+    let mut gates = Gates::default();
+    gates.at_most("MiB at idle".into(), mib(idle), 12.0);
+    gates.at_most(format!("MiB more after {stanzas} stanzas"), mib(loaded) - mib(idle), 1.0);
 
     let (daemon, mut driver) = start();
     let before = resident(&daemon);
@@ -48,6 +55,7 @@ fn main() {
     let hundred = resident(&daemon);
     print("with 100 components", hundred, Some(before));
     println!("a component: {} bytes", hundred.saturating_sub(before) / 99);
+    gates.finish();
 }
 
 fn start() -> (Process, Driver) {
@@ -66,7 +74,10 @@ fn resident(daemon: &Process) -> u64 {
 }
 
 fn print(what: &str, bytes: u64, before: Option<u64>) {
-    let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
     let more = before.map(|before| format!("{:+.2} MiB", mib(bytes) - mib(before)));
     println!("| {what} | {:.2} MiB | {} |", mib(bytes), more.unwrap_or_default());
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / (1 << 20) as f64
 }

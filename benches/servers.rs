@@ -12,12 +12,15 @@
 //! Then a program that does the same reads and writes, and nothing else, does as many of them in
 //! the same time, while the server is as busy with other things:
 //! ss(8) tells the bytes that jat-proxy's socket has taken and given, and its segments; on this
-//! interface a write is a segment, and each wake-up of jat-proxy is one read and one write.
+//! interface a write is a segment, and each wake-up of jat-proxy is one read and one write. Fails
+//! if a target is missed.
 
 #![allow(dead_code, reason = "the stage of the interop tests has more than is needed here")]
 
 #[path = "../tests/interop/client.rs"]
 mod client;
+#[path = "common/gate.rs"]
+mod gate;
 #[path = "servers/moves.rs"]
 mod moves;
 #[path = "../tests/interop/process.rs"]
@@ -38,6 +41,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use client::{Client, is_reply, is_request};
+use gate::Gates;
 use moves::Moves;
 use scene::Scene;
 use server::Kind;
@@ -59,15 +63,17 @@ fn main() {
          reads and writes alone, CPU s | jat-proxy's is |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
+    let mut gates = Gates::default();
     for (kind, mark) in [(Kind::Prosody, "prosody.cfg.lua"), (Kind::Ejabberd, "mnesia")] {
         let scene = Scene::new(kind);
         let mut bot = scene.service("a");
         bot = measure_straight(&scene, bot, 64, mark);
-        bot = measure(&scene, bot, 64, mark);
-        measure(&scene, bot, 1, mark);
+        bot = measure(&scene, bot, 64, mark, &mut gates);
+        measure(&scene, bot, 1, mark, &mut gates);
         let peak = status(child("jat-proxy.toml"), "VmHWM:");
         println!("jat-proxy behind {kind} took {peak} of memory at most");
     }
+    gates.finish();
 }
 
 /// Measures round trips to the bot itself; gives it back.
@@ -87,7 +93,13 @@ fn measure_straight(scene: &Scene, bot: Client, in_flight: usize, server: &str) 
 
 /// Measures round trips through jat-proxy, and then the same reads and writes alone; gives the
 /// bot back.
-fn measure(scene: &Scene, bot: Client, in_flight: usize, server: &str) -> Client {
+fn measure(
+    scene: &Scene,
+    bot: Client,
+    in_flight: usize,
+    server: &str,
+    gates: &mut Gates,
+) -> Client {
     let (mut user, straight) = (scene.user(), bot.jid.clone());
     let answering = answer(bot, WARM_UP + MEASURED + 2 * MEASURED);
     round_trips(&mut user, &scene.domain, WARM_UP, in_flight);
@@ -113,6 +125,11 @@ fn measure(scene: &Scene, bot: Client, in_flight: usize, server: &str) -> Client
          {percent:.1} % | {bytes_in} / {bytes_out} | {alone:.2} | {:.2} × |",
         ours / alone
     );
+    let what = format!("{kind}, {in_flight} in flight");
+    gates.at_most(format!("{what}: × the same reads and writes"), ours / alone, 2.0);
+    if kind == Kind::Prosody && in_flight == 64 {
+        gates.at_most(format!("{what}: % of the server's CPU"), percent, 3.0);
+    }
     answering.join().expect("the bot answers all")
 }
 

@@ -8,9 +8,11 @@
 //! times, four child processes: the daemon itself; as a limit a program that sends the
 //! same bytes back and computes one HMAC a stanza, blocking in its calls to the kernel; the same
 //! translation on tokio-xmpp's stream; and plain echoes. Driver and child share the processors,
-//! so the child's own processor time says more than the rate.
+//! so the child's own processor time says more than the rate. Fails if a target is missed.
 
 mod driver;
+#[path = "../common/gate.rs"]
+mod gate;
 mod limit;
 mod peer;
 #[allow(dead_code, reason = "the memory benchmark needs more of it")]
@@ -22,6 +24,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use driver::{DOMAIN, Driver, Load};
+use gate::Gates;
 use process::Process;
 
 fn main() {
@@ -42,6 +45,7 @@ fn main() {
 /// All loads whose title has `part` in it.
 fn compare(part: &str) {
     let rounds: usize = setting("ROUNDS", 7);
+    let mut gates = Gates::default();
     for (title, replies, in_flight) in [
         ("Requests and replies, 256 in flight", true, 256),
         ("Requests alone, 256 in flight", false, 256),
@@ -61,8 +65,27 @@ fn compare(part: &str) {
             }
         }
         print(title, &relays, in_flight == 1);
+        let [_, limit, peer, _, echo] = &relays[..] else { unreachable!("five of them") };
+        let ratio = |of, other| ratio(&relays[0], of, other);
+        if in_flight == 1 {
+            gates.at_most(format!("{title}: wait, × {}", echo.name), ratio(MEDIAN, echo), 1.3);
+        } else {
+            gates.at_least(format!("{title}: rate, × {}", limit.name), ratio(RATE, limit), 0.33);
+            gates.at_least(format!("{title}: rate, × {}", peer.name), ratio(RATE, peer), 5.0);
+        }
     }
+    gates.finish();
 }
+
+/// The median of a figure of `ours` in units of what `theirs` is in the same round.
+fn ratio(ours: &Relay, of: fn(&Round) -> f64, theirs: &Relay) -> f64 {
+    let pairs = ours.rounds.iter().zip(&theirs.rounds);
+    median(pairs.map(|(ours, theirs)| of(ours) / of(theirs)))
+}
+
+const RATE: fn(&Round) -> f64 = |round| round.rate;
+const MEDIAN: fn(&Round) -> f64 = |round| round.median;
+const CPU: fn(&Round) -> f64 = |round| round.cpu;
 
 /// A number from the environment.
 fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
@@ -154,10 +177,7 @@ fn token_chars(encoded_from: &str) -> usize {
 /// The medians of all rounds, and the medians of the ratios within each round.
 fn print(title: &str, relays: &[Relay], one_in_flight: bool) {
     let all = |relay: &Relay, of: fn(&Round) -> f64| median(relay.rounds.iter().map(of));
-    let ratio = |relay: &Relay, of: fn(&Round) -> f64| {
-        let pairs = relays[0].rounds.iter().zip(&relay.rounds);
-        median(pairs.map(|(ours, theirs)| of(ours) / of(theirs)))
-    };
+    let ratio = |relay, of| ratio(&relays[0], of, relay);
     println!("\n{title}:\n");
     if one_in_flight {
         println!("| | median | p99 | processor time a stanza | jat-proxy's median is | its time |");
@@ -166,11 +186,11 @@ fn print(title: &str, relays: &[Relay], one_in_flight: bool) {
             println!(
                 "| {} | {:.1} µs | {:.1} µs | {:.1} µs | {:.2} × | {:.2} × |",
                 it.name,
-                all(it, |round| round.median),
+                all(it, MEDIAN),
                 all(it, |round| round.p99),
                 all(it, |round| round.cpu / 1e3),
-                ratio(it, |round| round.median),
-                ratio(it, |round| round.cpu)
+                ratio(it, MEDIAN),
+                ratio(it, CPU)
             );
         }
     } else {
@@ -180,10 +200,10 @@ fn print(title: &str, relays: &[Relay], one_in_flight: bool) {
             println!(
                 "| {} | {:.0} | {:.0} ns | {:.2} × | {:.2} × |",
                 it.name,
-                all(it, |round| round.rate),
-                all(it, |round| round.cpu),
-                ratio(it, |round| round.rate),
-                ratio(it, |round| round.cpu)
+                all(it, RATE),
+                all(it, CPU),
+                ratio(it, RATE),
+                ratio(it, CPU)
             );
         }
     }
