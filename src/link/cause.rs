@@ -123,8 +123,6 @@ impl From<&Ending> for Cause {
                 "conflict" => Self::Replaced,
                 "not-authorized" => Self::NotAuthorized,
                 "host-unknown" | "host-gone" => Self::HostUnknown,
-                // A port for clients minds the namespace of the stream.
-                "invalid-namespace" => Self::WrongPort,
                 "system-shutdown" => Self::Closed,
                 _ => Self::StreamError,
             },
@@ -146,6 +144,12 @@ impl From<&LoginError> for Cause {
             }
             LoginError::Connect { .. } => Self::Unreachable,
             LoginError::Timeout { .. } => Self::Timeout,
+            // A port for clients minds the namespace of the stream.
+            LoginError::Refused(Ending::StreamError { condition, .. })
+                if condition == "invalid-namespace" =>
+            {
+                Self::WrongPort
+            }
             LoginError::Refused(ending) => match Self::from(ending) {
                 Self::Replaced => Self::Conflict,
                 other => other,
@@ -164,9 +168,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conflict_is_another_matter_on_a_working_stream() {
+    fn some_errors_are_another_matter_on_a_working_stream() {
         let conflict = Ending::StreamError { condition: "conflict".into(), text: None };
         assert_eq!(Cause::from(&conflict), Cause::Replaced);
         assert_eq!(Cause::from(&LoginError::Refused(conflict)), Cause::Conflict);
+        let namespace = Ending::StreamError { condition: "invalid-namespace".into(), text: None };
+        assert_eq!(Cause::from(&namespace), Cause::StreamError);
+        assert_eq!(Cause::from(&LoginError::Refused(namespace)), Cause::WrongPort);
     }
 }

@@ -102,8 +102,6 @@ async fn stream_errors() {
     each_comes_back(conditions.map(|condition| {
         let cause = match condition {
             "system-shutdown" => Cause::Closed,
-            // What a server says to a component on its port for clients.
-            "invalid-namespace" => Cause::WrongPort,
             _ => Cause::StreamError,
         };
         (cause, move |c: &Connection| c.fail(condition, "because <of> it"))
