@@ -1,22 +1,23 @@
 //! A request and its reply: the one is given a token, the other has to show it.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use fastrand::Rng;
 
 use crate::stanza::authored::Envelope;
 
 use super::address::{Address, normal_bare};
+use super::incoming::{Body, Incoming};
 use super::now::Now;
 use super::presence::Presence;
 use super::reason::{Direction, Reason};
 use super::settings::{Settings, TokenIn};
-use super::stanza::{Body, Stanza};
 use super::target::Target;
 use super::token::{self, Binding, Claims, Token, TokenError};
 use super::verdict::{Verdict, refusal};
 
-/// What it takes to judge one IQ.
+/// What it takes to judge one IQ: borrowed parts of the translator.
 #[derive(Debug)]
 pub struct Exchange<'t> {
     pub settings: &'t Settings,
@@ -27,19 +28,38 @@ pub struct Exchange<'t> {
 }
 
 /// Memory for what a verdict says, used again for each stanza.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scratch {
-    from: String,
+    /// The address that is written as the sender's.
+    sender: String,
+    /// The token, if it stands in the id.
     id: String,
     asked: String,
-    token: Option<Token>,
+    opened: Option<Token>,
+}
+
+impl Scratch {
+    /// Empties all, and gives back what a hostile address took.
+    fn clear(&mut self) {
+        for text in [&mut self.sender, &mut self.id, &mut self.asked] {
+            text.clear();
+            text.shrink_to(KEEP_CAPACITY);
+        }
+    }
+}
+
+/// There are tokens in it, and they stay out of logs.
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scratch")
+    }
 }
 
 impl<'t> Exchange<'t> {
     /// Judges an IQ that is neither a result nor an error.
-    pub fn request(self, iq: &Stanza<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
+    pub fn request(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
         let Self { settings, presence, scratch, .. } = self;
-        let Stanza { from, to, .. } = iq;
+        let Incoming { from, to, .. } = iq;
         let subscription = presence.subscription();
         let refuse = |reason| {
             Verdict::answer(&settings.domain, to, Direction::Forward, reason, subscription)
@@ -56,6 +76,7 @@ impl<'t> Exchange<'t> {
         if !one_child {
             return refuse(Reason::ChildCount);
         }
+        scratch.clear();
         let asked = asked(settings, to, &mut scratch.asked);
         if settings.target.owns(from) && find_token(settings, iq, &asked, now).is_ok() {
             return refuse(Reason::RequestToToken);
@@ -77,9 +98,7 @@ impl<'t> Exchange<'t> {
         let key = settings.keyring.signing(now.unix);
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
-        let Scratch { from: written, id: token, .. } = scratch;
-        written.clear();
-        token.clear();
+        let Scratch { sender: written, id: token, .. } = scratch;
         let (sealed, id) = match settings.token_in {
             TokenIn::Resource => {
                 to.write_at_domain(home, None, written);
@@ -99,15 +118,16 @@ impl<'t> Exchange<'t> {
     }
 
     /// Judges a result or an error.
-    pub fn reply(self, iq: &Stanza<'_>, now: Now) -> Verdict<'t> {
+    pub fn reply(self, iq: &Incoming<'_>, now: Now) -> Verdict<'t> {
         let Self { settings, presence, scratch, unlisted_replies } = self;
         let drop = |reason| Verdict::Drop(Direction::Revert, reason);
         if !settings.target.owns(&iq.from) {
             return drop(Reason::NotFromTarget);
         }
+        scratch.clear();
         let asked = asked(settings, &iq.to, &mut scratch.asked);
         let token = match find_token(settings, iq, &asked, now) {
-            Ok(token) => scratch.token.insert(token),
+            Ok(token) => scratch.opened.insert(token),
             Err(reason) => return drop(reason),
         };
         let result = iq.type_() == Some("result");
@@ -116,8 +136,7 @@ impl<'t> Exchange<'t> {
             *unlisted_replies += u64::from(!listed);
         }
         let claims = token.claims();
-        let written = &mut scratch.from;
-        written.clear();
+        let written = &mut scratch.sender;
         iq.to.write_at_domain(settings.domain.as_str(), Some(claims.resource), written);
         let envelope = Envelope { to: claims.user, from: written, id: claims.id };
         let refuse = |reason| {
@@ -154,7 +173,7 @@ fn choose<'t>(
 /// setting is now.
 fn find_token(
     settings: &Settings,
-    iq: &Stanza<'_>,
+    iq: &Incoming<'_>,
     asked: &str,
     now: Now,
 ) -> Result<Token, Reason> {
@@ -176,7 +195,6 @@ fn asked<'a>(settings: &'a Settings, to: &Address<'_>, room: &'a mut String) -> 
     if to.node().is_none() {
         return Cow::Borrowed(home);
     }
-    room.clear();
     // Our domain as it is configured, since another spelling ends the stream on Prosody.
     to.write_at_domain(home, None, room);
     normal_bare(room)
@@ -194,3 +212,6 @@ fn reason_of(error: TokenError) -> Reason {
         TokenError::Expired => Reason::TokenExpired,
     }
 }
+
+/// More than addresses have in earnest.
+const KEEP_CAPACITY: usize = 8 * 1024;

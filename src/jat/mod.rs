@@ -5,13 +5,13 @@
 pub mod address;
 pub mod dispatch;
 mod exchange;
+pub mod incoming;
 pub mod keyring;
 pub mod now;
 pub mod presence;
 pub mod reason;
 pub mod resources;
 pub mod settings;
-pub mod stanza;
 pub mod target;
 pub mod token;
 pub mod translator;

@@ -87,7 +87,8 @@ pub enum TokenError {
     Expired,
 }
 
-/// Signs `claims` until Unix second `expires` (at most [`MAX_EXPIRY`]) with `key`.
+/// Signs `claims` until Unix second `expires` (at most [`MAX_EXPIRY`]) with `key`; for those that
+/// have no memory to write it to, as tests.
 pub fn seal(
     key: &Key,
     claims: &Claims<'_>,

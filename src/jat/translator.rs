@@ -10,11 +10,11 @@ use crate::stanza::peek;
 
 use super::address::Address;
 use super::exchange::{Exchange, Scratch};
+use super::incoming::{Body, Incoming};
 use super::now::Now;
 use super::presence::{self, Action, Answer, Heard, Presence, Subscription};
 use super::reason::{Direction, Reason};
 use super::settings::Settings;
-use super::stanza::{Body, Stanza};
 use super::verdict::Verdict;
 
 /// One component's translator: its settings, and what presence told of its target.
@@ -114,7 +114,7 @@ impl Translator {
             return Verdict::Drop(direction, Reason::NotOurDomain);
         }
         let for_presence_alone = *at != self.settings.domain;
-        let stanza = Stanza { head, body, from, to };
+        let stanza = Incoming { head, body, from, to };
         let refuse =
             |reason| Verdict::answer(at, &to, direction, reason, self.presence.subscription());
         match direction {
@@ -141,11 +141,11 @@ impl Translator {
     fn judge_presence(
         &mut self,
         at: &DomainPart,
-        stanza: &Stanza<'_>,
+        stanza: &Incoming<'_>,
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let Stanza { from, to, .. } = stanza;
+        let Incoming { from, to, .. } = stanza;
         let ignored = Verdict::Drop(Direction::Presence, Reason::PresenceIgnored);
         let of_target = to.node().is_none()
             && self.settings.subscriber().is_some()

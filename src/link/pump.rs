@@ -113,15 +113,24 @@ impl<'a> Pump<'a> {
 
     /// Does all that can be done without waiting.
     fn work(&mut self) -> Result<(), Stopped> {
-        // Work that was left because too much waited for the server, or that came early.
-        self.turn(Session::process)?;
         // Before the clock too: the server may have read while this process was stopped.
-        self.flush()?;
+        self.translate()?;
         if self.due() <= Instant::now() {
             self.turn(Session::tick)?;
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Translates and writes, until there is no more to translate or the server takes no more.
+    fn translate(&mut self) -> Result<(), Stopped> {
+        loop {
+            self.turn(Session::process)?;
+            self.flush()?;
+            if !self.parked.session.can_go_on() {
+                return Ok(());
+            }
+        }
     }
 
     /// Reads what comes, or waits until there is something else to do, [`HEARTBEAT`] at most.
@@ -196,7 +205,7 @@ impl<'a> Pump<'a> {
             return Err(stopped);
         }
         // What was read when the time was up.
-        self.turn(Session::process)?;
+        self.translate()?;
         self.parked.session.close();
         match timeout_at(end.into(), self.wait_for_end()).await {
             // A server need not close a stream that we have closed.
@@ -213,9 +222,8 @@ impl<'a> Pump<'a> {
         loop {
             // Only a look at all sockets tells what came in the meantime.
             yield_now().await;
-            self.turn(Session::process)?;
             self.turn(Session::tick)?;
-            self.flush()?;
+            self.translate()?;
             if !self.parked.session.wants_input() {
                 // Not longer than the watchdog has patience.
                 if let Ok(Err(error)) = timeout(HEARTBEAT, self.parked.socket.writable()).await {

@@ -17,10 +17,10 @@ use fastrand::Rng;
 use jid::DomainPart;
 use xmpp_parsers::presence::Presence;
 
+use crate::jat::incoming::Body;
 use crate::jat::now::Now;
 use crate::jat::presence::Action;
 use crate::jat::reason::{Direction, Reason, Tally};
-use crate::jat::stanza::Body;
 use crate::jat::translator::Translator;
 use crate::jat::verdict::Verdict;
 use crate::stanza::authored::{self, Envelope, Refusal};
@@ -55,6 +55,8 @@ pub struct Session {
     last_output: Duration,
     /// Since when the server takes none of the output.
     stalled_since: Option<Duration>,
+    /// Was input left, as too much waited for the server?
+    held_up: bool,
     closed: bool,
     /// Stanzas that came after we said goodbye.
     late: u64,
@@ -95,6 +97,7 @@ impl Session {
             last_input: now,
             last_output: now,
             stalled_since: None,
+            held_up: false,
             closed: false,
             late: 0,
         }
@@ -110,8 +113,7 @@ impl Session {
         &mut self.input
     }
 
-    /// Translates what is in [`Self::input`], as long as the backlog allows; says whether
-    /// input is left for when it does.
+    /// Translates what is in [`Self::input`], as long as the backlog allows.
     ///
     /// # Errors
     /// Why the stream is over. What came before that was translated and is in the output.
@@ -129,6 +131,11 @@ impl Session {
         }
         self.input = input;
         ended
+    }
+
+    /// Did [`Self::process`] leave input that it could translate by now, since output was written?
+    pub fn can_go_on(&self) -> bool {
+        self.held_up && self.wants_input()
     }
 
     /// Notes that bytes arrived.
@@ -239,6 +246,7 @@ impl Session {
     }
 
     fn process_pieces(&mut self, input: &[u8], turn: &mut Turn<'_>) -> Result<(), Ending> {
+        self.held_up = false;
         while self.wants_input() {
             match self.splitter.next(input)? {
                 None => return Ok(()),
@@ -253,6 +261,7 @@ impl Session {
                 }
             }
         }
+        self.held_up = true;
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! The lexemes of XML, found one after the other in bytes that come in pieces.
+//! The lexemes of XML, found one after the other in bytes that come in pieces: where each ends,
+//! not what is in it. `tag` reads a start tag that is whole.
 
 use quick_xml::parser::{ElementParser, Parser};
 

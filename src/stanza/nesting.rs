@@ -27,11 +27,11 @@ impl Nesting {
         self.scope.leave(0);
     }
 
-    /// Enters the element whose start tag begins at offset `at` of `stanza`; `namespaces`: has it
-    /// an attribute that concerns [`Scope`]? Says whether its namespaces are sound.
+    /// Enters the element whose start tag begins at offset `at` of `stanza`; `namespaces`: does it
+    /// concern [`Scope`]? Says whether its namespaces are sound.
     pub fn enter(&mut self, stanza: &[u8], at: usize, tag: &Tag, namespaces: bool) -> bool {
         let level = self.depth();
-        let sound = !(namespaces || tag.prefixed) || self.scope.enter(stanza, at, level);
+        let sound = !namespaces || self.scope.enter(stanza, at, level);
         if tag.empty {
             self.scope.leave(level);
         } else {

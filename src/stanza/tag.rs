@@ -1,4 +1,4 @@
-//! Start tags, each byte looked at once (XML 1.0 productions 40 and 44).
+//! Whole start tags, read in one pass (XML 1.0 productions 40, 41 and 44).
 
 use std::ops::Range;
 
@@ -35,6 +35,9 @@ impl Tag {
     /// Reads the start tag at the beginning of `bytes`, which are UTF-8, and calls `each` with
     /// its attributes; `None` if it is broken, or goes on beyond `bytes`.
     pub fn read(bytes: &[u8], mut each: impl FnMut(&Attribute)) -> Option<Self> {
+        if bytes.first() != Some(&b'<') {
+            return None;
+        }
         let name = Name::read(bytes, 1)?;
         let mut at = name.end;
         let mut attributes = 0;
@@ -189,6 +192,7 @@ mod tests {
     fn what_is_broken_is_not_a_tag() {
         for broken in [
             "<>",
+            "a>",
             "< a>",
             "<1>",
             "<a:b:c>",

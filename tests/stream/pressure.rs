@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use jat_proxy::config::Component;
+use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
+use jat_proxy::link::stream::State;
 use tokio::time::sleep;
 
-use crate::fixture::Fixture;
+use crate::fixture::{DOMAIN, Fixture, SECRET, component};
 
 /// Both TCP buffers full in both directions would be a deadlock.
 #[tokio::test]
@@ -14,8 +17,7 @@ async fn a_server_that_stops_reading_gets_everything_later() {
     let mut it = Fixture::start().await;
     let connection = it.connection().await;
     connection.set_reading(false);
-    let request = "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
-    connection.inject(request.repeat(REQUESTS).as_bytes());
+    connection.inject(REQUEST.repeat(REQUESTS).as_bytes());
     it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
     sleep(Duration::from_millis(300)).await;
     let backlog = it.replica.component().stream().backlog;
@@ -28,6 +30,35 @@ async fn a_server_that_stops_reading_gets_everything_later() {
     it.serves().await;
     assert_eq!(it.replica.component().stream().logins, 1);
 }
+
+/// What one read brought may be more than a backlog, although the server takes all.
+#[tokio::test]
+async fn a_small_backlog_holds_up_nobody() {
+    let it = small_backlog().await;
+    it.connection().await.inject(REQUEST.repeat(300).as_bytes());
+    it.until("all are answered", |r| r.count(Reason::ChildCount) == 300).await;
+}
+
+#[tokio::test]
+async fn a_stop_translates_all_that_was_read_behind_a_small_backlog() {
+    let it = small_backlog().await;
+    it.connection().await.inject(REQUEST.repeat(300).as_bytes());
+    it.until("it has begun", |r| r.count(Reason::ChildCount) > 0).await;
+    it.replica.stop(Duration::from_secs(10));
+    it.until("it has left", |r| !matches!(r.component().stream().state, State::Up { .. })).await;
+    let counts = [Reason::ChildCount, Reason::ArrivedAfterClose].map(|r| it.replica.count(r));
+    assert_eq!(counts, [300, 0]);
+}
+
+async fn small_backlog() -> Fixture {
+    let small = |server: &Server| Component { max_backlog_bytes: 2_000, ..component(server) };
+    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), small).await;
+    it.until("the service is online", |r| r.online() == 1).await;
+    it
+}
+
+const REQUEST: &str =
+    "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
 
 #[tokio::test]
 async fn one_byte_at_a_time() {

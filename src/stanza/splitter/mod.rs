@@ -109,7 +109,8 @@ impl Splitter {
         }
     }
 
-    /// The attributes of the start tag in the last [`Piece`] that has one.
+    /// The attributes of the start tag in the [`Piece`] that was just returned, if it has one;
+    /// until the next call of [`Self::next`].
     pub fn attributes(&self) -> &[Attribute] {
         &self.attributes
     }
@@ -203,8 +204,7 @@ impl Splitter {
         Ok(None)
     }
 
-    /// Reads the start tag at the beginning of `bytes`; has it an attribute that concerns
-    /// [`Scope`]?
+    /// Reads the start tag at the beginning of `bytes`; does it concern [`Scope`]?
     fn read_tag(&mut self, bytes: &[u8]) -> Option<(Tag, bool)> {
         let top = self.open.is_empty();
         if top {
@@ -217,20 +217,20 @@ impl Splitter {
                 self.attributes.push(attribute.clone());
             }
         })?;
-        Some((tag, namespaces))
+        Some((tag, namespaces || tag.prefixed))
     }
 
-    /// Enters the element whose start tag stands at offset `at`, and ends where we are.
+    /// Enters the element whose start tag, just read, stands at offset `tag_start`.
     fn start_tag(
         &mut self,
         buffer: &[u8],
-        at: usize,
+        tag_start: usize,
         tag: &Tag,
         namespaces: bool,
     ) -> Result<Option<Piece>, Fault> {
         match self.open.depth() {
             0 => {
-                if buffer[at..=at + tag.name_len].ends_with(b":stream") {
+                if buffer[tag_start..=tag_start + tag.name_len].ends_with(b":stream") {
                     return Err(Fault::SecondHeader);
                 }
                 self.head_end = self.at;
@@ -248,7 +248,7 @@ impl Splitter {
             return Ok(Some(self.skip_behind(tag.empty)));
         }
         let stanza = &buffer[self.start..];
-        self.sound &= self.open.enter(stanza, at - self.start, tag, namespaces);
+        self.sound &= self.open.enter(stanza, tag_start - self.start, tag, namespaces);
         Ok(self.open.is_empty().then(|| self.element()))
     }
 

@@ -6,7 +6,7 @@ use super::address::Address;
 
 /// A stanza with its addresses split.
 #[derive(Clone, Debug)]
-pub struct Stanza<'a> {
+pub struct Incoming<'a> {
     pub head: &'a Head<'a>,
     pub body: Body<'a>,
     pub from: Address<'a>,
@@ -31,7 +31,7 @@ pub enum Body<'a> {
     },
 }
 
-impl Stanza<'_> {
+impl Incoming<'_> {
     pub fn id(&self) -> Option<&str> {
         self.head.id.as_deref()
     }
