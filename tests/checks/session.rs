@@ -10,7 +10,7 @@ use jat_proxy::stanza::fault::Fault;
 use jat_proxy::stanza::splitter::Piece;
 
 use super::Stream;
-use super::splitter::{Found, SMALL, element_len, most_held, spaced, split};
+use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
 use super::token::sealed;
 use crate::fixture::{START, Said, Side, TARGET, USER, bounds, key, settings};
 use crate::oracle;
@@ -131,9 +131,9 @@ fn is_reverted(request: &[u8], forwarded: &[u8]) {
     replica.output(START);
     let Said { out, .. } = replica.feed([answer.result().as_bytes()], START);
     let [reverted] = &out[..] else { panic!("{answer:?}: {out:?}") };
-    let [to, from, got] = read(reverted.as_bytes()).unwrap().map(|value| spaced(&value));
-    assert_eq!((to, got), (spaced(&user), spaced(&id)));
-    let asked = spaced(&asked);
+    let [to, from, got] = read(reverted.as_bytes()).unwrap().map(|value| unspaced(&value));
+    assert_eq!((to, got), (unspaced(&user), unspaced(&id)));
+    let asked = unspaced(&asked);
     let asked = Address::new(&asked);
     assert_eq!(from, asked.at_domain("proxy.example", asked.resource()));
 }
