@@ -163,8 +163,9 @@ impl Session {
         } else if count > 0 {
             self.stalled_since = Some(now.mono);
         }
-        // Moving the rest is paid for by what was written before it.
-        if self.written > KEEP_CAPACITY && self.written >= self.output.len() - self.written {
+        // Moving the rest is paid for by what was written before it, three bytes for one; so the
+        // buffer is at most a third larger than what waits in it.
+        if self.written > KEEP_CAPACITY && self.written >= self.output().len() / 3 {
             self.output.drain(..self.written);
             self.written = 0;
         }
