@@ -133,9 +133,8 @@ fn is_reverted(request: &[u8], forwarded: &[u8]) {
     let [reverted] = &out[..] else { panic!("{answer:?}: {out:?}") };
     let [to, from, got] = read(reverted.as_bytes()).unwrap().map(|value| unspaced(&value));
     assert_eq!((to, got), (unspaced(&user), unspaced(&id)));
-    let asked = unspaced(&asked);
     let asked = Address::new(&asked);
-    assert_eq!(from, asked.at_domain("proxy.example", asked.resource()));
+    assert_eq!(from, unspaced(&asked.at_domain("proxy.example", asked.resource())));
 }
 
 /// A stream is over for what no server may send, and for nothing else.
