@@ -145,6 +145,7 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
     rows("resources", resources(component));
     // On one line, so that grep shows all of them.
     rows("keys", vec![keys(&component.keys).join("; ")]);
+    rows("clock", component.clock_offset_seconds.map(clock).into_iter().collect());
     rows("backlog", each(|s| format!("{} bytes", s.backlog_bytes)));
     rows("logins", each(|s| s.logins.to_string()));
     let failures = |s: &StreamStatus| -> Vec<String> {
@@ -206,6 +207,15 @@ fn keys(keys: &KeysStatus) -> Vec<String> {
     lines
 }
 
+/// The answer is in whole seconds and takes its time, so that one second is none.
+fn clock(offset: i64) -> String {
+    match offset {
+        -1..=1 => "like that of the target's server".to_owned(),
+        2.. => format!("the target's server is {offset} s ahead"),
+        _ => format!("the target's server is {} s behind", offset.unsigned_abs()),
+    }
+}
+
 fn count(count: &Count) -> String {
     let Count { direction, outcome, reason, count } = count;
     format!("{direction:<10}{outcome:<10}{reason:<22}{count}")
@@ -241,7 +251,7 @@ mod tests {
                      {"address":"t@s/b","dnd":false,"verified":true}],
         "keys":{"signing":2,"next":{"id":3,"at":"K","due":false},
                 "superseded":[{"id":1,"at":"G","due":true}]},
-        "reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
+        "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
         "counts":[{"direction":"forward","outcome":"relayed","reason":"relayed","count":5}]}]}"#;
     const SHOWN: &str = "\
 jat-proxy 1, since S
@@ -255,6 +265,7 @@ d -> t@s (dispatch random, token in the resource), on h:1
   resources     t@s/?[2Ja, dnd, not confirmed yet
                 t@s/b
   keys          key 1 can go, since G; key 2 signs; key 3 signs from K
+  clock         the target's server is 40 s behind
   backlog       0 bytes
   logins        1
   failures      refused 4

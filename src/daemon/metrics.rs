@@ -57,7 +57,8 @@ pub fn directions(reason: Reason) -> &'static [Direction] {
         | Reason::TokenSignature
         | Reason::TokenMalformed
         | Reason::TokenKind
-        | Reason::TokenExpired => &[Revert],
+        | Reason::TokenExpired
+        | Reason::ServerTime => &[Revert],
         Reason::PresenceDomain => &[Forward, Message],
         Reason::MessageRefused | Reason::Echo | Reason::ErrorIgnored => &[Message],
         Reason::SubscriptionRefused | Reason::PresenceUsed | Reason::PresenceIgnored => &[Presence],
@@ -87,6 +88,7 @@ struct Reading {
     subscription: Option<&'static str>,
     /// The ids of all keys, and whether each signs.
     keys: Vec<(u8, bool)>,
+    clock_offset: Option<i64>,
     /// Seconds until the next key signs.
     next_key: Option<u64>,
 }
@@ -135,6 +137,7 @@ impl Reading {
             unlisted_replies: component.translator.unlisted_replies(),
             subscription: subscription.map(subscription_state),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
+            clock_offset: component.clock_offset(),
             next_key: settings.keyring.next(now).map(|(_, at)| at - now),
         }
     }
@@ -263,6 +266,12 @@ impl Collector for Readings {
             Some(&Unit::Seconds),
             all.iter().filter_map(|r| Some(([r.label()], r.next_key?))),
         )?;
+        let help = "How far the clock of the target's server is ahead of this machine's.";
+        let (name, unit) = ("jat_proxy_clock_offset", Some(&Unit::Seconds));
+        let mut offsets = out.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for (reading, offset) in all.iter().filter_map(|r| Some((r, r.clock_offset?))) {
+            offsets.encode_family(&[reading.label()])?.encode_gauge(&offset)?;
+        }
         let help = "The running version.";
         let mut build = out.0.encode_descriptor("jat_proxy_build", help, None, MetricType::Info)?;
         build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;

@@ -48,6 +48,9 @@ pub struct ComponentStatus {
     /// Online resources of the target.
     pub resources: Vec<ResourceStatus>,
     pub keys: KeysStatus,
+    /// Seconds by which the clock of the target's server is ahead of ours, give or take one;
+    /// `null` while it is not known.
+    pub clock_offset_seconds: Option<i64>,
     pub reply_ttl_seconds: u64,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
@@ -162,11 +165,17 @@ impl ComponentStatus {
             dispatch: settings.dispatch.name().to_owned(),
             token_in: settings.token_in.name().to_owned(),
             missing: missing(component),
-            warnings: streams.into_iter().flatten().filter_map(|s| component.alarm(s)).collect(),
+            warnings: streams
+                .into_iter()
+                .flatten()
+                .filter_map(|s| component.alarm(s))
+                .chain(component.clock_alarm())
+                .collect(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
             subscription: component.translator.subscription().map(|s| subscription(component, s)),
             resources: resources(component),
+            clock_offset_seconds: component.clock_offset(),
             keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
             reply_ttl_seconds: settings.reply_ttl,
             counts: counts.filter(|c| c.count > 0).collect(),

@@ -9,6 +9,8 @@ use super::connection::Connection;
 use super::presence::Roster;
 use super::server::{Habits, Options, Second};
 use super::stanza::Stanza;
+use crate::clock::unix_now;
+use crate::config::time::show_moment;
 use crate::jat::address::{Address, normal_bare};
 use crate::stanza::head::Kind;
 
@@ -161,7 +163,7 @@ impl Router {
                 let session = sessions.and_then(|all| all.get(resource));
                 Vec::from_iter(session)
             }
-            // An IQ to an account is for the server; this one serves nothing.
+            // An IQ to an account is for the server; this one serves nothing but its time.
             None if is_message => sessions.into_iter().flat_map(BTreeMap::values).collect(),
             None => vec![],
         };
@@ -174,6 +176,12 @@ impl Router {
             }
             // What waits for an account that is offline is stored; here it is dropped.
             None if is_message && to.resource().is_none() => {}
+            None if to.bare() == to.domain() && to.resource().is_none() => {
+                match stanza.time(&show_moment(unix_now())) {
+                    Some(answer) => self.deliver(answer),
+                    None => self.bounce(stanza, "cancel", "service-unavailable"),
+                }
+            }
             None => self.bounce(stanza, "cancel", "service-unavailable"),
         }
     }

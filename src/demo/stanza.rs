@@ -3,6 +3,7 @@
 use crate::stanza::fault::Fault;
 use crate::stanza::head::{Head, Kind, Rewrite, write_attribute};
 use crate::stanza::limits::Limits;
+use crate::stanza::peek;
 use crate::stanza::splitter::{Element, Piece, Splitter};
 
 /// A well-formed top-level element.
@@ -86,6 +87,21 @@ impl Stanza {
             format!("><error type='{error_type}'><{condition} xmlns='{ns}'/></error></{name}>")
                 .as_bytes(),
         );
+        Some(Self::made(xml))
+    }
+
+    /// The answer of a server to the question for its time (XEP-0202), if this is one.
+    pub(super) fn time(&self, utc: &str) -> Option<Self> {
+        let head = self.head();
+        let asks = head.kind == Kind::Iq && head.type_.as_deref() == Some("get");
+        if !asks || peek::find(self.xml.as_bytes(), &["iq", "time"]).is_none() {
+            return None;
+        }
+        let mut xml = b"<iq type='result'".to_vec();
+        let (id, from, to) = (head.id.as_deref(), head.to.as_deref(), head.from.as_deref());
+        write_attributes(&[("id", id), ("from", from), ("to", to)], &mut xml);
+        let time = format!("<time xmlns='urn:xmpp:time'><tzo>Z</tzo><utc>{utc}</utc></time>");
+        xml.extend(format!(">{time}</iq>").as_bytes());
         Some(Self::made(xml))
     }
 

@@ -130,6 +130,8 @@ reasons! {
     PresenceUsed Consumed "presence-used",
     /// An echo that we sent to ourselves.
     Echo Consumed "echo",
+    /// The time of the target's server, which we asked for.
+    ServerTime Consumed "server-time",
 
     /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
     OwnAddress Dropped "own-address",

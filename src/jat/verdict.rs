@@ -127,6 +127,7 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
         | Reason::SubscriptionRefused
         | Reason::PresenceUsed
         | Reason::Echo
+        | Reason::ServerTime
         | Reason::OwnAddress
         | Reason::NoFrom
         | Reason::NotOurDomain

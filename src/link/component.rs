@@ -82,6 +82,28 @@ impl Component {
         stream.alarm(self.translator.settings(), foreign)
     }
 
+    /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
+    pub fn clock_offset(&self) -> Option<i64> {
+        self.configured_streams().find_map(|stream| stream.clock_offset)
+    }
+
+    /// Do the clocks differ so much that somebody should look?
+    pub fn clock_is_off(&self) -> bool {
+        self.clock_offset().is_some_and(|offset| offset.unsigned_abs() > MAX_OFFSET)
+    }
+
+    /// What an operator has to do about clocks that differ.
+    pub fn clock_alarm(&self) -> Option<String> {
+        let offset = self.clock_offset().filter(|_| self.clock_is_off())?;
+        let server = self.translator.settings().target.bare().domain();
+        let way = if offset > 0 { "ahead of" } else { "behind" };
+        Some(format!(
+            "the clock of {server} is {} s {way} this machine's: tokens expire, and keys sign, by \
+             this machine's clock, so all replicas need the right time; see `timedatectl`",
+            offset.unsigned_abs()
+        ))
+    }
+
     /// The stream of the presence domain, if there is one.
     pub fn presence_stream(&self) -> Option<&Stream> {
         self.find_stream(self.translator.settings().presence_domain.as_ref()?)
@@ -151,4 +173,6 @@ pub fn lock(shared: &Shared) -> MutexGuard<'_, Component> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Seconds that clocks may differ before somebody is told.
+const MAX_OFFSET: u64 = 30;
 const FAR_AWAY: Duration = Duration::from_secs(24 * 3600);

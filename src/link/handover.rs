@@ -121,6 +121,7 @@ impl Handover {
         let session = Session::resume(domain, config.bounds, session, &mut component.turn());
         let stream = component.stream_of(link)?;
         (stream.state, stream.sharing) = (State::Up { since }, session.sharing());
+        stream.clock_offset = session.clock_offset();
         Some(Parked { socket, session, config: config.clone() })
     }
 

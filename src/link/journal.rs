@@ -25,6 +25,7 @@ pub struct Journal {
     offline_since: Option<Instant>,
     sharing: Sharing,
     alarm: Option<String>,
+    clock_is_off: bool,
     /// For each of [`TROUBLES`]: the count when it was last said, and when that was.
     troubles: [(u64, Option<Instant>); TROUBLES.len()],
     unlisted: u64,
@@ -43,6 +44,7 @@ impl Journal {
             offline_since: None,
             sharing: Sharing::Unknown,
             alarm: None,
+            clock_is_off: false,
             troubles: [(0, None); TROUBLES.len()],
             unlisted: 0,
             unlisted_said: None,
@@ -57,6 +59,7 @@ impl Journal {
         self.online = component.translator.is_ready();
         self.sharing = component.find_stream(&self.domain).map_or(self.sharing, |s| s.sharing);
         self.alarm = component.find_stream(&self.domain).and_then(|s| component.alarm(s));
+        self.clock_is_off = component.clock_is_off();
         self.troubles = TROUBLES.map(|(reason, _)| (component.tally.total(reason), None));
         self.unlisted = component.translator.unlisted_replies();
         self.counted = component.tally.clone();
@@ -139,6 +142,17 @@ impl Journal {
             self.observe_refusals(&component.tally);
             self.observe_trouble(component);
             self.observe_unlisted(component);
+            self.observe_clock(component);
+        }
+    }
+
+    fn observe_clock(&mut self, component: &Component) {
+        let was = std::mem::replace(&mut self.clock_is_off, component.clock_is_off());
+        if self.clock_is_off != was {
+            match component.clock_alarm() {
+                Some(alarm) => warn!(component = self.domain.as_str(), "{alarm}"),
+                None => info!(component = self.domain.as_str(), "the clocks agree again"),
+            }
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Stream {
     pub state: State,
     /// Does another process share the domain?
     pub sharing: Sharing,
+    /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
+    pub clock_offset: Option<i64>,
     /// Lost streams and failed logins, by [`Cause`].
     pub failures: [u64; Cause::ALL.len()],
     /// Logins that came about.
@@ -64,6 +66,7 @@ impl Stream {
             link,
             state: State::Starting,
             sharing: Sharing::Unknown,
+            clock_offset: None,
             failures: [0; Cause::ALL.len()],
             logins: 0,
             backlog: 0,

@@ -4,6 +4,7 @@ use jid::DomainPart;
 use serde::{Deserialize, Serialize};
 
 use super::echo::{Echo, Sharing};
+use super::server_time::ServerTime;
 use super::{Bounds, Session, Turn};
 
 /// What a session knows that its successor can't find out.
@@ -19,6 +20,9 @@ pub struct Handover {
     pub echo_nonce: u64,
     pub echo_next: u64,
     pub sharing: Sharing,
+    /// [`ServerTime::offset`]; came later than the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset: Option<i64>,
 }
 
 impl Session {
@@ -31,6 +35,7 @@ impl Session {
             echo_nonce: self.echo.nonce(),
             echo_next: self.echo.next(),
             sharing: self.echo.sharing(),
+            clock_offset: self.clock_offset(),
         })
     }
 
@@ -43,7 +48,12 @@ impl Session {
     pub fn resume(domain: DomainPart, bounds: Bounds, from: Handover, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let echo = Echo::resume(from.echo_nonce, from.echo_next, from.sharing, now);
-        Self { input: from.input, output: from.output, ..Self::silent(domain, bounds, echo, now) }
+        Self {
+            input: from.input,
+            output: from.output,
+            server_time: ServerTime::resume(from.echo_nonce, from.clock_offset, now),
+            ..Self::silent(domain, bounds, echo, now)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod echo;
 pub mod ending;
 pub mod handover;
 mod self_test;
+pub mod server_time;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use crate::stanza::splitter::{Element, Piece, Splitter};
 
 use echo::{Due, Echo, Heard, Sharing};
 use ending::Ending;
+use server_time::ServerTime;
 
 /// How much may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,7 @@ pub struct Session {
     /// Bytes of `output` that were written.
     written: usize,
     echo: Echo,
+    server_time: ServerTime,
     last_input: Duration,
     last_output: Duration,
     /// Since when the server takes none of the output.
@@ -82,6 +85,7 @@ impl Session {
         }
         let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
         session.act(action.as_slice(), turn.translator);
+        session.ask_time(turn);
         session
     }
 
@@ -93,6 +97,7 @@ impl Session {
             input: Vec::new(),
             output: Vec::new(),
             written: 0,
+            server_time: ServerTime::new(echo.nonce(), now),
             echo,
             last_input: now,
             last_output: now,
@@ -204,6 +209,7 @@ impl Session {
         }
         let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
+        self.ask_time(turn);
         if self.output.is_empty() && now >= self.last_output + KEEPALIVE {
             // RFC 6120 section 4.6.1.
             self.output.push(b' ');
@@ -218,7 +224,8 @@ impl Session {
         let silent = idle.then(|| self.last_output + KEEPALIVE);
         let echo = self.echo.deadline(self.last_input).filter(|_| stalled.is_none());
         let presence = translator.deadline(&self.domain);
-        let while_open = [silent, echo, presence].into_iter().filter(|_| !self.closed);
+        let time = asks_time(&self.domain, translator).then(|| self.server_time.deadline());
+        let while_open = [silent, echo, presence, time].into_iter().filter(|_| !self.closed);
         while_open.chain([stalled]).flatten().min().unwrap_or(Duration::MAX)
     }
 
@@ -244,6 +251,11 @@ impl Session {
     /// Does another process share the domain, as far as is known?
     pub fn sharing(&self) -> Sharing {
         self.echo.sharing()
+    }
+
+    /// Seconds by which the server's clock is ahead of ours: [`ServerTime::offset`].
+    pub fn clock_offset(&self) -> Option<i64> {
+        self.server_time.offset()
     }
 
     fn process_pieces(&mut self, input: &[u8], turn: &mut Turn<'_>) -> Result<(), Ending> {
@@ -296,6 +308,13 @@ impl Session {
             tally.count(Direction::of(head), Reason::ArrivedAfterClose);
             self.late += 1;
             return;
+        }
+        if let Body::Whole { stanza, .. } = body {
+            let server = translator.settings().target.bare().domain();
+            if self.server_time.hear(head, stanza, server.as_str(), *now) {
+                tally.count(Direction::Revert, Reason::ServerTime);
+                return;
+            }
         }
         let verdict = translator.judge(&self.domain, head, body, *now, rng);
         if !matches!(verdict, Verdict::Own(_)) {
@@ -352,6 +371,16 @@ impl Session {
         }
     }
 
+    fn ask_time(&mut self, turn: &Turn<'_>) {
+        if !asks_time(&self.domain, turn.translator) {
+            return;
+        }
+        if let Some(id) = self.server_time.tick(turn.now) {
+            let server = turn.translator.settings().target.bare().domain();
+            authored::write_time_request(&self.domain, server, &id, &mut self.output);
+        }
+    }
+
     fn act(&mut self, actions: &[Action], translator: &Translator) {
         for action in actions {
             let presence = match action {
@@ -364,6 +393,13 @@ impl Session {
             authored::write_presence(presence, &self.domain, target, &mut self.output);
         }
     }
+}
+
+/// Does the stream of `domain` ask for the time? One of a component does: that of its presence
+/// domain, if it has one, for that is never shared.
+fn asks_time(domain: &DomainPart, translator: &Translator) -> bool {
+    let settings = translator.settings();
+    settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain
 }
 
 /// Appends a stanza with other addresses, and its payload as it is.

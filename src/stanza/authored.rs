@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jid::{BareJid, DomainPart};
+use jid::{BareJid, DomainPart, DomainRef};
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::presence::Presence;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
@@ -96,6 +96,16 @@ pub fn write_echo(domain: &DomainPart, id: &str, output: &mut Vec<u8>) {
         write_attribute(name, value, output);
     }
     output.extend(b"/>");
+}
+
+/// Appends a question for the time of `server` (XEP-0202).
+pub fn write_time_request(domain: &DomainPart, server: &DomainRef, id: &str, output: &mut Vec<u8>) {
+    output.extend(b"<iq type='get'");
+    for (name, value) in [("id", id), ("to", server.as_str()), ("from", domain.as_str())] {
+        output.push(b' ');
+        write_attribute(name, value, output);
+    }
+    output.extend(b"><time xmlns='urn:xmpp:time'/></iq>");
 }
 
 fn write_element(element: Element, output: &mut Vec<u8>) {

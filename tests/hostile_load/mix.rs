@@ -77,6 +77,7 @@ fn assert_all_reasons(tally: &Tally) {
         Reason::SubscriptionDenied,
         Reason::Offline,
         Reason::Echo,
+        Reason::ServerTime,
         // Tokens that only a holder of the key can make.
         Reason::TokenMalformed,
         Reason::TokenKind,

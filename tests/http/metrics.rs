@@ -2,17 +2,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
 
 use jat_proxy::daemon::metrics::{CONTENT_TYPE, directions};
+use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 
-use super::daemon::{Daemon, free_address};
+use super::daemon::{Answer, Daemon};
 
 #[test]
 fn the_exposition_keeps_the_rules_and_the_document_describes_it() {
-    let daemon = Daemon::start(free_address());
-    let answer = daemon.get("/metrics");
+    // A family that has no series yet would not show its labels.
+    let daemon = Daemon::start(server_with_a_clock());
+    let told = |answer: &Answer| answer.body.contains("\njat_proxy_clock_offset_seconds{");
+    let answer = daemon.wait_for("/metrics", told);
     assert!(answer.head.contains(&format!("content-type: {CONTENT_TYPE}")), "{}", answer.head);
     let families = parse(&answer.body);
     let row = |f: &Family| {
@@ -21,6 +27,21 @@ fn the_exposition_keeps_the_rules_and_the_document_describes_it() {
         format!("| `{name}` | {type_} | {labels} | {} |\n", f.help)
     };
     documented("metrics", families.iter().map(row).collect());
+}
+
+/// Runs until the test ends.
+fn server_with_a_clock() -> SocketAddr {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let options = Options { hosts: vec!["some.example".into()], ..Options::ejabberd("s") };
+            let server = Server::start(options).await.expect("a free port");
+            tell.send(server.address()).expect("the test waits for it");
+            std::future::pending::<()>().await;
+        });
+    });
+    told.recv().expect("it starts")
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl World {
                 let refused = [Reason::MessageRefused, Reason::PresenceDomain][place.role];
                 (Direction::Message, after_close(refused))
             }
+            What::ServerTime => (Direction::Revert, after_close(Reason::ServerTime)),
             What::Own => unreachable!("nobody sends these"),
             _ if closing => (Direction::Presence, Reason::ArrivedAfterClose),
             presence => (Direction::Presence, replica.hear(place.role, presence)),

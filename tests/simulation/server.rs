@@ -160,6 +160,10 @@ impl World {
                     self.hand(place, Letter { what: What::Available(peer), xml: say("", peer) });
                 }
             }
+            "get" if xml.contains("<time xmlns='urn:xmpp:time'/>") => {
+                let xml = traffic::time(Stanza::read(xml).id, &domain);
+                self.hand(place, Letter { what: What::ServerTime, xml });
+            }
             _ => self.ledger.report(Invariant::Cause, xml),
         }
     }

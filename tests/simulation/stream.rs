@@ -57,6 +57,8 @@ pub enum What {
     Unavailable(&'static str),
     /// The bare address is unavailable: nobody is online.
     AllGone,
+    /// The time of the target's server.
+    ServerTime,
     /// An echo of this replica, in its stream of this number.
     Echo(Place, u32),
     Message,

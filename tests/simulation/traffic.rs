@@ -12,6 +12,7 @@ pub const TTL: u64 = 200;
 pub const DOMAIN: &str = "proxy.example";
 
 pub const TARGET: &str = "bot@b.example";
+const TARGET_SERVER: &str = "b.example";
 
 /// Resources that the target may have.
 pub const PEERS: [&str; 4] =
@@ -140,6 +141,13 @@ fn tampered(token: &str, rng: &mut Rng) -> String {
 /// A message, which users are told not to send here.
 pub fn message(to: &str) -> String {
     element("message", &[("to", to), ("from", USERS[0])], "<body>?</body>")
+}
+
+/// The answer of the target's server to the question with this id for its time.
+pub fn time(id: &str, to: &str) -> String {
+    let attributes = [("type", "result"), ("id", id), ("to", to), ("from", TARGET_SERVER)];
+    let time = "<time xmlns='urn:xmpp:time'><tzo>Z</tzo><utc>2027-01-15T08:00:00Z</utc></time>";
+    element("iq", &attributes, time)
 }
 
 /// Presence of the target, in its own name or of one of its resources.

@@ -43,6 +43,7 @@ listen:
 modules:
   mod_disco: {{}}
   mod_ping: {{}}
+  mod_time: {{}}
   mod_roster: {{}}
   mod_register:
     access: all

@@ -1,0 +1,160 @@
+//! The time of the target's server (XEP-0202), held against our own: each replica judges the age
+//! of a token, and the key that signs, by its own clock, and so should know that it goes right.
+
+use std::time::Duration;
+
+use xmpp_parsers::date::DateTime;
+
+use crate::jat::now::Now;
+use crate::stanza::head::{Head, Kind};
+use crate::stanza::peek;
+
+/// Asks now and then, and remembers how far apart the clocks are.
+#[derive(Clone, Debug)]
+pub struct ServerTime {
+    /// Tells our questions from those of others: the nonce of the stream.
+    nonce: u64,
+    /// The question that has no answer yet, and when it went out.
+    asked: Option<(u64, Now)>,
+    /// Number of the next question.
+    next: u64,
+    /// When that is due.
+    due: Duration,
+    offset: Option<i64>,
+}
+
+impl ServerTime {
+    /// The first question is due at once.
+    pub fn new(nonce: u64, now: Duration) -> Self {
+        Self { nonce, asked: None, next: 0, due: now, offset: None }
+    }
+
+    /// Goes on where another left off, given what that one knew.
+    pub fn resume(nonce: u64, offset: Option<i64>, now: Duration) -> Self {
+        Self { due: now + ASK_EVERY, offset, ..Self::new(nonce, now) }
+    }
+
+    /// Seconds by which the server's clock is ahead of ours, negative when it is behind; give or
+    /// take a second. `None` as long as it was not told.
+    pub fn offset(&self) -> Option<i64> {
+        self.offset
+    }
+
+    /// The id of the question that is due.
+    pub fn tick(&mut self, now: Now) -> Option<String> {
+        if now.mono < self.due {
+            return None;
+        }
+        let number = self.next;
+        self.next += 1;
+        self.asked = Some((number, now));
+        self.due = now.mono + ASK_EVERY;
+        Some(format!("{PREFIX}{:016x}-{number}", self.nonce))
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Duration {
+        self.due
+    }
+
+    /// Looks at a stanza that came from `server`: says whether it answers such a question, of
+    /// ours or of a sibling that shares the domain.
+    pub fn hear(&mut self, head: &Head<'_>, stanza: &[u8], server: &str, now: Now) -> bool {
+        let Some(question) = head.id.as_deref().and_then(|id| id.strip_prefix(PREFIX)) else {
+            return false;
+        };
+        let reply =
+            head.kind == Kind::Iq && matches!(head.type_.as_deref(), Some("result" | "error"));
+        if !reply || head.from.as_deref() != Some(server) {
+            return false;
+        }
+        if let Some((_, asked)) =
+            self.asked.take_if(|(number, _)| question == format!("{:016x}-{number}", self.nonce))
+        {
+            let took = now.mono.saturating_sub(asked.mono);
+            let told = peek::find(stanza, &["iq", "time", "utc"]);
+            let told = told.and_then(|utc| utc.text.trim().parse::<DateTime>().ok());
+            // A slow answer tells little.
+            if let Some(told) = told.filter(|_| took <= PATIENCE) {
+                let ours = i64::try_from(now.unix).unwrap_or(i64::MAX);
+                let on_the_way = i64::try_from(took.as_secs() / 2).unwrap_or(0);
+                self.offset = Some(told.0.timestamp().saturating_sub(ours - on_the_way));
+            }
+        }
+        true
+    }
+}
+
+const PREFIX: &str = "jat-time-";
+/// Clocks drift slowly; a step shows within the hour.
+const ASK_EVERY: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(5) };
+
+    fn answer(id: &str, from: &str, utc: &str) -> String {
+        format!(
+            "<iq type='result' id='{id}' from='{from}' to='p.example'><time \
+             xmlns='urn:xmpp:time'><tzo>+01:00</tzo><utc>{utc}</utc></time></iq>"
+        )
+    }
+
+    fn hear(time: &mut ServerTime, stanza: &str, now: Now) -> bool {
+        let head = Head::parse(&stanza[..=stanza.find('>').unwrap()]).unwrap();
+        time.hear(&head, stanza.as_bytes(), "s.example", now)
+    }
+
+    #[test]
+    fn the_server_tells_how_far_apart_the_clocks_are() {
+        let mut time = ServerTime::new(7, START.mono);
+        let id = time.tick(START).unwrap();
+        assert_eq!((time.tick(START), time.offset()), (None, None));
+        let later = START.plus(Duration::from_secs(4));
+        // 1,800,000,000 is 2027-01-15T08:00:00Z; halfway it was two seconds later.
+        assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T08:01:32.5Z"), later));
+        assert_eq!(time.offset(), Some(90));
+        // The same answer again is no answer, but nobody else's either.
+        assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T09:00:00Z"), later));
+        assert_eq!(time.offset(), Some(90));
+        assert_eq!(time.deadline(), START.mono + ASK_EVERY);
+        assert!(time.tick(START.plus(ASK_EVERY)).is_some());
+    }
+
+    #[test]
+    fn nobody_else_sets_the_clock() {
+        let mut time = ServerTime::new(7, START.mono);
+        let id = time.tick(START).unwrap();
+        assert!(!hear(&mut time, &answer(&id, "u@s.example", "2027-01-15T08:01:00Z"), START));
+        assert!(!hear(&mut time, &answer("x", "s.example", "2027-01-15T08:01:00Z"), START));
+        let request = answer(&id, "s.example", "2027-01-15T08:01:00Z").replace("result", "get");
+        assert!(!hear(&mut time, &request, START));
+        // A sibling's: it is what it is, and tells us nothing.
+        assert!(hear(
+            &mut time,
+            &answer("jat-time-1-0", "s.example", "2027-01-15T09:00:00Z"),
+            START
+        ));
+        assert_eq!(time.offset(), None);
+    }
+
+    #[test]
+    fn what_is_no_time_tells_nothing() {
+        for utc in ["", "noon", "2027-01-15 08:00", "9999999-01-15T08:00:00Z"] {
+            let mut time = ServerTime::new(7, START.mono);
+            let id = time.tick(START).unwrap();
+            assert!(hear(&mut time, &answer(&id, "s.example", utc), START), "{utc}");
+            assert_eq!(time.offset(), None, "{utc}");
+        }
+        let mut time = ServerTime::new(7, START.mono);
+        let id = time.tick(START).unwrap();
+        let late = START.plus(PATIENCE + Duration::from_secs(1));
+        assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T08:00:11Z"), late));
+        assert_eq!(time.offset(), None);
+        let error = format!("<iq type='error' id='{id}' from='s.example' to='p.example'/>");
+        assert!(hear(&mut time, &error, START));
+    }
+}
