@@ -1,4 +1,5 @@
-//! `jat-proxy check`: is the configuration good, and what does it come to?
+//! `jat-proxy check`: is the configuration good, and what does it come to? With `--connect`,
+//! does it work?
 
 use std::fmt::Write;
 
@@ -7,12 +8,16 @@ use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
 
-use super::{ConfigFile, Exit, complain, configuration, ring, say};
+use super::{ConfigFile, Exit, complain, configuration, connect, ring, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
+    /// Also log in, and tell what works: handshake, presence domain, subscription, resources,
+    /// keys, clock. A running daemon that serves HTTP is asked instead
+    #[arg(long)]
+    connect: bool,
     /// Also say whether this program can take over from a running one that hands over in this
     /// version (SIGUSR2)
     #[arg(long, value_name = "N")]
@@ -30,7 +35,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
     match configuration(&arguments.config.path, now) {
         Ok(config) => {
             say(&summary(&config, now));
-            Exit::Success
+            if arguments.connect { connect::run(&config) } else { Exit::Success }
         }
         Err(exit) => exit,
     }

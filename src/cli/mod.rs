@@ -11,6 +11,7 @@ use crate::config::{self, Config};
 pub use exit::Exit;
 
 mod check;
+mod connect;
 mod demo;
 mod exit;
 mod init;

@@ -34,31 +34,43 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         );
         return Exit::Config;
     };
-    let body = match ask(reachable(listen)) {
-        Ok(body) => body,
-        Err(error) => {
-            let hint = "is it running, with this configuration? systemctl status jat-proxy";
-            complain(&format!("error: no status from {listen}: {error}\n  help: {hint}\n"));
-            return Exit::Unavailable;
-        }
+    let shown = if arguments.json {
+        ask(reachable(listen)).map(|body| format!("{}\n", body.trim_end())).map_err(Into::into)
+    } else {
+        of_daemon(listen).map(|status| show(&status))
     };
-    if arguments.json {
-        say(&format!("{}\n", body.trim_end()));
-        return Exit::Success;
-    }
-    match read(&body) {
-        Ok(status) => {
-            say(&show(&status));
+    match shown {
+        Ok(text) => {
+            say(&text);
             Exit::Success
         }
         Err(error) => {
-            let hint = "is it a jat-proxy of this version? --json shows what it says";
-            complain(&format!(
-                "error: can't read the status of {listen}: {error}\n  help: {hint}\n"
-            ));
+            let hint = match error {
+                NoStatus::Unreachable(_) => {
+                    "is it running, with this configuration? systemctl status jat-proxy"
+                }
+                NoStatus::Unreadable(_) => {
+                    "is it a jat-proxy of this version? --json shows what it says"
+                }
+            };
+            complain(&format!("error: no status from {listen}: {error}\n  help: {hint}\n"));
             Exit::Unavailable
         }
     }
+}
+
+/// Why the daemon's status is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum NoStatus {
+    #[error("{0}")]
+    Unreachable(#[from] io::Error),
+    #[error("can't read it: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// What the daemon says that listens for HTTP at `listen`.
+pub fn of_daemon(listen: SocketAddr) -> Result<Status, NoStatus> {
+    Ok(read(&ask(reachable(listen))?)?)
 }
 
 /// An address to connect to where the daemon listens on all.
@@ -164,7 +176,7 @@ fn stream(stream: &StreamState) -> String {
     }
 }
 
-fn sharing(sharing: &str) -> &str {
+pub fn sharing(sharing: &str) -> &str {
     match sharing {
         "alone" => "ours alone",
         "shared" => "shared: another process is connected for it too",
@@ -172,7 +184,7 @@ fn sharing(sharing: &str) -> &str {
     }
 }
 
-fn subscription(subscription: &SubscriptionStatus) -> String {
+pub fn subscription(subscription: &SubscriptionStatus) -> String {
     let mut text = subscription.state.clone();
     if let Some(condition) = &subscription.condition {
         text += &format!(" ({condition})");
@@ -186,7 +198,7 @@ fn subscription(subscription: &SubscriptionStatus) -> String {
     text
 }
 
-fn resources(component: &ComponentStatus) -> Vec<String> {
+pub fn resources(component: &ComponentStatus) -> Vec<String> {
     let dnd = |r: &ResourceStatus| if r.dnd { ", dnd" } else { "" };
     let doubt = |r: &ResourceStatus| if r.verified { "" } else { ", not confirmed yet" };
     let line = |r: &ResourceStatus| format!("{}{}{}", r.address, dnd(r), doubt(r));
@@ -196,7 +208,7 @@ fn resources(component: &ComponentStatus) -> Vec<String> {
     }
 }
 
-fn keys(keys: &KeysStatus) -> Vec<String> {
+pub fn keys(keys: &KeysStatus) -> Vec<String> {
     let goes = |key: &KeyTime| {
         let word = if key.due { "since" } else { "from" };
         format!("key {} can go, {word} {}", key.id, key.at)
@@ -208,7 +220,7 @@ fn keys(keys: &KeysStatus) -> Vec<String> {
 }
 
 /// The answer is in whole seconds and takes its time, so that one second is none.
-fn clock(offset: i64) -> String {
+pub fn clock(offset: i64) -> String {
     match offset {
         -1..=1 => "like that of the target's server".to_owned(),
         2.. => format!("the target's server is {offset} s ahead"),

@@ -12,6 +12,7 @@ mod reload;
 mod service;
 mod signals;
 pub mod status;
+pub mod trial;
 pub mod upgrade;
 mod watchdog;
 

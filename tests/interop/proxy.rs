@@ -44,7 +44,7 @@ impl Settings {
         }
     }
 
-    fn write(&self, folder: &Path, component_port: u16, http_port: u16) {
+    pub fn write(&self, folder: &Path, component_port: u16, http_port: u16) {
         let Settings { domain, target, component, top, keys, key_file, .. } = self;
         let config = format!(
             r#"
@@ -101,6 +101,11 @@ impl Proxy {
         let mut proxy = Proxy { settings, folder, component_port, http_port, process };
         proxy.wait_http();
         proxy
+    }
+
+    /// Where its configuration is.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("jat-proxy.toml")
     }
 
     fn wait_http(&mut self) {

@@ -1,0 +1,221 @@
+//! `jat-proxy check --connect`: what works, component by component, and what to do where it
+//! does not.
+
+use std::io;
+use std::iter;
+use std::net::SocketAddr;
+
+use crate::config::{Component, Config};
+use crate::daemon::status::{
+    ComponentStatus, Status, StreamState, StreamStatus, SubscriptionStatus,
+};
+use crate::daemon::trial;
+
+use super::status::{self, NoStatus};
+use super::{Exit, complain, say};
+
+/// Looks at the daemon that runs with this configuration, or connects in its place.
+pub fn run(config: &Config) -> Exit {
+    let seen = match running(config.http) {
+        Ok(Some(status)) => {
+            say("\nThe daemon is running, and this is what it sees:\n");
+            Ok(status)
+        }
+        Ok(None) => {
+            let seconds = trial::LIMIT.as_secs();
+            complain(&format!("connecting, for at most {seconds} s\n"));
+            trial::run(config).map_err(|error| format!("error: can't connect: {error}\n"))
+        }
+        Err(problem) => Err(problem),
+    };
+    match seen {
+        Ok(status) => report(config, &status),
+        Err(problem) => {
+            complain(&problem);
+            Exit::Unavailable
+        }
+    }
+}
+
+/// What the running daemon sees; `None` when there is none that could be asked. One that is
+/// connected must not be disturbed: its server would refuse us, or give us a part of its stanzas.
+fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
+    let Some(listen) = http else { return Ok(None) };
+    match status::of_daemon(listen) {
+        Ok(status) => Ok(Some(status)),
+        Err(NoStatus::Unreachable(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Ok(None)
+        }
+        Err(error) => Err(format!(
+            "error: something listens at {listen} ([http] listen), but it is no jat-proxy of this \
+             version that says how it is: {error}\n  help: stop it, or change [http] listen\n"
+        )),
+    }
+}
+
+fn report(config: &Config, status: &Status) -> Exit {
+    let mut problems = 0;
+    for component in &config.components {
+        let domain = component.settings.domain.as_str();
+        let seen = status.components.iter().find(|c| c.own.domain == domain);
+        let findings = match seen {
+            Some(seen) => findings(component, seen),
+            None => {
+                vec![Finding::problem("daemon", "the running one has no such component", RELOAD)]
+            }
+        };
+        say(&format!("\n{domain} -> {}\n", component.settings.target.as_str()));
+        for finding in &findings {
+            say(&finding.show());
+        }
+        problems += findings.iter().filter(|f| f.remedy.is_some()).count();
+    }
+    say(&match problems {
+        0 => "\nall is well\n".to_owned(),
+        1 => "\n1 problem\n".to_owned(),
+        count => format!("\n{count} problems\n"),
+    });
+    if problems == 0 { Exit::Success } else { Exit::Unavailable }
+}
+
+/// Something that was seen of a component.
+struct Finding {
+    what: &'static str,
+    text: String,
+    /// What to do about it; `None`: it is as it should be.
+    remedy: Option<String>,
+}
+
+impl Finding {
+    fn good(what: &'static str, text: impl Into<String>) -> Self {
+        Self { what, text: text.into(), remedy: None }
+    }
+
+    fn problem(what: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn show(&self) -> String {
+        let Self { what, text, remedy } = self;
+        let verdict = if remedy.is_some() { "problem" } else { "ok" };
+        let line = format!("  {verdict:<9}{what:<17}{text}\n");
+        match remedy.as_deref() {
+            None | Some("") => line,
+            Some(remedy) => format!("{line}{:28}help: {remedy}\n", ""),
+        }
+    }
+}
+
+fn findings(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
+    let mut all = vec![];
+    if (seen.target.as_str(), &seen.server) != (config.settings.target.as_str(), &config.server) {
+        all.push(Finding::problem("daemon", "it has another target or server", RELOAD));
+    }
+    let ComponentStatus { own, presence, .. } = seen;
+    all.push(handshake("handshake", &seen.server, own));
+    all.extend(presence.iter().map(|p| handshake("presence domain", &seen.server, p)));
+    for stream in iter::once(own).chain(presence).filter(|s| is_up(s)) {
+        let text = match (stream.sharing.as_str(), presence) {
+            ("shared", Some(_)) if stream.domain == own.domain => "shared with other replicas",
+            (sharing, _) => status::sharing(sharing),
+        };
+        all.push(Finding::good("domain", format!("{}: {text}", stream.domain)));
+    }
+    // Each says what to do.
+    all.extend(seen.warnings.iter().map(|w| Finding::problem("warning", w.as_str(), "")));
+    if presence.as_ref().map_or(is_up(own), is_up) {
+        all.extend(target(config, seen));
+    }
+    all.extend(status::keys(&seen.keys).into_iter().map(|key| Finding::good("keys", key)));
+    if is_up(own) {
+        all.push(Finding::good("clock", clock(config, seen)));
+    }
+    all
+}
+
+fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding {
+    let domain = &stream.domain;
+    match &stream.stream {
+        StreamState::Up { .. } => Finding::good(what, format!("{domain} is logged in to {server}")),
+        StreamState::Down { cause, message, remedy, .. } => {
+            let remedy = match cause.as_str() {
+                "conflict" => CONFLICT,
+                _ => remedy.as_deref().unwrap_or_default(),
+            };
+            Finding::problem(what, format!("{domain}: {message} ({cause})"), remedy)
+        }
+        StreamState::Starting => Finding::problem(what, format!("{domain}: no answer yet"), ""),
+        StreamState::Closed => Finding::problem(what, format!("{domain}: closed"), ""),
+    }
+}
+
+/// Can anybody be forwarded to?
+fn target(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
+    let Some(subscription) = &seen.subscription else {
+        return vec![Finding::good("subscription", "none needed: the target is one resource")];
+    };
+    let subscribed = subscribed(config, subscription);
+    let mut all = vec![];
+    if subscription.state == "subscribed" {
+        let online = status::resources(seen);
+        all.push(match seen.resources.len() {
+            0 => Finding::problem("resources", "none online", start_client(config)),
+            count => {
+                let more = count.saturating_sub(SHOWN_RESOURCES);
+                let shown = online[..count - more].join("; ");
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                Finding::good("resources", shown + &more)
+            }
+        });
+    }
+    all.insert(0, subscribed);
+    all
+}
+
+fn subscribed(config: &Component, subscription: &SubscriptionStatus) -> Finding {
+    let what = "subscription";
+    let text = status::subscription(subscription);
+    let (target, settings) = (config.settings.target.bare(), &config.settings);
+    let from = settings.subscriber().unwrap_or(&settings.domain);
+    match subscription.state.as_str() {
+        "subscribed" => Finding::good(what, text),
+        "failed" => Finding::problem(
+            what,
+            text,
+            format!("is {target} the right account, and its server up? It is asked again"),
+        ),
+        _ => Finding::problem(
+            what,
+            text,
+            format!(
+                "{target} has to accept the presence subscription of {from}: let the \
+                 implementing client do so, or accept it in any other client of this account"
+            ),
+        ),
+    }
+}
+
+fn start_client(config: &Component) -> String {
+    let target = config.settings.target.bare();
+    format!("log in as {target} with the implementing client, and let it send presence")
+}
+
+fn clock(config: &Component, seen: &ComponentStatus) -> String {
+    match seen.clock_offset_seconds {
+        Some(offset) => status::clock(offset),
+        None => {
+            let server = config.settings.target.bare().domain();
+            format!("not compared: {server} does not tell its time (XEP-0202)")
+        }
+    }
+}
+
+fn is_up(stream: &StreamStatus) -> bool {
+    matches!(stream.stream, StreamState::Up { .. })
+}
+
+const RELOAD: &str = "reload it, and look for errors in its log";
+const CONFLICT: &str = "is that the running daemon? With [http] in its configuration, \
+                        `check --connect` asks it instead; else stop what is connected";
+/// More are counted.
+const SHOWN_RESOURCES: usize = 5;

@@ -1,0 +1,77 @@
+//! All components for a few seconds, to see what comes of it: `jat-proxy check --connect`.
+//!
+//! It is the relay itself that runs, and it leaves in good order. So where the server lets
+//! several processes share a domain, what it gives to this one is relayed like everything else.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::clock::unix_now;
+use crate::config::Config;
+
+use super::links::Links;
+use super::status::{ComponentStatus, Status, StreamState};
+
+/// Runs the components of `config` until nothing more is to be expected; says what was seen.
+pub fn run(config: &Config) -> io::Result<Status> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(async {
+        let links = Arc::new(Links::new(unix_now()));
+        links.apply(config);
+        let status = watch(&links).await;
+        links.stop(LEAVING_TIME).await;
+        status
+    }))
+}
+
+async fn watch(links: &Links) -> Status {
+    let began = Instant::now();
+    let mut decided = None;
+    loop {
+        let status = Status::of(links);
+        if status.components.iter().all(is_complete) || began.elapsed() >= LIMIT {
+            return status;
+        }
+        if status.components.iter().all(is_decided) {
+            let since = *decided.get_or_insert_with(Instant::now);
+            if since.elapsed() >= PATIENCE {
+                return status;
+            }
+        } else {
+            decided = None;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Is all known that can be?
+fn is_complete(component: &ComponentStatus) -> bool {
+    let silent = component.subscription.is_some() && component.resources.is_empty();
+    is_decided(component)
+        && (!is_up(component) || !silent && component.clock_offset_seconds.is_some())
+}
+
+/// Did each login come about or fail, and is it known who else has the domains?
+fn is_decided(component: &ComponentStatus) -> bool {
+    [Some(&component.own), component.presence.as_ref()].into_iter().flatten().all(|stream| {
+        match stream.stream {
+            StreamState::Starting => false,
+            StreamState::Up { .. } => stream.sharing != "unknown",
+            StreamState::Down { .. } | StreamState::Closed => true,
+        }
+    })
+}
+
+fn is_up(component: &ComponentStatus) -> bool {
+    matches!(component.own.stream, StreamState::Up { .. })
+}
+
+/// Longer than a login that nobody answers, and than the search for others on a domain.
+pub const LIMIT: Duration = Duration::from_secs(20);
+/// For what may be silence: presence of a target that is not online, a server without a clock.
+const PATIENCE: Duration = Duration::from_secs(3);
+const LEAVING_TIME: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);

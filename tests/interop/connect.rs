@@ -1,0 +1,172 @@
+//! `jat-proxy check --connect` tells what works and what does not, on real servers.
+
+use std::path::Path;
+
+use crate::client::Client;
+use crate::process::{command, free_ports};
+use crate::proxy::{Proxy, Settings};
+use crate::scene::{Scene, accept_subscription};
+use crate::server::{Kind, Server, fresh_folder};
+
+case!(all_is_well_beside_a_client_that_is_online: both);
+fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
+    let scene = Scene::new(kind);
+    let mut service = scene.service("a");
+    let file = scene.proxy.configuration();
+    let (server, domain, target) = (scene.server, scene.domain.clone(), scene.target.clone());
+
+    // While the daemon runs, it is asked.
+    scene.proxy.wait_until("the server's clock", |it| {
+        it.status()["components"][0]["clock_offset_seconds"].is_number()
+    });
+    let checked = check(&file);
+    assert_eq!((checked.code, checked.err.as_str()), (0, ""), "{}", checked.out);
+    assert!(checked.out.contains("The daemon is running"), "{}", checked.out);
+    assert_good(&checked.out, &domain, &service.jid);
+    assert_eq!(scene.proxy.logins(), 1);
+    drop(scene);
+
+    // Without one, the check connects itself, and is gone again.
+    let checked = check(&file);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    assert!(!checked.out.contains("The daemon is running"), "{}", checked.out);
+    assert_good(&checked.out, &domain, &service.jid);
+    assert!(checked.out.ends_with("\nall is well\n"), "{}", checked.out);
+
+    // What it relayed in its place would have worked too; a daemon finds nothing in its way.
+    let proxy = Proxy::start(server, Settings::new(&domain, &target));
+    proxy.wait_online(&[&service.jid]);
+    let user = server.new_account("user");
+    let mut user = Client::login(server, &user, "abc");
+    crate::scene::round_trip(&domain, &mut user, &mut service);
+}
+
+fn assert_good(out: &str, domain: &str, service: &str) {
+    for line in [
+        format!("  ok       handshake        {domain} is logged in to 127.0.0.1:"),
+        format!("  ok       domain           {domain}: ours alone\n"),
+        "  ok       subscription     subscribed since 20".to_owned(),
+        format!("  ok       resources        {service}\n"),
+        "  ok       keys             key 1 signs\n".to_owned(),
+        "  ok       clock            like that of the target's server\n".to_owned(),
+    ] {
+        assert!(out.contains(&line), "{line}{out}");
+    }
+}
+
+case!(each_problem_comes_with_its_remedy: both);
+fn each_problem_comes_with_its_remedy(kind: Kind) {
+    let server = Server::shared(kind);
+    let target = server.new_account("service");
+    let settings = Settings::new(&server.new_domain(), &target);
+    let domain = settings.domain.clone();
+    let file = configure(server, &settings);
+
+    // Nobody has accepted: no client was ever there.
+    let pending = check(&file);
+    assert_eq!(pending.code, 69, "{}", pending.out);
+    assert!(pending.out.contains("  problem  subscription     pending since "), "{}", pending.out);
+    let help = format!("help: {target} has to accept the presence subscription of {domain}");
+    assert!(pending.out.contains(&help), "{}", pending.out);
+    assert!(pending.out.ends_with("\n1 problem\n"), "{}", pending.out);
+
+    // Accepted, and gone.
+    let mut service = Client::login(server, &target, "a");
+    service.available("");
+    accept_subscription(&mut service, &domain);
+    service.send("<presence type='unavailable'/></stream:stream>");
+    drop(service);
+    let offline = check(&file);
+    assert_eq!(offline.code, 69, "{}", offline.out);
+    assert!(offline.out.contains("  problem  resources        none online\n"), "{}", offline.out);
+    assert!(offline.out.contains(&format!("help: log in as {target}")), "{}", offline.out);
+
+    // The wrong secret, which is quoted nowhere.
+    let secret = file.with_file_name("component.secret");
+    std::fs::write(secret, "wrong-one").unwrap();
+    let wrong = check(&file);
+    assert_eq!(wrong.code, 69, "{}", wrong.out);
+    assert!(wrong.out.contains("  problem  handshake        "), "{}", wrong.out);
+    assert!(wrong.out.contains("(not-authorized)"), "{}", wrong.out);
+    assert!(wrong.out.contains("help: compare the secret"), "{}", wrong.out);
+    assert!(!format!("{}{}", wrong.out, wrong.err).contains("wrong-one"));
+}
+
+case!(a_server_that_is_not_there: prosody);
+fn a_server_that_is_not_there(kind: Kind) {
+    let server = Server::shared(kind);
+    let [nobody] = free_ports();
+    let mut settings = Settings::new(&server.new_domain(), &server.new_account("service"));
+    settings.server_port = Some(nobody);
+    let checked = check(&configure(server, &settings));
+    assert_eq!(checked.code, 69, "{}", checked.out);
+    assert!(checked.out.contains("(refused)"), "{}", checked.out);
+    assert!(checked.out.contains("help: is the server running"), "{}", checked.out);
+}
+
+// ejabberd lets a second one in.
+case!(another_process_in_its_place: prosody);
+fn another_process_in_its_place(kind: Kind) {
+    let scene = Scene::new(kind);
+    let file = configure(scene.server, &Settings::new(&scene.domain, &scene.target));
+    let checked = check(&file);
+    assert_eq!(checked.code, 69, "{}", checked.out);
+    assert!(checked.out.contains("(conflict)"), "{}", checked.out);
+    assert!(checked.out.contains("help: is that the running daemon?"), "{}", checked.out);
+}
+
+// On ejabberd it is a replica for some seconds: it relays its part, and loses none.
+case!(beside_replicas_it_relays_its_part: ejabberd);
+fn beside_replicas_it_relays_its_part(kind: Kind) {
+    let scene = Scene::with(kind, |settings| {
+        settings.component = "presence-domain = \"one.{env:REPLICA}\"".into();
+        settings.environment = vec![("REPLICA", settings.domain.clone())];
+    });
+    let mut service = Client::login(scene.server, &scene.target, "a");
+    service.available("");
+    accept_subscription(&mut service, &format!("one.{}", scene.domain));
+    scene.proxy.wait_online(&[&service.jid]);
+    let mut settings = Settings::new(&scene.domain, &scene.target);
+    settings.component = format!("presence-domain = \"two.{}\"", scene.domain);
+    let file = configure(scene.server, &settings);
+    let granted = std::thread::spawn({
+        let domain = format!("two.{}", scene.domain);
+        move || {
+            accept_subscription(&mut service, &domain);
+            service
+        }
+    });
+    let checked = check(&file);
+    let mut service = granted.join().unwrap();
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    let shared = format!("{}: shared with other replicas", scene.domain);
+    assert!(checked.out.contains(&shared), "{}", checked.out);
+    assert!(checked.out.contains("  ok       presence domain  two."), "{}", checked.out);
+    let mut user = scene.user();
+    scene.round_trip(&mut user, &mut service);
+}
+
+struct Checked {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn check(file: &Path) -> Checked {
+    let mut check = command(env!("CARGO_BIN_EXE_jat-proxy"));
+    let output = check.args(["check", "--connect", "-c"]).arg(file).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let err = text(output.stderr);
+    // Progress is not to be seen in what a test compares.
+    let err = err.replace("connecting, for at most 20 s\n", "");
+    Checked { code: output.status.code().unwrap(), out: text(output.stdout), err }
+}
+
+/// Writes a configuration for which no daemon runs.
+fn configure(server: &Server, settings: &Settings) -> std::path::PathBuf {
+    let folder = fresh_folder(&format!("connect-{}-{}", server.kind, settings.domain));
+    let [http_port] = free_ports();
+    let component_port = settings.server_port.unwrap_or(server.component_port);
+    settings.write(&folder, component_port, http_port);
+    folder.join("jat-proxy.toml")
+}
