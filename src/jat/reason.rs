@@ -85,6 +85,11 @@ macro_rules! reasons {
                 match self { $(Self::$variant => Outcome::$outcome,)+ }
             }
 
+            /// Was a stanza answered or dropped for it?
+            pub fn is_refusal(self) -> bool {
+                matches!(self.outcome(), Outcome::Answered | Outcome::Dropped)
+            }
+
             /// One sentence for people, as in the documentation.
             pub fn describe(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc,)+).trim_ascii(),)+ }
@@ -175,11 +180,13 @@ reasons! {
 #[derive(Clone, Debug)]
 pub struct Tally {
     counts: [[u64; Reason::ALL.len()]; Direction::ALL.len()],
+    /// Of all kinds that were answered or dropped.
+    refused: u64,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { counts: [[0; Reason::ALL.len()]; Direction::ALL.len()] }
+        Self { counts: [[0; Reason::ALL.len()]; Direction::ALL.len()], refused: 0 }
     }
 }
 
@@ -191,10 +198,16 @@ impl Tally {
     /// Counts several at once.
     pub fn add(&mut self, direction: Direction, reason: Reason, count: u64) {
         self.counts[direction as usize][reason as usize] += count;
+        self.refused += if reason.is_refusal() { count } else { 0 };
     }
 
     pub fn of(&self, direction: Direction, reason: Reason) -> u64 {
         self.counts[direction as usize][reason as usize]
+    }
+
+    /// All that was neither relayed nor for us.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// All that went for this reason, whatever its direction.

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use jid::DomainPart;
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::jat::presence::Subscription;
-use crate::jat::reason::{Outcome, Reason, Tally};
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
 use super::component::Component;
+use super::refusals::Refusals;
 
 /// Remembers what was said, so that it is said once.
 #[derive(Debug)]
@@ -26,11 +26,9 @@ pub struct Journal {
     sharing: Sharing,
     alarm: Option<String>,
     clock_is_off: bool,
-    /// For each of [`TROUBLES`]: the count when it was last said, and when that was.
-    troubles: [(u64, Option<Instant>); TROUBLES.len()],
+    refusals: Refusals,
     unlisted: u64,
     unlisted_said: Option<Instant>,
-    counted: Tally,
 }
 
 impl Journal {
@@ -45,10 +43,9 @@ impl Journal {
             sharing: Sharing::Unknown,
             alarm: None,
             clock_is_off: false,
-            troubles: [(0, None); TROUBLES.len()],
+            refusals: Refusals::default(),
             unlisted: 0,
             unlisted_said: None,
-            counted: Tally::default(),
         }
     }
 
@@ -60,9 +57,8 @@ impl Journal {
         self.sharing = component.find_stream(&self.domain).map_or(self.sharing, |s| s.sharing);
         self.alarm = component.find_stream(&self.domain).and_then(|s| component.alarm(s));
         self.clock_is_off = component.clock_is_off();
-        self.troubles = TROUBLES.map(|(reason, _)| (component.tally.total(reason), None));
+        self.refusals.resume(&component.tally);
         self.unlisted = component.translator.unlisted_replies();
-        self.counted = component.tally.clone();
     }
 
     /// A working stream ended.
@@ -139,10 +135,16 @@ impl Journal {
         self.observe_sharing(component);
         // All streams count together, and one of them tells.
         if settings.domain == self.domain {
-            self.observe_refusals(&component.tally);
-            self.observe_trouble(component);
+            self.refusals.observe(self.domain.as_str(), &component.tally);
             self.observe_unlisted(component);
             self.observe_clock(component);
+        }
+    }
+
+    /// Says what was held back to be summed up: the stream, or the process, is about to end.
+    pub fn settle(&mut self, component: &Component) {
+        if component.translator.settings().domain == self.domain {
+            self.refusals.settle(self.domain.as_str(), &component.tally);
         }
     }
 
@@ -176,19 +178,6 @@ impl Journal {
         }
     }
 
-    /// What is dropped for a reason that the operator can remove, said once a minute at most.
-    fn observe_trouble(&mut self, component: &Component) {
-        for (trouble, (reason, remedy)) in self.troubles.iter_mut().zip(TROUBLES) {
-            let (count, said) = trouble;
-            let now = component.tally.total(reason);
-            if now > *count && said.is_none_or(|at| at.elapsed() >= A_MINUTE) {
-                let (component, reason) = (self.domain.as_str(), reason.name());
-                warn!(component, reason, stanzas = now - *count, "{remedy}");
-                *trouble = (now, Some(Instant::now()));
-            }
-        }
-    }
-
     /// A server prefers its own cluster node, so a sibling elsewhere may show in this only.
     fn observe_unlisted(&mut self, component: &Component) {
         let unlisted = component.translator.unlisted_replies();
@@ -203,26 +192,6 @@ impl Journal {
             );
             (self.unlisted, self.unlisted_said) = (unlisted, Some(Instant::now()));
         }
-    }
-
-    /// What was not relayed, for who searches; the metrics have it anyway.
-    fn observe_refusals(&mut self, tally: &Tally) {
-        if !enabled!(Level::DEBUG) {
-            return;
-        }
-        for (direction, reason, count) in tally.iter() {
-            let stanzas = count - self.counted.of(direction, reason);
-            if stanzas > 0 && matches!(reason.outcome(), Outcome::Dropped | Outcome::Answered) {
-                debug!(
-                    component = self.domain.as_str(),
-                    direction = direction.name(),
-                    outcome = reason.outcome().name(),
-                    reason = reason.name(),
-                    stanzas
-                );
-            }
-        }
-        self.counted = tally.clone();
     }
 
     fn observe_subscription(&mut self, component: &Component) {
@@ -271,26 +240,7 @@ impl Journal {
     }
 }
 
-/// Dropped stanzas that an operator can do something about.
-const TROUBLES: [(Reason, &str); 3] = [
-    (
-        Reason::NotOurDomain,
-        "the server sends us stanzas for other domains: on ejabberd set `global_routes: false` \
-         for the listener",
-    ),
-    (
-        Reason::UnknownKey,
-        "replies dropped: their tokens were signed with a key that is not in our key ring; if \
-         another replica has it, copy the key file to all and reload each",
-    ),
-    (
-        Reason::TokenSignature,
-        "replies dropped: their tokens were signed with another key under the same id, or for \
-         other addresses; if another replica made them, copy its key file to all and reload each",
-    ),
-];
 /// One or two come from a resource that has just gone.
 const MANY_UNLISTED: u64 = 10;
 const AN_HOUR: Duration = Duration::from_secs(3600);
-const A_MINUTE: Duration = Duration::from_secs(60);
 const OFFLINE_LASTS: Duration = Duration::from_secs(10);

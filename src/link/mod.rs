@@ -10,6 +10,7 @@ mod journal;
 mod login;
 pub mod member;
 mod pump;
+mod refusals;
 pub mod stream;
 
 use std::io;
@@ -147,6 +148,7 @@ impl Link {
         let mut pump = self.pump(parked, journal);
         let (end, unsent) = pump.run(&mut self.orders).await;
         if matches!(end, Stopped::Paused) {
+            pump.journal.settle(&lock(&self.component));
             self.parked = Some(pump.parked);
             return Duration::ZERO;
         }
@@ -231,6 +233,7 @@ impl Link {
                 stream.unsent += unsent as u64;
                 component.translator.disconnected(&self.domain);
             }
+            journal.settle(&component);
         }
         let (cause, message) = match end {
             Stopped::Ordered | Stopped::Paused => {

@@ -82,6 +82,7 @@ mod init;
 mod keys;
 mod kill;
 mod lifetime;
+mod log;
 mod login_failures;
 mod nobody_online;
 mod presence;

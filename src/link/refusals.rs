@@ -1,0 +1,163 @@
+//! Refused and dropped stanzas, as the log tells them: the first of a kind at once, what follows
+//! summed up once a minute.
+
+use std::time::{Duration, Instant};
+
+use tracing::{Level, debug, enabled, info, warn};
+
+use crate::jat::reason::{Direction, Reason, Tally};
+
+/// Remembers what was said of the stanzas of one component.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    /// The counts, as far as they were said.
+    said: Tally,
+    /// The kinds that were said within the last minute, and when.
+    recent: Vec<(Direction, Reason, Instant)>,
+    /// How many there were when we looked last.
+    seen: u64,
+    /// When a sum is due.
+    due: Option<Instant>,
+    /// What was told in detail.
+    detailed: Tally,
+}
+
+impl Refusals {
+    /// All that was counted so far was said by another process.
+    pub fn resume(&mut self, tally: &Tally) {
+        self.said = tally.clone();
+        self.detailed = tally.clone();
+        self.seen = tally.refused();
+    }
+
+    /// Looks at the counts after a turn.
+    pub fn observe(&mut self, component: &str, tally: &Tally) {
+        let news = tally.refused() != self.seen;
+        if news && enabled!(Level::DEBUG) {
+            self.tell_details(component, tally);
+        }
+        if news || self.due.is_some_and(|due| Instant::now() >= due) {
+            self.seen = tally.refused();
+            self.tell(component, tally, Instant::now());
+        }
+    }
+
+    /// Says what was not said yet: there may be no next time.
+    pub fn settle(&mut self, component: &str, tally: &Tally) {
+        self.recent.clear();
+        self.tell(component, tally, Instant::now());
+    }
+
+    fn tell(&mut self, component: &str, tally: &Tally, now: Instant) {
+        self.recent.retain(|(.., at)| now < *at + A_MINUTE);
+        for (direction, reason, count) in tally.iter().filter(|(d, r, _)| is_told(*d, *r)) {
+            let stanzas = count.saturating_sub(self.said.of(direction, reason));
+            let recent = |(d, r, _): &(Direction, Reason, Instant)| (*d, *r) == (direction, reason);
+            if stanzas == 0 || self.recent.iter().any(recent) {
+                continue;
+            }
+            tell(component, direction, reason, stanzas);
+            self.said.add(direction, reason, stanzas);
+            self.recent.push((direction, reason, now));
+        }
+        self.due = self.recent.iter().map(|(.., at)| *at + A_MINUTE).min();
+    }
+
+    /// After each turn, for who searches.
+    fn tell_details(&mut self, component: &str, tally: &Tally) {
+        for (direction, reason, count) in tally.iter() {
+            let stanzas = count - self.detailed.of(direction, reason);
+            if stanzas > 0 && reason.is_refusal() {
+                let (direction, outcome) = (direction.name(), reason.outcome().name());
+                debug!(component, direction, outcome, reason = reason.name(), stanzas);
+            }
+        }
+        self.detailed = tally.clone();
+    }
+}
+
+fn tell(component: &str, direction: Direction, reason: Reason, stanzas: u64) {
+    let remedy = REMEDIES.iter().find(|(r, _)| *r == reason).map(|(_, remedy)| remedy);
+    let (direction, outcome) = (direction.name(), reason.outcome().name());
+    let (reason, describe) = (reason.name(), reason.describe());
+    match remedy {
+        Some(remedy) => warn!(component, direction, outcome, reason, stanzas, "{remedy}"),
+        None => info!(component, direction, outcome, reason, stanzas, "{outcome}: {describe}"),
+    }
+}
+
+/// The rest is nobody's trouble: the echoes of other replicas, errors and presence that mean
+/// nothing to us, and what came after a goodbye, which has a line of its own.
+fn is_told(direction: Direction, reason: Reason) -> bool {
+    let quiet = match reason {
+        Reason::OwnAddress => direction == Direction::Message,
+        Reason::ErrorIgnored | Reason::PresenceIgnored | Reason::ArrivedAfterClose => true,
+        _ => false,
+    };
+    reason.is_refusal() && !quiet
+}
+
+/// Dropped stanzas that an operator can do something about.
+const REMEDIES: [(Reason, &str); 3] = [
+    (
+        Reason::NotOurDomain,
+        "the server sends us stanzas for other domains: on ejabberd set `global_routes: false` \
+         for the listener",
+    ),
+    (
+        Reason::UnknownKey,
+        "replies dropped: their tokens were signed with a key that is not in our key ring; if \
+         another replica has it, copy the key file to all and reload each",
+    ),
+    (
+        Reason::TokenSignature,
+        "replies dropped: their tokens were signed with another key under the same id, or for \
+         other addresses; if another replica made them, copy its key file to all and reload each",
+    ),
+];
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was said of requests that found nobody, after each of these counts at that second.
+    fn said(events: &[(u64, u64)]) -> Vec<u64> {
+        let (mut refusals, mut tally, start) =
+            (Refusals::default(), Tally::default(), Instant::now());
+        let said = |it: &Refusals| it.said.of(Direction::Forward, Reason::Offline);
+        let of = |(second, count): &(u64, u64)| {
+            tally.add(Direction::Forward, Reason::Offline, *count);
+            refusals.tell("c", &tally, start + Duration::from_secs(*second));
+            said(&refusals)
+        };
+        events.iter().map(of).collect()
+    }
+
+    #[test]
+    fn the_first_is_said_at_once_and_more_are_summed_up_once_a_minute() {
+        assert_eq!(said(&[(0, 1), (1, 5), (59, 7), (60, 0), (61, 2)]), [1, 1, 1, 13, 13]);
+        assert_eq!(said(&[(0, 1), (60, 0), (300, 1), (301, 1), (360, 0)]), [1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn kinds_are_told_apart_and_the_end_tells_the_rest() {
+        let (mut refusals, mut tally) = (Refusals::default(), Tally::default());
+        for (direction, reason) in [
+            (Direction::Forward, Reason::Offline),
+            (Direction::Forward, Reason::NoId),
+            (Direction::Forward, Reason::Relayed),
+            (Direction::Message, Reason::Echo),
+            (Direction::Message, Reason::OwnAddress),
+        ] {
+            tally.count(direction, reason);
+        }
+        refusals.observe("c", &tally);
+        assert_eq!(refusals.recent.len(), 2);
+        tally.count(Direction::Forward, Reason::NoId);
+        refusals.observe("c", &tally);
+        assert_eq!(refusals.said.total(Reason::NoId), 1);
+        refusals.settle("c", &tally);
+        assert_eq!(refusals.said.total(Reason::NoId), 2);
+    }
+}
