@@ -71,6 +71,7 @@ macro_rules! case {
 
 mod addresses;
 mod bad_input;
+mod components;
 mod connect;
 mod departure;
 mod fleet;
