@@ -2,6 +2,7 @@
 //! bytes, and the code that readers are invited to copy.
 
 mod interpreter;
+mod pages;
 mod vectors;
 
 use std::fs;
@@ -69,11 +70,7 @@ fn the_sticky_hash_of_the_document_chooses_alike() {
 
 /// The first block of code in this language.
 fn block(document: &str, language: &str) -> String {
-    let text = read(document);
-    let start = format!("\n```{language}\n");
-    let from = text.find(&start).expect("the document has such a block") + start.len();
-    let length = text[from..].find("```\n").expect("the block ends");
-    text[from..from + length].to_owned()
+    pages::first(document, language).text
 }
 
 fn read(document: &str) -> String {
