@@ -13,7 +13,7 @@ use crate::server::{HOST, Server};
 use crate::stanza::{Element, Item, Stanza, StanzaReader, escape};
 
 /// Long enough for a loaded machine; a passing test never waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to listen before believing that nothing comes.
 pub const SILENCE: Duration = Duration::from_millis(400);
