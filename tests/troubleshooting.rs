@@ -1,0 +1,122 @@
+//! docs/troubleshooting.md against the program: what it quotes is what the program says, and it
+//! leaves no warning, error or cause out.
+
+use std::fs;
+use std::path::Path;
+
+use jat_proxy::link::cause::Cause;
+
+const DOCUMENT: &str = "docs/troubleshooting.md";
+
+#[test]
+fn every_heading_is_a_line_that_the_program_says() {
+    let said = sources();
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let headings = document.lines().filter_map(|l| l.strip_prefix("### `")?.strip_suffix('`'));
+    let (mut count, mut unsaid) = (0, Vec::new());
+    for heading in headings {
+        count += 1;
+        // Outcome and reason are two texts of the program.
+        let parts = heading.split('…').flat_map(|part| part.split("answered: "));
+        let parts = parts.flat_map(|part| part.split("dropped: "));
+        for part in parts.map(str::trim).filter(|part| part.len() > 2) {
+            // A list of alternatives at the end is shortened.
+            let part = part.trim_end_matches(';').trim_start_matches("s this");
+            let number = part.replace("30 s", "{} s").replace("…", "");
+            let found = [part, &number].iter().any(|text| said.contains(*text));
+            if !found {
+                unsaid.push(format!("{part:?} of {heading:?}"));
+            }
+        }
+    }
+    assert!(unsaid.is_empty(), "nothing says {unsaid:#?}");
+    assert!(count > 30, "only {count} headings");
+}
+
+#[test]
+fn every_warning_and_error_of_the_log_is_there() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let (mut count, mut missing) = (0, Vec::new());
+    for text in warnings() {
+        count += 1;
+        // The longest piece between two values.
+        let pieces = text.split(['{', '}']).step_by(2).map(str::trim);
+        let piece = pieces.max_by_key(|piece| piece.len()).unwrap_or_default();
+        // A question behind it is left out.
+        let shown = piece.split(": is another").next().unwrap_or(piece);
+        if !document.contains(shown) {
+            missing.push(text);
+        }
+    }
+    assert!(missing.is_empty(), "{DOCUMENT} says nothing about {missing:#?}");
+    assert!(count > 15, "only {count} warnings found");
+}
+
+#[test]
+fn every_cause_is_there() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    for cause in Cause::ALL {
+        let name = format!("`{}`", cause.name());
+        assert!(document.contains(&name), "{DOCUMENT} says nothing about the cause {name}");
+    }
+}
+
+/// The texts of all `warn!` and `error!` of the daemon that say something by themselves.
+fn warnings() -> Vec<String> {
+    let text = sources();
+    let mut found = Vec::new();
+    for start in ["warn!(", "error!("] {
+        for (at, _) in text.match_indices(start) {
+            let call = &text[at..];
+            let call = &call[..call.find(");").or_else(|| call.find("),\n")).unwrap_or(call.len())];
+            let strings = call.split('"').skip(1).step_by(2);
+            if let Some(longest) = strings.max_by_key(|s| s.len()).filter(|s| s.len() > 12) {
+                found.push(longest.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The daemon's sources, continued strings on one line.
+fn sources() -> String {
+    let mut text = String::new();
+    for folder in ["src/daemon", "src/link", "src/jat", "src/session"] {
+        collect(Path::new(folder), &mut text);
+    }
+    let mut joined = String::new();
+    for line in text.lines() {
+        match line.trim_end().strip_suffix('\\') {
+            Some(more) if joined.ends_with('\u{0}') => continue_with(&mut joined, more, true),
+            Some(more) => {
+                joined.push_str(more);
+                joined.push('\u{0}');
+            }
+            None if joined.ends_with('\u{0}') => continue_with(&mut joined, line, false),
+            None => {
+                joined.push_str(line);
+                joined.push('\n');
+            }
+        }
+    }
+    // The one piece of a text that is not a value.
+    joined.replace("{again}", " again")
+}
+
+/// `line` goes on with the string of the line before it; so does the next one, if `on`.
+fn continue_with(joined: &mut String, line: &str, on: bool) {
+    joined.pop();
+    joined.push_str(line.trim_start());
+    joined.push(if on { '\u{0}' } else { '\n' });
+}
+
+fn collect(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, text);
+        } else {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
