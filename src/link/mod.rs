@@ -4,13 +4,16 @@
 mod backoff;
 pub mod cause;
 pub mod component;
+mod first_byte;
 pub mod handover;
 pub mod heartbeat;
 mod journal;
 mod login;
 pub mod member;
 mod pump;
+mod socket;
 pub mod stream;
+mod tls;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -120,7 +123,7 @@ impl Link {
             None => {
                 let login = async {
                     self.hear_of_resources().await;
-                    login::login(&config.server, &config.domain, &config.secret).await
+                    login::login(config).await
                 };
                 let login = tokio::select! {
                     login = self.alive(login) => login,
@@ -237,13 +240,18 @@ impl Link {
                 journal.closed(late, unsent);
                 (Cause::Reconfigured, "closed in good order".to_owned())
             }
+            Stopped::NotHandedOver => {
+                journal.closed(late, unsent);
+                journal.not_handed_over();
+                (Cause::Upgrade, "closed for an upgrade: TLS can't be handed over".to_owned())
+            }
             Stopped::Ended(ending) => (Cause::from(&ending), ending.to_string()),
             Stopped::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 (Cause::Disconnected, "the server closed the connection without a word".to_owned())
             }
             Stopped::Lost(error) => (Cause::Disconnected, error.to_string()),
         };
-        if cause != Cause::Reconfigured {
+        if !matches!(cause, Cause::Reconfigured | Cause::Upgrade) {
             journal.lost(cause, &message, unsent);
         }
         self.fail(cause, &message);

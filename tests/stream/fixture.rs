@@ -121,6 +121,7 @@ pub fn component(server: &Server) -> Component {
             reply_ttl: 3600,
         },
         server: server.address().to_string(),
+        tls: None,
         secret: secret(SECRET),
         presence_secret: secret(SECRET),
         limits: Limits::default(),
