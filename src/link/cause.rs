@@ -227,7 +227,7 @@ impl From<&TlsError> for Cause {
         match error {
             TlsError::WrongName { .. } => Self::CertificateName,
             TlsError::Expired { .. } | TlsError::NotYetValid { .. } => Self::CertificateExpired,
-            TlsError::UnknownIssuer { .. } => Self::CertificateUntrusted,
+            TlsError::UnknownIssuer { .. } | TlsError::OtherKey => Self::CertificateUntrusted,
             TlsError::NotOfServer | TlsError::Certificate(_) => Self::Certificate,
             TlsError::NotSpoken => Self::NoTls,
             TlsError::Alert(_) | TlsError::Handshake(_) => Self::Tls,

@@ -20,8 +20,13 @@ pub enum TlsError {
     Expired { at: Option<UnixTime> },
     #[error("the server's certificate is not valid before {}", moment("", *at))]
     NotYetValid { at: Option<UnixTime> },
-    #[error("the server's certificate comes from a CA that {} not trust", who(*of_system))]
+    #[error("the server's certificate comes from a CA that {}", who(*of_system))]
     UnknownIssuer { of_system: bool },
+    #[error(
+        "the server's certificate names a CA that is trusted, but another key has signed it: was \
+         the CA made anew?"
+    )]
+    OtherKey,
     #[error(
         "the server's certificate is that of a CA itself (self-signed, perhaps), not that of a \
          server"
@@ -78,6 +83,7 @@ impl TlsError {
             CertificateError::UnknownIssuer => {
                 Self::UnknownIssuer { of_system: tls.trusts_system() }
             }
+            CertificateError::BadSignature => Self::OtherKey,
             // The library has no name for it.
             other if format!("{other:?}").contains("CaUsedAsEndEntity") => Self::NotOfServer,
             other => Self::Certificate(other.clone()),
@@ -109,7 +115,7 @@ fn moment(word: &str, at: Option<UnixTime>) -> String {
 }
 
 fn who(of_system: bool) -> &'static str {
-    if of_system { "the system does" } else { "the ca-file does" }
+    if of_system { "the system does not trust" } else { "the ca-file does not name" }
 }
 
 const MOST_NAMES: usize = 5;

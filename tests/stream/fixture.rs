@@ -38,7 +38,7 @@ impl Fixture {
         fixture
     }
 
-    pub async fn with(options: Options, config: impl Fn(&Server) -> Component) -> Self {
+    pub async fn with(options: Options, config: impl FnOnce(&Server) -> Component) -> Self {
         let server = Server::start(options).await.unwrap();
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let service = server.client(&format!("{TARGET}/a"));
