@@ -215,7 +215,7 @@ impl From<&LoginError> for Cause {
             LoginError::Broken(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Self::Protocol
             }
-            LoginError::Broken(_) | LoginError::Mute(_) => Self::Disconnected,
+            LoginError::Broken(_) | LoginError::Mute => Self::Disconnected,
             LoginError::TlsWanted => Self::TlsWanted,
             LoginError::Tls(error) => Self::from(error),
         }

@@ -55,10 +55,10 @@ pub enum LoginError {
     #[error("the server speaks TLS there, and we do not")]
     TlsWanted,
     #[error(
-        "the server ended the connection before it had said anything ({0}): does it speak TLS \
-         there (tls = true)?"
+        "the server ended the connection before it had said anything: does it speak TLS there \
+         (tls = true)?"
     )]
-    Mute(io::Error),
+    Mute,
 }
 
 /// Connects to the server of `config`, and proves to be its domain with its secret.
@@ -70,9 +70,7 @@ pub async fn login(config: &config::Stream) -> Result<LoggedIn, LoginError> {
             Err(LoginError::Broken(_) | LoginError::Unexpected(_)) if socket.is_tls_alert() => {
                 return Err(LoginError::TlsWanted);
             }
-            Err(LoginError::Broken(error)) if socket.first.is_none() => {
-                return Err(LoginError::Mute(error));
-            }
+            Err(LoginError::Broken(_)) if socket.first.is_none() => return Err(LoginError::Mute),
             opened => opened?,
         };
         return Ok(LoggedIn { socket: Socket::Plain(socket.socket), early });
