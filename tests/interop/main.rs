@@ -33,9 +33,9 @@ mod tally;
 mod tap;
 mod wire;
 
-#[path = "../tls/authority.rs"]
+#[path = "../tls/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
-mod authority;
+mod encryption;
 
 /// Makes a test of a function for each server: `case!(name: both)`, or one of them.
 macro_rules! case {

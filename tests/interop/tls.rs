@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::authority::{Authority, Identity, Valid};
+use crate::encryption::authority::{Authority, Identity, Valid};
+use crate::encryption::terminator::Terminator;
 use crate::load::{Answerer, Asker, alone};
 use crate::process::free_ports;
 use crate::proxy::{Proxy, Settings};
 use crate::scene::Scene;
 use crate::server::{Kind, SECRET, Server, fresh_folder};
+use crate::tap::Tap;
+use crate::wire::Class;
 
 const NAME: &str = "xmpp.example";
 
@@ -88,6 +91,10 @@ impl Stage {
 fn listener(folder: &std::path::Path, port: u16, identity: &Identity) -> String {
     let file = folder.join(format!("{port}.pem"));
     fs::write(&file, identity.pem()).unwrap();
+    listening(port, &file)
+}
+
+fn listening(port: u16, file: &std::path::Path) -> String {
     let mut text = String::new();
     write!(
         text,
@@ -286,6 +293,92 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated() {
     assert_eq!(scene.proxy.logins(), 1 + UPGRADES as u64);
     let closed = scene.proxy.count(&["jat_proxy_stream_failures_total", "cause=\"upgrade\""]);
     assert_eq!(closed, UPGRADES as u64);
+}
+
+/// The same, with somebody who reads along: each stanza that ejabberd gave us was relayed, or
+/// came too late and was counted; and each request that got no reply has its cause.
+#[test]
+#[ignore = "needs ejabberd"]
+fn upgrades_under_load_account_for_every_stanza() {
+    const UPGRADES: usize = 10;
+    let _alone = alone();
+    let server = Server::shared(Kind::Ejabberd);
+    let (folder, ca) = (fresh_folder("tls-tap"), Authority::new("CA"));
+    fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    let tap = Tap::start(server.component_port);
+    let port = terminate(tap.port, ca.sign(&["127.0.0.1"], Valid::Now));
+    let mut scene = Scene::with(Kind::Ejabberd, |settings| {
+        settings.server_port = Some(port);
+        settings.server = format!("tls = true\nca-file = {:?}\n", folder.join("ca.pem"));
+    });
+    let (service, user) = (scene.service("a"), scene.user());
+    let client = Answerer::start(service, Duration::ZERO);
+    let user = Asker::start(user, &scene.domain, 1_000);
+    for number in 1..=UPGRADES {
+        sleep(Duration::from_millis(300));
+        upgrade(&scene.proxy, number);
+    }
+    sleep(Duration::from_millis(300));
+    let account = user.finish();
+    let (_, mut seen) = client.finish();
+    // ejabberd sends roster pushes of its own.
+    seen.retain(|it| it.request.from.starts_with(&scene.domain));
+    let late = scene.proxy.reason("arrived-after-close") as usize;
+    assert_eq!(scene.proxy.stop_with(Signal::TERM).code(), Some(0));
+    let record = tap.finish();
+    let count =
+        |of: &[crate::tap::Passed], class| of.iter().filter(|it| it.iq.class == class).count();
+    let given = [Class::Request, Class::Result].map(|class| count(&record.down, class));
+    let relayed = [Class::Request, Class::Result].map(|class| count(&record.up, class));
+    let dropped = [account.sent() - account.refused.len() - given[0], seen.len() - given[1]];
+    println!(
+        "{UPGRADES} upgrades with TLS: {}; ejabberd gave {given:?} requests and replies, {relayed:?} \
+         were relayed, {late} came after our closing tag; ejabberd itself dropped {dropped:?}",
+        account.figures()
+    );
+    assert_eq!(relayed[0], seen.len(), "what we wrote arrived");
+    assert_eq!(relayed[1], account.answered.len());
+    assert_eq!(given[0] + given[1], relayed[0] + relayed[1] + late, "relayed, or counted");
+    assert_eq!(account.missing.len(), late + dropped[0] + dropped[1], "each has its cause");
+}
+
+/// A port that speaks TLS in front of this one, as long as the test run lives.
+fn terminate(port: u16, identity: Identity) -> u16 {
+    let (sender, address) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let terminator = Terminator::start(([127, 0, 0, 1], port).into(), &identity);
+            sender.send(terminator.address.port()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    address.recv().unwrap()
+}
+
+/// The commands that docs/operating.md shows make a CA and a certificate that work.
+#[test]
+#[ignore = "needs ejabberd and openssl"]
+fn the_commands_of_the_document_make_good_certificates() {
+    let folder = fresh_folder("tls-document");
+    let document = include_str!("../../docs/operating.md");
+    let (_, from) = document.split_once("and a certificate for the server:\n\n").unwrap();
+    let (commands, _) = from.split_once("\n\n").unwrap();
+    let file = folder.join("xmpp.example.pem");
+    let commands = commands.replace("/etc/ejabberd/xmpp.example.pem", file.to_str().unwrap());
+    let shell = std::process::Command::new("sh")
+        .args(["-e", "-c", &commands])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stderr));
+    let [port] = free_ports();
+    let server = Server::start_with(Kind::Ejabberd, &listening(port, &file));
+    let mut settings = Settings::new(&server.new_domain(), &server.new_account("service"));
+    settings.server_port = Some(port);
+    let ca = folder.join("ca.pem");
+    settings.server = format!("tls = true\nca-file = {ca:?}\nserver-name = \"{NAME}\"\n");
+    Proxy::start(&server, settings);
 }
 
 /// SIGUSR2, until the next program has its stream.
