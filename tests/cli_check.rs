@@ -1,9 +1,13 @@
 //! `jat-proxy check`, the real program on real files.
 
+#[path = "tls/authority.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod authority;
 mod common_cli;
 
 use std::fs;
 
+use authority::{Authority, self_signed};
 use common_cli::{Folder, SECRET, jat_proxy};
 
 #[test]
@@ -33,6 +37,8 @@ fn the_shipped_configuration_shows_what_works() {
         })
         .collect();
     assert!(shown.matches("\nmax-").count() == 3 && shown.contains("\nserver = "));
+    assert!(shown.contains("\ntls = true\n"));
+    folder.write("ca.pem", &Authority::new("CA").pem());
     folder.write("jat-proxy.toml", &shown);
     let out = folder.run(&["check"]);
     assert_eq!((out.code, out.err.as_str()), (0, ""));
@@ -118,4 +124,27 @@ fn exit_codes_are_those_of_sysexits() {
     assert_eq!(code(&["keys", "add", "--in", "soon"]), 64);
     assert_eq!(code(&["check", "-c", "/nowhere/jat-proxy.toml"]), 78);
     assert_eq!(code(&["token", "inspect", "x"]), 65);
+}
+
+/// Without a `ca-file` the system says whom to trust, as OpenSSL would see it.
+#[test]
+fn the_cas_of_the_system_must_be_there_where_they_are_needed() {
+    let folder = Folder::new();
+    let shipped = include_str!("../config/jat-proxy.toml");
+    folder.write("jat-proxy.toml", &shipped.replace("\n#tls = true", "\ntls = true"));
+    let check = |cas: &str| {
+        let mut command = jat_proxy();
+        command.arg("check").arg("-c").arg(folder.path("jat-proxy.toml"));
+        command.env("SSL_CERT_FILE", folder.path(cas)).env_remove("SSL_CERT_DIR");
+        command.output().unwrap()
+    };
+    let out = check("nowhere.pem");
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(78), "{said}");
+    assert!(said.contains("the system has no CA certificates"), "{said}");
+    assert!(said.contains("help: install them (ca-certificates), or name the CA"), "{said}");
+    folder.write("system.pem", &self_signed("xmpp.example").certificate);
+    let out = check("system.pem");
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(String::from_utf8_lossy(&out.stdout).contains(" with TLS (127.0.0.1), token in"));
 }

@@ -9,6 +9,12 @@ use std::path::Path;
 use jat_proxy::config::{load, render};
 use tempfile::TempDir;
 
+#[path = "tls/authority.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod authority;
+
+use authority::Authority;
+
 /// 2027-01-15T08:00:00Z
 const NOW: u64 = 1_800_000_000;
 
@@ -36,6 +42,9 @@ id = 8
 secret = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU="
 "#;
 
+/// PEM, but what is in it is not.
+const NO_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
 /// Parts of every secret in these tests, encoded and decoded; none may ever be shown.
 const SECRETS: [&str; 4] = ["U0VDUkVU", "SECRET", "Sesame", "Open"];
 
@@ -45,6 +54,10 @@ fn folder() -> TempDir {
     write(&folder.path().join("empty.secret"), "\n", 0o600);
     write(&folder.path().join("latin.secret"), b"Open Sesam\xe9\n", 0o600);
     write(&folder.path().join("public.secret"), "Open Sesame\n", 0o604);
+    let ca = Authority::new("CA").pem();
+    write(&folder.path().join("ca.pem"), &ca, 0o644);
+    write(&folder.path().join("cut.pem"), &ca[..ca.len() / 2], 0o644);
+    write(&folder.path().join("garbage.pem"), format!("{ca}{NO_CERTIFICATE}"), 0o644);
     folder
 }
 

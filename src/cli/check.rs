@@ -59,7 +59,7 @@ fn component(component: &Component) -> String {
         (Target::Account(_), Dispatch::Sticky) => "to one resource per user",
     };
     let (to, token) = (settings.target.as_str(), settings.token_in.name());
-    let (domain, server) = (&settings.domain, &component.server);
+    let (domain, server) = (&settings.domain, component.way());
     let presence = settings.presence_domain.as_ref();
     let presence = presence.map(|domain| format!(", presence at {domain}")).unwrap_or_default();
     format!("{domain} -> {to} ({spread}), on {server}, token in the {token}{presence}\n")

@@ -124,13 +124,15 @@ fn show(status: &Status) -> String {
 }
 
 fn show_component(component: &ComponentStatus, text: &mut String) {
-    let ComponentStatus { own, target, server, dispatch, token_in, .. } = component;
+    let ComponentStatus { own, target, server, tls, dispatch, token_in, .. } = component;
     let domain = &own.domain;
     let spread = match component.subscription {
         Some(_) => format!("dispatch {dispatch}"),
         None => "this resource only".to_owned(),
     };
-    *text += &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {server}\n");
+    let tls = tls.as_ref().map(|name| format!(" with TLS ({name})")).unwrap_or_default();
+    *text +=
+        &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {server}{tls}\n");
     let mut rows = |label, lines: Vec<String>| {
         let labels = std::iter::once(label).chain(std::iter::repeat(""));
         lines.iter().zip(labels).for_each(|(l, label)| *text += &format!("  {label:<14}{l}\n"));

@@ -12,6 +12,7 @@ use super::addresses;
 use super::presence_domain;
 use super::problem::{Place, Problem};
 use super::secret::{self, Secret};
+use super::server::Server;
 use super::table::Table;
 use super::value::Value;
 
@@ -19,8 +20,7 @@ use super::value::Value;
 pub struct Draft {
     pub domain: DomainPart,
     pub target: Target,
-    /// `None`: the server of all components.
-    pub server: Option<String>,
+    pub server: Server,
     pub secret: Secret,
     pub presence_domain: Option<DomainPart>,
     /// `None`: the component's.
@@ -33,8 +33,14 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Reads `table`; secret files are relative to `folder`.
-    pub fn read(mut table: Table<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Option<Self> {
+    /// Reads `table`; files are relative to `folder`, and `common` is the server of components
+    /// that have none of their own.
+    pub fn read(
+        mut table: Table<'_>,
+        folder: &Path,
+        common: &Server,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
         let domain = table.required("domain", "domain = \"proxy.example\"", problems, domain);
         let example = "target-address = \"some-user@some-domain.example\"";
         let target = table.required("target-address", example, problems, target);
@@ -49,19 +55,18 @@ impl Draft {
         }
         let presence_secret =
             presence_secret.and_then(|value| secret::read(value, folder, problems));
-        let server = table.optional("server", problems, server);
+        let server = Server::of_component(&mut table, folder, common, problems);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
         let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
         let token_in = table.optional("token-in", problems, |v| v.one_of(&words));
-        table.unavailable("tls", TLS, problems);
         table.finish(problems);
         let ((domain, domain_place), (target, target_place)) = (domain?, target?);
         let (presence_domain, presence_place) = presence.unzip();
         Some(Self {
             domain,
             target,
-            server,
+            server: server?,
             secret: secret?,
             presence_domain,
             presence_secret,
@@ -122,23 +127,6 @@ pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
         }
     }
 }
-
-/// `host:port`, of the shape that a connection takes.
-pub fn server(value: Value<'_>) -> Result<String, Problem> {
-    let text = value.text()?;
-    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"/@\"'".contains(c);
-    let good_host =
-        !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains(':'));
-    if good_host && port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return Ok(text.to_owned());
-    }
-    let hint = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";
-    Err(value.error("a server is written as host:port", hint))
-}
-
-pub const TLS: &str = "take it out, and keep the way to the server on a network of your own";
 
 fn domain(value: Value<'_>) -> Result<(DomainPart, Place), Problem> {
     let domain = addresses::domain(value.text()?);

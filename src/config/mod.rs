@@ -19,9 +19,11 @@ use crate::stanza::limits::Limits;
 pub use problem::{Place, Problem, Severity, render};
 pub use read::load;
 pub use secret::Secret;
+pub use tls::{Tls, Trust};
 
 pub mod addresses;
 pub mod time;
+pub mod tls;
 
 mod component;
 mod document;
@@ -32,6 +34,7 @@ mod problem;
 mod read;
 mod secret;
 mod sections;
+mod server;
 mod source;
 mod table;
 mod value;
@@ -60,6 +63,8 @@ pub struct Component {
     pub settings: Settings,
     /// Where the server listens for components: `host:port`.
     pub server: String,
+    /// `None`: the way there is not encrypted.
+    pub tls: Option<Tls>,
     /// What the handshake proves to know (XEP-0114 section 3).
     pub secret: Secret,
     /// The same for the presence domain.
@@ -74,6 +79,7 @@ pub struct Component {
 pub struct Stream {
     /// `host:port`
     pub server: String,
+    pub tls: Option<Tls>,
     /// What it logs in as.
     pub domain: DomainPart,
     pub secret: Secret,
@@ -82,11 +88,20 @@ pub struct Stream {
 }
 
 impl Component {
+    /// The server for people: its address, and how the way there is encrypted.
+    pub fn way(&self) -> String {
+        match &self.tls {
+            None => self.server.clone(),
+            Some(tls) => format!("{} with TLS ({})", self.server, tls.name.to_str()),
+        }
+    }
+
     /// The component's own stream, and that of its presence domain if it has one.
     pub fn streams(&self) -> impl Iterator<Item = Stream> {
         let bounds = Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes };
         let stream = move |domain: &DomainPart, secret: &Secret| Stream {
             server: self.server.clone(),
+            tls: self.tls.clone(),
             domain: domain.clone(),
             secret: secret.clone(),
             bounds,
@@ -101,6 +116,7 @@ impl Stream {
     /// Do both log in alike, so that one can take the other's place?
     pub fn same_login(&self, other: &Self) -> bool {
         self.server == other.server
+            && self.tls == other.tls
             && self.secret.expose() == other.secret.expose()
             && self.domain == other.domain
     }

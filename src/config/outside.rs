@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustls_native_certs::CertificateResult;
 use zeroize::Zeroizing;
 
 /// A file as it was found.
@@ -38,6 +39,11 @@ pub fn variable(name: &str) -> Option<Zeroizing<String>> {
         return None;
     }
     std::env::var(name).ok().map(Zeroizing::new)
+}
+
+/// The CA certificates that the system trusts, and what went wrong with some of them.
+pub fn system_certificates() -> CertificateResult {
+    rustls_native_certs::load_native_certs()
 }
 
 /// The name of this machine.

@@ -13,6 +13,7 @@ use super::keys;
 use super::outside;
 use super::problem::{Place, Problem};
 use super::sections;
+use super::server::Server;
 use super::source::Source;
 use super::table::Table;
 use super::value::Value;
@@ -61,9 +62,9 @@ impl<'p> Reading<'p> {
         let reply_ttl = sections::reply_ttl(&mut root, self.problems);
         let keys = self.keys(&mut root, reply_ttl);
         let shutdown_timeout = sections::shutdown_timeout(&mut root, self.problems);
-        let server = sections::server(&mut root, self.problems);
+        let server = Server::common(&mut root, self.folder(), self.problems);
         let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
-        let drafts = self.components(&mut root);
+        let drafts = self.components(&mut root, &server);
         let http = sections::http(&mut root, self.problems);
         let log = sections::log(&mut root, self.problems);
         root.finish(self.problems);
@@ -81,7 +82,8 @@ impl<'p> Reading<'p> {
                 keyring: keyring.clone(),
                 reply_ttl,
             },
-            server: draft.server.unwrap_or_else(|| server.clone()),
+            server: draft.server.address,
+            tls: draft.server.tls,
             presence_secret: draft.presence_secret.unwrap_or_else(|| draft.secret.clone()),
             secret: draft.secret,
             limits,
@@ -167,7 +169,7 @@ impl<'p> Reading<'p> {
         Some(Arc::new(ring))
     }
 
-    fn components(&mut self, root: &mut Table<'_>) -> Option<Vec<Draft>> {
+    fn components(&mut self, root: &mut Table<'_>, server: &Server) -> Option<Vec<Draft>> {
         let example = "[[component]], with domain, secret and target-address";
         let tables = root.required("component", example, self.problems, |v| {
             let tables = v.tables("[[component]]")?;
@@ -179,7 +181,7 @@ impl<'p> Reading<'p> {
         let (folder, count) = (self.folder(), tables.len());
         let drafts: Vec<_> = tables
             .into_iter()
-            .filter_map(|table| Draft::read(table, folder, self.problems))
+            .filter_map(|table| Draft::read(table, folder, server, self.problems))
             .collect();
         component::compare(&drafts, self.problems);
         (drafts.len() == count).then_some(drafts)

@@ -1,5 +1,5 @@
-//! What the configuration sets for all components: `[server]`, `[limits]`, `[http]`, `[log]`
-//! and the two durations, with their ranges and defaults.
+//! What the configuration sets for all components: `[limits]`, `[http]`, `[log]` and the two
+//! durations, with their ranges and defaults.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -9,7 +9,6 @@ use tracing::Level;
 
 use crate::stanza::limits::Limits;
 
-use super::component;
 use super::problem::Problem;
 use super::table::Table;
 use super::{Log, LogFormat};
@@ -32,19 +31,6 @@ pub fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Du
     let timeout =
         root.optional("shutdown-timeout", problems, |value| value.duration(SHUTDOWN_TIMEOUT));
     timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT)
-}
-
-/// The server of the components that name none.
-pub fn server(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> String {
-    let table = root.optional("server", problems, |v| v.table("[server]"));
-    let address = table.and_then(|mut table| {
-        let example = format!("address = \"{DEFAULT_SERVER}\"");
-        let address = table.required("address", &example, problems, component::server);
-        table.unavailable("tls", component::TLS, problems);
-        table.finish(problems);
-        address
-    });
-    address.unwrap_or_else(|| DEFAULT_SERVER.to_owned())
 }
 
 /// Limits on a stanza, and how many bytes may wait for a server that does not read.
@@ -119,7 +105,6 @@ fn size(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-const DEFAULT_SERVER: &str = "127.0.0.1:5347";
 const DEFAULT_REPLY_TTL: u64 = 3600;
 const REPLY_TTL: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);

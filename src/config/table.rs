@@ -17,8 +17,6 @@ pub struct Table<'a> {
     entries: &'a DeTable<'a>,
     start: usize,
     asked: Vec<&'static str>,
-    /// Known, but not served.
-    refused: Vec<&'static str>,
     /// Keys may have been lost to syntax errors, so that none counts as missing.
     gaps: bool,
 }
@@ -30,7 +28,7 @@ impl<'a> Table<'a> {
         entries: &'a DeTable<'a>,
         start: usize,
     ) -> Self {
-        Self { source, name, entries, start, asked: Vec::new(), refused: Vec::new(), gaps: false }
+        Self { source, name, entries, start, asked: Vec::new(), gaps: false }
     }
 
     pub fn with_gaps(self) -> Self {
@@ -70,20 +68,11 @@ impl<'a> Table<'a> {
         self.optional(key, problems, read)
     }
 
-    /// A key that is known, but that this version does not serve.
-    pub fn unavailable(&mut self, key: &'static str, hint: &str, problems: &mut Vec<Problem>) {
-        self.refused.push(key);
-        if let Some((key_text, _)) = self.entries.get_key_value(key) {
-            let message = format!("`{key}` is not available in this version");
-            problems.push(Problem::error(self.key_place(key_text.span()), message, hint));
-        }
-    }
-
     /// Reports every key that was not asked for.
     pub fn finish(self, problems: &mut Vec<Problem>) {
         for (key, _) in self.entries {
             let name: &str = key.get_ref();
-            if self.asked.contains(&name) || self.refused.contains(&name) {
+            if self.asked.contains(&name) {
                 continue;
             }
             let hint = match similar(name, &self.asked) {

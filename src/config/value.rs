@@ -30,6 +30,10 @@ impl<'a> Value<'a> {
         Self { source, key, node, gaps }
     }
 
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
     pub fn place(&self) -> Place {
         self.source.place(self.node.span().start)
     }
@@ -48,6 +52,13 @@ impl<'a> Value<'a> {
             }
             DeValue::String(text) => Ok(text),
             _ => Err(self.wrong_type("a string", &format!("{} = \"...\"", self.key))),
+        }
+    }
+
+    pub fn boolean(&self) -> Result<bool, Problem> {
+        match self.node.get_ref() {
+            DeValue::Boolean(is) => Ok(*is),
+            _ => Err(self.wrong_type("true or false", &format!("{} = true", self.key))),
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Status {
 pub struct ComponentStatus {
     pub target: String,
     pub server: String,
+    /// The name that the server's certificate must be for; `null` without TLS.
+    pub tls: Option<String>,
     /// As in the configuration: `random` or `sticky`.
     pub dispatch: String,
     /// As in the configuration: `resource` or `id`.
@@ -162,6 +164,7 @@ impl ComponentStatus {
         Self {
             target: settings.target.as_str().to_owned(),
             server: config.server.clone(),
+            tls: config.tls.as_ref().map(|tls| tls.name.to_str().into_owned()),
             dispatch: settings.dispatch.name().to_owned(),
             token_in: settings.token_in.name().to_owned(),
             missing: missing(component),

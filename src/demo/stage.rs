@@ -142,6 +142,7 @@ impl Stage {
                 reply_ttl: 3600,
             },
             server: self.server.address().to_string(),
+            tls: None,
             secret: secret.clone(),
             presence_secret: secret,
             limits: Limits::default(),

@@ -27,8 +27,17 @@ impl Backoff {
             Cause::Refused => (0.2, 1.0),
             Cause::Conflict => (1.0, 1.0),
             Cause::Replaced => (30.0, 300.0),
-            Cause::NotAuthorized | Cause::HostUnknown => (5.0, 60.0),
-            Cause::Reconfigured => (0.0, 0.0),
+            // Somebody has to change something first.
+            Cause::NotAuthorized
+            | Cause::HostUnknown
+            | Cause::TlsWanted
+            | Cause::NoTls
+            | Cause::CertificateName
+            | Cause::CertificateExpired
+            | Cause::CertificateUntrusted
+            | Cause::Certificate
+            | Cause::Tls => (5.0, 60.0),
+            Cause::Reconfigured | Cause::Upgrade => (0.0, 0.0),
             _ => (0.2, 60.0),
         };
         let grown = f64::min(least * 2f64.powi(self.attempt.min(30).cast_signed()), most);
@@ -67,6 +76,7 @@ mod tests {
             (Cause::Conflict, 1.0, 1.0),
             (Cause::Replaced, 30.0, 300.0),
             (Cause::NotAuthorized, 5.0, 60.0),
+            (Cause::CertificateUntrusted, 5.0, 60.0),
             (Cause::Disconnected, 0.2, 60.0),
             (Cause::Reconfigured, 0.0, 0.0),
         ] {

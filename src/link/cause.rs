@@ -5,6 +5,7 @@ use std::io;
 use crate::session::ending::Ending;
 
 use super::login::LoginError;
+use super::tls::TlsError;
 
 /// The cause of a lost stream or of a failed login. Names are metric labels and words in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +36,28 @@ pub enum Cause {
     Unreachable,
     /// The server speaks XMPP there, but not with components.
     WrongPort,
+    /// The server speaks TLS there, and we do not.
+    TlsWanted,
+    /// We speak TLS, and the server does not.
+    NoTls,
+    /// The server's certificate is for other names.
+    CertificateName,
+    /// The server's certificate is not valid now.
+    CertificateExpired,
+    /// The server's certificate comes from nobody who is trusted.
+    CertificateUntrusted,
+    /// The server's certificate can't be used for another reason.
+    Certificate,
+    /// The TLS handshake failed for another reason.
+    Tls,
     /// The configuration wants another server or secret.
     Reconfigured,
+    /// Closed for an upgrade in place, since TLS can't be handed over.
+    Upgrade,
 }
 
 impl Cause {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 22] = [
         Self::Refused,
         Self::Conflict,
         Self::Replaced,
@@ -54,7 +71,15 @@ impl Cause {
         Self::Unresponsive,
         Self::Unreachable,
         Self::WrongPort,
+        Self::TlsWanted,
+        Self::NoTls,
+        Self::CertificateName,
+        Self::CertificateExpired,
+        Self::CertificateUntrusted,
+        Self::Certificate,
+        Self::Tls,
         Self::Reconfigured,
+        Self::Upgrade,
     ];
 
     pub fn name(self) -> &'static str {
@@ -72,7 +97,15 @@ impl Cause {
             Self::Unresponsive => "unresponsive",
             Self::Unreachable => "unreachable",
             Self::WrongPort => "wrong-port",
+            Self::TlsWanted => "tls-wanted",
+            Self::NoTls => "no-tls",
+            Self::CertificateName => "certificate-name",
+            Self::CertificateExpired => "certificate-expired",
+            Self::CertificateUntrusted => "certificate-untrusted",
+            Self::Certificate => "certificate",
+            Self::Tls => "tls",
             Self::Reconfigured => "reconfigured",
+            Self::Upgrade => "upgrade",
         }
     }
 
@@ -105,13 +138,37 @@ impl Cause {
             }
             Self::WrongPort => "this is no port for components (XEP-0114): check [server] address",
             Self::Unreachable => "check [server] address",
-            Self::Timeout => "is it the server's port for components (XEP-0114, without TLS)?",
+            Self::Timeout => {
+                "is it the server's port for components (XEP-0114), and does `tls` say what it \
+                 speaks there?"
+            }
+            Self::TlsWanted => "set tls = true beside the server's address",
+            Self::NoTls => {
+                "let the server speak TLS there (on ejabberd `tls: true` and a certfile), or take \
+                 tls = true out"
+            }
+            Self::CertificateName => {
+                "connect to the server by a name in its certificate, or set server-name to one"
+            }
+            Self::CertificateExpired => {
+                "renew it, and let the server load it; or is a clock wrong?"
+            }
+            Self::CertificateUntrusted => {
+                "name the certificate of the CA that signed it in ca-file; or does the server not \
+                 send the certificates between?"
+            }
+            Self::Certificate => "give the server another certificate",
+            Self::Tls => {
+                "has the server a certificate for this port, and TLS 1.2 or 1.3? Its log may say \
+                 more"
+            }
             Self::Closed
             | Self::Disconnected
             | Self::Protocol
             | Self::StreamError
             | Self::Unresponsive
-            | Self::Reconfigured => "",
+            | Self::Reconfigured
+            | Self::Upgrade => "",
         }
     }
 }
@@ -158,7 +215,23 @@ impl From<&LoginError> for Cause {
             LoginError::Broken(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Self::Protocol
             }
-            LoginError::Broken(_) => Self::Disconnected,
+            LoginError::Broken(_) | LoginError::Mute => Self::Disconnected,
+            LoginError::TlsWanted => Self::TlsWanted,
+            LoginError::Tls(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<&TlsError> for Cause {
+    fn from(error: &TlsError) -> Self {
+        match error {
+            TlsError::WrongName { .. } => Self::CertificateName,
+            TlsError::Expired { .. } | TlsError::NotYetValid { .. } => Self::CertificateExpired,
+            TlsError::UnknownIssuer { .. } | TlsError::OtherKey => Self::CertificateUntrusted,
+            TlsError::NotOfServer | TlsError::Certificate(_) => Self::Certificate,
+            TlsError::NotSpoken => Self::NoTls,
+            TlsError::Alert(_) | TlsError::Handshake(_) => Self::Tls,
+            TlsError::Broken(_) => Self::Disconnected,
         }
     }
 }

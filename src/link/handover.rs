@@ -20,6 +20,7 @@ use crate::session::{self, Session};
 use super::cause::Cause;
 use super::component::Component;
 use super::heartbeat::Heartbeat;
+use super::socket::Socket;
 use super::stream::{Parked, State, Stream};
 
 /// A component with its streams.
@@ -110,13 +111,13 @@ impl Handover {
         let known = self.streams.iter_mut().find(|s| s.domain == config.domain.as_str())?;
         known.restore(component.stream_of(link)?);
         let Up { socket, since, session, .. } =
-            known.up.take_if(|up| up.server == config.server)?;
+            known.up.take_if(|up| up.server == config.server && config.tls.is_none())?;
         let socket = descriptor::adopt(socket).and_then(|fd| TcpStream::from_std(fd.into()));
         let usable = socket.inspect_err(|error| {
             let domain = config.domain.as_str();
             error!(component = domain, "the stream can't be taken over: {error}");
         });
-        let socket = usable.ok()?;
+        let socket = Socket::Plain(usable.ok()?);
         let domain = config.domain.clone();
         let session = Session::resume(domain, config.bounds, session, &mut component.turn());
         let stream = component.stream_of(link)?;
@@ -145,7 +146,9 @@ impl Handover {
 pub fn take_back(component: &Component) {
     for parked in component.streams().filter_map(|stream| stream.paused.iter().flatten().next()) {
         // It worked the other way round.
-        let _ = descriptor::keep(parked.socket.as_fd(), false);
+        if let Some(socket) = parked.socket.as_plain() {
+            let _ = descriptor::keep(socket.as_fd(), false);
+        }
     }
 }
 
@@ -178,8 +181,10 @@ impl StreamHandover {
 impl Up {
     fn of(parked: &Parked, since: u64) -> io::Result<Option<Self>> {
         let Some(session) = parked.session.hand_over() else { return Ok(None) };
-        descriptor::keep(parked.socket.as_fd(), true)?;
-        let socket = parked.socket.as_raw_fd();
+        // A TLS stream was closed before this.
+        let Some(socket) = parked.socket.as_plain() else { return Ok(None) };
+        descriptor::keep(socket.as_fd(), true)?;
+        let socket = socket.as_raw_fd();
         let server = parked.config.server.clone();
         Ok(Some(Self { socket, server, since, session }))
     }

@@ -125,6 +125,14 @@ impl Journal {
         }
     }
 
+    /// That order was an upgrade in place.
+    pub fn not_handed_over(&self) {
+        info!(
+            component = self.domain.as_str(),
+            "a stream with TLS can't be handed over: the next program opens it anew"
+        );
+    }
+
     /// Looks at the component after a turn.
     pub fn observe(&mut self, component: &Component) {
         let settings = component.translator.settings();

@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use jid::DomainPart;
 use rustix::net::sockopt;
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_xmpp::xmlstream::{
@@ -19,13 +18,17 @@ use xmpp_parsers::component::Handshake;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use crate::config::Secret;
+use crate::config;
 use crate::session::ending::Ending;
+
+use super::first_byte::FirstByte;
+use super::socket::{Socket, Tls};
+use super::tls::{self, TlsError};
 
 /// A stream that has logged in.
 #[derive(Debug)]
 pub struct LoggedIn {
-    pub socket: TcpStream,
+    pub socket: Socket,
     /// What arrived together with the answer to the handshake.
     pub early: Vec<u8>,
 }
@@ -47,16 +50,46 @@ pub enum LoginError {
     Unexpected(String),
     #[error("the connection broke during login: {0}")]
     Broken(io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("the server speaks TLS there, and we do not")]
+    TlsWanted,
+    #[error(
+        "the server ended the connection before it had said anything: does it speak TLS there \
+         (tls = true)?"
+    )]
+    Mute,
 }
 
-/// Connects to `server` (`host:port`) and proves to be `domain` with `secret`.
-pub async fn login(
-    server: &str,
-    domain: &DomainPart,
-    secret: &Secret,
-) -> Result<LoggedIn, LoginError> {
-    let socket = connect(server).await?;
-    let header = StreamHeader { to: Some(Cow::Borrowed(domain.as_str())), from: None, id: None };
+/// Connects to the server of `config`, and proves to be its domain with its secret.
+pub async fn login(config: &config::Stream) -> Result<LoggedIn, LoginError> {
+    let tcp = connect(&config.server).await?;
+    let Some(tls) = &config.tls else {
+        let mut socket = FirstByte::of(tcp);
+        let early = match open(&mut socket, config).await {
+            Err(LoginError::Broken(_) | LoginError::Unexpected(_)) if socket.is_tls_alert() => {
+                return Err(LoginError::TlsWanted);
+            }
+            Err(LoginError::Broken(_)) if socket.first.is_none() => return Err(LoginError::Mute),
+            opened => opened?,
+        };
+        return Ok(LoggedIn { socket: Socket::Plain(socket.socket), early });
+    };
+    let awaited = "finish the TLS handshake";
+    let mut socket = timeout(LOGIN_TIME, tls::encrypt(tcp, tls))
+        .await
+        .map_err(|_| LoginError::Timeout { awaited, limit: LOGIN_TIME })??;
+    let early = open(&mut socket, config).await?;
+    Ok(LoggedIn { socket: Socket::Tls(Box::new(Tls::new(socket))), early })
+}
+
+/// Opens the stream; gives what arrived together with the answer to the handshake.
+async fn open<S>(socket: &mut S, config: &config::Stream) -> Result<Vec<u8>, LoginError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let to = Some(Cow::Borrowed(config.domain.as_str()));
+    let header = StreamHeader { to, from: None, id: None };
     let opening = initiate_stream(BufReader::new(socket), ns::COMPONENT, header, TIMEOUTS);
     let mut stream = timeout(LOGIN_TIME, opening)
         .await
@@ -66,16 +99,14 @@ pub async fn login(
     let mut stream = stream.skip_features();
     // A server may end the stream right behind its header: then that is the reason to name.
     let answer = match id {
-        Some(id) => timeout(LOGIN_TIME, shake_hands(&mut stream, &id, secret)).await,
+        Some(id) => timeout(LOGIN_TIME, shake_hands(&mut stream, &id, &config.secret)).await,
         None => timeout(LOGIN_TIME, next(&mut stream)).await.map(|_| Err(LoginError::NoStreamId)),
     };
     answer.map_err(|_| LoginError::Timeout {
         awaited: "answer the handshake",
         limit: LOGIN_TIME,
     })??;
-    let buffered = stream.into_inner();
-    let early = buffered.buffer().to_vec();
-    Ok(LoggedIn { socket: buffered.into_inner(), early })
+    Ok(stream.into_inner().buffer().to_vec())
 }
 
 async fn connect(server: &str) -> Result<TcpStream, LoginError> {
@@ -115,7 +146,11 @@ fn watch_over(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn shake_hands(stream: &mut Stream, id: &str, secret: &Secret) -> Result<(), LoginError> {
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut Stream<'_, S>,
+    id: &str,
+    secret: &config::Secret,
+) -> Result<(), LoginError> {
     let handshake = Handshake::from_stream_id_and_password(id.to_owned(), secret.expose());
     let sent = stream.send(&XmppStreamElement::ComponentHandshake(handshake)).await;
     // A failure to send is less telling than the error that the server sent before it.
@@ -130,7 +165,9 @@ async fn shake_hands(stream: &mut Stream, id: &str, secret: &Secret) -> Result<(
 }
 
 /// The next element; a stream error is an error.
-async fn next(stream: &mut Stream) -> Result<XmppStreamElement, LoginError> {
+async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut Stream<'_, S>,
+) -> Result<XmppStreamElement, LoginError> {
     loop {
         return match stream.next().await {
             Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => {
@@ -167,7 +204,7 @@ async fn next(stream: &mut Stream) -> Result<XmppStreamElement, LoginError> {
     }
 }
 
-type Stream = XmppStream<BufReader<TcpStream>>;
+type Stream<'s, S> = XmppStream<BufReader<&'s mut S>>;
 
 /// For each step of a login.
 const LOGIN_TIME: Duration = Duration::from_secs(15);

@@ -4,6 +4,7 @@
 mod backoff;
 pub mod cause;
 pub mod component;
+mod first_byte;
 pub mod handover;
 pub mod heartbeat;
 mod journal;
@@ -11,7 +12,9 @@ mod login;
 pub mod member;
 mod pump;
 mod refusals;
+mod socket;
 pub mod stream;
+mod tls;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -121,7 +124,7 @@ impl Link {
             None => {
                 let login = async {
                     self.hear_of_resources().await;
-                    login::login(&config.server, &config.domain, &config.secret).await
+                    login::login(config).await
                 };
                 let login = tokio::select! {
                     login = self.alive(login) => login,
@@ -240,13 +243,18 @@ impl Link {
                 journal.closed(late, unsent);
                 (Cause::Reconfigured, "closed in good order".to_owned())
             }
+            Stopped::NotHandedOver => {
+                journal.closed(late, unsent);
+                journal.not_handed_over();
+                (Cause::Upgrade, "closed for an upgrade: TLS can't be handed over".to_owned())
+            }
             Stopped::Ended(ending) => (Cause::from(&ending), ending.to_string()),
             Stopped::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 (Cause::Disconnected, "the server closed the connection without a word".to_owned())
             }
             Stopped::Lost(error) => (Cause::Disconnected, error.to_string()),
         };
-        if cause != Cause::Reconfigured {
+        if !matches!(cause, Cause::Reconfigured | Cause::Upgrade) {
             journal.lost(cause, &message, unsent);
         }
         self.fail(cause, &message);

@@ -7,7 +7,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep, timeout, timeout_at};
@@ -19,6 +18,7 @@ use crate::session::{Session, Turn};
 use super::component::{Clock, Shared, lock};
 use super::heartbeat::Heartbeat;
 use super::journal::Journal;
+use super::socket::Ready;
 use super::stream::Parked;
 use super::{HEARTBEAT, Order};
 
@@ -33,6 +33,9 @@ pub enum Stopped {
     Ordered,
     /// An order wants it left as it is.
     Paused,
+    /// An order wanted it left as it is, but nobody else could have gone on with it: it was
+    /// closed in good order.
+    NotHandedOver,
 }
 
 /// A logged-in stream with all that works on it.
@@ -81,6 +84,9 @@ impl<'a> Pump<'a> {
             self.parked.session.close();
             let _ = self.flush();
         }
+        if !matches!(stopped, Stopped::Paused) {
+            self.parked.socket.close();
+        }
         (stopped, unsent)
     }
 
@@ -90,7 +96,7 @@ impl<'a> Pump<'a> {
             let order = orders.borrow_and_update().clone();
             let within = match &order {
                 Order::Stop { within } => *within,
-                Order::Pause(new) if self.obey(new) => return self.settle().await,
+                Order::Pause(new) if self.obey(new) => return self.halt().await,
                 Order::Run(new) if changed.is_ok() && self.obey(new) => continue,
                 Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
             };
@@ -137,25 +143,26 @@ impl<'a> Pump<'a> {
     async fn wait(&mut self) -> Result<(), Stopped> {
         self.set_alarm();
         let Parked { socket, session, .. } = &mut self.parked;
-        let (mut reader, writer) = socket.split();
         let (may_read, must_write) = (session.wants_input(), !session.output().is_empty());
         let input = session.input();
         if may_read {
             input.reserve(READ_SIZE);
         }
+        let room = input.capacity() - input.len();
         tokio::select! {
             biased;
             // Before the clock, so that a process that was stopped reads what came meanwhile.
-            // Less than there is room for is all that there was: no second call to learn that.
-            count = reader.read_buf(input), if may_read => {
-                self.arrived(count)?;
-                let input = self.parked.session.input();
-                if input.len() == input.capacity() {
-                    // A socket that always has more must not starve all other tasks.
-                    yield_now().await;
+            ready = socket.ready(input, may_read, must_write) => match ready {
+                Ready::Read(count) => {
+                    let filled = count.as_ref().is_ok_and(|count| *count >= room);
+                    self.arrived(count)?;
+                    if filled {
+                        // A socket that always has more must not starve all other tasks.
+                        yield_now().await;
+                    }
                 }
-            }
-            ready = writer.writable(), if must_write => ready.map_err(Stopped::Lost)?,
+                Ready::Writable(ready) => ready.map_err(Stopped::Lost)?,
+            },
             () = &mut self.alarm => {}
         }
         Ok(())
@@ -168,6 +175,18 @@ impl<'a> Pump<'a> {
         if due < self.alarm.deadline().into_std() || self.alarm.is_elapsed() {
             let deadline = due.min(Instant::now() + HEARTBEAT);
             self.alarm.as_mut().reset(deadline.into());
+        }
+    }
+
+    /// Leaves the stream as it is, if another program can go on with it; else closes it.
+    async fn halt(&mut self) -> Result<Stopped, Stopped> {
+        if self.parked.socket.as_plain().is_some() {
+            return self.settle().await;
+        }
+        // The keys of TLS, and what it has read of a record, are in this process only.
+        match self.close(HALT_TIME).await? {
+            Stopped::Ordered => Ok(Stopped::NotHandedOver),
+            stopped => Ok(stopped),
         }
     }
 
@@ -263,7 +282,7 @@ impl<'a> Pump<'a> {
     fn read(&mut self) -> Result<bool, Stopped> {
         let input = self.parked.session.input();
         input.reserve(READ_SIZE);
-        match self.parked.socket.try_read_buf(input) {
+        match self.parked.socket.try_read(input) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             count => self.arrived(count).map(|()| true),
         }
@@ -311,6 +330,9 @@ impl<'a> Pump<'a> {
 
 /// How long a stanza that is skipped may delay a pause.
 const SKIP_TIME: Duration = Duration::from_secs(1);
+/// How long a server may take to close its side of one that can't be handed over; all links
+/// together have 5 s.
+const HALT_TIME: Duration = Duration::from_secs(3);
 const READ_SIZE: usize = 64 * 1024;
 /// How long a server may take to close its side of a stream that is opened anew.
 const CLOSE_TIME: Duration = Duration::from_secs(10);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jid::DomainPart;
-use tokio::net::TcpStream;
 
 use crate::config;
 use crate::jat::settings::Settings;
@@ -12,6 +11,7 @@ use crate::session::echo::Sharing;
 
 use super::cause::Cause;
 use super::heartbeat::Heartbeat;
+use super::socket::Socket;
 
 /// What is known of a stream, be it up or down.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Stream {
 /// A stream that is up and that nobody works on.
 #[derive(Debug)]
 pub struct Parked {
-    pub socket: TcpStream,
+    pub socket: Socket,
     pub session: Session,
     /// What it was opened with; the configuration may have changed since.
     pub config: config::Stream,

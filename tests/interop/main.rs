@@ -33,6 +33,10 @@ mod tally;
 mod tap;
 mod wire;
 
+#[path = "../tls/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod encryption;
+
 /// Makes a test of a function for each server: `case!(name: both)`, or one of them.
 macro_rules! case {
     ($name:ident: both) => {
@@ -92,5 +96,6 @@ mod refusals;
 mod rotation;
 mod self_test;
 mod standby;
+mod tls;
 mod transparency;
 mod upgrade;

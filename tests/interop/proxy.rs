@@ -17,6 +17,8 @@ pub struct Settings {
     pub target: String,
     /// More lines for the `[[component]]` table.
     pub component: String,
+    /// More lines for the `[server]` table.
+    pub server: String,
     /// More lines and tables before everything else.
     pub top: String,
     /// The content of the key file, and where it is if replicas share it.
@@ -35,6 +37,7 @@ impl Settings {
             domain: domain.into(),
             target: target.into(),
             component: String::new(),
+            server: String::new(),
             top: String::new(),
             keys: key(1, 'A', None),
             key_file: "keys.toml".into(),
@@ -45,13 +48,14 @@ impl Settings {
     }
 
     pub fn write(&self, folder: &Path, component_port: u16, http_port: u16) {
-        let Settings { domain, target, component, top, keys, key_file, .. } = self;
+        let Settings { domain, target, component, server, top, keys, key_file, .. } = self;
         let config = format!(
             r#"
 key-file = {key_file:?}
 {top}
 [server]
 address = "127.0.0.1:{component_port}"
+{server}
 [[component]]
 domain = "{domain}"
 secret = {{ file = "component.secret" }}

@@ -38,7 +38,7 @@ impl Fixture {
         fixture
     }
 
-    pub async fn with(options: Options, config: impl Fn(&Server) -> Component) -> Self {
+    pub async fn with(options: Options, config: impl FnOnce(&Server) -> Component) -> Self {
         let server = Server::start(options).await.unwrap();
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let service = server.client(&format!("{TARGET}/a"));
@@ -121,6 +121,7 @@ pub fn component(server: &Server) -> Component {
             reply_ttl: 3600,
         },
         server: server.address().to_string(),
+        tls: None,
         secret: secret(SECRET),
         presence_secret: secret(SECRET),
         limits: Limits::default(),

@@ -5,3 +5,8 @@ mod fixture;
 mod login;
 mod orders;
 mod pressure;
+#[path = "../tls/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod tls;
+mod tls_faults;
+mod tls_login;

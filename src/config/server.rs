@@ -1,0 +1,188 @@
+//! Servers: `[server]`, and `server` in a component, each with its keys for TLS.
+
+use std::path::Path;
+
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::outside;
+use super::problem::Problem;
+use super::table::Table;
+use super::tls::{self, Tls, Trust, TrustError};
+use super::value::Value;
+
+/// A server, and the way to it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `host:port`
+    pub address: String,
+    pub tls: Option<Tls>,
+    /// Is it to be encrypted? Where [`Self::tls`] is missing then, a problem says why.
+    encrypted: bool,
+    /// Whom a component trusts that has a server of its own.
+    trust: Option<Trust>,
+}
+
+impl Server {
+    /// That of the components that name none; files are relative to `folder`.
+    pub fn common(root: &mut Table<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Self {
+        let plain = |address| Self { address, tls: None, encrypted: false, trust: None };
+        let default = plain(DEFAULT.to_owned());
+        let table = root.optional("server", problems, |v| v.table("[server]"));
+        let Some(mut table) = table else { return default };
+        let example = format!("address = \"{DEFAULT}\"");
+        let at = table.required("address", &example, problems, address);
+        let keys = Keys::read(&mut table, problems);
+        table.finish(problems);
+        let server = plain(at.unwrap_or(default.address));
+        keys.apply(server, None, folder, problems)
+    }
+
+    /// A component's own, or `common`.
+    ///
+    /// Whether the way to its own is encrypted, and whom to trust, is as in `common` where it
+    /// does not say: nobody loses TLS by naming a second server. The name to ask for is not, since
+    /// it goes with the address.
+    pub fn of_component(
+        table: &mut Table<'_>,
+        folder: &Path,
+        common: &Self,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        let own = table.optional("server", problems, |value| Ok((address(value), value)));
+        let keys = Keys::read(table, problems);
+        let Some((address, value)) = own else {
+            let hint = "write it in [server], or name a `server` beside it";
+            for value in keys.values() {
+                let message = format!("`{}` is about a `server` that is not here", value.key());
+                problems.push(value.error(message, hint));
+            }
+            return Some(common.clone());
+        };
+        let address = address.map_err(|problem| problems.push(problem)).ok()?;
+        let server = Self { address, tls: None, ..common.clone() };
+        Some(keys.apply(server, Some(value), folder, problems))
+    }
+}
+
+/// The keys about TLS of one table.
+struct Keys<'a> {
+    tls: Option<(bool, Value<'a>)>,
+    ca_file: Option<(&'a str, Value<'a>)>,
+    server_name: Option<(ServerName<'static>, Value<'a>)>,
+    /// Is something wrong with them, and reported?
+    broken: bool,
+}
+
+impl<'a> Keys<'a> {
+    fn read(table: &mut Table<'a>, problems: &mut Vec<Problem>) -> Self {
+        let before = problems.len();
+        let tls = table.optional("tls", problems, |v| Ok((v.boolean()?, v)));
+        let ca_file = table.optional("ca-file", problems, |v| Ok((v.text()?, v)));
+        let server_name = table.optional("server-name", problems, |value| {
+            let name = tls::name(value.text()?);
+            let hint = "a domain or an IP address, as in: server-name = \"xmpp.example\"";
+            let error =
+                || value.error("`server-name` is no name that a certificate can have", hint);
+            Ok((name.ok_or_else(error)?, value))
+        });
+        Self { tls, ca_file, server_name, broken: problems.len() > before }
+    }
+
+    fn values(&self) -> impl Iterator<Item = Value<'a>> {
+        let (tls, ca_file) = (self.tls.as_ref(), self.ca_file.as_ref());
+        let name = self.server_name.as_ref();
+        [tls.map(|(_, v)| *v), ca_file.map(|(_, v)| *v), name.map(|(_, v)| *v)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The `server` that they speak of, which has what it inherits; `at` is where it stands, if
+    /// not in the same place as `tls`.
+    fn apply(
+        self,
+        mut server: Server,
+        at: Option<Value<'a>>,
+        folder: &Path,
+        problems: &mut Vec<Problem>,
+    ) -> Server {
+        let place = self.tls.as_ref().map(|(_, value)| *value).or(at);
+        let was_encrypted = server.encrypted;
+        server.encrypted = self.tls.as_ref().map_or(server.encrypted, |(tls, _)| *tls);
+        if self.broken {
+            server.trust = None;
+            return server;
+        }
+        let Some(place) = place.filter(|_| server.encrypted) else {
+            for value in self.values().filter(|value| value.key() != "tls") {
+                let message = format!("`{}` without TLS has no meaning", value.key());
+                problems.push(value.error(message, "add: tls = true, or take it out"));
+            }
+            return server;
+        };
+        let name = match self.server_name {
+            Some((name, _)) => Some(name),
+            None => tls::name_of(&server.address).or_else(|| {
+                let message = "the server's host is no name that a certificate can have";
+                let hint = "add the name that is in it, as in: server-name = \"xmpp.example\"";
+                problems.push(place.error(message, hint));
+                None
+            }),
+        };
+        let inherited = server.trust.take();
+        if was_encrypted && inherited.is_none() && self.ca_file.is_none() {
+            // What is wrong in [server] was reported there.
+            return server;
+        }
+        server.trust = match self.ca_file {
+            Some((file, value)) => ca_file(folder, file, value, problems),
+            None => inherited.or_else(|| of_system(place, problems)),
+        };
+        server.tls = name.zip(server.trust.clone()).map(|(name, trust)| Tls::new(name, trust));
+        server
+    }
+}
+
+/// `host:port`, of the shape that a connection takes.
+fn address(value: Value<'_>) -> Result<String, Problem> {
+    let text = value.text()?;
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"/@\"'".contains(c);
+    let good_host =
+        !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains(':'));
+    if good_host && port.parse::<u16>().is_ok_and(|port| port != 0) {
+        return Ok(text.to_owned());
+    }
+    let hint = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";
+    Err(value.error("a server is written as host:port", hint))
+}
+
+fn ca_file(
+    folder: &Path,
+    file: &str,
+    value: Value<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Trust> {
+    let path = folder.join(file);
+    let found = outside::file(&path).map_err(|error| {
+        let message = format!("can't read the CA file {}: {error}", path.display());
+        value.error(message, "it must be there, and readable for the user that runs jat-proxy")
+    });
+    let trust = found.and_then(|found| {
+        Trust::from_pem(&found.bytes).map_err(|error| {
+            let message = format!("can't use the CA file {}: {error}", path.display());
+            let hint = "it holds the certificates of CAs: -----BEGIN CERTIFICATE----- and so on";
+            value.error(message, hint)
+        })
+    });
+    trust.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn of_system(place: Value<'_>, problems: &mut Vec<Problem>) -> Option<Trust> {
+    let hint = "install them (ca-certificates), or name the CA of the server: ca-file = \"ca.pem\"";
+    let trust =
+        Trust::of_system().map_err(|error: TrustError| place.error(error.to_string(), hint));
+    trust.map_err(|problem| problems.push(problem)).ok()
+}
+
+const DEFAULT: &str = "127.0.0.1:5347";

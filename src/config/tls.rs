@@ -1,0 +1,142 @@
+//! TLS to a server: whom to trust, and for which name the server's certificate must be.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::outside;
+
+/// How a stream is encrypted. The server has to prove with its certificate that it is
+/// [`Self::name`]; nothing turns that off.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub name: ServerName<'static>,
+    trust: Trust,
+}
+
+/// The CAs that a server's certificate may come from.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// What the file held; `None`: those of the system.
+    file: Option<Arc<[CertificateDer<'static>]>>,
+    client: Arc<ClientConfig>,
+}
+
+/// Why there is nobody to trust.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    #[error("a certificate in it is cut short, or is not base64")]
+    Pem,
+    #[error("there is no certificate in it")]
+    NoCertificate,
+    #[error("certificate {number} in it is broken")]
+    Certificate { number: usize },
+    #[error("the system has no CA certificates{0}")]
+    NoneOfSystem(String),
+}
+
+impl Tls {
+    pub fn new(name: ServerName<'static>, trust: Trust) -> Self {
+        Self { name, trust }
+    }
+
+    /// Is it the system that says which CAs are trusted?
+    pub fn trusts_system(&self) -> bool {
+        self.trust.file.is_none()
+    }
+
+    /// What a connection begins with.
+    pub fn client(&self) -> &Arc<ClientConfig> {
+        &self.trust.client
+    }
+}
+
+/// Would a server that one of them takes be taken by the other, too? What the system trusts is
+/// one and the same: an update of it need not end a stream.
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.trust.file == other.trust.file
+    }
+}
+
+impl Trust {
+    /// The CAs in `bytes`, which are PEM.
+    pub fn from_pem(bytes: &[u8]) -> Result<Self, TrustError> {
+        let certificates = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
+        let certificates = certificates.map_err(|_| TrustError::Pem)?;
+        if certificates.is_empty() {
+            return Err(TrustError::NoCertificate);
+        }
+        let mut roots = RootCertStore::empty();
+        for (index, certificate) in certificates.iter().enumerate() {
+            let refused = |_| TrustError::Certificate { number: index + 1 };
+            roots.add(certificate.clone()).map_err(refused)?;
+        }
+        Ok(Self { file: Some(certificates.into()), client: client(roots) })
+    }
+
+    /// The CAs that the system trusts: those of the files that OpenSSL would read, be it by
+    /// SSL_CERT_FILE and SSL_CERT_DIR.
+    pub fn of_system() -> Result<Self, TrustError> {
+        let mut found = outside::system_certificates();
+        let mut roots = RootCertStore::empty();
+        // One that can't be used is no reason to trust none.
+        let (usable, _) = roots.add_parsable_certificates(std::mem::take(&mut found.certs));
+        if usable == 0 {
+            let why = found.errors.first().map(|error| format!(": {error}"));
+            return Err(TrustError::NoneOfSystem(why.unwrap_or_default()));
+        }
+        Ok(Self { file: None, client: client(roots) })
+    }
+}
+
+/// The name that a certificate must have for a server at `address` (`host:port`); `None` where
+/// that host is nothing that a certificate can name.
+pub fn name_of(address: &str) -> Option<ServerName<'static>> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    name(host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host))
+}
+
+/// A domain name or an IP address.
+pub fn name(text: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(text.to_owned()).ok()
+}
+
+fn client(roots: RootCertStore) -> Arc<ClientConfig> {
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has what TLS 1.2 and 1.3 need");
+    let mut client = client.with_root_certificates(roots).with_no_client_auth();
+    // A resumed session would show no certificate, and perhaps it is another one by now.
+    client.resumption = Resumption::disabled();
+    Arc::new(client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_address_is_the_name() {
+        let name = |address| name_of(address).map(|name| name.to_str().into_owned());
+        assert_eq!(name("xmpp.example:5347").as_deref(), Some("xmpp.example"));
+        assert_eq!(name("127.0.0.1:5347").as_deref(), Some("127.0.0.1"));
+        assert_eq!(name("[::1]:5347").as_deref(), Some("::1"));
+        assert_eq!(name("ö.example:5347"), None);
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        let error = |pem: &str| Trust::from_pem(pem.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error(""), "there is no certificate in it");
+        assert_eq!(error("hello"), "there is no certificate in it");
+        let cut = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert_eq!(error(cut), "a certificate in it is cut short, or is not base64");
+        let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(error(empty), "certificate 1 in it is broken");
+    }
+}

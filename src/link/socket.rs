@@ -1,0 +1,269 @@
+//! The connection under a stream: plain, or encrypted.
+
+use std::future::poll_fn;
+use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConnection;
+
+/// A connection to the server, without blocking.
+#[derive(Debug)]
+pub enum Socket {
+    Plain(TcpStream),
+    Tls(Box<Tls>),
+}
+
+/// What a socket that was waited for can do.
+pub enum Ready {
+    /// So many bytes were read; 0: the server is at its end.
+    Read(io::Result<usize>),
+    /// It may take more.
+    Writable(io::Result<()>),
+}
+
+impl Socket {
+    /// Reads what there is to `input`, at the most for what it has room, or waits until it can
+    /// be written to: whatever comes first of what is wanted. Nothing is lost if it is dropped
+    /// before that.
+    pub async fn ready(&mut self, input: &mut Vec<u8>, may_read: bool, must_write: bool) -> Ready {
+        match self {
+            Self::Plain(tcp) => {
+                let (mut reader, writer) = tcp.split();
+                tokio::select! {
+                    biased;
+                    // Less than there is room for is all that there was: no second call to
+                    // learn that.
+                    count = reader.read_buf(input), if may_read => Ready::Read(count),
+                    ready = writer.writable(), if must_write => Ready::Writable(ready),
+                    else => std::future::pending().await,
+                }
+            }
+            Self::Tls(tls) => tls.ready(input, may_read, must_write).await,
+        }
+    }
+
+    /// Reads what there is, without waiting.
+    pub fn try_read(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.try_read_buf(input),
+            Self::Tls(tls) => tls.try_read(input),
+        }
+    }
+
+    /// Writes what the system takes of `output`, and says how much that was. After
+    /// [`io::ErrorKind::WouldBlock`] the next call must begin with the same bytes.
+    pub fn try_write(&mut self, output: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.try_write(output),
+            Self::Tls(tls) => tls.try_write(output),
+        }
+    }
+
+    /// Waits until it may take more.
+    pub async fn writable(&self) -> io::Result<()> {
+        match self {
+            Self::Plain(tcp) => tcp.writable().await,
+            Self::Tls(tls) => tls.tcp.writable().await,
+        }
+    }
+
+    /// Tells the server that nothing more will come, where the protocol has a word for it.
+    pub fn close(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.close();
+        }
+    }
+
+    /// The connection as it is; `None` when only this process can go on with it.
+    pub fn as_plain(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(tcp) => Some(tcp),
+            Self::Tls(_) => None,
+        }
+    }
+}
+
+/// An encrypted connection.
+///
+/// Nothing readable stays inside: what was decrypted is given away at once, and what ended the
+/// connection comes after it. Nothing counts as written before the last byte of its record is,
+/// since the server can't read a part of one; so what waits inside is still in the session's
+/// output, and counted there.
+#[derive(Debug)]
+pub struct Tls {
+    tcp: TcpStream,
+    connection: ClientConnection,
+    /// How many bytes of the output are in records that are not written to their ends.
+    sealed: usize,
+}
+
+impl Tls {
+    pub fn new(stream: TlsStream<TcpStream>) -> Self {
+        let (tcp, mut connection) = stream.into_inner();
+        // Not less than a batch, and `try_write` never has more than that inside.
+        connection.set_buffer_limit(None);
+        Self { tcp, connection, sealed: 0 }
+    }
+
+    async fn ready(&mut self, input: &mut Vec<u8>, may_read: bool, must_write: bool) -> Ready {
+        poll_fn(|context| {
+            if may_read && let Poll::Ready(count) = self.poll_read(context, input) {
+                return Poll::Ready(Ready::Read(count));
+            }
+            if must_write {
+                return self.tcp.poll_write_ready(context).map(Ready::Writable);
+            }
+            // What the protocol itself has to say needs nobody's help.
+            match ready!(self.poll_flush(context)) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Ready::Writable(Err(error))),
+            }
+        })
+        .await
+    }
+
+    /// Reads until there is no more, or no more room.
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        let read = self.read(input, |tcp, connection| {
+            connection.read_tls(&mut Polled { tcp: Pin::new(tcp), context })
+        });
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            read => Poll::Ready(read),
+        }
+    }
+
+    fn try_read(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
+        self.read(input, |tcp, connection| connection.read_tls(&mut Tried(tcp)))
+    }
+
+    fn read(
+        &mut self,
+        input: &mut Vec<u8>,
+        mut more: impl FnMut(&mut TcpStream, &mut ClientConnection) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let (before, room) = (input.len(), input.capacity() - input.len());
+        loop {
+            let mut state = self.take(input);
+            let count = input.len() - before;
+            if count < room && is_blocked(&state) {
+                state = match more(&mut self.tcp, &mut self.connection) {
+                    Ok(_) => continue,
+                    Err(error) => Err(error),
+                };
+            }
+            // A fault, or an end, is told when all before it was given away.
+            return if count > 0 { Ok(count) } else { state };
+        }
+    }
+
+    /// Moves what can be decrypted of what was read to `input`: gives 0 at the end.
+    fn take(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
+        let broken = self.connection.process_new_packets().err();
+        let mut reader = self.connection.reader();
+        loop {
+            match reader.fill_buf() {
+                Ok([]) => return Ok(0),
+                Ok(chunk) => {
+                    let count = chunk.len();
+                    input.extend(chunk);
+                    reader.consume(count);
+                }
+                Err(error) => {
+                    return Err(match broken {
+                        Some(broken) => io::Error::new(io::ErrorKind::InvalidData, broken),
+                        None => error,
+                    });
+                }
+            }
+        }
+    }
+
+    fn try_write(&mut self, output: &[u8]) -> io::Result<usize> {
+        if self.sealed == 0 {
+            let batch = &output[..output.len().min(BATCH)];
+            self.sealed = self.connection.writer().write(batch)?;
+        }
+        self.try_flush()?;
+        Ok(std::mem::take(&mut self.sealed))
+    }
+
+    /// Writes all records to their ends.
+    fn try_flush(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut Tried(&self.tcp))?;
+        }
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.tcp.poll_write_ready(context))?;
+                }
+                flushed => return Poll::Ready(flushed),
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        self.connection.send_close_notify();
+        // Who does not read it does not miss it.
+        let _ = self.try_flush();
+    }
+}
+
+fn is_blocked<T>(result: &io::Result<T>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// The connection for a task that waits: it is woken when there is more.
+struct Polled<'s, 'c, 'w> {
+    tcp: Pin<&'s mut TcpStream>,
+    context: &'c mut Context<'w>,
+}
+
+impl Read for Polled<'_, '_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut buffer = ReadBuf::new(into);
+        match self.tcp.as_mut().poll_read(self.context, &mut buffer) {
+            Poll::Ready(read) => read.map(|()| buffer.filled().len()),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+/// The connection for one that does not wait.
+struct Tried<'s>(&'s TcpStream);
+
+impl Read for Tried<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(into)
+    }
+}
+
+impl Write for Tried<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(records)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is encrypted at a time: a few records, for one call to the system.
+const BATCH: usize = 64 * 1024;

@@ -1,0 +1,162 @@
+//! An encrypted stream on a network, and before a server, that do what they can.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jat_proxy::demo::connection::Connection;
+use jat_proxy::jat::reason::Reason;
+use jat_proxy::link::cause::Cause;
+use jat_proxy::link::stream::State;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::fixture::{DOMAIN, reply_to};
+use crate::tls_login::good;
+
+const REQUEST: &str =
+    "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
+
+#[tokio::test]
+async fn large_stanzas_both_ways() {
+    let (mut it, _port) = good().await;
+    for size in [1, 16_383, 16_384, 16_385, 65_536, 400_000] {
+        let text = "x".repeat(size);
+        it.user
+            .send(&format!("<iq type='get' id='{size}' to='{DOMAIN}'><ask>{text}</ask></iq>"))
+            .unwrap();
+        let request = it.service.recv_iq().await.expect("the request");
+        assert!(request.contains(&text), "{size}");
+        let reply = reply_to(&request).replace("<answer/>", &format!("<a>{text}</a>"));
+        it.service.send(&reply).unwrap();
+        let reply = it.user.recv_iq().await.expect("the reply");
+        assert!(reply.contains(&text), "{size}");
+    }
+    assert_eq!(it.replica.component().stream().logins, 1);
+}
+
+#[tokio::test]
+async fn records_and_segments_of_every_size() {
+    let (mut it, port) = good().await;
+    for (record, write) in [(1, usize::MAX), (usize::MAX, 1), (1, 1), (7, 5), (16_384, 1_460)] {
+        port.habits.record.store(record, Ordering::Relaxed);
+        port.habits.write.store(write, Ordering::Relaxed);
+        it.serves().await;
+    }
+    assert_eq!(it.replica.component().stream().logins, 1);
+}
+
+/// Wherever the connection is cut within a record, what was whole before is translated, the cut
+/// is named, and the next stream serves.
+#[tokio::test]
+async fn a_cut_at_every_byte_of_a_record() {
+    // A record of TLS 1.3 has 5 bytes before and 17 behind.
+    let length = REQUEST.len() + 22;
+    for cuts in (0..=length).collect::<Vec<_>>().chunks(24) {
+        let cuts: JoinSet<()> = cuts.iter().map(|cut| cut_at(*cut, length)).collect();
+        cuts.join_all().await;
+    }
+}
+
+async fn cut_at(cut: usize, length: usize) {
+    let (mut it, port) = good().await;
+    let connection = it.connection().await;
+    connection.inject(REQUEST.as_bytes());
+    it.until("the first", |r| r.count(Reason::ChildCount) == 1).await;
+    // What else there is to say was said.
+    sleep(Duration::from_millis(20)).await;
+    port.habits.cut_after.store(cut, Ordering::Relaxed);
+    let before = port.habits.written.load(Ordering::Relaxed);
+    connection.inject(REQUEST.as_bytes());
+    if cut == length {
+        it.until("the second", |r| r.count(Reason::ChildCount) == 2).await;
+        let written = port.habits.written.load(Ordering::Relaxed) - before;
+        assert_eq!(written, length, "a record has another size than this test believes");
+        connection.inject(REQUEST.as_bytes());
+    }
+    it.until_failed(Cause::Disconnected).await;
+    port.habits.cut_after.store(usize::MAX, Ordering::Relaxed);
+    assert_eq!(it.replica.count(Reason::ChildCount), if cut == length { 2 } else { 1 }, "{cut}");
+    let State::Down { message, .. } = it.state() else { return };
+    assert!(message.contains("without a word") || message.contains("reset"), "{cut}: {message}");
+    it.until_logged_in(2).await;
+    it.serves().await;
+}
+
+/// With a close_notify and without, with `</stream:stream>` and without.
+#[tokio::test]
+async fn every_end() {
+    for (cause, abrupt, end) in [
+        (Cause::Closed, 0, Connection::close as fn(&Connection)),
+        (Cause::Closed, 1, Connection::close),
+        (Cause::Disconnected, 0, Connection::cut),
+        (Cause::Disconnected, 1, Connection::cut),
+    ] {
+        let (mut it, port) = good().await;
+        port.habits.abrupt.store(abrupt, Ordering::Relaxed);
+        let connection = it.connection().await;
+        connection.inject(REQUEST.repeat(100).as_bytes());
+        end(&connection);
+        it.until_failed(cause).await;
+        assert_eq!(it.replica.count(Reason::ChildCount), 100, "what came before the end");
+        it.until_logged_in(2).await;
+        it.serves().await;
+    }
+}
+
+/// Both TCP buffers full in both directions would be a deadlock.
+#[tokio::test]
+async fn a_server_that_stops_reading_gets_everything_later() {
+    const REQUESTS: usize = 40_000;
+    let (mut it, _port) = good().await;
+    let connection = it.connection().await;
+    let before = connection.received().len();
+    connection.set_reading(false);
+    for id in 0..REQUESTS {
+        connection.inject(REQUEST.replace("'1'", &format!("'n{id}'")).as_bytes());
+    }
+    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    sleep(Duration::from_millis(300)).await;
+    let backlog = it.replica.component().stream().backlog;
+    assert!(backlog < (1 << 20) + 200_000, "{backlog} bytes wait");
+    assert!(it.replica.count(Reason::ChildCount) < REQUESTS as u64, "it went on reading");
+    connection.set_reading(true);
+    it.until("all are answered", |r| r.count(Reason::ChildCount) == REQUESTS as u64).await;
+    it.until("the backlog is gone", |r| r.component().stream().backlog == 0).await;
+    it.serves().await;
+    assert_eq!(it.replica.component().stream().logins, 1);
+    assert_answers(&connection, before, REQUESTS);
+}
+
+/// What was read before the goodbye is translated, even if the server is slow to take it.
+#[tokio::test]
+async fn a_stop_behind_a_backlog_waits_for_the_server() {
+    const REQUESTS: usize = 40_000;
+    let (it, port) = good().await;
+    let connection = it.connection().await;
+    let before = connection.received().len();
+    connection.set_reading(false);
+    for id in 0..REQUESTS {
+        connection.inject(REQUEST.replace("'1'", &format!("'n{id}'")).as_bytes());
+    }
+    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    it.replica.stop(Duration::from_secs(60));
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
+    connection.set_reading(true);
+    it.until("closed", |r| r.component().stream().state == State::Closed).await;
+    let answered = it.replica.count(Reason::ChildCount);
+    assert_eq!(answered + it.replica.count(Reason::ArrivedAfterClose), REQUESTS as u64);
+    assert_eq!(it.replica.component().stream().unsent, 0);
+    assert_answers(&connection, before, answered as usize);
+    assert!(connection.received().ends_with(b"</stream:stream>"));
+    it.until("a goodbye", |_| port.habits.farewells.load(Ordering::Relaxed) == 1).await;
+}
+
+/// The server got an answer to each of so many requests, once and in order.
+fn assert_answers(connection: &Arc<Connection>, before: usize, count: usize) {
+    let said = String::from_utf8(connection.received()[before..].to_vec()).unwrap();
+    let ids = said.split(" id='n").skip(1).map(|rest| rest.split('\'').next().unwrap());
+    let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
+    assert!(ids.into_iter().eq(0..count), "each once, and in order");
+}

@@ -1,0 +1,78 @@
+//! A CA of the tests, and the certificates that it signs, good and bad.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+
+/// A CA that nobody knows.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate and its private key, both PEM.
+#[derive(Clone)]
+pub struct Identity {
+    pub certificate: String,
+    pub key: String,
+}
+
+/// When a certificate is valid.
+#[derive(Clone, Copy)]
+pub enum Valid {
+    Now,
+    /// Until 2020-01-02.
+    Before,
+    /// From 2100-01-01 on.
+    Later,
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Self {
+        let mut params = params(name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// Its own certificate.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A server's certificate for these domains and IP addresses.
+    pub fn sign(&self, names: &[&str], valid: Valid) -> Identity {
+        let (key, mut params) = (KeyPair::generate().unwrap(), params("server", names));
+        match valid {
+            Valid::Now => {}
+            Valid::Before => params.not_after = date_time_ymd(2020, 1, 2),
+            Valid::Later => params.not_before = date_time_ymd(2100, 1, 1),
+        }
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// Its own certificate and key, as a server that was set up in a hurry would use them.
+    pub fn identity(&self) -> Identity {
+        Identity { certificate: self.pem(), key: self.0.key().serialize_pem() }
+    }
+}
+
+/// A certificate for `name` that nobody but itself has signed.
+pub fn self_signed(name: &str) -> Identity {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params("self-signed", &[name]).self_signed(&key).unwrap();
+    Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+}
+
+impl Identity {
+    /// In one file, as servers want it.
+    pub fn pem(&self) -> String {
+        format!("{}{}", self.certificate, self.key)
+    }
+}
+
+fn params(common_name: &str, names: &[&str]) -> CertificateParams {
+    let names = names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.not_before = date_time_ymd(2019, 1, 1);
+    params.not_after = date_time_ymd(2200, 1, 1);
+    params
+}
