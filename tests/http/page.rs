@@ -32,7 +32,7 @@ fn a_page_says_what_is_wrong_and_what_to_do() {
     let (plain, refreshing) = (daemon.get("/").body, daemon.get("/?refresh").body);
     assert!(!plain.contains("http-equiv") && refreshing.contains("http-equiv=\"refresh\""));
     Page::of(&daemon.get("/?refresh"));
-    Page::of(&daemon.get("/?refresh=<script>"));
+    Page::of(&daemon.get("/?refresh=%3Cscript%3E"));
 }
 
 #[test]
