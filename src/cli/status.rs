@@ -236,7 +236,7 @@ d -> t@s (dispatch random, token in the resource), on h:1
   failures      refused 4
   rates         requests relayed       123/s over 1m, 12.3/s over 10m
                 replies relayed        0.017/s over 1m, 1.50/s over 10m
-                answered with an error 0.00/s over 1m, 0.005/s over 10m
+                answered with an error 0/s over 1m, 0.005/s over 10m
   stanzas       forward   relayed   relayed               5
                 forward   answered  offline               7, 3 of them within 10m
                 revert    dropped   no-token              2

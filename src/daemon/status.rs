@@ -14,6 +14,7 @@ use crate::config;
 use crate::config::time::{show_duration, show_moment};
 use crate::jat::keyring::Keyring;
 use crate::jat::presence::Subscription;
+use crate::jat::settings::Settings;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
 use crate::link::stream::{State, Stream};
@@ -270,7 +271,23 @@ pub fn missing(component: &Component) -> Option<String> {
         return Some(format!("{}: {what}", stream.domain));
     }
     let subscription = component.translator.presence().subscription();
-    Some(subscription.reason_for_nobody().describe().to_owned())
+    let what = subscription.reason_for_nobody().describe();
+    Some(format!("{what} {}", remedy(subscription, component.translator.settings())))
+}
+
+/// What to do when there is nobody to forward to.
+fn remedy(subscription: &Subscription, settings: &Settings) -> String {
+    let target = settings.target.bare();
+    let subscriber = settings.subscriber().unwrap_or(&settings.domain);
+    match subscription {
+        Subscription::Never => "It is asked for in a moment.".to_owned(),
+        Subscription::Failed(condition) => {
+            format!("Asking for it failed with {condition}: is {target} the right address?")
+        }
+        Subscription::Pending => format!("Let {target} accept {subscriber}."),
+        Subscription::Denied => format!("Let {target} accept {subscriber} when asked again."),
+        Subscription::Subscribed => format!("Start the client that logs in as {target}."),
+    }
 }
 
 fn missing_stream(stream: &Stream) -> Option<String> {

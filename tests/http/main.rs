@@ -8,6 +8,7 @@ mod limits;
 mod metrics;
 mod page;
 mod requests;
+mod screenshots;
 mod server;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};

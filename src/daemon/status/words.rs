@@ -82,9 +82,10 @@ pub fn clock(offset: i64) -> String {
 /// Three digits say all that an average has to say.
 pub fn rate(rate: f64) -> String {
     match rate {
+        0.0 => "0".to_owned(),
         _ if rate >= 100.0 => format!("{rate:.0}"),
         _ if rate >= 10.0 => format!("{rate:.1}"),
-        _ if rate >= 1.0 || rate == 0.0 => format!("{rate:.2}"),
+        _ if rate >= 1.0 => format!("{rate:.2}"),
         _ => format!("{rate:.3}"),
     }
 }

@@ -11,9 +11,8 @@ use super::html::Html;
 pub fn figure(html: &mut Html, name: &str, points: &[Point]) {
     let most = points.iter().map(|p| p.per_second).fold(0.0, f64::max);
     let last = points.last().map_or(0.0, |p| p.per_second);
-    let words = match points.len() {
-        0 => "not yet known".to_owned(),
-        _ if most == 0.0 => "none".to_owned(),
+    let words = match most {
+        0.0 => "none".to_owned(),
         _ => format!("{}/s now, at most {}/s", words::rate(last), words::rate(most)),
     };
     html.element("figure", &[], |html| {

@@ -2,7 +2,7 @@
 
 use crate::daemon::history::Series;
 use crate::daemon::recorder::Recorder;
-use crate::daemon::status::{ComponentStatus, Count, Rates, StreamState, StreamStatus, words};
+use crate::daemon::status::{ComponentStatus, Count, Rates, StreamStatus, words};
 use crate::jat::reason::Reason;
 use crate::link::cause::Cause;
 
@@ -29,6 +29,10 @@ fn lines(html: &mut Html, domain: &str, recorder: &Recorder) {
     let drawn = Series::ALL
         .map(|series| (series, recorder.look(|history, now| history.line(domain, series, now))));
     html.leaf("h3", &[], "The last 10 minutes");
+    if drawn.iter().all(|(_, points)| points.iter().all(|p| p.per_second == 0.0)) {
+        html.leaf("p", &[], "Nothing was relayed, answered with an error or dropped.");
+        return;
+    }
     html.element("div", &[("class", "lines")], |html| {
         drawn.iter().for_each(|(series, points)| chart::figure(html, series.name(), points));
     });
@@ -39,9 +43,6 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
         html.leaf("caption", &[], "State");
         html.element("tbody", &[], |html| {
             fact(html, "ready", &[words::ready(component)]);
-            if !component.warnings.is_empty() {
-                fact(html, "warning", &component.warnings);
-            }
             let several = component.presence.is_some();
             for stream in std::iter::once(&component.own).chain(&component.presence) {
                 stream_facts(html, stream, several);
@@ -58,12 +59,7 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
 fn stream_facts(html: &mut Html, stream: &StreamStatus, several: bool) {
     let name =
         |what: &str| if several { format!("{what} of {}", stream.domain) } else { what.to_owned() };
-    let mut state = vec![words::stream(&stream.stream)];
-    if let StreamState::Down { message, remedy, .. } = &stream.stream {
-        state.push(message.clone());
-        state.extend(remedy.clone());
-    }
-    fact(html, &name("stream"), &state);
+    fact(html, &name("stream"), &[words::stream(&stream.stream)]);
     fact(html, &name("domain"), &[words::sharing(&stream.sharing).to_owned()]);
     fact(html, &name("backlog"), &[format!("{} bytes", stream.backlog_bytes)]);
     fact(html, &name("logins"), &[stream.logins.to_string()]);
@@ -104,7 +100,7 @@ fn resources(html: &mut Html, component: &ComponentStatus) {
     }
     table(
         html,
-        "",
+        "Resources of the target",
         |html| {
             html.leaf("th", &[("scope", "col")], "address");
             html.leaf("th", &[("scope", "col")], "state");
@@ -146,14 +142,15 @@ fn refusals(html: &mut Html, component: &ComponentStatus) {
             html.leaf("th", &[("scope", "col"), ("class", "number")], &name);
         }
     };
-    table(html, "wide", columns, |html| {
+    table(html, "Refusals by reason", columns, |html| {
         for count in refusals {
             let reason = Reason::ALL.iter().find(|reason| reason.name() == count.reason);
             html.element("tr", &[], |html| {
                 html.leaf("th", &[("scope", "row")], &count.reason);
                 html.leaf("td", &[], &count.direction);
                 html.leaf("td", &[], &count.outcome);
-                html.leaf("td", &[], reason.map_or("", |reason| reason.describe()));
+                let meaning = reason.map_or("", |reason| reason.describe());
+                html.leaf("td", &[("class", "text")], meaning);
                 for number in [count.recent, count.count] {
                     html.leaf("td", &[("class", "number")], &number.to_string());
                 }

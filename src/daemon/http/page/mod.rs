@@ -117,7 +117,7 @@ fn overview(html: &mut Html, status: &Status) {
         html.leaf("h2", &[], "Components");
         table(
             html,
-            "wide",
+            "Components",
             |html| {
                 let columns = ["component", "ready", "resources online"];
                 columns.iter().for_each(|name| html.leaf("th", &[("scope", "col")], name));
@@ -161,14 +161,12 @@ fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
 }
 
 /// A table that scrolls by itself on a narrow screen, with the row of its column headers.
-fn table(
-    html: &mut Html,
-    class: &str,
-    columns: impl FnOnce(&mut Html),
-    rows: impl FnOnce(&mut Html),
-) {
-    html.element("div", &[("class", "scroll")], |html| {
-        html.element("table", &[("class", class)], |html| {
+fn table(html: &mut Html, columns: impl FnOnce(&mut Html), rows: impl FnOnce(&mut Html)) {
+    // What scrolls is reached by keyboard, and so needs a name.
+    let scrolls =
+        [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", name)];
+    html.element("div", &scrolls, |html| {
+        html.element("table", &[], |html| {
             html.element("thead", &[], |html| html.element("tr", &[], columns));
             html.element("tbody", &[], rows);
         });
