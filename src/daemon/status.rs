@@ -281,12 +281,17 @@ fn remedy(subscription: &Subscription, settings: &Settings) -> String {
     let subscriber = settings.subscriber().unwrap_or(&settings.domain);
     match subscription {
         Subscription::Never => "It is asked for in a moment.".to_owned(),
-        Subscription::Failed(condition) => {
-            format!("Asking for it failed with {condition}: is {target} the right address?")
+        Subscription::Failed(condition) => format!(
+            "Asking for it failed with {condition}: is {target} the right account, and its \
+             server up? It is asked again."
+        ),
+        Subscription::Pending | Subscription::Denied => format!(
+            "{target} has to accept the presence subscription of {subscriber}: let the \
+             implementing client do so, or accept it in any other client of this account."
+        ),
+        Subscription::Subscribed => {
+            format!("Log in as {target} with the implementing client, and let it send presence.")
         }
-        Subscription::Pending => format!("Let {target} accept {subscriber}."),
-        Subscription::Denied => format!("Let {target} accept {subscriber} when asked again."),
-        Subscription::Subscribed => format!("Start the client that logs in as {target}."),
     }
 }
 

@@ -48,7 +48,7 @@ fn the_documented_configuration_is_one() {
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_finds_nothing_wrong_with_the_metrics() {
-    let daemon = daemon::Daemon::start_with(scrape::configuration_with_keys, 1024);
+    let daemon = daemon::with_every_metric(server::with_a_clock());
     run("promtool", &["check", "metrics"], &daemon.get("/metrics").body);
 }
 

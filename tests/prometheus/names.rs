@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::daemon::Daemon;
+use super::daemon::with_every_metric;
 use super::expressions::{alerts, dashboard, groupings, panels, selectors};
-use super::scrape::configuration_with_keys;
+use super::server::with_a_clock;
 
 /// The values of each label of each metric.
 type Served = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 #[test]
 fn dashboard_and_alerts_name_what_is_served() {
-    let daemon = Daemon::start_with(configuration_with_keys, 1024);
+    let daemon = with_every_metric(with_a_clock());
     let served = read(&daemon.get("/metrics").body);
     let alerts = alerts().into_iter().map(|a| (a.name, a.expression));
     let panels = panels().into_iter().map(|p| (p.title, p.expression));

@@ -161,7 +161,12 @@ fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
 }
 
 /// A table that scrolls by itself on a narrow screen, with the row of its column headers.
-fn table(html: &mut Html, columns: impl FnOnce(&mut Html), rows: impl FnOnce(&mut Html)) {
+fn table(
+    html: &mut Html,
+    name: &str,
+    columns: impl FnOnce(&mut Html),
+    rows: impl FnOnce(&mut Html),
+) {
     // What scrolls is reached by keyboard, and so needs a name.
     let scrolls =
         [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", name)];
