@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::config::{Component, Config};
 use crate::daemon::status::{
-    ComponentStatus, Status, StreamState, StreamStatus, SubscriptionStatus,
+    ComponentStatus, Status, StreamState, StreamStatus, SubscriptionStatus, words,
 };
 use crate::daemon::trial;
 
@@ -16,7 +16,7 @@ use super::{Exit, complain, say};
 
 /// Looks at the daemon that runs with this configuration, or connects in its place.
 pub fn run(config: &Config) -> Exit {
-    let seen = match running(config.http) {
+    let seen = match running(config.http.as_ref().map(|http| http.listen)) {
         Ok(Some(status)) => {
             say("\nThe daemon is running, and this is what it sees:\n");
             Ok(status)
@@ -117,7 +117,7 @@ fn findings(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
     for stream in iter::once(own).chain(presence).filter(|s| is_up(s)) {
         let text = match (stream.sharing.as_str(), presence) {
             ("shared", Some(_)) if stream.domain == own.domain => "shared with other replicas",
-            (sharing, _) => status::sharing(sharing),
+            (sharing, _) => words::sharing(sharing),
         };
         all.push(Finding::good("domain", format!("{}: {text}", stream.domain)));
     }
@@ -126,7 +126,7 @@ fn findings(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
     if presence.as_ref().map_or(is_up(own), is_up) {
         all.extend(target(config, seen));
     }
-    all.extend(status::keys(&seen.keys).into_iter().map(|key| Finding::good("keys", key)));
+    all.extend(words::keys(&seen.keys).into_iter().map(|key| Finding::good("keys", key)));
     if is_up(own) {
         all.push(Finding::good("clock", clock(config, seen)));
     }
@@ -157,7 +157,7 @@ fn target(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
     let subscribed = subscribed(config, subscription);
     let mut all = vec![];
     if subscription.state == "subscribed" {
-        let online = status::resources(seen);
+        let online = words::resources(seen);
         all.push(match seen.resources.len() {
             0 => Finding::problem("resources", "none online", start_client(config)),
             count => {
@@ -174,7 +174,7 @@ fn target(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
 
 fn subscribed(config: &Component, subscription: &SubscriptionStatus) -> Finding {
     let what = "subscription";
-    let text = status::subscription(subscription);
+    let text = words::subscription(subscription);
     let (target, settings) = (config.settings.target.bare(), &config.settings);
     let from = settings.subscriber().unwrap_or(&settings.domain);
     match subscription.state.as_str() {
@@ -202,7 +202,7 @@ fn start_client(config: &Component) -> String {
 
 fn clock(config: &Component, seen: &ComponentStatus) -> String {
     match seen.clock_offset_seconds {
-        Some(offset) => status::clock(offset),
+        Some(offset) => words::clock(offset),
         None => {
             let server = config.settings.target.bare().domain();
             format!("not compared: {server} does not tell its time (XEP-0202)")

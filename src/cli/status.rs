@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::daemon::status::{
-    ComponentStatus, Count, KeyTime, KeysStatus, ResourceStatus, Status, StreamState, StreamStatus,
-    SubscriptionStatus,
-};
+use crate::daemon::history::Series;
+use crate::daemon::status::{ComponentStatus, Count, Rates, Status, StreamStatus, words};
 
 use super::{ConfigFile, Exit, complain, configuration, say};
 
@@ -27,7 +25,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let Some(listen) = config.http else {
+    let Some(listen) = config.http.map(|http| http.listen) else {
         complain(
             "error: the daemon has no HTTP address that status could ask\n  help: add to the \
              configuration and reload (SIGHUP): [http] with listen = \"127.0.0.1:9114\"\n",
@@ -124,12 +122,9 @@ fn show(status: &Status) -> String {
 }
 
 fn show_component(component: &ComponentStatus, text: &mut String) {
-    let ComponentStatus { own, target, server, tls, dispatch, token_in, .. } = component;
+    let ComponentStatus { own, target, server, tls, token_in, .. } = component;
     let domain = &own.domain;
-    let spread = match component.subscription {
-        Some(_) => format!("dispatch {dispatch}"),
-        None => "this resource only".to_owned(),
-    };
+    let spread = words::spread(component);
     let tls = tls.as_ref().map(|name| format!(" with TLS ({name})")).unwrap_or_default();
     *text +=
         &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {server}{tls}\n");
@@ -137,10 +132,7 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
         let labels = std::iter::once(label).chain(std::iter::repeat(""));
         lines.iter().zip(labels).for_each(|(l, label)| *text += &format!("  {label:<14}{l}\n"));
     };
-    rows(
-        "ready",
-        vec![component.missing.as_ref().map_or("yes".to_owned(), |m| format!("no: {m}"))],
-    );
+    rows("ready", vec![words::ready(component)]);
     rows("warning", component.warnings.clone());
     let all = || std::iter::once(own).chain(&component.presence);
     // With a presence domain, each line says which stream it is about.
@@ -149,90 +141,47 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
     let each = |line: fn(&StreamStatus) -> String| -> Vec<String> {
         all().map(|s| name(s) + &line(s)).collect()
     };
-    rows("stream", each(|s| stream(&s.stream)));
+    rows("stream", each(|s| words::stream(&s.stream)));
     let domain = |s: &StreamStatus| match (s.sharing.as_str(), several && s.domain == own.domain) {
         ("shared", true) => format!("{}: shared with other replicas", s.domain),
-        (shared, _) => name(s) + sharing(shared),
+        (shared, _) => name(s) + words::sharing(shared),
     };
     rows("domain", all().map(domain).collect());
-    rows("subscription", component.subscription.iter().map(subscription).collect());
-    rows("resources", resources(component));
+    rows("subscription", component.subscription.iter().map(words::subscription).collect());
+    rows("resources", words::resources(component));
     // On one line, so that grep shows all of them.
-    rows("keys", vec![keys(&component.keys).join("; ")]);
-    rows("clock", component.clock_offset_seconds.map(clock).into_iter().collect());
+    rows("keys", vec![words::keys(&component.keys).join("; ")]);
+    rows("clock", component.clock_offset_seconds.map(words::clock).into_iter().collect());
     rows("backlog", each(|s| format!("{} bytes", s.backlog_bytes)));
     rows("logins", each(|s| s.logins.to_string()));
     let failures = |s: &StreamStatus| -> Vec<String> {
         s.failures.iter().map(|(cause, n)| format!("{}{cause} {n}", name(s))).collect()
     };
     rows("failures", all().flat_map(failures).collect());
-    rows("stanzas", component.counts.iter().map(count).collect());
+    rows("rates", rates(component));
+    let window = component.rates.last().map(Rates::period);
+    rows("stanzas", component.counts.iter().map(|c| count(c, window.as_deref())).collect());
 }
 
-fn stream(stream: &StreamState) -> String {
-    match stream {
-        StreamState::Starting => "connecting".to_owned(),
-        StreamState::Up { since } => format!("up since {since}"),
-        StreamState::Down { since, cause, .. } => format!("down since {since}: {cause}"),
-        StreamState::Closed => "closed".to_owned(),
-    }
-}
-
-pub fn sharing(sharing: &str) -> &str {
-    match sharing {
-        "alone" => "ours alone",
-        "shared" => "shared: another process is connected for it too",
-        _ => "not known yet whether another process is connected for it too",
-    }
-}
-
-pub fn subscription(subscription: &SubscriptionStatus) -> String {
-    let mut text = subscription.state.clone();
-    if let Some(condition) = &subscription.condition {
-        text += &format!(" ({condition})");
-    }
-    if let Some(since) = &subscription.since {
-        text += &format!(" since {since}");
-    }
-    if let Some(next) = &subscription.next_retry {
-        text += &format!(", requested again at {next}");
-    }
-    text
-}
-
-pub fn resources(component: &ComponentStatus) -> Vec<String> {
-    let dnd = |r: &ResourceStatus| if r.dnd { ", dnd" } else { "" };
-    let doubt = |r: &ResourceStatus| if r.verified { "" } else { ", not confirmed yet" };
-    let line = |r: &ResourceStatus| format!("{}{}{}", r.address, dnd(r), doubt(r));
-    match &component.subscription {
-        Some(_) if component.resources.is_empty() => vec!["none online".to_owned()],
-        _ => component.resources.iter().map(line).collect(),
-    }
-}
-
-pub fn keys(keys: &KeysStatus) -> Vec<String> {
-    let goes = |key: &KeyTime| {
-        let word = if key.due { "since" } else { "from" };
-        format!("key {} can go, {word} {}", key.id, key.at)
+/// A line for each kind of stanzas that came of late.
+fn rates(component: &ComponentStatus) -> Vec<String> {
+    let line = |series: Series| {
+        let of = |r: &Rates| r.series().into_iter().find(|(s, _)| *s == series).map(|(_, n)| n);
+        let rates = || component.rates.iter().filter_map(|r| Some((of(r)?, r.period())));
+        let shown = rates().map(|(rate, period)| format!("{}/s over {period}", words::rate(rate)));
+        let any = rates().any(|(rate, _)| rate > 0.0);
+        any.then(|| format!("{:<23}{}", series.name(), shown.collect::<Vec<_>>().join(", ")))
     };
-    let mut lines: Vec<String> = keys.superseded.iter().map(goes).collect();
-    lines.push(format!("key {} signs", keys.signing));
-    lines.extend(keys.next.iter().map(|key| format!("key {} signs from {}", key.id, key.at)));
-    lines
+    Series::ALL.into_iter().filter_map(line).collect()
 }
 
-/// The answer is in whole seconds and takes its time, so that one second is none.
-pub fn clock(offset: i64) -> String {
-    match offset {
-        -1..=1 => "like that of the target's server".to_owned(),
-        2.. => format!("the target's server is {offset} s ahead"),
-        _ => format!("the target's server is {} s behind", offset.unsigned_abs()),
-    }
-}
-
-fn count(count: &Count) -> String {
-    let Count { direction, outcome, reason, count } = count;
-    format!("{direction:<10}{outcome:<10}{reason:<22}{count}")
+/// `window`: how long ago [`Count::recent`] begins. It is told of what an operator may look into.
+fn count(count: &Count, window: Option<&str>) -> String {
+    let Count { direction, outcome, reason, count, recent } = count;
+    let refused = matches!(outcome.as_str(), "answered" | "dropped");
+    let lately = window.filter(|_| refused && *recent > 0);
+    let lately = lately.map(|window| format!(", {recent} of them within {window}"));
+    format!("{direction:<10}{outcome:<10}{reason:<22}{count}{}", lately.unwrap_or_default())
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -263,10 +212,14 @@ mod tests {
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
         "resources":[{"address":"t@s/\u001b[2Ja","dnd":true,"verified":false},
                      {"address":"t@s/b","dnd":false,"verified":true}],
-        "keys":{"signing":2,"next":{"id":3,"at":"K","due":false},
+        "keys":{"signing":2,"signing_since":"B","next":{"id":3,"at":"K","due":false},
                 "superseded":[{"id":1,"at":"G","due":true}]},
         "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
-        "counts":[{"direction":"forward","outcome":"relayed","reason":"relayed","count":5}]}]}"#;
+        "rates":[{"seconds":60,"requests":123.4,"replies":0.017,"answered":0,"dropped":0},
+                 {"seconds":600,"requests":12.34,"replies":1.5,"answered":0.005,"dropped":0}],
+        "counts":[{"direction":"forward","outcome":"relayed","reason":"relayed","count":5,"recent":4},
+                  {"direction":"forward","outcome":"answered","reason":"offline","count":7,"recent":3},
+                  {"direction":"revert","outcome":"dropped","reason":"no-token","count":2}]}]}"#;
     const SHOWN: &str = "\
 jat-proxy 1, since S
 
@@ -278,11 +231,16 @@ d -> t@s (dispatch random, token in the resource), on h:1
   subscription  failed (c) since F, requested again at N
   resources     t@s/?[2Ja, dnd, not confirmed yet
                 t@s/b
-  keys          key 1 can go, since G; key 2 signs; key 3 signs from K
+  keys          key 1 can go, since G; key 2 signs since B; key 3 signs from K
   clock         the target's server is 40 s behind
   backlog       0 bytes
   logins        1
   failures      refused 4
+  rates         requests relayed       123/s over 1m, 12.3/s over 10m
+                replies relayed        0.017/s over 1m, 1.50/s over 10m
+                answered with an error 0/s over 1m, 0.005/s over 10m
   stanzas       forward   relayed   relayed               5
+                forward   answered  offline               7, 3 of them within 10m
+                revert    dropped   no-token              2
 ";
 }

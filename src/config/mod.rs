@@ -4,7 +4,6 @@
 //! its place and a remedy. The daemon calls it at start and on each reload; `check` prints
 //! what it says. Nothing behind it asks again whether a text is well formed.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use crate::jat::settings::Settings;
 use crate::session::Bounds;
 use crate::stanza::limits::Limits;
 
+pub use http::{Host, Http};
 pub use problem::{Place, Problem, Severity, render};
 pub use read::load;
 pub use secret::Secret;
@@ -27,6 +27,7 @@ pub mod tls;
 
 mod component;
 mod document;
+mod http;
 mod keys;
 mod outside;
 mod presence_domain;
@@ -47,7 +48,7 @@ pub struct Config {
     /// How long an orderly end may take.
     pub shutdown_timeout: Duration,
     /// Where metrics, health and status are served, if anywhere.
-    pub http: Option<SocketAddr>,
+    pub http: Option<Http>,
     pub log: Log,
     /// All components share it: [`Settings::keyring`] is the same one.
     pub keyring: Arc<Keyring>,

@@ -9,6 +9,7 @@ use crate::jat::target::Target;
 
 use super::component::{self, Draft};
 use super::document::Document;
+use super::http;
 use super::keys;
 use super::outside;
 use super::problem::{Place, Problem};
@@ -65,7 +66,7 @@ impl<'p> Reading<'p> {
         let server = Server::common(&mut root, self.folder(), self.problems);
         let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
         let drafts = self.components(&mut root, &server);
-        let http = sections::http(&mut root, self.problems);
+        let http = http::http(&mut root, self.problems);
         let log = sections::log(&mut root, self.problems);
         root.finish(self.problems);
 

@@ -1,7 +1,6 @@
-//! What the configuration sets for all components: `[limits]`, `[http]`, `[log]` and the two
-//! durations, with their ranges and defaults.
+//! What the configuration sets for all components: `[limits]`, `[log]` and the two durations,
+//! with their ranges and defaults.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -59,33 +58,6 @@ pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usi
     backlog = table.optional(key, problems, |v| v.integer(range)).map_or(backlog, size);
     table.finish(problems);
     (limits, backlog)
-}
-
-/// Where HTTP is served.
-pub fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
-    let mut table = root.optional("http", problems, |v| v.table("[http]"))?;
-    let example = "listen = \"127.0.0.1:9114\"";
-    let listen = table.required("listen", example, problems, |value| {
-        let address = value.text()?.parse::<SocketAddr>().map_err(|_| {
-            let hint = format!("as in: {example}");
-            value.error("`listen` is not an IP address with a port", hint)
-        })?;
-        if address.port() == 0 {
-            let hint = format!("name the one that metrics are read from, as in: {example}");
-            return Err(value.error("`listen` has no port", hint));
-        }
-        Ok((address, value.place()))
-    });
-    table.finish(problems);
-    let (address, place) = listen?;
-    if !address.ip().is_loopback() {
-        problems.push(Problem::warning(
-            place,
-            "metrics and status can be read from other machines, by anyone",
-            "listen on 127.0.0.1, or keep others out with a firewall",
-        ));
-    }
-    Some(address)
 }
 
 pub fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {

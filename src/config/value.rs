@@ -139,6 +139,14 @@ impl<'a> Value<'a> {
         items.iter().map(element).collect()
     }
 
+    /// Any number of values in one list; `example` is shown when it is none.
+    pub fn items(&self, example: &str) -> Result<Vec<Value<'a>>, Problem> {
+        let DeValue::Array(items) = self.node.get_ref() else {
+            return Err(self.wrong_type("a list", example));
+        };
+        Ok(items.iter().map(|node| Value { node, ..*self }).collect())
+    }
+
     pub fn wrong_type(&self, expected: &str, example: &str) -> Problem {
         let found = match self.node.get_ref() {
             DeValue::String(_) => "a string",

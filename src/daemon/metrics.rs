@@ -1,7 +1,9 @@
-//! The numbers of the components, in OpenMetrics.
+//! The numbers of the components, for Prometheus and its kin.
 //!
 //! Labels come from the configuration and from enums, never from the wire: nobody outside can
 //! make a new series.
+
+mod classic;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,17 +23,44 @@ use crate::session::echo::Sharing;
 use super::links::Links;
 use super::status::{SUBSCRIPTION_STATES, subscription_state};
 
-/// What [`render`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The two forms of an exposition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// The text format of Prometheus, 0.0.4: for who does not ask for the other, browsers too,
+    /// which show it.
+    Classic,
+}
+
+impl Format {
+    /// What a scraper wants that sends these `Accept` headers.
+    pub fn accepted<'h>(mut headers: impl Iterator<Item = &'h str>) -> Self {
+        match headers.any(|header| header.contains("application/openmetrics-text")) {
+            true => Self::OpenMetrics,
+            false => Self::Classic,
+        }
+    }
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// All numbers as they are now.
-pub fn render(links: &Links) -> String {
+pub fn render(links: &Links, format: Format) -> String {
     let components = links.components().iter().map(|c| Reading::of(&lock(c))).collect();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Readings { started: links.started(), components }));
     let mut text = String::new();
     encode(&mut text, &registry).expect("a String takes any text");
-    text
+    match format {
+        Format::OpenMetrics => text,
+        Format::Classic => classic::of(&text),
+    }
 }
 
 /// The directions in which stanzas can go for this reason.
@@ -89,6 +118,8 @@ struct Reading {
     /// The ids of all keys, and whether each signs.
     keys: Vec<(u8, bool)>,
     clock_offset: Option<i64>,
+    /// Seconds since the key signs that does; `None` when it has no beginning.
+    key_age: Option<u64>,
     /// Seconds until the next key signs.
     next_key: Option<u64>,
 }
@@ -125,7 +156,8 @@ impl Reading {
         let settings = component.translator.settings();
         let subscription = component.translator.subscription();
         let now = component.now().unix;
-        let signing = settings.keyring.signing(now).id();
+        let key = settings.keyring.signing(now);
+        let signing = key.id();
         let resources = component.translator.presence().resources.len() as u64;
         Self {
             domain: settings.domain.to_string(),
@@ -138,6 +170,8 @@ impl Reading {
             subscription: subscription.map(subscription_state),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             clock_offset: component.clock_offset(),
+            // A clock that stepped back makes it negative.
+            key_age: key.not_before().map(|since| now.saturating_sub(since)),
             next_key: settings.keyring.next(now).map(|(_, at)| at - now),
         }
     }
@@ -259,6 +293,12 @@ impl Collector for Readings {
             "The keys of the ring: 1 for the one that signs, 0 for others.",
             None,
             all.iter().flat_map(Reading::keys),
+        )?;
+        out.gauges(
+            "jat_proxy_key_age",
+            "Time since the key signs that does, if it has a not-before.",
+            Some(&Unit::Seconds),
+            all.iter().filter_map(|r| Some(([r.label()], r.key_age?))),
         )?;
         out.gauges(
             "jat_proxy_key_next",

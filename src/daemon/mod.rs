@@ -1,13 +1,13 @@
 //! The daemon: one link for each component, signals, reload, HTTP, the service manager.
 
-mod endpoint;
-mod host;
+pub mod history;
 pub mod http;
 pub mod links;
 mod logging;
 mod memory_file;
 pub mod metrics;
 mod program;
+pub mod recorder;
 mod reload;
 mod service;
 mod signals;
@@ -29,9 +29,10 @@ use tracing::{error, info, warn};
 use crate::clock::unix_now;
 use crate::config::{Config, Problem};
 
-use endpoint::Endpoint;
+use http::endpoint::Endpoint;
 use links::Links;
 use program::Program;
+use recorder::Recorder;
 use service::Service;
 use signals::{Signal, Signals};
 use upgrade::{HANDOVER_VERSION, Legacy, UpgradeError};
@@ -74,6 +75,7 @@ struct Daemon {
     config: Config,
     program: Program,
     links: Arc<Links>,
+    recorder: Arc<Recorder>,
     http: Endpoint,
     logging: logging::Handle,
     signals: Signals,
@@ -92,7 +94,8 @@ impl Daemon {
     ) -> Result<Self, DaemonError> {
         let signals = Signals::listen()?;
         let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
-        let mut http = Endpoint::new(Arc::clone(&links));
+        let recorder = Recorder::start(Arc::clone(&links));
+        let mut http = Endpoint::new(Arc::clone(&recorder));
         if let Some(mut legacy) = legacy {
             if let Some(socket) = legacy.take_http() {
                 http.resume(socket).await;
@@ -101,18 +104,30 @@ impl Daemon {
                 warn!(component = domain, "stream closed: the configuration wants no such stream");
             }
             // Streams that were taken over are worth more than HTTP.
-            if let Err(error) = http.listen(config.http).await {
+            if let Err(error) = http.listen(config.http.as_ref()).await {
                 error!("{error}");
             }
         } else {
-            http.listen(config.http).await?;
+            http.listen(config.http.as_ref()).await?;
         }
         let version = env!("CARGO_PKG_VERSION");
         info!(version, components = config.components.len(), "starting");
         links.apply(&config);
+        recorder.record();
         watchdog::start(Arc::clone(&links));
         let (path, service) = (path.to_owned(), Service::new());
-        Ok(Self { path, config, program, links, http, logging, signals, service, check: None })
+        Ok(Self {
+            path,
+            config,
+            program,
+            links,
+            recorder,
+            http,
+            logging,
+            signals,
+            service,
+            check: None,
+        })
     }
 
     /// Works until it is told to stop.
@@ -152,6 +167,7 @@ impl Daemon {
         if let Some(new) = new {
             self.logging.set(new.log);
             self.config = new;
+            self.recorder.record();
         }
         taken
     }

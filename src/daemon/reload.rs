@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use crate::clock::unix_now;
 use crate::config::{self, Config, Problem, time::show_moment};
 
-use super::endpoint::Endpoint;
+use super::http::endpoint::Endpoint;
 use super::links::Links;
 
 /// Reads the configuration at `path` again and brings everything in line with it. `None`: it
@@ -31,7 +31,7 @@ pub async fn reload(
             return None;
         }
     };
-    if let Err(error) = http.listen(new.http).await {
+    if let Err(error) = http.listen(new.http.as_ref()).await {
         error!("the configuration was not reloaded; the old one stays: {error}");
         return None;
     }

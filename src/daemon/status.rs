@@ -3,19 +3,25 @@
 //!
 //! Times are RFC 3339 in UTC.
 
+pub mod words;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, time::show_moment};
+use crate::config;
+use crate::config::time::{show_duration, show_moment};
 use crate::jat::keyring::Keyring;
 use crate::jat::presence::Subscription;
+use crate::jat::settings::Settings;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
 use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 
-use super::links::Links;
+use super::history::{Recent, SPAN, Series};
+use super::recorder::Recorder;
 
 /// The whole document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,8 +60,27 @@ pub struct ComponentStatus {
     /// `null` while it is not known.
     pub clock_offset_seconds: Option<i64>,
     pub reply_ttl_seconds: u64,
+    /// Stanzas a second, over shorter and longer periods that end now; empty in the very
+    /// beginning.
+    #[serde(default)]
+    pub rates: Vec<Rates>,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
+}
+
+/// How many stanzas a second, on average over a period.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// How long the period is.
+    pub seconds: u64,
+    /// Requests that were relayed.
+    pub requests: f64,
+    /// Replies that were relayed.
+    pub replies: f64,
+    /// Stanzas of any kind that were answered with an error.
+    pub answered: f64,
+    /// Stanzas of any kind that were dropped.
+    pub dropped: f64,
 }
 
 /// One stream to the server.
@@ -116,6 +141,9 @@ pub struct ResourceStatus {
 pub struct KeysStatus {
     /// Id of the key that signs.
     pub signing: u8,
+    /// Since when; `null` for a key without a beginning.
+    #[serde(default)]
+    pub signing_since: Option<String>,
     /// The key that takes over, and when.
     pub next: Option<KeyTime>,
     /// Superseded keys, and when each can be taken out.
@@ -136,12 +164,17 @@ pub struct Count {
     pub outcome: String,
     pub reason: String,
     pub count: u64,
+    /// How many of them came in the longest period of [`ComponentStatus::rates`].
+    #[serde(default)]
+    pub recent: u64,
 }
 
 impl Status {
-    pub fn of(links: &Links) -> Self {
+    pub fn of(recorder: &Recorder) -> Self {
+        let links = recorder.links();
         let components = links.configured().into_iter();
-        let components = components.map(|(c, config)| ComponentStatus::of(&lock(&c), &config));
+        let components =
+            components.map(|(c, config)| ComponentStatus::of(&lock(&c), &config, recorder));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: show_moment(links.started()),
@@ -151,15 +184,18 @@ impl Status {
 }
 
 impl ComponentStatus {
-    fn of(component: &Component, config: &config::Component) -> Self {
+    fn of(component: &Component, config: &config::Component, recorder: &Recorder) -> Self {
         let settings = component.translator.settings();
         let now = component.now().unix;
+        let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);
+        let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
         let streams = [Some(component.stream()), component.presence_stream()];
         let counts = component.tally.iter().map(|(direction, reason, count)| Count {
             direction: direction.name().to_owned(),
             outcome: reason.outcome().name().to_owned(),
             reason: reason.name().to_owned(),
             count,
+            recent: lately.of(direction, reason),
         });
         Self {
             target: settings.target.as_str().to_owned(),
@@ -181,8 +217,46 @@ impl ComponentStatus {
             clock_offset_seconds: component.clock_offset(),
             keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
             reply_ttl_seconds: settings.reply_ttl,
+            rates: Rates::of(&WINDOWS.map(recent)),
             counts: counts.filter(|c| c.count > 0).collect(),
         }
+    }
+}
+
+impl Rates {
+    /// Of each period that is worth telling: one that is as long as that before it is not.
+    fn of(periods: &[Option<Recent>]) -> Vec<Self> {
+        let mut rates: Vec<Self> = Vec::new();
+        for recent in periods.iter().flatten() {
+            let seconds = recent.period.as_secs();
+            // More digits would only pretend to say something.
+            let rate = |series| (recent.rate(series) * 1000.0).round() / 1000.0;
+            if rates.last().map_or(0, |last| last.seconds) < seconds {
+                rates.push(Self {
+                    seconds,
+                    requests: rate(Series::Requests),
+                    replies: rate(Series::Replies),
+                    answered: rate(Series::Answered),
+                    dropped: rate(Series::Dropped),
+                });
+            }
+        }
+        rates
+    }
+
+    /// The same as a list.
+    pub fn series(&self) -> [(Series, f64); Series::ALL.len()] {
+        Series::ALL.map(|series| match series {
+            Series::Requests => (series, self.requests),
+            Series::Replies => (series, self.replies),
+            Series::Answered => (series, self.answered),
+            Series::Dropped => (series, self.dropped),
+        })
+    }
+
+    /// How long the period is, for people.
+    pub fn period(&self) -> String {
+        show_duration(Duration::from_secs(self.seconds))
     }
 }
 
@@ -200,7 +274,28 @@ pub fn missing(component: &Component) -> Option<String> {
         return Some(format!("{}: {what}", stream.domain));
     }
     let subscription = component.translator.presence().subscription();
-    Some(subscription.reason_for_nobody().describe().to_owned())
+    let what = subscription.reason_for_nobody().describe();
+    Some(format!("{what} {}", remedy(subscription, component.translator.settings())))
+}
+
+/// What to do when there is nobody to forward to.
+fn remedy(subscription: &Subscription, settings: &Settings) -> String {
+    let target = settings.target.bare();
+    let subscriber = settings.subscriber().unwrap_or(&settings.domain);
+    match subscription {
+        Subscription::Never => "It is asked for in a moment.".to_owned(),
+        Subscription::Failed(condition) => format!(
+            "Asking for it failed with {condition}: is {target} the right account, and its \
+             server up? It is asked again."
+        ),
+        Subscription::Pending | Subscription::Denied => format!(
+            "{target} has to accept the presence subscription of {subscriber}: let the \
+             implementing client do so, or accept it in any other client of this account."
+        ),
+        Subscription::Subscribed => {
+            format!("Log in as {target} with the implementing client, and let it send presence.")
+        }
+    }
 }
 
 fn missing_stream(stream: &Stream) -> Option<String> {
@@ -288,14 +383,19 @@ impl StreamState {
 
 impl KeysStatus {
     fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
-        let signing = ring.signing(now).id();
+        let key = ring.signing(now);
+        let signing = key.id();
         let time = |id, at| KeyTime { id, at: show_moment(at), due: at <= now };
         let before = ring.keys().iter().map(|k| k.id()).take_while(|id| *id != signing);
         let retired = before.filter_map(|id| ring.retires(id, reply_ttl).map(|at| time(id, at)));
         Self {
             signing,
+            signing_since: key.not_before().map(show_moment),
             next: ring.next(now).map(|(key, at)| time(key.id(), at)),
             superseded: retired.collect(),
         }
     }
 }
+
+/// The periods of [`Rates`].
+const WINDOWS: [Duration; 2] = [Duration::from_secs(60), SPAN];

@@ -13,6 +13,7 @@ use crate::clock::unix_now;
 use crate::config::Config;
 
 use super::links::Links;
+use super::recorder::Recorder;
 use super::status::{ComponentStatus, Status, StreamState};
 
 /// Runs the components of `config` until nothing more is to be expected; says what was seen.
@@ -21,17 +22,17 @@ pub fn run(config: &Config) -> io::Result<Status> {
     Ok(runtime.block_on(async {
         let links = Arc::new(Links::new(unix_now()));
         links.apply(config);
-        let status = watch(&links).await;
+        let status = watch(&Recorder::new(Arc::clone(&links))).await;
         links.stop(LEAVING_TIME).await;
         status
     }))
 }
 
-async fn watch(links: &Links) -> Status {
+async fn watch(recorder: &Recorder) -> Status {
     let began = Instant::now();
     let mut decided = None;
     loop {
-        let status = Status::of(links);
+        let status = Status::of(recorder);
         if status.components.iter().all(is_complete) || began.elapsed() >= LIMIT {
             return status;
         }

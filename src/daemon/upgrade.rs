@@ -15,7 +15,7 @@ use crate::clock::unix_now;
 use crate::descriptor;
 use crate::link::handover::Handover;
 
-use super::endpoint::Endpoint;
+use super::http::endpoint::Endpoint;
 use super::links::Links;
 use super::memory_file;
 use super::program::Program;

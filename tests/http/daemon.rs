@@ -23,11 +23,17 @@ pub struct Daemon {
 impl Daemon {
     /// A daemon for proxy.example on a `server`, once it answers.
     pub fn start(server: SocketAddr) -> Self {
+        Self::start_with(|http| configuration(server, Some(http)), 1024)
+    }
+
+    /// A daemon with a configuration for its HTTP address, and so many descriptors at most.
+    pub fn start_with(configuration: impl Fn(SocketAddr) -> String, descriptors: u32) -> Self {
         let http = free_address();
-        let folder = folder(&configuration(server, Some(http)));
+        let folder = folder(&configuration(http));
         let log = fs::File::create(folder.path().join(LOG)).expect("the folder is ours");
-        let mut command = Command::new(PROGRAM);
-        command.args(["run", "-c"]).arg(folder.path().join(FILE)).stderr(log);
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" run -c \"$1\"");
+        command.args(["-c", &script, PROGRAM]).arg(folder.path().join(FILE)).stderr(log);
         let child = command.spawn().expect("the program starts");
         let daemon = Self { http, folder, child };
         daemon.wait_for("/healthz", |answer| answer.status == 200);
@@ -52,6 +58,20 @@ impl Daemon {
         }
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join(LOG)).expect("it is there")
+    }
+
+    /// Waits until it has logged `word`.
+    pub fn wait_for_log(&self, word: &str) {
+        let began = Instant::now();
+        while !self.log().contains(word) {
+            assert!(began.elapsed() < PATIENCE, "no {word:?} in {}", self.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Runs another command on the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Output {
         run(arguments, &self.folder)
@@ -62,12 +82,11 @@ impl Daemon {
     pub fn reload(&self, configuration: &str, word: &str) {
         fs::write(self.folder.path().join(FILE), configuration).expect("the folder is ours");
         let pid = Pid::from_child(&self.child);
-        let log = || fs::read_to_string(self.folder.path().join(LOG)).expect("it is there");
-        let before = log().len();
+        let before = self.log().len();
         kill_process(pid, Signal::HUP).expect("the daemon runs");
         let began = Instant::now();
-        while !log()[before..].contains(word) {
-            assert!(began.elapsed() < PATIENCE, "no {word:?} in {}", log());
+        while !self.log()[before..].contains(word) {
+            assert!(began.elapsed() < PATIENCE, "no {word:?} in {}", self.log());
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -130,6 +149,20 @@ pub fn configuration(server: SocketAddr, http: Option<SocketAddr>) -> String {
         "B".repeat(42) + "A",
         jiff::Timestamp::now() + Duration::from_secs(3600),
     )
+}
+
+/// A daemon on a server with a clock, when it has a series of each metric.
+pub fn with_every_metric(server: SocketAddr) -> Daemon {
+    let daemon = Daemon::start_with(|http| with_keys(server, http), 1024);
+    let told = |answer: &Answer| answer.body.contains("\njat_proxy_clock_offset_seconds{");
+    daemon.wait_for("/metrics", told);
+    daemon
+}
+
+/// As above, but the key that signs has a beginning; another is to come.
+pub fn with_keys(server: SocketAddr, http: SocketAddr) -> String {
+    let since = "id = 1\nnot-before = \"2026-01-01T00:00:00Z\"\n";
+    configuration(server, Some(http)).replacen("id = 1\n", since, 1)
 }
 
 /// An address that nobody listens on.

@@ -1,14 +1,19 @@
 //! Metrics, health, readiness and status of the real program, without a server and with one.
 
 mod daemon;
+mod flood;
+#[path = "../interpreter/mod.rs"]
+mod interpreter;
+mod limits;
 mod metrics;
+mod page;
+mod requests;
+mod screenshots;
 mod server;
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
 
-use daemon::{Answer, Daemon, PATIENCE, ask, configuration, folder, free_address, run};
+use daemon::{Answer, Daemon, ask, configuration, folder, free_address, run};
 use serde_json::Value;
 
 #[test]
@@ -70,65 +75,6 @@ fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.contains("  resources     bot@some.example/a\n"), "{text}");
     assert!(text.contains("  subscription  subscribed since "), "{text}");
-}
-
-#[test]
-fn other_paths_methods_and_hosts_are_refused_with_a_word() {
-    let daemon = Daemon::start(free_address());
-    let ask = |request: &str| ask(daemon.http, request).expect(request);
-    let answer = daemon.get("/");
-    assert_eq!(answer.status, 404);
-    for path in ["/metrics", "/healthz", "/readyz", "/status"] {
-        assert!(answer.body.contains(path), "{}", answer.body);
-        let post = ask(&format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-        assert_eq!(post.status, 405, "{path}");
-        let head = ask(&format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-        assert!(head.status != 405 && head.body.is_empty(), "{path}");
-    }
-    let with = |host: &str| ask(&format!("GET /status HTTP/1.1\r\nHost: {host}\r\n\r\n"));
-    for known in ["localhost", "localhost:9114", "127.0.0.1", "[::1]:9114"] {
-        assert_eq!(with(known).status, 200, "{known}");
-    }
-    let answer = with("evil.example");
-    assert_eq!(answer.status, 421);
-    assert!(answer.body.contains("Host header"), "{}", answer.body);
-    assert_eq!(ask("GET /status HTTP/1.1\r\n\r\n").status, 400);
-    assert_eq!(ask("GET /status HTTP/1.0\r\n\r\n").status, 200);
-    let long = format!("GET /status HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000));
-    assert_eq!(ask(&long).status, 431);
-}
-
-#[test]
-fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
-    let daemon = Daemon::start(free_address());
-    let began = Instant::now();
-    let mut slow = TcpStream::connect(daemon.http).expect("it listens");
-    slow.set_read_timeout(Some(Duration::from_millis(250))).expect("not zero");
-    let mut cut = slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ").is_err();
-    while !cut {
-        assert!(began.elapsed() < PATIENCE, "it was never cut");
-        let asked = Instant::now();
-        assert_eq!(daemon.get("/healthz").status, 200);
-        assert!(asked.elapsed() < Duration::from_secs(2));
-        let ended = matches!(slow.read(&mut [0; 64]), Ok(0));
-        cut = slow.write_all(b"x").is_err() || ended;
-    }
-    let seconds = began.elapsed().as_secs_f64();
-    assert!((4.5..9.0).contains(&seconds), "cut after {seconds} s");
-}
-
-#[test]
-fn one_connection_more_than_64_waits_for_another_to_go() {
-    let daemon = Daemon::start(free_address());
-    let began = Instant::now();
-    let idle: Vec<_> = (0..63).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
-    assert_eq!(daemon.get("/healthz").status, 200);
-    assert!(began.elapsed() < Duration::from_secs(3), "63 connections leave room for one");
-    let last = TcpStream::connect(daemon.http).unwrap();
-    assert_eq!(daemon.get("/healthz").status, 200);
-    let seconds = began.elapsed().as_secs_f64();
-    assert!((4.5..15.0).contains(&seconds), "answered after {seconds} s");
-    drop((idle, last));
 }
 
 #[test]

@@ -2,24 +2,20 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::thread;
 
-use jat_proxy::daemon::metrics::{CONTENT_TYPE, directions};
-use jat_proxy::demo::server::{Options, Server};
+use jat_proxy::daemon::metrics::{Format, directions};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 
-use super::daemon::{Answer, Daemon};
+use super::daemon::{Answer, Daemon, ask, free_address, with_every_metric};
+use super::{interpreter, server};
 
 #[test]
 fn the_exposition_keeps_the_rules_and_the_document_describes_it() {
-    // A family that has no series yet would not show its labels.
-    let daemon = Daemon::start(server_with_a_clock());
-    let told = |answer: &Answer| answer.body.contains("\njat_proxy_clock_offset_seconds{");
-    let answer = daemon.wait_for("/metrics", told);
-    assert!(answer.head.contains(&format!("content-type: {CONTENT_TYPE}")), "{}", answer.head);
+    let daemon = with_every_metric(server::with_a_clock());
+    let answer = open_metrics(&daemon);
+    let type_ = format!("content-type: {}\r\n", Format::OpenMetrics.content_type());
+    assert!(answer.head.contains(&type_), "{}", answer.head);
     let families = parse(&answer.body);
     let row = |f: &Family| {
         let labels: Vec<_> = f.labels.iter().map(|l| format!("`{l}`")).collect();
@@ -29,19 +25,49 @@ fn the_exposition_keeps_the_rules_and_the_document_describes_it() {
     documented("metrics", families.iter().map(row).collect());
 }
 
-/// Runs until the test ends.
-fn server_with_a_clock() -> SocketAddr {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let options = Options { hosts: vec!["some.example".into()], ..Options::ejabberd("s") };
-            let server = Server::start(options).await.expect("a free port");
-            tell.send(server.address()).expect("the test waits for it");
-            std::future::pending::<()>().await;
-        });
-    });
-    told.recv().expect("it starts")
+#[test]
+fn who_does_not_ask_for_openmetrics_gets_the_older_format() {
+    let daemon = Daemon::start(free_address());
+    let with = |accept: &str| {
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n");
+        ask(daemon.http, &request).expect("an answer")
+    };
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    for accept in ["", "Accept: */*\r\n", "Accept: text/plain;version=0.0.4\r\n", browser] {
+        let answer = with(accept);
+        let type_ = format!("content-type: {}\r\n", Format::Classic.content_type());
+        assert!(answer.head.contains(&type_), "{}", answer.head);
+        assert!(!answer.body.contains("# EOF") && !answer.body.contains("# UNIT"));
+        assert!(answer.body.contains("# TYPE jat_proxy_stanzas_total counter\n"));
+        assert!(answer.body.contains("# TYPE jat_proxy_build_info gauge\n"));
+    }
+    let prometheus = "Accept: application/openmetrics-text;version=1.0.0,\
+                      text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
+    assert!(with(prometheus).body.ends_with("\n# EOF\n"));
+    // The same samples.
+    let samples = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|l| !l.starts_with('#'));
+        lines.map(|l| l.rsplit_once(' ').expect("a value").0.to_owned()).collect()
+    };
+    assert_eq!(samples(&with("").body), samples(&with(prometheus).body));
+}
+
+/// A parser that others wrote, and that refuses what breaks a rule.
+#[test]
+#[ignore = "needs python3-prometheus-client"]
+fn the_parser_of_others_takes_it() {
+    let daemon = with_every_metric(server::with_a_clock());
+    let ours = parse(&open_metrics(&daemon).body);
+    let ours: Vec<_> = ours.iter().map(|family| family.sample.clone()).collect();
+    let read = interpreter::run(
+        interpreter::PYTHON,
+        &["-c", PARSE_OPENMETRICS],
+        &open_metrics(&daemon).body,
+    );
+    assert_eq!(read.lines().collect::<Vec<_>>(), ours);
+    let read =
+        interpreter::run(interpreter::PYTHON, &["-c", PARSE_CLASSIC], &daemon.get("/metrics").body);
+    assert_eq!(read.lines().collect::<Vec<_>>(), ours);
 }
 
 #[test]
@@ -61,6 +87,12 @@ fn the_document_lists_every_cause() {
         remedy => format!("| `{}` | {remedy} |\n", c.name()),
     };
     documented("causes", Cause::ALL.iter().map(row).collect());
+}
+
+fn open_metrics(daemon: &Daemon) -> Answer {
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\
+                   Accept: application/openmetrics-text; version=1.0.0\r\n\r\n";
+    ask(daemon.http, request).expect("an answer")
 }
 
 /// Do exactly these rows stand between the markers of this name?
@@ -116,3 +148,19 @@ fn parse(text: &str) -> Vec<Family> {
     }
     families.into_iter().map(|(_, family)| family).collect()
 }
+
+const PARSE_OPENMETRICS: &str = r#"
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.buffer.read().decode()):
+    assert family.documentation and family.samples, family
+    print(*{sample.name for sample in family.samples})
+"#;
+
+const PARSE_CLASSIC: &str = r#"
+import sys
+from prometheus_client.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.buffer.read().decode()):
+    assert family.documentation and family.samples, family
+    print(*{sample.name for sample in family.samples})
+"#;

@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+
+use jat_proxy::demo;
+use jat_proxy::demo::server::Options;
 
 /// Its threads end with the test.
 pub struct Server {
@@ -12,8 +16,8 @@ pub struct Server {
     streams: Streams,
 }
 
-/// The logged-in streams by their domain.
-type Streams = Arc<Mutex<HashMap<String, TcpStream>>>;
+/// The logged-in streams by their domain, and how many IQs came on each.
+type Streams = Arc<Mutex<HashMap<String, (TcpStream, Arc<AtomicUsize>)>>>;
 
 pub fn start() -> Server {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -29,16 +33,39 @@ pub fn start() -> Server {
     Server { address, streams }
 }
 
+/// Another one, of the program's demo, that tells what time it is. It runs until the test ends.
+pub fn with_a_clock() -> SocketAddr {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let options = Options { hosts: vec!["some.example".into()], ..Options::ejabberd("s") };
+            let server = demo::server::Server::start(options).await.expect("a free port");
+            tell.send(server.address()).expect("the test waits for it");
+            std::future::pending::<()>().await;
+        });
+    });
+    told.recv().expect("it starts")
+}
+
 impl Server {
     /// Sends `xml` on the stream of `domain`, which must be logged in.
     pub fn say(&self, domain: &str, xml: &str) {
         let streams = self.streams.lock().expect("no thread panics");
-        let mut stream = streams.get(domain).expect("it is logged in");
+        let (stream, _) = streams.get(domain).expect("it is logged in");
+        let mut stream = stream.try_clone().expect("a third descriptor");
+        drop(streams);
         stream.write_all(xml.as_bytes()).expect("it is open");
+    }
+
+    /// How many IQs came on the stream of `domain`.
+    pub fn iqs(&self, domain: &str) -> usize {
+        let streams = self.streams.lock().expect("no thread panics");
+        streams.get(domain).map_or(0, |(_, iqs)| iqs.load(Ordering::Relaxed))
     }
 }
 
-/// XEP-0114 section 3, with any secret; then swallows what it gets.
+/// XEP-0114 section 3, with any secret; then counts what it gets.
 fn serve(mut stream: TcpStream, streams: &Streams) {
     let head = read_until(&mut stream, "component:accept");
     let domain = head.split(" to=").nth(1).and_then(|rest| rest.split(['"', '\'']).nth(1));
@@ -51,8 +78,16 @@ fn serve(mut stream: TcpStream, streams: &Streams) {
     read_until(&mut stream, "</handshake>");
     stream.write_all(b"<handshake/>").expect("it is open");
     let writer = stream.try_clone().expect("a second descriptor");
-    streams.lock().expect("no thread panics").insert(domain, writer);
-    while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
+    let iqs = Arc::new(AtomicUsize::new(0));
+    streams.lock().expect("no thread panics").insert(domain, (writer, Arc::clone(&iqs)));
+    let (mut buffer, mut kept) = ([0; 65536], 0);
+    while let Ok(count @ 1..) = stream.read(&mut buffer[kept..]) {
+        let end = kept + count;
+        iqs.fetch_add(buffer[..end].windows(3).filter(|w| *w == b"<iq").count(), Ordering::Relaxed);
+        // A tag may go on in the next piece.
+        kept = end.min(2);
+        buffer.copy_within(end - kept..end, 0);
+    }
 }
 
 fn read_until(stream: &mut TcpStream, end: &str) -> String {

@@ -9,11 +9,17 @@ use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{Request, StatusCode, Version};
 
-/// Is `request` for us, who were reached at the address `local`?
+use crate::config::Host;
+
+/// Is `request` for us, who were reached at the address `local` and are called `hosts` too?
 ///
 /// # Errors
 /// The status and the text to answer with.
-pub fn check<B>(request: &Request<B>, local: IpAddr) -> Result<(), (StatusCode, &'static str)> {
+pub fn check<B>(
+    request: &Request<B>,
+    local: IpAddr,
+    hosts: &[Host],
+) -> Result<(), (StatusCode, &'static str)> {
     let mut headers = request.headers().get_all(HOST).iter();
     let host = match (headers.next(), headers.next()) {
         // RFC 9112 section 3.2. Health checks of load balancers speak 1.0; browsers never do.
@@ -22,17 +28,24 @@ pub fn check<B>(request: &Request<B>, local: IpAddr) -> Result<(), (StatusCode, 
         _ => return Err(MALFORMED),
     };
     let named = [host.as_ref(), request.uri().authority()];
-    let known = |authority: &Authority| is_known(authority.host(), local);
+    let known = |authority: &Authority| is_known(authority.host(), local, hosts);
     if named.into_iter().flatten().all(known) { Ok(()) } else { Err(UNKNOWN) }
 }
 
-/// The machine itself, or the very address that was connected to; any port, since one may be
-/// forwarded.
-fn is_known(host: &str, local: IpAddr) -> bool {
+/// The machine itself, the very address that was connected to, or what the configuration names;
+/// any port, since one may be forwarded.
+fn is_known(host: &str, local: IpAddr, hosts: &[Host]) -> bool {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     match bare.parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback() || ip.to_canonical() == local.to_canonical(),
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
+        Ok(ip) => {
+            let same = |other: &IpAddr| ip.to_canonical() == other.to_canonical();
+            let named = |host: &Host| matches!(host, Host::Address(address) if same(address));
+            ip.is_loopback() || same(&local) || hosts.iter().any(named)
+        }
+        Err(_) => {
+            let named = |h: &Host| matches!(h, Host::Name(name) if host.eq_ignore_ascii_case(name));
+            host.eq_ignore_ascii_case("localhost") || hosts.iter().any(named)
+        }
     }
 }
 
@@ -41,8 +54,8 @@ const MALFORMED: (StatusCode, &str) =
 const UNKNOWN: (StatusCode, &str) = (
     StatusCode::MISDIRECTED_REQUEST,
     "This is jat-proxy, and the Host header of the request names something else. It answers to \
-     localhost, 127.0.0.1, [::1] and the address that it listens on, not to other names, so that \
-     web pages can't read it through a browser.\n",
+     localhost, 127.0.0.1, [::1] and the address that it listens on, and to the hosts of [http] in \
+     its configuration, not to other names, so that web pages can't read it through a browser.\n",
 );
 
 #[cfg(test)]
@@ -54,7 +67,12 @@ mod tests {
         for host in hosts {
             request = request.header(HOST, *host);
         }
-        let checked = check(&request.body(()).unwrap(), local.parse().unwrap());
+        let hosts = [
+            Host::Name("metrics.example".to_owned()),
+            Host::Address("192.0.2.1".parse().unwrap()),
+            Host::Address("2001:db8::1".parse().unwrap()),
+        ];
+        let checked = check(&request.body(()).unwrap(), local.parse().unwrap(), &hosts);
         checked.map_or_else(|(status, _)| status.as_u16(), |()| 200)
     }
 
@@ -64,6 +82,12 @@ mod tests {
         for known in ["localhost", "LocalHost:9114", "127.0.0.1:1", "[::1]", "[::1]:80", "10.0.0.1"]
         {
             assert_eq!(with(known), 200, "{known}");
+        }
+        for known in ["metrics.example", "METRICS.example:443", "192.0.2.1", "[2001:db8:0::1]:80"] {
+            assert_eq!(with(known), 200, "{known}");
+        }
+        for other in ["a.metrics.example", "metrics.example.evil.example", "192.0.2.2", "metrics"] {
+            assert_eq!(with(other), 421, "{other}");
         }
         for other in ["evil.example", "localhost.evil.example", "10.0.0.2:9114", "x@evil.example"] {
             assert_eq!(with(other), 421, "{other}");

@@ -6,17 +6,21 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use crate::config::{Host, Http};
+use crate::daemon::DaemonError;
+use crate::daemon::recorder::Recorder;
 use crate::descriptor;
 
-use super::links::Links;
-use super::{DaemonError, http};
+use super::Site;
 
 /// The address of HTTP, and the task that serves there.
 pub struct Endpoint {
-    links: Arc<Links>,
+    recorder: Arc<Recorder>,
+    hosts: watch::Sender<Vec<Host>>,
     address: Option<SocketAddr>,
     server: Option<JoinHandle<()>>,
     /// What is listened on, to be handed over.
@@ -25,8 +29,9 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Nowhere, so far.
-    pub fn new(links: Arc<Links>) -> Self {
-        Self { links, address: None, server: None, socket: None }
+    pub fn new(recorder: Arc<Recorder>) -> Self {
+        let hosts = watch::Sender::default();
+        Self { recorder, hosts, address: None, server: None, socket: None }
     }
 
     /// Serves where the program before this one did, so that nobody who connects meanwhile is
@@ -45,20 +50,21 @@ impl Endpoint {
         Ok(Some(socket.as_raw_fd()))
     }
 
-    /// Serves at `address`, and nowhere else.
+    /// Serves as `config` says, and nowhere else.
     ///
     /// # Errors
     /// It can't be listened on; what was served before is served still.
-    pub async fn listen(&mut self, address: Option<SocketAddr>) -> Result<(), DaemonError> {
-        if self.address == address {
-            return Ok(());
+    pub async fn listen(&mut self, config: Option<&Http>) -> Result<(), DaemonError> {
+        let address = config.map(|http| http.listen);
+        if self.address != address {
+            let listener = match address {
+                Some(address) => Some(self.bind(address).await?),
+                None => None,
+            };
+            self.serve(listener).await;
+            self.address = address;
         }
-        let listener = match address {
-            Some(address) => Some(self.bind(address).await?),
-            None => None,
-        };
-        self.serve(listener).await;
-        self.address = address;
+        self.hosts.send_replace(config.map(|http| http.hosts.clone()).unwrap_or_default());
         Ok(())
     }
 
@@ -89,7 +95,8 @@ impl Endpoint {
             let _ = server.await;
         }
         self.socket = listener.as_ref().and_then(|l| l.as_fd().try_clone_to_owned().ok());
-        let serve = |listener| tokio::spawn(http::serve(listener, Arc::clone(&self.links)));
+        let site = Site { recorder: Arc::clone(&self.recorder), hosts: self.hosts.subscribe() };
+        let serve = |listener| tokio::spawn(super::serve(listener, site));
         self.server = listener.map(serve);
     }
 }

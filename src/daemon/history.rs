@@ -1,0 +1,280 @@
+//! What was counted over the last minutes, for those without a monitoring system.
+//!
+//! Times are those of a monotonic clock, counted from anywhere.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::jat::reason::{Direction, Outcome, Reason, Tally};
+
+/// How often samples are meant to be taken.
+pub const STEP: Duration = Duration::from_secs(5);
+/// How far samples reach back.
+pub const SPAN: Duration = Duration::from_secs(600);
+
+/// Samples of every component, by its domain.
+#[derive(Debug, Default)]
+pub struct History {
+    tracks: BTreeMap<String, Track>,
+}
+
+/// The samples of one component, from the time when it was first seen.
+#[derive(Debug)]
+struct Track {
+    samples: VecDeque<Sample>,
+    /// When the first of them began.
+    begun: Duration,
+    /// When the last of them ended, and the counts then.
+    end: Duration,
+    last: Tally,
+}
+
+/// What was counted between the sample before it and `at`, without zeros.
+#[derive(Debug)]
+struct Sample {
+    at: Duration,
+    counts: Vec<(Direction, Reason, u32)>,
+}
+
+/// What was counted in a period that ends now.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    pub period: Duration,
+    pub tally: Tally,
+}
+
+/// What a line is drawn of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// Requests that were relayed.
+    Requests,
+    /// Replies that were relayed.
+    Replies,
+    /// Stanzas of any kind that were answered with an error.
+    Answered,
+    /// Stanzas of any kind that were dropped.
+    Dropped,
+}
+
+impl Series {
+    pub const ALL: [Self; 4] = [Self::Requests, Self::Replies, Self::Answered, Self::Dropped];
+
+    /// What it is called, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests relayed",
+            Self::Replies => "replies relayed",
+            Self::Answered => "answered with an error",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    fn has(self, direction: Direction, reason: Reason) -> bool {
+        match self {
+            Self::Requests => (direction, reason) == (Direction::Forward, Reason::Relayed),
+            Self::Replies => (direction, reason) == (Direction::Revert, Reason::Relayed),
+            Self::Answered => reason.outcome() == Outcome::Answered,
+            Self::Dropped => reason.outcome() == Outcome::Dropped,
+        }
+    }
+}
+
+/// One point of a line: `per_second` from the point before it to `at`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// How long ago.
+    pub ago: Duration,
+    pub per_second: f64,
+}
+
+impl History {
+    /// Takes a sample at `now` of all components that there are; others are forgotten.
+    pub fn take(&mut self, now: Duration, components: Vec<(String, Tally)>) {
+        let mut before = std::mem::take(&mut self.tracks);
+        for (domain, tally) in components {
+            let track = match before.remove(&domain) {
+                Some(mut track) => {
+                    track.take(now, tally);
+                    track
+                }
+                None => Track { samples: VecDeque::new(), begun: now, end: now, last: tally },
+            };
+            self.tracks.insert(domain, track);
+        }
+    }
+
+    /// What the component of `domain`, which has now counted `tally`, counted within `window`
+    /// up to `now`, or since it was first seen.
+    pub fn recent(
+        &self,
+        domain: &str,
+        window: Duration,
+        now: Duration,
+        tally: &Tally,
+    ) -> Option<Recent> {
+        let track = self.tracks.get(domain)?;
+        let from = now.saturating_sub(window);
+        let mut recent = Tally::default();
+        let mut begun = track.end;
+        // A sample belongs to the window whole, or not at all.
+        let within = track.starts().zip(&track.samples).filter(|(_, s)| s.at > from);
+        for (start, sample) in within {
+            begun = begun.min(start);
+            sample.counts.iter().for_each(|(d, r, n)| recent.add(*d, *r, u64::from(*n)));
+        }
+        for (direction, reason, count) in added(&track.last, tally) {
+            recent.add(direction, reason, u64::from(count));
+        }
+        Some(Recent { period: now.saturating_sub(begun), tally: recent })
+    }
+
+    /// The line of a component, the oldest point first.
+    pub fn line(&self, domain: &str, series: Series, now: Duration) -> Vec<Point> {
+        let Some(track) = self.tracks.get(domain) else { return Vec::new() };
+        let point = |(start, sample): (Duration, &Sample)| {
+            let counts = sample.counts.iter().filter(|(d, r, _)| series.has(*d, *r));
+            let count: u64 = counts.map(|(_, _, n)| u64::from(*n)).sum();
+            let period = sample.at.saturating_sub(start);
+            Point { ago: now.saturating_sub(sample.at), per_second: rate(count, period) }
+        };
+        track.starts().zip(&track.samples).map(point).collect()
+    }
+}
+
+impl Track {
+    fn take(&mut self, now: Duration, tally: Tally) {
+        // However often it is asked to, the samples of a span stay few.
+        if now < self.end + STEP / 2 {
+            return;
+        }
+        let counts = added(&self.last, &tally).collect();
+        self.samples.push_back(Sample { at: now, counts });
+        (self.end, self.last) = (now, tally);
+        while self.samples.front().is_some_and(|s| s.at + SPAN <= now) {
+            self.begun = self.samples.pop_front().map_or(self.begun, |s| s.at);
+        }
+    }
+
+    /// When each sample began.
+    fn starts(&self) -> impl Iterator<Item = Duration> {
+        std::iter::once(self.begun).chain(self.samples.iter().map(|s| s.at))
+    }
+}
+
+impl Recent {
+    /// How many a second.
+    pub fn rate(&self, series: Series) -> f64 {
+        let counted = self.tally.iter().filter(|(d, r, _)| series.has(*d, *r));
+        rate(counted.map(|(.., count)| count).sum(), self.period)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+fn rate(count: u64, period: Duration) -> f64 {
+    if period.is_zero() { 0.0 } else { count as f64 / period.as_secs_f64() }
+}
+
+/// What `after` has more than `before`, without zeros. A component that was taken out of the
+/// configuration and put back between two samples counts from zero again.
+fn added<'t>(
+    before: &'t Tally,
+    after: &'t Tally,
+) -> impl Iterator<Item = (Direction, Reason, u32)> + use<'t> {
+    after.iter().filter_map(|(direction, reason, count)| {
+        let known = before.of(direction, reason);
+        let more = count.checked_sub(known).unwrap_or(count);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        (more > 0).then_some((direction, reason, more))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOMAIN: &str = "proxy.example";
+
+    fn tally(requests: u64, offline: u64) -> Tally {
+        let mut tally = Tally::default();
+        tally.add(Direction::Forward, Reason::Relayed, requests);
+        tally.add(Direction::Forward, Reason::Offline, offline);
+        tally
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// Ten requests a second from second 100 to `end`, and one refusal a second in the last minute.
+    fn history(end: u64) -> (History, Tally) {
+        let mut history = History::default();
+        let at = |s: u64| tally(10 * (s - 100) + 7, s.saturating_sub(end - 60));
+        for second in (100..=end).step_by(5) {
+            history.take(seconds(second), vec![(DOMAIN.to_owned(), at(second))]);
+        }
+        (history, at(end))
+    }
+
+    #[test]
+    fn a_window_has_what_came_in_it() {
+        let (history, now) = history(2000);
+        let within = |window| history.recent(DOMAIN, seconds(window), seconds(2000), &now).unwrap();
+        let minute = within(60);
+        assert_eq!(minute.period, seconds(60));
+        assert_eq!(minute.tally.total(Reason::Relayed), 600);
+        assert_eq!(minute.tally.total(Reason::Offline), 60);
+        assert!((minute.rate(Series::Requests) - 10.0).abs() < 1e-9);
+        let all = within(600);
+        assert_eq!((all.period, all.tally.total(Reason::Relayed)), (seconds(600), 6000));
+        assert!((all.rate(Series::Answered) - 0.1).abs() < 1e-9);
+        assert_eq!(all.rate(Series::Dropped), 0.0);
+    }
+
+    #[test]
+    fn what_came_after_the_last_sample_counts_too() {
+        let (history, mut now) = history(160);
+        now.add(Direction::Forward, Reason::Relayed, 40);
+        let recent = history.recent(DOMAIN, seconds(600), seconds(164), &now).unwrap();
+        assert_eq!(recent.period, seconds(64), "since the component was first seen");
+        assert_eq!(recent.tally.total(Reason::Relayed), 640);
+        let mut empty = History::default();
+        empty.take(seconds(1), vec![(DOMAIN.to_owned(), tally(5, 0))]);
+        let recent = empty.recent(DOMAIN, seconds(60), seconds(1), &tally(5, 0)).unwrap();
+        assert_eq!((recent.period, recent.rate(Series::Requests)), (Duration::ZERO, 0.0));
+    }
+
+    #[test]
+    fn a_line_has_a_point_for_each_sample_and_no_more_than_fit() {
+        let (history, _) = history(9000);
+        let line = history.line(DOMAIN, Series::Requests, seconds(9001));
+        assert_eq!(line.len(), 120);
+        assert!(line.iter().all(|p| (p.per_second - 10.0).abs() < 1e-9));
+        assert_eq!((line[0].ago, line[119].ago), (seconds(596), seconds(1)));
+        assert_eq!(history.line("other.example", Series::Requests, seconds(9001)), []);
+    }
+
+    #[test]
+    fn a_late_sample_is_spread_over_its_time() {
+        let mut history = History::default();
+        history.take(seconds(0), vec![(DOMAIN.to_owned(), tally(0, 0))]);
+        history.take(seconds(50), vec![(DOMAIN.to_owned(), tally(100, 0))]);
+        let line = history.line(DOMAIN, Series::Requests, seconds(50));
+        assert_eq!(line, [Point { ago: Duration::ZERO, per_second: 2.0 }]);
+    }
+
+    #[test]
+    fn components_come_and_go_with_a_reload() {
+        let mut history = History::default();
+        let names = |history: &History| history.tracks.keys().cloned().collect::<Vec<_>>();
+        history.take(seconds(0), vec![("a".into(), tally(9, 0)), ("b".into(), tally(0, 0))]);
+        history.take(seconds(5), vec![("b".into(), tally(1, 0)), ("c".into(), tally(3, 0))]);
+        assert_eq!(names(&history), ["b", "c"]);
+        // Taken out and put back between two samples.
+        history.take(seconds(10), vec![("b".into(), tally(0, 2)), ("c".into(), tally(3, 0))]);
+        let recent = history.recent("b", seconds(60), seconds(10), &tally(0, 2)).unwrap();
+        assert_eq!(recent.tally.total(Reason::Offline), 2);
+        assert_eq!(recent.tally.total(Reason::Relayed), 1);
+        let recent = history.recent("c", seconds(60), seconds(10), &tally(3, 0)).unwrap();
+        assert_eq!(recent.tally.total(Reason::Relayed), 0, "counted before it was first seen");
+    }
+}

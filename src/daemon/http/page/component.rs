@@ -1,0 +1,163 @@
+//! One component's part of the page.
+
+use crate::daemon::history::Series;
+use crate::daemon::recorder::Recorder;
+use crate::daemon::status::{ComponentStatus, Count, Rates, StreamStatus, words};
+use crate::jat::reason::Reason;
+use crate::link::cause::Cause;
+
+use super::html::Html;
+use super::{chart, table};
+
+pub fn section(html: &mut Html, component: &ComponentStatus, anchor: &str, recorder: &Recorder) {
+    html.element("section", &[("id", anchor)], |html| {
+        html.element("h2", &[], |html| html.foreign(&component.own.domain));
+        html.element("p", &[("class", "muted")], |html| {
+            html.text("to ");
+            html.address(&component.target);
+            html.text(&format!(" ({}, token in the ", words::spread(component)));
+            html.text(&format!("{}), on {}", component.token_in, component.server));
+        });
+        lines(html, &component.own.domain, recorder);
+        facts(html, component);
+        resources(html, component);
+        refusals(html, component);
+    });
+}
+
+fn lines(html: &mut Html, domain: &str, recorder: &Recorder) {
+    let drawn = Series::ALL
+        .map(|series| (series, recorder.look(|history, now| history.line(domain, series, now))));
+    html.leaf("h3", &[], "The last 10 minutes");
+    if drawn.iter().all(|(_, points)| points.iter().all(|p| p.per_second == 0.0)) {
+        html.leaf("p", &[], "Nothing was relayed, answered with an error or dropped.");
+        return;
+    }
+    html.element("div", &[("class", "lines")], |html| {
+        drawn.iter().for_each(|(series, points)| chart::figure(html, series.name(), points));
+    });
+}
+
+fn facts(html: &mut Html, component: &ComponentStatus) {
+    html.element("table", &[("class", "facts")], |html| {
+        html.leaf("caption", &[], "State");
+        html.element("tbody", &[], |html| {
+            fact(html, "ready", &[words::ready(component)]);
+            let several = component.presence.is_some();
+            for stream in std::iter::once(&component.own).chain(&component.presence) {
+                stream_facts(html, stream, several);
+            }
+            if let Some(subscription) = &component.subscription {
+                fact(html, "subscription", &[words::subscription(subscription)]);
+            }
+            fact(html, "keys", &words::keys(&component.keys));
+        });
+    });
+}
+
+/// With a presence domain, each row says which stream it is about.
+fn stream_facts(html: &mut Html, stream: &StreamStatus, several: bool) {
+    let name =
+        |what: &str| if several { format!("{what} of {}", stream.domain) } else { what.to_owned() };
+    fact(html, &name("stream"), &[words::stream(&stream.stream)]);
+    fact(html, &name("domain"), &[words::sharing(&stream.sharing).to_owned()]);
+    fact(html, &name("backlog"), &[format!("{} bytes", stream.backlog_bytes)]);
+    fact(html, &name("logins"), &[stream.logins.to_string()]);
+    let failures = stream.failures.iter().map(|(cause, count)| {
+        let known = Cause::ALL.into_iter().find(|known| known.name() == cause);
+        let remedy = known.map(Cause::remedy).filter(|remedy| !remedy.is_empty());
+        format!("{cause} {count}{}", remedy.map(|r| format!(": {r}")).unwrap_or_default())
+    });
+    let failures: Vec<String> = failures.collect();
+    if !failures.is_empty() {
+        fact(html, &name("failures"), &failures);
+    }
+}
+
+fn fact(html: &mut Html, name: &str, lines: &[String]) {
+    html.element("tr", &[], |html| {
+        html.leaf("th", &[("scope", "row")], name);
+        html.element("td", &[], |html| {
+            for (number, line) in lines.iter().enumerate() {
+                if number > 0 {
+                    html.void("br", &[]);
+                }
+                html.foreign(line);
+            }
+        });
+    });
+}
+
+fn resources(html: &mut Html, component: &ComponentStatus) {
+    html.leaf("h3", &[], "Resources of the target");
+    if component.subscription.is_none() {
+        html.leaf("p", &[], "All requests go to one resource, online or not.");
+        return;
+    }
+    if component.resources.is_empty() {
+        html.leaf("p", &[], "None online.");
+        return;
+    }
+    table(
+        html,
+        "Resources of the target",
+        |html| {
+            html.leaf("th", &[("scope", "col")], "address");
+            html.leaf("th", &[("scope", "col")], "state");
+        },
+        |html| {
+            for resource in component.resources.iter().take(MOST_RESOURCES) {
+                html.element("tr", &[], |html| {
+                    html.element("th", &[("scope", "row")], |html| html.address(&resource.address));
+                    let busy = if resource.dnd { "dnd" } else { "online" };
+                    let doubt = if resource.verified { "" } else { ", not confirmed yet" };
+                    html.leaf("td", &[], &format!("{busy}{doubt}"));
+                });
+            }
+        },
+    );
+    let more = component.resources.len().saturating_sub(MOST_RESOURCES);
+    if more > 0 {
+        let text = format!("And {more} more; /status and jat-proxy status have all.");
+        html.leaf("p", &[("class", "muted")], &text);
+    }
+}
+
+/// What was not relayed, the most frequent of late first.
+fn refusals(html: &mut Html, component: &ComponentStatus) {
+    let refused = |c: &&Count| matches!(c.outcome.as_str(), "answered" | "dropped");
+    let mut refusals: Vec<&Count> = component.counts.iter().filter(refused).collect();
+    refusals.sort_by_key(|c| std::cmp::Reverse((c.recent, c.count)));
+    html.leaf("h3", &[], "Refusals by reason");
+    if refusals.is_empty() {
+        html.leaf("p", &[], "None since the start.");
+        return;
+    }
+    let window = component.rates.last().map_or_else(|| "0s".to_owned(), Rates::period);
+    let columns = |html: &mut Html| {
+        for name in ["reason", "of", "outcome", "meaning"] {
+            html.leaf("th", &[("scope", "col")], name);
+        }
+        for name in [format!("last {window}"), "since the start".to_owned()] {
+            html.leaf("th", &[("scope", "col"), ("class", "number")], &name);
+        }
+    };
+    table(html, "Refusals by reason", columns, |html| {
+        for count in refusals {
+            let reason = Reason::ALL.iter().find(|reason| reason.name() == count.reason);
+            html.element("tr", &[], |html| {
+                html.leaf("th", &[("scope", "row")], &count.reason);
+                html.leaf("td", &[], &count.direction);
+                html.leaf("td", &[], &count.outcome);
+                let meaning = reason.map_or("", |reason| reason.describe());
+                html.leaf("td", &[("class", "text")], meaning);
+                for number in [count.recent, count.count] {
+                    html.leaf("td", &[("class", "number")], &number.to_string());
+                }
+            });
+        }
+    });
+}
+
+/// More than these are a number.
+const MOST_RESOURCES: usize = 20;

@@ -1,0 +1,186 @@
+//! The page for those without a dashboard: what is wrong and what to do, components, lines of
+//! the last minutes, resources, keys, refusals by reason.
+//!
+//! One document, without scripts or anything from elsewhere; it says the same as `jat-proxy
+//! status`, in the same words.
+
+mod chart;
+mod component;
+mod html;
+
+use std::sync::LazyLock;
+
+use axum::http::HeaderValue;
+use base64ct::{Base64, Encoding};
+use sha2::{Digest, Sha256};
+
+use crate::daemon::recorder::Recorder;
+use crate::daemon::status::{ComponentStatus, Status, words};
+
+use html::Html;
+
+/// The query of a page that loads itself again and again. Not by default: a page that changes
+/// under one's eyes, or under a screen reader, is asked for (WCAG 2.2.2).
+pub const REFRESH: &str = "refresh";
+
+/// The whole page.
+pub fn render(status: &Status, recorder: &Recorder, refresh: bool) -> String {
+    Html::document(|html| {
+        html.element("head", &[], |html| head(html, refresh));
+        html.element("body", &[], |html| {
+            html.element("header", &[], |html| header(html, status, refresh));
+            html.element("main", &[], |html| {
+                verdict(html, status);
+                if status.components.len() > 1 {
+                    overview(html, status);
+                }
+                let numbered = status.components.iter().enumerate();
+                numbered.for_each(|(n, c)| component::section(html, c, &anchor(n), recorder));
+            });
+        });
+    })
+}
+
+/// The content security policy of the page: nothing but its own style sheet.
+pub fn policy() -> HeaderValue {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let hash = Base64::encode_string(&Sha256::digest(STYLE));
+        format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        )
+    });
+    HeaderValue::from_static(&POLICY)
+}
+
+fn head(html: &mut Html, refresh: bool) {
+    html.void("meta", &[("charset", "utf-8")]);
+    html.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
+    if refresh {
+        html.void("meta", &[("http-equiv", "refresh"), ("content", "10")]);
+    }
+    html.leaf("title", &[], "jat-proxy");
+    html.style(STYLE);
+}
+
+fn header(html: &mut Html, status: &Status, refresh: bool) {
+    html.leaf("h1", &[], "jat-proxy");
+    let version = format!("{}, since {}", status.version, status.started);
+    html.leaf("span", &[("class", "muted")], &version);
+    html.element("nav", &[], |html| match refresh {
+        true => html.leaf("a", &[("href", "/")], "Stop refreshing"),
+        false => html.leaf("a", &[("href", "/?refresh")], "Refresh every 10 seconds"),
+    });
+}
+
+/// First of all: is something wrong, and what is to be done?
+fn verdict(html: &mut Html, status: &Status) {
+    let all = status.components.len();
+    let ready = status.components.iter().filter(|c| c.missing.is_none()).count();
+    let warned = status.components.iter().any(|c| !c.warnings.is_empty());
+    let (class, text) = match (ready, all) {
+        (_, 0) => ("verdict bad", "Stopping: no component is left.".to_owned()),
+        (1, 1) => ("verdict", "The component forwards.".to_owned()),
+        (0, 1) => ("verdict bad", "The component does not forward.".to_owned()),
+        _ if ready == all => ("verdict", format!("All {all} components forward.")),
+        _ => ("verdict bad", format!("{ready} of {all} components forward.")),
+    };
+    html.element("div", &[("class", class)], |html| {
+        html.leaf("strong", &[("class", if ready == all { "good" } else { "" })], &text);
+        if ready == all && !warned {
+            return;
+        }
+        html.element("ul", &[], |html| {
+            for component in &status.components {
+                let domain = &component.own.domain;
+                if let Some(missing) = &component.missing {
+                    html.element("li", &[], |html| said(html, domain, "not ready", "bad", missing));
+                }
+                for warning in &component.warnings {
+                    html.element("li", &[], |html| said(html, domain, "warning", "warn", warning));
+                }
+            }
+        });
+    });
+}
+
+fn said(html: &mut Html, domain: &str, word: &str, class: &str, text: &str) {
+    html.leaf("bdi", &[("class", "name")], domain);
+    html.text(" ");
+    html.leaf("span", &[("class", class)], word);
+    html.text(": ");
+    html.foreign(text);
+}
+
+fn overview(html: &mut Html, status: &Status) {
+    html.element("section", &[], |html| {
+        html.leaf("h2", &[], "Components");
+        table(
+            html,
+            "Components",
+            |html| {
+                let columns = ["component", "ready", "resources online"];
+                columns.iter().for_each(|name| html.leaf("th", &[("scope", "col")], name));
+                for name in ["requests a second", "answered with an error", "dropped"] {
+                    html.leaf("th", &[("scope", "col"), ("class", "number")], name);
+                }
+            },
+            |html| {
+                for (number, component) in status.components.iter().enumerate() {
+                    html.element("tr", &[], |html| overview_row(html, component, &anchor(number)));
+                }
+            },
+        );
+        html.leaf(
+            "p",
+            &[("class", "muted")],
+            "Averages over the last minute, in stanzas a second.",
+        );
+    });
+}
+
+fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
+    html.element("th", &[("scope", "row")], |html| {
+        let link = format!("#{anchor}");
+        html.element("a", &[("href", &link)], |html| html.foreign(&component.own.domain));
+    });
+    match component.missing {
+        None => html.leaf("td", &[("class", "good")], "yes"),
+        Some(_) => html.leaf("td", &[("class", "bad")], "no"),
+    }
+    let resources = match component.subscription {
+        Some(_) => component.resources.len().to_string(),
+        None => "fixed".to_owned(),
+    };
+    html.leaf("td", &[], &resources);
+    let rates = component.rates.first();
+    for rate in [rates.map(|r| r.requests), rates.map(|r| r.answered), rates.map(|r| r.dropped)] {
+        let rate = rate.map_or_else(|| "–".to_owned(), words::rate);
+        html.leaf("td", &[("class", "number")], &rate);
+    }
+}
+
+/// A table that scrolls by itself on a narrow screen, with the row of its column headers.
+fn table(
+    html: &mut Html,
+    name: &str,
+    columns: impl FnOnce(&mut Html),
+    rows: impl FnOnce(&mut Html),
+) {
+    // What scrolls is reached by keyboard, and so needs a name.
+    let scrolls =
+        [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", name)];
+    html.element("div", &scrolls, |html| {
+        html.element("table", &[], |html| {
+            html.element("thead", &[], |html| html.element("tr", &[], columns));
+            html.element("tbody", &[], rows);
+        });
+    });
+}
+
+/// A component's section, by its place.
+fn anchor(number: usize) -> String {
+    format!("component-{}", number + 1)
+}
+
+const STYLE: &str = include_str!("style.css");

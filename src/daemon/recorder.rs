@@ -1,0 +1,76 @@
+//! Keeps the [`History`] of all components.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::jat::reason::Tally;
+use crate::link::component::lock;
+
+use super::history::{History, Recent, STEP};
+use super::links::Links;
+
+/// The history of the components of this process, and the clock that it goes by.
+#[derive(Debug)]
+pub struct Recorder {
+    links: Arc<Links>,
+    origin: Instant,
+    history: Mutex<History>,
+}
+
+impl Recorder {
+    /// One that takes samples when it is told to.
+    pub fn new(links: Arc<Links>) -> Self {
+        Self { links, origin: Instant::now(), history: Mutex::default() }
+    }
+
+    /// One that takes samples of `links` from now on, as long as the runtime runs.
+    pub fn start(links: Arc<Links>) -> Arc<Self> {
+        let recorder = Arc::new(Self::new(links));
+        let shared = Arc::clone(&recorder);
+        tokio::spawn(async move {
+            let mut step = interval(STEP);
+            step.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                step.tick().await;
+                shared.record();
+            }
+        });
+        recorder
+    }
+
+    /// Takes a sample now: what a component counted before its first one is not of late.
+    pub fn record(&self) {
+        let components = self.links.components();
+        let sample = components.iter().map(|component| {
+            let component = lock(component);
+            (component.translator.settings().domain.to_string(), component.tally.clone())
+        });
+        let sample = sample.collect();
+        self.history().take(self.now(), sample);
+    }
+
+    /// The components that it records.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// What `domain`, which has now counted `tally`, counted of late.
+    pub fn recent(&self, domain: &str, window: Duration, tally: &Tally) -> Option<Recent> {
+        self.history().recent(domain, window, self.now(), tally)
+    }
+
+    /// Looks at the history; the time is its own.
+    pub fn look<T>(&self, look: impl FnOnce(&History, Duration) -> T) -> T {
+        look(&self.history(), self.now())
+    }
+
+    fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,91 @@
+//! What the status says, for people: the same words on the command line and on the page.
+
+use super::{
+    ComponentStatus, KeyTime, KeysStatus, ResourceStatus, StreamState, SubscriptionStatus,
+};
+
+/// Can it forward, or why not?
+pub fn ready(component: &ComponentStatus) -> String {
+    component.missing.as_ref().map_or("yes".to_owned(), |missing| format!("no: {missing}"))
+}
+
+/// How requests are spread over the resources of the target.
+pub fn spread(component: &ComponentStatus) -> String {
+    match component.subscription {
+        Some(_) => format!("dispatch {}", component.dispatch),
+        None => "this resource only".to_owned(),
+    }
+}
+
+pub fn stream(stream: &StreamState) -> String {
+    match stream {
+        StreamState::Starting => "connecting".to_owned(),
+        StreamState::Up { since } => format!("up since {since}"),
+        StreamState::Down { since, cause, .. } => format!("down since {since}: {cause}"),
+        StreamState::Closed => "closed".to_owned(),
+    }
+}
+
+pub fn sharing(sharing: &str) -> &str {
+    match sharing {
+        "alone" => "ours alone",
+        "shared" => "shared: another process is connected for it too",
+        _ => "not known yet whether another process is connected for it too",
+    }
+}
+
+pub fn subscription(subscription: &SubscriptionStatus) -> String {
+    let mut text = subscription.state.clone();
+    if let Some(condition) = &subscription.condition {
+        text += &format!(" ({condition})");
+    }
+    if let Some(since) = &subscription.since {
+        text += &format!(" since {since}");
+    }
+    if let Some(next) = &subscription.next_retry {
+        text += &format!(", requested again at {next}");
+    }
+    text
+}
+
+pub fn resources(component: &ComponentStatus) -> Vec<String> {
+    let dnd = |r: &ResourceStatus| if r.dnd { ", dnd" } else { "" };
+    let doubt = |r: &ResourceStatus| if r.verified { "" } else { ", not confirmed yet" };
+    let line = |r: &ResourceStatus| format!("{}{}{}", r.address, dnd(r), doubt(r));
+    match &component.subscription {
+        Some(_) if component.resources.is_empty() => vec!["none online".to_owned()],
+        _ => component.resources.iter().map(line).collect(),
+    }
+}
+
+pub fn keys(keys: &KeysStatus) -> Vec<String> {
+    let goes = |key: &KeyTime| {
+        let word = if key.due { "since" } else { "from" };
+        format!("key {} can go, {word} {}", key.id, key.at)
+    };
+    let mut lines: Vec<String> = keys.superseded.iter().map(goes).collect();
+    let since = keys.signing_since.as_ref().map(|since| format!(" since {since}"));
+    lines.push(format!("key {} signs{}", keys.signing, since.unwrap_or_default()));
+    lines.extend(keys.next.iter().map(|key| format!("key {} signs from {}", key.id, key.at)));
+    lines
+}
+
+/// The answer is in whole seconds and takes its time, so that one second is none.
+pub fn clock(offset: i64) -> String {
+    match offset {
+        -1..=1 => "like that of the target's server".to_owned(),
+        2.. => format!("the target's server is {offset} s ahead"),
+        _ => format!("the target's server is {} s behind", offset.unsigned_abs()),
+    }
+}
+
+/// Three digits say all that an average has to say.
+pub fn rate(rate: f64) -> String {
+    match rate {
+        0.0 => "0".to_owned(),
+        _ if rate >= 100.0 => format!("{rate:.0}"),
+        _ if rate >= 10.0 => format!("{rate:.1}"),
+        _ if rate >= 1.0 => format!("{rate:.2}"),
+        _ => format!("{rate:.3}"),
+    }
+}
