@@ -1,0 +1,20 @@
+//! `jat-proxy completions`: what a shell needs to complete the command line.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::{Exit, say};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The shell that is to read them
+    shell: Shell,
+}
+
+pub fn run(arguments: &Arguments) -> Exit {
+    let mut script = Vec::new();
+    let mut command = super::Arguments::command();
+    clap_complete::generate(arguments.shell, &mut command, super::PROGRAM, &mut script);
+    say(&String::from_utf8_lossy(&script));
+    Exit::Success
+}
