@@ -1,0 +1,1 @@
+//! The container image: the static program where nothing else is.
