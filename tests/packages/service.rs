@@ -42,8 +42,7 @@ impl Service {
     pub async fn new() -> (Self, Crowd) {
         let server = Server::start(Options::ejabberd("s")).await.unwrap();
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
-        let client = server.client(&format!("{TARGET}/a"));
-        let user = server.client("user@some-domain.example/abc");
+        let crowd = Crowd::of(&server);
         let machine = Arc::new(Machine::boot());
         let service = Self { machine, server };
         service.install(package::built()).await;
@@ -55,7 +54,7 @@ impl Service {
             ready.until("it is ready", || status(&ready)["components"].is_array() && is());
         });
         ready.await.unwrap();
-        (service, Crowd { user, client })
+        (service, crowd)
     }
 
     /// `dpkg -i`, and what it says.
@@ -84,6 +83,11 @@ impl Service {
 }
 
 impl Crowd {
+    pub fn of(server: &Server) -> Self {
+        let client = server.client(&format!("{TARGET}/a"));
+        Self { user: server.client("user@some-domain.example/abc"), client }
+    }
+
     /// Asks and answers while something is done, and until the last reply is there; gives the
     /// number of requests. All have been answered.
     pub async fn asks_while(&mut self, doing: impl Future<Output = ()>) -> usize {
