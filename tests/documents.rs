@@ -68,6 +68,28 @@ fn the_sticky_hash_of_the_document_chooses_alike() {
     assert_eq!(output.trim_end(), json!(chosen).to_string());
 }
 
+#[test]
+fn the_tests_that_the_threat_model_names_are_there() {
+    let text = read("docs/threat-model.md");
+    let spans = text.split('`').skip(1).step_by(2);
+    let named: Vec<_> = spans.filter_map(|span| span.rsplit_once("::")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for (place, name) in named.into_iter().filter(|(_, name)| *name != "name") {
+        let source = [format!("tests/{place}.rs"), format!("src/{place}"), format!("tests/{place}")]
+            .into_iter()
+            .find(|path| fs::exists(path).unwrap())
+            .unwrap_or_else(|| panic!("there is no {place}"));
+        let files: Vec<_> = match fs::read_dir(&source) {
+            Ok(folder) => folder.map(|entry| entry.unwrap().path()).collect(),
+            Err(_) => vec![source.into()],
+        };
+        let files = files.iter().filter(|path| path.is_file());
+        let found = files.map(|path| fs::read_to_string(path).unwrap());
+        let found = found.filter(|text| text.contains(&format!("fn {name}(")));
+        assert_ne!(found.count(), 0, "{place} has no test {name}");
+    }
+}
+
 /// The first block of code in this language.
 fn block(document: &str, language: &str) -> String {
     pages::first(document, language).text

@@ -11,12 +11,14 @@ use crate::config::{self, Config};
 pub use exit::Exit;
 
 mod check;
+mod completions;
 mod connect;
 mod demo;
 mod exit;
 mod init;
 mod key_file;
 mod keys;
+mod man;
 mod replace;
 mod ring;
 mod run;
@@ -41,12 +43,14 @@ pub fn main() -> Exit {
         Command::Token(arguments) => token::run(&arguments, unix_now()),
         Command::Status(arguments) => status::run(&arguments, unix_now()),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Man(arguments) => man::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
     }
 }
 
 /// Lets an XMPP client answer IQ requests at a component's address.
 #[derive(Parser)]
-#[command(name = "jat-proxy", version)]
+#[command(name = PROGRAM, version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -68,6 +72,10 @@ enum Command {
     Status(status::Arguments),
     /// See the whole story on a built-in server, in seconds
     Demo(demo::Arguments),
+    /// Print the manual, for man(1): `jat-proxy man | man -l -`
+    Man(man::Arguments),
+    /// Print what a shell needs to complete the command line
+    Completions(completions::Arguments),
 }
 
 /// The option that nearly all subcommands share.
@@ -102,6 +110,7 @@ pub fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+const PROGRAM: &str = "jat-proxy";
 const DEFAULT_FILE: &str = "/etc/jat-proxy/jat-proxy.toml";
 
 #[cfg(test)]

@@ -1,0 +1,38 @@
+//! `jat-proxy man`: the manual, jat-proxy(1) and jat-proxy.toml(5).
+//!
+//! Both are made from what they describe: the command line as clap has it, and the commented
+//! configuration. Neither can say something else than those.
+
+use clap::{CommandFactory, ValueEnum};
+
+use super::{Exit, say};
+
+mod commands;
+mod configuration;
+mod roff;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The page: the program, or its configuration file
+    #[arg(default_value = "1")]
+    page: Page,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Page {
+    #[value(name = "1", alias = "jat-proxy")]
+    Program,
+    #[value(name = "5", alias = "jat-proxy.toml")]
+    Configuration,
+}
+
+pub fn run(arguments: &Arguments) -> Exit {
+    say(&match arguments.page {
+        Page::Program => commands::page(super::Arguments::command()),
+        Page::Configuration => configuration::page(EXAMPLE),
+    });
+    Exit::Success
+}
+
+/// The configuration with every key that there is.
+const EXAMPLE: &str = include_str!("../../../config/jat-proxy.toml");

@@ -1,0 +1,114 @@
+//! A manual page in the language of man(7).
+
+use std::fmt::Write;
+
+/// A page that grows from the top to the bottom. Text is escaped; what stands between
+/// `backquotes` becomes bold.
+pub struct Page(String);
+
+impl Page {
+    /// `brief` is what whatis(1) shows.
+    pub fn new(name: &str, section: u8, manual: &str, brief: &str) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let mut page = Self(format!(
+            ".\\\" Made by jat-proxy man {section}\n\
+             .TH {name} {section} \"\" \"jat\\-proxy {version}\" \"{manual}\"\n.nh\n.ad l\n"
+        ));
+        page.section("Name");
+        page.text(&format!("{name} \\- {brief}", name = escape(name)));
+        page
+    }
+
+    pub fn section(&mut self, title: &str) {
+        self.line(&format!(".SH {}", escape(title).to_uppercase()));
+    }
+
+    pub fn subsection(&mut self, title: &str) {
+        self.line(&format!(".SS {}", escape(title)));
+    }
+
+    pub fn paragraph(&mut self, text: &str) {
+        self.line(".PP");
+        self.text(&escape(text));
+    }
+
+    /// Begins an item; paragraphs of it follow as [`Self::item_text`].
+    pub fn item(&mut self, tag: &str) {
+        self.line(".TP");
+        self.text(&escape(tag));
+    }
+
+    pub fn item_text(&mut self, text: &str) {
+        self.text(&escape(text));
+    }
+
+    /// A further paragraph of the same item.
+    pub fn item_paragraph(&mut self, text: &str) {
+        self.line(".IP");
+        self.text(&escape(text));
+    }
+
+    /// Lines that stay as they are, of an item or on their own.
+    pub fn verbatim(&mut self, of_item: bool, lines: &[&str]) {
+        self.line(if of_item { ".IP\n.EX" } else { ".PP\n.EX" });
+        for line in lines {
+            self.text(&escape(line));
+        }
+        self.line(".EE");
+    }
+
+    /// What is written in man(7) already.
+    pub fn written(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    pub fn into_text(self) -> String {
+        self.0
+    }
+
+    /// A line of text, which must not look like a request.
+    fn text(&mut self, text: &str) {
+        let guard = if text.starts_with(['.', '\'']) { "\\&" } else { "" };
+        self.line(&format!("{guard}{text}"));
+    }
+
+    fn line(&mut self, line: &str) {
+        writeln!(self.0, "{line}").expect("a string takes everything");
+    }
+}
+
+/// A hyphen of the language would be a sign that nobody can paste into a shell.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    let mut bold = false;
+    for c in text.chars() {
+        match c {
+            '\\' => escaped.push_str("\\e"),
+            '-' => escaped.push_str("\\-"),
+            '~' => escaped.push_str("\\(ti"),
+            '^' => escaped.push_str("\\(ha"),
+            '`' => {
+                bold = !bold;
+                escaped.push_str(if bold { "\\fB" } else { "\\fR" });
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_no_language() {
+        let mut page = Page::new("a", 1, "Manual", "does it");
+        page.paragraph(".so /etc/passwd");
+        page.item("`--b-c`");
+        page.item_text("'\\n' ~ ^");
+        let text = page.into_text();
+        let end = ".PP\n\\&.so /etc/passwd\n.TP\n\\fB\\-\\-b\\-c\\fR\n\\&'\\en' \\(ti \\(ha\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+}

@@ -1,0 +1,123 @@
+//! A clean Debian 12 that runs: its own systemd as process 1, in namespaces.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Everything of it ends, and goes, when this does.
+pub struct Machine {
+    unshare: Child,
+    /// The number of its process 1, out here.
+    init: String,
+    folder: TempDir,
+}
+
+/// What a command in the machine came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub good: bool,
+    /// Standard output and error.
+    pub said: String,
+}
+
+impl Machine {
+    /// A copy of target/debian-12, which tests/run makes, booted.
+    pub fn boot() -> Self {
+        assert!(rustix::process::geteuid().is_root(), "only root can boot a system");
+        let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let base = tmp.parent().expect("a target folder").join("debian-12");
+        assert!(base.is_dir(), "{} is missing: tests/run makes it", base.display());
+        let folder = TempDir::new_in(tmp).unwrap();
+        let root = folder.path().join("root");
+        let copied = Command::new("cp").arg("-a").arg(base).arg(&root).status().unwrap();
+        assert!(copied.success());
+        let unshare = Command::new("unshare")
+            .args(["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child"])
+            .args(["sh", "-c", include_str!("boot.sh"), "sh"])
+            .arg(root)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("unshare starts");
+        let mut machine = Self { unshare, init: String::new(), folder };
+        let children = format!("/proc/{0}/task/{0}/children", machine.unshare.id());
+        machine.until("process 1", || !fs::read_to_string(&children).unwrap().is_empty());
+        fs::read_to_string(&children).unwrap().trim().clone_into(&mut machine.init);
+        let up = || machine.run("systemctl is-system-running").said.trim() == "running";
+        machine.until("the system is up", up);
+        machine
+    }
+
+    /// Runs a line of shell as root.
+    pub fn run(&self, line: &str) -> Outcome {
+        let output = Command::new("nsenter")
+            .args(["--target", &self.init, "--all", "/bin/sh", "-c", &format!("exec 2>&1; {line}")])
+            .env_clear()
+            .envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")])
+            .envs([("LC_ALL", "C.UTF-8"), ("DEBIAN_FRONTEND", "noninteractive")])
+            .stdin(Stdio::null())
+            .output()
+            .expect("nsenter is part of util-linux, as unshare is");
+        let text = [output.stdout, output.stderr].concat();
+        Outcome {
+            good: output.status.success(),
+            said: String::from_utf8_lossy(&text).trim_end().to_owned(),
+        }
+    }
+
+    /// Runs a line of shell that must succeed, and gives what it says.
+    pub fn does(&self, line: &str) -> String {
+        let Outcome { good, said } = self.run(line);
+        let journal = || self.run("journalctl -n 30 --no-pager").said;
+        assert!(good, "{line}: {said}\n{}", journal());
+        said
+    }
+
+    /// Copies a file into its /srv.
+    pub fn take(&self, file: &Path) -> PathBuf {
+        let name = Path::new("/srv").join(file.file_name().expect("a file"));
+        fs::copy(file, self.outside(&name)).unwrap();
+        name
+    }
+
+    /// Where a file of it, not of its /tmp or /run, is for us.
+    pub fn outside(&self, path: &Path) -> PathBuf {
+        self.folder.path().join("root").join(path.strip_prefix("/").expect("an absolute path"))
+    }
+
+    /// All files that are there to stay; what the system itself writes as it runs is left out.
+    pub fn files(&self) -> BTreeSet<String> {
+        // dpkg's and man's own lists, journals, and the backups of the lists of accounts.
+        let find = "find / -xdev -path /var/log -prune -o -path /var/cache -prune -o \
+                    -path /var/lib/dpkg -prune -o -path /var/lib/systemd -prune -o \
+                    -path /srv -prune -o -name '*-' -path '/etc/*' -prune -o -print";
+        self.does(find).lines().map(ToOwned::to_owned).collect()
+    }
+
+    pub fn until(&self, what: &str, is: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is() {
+            let journal =
+                || self.run("systemctl --failed --no-legend; journalctl -n 50 --no-pager");
+            assert!(Instant::now() < deadline, "not within 60 s: {what}; {:?}", journal());
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Its process 1 is killed along, and with that all others.
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+        let over = || !Path::new("/proc").join(&self.init).join("exe").exists();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.init.is_empty() && !over() && Instant::now() < deadline {
+            sleep(Duration::from_millis(20));
+        }
+    }
+}

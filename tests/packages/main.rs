@@ -1,0 +1,22 @@
+//! The Debian package on a clean Debian 12, booted with its own systemd, and the container image's
+//! content where nothing else is.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | package | the package, as packaging/deb makes it, and others made from it |
+//! | machine | a copy of target/debian-12 that runs, in namespaces |
+//! | service | the daemon there, on the built-in server, with somebody who asks all the time |
+//! | install, upgrade | what an operator does, and what must come of it |
+//! | image | the static program in an empty folder |
+
+#[path = "../upgrade/daemon.rs"]
+#[allow(dead_code, reason = "the tests of upgrades do more with it")]
+mod daemon;
+
+mod image;
+mod install;
+mod machine;
+mod manual;
+mod package;
+mod service;
+mod upgrade;

@@ -1,0 +1,146 @@
+//! The installed service on the built-in server, and somebody who asks all the time.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jat_proxy::demo::client::Client;
+use jat_proxy::demo::server::{Options, Server, Subscription};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use crate::daemon::{DOMAIN, TARGET, reply_to};
+use crate::machine::Machine;
+use crate::package;
+
+/// The package, configured and running in a machine.
+pub struct Service {
+    pub machine: Arc<Machine>,
+    pub server: Server,
+}
+
+/// A user who asks and the client that answers.
+pub struct Crowd {
+    user: Client,
+    client: Client,
+}
+
+/// What stays as it is as long as the process does.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Process, restarts and since when systemd has it as active.
+    pub unit: String,
+    /// Since when, as the daemon says.
+    pub started: Value,
+}
+
+impl Service {
+    /// Installs the package as an operator does, and starts it.
+    pub async fn new() -> (Self, Crowd) {
+        let server = Server::start(Options::ejabberd("s")).await.unwrap();
+        server.set_subscription(TARGET, DOMAIN, Subscription::From);
+        let crowd = Crowd::of(&server);
+        let machine = Arc::new(Machine::boot());
+        let service = Self { machine, server };
+        service.install(package::built()).await;
+        configure(&service.machine, &service.server);
+        service.does("systemctl start jat-proxy").await;
+        let ready = service.machine.clone();
+        let ready = spawn_blocking(move || {
+            let is = || status(&ready)["components"][0]["missing"].is_null();
+            ready.until("it is ready", || status(&ready)["components"].is_array() && is());
+        });
+        ready.await.unwrap();
+        (service, crowd)
+    }
+
+    /// `dpkg -i`, and what it says.
+    pub async fn install(&self, package: &Path) -> String {
+        let name = self.machine.take(package);
+        self.does(&format!("dpkg -i {}", name.display())).await
+    }
+
+    /// Runs a line of shell while others go on.
+    pub async fn does(&self, line: &str) -> String {
+        let (machine, line) = (self.machine.clone(), line.to_owned());
+        spawn_blocking(move || machine.does(&line)).await.expect("it succeeds")
+    }
+
+    pub async fn status(&self) -> Value {
+        let machine = self.machine.clone();
+        spawn_blocking(move || status(&machine)).await.unwrap()
+    }
+
+    pub async fn life(&self) -> Life {
+        let properties = "MainPID,NRestarts,ActiveEnterTimestampMonotonic,ActiveState,SubState";
+        let unit = self.does(&format!("systemctl show -p {properties} jat-proxy")).await;
+        assert!(unit.contains("ActiveState=active"), "{unit}");
+        Life { unit, started: self.status().await["started"].clone() }
+    }
+}
+
+impl Crowd {
+    pub fn of(server: &Server) -> Self {
+        let client = server.client(&format!("{TARGET}/a"));
+        Self { user: server.client("user@some-domain.example/abc"), client }
+    }
+
+    /// Asks and answers while something is done, and until the last reply is there; gives the
+    /// number of requests. All have been answered.
+    pub async fn asks_while(&mut self, doing: impl Future<Output = ()>) -> usize {
+        const AT_A_TIME: usize = 64;
+        let Self { user, client } = self;
+        let over = AtomicBool::new(false);
+        let asking = async {
+            let (mut asked, mut answered) = (0, 0);
+            while !over.load(Ordering::Relaxed) || answered < asked {
+                while asked - answered < AT_A_TIME && !over.load(Ordering::Relaxed) {
+                    let request = format!("<iq type='get' id='{asked}' to='{DOMAIN}'><ask/></iq>");
+                    user.send(&request).unwrap();
+                    asked += 1;
+                }
+                let reply = user.recv_iq_within(LONG).await.expect("a reply");
+                assert!(reply.contains("<answer/>"), "{reply}");
+                answered += 1;
+            }
+            asked
+        };
+        let answering = async {
+            loop {
+                let request = client.recv_iq_within(LONG).await.expect("a request");
+                client.send(&reply_to(&request)).unwrap();
+            }
+        };
+        let doing = async {
+            doing.await;
+            over.store(true, Ordering::Relaxed);
+        };
+        tokio::select! {
+            (asked, ()) = async { tokio::join!(asking, doing) } => asked,
+            () = answering => unreachable!("it goes on"),
+        }
+    }
+}
+
+/// What `init` makes, for this server and with a free port for HTTP.
+pub fn configure(machine: &Machine, server: &Server) {
+    machine.does(&format!(
+        "runuser -u jat-proxy -- jat-proxy init --domain {DOMAIN} --target {TARGET} /etc/jat-proxy"
+    ));
+    let file = machine.outside(Path::new("/etc/jat-proxy/jat-proxy.toml"));
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text.replace("127.0.0.1:5347", &server.address().to_string());
+    fs::write(&file, text.replace("127.0.0.1:9114", &format!("127.0.0.1:{port}"))).unwrap();
+    fs::write(machine.outside(Path::new("/etc/jat-proxy/proxy.secret")), "s\n").unwrap();
+}
+
+fn status(machine: &Machine) -> Value {
+    let outcome = machine.run("jat-proxy status --json");
+    serde_json::from_str(&outcome.said).unwrap_or_default()
+}
+
+const LONG: Duration = Duration::from_secs(60);
