@@ -36,13 +36,15 @@ fn a_flood_of_requests_leaves_the_relay_its_time() {
         stop.store(true, Ordering::Relaxed);
         (beside, answers)
     });
+    // How much the machine itself varies.
+    let again = relay(&server, REQUESTS);
     println!(
-        "{REQUESTS} requests relayed in {:.2} s, and in {:.2} s beside {:.0} HTTP answers a \
-         second: {:.0} % of the speed",
+        "{REQUESTS} requests relayed in {:.2} s, in {:.2} s beside {:.0} HTTP answers a second, \
+         and in {:.2} s without them again",
         alone.as_secs_f64(),
         beside.as_secs_f64(),
         answers as f64 / beside.as_secs_f64(),
-        100.0 * alone.as_secs_f64() / beside.as_secs_f64(),
+        again.as_secs_f64(),
     );
 }
 
@@ -64,4 +66,5 @@ fn relay(server: &Server, requests: usize) -> Duration {
     began.elapsed()
 }
 
-const REQUESTS: usize = 20_000;
+/// Without optimisation these take half a second.
+const REQUESTS: usize = if cfg!(debug_assertions) { 20_000 } else { 400_000 };

@@ -51,6 +51,9 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
                 fact(html, "subscription", &[words::subscription(subscription)]);
             }
             fact(html, "keys", &words::keys(&component.keys));
+            if let Some(offset) = component.clock_offset_seconds {
+                fact(html, "clock", &[words::clock(offset)]);
+            }
         });
     });
 }
