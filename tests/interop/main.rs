@@ -102,5 +102,6 @@ mod rotation;
 mod self_test;
 mod standby;
 mod tls;
+mod token_in_the_id;
 mod transparency;
 mod upgrade;
