@@ -42,6 +42,8 @@ fn the_steps_lead_there_and_back(kind: Kind) {
     let back = stage.under_load(|stage| {
         stage.configure(&stage.after.clone(), &stage.before.clone());
         stage.terminal.run(&block(PAGE, "Back", "console"));
+        // The module has to hear of the client's presence first.
+        ask(&mut user, "back");
     });
     println!("switched back: {back}");
     ask(&mut user, "back");
@@ -174,8 +176,12 @@ fn load(user: &mut Client, over: &AtomicBool) -> Traffic {
             replies.extend(user.try_receive(left).filter(is_reply));
         }
     }
-    replies
-        .extend(std::iter::from_fn(|| user.try_receive(Duration::from_secs(1))).filter(is_reply));
+    // The last one comes last; a loaded machine takes its time for it.
+    let last = format!("load-{}", sent.len() - 1);
+    while !replies.iter().any(|it: &Stanza| it.attr("id") == Some(&last)) {
+        let reply = user.try_receive(PATIENCE).expect("the reply to the last request");
+        replies.extend(Some(reply).filter(is_reply));
+    }
     let mut traffic = Traffic::default();
     let mut last = sent[0];
     let ends = [0, sent.len() - 1];
