@@ -76,7 +76,8 @@ impl Stage {
     fn before(kind: Kind) -> Stage {
         let mut server = Server::start(kind);
         server.register("focus");
-        server.stop();
+        // One that has just begun does not always heed SIGTERM.
+        server.kill();
         let mut terminal = Terminal::new(server, &[("auth.meet.example.com", HOST)]);
         let before = terminal.here(&block(PAGE, "Step by step", "lua").text);
         let after = terminal.here(&block(PAGE, "2. Switch", "lua").text);
