@@ -23,6 +23,8 @@ mod bot;
 mod cases;
 mod client;
 mod load;
+#[path = "../pages/mod.rs"]
+mod pages;
 mod process;
 mod proxy;
 mod scene;
@@ -31,6 +33,7 @@ mod stanza;
 #[path = "../hostile_load/tally.rs"]
 mod tally;
 mod tap;
+mod terminal;
 mod wire;
 
 #[path = "../tls/mod.rs"]
@@ -75,6 +78,7 @@ macro_rules! case {
 
 mod addresses;
 mod bad_input;
+mod clients;
 mod components;
 mod connect;
 mod departure;
@@ -89,6 +93,7 @@ mod kill;
 mod lifetime;
 mod log;
 mod login_failures;
+mod migration;
 mod nobody_online;
 mod presence;
 mod random_payloads;
@@ -97,5 +102,6 @@ mod rotation;
 mod self_test;
 mod standby;
 mod tls;
+mod token_in_the_id;
 mod transparency;
 mod upgrade;

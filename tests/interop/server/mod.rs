@@ -105,6 +105,20 @@ impl Server {
         self.wait_ready();
     }
 
+    /// What its operator changes in its configuration, for the next start or reload.
+    pub fn reconfigure(&self, change: impl FnOnce(String) -> String) {
+        let file = self.configuration();
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, change(text)).unwrap();
+    }
+
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join(match self.kind {
+            Kind::Prosody => "prosody.cfg.lua",
+            Kind::Ejabberd => "ejabberd.yml",
+        })
+    }
+
     /// An account that no other test has, by its bare JID; `name` is for the reader of a log.
     pub fn new_account(&self, name: &str) -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(1);

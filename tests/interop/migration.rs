@@ -1,0 +1,236 @@
+//! From mod_client_proxy to jat-proxy and back, exactly as the page says it, with a client that
+//! reads the user's address as Jicofo does and is not touched meanwhile.
+//!
+//! The module is a stand-in; `MOD_CLIENT_PROXY=folder` names one that holds the real one.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::bot::Bot;
+use crate::client::{Client, PATIENCE, is_reply};
+use crate::pages::block;
+use crate::scene::accept_subscription;
+use crate::server::{HOST, Kind, Server};
+use crate::stanza::Stanza;
+use crate::terminal::Terminal;
+
+const PAGE: &str = "docs/migrating-from-mod_client_proxy.md";
+const DOMAIN: &str = "focus.meet.example.com";
+
+case!(the_steps_lead_there_and_back: prosody);
+fn the_steps_lead_there_and_back(kind: Kind) {
+    let mut stage = Stage::before(kind);
+    let jicofo = stage.jicofo();
+    let mut user = stage.user("abc");
+    assert_eq!(ask(&mut user, "before").attr("from"), Some(DOMAIN));
+
+    stage.prepare();
+    let there = stage.under_load(|stage| {
+        stage.configure(&stage.before.clone(), &stage.after.clone());
+        stage.terminal.run(&block(PAGE, "2. Switch", "console"));
+        stage.wait_ready();
+    });
+    println!("switched to jat-proxy: {there}");
+    stage.terminal.run(&block(PAGE, "3. Check", "console"));
+    ask(&mut user, "after");
+    // The token is in the id, so this is not mod_client_proxy at work.
+    let ids: Vec<_> = jicofo.drain("request").iter().map(|it| it["id"].to_string()).collect();
+    assert!(ids[0] == "\"before\"" && ids.last().unwrap().len() > 70, "{ids:?}");
+
+    let back = stage.under_load(|stage| {
+        stage.configure(&stage.after.clone(), &stage.before.clone());
+        stage.terminal.run(&block(PAGE, "Back", "console"));
+        // The module has to hear of the client's presence first.
+        ask(&mut user, "back");
+    });
+    println!("switched back: {back}");
+    ask(&mut user, "back");
+    let last = jicofo.drain("request").pop().expect("a request");
+    assert_eq!(last["id"], "back");
+}
+
+case!(a_restart_of_the_server_leads_there_too: prosody);
+fn a_restart_of_the_server_leads_there_too(kind: Kind) {
+    let mut stage = Stage::before(kind);
+    let _jicofo = stage.jicofo();
+    ask(&mut stage.user("abc"), "before");
+    stage.prepare();
+    stage.configure(&stage.before.clone(), &stage.after.clone());
+    let began = Instant::now();
+    stage.terminal.run(&block(PAGE, "With a restart instead", "console"));
+    stage.wait_ready();
+    ask(&mut stage.user("def"), "after");
+    println!("restarted: the first answer after {:.1?}", began.elapsed());
+}
+
+/// Prosody with its component as the page has it before, and what the page makes of it.
+struct Stage {
+    terminal: Terminal,
+    before: String,
+    after: String,
+}
+
+impl Stage {
+    fn before(kind: Kind) -> Stage {
+        let mut server = Server::start(kind);
+        server.register("focus");
+        // One that has just begun does not always heed SIGTERM.
+        server.kill();
+        let mut terminal = Terminal::new(server, &[("auth.meet.example.com", HOST)]);
+        let before = terminal.here(&block(PAGE, "Step by step", "lua").text);
+        let after = terminal.here(&block(PAGE, "2. Switch", "lua").text);
+        let module = std::env::var_os("MOD_CLIENT_PROXY").map(PathBuf::from);
+        let stand_in = || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/stand_in").into();
+        let modules = module.unwrap_or_else(stand_in);
+        assert!(modules.join("mod_client_proxy.lua").is_file(), "{}", modules.display());
+        terminal.server.reconfigure(|text| {
+            let text = text.replace("\"register_ibr\" }", "\"register_ibr\"; \"admin_shell\" }");
+            format!("plugin_paths = {{ {modules:?} }}\n{text}{before}")
+        });
+        terminal.server.resume();
+        // The entry in the roster, which an operator of Jitsi has from the installation. The module
+        // subscribes when it is loaded, which at a start may be before there is the account's host.
+        let mut focus = Client::login(&terminal.server, &format!("focus@{HOST}"), "roster");
+        focus.fetch_roster();
+        focus.available("");
+        terminal.execute(&format!("prosodyctl shell module reload client_proxy {DOMAIN}"));
+        accept_subscription(&mut focus, DOMAIN);
+        Stage { terminal, before, after }
+    }
+
+    fn jicofo(&self) -> Bot {
+        let jid = format!("focus@{HOST}/focus");
+        let jicofo = Bot::start("jicofo.py", &self.terminal.server, &jid, &[DOMAIN]);
+        jicofo.report("ready");
+        jicofo
+    }
+
+    fn user(&self, resource: &str) -> Client {
+        let account = self.terminal.server.new_account("user");
+        Client::login(&self.terminal.server, &account, resource)
+    }
+
+    /// Step 1, after which nothing has changed for anybody.
+    fn prepare(&mut self) {
+        self.terminal.run(&block(PAGE, "1. Prepare", "console"));
+        let table = self.terminal.here(&block(PAGE, "1. Prepare", "toml").text);
+        let written = self.terminal.read("jat-proxy.toml");
+        assert!(written.contains(&table), "{written} has not {table}");
+        let secret = self.terminal.read("proxy.secret");
+        self.after = self.after.replace("the content of proxy.secret", secret.trim());
+    }
+
+    fn configure(&self, old: &str, new: &str) {
+        self.terminal.server.reconfigure(|text| {
+            assert_eq!(text.matches(old).count(), 1, "{old}");
+            text.replace(old, new)
+        });
+    }
+
+    /// Until jat-proxy knows a resource to forward to.
+    fn wait_ready(&self) {
+        self.terminal.wait_log("the target is online");
+    }
+
+    /// What becomes of a request every 20 ms from a second before `act` to a second after it.
+    fn under_load(&mut self, act: impl FnOnce(&mut Stage)) -> Traffic {
+        let mut user = self.user("load");
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| load(&mut user, &over));
+            std::thread::sleep(Duration::from_secs(1));
+            act(self);
+            std::thread::sleep(Duration::from_secs(1));
+            over.store(true, Ordering::Relaxed);
+            load.join().expect("the load goes on")
+        })
+    }
+}
+
+#[derive(Default)]
+struct Traffic {
+    answered: usize,
+    refused: usize,
+    lost: usize,
+    /// Between the last request before the gap and the first after it that were answered.
+    gap: Duration,
+}
+
+impl std::fmt::Display for Traffic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Traffic { answered, refused, lost, gap } = self;
+        write!(f, "{answered} answered, {refused} refused, {lost} lost; gap {gap:.2?}")
+    }
+}
+
+fn load(user: &mut Client, over: &AtomicBool) -> Traffic {
+    let mut sent = Vec::new();
+    let mut replies = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let id = format!("load-{}", sent.len());
+        sent.push(Instant::now());
+        request(user, &id);
+        let next = sent[sent.len() - 1] + Duration::from_millis(20);
+        while let Some(left) = next.checked_duration_since(Instant::now()) {
+            replies.extend(user.try_receive(left).filter(is_reply));
+        }
+    }
+    // The last one comes last; a loaded machine takes its time for it.
+    let last = format!("load-{}", sent.len() - 1);
+    while !replies.iter().any(|it: &Stanza| it.attr("id") == Some(&last)) {
+        let reply = user.try_receive(PATIENCE).expect("the reply to the last request");
+        replies.extend(Some(reply).filter(is_reply));
+    }
+    let mut traffic = Traffic::default();
+    let mut last = sent[0];
+    let ends = [0, sent.len() - 1];
+    for (number, at) in sent.iter().enumerate() {
+        let id = format!("load-{number}");
+        let reply = replies.iter().find(|it| it.attr("id") == Some(&id));
+        match reply.and_then(|it| it.attr("type")) {
+            Some("result") => {
+                assert_eq!(read_user(reply.unwrap()), user.jid);
+                traffic.answered += 1;
+                traffic.gap = traffic.gap.max(*at - last);
+                last = *at;
+                continue;
+            }
+            Some(_) => traffic.refused += 1,
+            None => traffic.lost += 1,
+        }
+        assert!(!ends.contains(&number), "{id} should be answered: {reply:?}");
+    }
+    traffic
+}
+
+/// A request as Jitsi Meet makes it, and its answer, which names the user rightly.
+fn ask(user: &mut Client, id: &str) -> Stanza {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        request(user, id);
+        let reply = user.receive_reply(id);
+        if reply.attr("type") == Some("result") {
+            assert_eq!(read_user(&reply), user.jid);
+            return reply;
+        }
+        // The client takes a moment to come back after its server.
+        assert!(Instant::now() < end, "{reply:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn request(user: &mut Client, id: &str) {
+    let mut iq = format!("<iq type='set' id='{id}' to='{DOMAIN}'>");
+    let xmlns = "http://jitsi.org/protocol/focus";
+    write!(iq, "<conference xmlns='{xmlns}' room='r@muc.example' machine-uid='1'/></iq>").unwrap();
+    user.send(iq);
+}
+
+/// The user as the client read it from the request.
+fn read_user(reply: &Stanza) -> String {
+    let conference = reply.child("conference").expect("a conference");
+    let property = conference.child("property").expect("a property");
+    property.attr("value").expect("a value").to_owned()
+}

@@ -1,0 +1,116 @@
+//! `token-in = "id"`: services written for mod_client_proxy, and what becomes of a forged id.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::bot::Bot;
+use crate::client::Client;
+use crate::scene::Scene;
+use crate::server::Kind;
+
+case!(a_client_that_reads_as_jicofo_does_finds_the_user: both);
+fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
+    let scene = scene(kind, "1h");
+    // The roster entry is there before, as in an installation of Jitsi: jicofo.py accepts none.
+    let first = scene.service("first");
+    let gone = first.jid.clone();
+    drop(first);
+    scene.proxy.wait_offline(&gone);
+    let jid = format!("{}/focus", scene.target);
+    let jicofo = Bot::start("jicofo.py", scene.server, &jid, &[&scene.domain]);
+    jicofo.report("ready");
+    scene.proxy.wait_online(&[&jid]);
+
+    // A resource may hold anything, an address as well.
+    for resource in ["abc", "admin@host.example/x", "it's <\u{e4}>"] {
+        let mut user = scene.user_with_resource(resource);
+        let conference = "<conference xmlns='http://jitsi.org/protocol/focus' room='r@muc'/>";
+        let domain = &scene.domain;
+        user.send(format!("<iq type='set' id='c' to='{domain}'>{conference}</iq>"));
+        let reply = user.receive_reply("c");
+        assert_eq!(reply.attr("type"), Some("result"), "{reply:?}");
+        assert_eq!(reply.attr("from"), Some(domain.as_str()));
+        assert_eq!(jicofo.report("request")["user"], user.jid.as_str());
+    }
+}
+
+case!(a_client_that_only_echoes_the_id_works: both);
+fn a_client_that_only_echoes_the_id_works(kind: Kind) {
+    let scene = scene(kind, "1h");
+    let (mut service, mut user) = (scene.service("a"), scene.user());
+    user.ask(&scene.domain, "mine");
+    let request = service.receive_request();
+    let in_clear = format!("{}/{}", scene.domain, user.jid);
+    assert_eq!(request.attr("from"), Some(in_clear.as_str()));
+    assert_ne!(request.attr("id"), Some("mine"));
+    service.answer(&request, "<a xmlns='urn:1'/>");
+    assert!(user.receive_reply("mine").child("a").is_some());
+}
+
+case!(a_forged_id_is_refused: both);
+fn a_forged_id_is_refused(kind: Kind) {
+    let scene = scene(kind, "3s");
+    let mut service = scene.service("a");
+    let mut other = scene.another("b");
+    let account = scene.server.new_account("stranger");
+    let mut stranger = Client::login(scene.server, &account, "a");
+    let (mut user, mut victim) = (scene.user(), scene.user());
+
+    // The random choice brings a request to "a" in the end.
+    let request = loop {
+        user.ask(&scene.domain, "mine");
+        if let Some(request) = service.try_receive_where(SHORT, crate::client::is_request) {
+            break request;
+        }
+    };
+    let id = request.attr("id").unwrap().to_owned();
+    let to = |user: &Client| format!("{}/{}", scene.domain, user.jid);
+    let (to_user, to_victim) = (to(&user), to(&victim));
+    let altered = |at: usize| {
+        let mut bytes = id.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'a' { b'b' } else { b'a' };
+        String::from_utf8(bytes).unwrap()
+    };
+    let (name, tag) = (altered(20), altered(id.len() - 20));
+
+    let mut expected = BTreeMap::new();
+    let mut forge = |client: &mut Client, to: &str, id: &str, reason: &'static str| {
+        client.send(format!("<iq type='result' id='{id}' to='{to}'><forged xmlns='u'/></iq>"));
+        let count = expected.entry(reason).or_insert(0);
+        *count += 1;
+        scene.proxy.wait_reason(reason, *count);
+    };
+    // Before the answer: it would be the first to arrive if it were believed.
+    forge(&mut service, &to_user, &name, "token-signature");
+    forge(&mut service, &to_user, &tag, "token-signature");
+    // The address in clear is looked at first, and is no token either.
+    forge(&mut service, &to_user, "mine", "token-length");
+    forge(&mut service, &to_user, &id.to_uppercase(), "token-length");
+    forge(&mut other, &to_user, &id, "token-signature");
+    forge(&mut other, &to_victim, &id, "token-signature");
+    forge(&mut stranger, &to_user, &id, "not-from-target");
+    user.hears_no_iq();
+
+    // The user is in the token: another address in clear makes no difference.
+    service.send(format!("<iq type='result' id='{id}' to='{to_victim}'><a xmlns='u'/></iq>"));
+    assert!(user.receive_reply("mine").child("a").is_some());
+    service.answer(&request, "<again xmlns='u'/>");
+    assert!(user.receive_reply("mine").child("again").is_some());
+
+    std::thread::sleep(Duration::from_secs(4));
+    forge(&mut service, &to_user, &id, "token-expired");
+    user.hears_no_iq();
+    victim.hears_no_iq();
+    for (reason, count) in expected {
+        assert_eq!(scene.proxy.reason(reason), count, "{reason}");
+    }
+}
+
+fn scene(kind: Kind, reply_ttl: &str) -> Scene {
+    Scene::with(kind, |settings| {
+        settings.component = "token-in = \"id\"".into();
+        settings.top = format!("reply-ttl = \"{reply_ttl}\"");
+    })
+}
+
+const SHORT: Duration = Duration::from_millis(500);
