@@ -122,12 +122,11 @@ fn show(status: &Status) -> String {
 }
 
 fn show_component(component: &ComponentStatus, text: &mut String) {
-    let ComponentStatus { own, target, server, tls, token_in, .. } = component;
+    let ComponentStatus { own, target, token_in, .. } = component;
     let domain = &own.domain;
     let spread = words::spread(component);
-    let tls = tls.as_ref().map(|name| format!(" with TLS ({name})")).unwrap_or_default();
-    *text +=
-        &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {server}{tls}\n");
+    let way = words::way(component);
+    *text += &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {way}\n");
     let mut rows = |label, lines: Vec<String>| {
         let labels = std::iter::once(label).chain(std::iter::repeat(""));
         lines.iter().zip(labels).for_each(|(l, label)| *text += &format!("  {label:<14}{l}\n"));

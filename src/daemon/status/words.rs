@@ -70,6 +70,12 @@ pub fn keys(keys: &KeysStatus) -> Vec<String> {
     lines
 }
 
+/// The server, and whether the way to it is encrypted.
+pub fn way(component: &ComponentStatus) -> String {
+    let tls = component.tls.as_ref().map(|name| format!(" with TLS ({name})"));
+    format!("{}{}", component.server, tls.unwrap_or_default())
+}
+
 /// The answer is in whole seconds and takes its time, so that one second is none.
 pub fn clock(offset: i64) -> String {
     match offset {

@@ -16,7 +16,7 @@ pub fn section(html: &mut Html, component: &ComponentStatus, anchor: &str, recor
             html.text("to ");
             html.address(&component.target);
             html.text(&format!(" ({}, token in the ", words::spread(component)));
-            html.text(&format!("{}), on {}", component.token_in, component.server));
+            html.text(&format!("{}), on {}", component.token_in, words::way(component)));
         });
         lines(html, &component.own.domain, recorder);
         facts(html, component);
