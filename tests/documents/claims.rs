@@ -20,6 +20,8 @@ pub enum Check {
     /// A configuration of jat-proxy that `jat-proxy check` accepts once what a whole one needs
     /// stands around it: before it, and behind.
     Configuration(&'static str, &'static str),
+    /// The same, and `check` has this warning.
+    Warned(&'static str, &'static str),
     /// The test of this name in this file reads the block and runs it, or compares it with what
     /// it made.
     Test(&'static str, &'static str),
@@ -29,7 +31,7 @@ pub enum Check {
     Untested(&'static str),
 }
 
-use Check::{Configuration, Named, Test, Untested};
+use Check::{Configuration, Named, Test, Untested, Warned};
 
 const fn claim(document: &'static str, begins: &'static str, check: Check) -> Claim {
     Claim { document, begins, check }
@@ -38,6 +40,7 @@ const fn claim(document: &'static str, begins: &'static str, check: Check) -> Cl
 const README: &str = "README.md";
 const CONTRIBUTING: &str = "CONTRIBUTING.md";
 const OPERATING: &str = "docs/operating.md";
+const METRICS: &str = "docs/metrics.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
 const MIGRATING: &str = "docs/migrating-from-mod_client_proxy.md";
@@ -72,7 +75,9 @@ const CLAIMS: &[Claim] = &[
         "import hashlib",
         Test(TOKENS, "the_sticky_hash_of_the_document_chooses_alike"),
     ),
-    claim("docs/metrics.md", "[http]", Configuration(COMPONENT, "")),
+    claim(METRICS, "[http]\nlisten = \"127", Configuration(COMPONENT, "")),
+    claim(METRICS, "[http]\nlisten = \"0", Warned(COMPONENT, OPEN_TO_ALL)),
+    claim(METRICS, "rule_files:", Test("tests/prometheus/prometheus.rs", "documented")),
     claim(
         MIGRATING,
         "Component \"proxy.domain.example\" \"client_proxy\"",
@@ -83,7 +88,20 @@ const CLAIMS: &[Claim] = &[
         "Component \"proxy.domain.example\"\n",
         Test(SNIPPETS, "prosody_takes_each_piece"),
     ),
-    claim(OPERATING, "cargo install --locked", RUNS_SERVICE),
+    claim(
+        OPERATING,
+        "cargo install --locked cargo-deb",
+        Named("tests/packages does, on a clean Debian"),
+    ),
+    claim(
+        OPERATING,
+        "jat-proxy: jat-proxy.service",
+        Test("tests/documents/facts.rs", "apt_shows_what_the_package_says"),
+    ),
+    claim(OPERATING, "cargo install --locked --path", RUNS_SERVICE),
+    claim(OPERATING, "[server]", Configuration("", COMPONENT)),
+    claim(OPERATING, "  - port: 5348", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(OPERATING, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
     claim(OPERATING, "install -m 0755", RUNS_SERVICE),
     claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),
     claim(OPERATING, "INFO starting version", FOLLOWS_README),
@@ -108,6 +126,7 @@ const CLAIMS: &[Claim] = &[
     claim(REPLICAS, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
     claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
     claim(REPLICAS, "cargo bench --bench translate", Named("takes minutes")),
+    claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_README),
     claim(
         TOKEN,
         "from='proxy.domain.example/TOKEN'",
@@ -127,6 +146,9 @@ const CLAIMS: &[Claim] = &[
     claim("fuzz/README.md", "fuzz/run ", Named("needs a nightly compiler")),
     claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
 ];
+
+/// The text around it says so too.
+const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, by anyone";
 
 const TOKENS: &str = "tests/documents/tokens.rs";
 const FIRST_STEPS: &str = "tests/documents/first_steps.rs";
@@ -216,7 +238,7 @@ fn tests_that_claims_name_exist_and_read_the_document() {
         let source = fs::read_to_string(file).unwrap_or_else(|error| panic!("{shown}: {error}"));
         let declared = [format!("fn {name}("), format!("case!({name}:")];
         assert!(declared.iter().any(|it| source.contains(it)), "{shown} is not there");
-        assert!(source.contains(&format!("{document:?}")), "{shown} does not read it");
+        assert!(source.contains(document), "{shown} does not read it");
     }
 }
 

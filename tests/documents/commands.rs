@@ -34,6 +34,24 @@ pub fn examine(text: &str) -> Result<(), String> {
         }
         match words.next() {
             None => {}
+            Some("sudo") => {
+                let rest: Vec<&str> = words.collect();
+                let rest = rest.strip_prefix(&["-u", "jat-proxy"]).ok_or("which user?")?;
+                let spoken = rest.join(" ");
+                need(inline::is_command(rest), "the program does not know", &spoken)?;
+            }
+            Some("systemctl") => {
+                let rest: Vec<&str> = words.collect();
+                need(["start jat-proxy"].contains(&&*rest.join(" ")), "what is", line)?;
+                need(Path::new("config/jat-proxy.service").exists(), "no unit for", line)?;
+            }
+            Some("apt") => {
+                let rest: Vec<&str> = words.collect();
+                let made = fs::read_to_string("packaging/deb").unwrap();
+                let name = rest.get(1).and_then(|it| it.strip_prefix("./")).unwrap_or_default();
+                let name = name.replace("*.deb", "VERSION-1_ARCH.deb");
+                need(rest[0] == "install" && made.contains(&name), "nothing makes", &name)?;
+            }
             Some("cargo") => cargo(&words.collect::<Vec<_>>())?,
             Some("fuzz/run") => {
                 let known = Path::new("fuzz/run").exists();
@@ -67,6 +85,12 @@ fn cargo(words: &[&str]) -> Result<(), String> {
             let help = said(Command::new(env!("CARGO_BIN_EXE_jat-proxy")).arg("--help"));
             return need(help.contains(&format!("\n  {} ", behind[0])), "no command", behind[0]);
         }
+        // A tool that the tests install too.
+        ["install", options @ .., tool] if !options.contains(&"--path") => {
+            options.iter().try_for_each(|it| option("install", it))?;
+            let installed = fs::read_to_string("tests/run").unwrap();
+            return need(installed.contains(&format!(" {tool}\n")), "no test installs", tool);
+        }
         _ => {}
     }
     let (subcommand, mut ours) = ours.split_first().ok_or("which command of cargo?")?;
@@ -94,7 +118,9 @@ fn cargo(words: &[&str]) -> Result<(), String> {
     need(taken.status.success(), "tests do not take", &options.join(" "))?;
     // "NAME" is explained below its block.
     for name in named.into_iter().filter(|it| *it != "NAME") {
-        let exists = sources().contains(&format!("fn {name}")) || is_module(name);
+        let sources = sources();
+        let exists = [format!("fn {name}"), format!("mod {name};")];
+        let exists = exists.iter().any(|it| sources.contains(it));
         need(exists, "no test is called", name)?;
     }
     Ok(())
@@ -111,10 +137,6 @@ fn fuzz_target(name: &str) -> Result<(), String> {
     let known = Path::new("fuzz/fuzz_targets").join(name).with_extension("rs").exists()
         || fs::read_to_string("fuzz/Cargo.toml").unwrap().contains(&format!("name = \"{name}\""));
     need(known, "no such fuzzer", name)
-}
-
-fn is_module(name: &str) -> bool {
-    Path::new("tests/interop").join(name).with_extension("rs").exists()
 }
 
 /// All Rust files of the tests.

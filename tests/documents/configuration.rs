@@ -8,21 +8,28 @@ use std::process::Command;
 use crate::claims::{self, Check};
 
 #[test]
-fn check_accepts_each_without_a_warning() {
+fn check_accepts_each() {
     let mut seen = 0;
     for (claim, block) in claims::all() {
-        let Check::Configuration(before, behind) = claim.check else { continue };
-        assert_accepted(
-            &format!("{}:{}", claim.document, block.line),
-            &format!("{before}{}{behind}", block.text),
-        );
-        // What is commented out as a default is a key too.
-        if let Some(more) = uncommented(&block.text) {
-            assert_accepted(claim.document, &format!("{before}{more}{behind}"));
+        let place = format!("{}:{}", claim.document, block.line);
+        match claim.check {
+            Check::Configuration(before, behind) => {
+                assert_accepted(&place, &format!("{before}{}{behind}", block.text));
+                // What is commented out as a default is a key too.
+                if let Some(more) = uncommented(&block.text) {
+                    assert_accepted(&place, &format!("{before}{more}{behind}"));
+                }
+            }
+            Check::Warned(before, warning) => {
+                let said = is_accepted(&format!("{before}{}", block.text)).expect_err(&place);
+                let one = said.matches("warning: ").count() == 1 && !said.contains("error: ");
+                assert!(one && said.contains(warning), "{place}: {said}");
+            }
+            _ => continue,
         }
         seen += 1;
     }
-    assert!(seen >= 2);
+    assert!(seen >= 4);
 }
 
 /// # Panics

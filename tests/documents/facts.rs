@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use crate::claims;
+
 /// `docs/operating.md` and the enum have the same codes.
 #[test]
 fn the_table_of_exit_codes_is_that_of_the_program() {
@@ -31,11 +33,20 @@ fn the_unit_restarts_after_every_end_but_those_of_the_document() {
     assert!(document.contains(&sentence.unwrap()), "{prevented}");
 }
 
+/// In a shell's words, whose `say` puts the program's name in front.
+#[test]
+fn apt_shows_what_the_package_says() {
+    let shown = claims::text("docs/operating.md", "jat-proxy: jat-proxy.service");
+    let said = shown.trim_end().replace("jat-proxy.service", "$1").replace("412", "$pid");
+    let said = format!("say \"{}\"", said.strip_prefix("jat-proxy: ").unwrap());
+    let scripts = fs::read_to_string("packaging/debian/scripts/postinst").unwrap();
+    assert!(scripts.contains(&said), "{said}");
+}
+
 /// Each path that is served is explained.
 #[test]
 fn the_paths_of_http_are_those_of_the_documents() {
-    let source = ["src/daemon/http.rs", "src/daemon/http/mod.rs"];
-    let source = source.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap();
+    let source = fs::read_to_string("src/daemon/http/answers.rs").unwrap();
     let served: BTreeSet<&str> = source
         .split(".route(\"")
         .skip(1)

@@ -88,10 +88,15 @@ fn follow(kind: Kind) -> Told {
     assert!(answer.contains("from=\"proxy.domain.example\""), "{answer}");
 
     let mut status = String::new();
-    wait_until("the tests of the login", Duration::from_secs(20), || {
+    wait_until("rates, and the tests of the login", Duration::from_secs(30), || {
         status = stage.run("README.md", "cd jat\njat-proxy status -c jat-proxy.toml");
-        status.contains("ours alone") && status.contains("\n  clock ")
+        ["ours alone", "\n  clock ", "\n  rates "].iter().all(|it| status.contains(it))
     });
+    std::os::unix::fs::symlink(&folder, stage.path("a", "etc/jat-proxy")).unwrap();
+    let help = "docs/troubleshooting.md";
+    let checked = stage.run(help, &claims::text(help, "jat-proxy check --connect"));
+    assert!(checked.contains("The daemon is running"), "{checked}");
+    assert!(checked.ends_with("\nall is well\n"), "{checked}");
 
     let mut console = Client::login(&server, &format!("user@{HOST}"), "console");
     console.send(block("<iq type='get' id='1' to="));
@@ -106,7 +111,7 @@ fn configuration_of_readme(folder: &Path) -> String {
     let shown = claims::text("README.md", "key-file = ");
     assert_eq!(shown.lines().count(), 8, "the README says eight");
     configuration::assert_accepted("README.md", &shown);
-    let whole = shown + &claims::text("docs/metrics.md", "[http]");
+    let whole = shown + &claims::text("docs/metrics.md", "[http]\nlisten = \"127");
     let mut table: Table = toml::from_str(&whole).unwrap();
     // The default, which `init` leaves out.
     assert_eq!(table.remove("reply-ttl").unwrap().as_str(), Some("1h"));

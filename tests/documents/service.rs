@@ -12,7 +12,7 @@ fn the_commands_of_a_service_work() {
     const DOCUMENT: &str = "docs/operating.md";
     let block = |begins| claims::text(DOCUMENT, begins);
     let stage = Stage::new();
-    let said = stage.run(DOCUMENT, &block("cargo install --locked"));
+    let said = stage.run(DOCUMENT, &block("cargo install --locked --path"));
     assert!(said.contains("Component \"proxy.example\""), "{said}");
     assert!(stage.path("a", "etc/systemd/system/jat-proxy.service").exists());
 
@@ -69,7 +69,7 @@ fn the_commands_for_replicas_work() {
 
     stage.run(DOCUMENT, &block("sudo -u jat-proxy jat-proxy keys add --now"));
     for machine in ["a", "b", "c"] {
-        stage.wait_status(machine, "keys          key 3 signs\n");
+        stage.wait_status(machine, "  keys          key 3 signs since 20");
     }
 
     stage.run(DOCUMENT, &block("for host in a b c; do\n    ssh"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::claims;
 use crate::process::{Process, command, free_ports, wait_until};
 use crate::server::{Kind, Server, fresh_folder};
+use crate::stage::Stage;
 
 const SECRET: &str = "the content of proxy.secret";
 
@@ -46,29 +47,44 @@ fn prosody_takes_each_piece() {
 }
 
 #[test]
-#[ignore = "needs ejabberd"]
+#[ignore = "needs ejabberd and openssl"]
 fn ejabberd_takes_each_piece() {
     const DOCUMENT: &str = "docs/replicas.md";
     let domains = ["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"];
-    let [short, strict, file] = free_ports();
+    let [short, strict, file, tls] = free_ports();
     // All at once, since starting it is the slow part: each has a port of its own.
     let example = fs::read_to_string("config/ejabberd.yml").unwrap();
     let entry = example.split_once("listen:\n").unwrap().1;
+    // With the certificate that the document has the reader make.
+    let stage = Stage::new();
+    fs::create_dir(stage.path("a", "etc/ejabberd")).unwrap();
+    stage.run(OPERATING, &claims::text(OPERATING, "openssl req"));
+    let encrypted = stage.adapted(&claims::text(OPERATING, "  - port: 5348"));
+    let ca = stage.folder.join("repository/ca.pem");
+    let tls_lines = format!("tls = true\nca-file = {ca:?}\nserver-name = \"xmpp.example\"\n");
     let at = |text: &str, port: u16| text.replace("5347", &port.to_string());
     let snippet = at(&claims::text(DOCUMENT, "  # Short"), short)
         + &at(&claims::text(DOCUMENT, "  # Strict"), strict)
-        + &at(entry, file);
+        + &at(entry, file)
+        + &encrypted.replace("5348", &tls.to_string());
     let server = Server::start_with(Kind::Ejabberd, &snippet);
     assert_logs_in(DOCUMENT, &server, short, &domains);
     assert_logs_in(DOCUMENT, &server, strict, &domains);
     assert_logs_in("config", &server, file, &["proxy.domain.example"]);
+    assert_logs_in_with(OPERATING, &server, tls, &tls_lines, &["proxy.domain.example"]);
 }
 
-/// One daemon with a component for each domain.
+const OPERATING: &str = "docs/operating.md";
+
 fn assert_logs_in(document: &str, server: &Server, port: u16, domains: &[&str]) {
+    assert_logs_in_with(document, server, port, "", domains);
+}
+
+/// One daemon with a component for each domain, and these lines more for its server.
+fn assert_logs_in_with(document: &str, server: &Server, port: u16, more: &str, domains: &[&str]) {
     let folder = fresh_folder("snippet");
     let keys = "[[key]]\nid = 1\nsecret = \"U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=\"\n";
-    let mut config = format!("[server]\naddress = \"127.0.0.1:{port}\"\n{keys}");
+    let mut config = format!("[server]\naddress = \"127.0.0.1:{port}\"\n{more}{keys}");
     for domain in domains {
         config += &format!(
             "[[component]]\ndomain = \"{domain}\"\nsecret = \"{SECRET}\"\n\

@@ -8,9 +8,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
-use crate::process::{Process, command, free_ports, wait_until};
+use crate::process::{Process, command, free_ports};
 use crate::server::{HOST, fresh_folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
@@ -77,7 +78,7 @@ impl Stage {
     }
 
     /// All that is not run as it stands in the document.
-    fn adapted(&self, block: &str) -> String {
+    pub fn adapted(&self, block: &str) -> String {
         let a = self.folder.join("a");
         block
             .replace("/etc/", &format!("{}/etc/", a.display()))
@@ -120,10 +121,19 @@ impl Stage {
 
     /// Waits until the machine's status has these words.
     pub fn wait_status(&self, machine: &str, words: &str) {
-        wait_until(&format!("{words:?} in the status"), Duration::from_secs(20), || {
-            let file = self.path(machine, "etc/jat-proxy/jat-proxy.toml");
-            let status = Command::new(PROGRAM).args(["status", "-c"]).arg(file).output().unwrap();
-            String::from_utf8_lossy(&status.stdout).contains(words)
-        });
+        let file = self.path(machine, "etc/jat-proxy/jat-proxy.toml");
+        let status = || {
+            let output = Command::new(PROGRAM).args(["status", "-c"]).arg(&file).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let mut last = String::new();
+        for _ in 0..200 {
+            last = status();
+            if last.contains(words) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("no {words:?} in the status of {machine}:\n{last}");
     }
 }
