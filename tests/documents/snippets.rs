@@ -18,29 +18,15 @@ const ROUNDROBIN: &str = "component_roundrobin";
 #[test]
 #[ignore = "needs Prosody"]
 fn prosody_takes_each_piece() {
-    for (document, begins, domains) in [
-        (
-            "docs/migrating-from-mod_client_proxy.md",
-            "Component \"proxy.domain.example\"\n",
-            &["proxy.domain.example"][..],
-        ),
-        (
-            "docs/replicas.md",
-            "Component \"proxy.example\"",
-            &["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"],
-        ),
-    ] {
-        let mut snippet = claims::text(document, begins);
-        let modules = fresh_folder("modules");
-        let spread = snippet.contains(ROUNDROBIN);
-        if spread {
-            snippet = with_module(&modules) + &snippet;
-        }
-        let server = Server::start_with(Kind::Prosody, &snippet);
-        assert_logs_in(document, &server, server.component_port, domains);
-        let loaded = fs::read_to_string(modules.join("loaded")).unwrap_or_default();
-        assert_eq!(loaded, if spread { "proxy.example\n" } else { "" });
-    }
+    const DOCUMENT: &str = "docs/replicas.md";
+    let modules = fresh_folder("modules");
+    let snippet = claims::text(DOCUMENT, "Component \"proxy.example\"");
+    assert!(snippet.contains(ROUNDROBIN), "{snippet}");
+    let server = Server::start_with(Kind::Prosody, &(with_module(&modules) + &snippet));
+    assert_logs_in(DOCUMENT, &server, server.component_port, &DOMAINS);
+    assert_eq!(fs::read_to_string(modules.join("loaded")).unwrap(), "proxy.example\n");
+    drop(server);
+
     let file = fs::read_to_string("config/prosody.cfg.lua").unwrap();
     let server = Server::start_with(Kind::Prosody, &file);
     assert_logs_in("config", &server, server.component_port, &["proxy.domain.example"]);
@@ -50,7 +36,6 @@ fn prosody_takes_each_piece() {
 #[ignore = "needs ejabberd and openssl"]
 fn ejabberd_takes_each_piece() {
     const DOCUMENT: &str = "docs/replicas.md";
-    let domains = ["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"];
     let [short, strict, file, tls] = free_ports();
     // All at once, since starting it is the slow part: each has a port of its own.
     let example = fs::read_to_string("config/ejabberd.yml").unwrap();
@@ -68,11 +53,15 @@ fn ejabberd_takes_each_piece() {
         + &at(entry, file)
         + &encrypted.replace("5348", &tls.to_string());
     let server = Server::start_with(Kind::Ejabberd, &snippet);
-    assert_logs_in(DOCUMENT, &server, short, &domains);
-    assert_logs_in(DOCUMENT, &server, strict, &domains);
+    assert_logs_in(DOCUMENT, &server, short, &DOMAINS);
+    assert_logs_in(DOCUMENT, &server, strict, &DOMAINS);
     assert_logs_in("config", &server, file, &["proxy.domain.example"]);
     assert_logs_in_with(OPERATING, &server, tls, &tls_lines, &["proxy.domain.example"]);
 }
+
+/// Those of three replicas.
+const DOMAINS: [&str; 4] =
+    ["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"];
 
 const OPERATING: &str = "docs/operating.md";
 
