@@ -129,6 +129,7 @@ const CLAIMS: &[Claim] = &[
     claim(OPERATING, "install -m 0755", RUNS_SERVICE),
     claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),
     claim(OPERATING, "INFO starting version", FOLLOWS_README),
+    claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_README),
     claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_README),
     claim(OPERATING, "jat-proxy keys add -c FILE", RUNS_SERVICE),
     claim(REPLICAS, "[[component]]", Configuration("", "")),

@@ -69,7 +69,7 @@ fn follow(kind: Kind) -> Told {
     assert_shown("README.md", checked, &stage.run("README.md", &format!("cd jat\n{check}")));
     // Before the daemon, which complains when nobody has been online for ten seconds: a loaded
     // machine takes its time.
-    let _bot = Process::start(python(&server, &block(BOT)), &folder.join("bot"));
+    let bot = Process::start(python(&server, &block(BOT)), &folder.join("bot"));
     assert_eq!(run, "jat-proxy run -c jat-proxy.toml");
     let mut daemon = command(env!("CARGO_BIN_EXE_jat-proxy"));
     daemon.args(run.split(' ').skip(1)).current_dir(&folder);
@@ -104,6 +104,23 @@ fn follow(kind: Kind) -> Told {
     let reply = console.receive_reply("1");
     assert_eq!(reply.attr("type"), Some("result"), "{reply:?}");
     assert_eq!(reply.attr("from"), Some("proxy.domain.example"), "{reply:?}");
+
+    // Nobody is there to answer any more.
+    drop(bot);
+    wait_until("the bot to be offline", Duration::from_secs(20), || {
+        stage.run("README.md", "jat-proxy status").contains("none online")
+    });
+    console.ask("proxy.domain.example", "2");
+    assert_eq!(console.receive_reply("2").attr("type"), Some("error"));
+    let document = "docs/operating.md";
+    let refusal = claims::text(document, "INFO answered: Nobody to forward to");
+    let mut told = String::new();
+    wait_until("the refusal in the log", Duration::from_secs(20), || {
+        let log = without_times(&fs::read_to_string(folder.join("log")).unwrap());
+        told = log.lines().filter(|line| line.contains("answered: ")).collect();
+        !told.is_empty()
+    });
+    assert_shown(document, &refusal, &told);
     Told { log, status }
 }
 
