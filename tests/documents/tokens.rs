@@ -1,18 +1,19 @@
 //! What the documents state about tokens and hashes, against the program: quoted tokens, worked
 //! bytes, and the code that readers are invited to copy.
 
-mod interpreter;
-mod pages;
-mod vectors;
-
 use std::fs;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
 use jat_proxy::jat::dispatch::{sticky_hash, sticky_weight};
+use jat_proxy::jat::settings::TokenIn;
+use jat_proxy::jat::target::Target;
 use serde_json::json;
 use sha2::Sha256;
-use vectors::Vectors;
+
+use crate::fixture::{self, Proxy};
+use crate::vectors::Vectors;
+use crate::{claims, interpreter, pages};
 
 #[test]
 fn readme_and_specification_show_the_token_of_the_first_vector() {
@@ -33,7 +34,45 @@ fn the_worked_example_gives_the_tag() {
     let secret = b"jat-proxy demo key, never use it";
     let mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length").chain_update(message);
     let token = BASE32_NOPAD.decode(valid[0].token.to_uppercase().as_bytes()).expect("base32");
-    assert_eq!(mac.finalize().into_bytes()[..16], token[token.len() - 16..]);
+    let tag = &mac.finalize().into_bytes()[..16];
+    assert_eq!(*tag, token[token.len() - 16..]);
+
+    let shown = claims::text("docs/token.md", "fc 00 3f").replace([' ', '\n'], "");
+    assert_eq!(HEXLOWER_PERMISSIVE.encode(tag), shown);
+    assert_eq!(claims::text("docs/token.md", "aeaqcadl").trim_end(), valid[0].token);
+    // The formula with its four pieces, which the bytes begin with and name one by one.
+    let formula = claims::text("docs/token.md", "HMAC-SHA256(key, PAE");
+    assert_eq!(formula, "HMAC-SHA256(key, PAE(\"jat-proxy/v1\", data, asked, peer))\n");
+    let worked = block("docs/token.md", "hex");
+    for piece in ["4 pieces", "jat-proxy/v1", "bytes, the data:", "bytes, asked:", "bytes, peer:"] {
+        assert!(worked.contains(piece), "{piece}");
+    }
+}
+
+#[test]
+fn forms_of_the_specification_are_those_of_the_program() {
+    let request = claims::text("README.md", "<iq type='get' id='1234'\n    to='proxy");
+    let forwarded = |token_in| {
+        let mut settings = fixture::settings();
+        settings.domain = "proxy.domain.example".parse().unwrap();
+        settings.target = Target::new("some-user@some-domain.example/a".parse().unwrap());
+        settings.token_in = token_in;
+        let request = format!("{}<ping xmlns='urn:xmpp:ping'/></iq>", request.trim_end());
+        Proxy::fixed(settings).forwarded(&request)
+    };
+    let in_resource = forwarded(TokenIn::Resource);
+    let shown = claims::text("docs/token.md", "from='proxy.domain.example/TOKEN'");
+    let shown = shown.trim_end().replace("TOKEN", in_resource.token());
+    assert!(in_resource.xml.contains(&shown), "{}", in_resource.xml);
+
+    let in_id = forwarded(TokenIn::Id);
+    let shown = claims::text("docs/token.md", "<iq type='get' id='TOKEN'");
+    let shown = shown.replace("TOKEN", &in_id.id);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Attributes stand where the user wrote them; the token's letters are as long as ever.
+    let tag = in_id.xml.split_once("<ping").unwrap().0;
+    assert_eq!(words(tag), words(&shown));
+    assert_eq!(in_id.id.len(), in_resource.token().len());
 }
 
 #[test]

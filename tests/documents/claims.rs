@@ -1,0 +1,294 @@
+//! The register: what checks which block of which document.
+//!
+//! A new block needs a line in [`CLAIMS`]. Best is a test that runs it; [`Check::Named`] is for
+//! what would change the machine or take minutes, and says so.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::pages::{self, Block};
+
+pub struct Claim {
+    pub document: &'static str,
+    /// How the block begins; no other one of the document begins so.
+    pub begins: &'static str,
+    pub check: Check,
+}
+
+pub enum Check {
+    /// A configuration of jat-proxy that `jat-proxy check` accepts once what a whole one needs
+    /// stands around it: before it, and behind.
+    Configuration(&'static str, &'static str),
+    /// The same, and `check` has this warning.
+    Warned(&'static str, &'static str),
+    /// The test of this name in this file reads the block and runs it, or compares it with what
+    /// it made.
+    Test(&'static str, &'static str),
+    /// Not run, for this reason; but what the commands name exists.
+    Named(&'static str),
+    /// Not of anything that a machine reads.
+    Picture,
+    /// About another server or library, and not tested: the section says so, in these words, with its source.
+    Untested(&'static str),
+}
+
+use Check::{Configuration, Named, Picture, Test, Untested, Warned};
+
+const fn claim(document: &'static str, begins: &'static str, check: Check) -> Claim {
+    Claim { document, begins, check }
+}
+
+const README: &str = "README.md";
+const CONTRIBUTING: &str = "CONTRIBUTING.md";
+const OPERATING: &str = "docs/operating.md";
+const METRICS: &str = "docs/metrics.md";
+const REPLICAS: &str = "docs/replicas.md";
+const TOKEN: &str = "docs/token.md";
+const MIGRATING: &str = "docs/migrating-from-mod_client_proxy.md";
+
+const COMPONENT: &str = "[[component]]\ndomain = \"proxy.example\"\n\
+    secret = { file = \"proxy.secret\" }\ntarget-address = \"bot@some-domain.example\"\n";
+
+const CLAIMS: &[Claim] = &[
+    claim(README, "<iq type='get' id='1234'\n    to='proxy", MAKES_STANZAS),
+    claim(README, "<iq type='get' id='1234'\n    to='some-user", MAKES_STANZAS),
+    claim(README, "<iq type='result' id='1234'\n    to='proxy", MAKES_STANZAS),
+    claim(README, "<iq type='result' id='1234'\n    to='user", MAKES_STANZAS),
+    claim(README, "cargo run --release -- demo", Named("the demo and the tests have their own")),
+    claim(README, "cargo install --locked", FOLLOWS_README),
+    claim(README, "key-file = ", FOLLOWS_README),
+    claim(README, "Component \"proxy", FOLLOWS_README),
+    claim(README, "  - port: 5347", FOLLOWS_README_ON_EJABBERD),
+    claim(README, "$ jat-proxy check -c", FOLLOWS_README),
+    claim(README, "from slixmpp import ClientXMPP\n\nPROXY", FOLLOWS_README),
+    claim(README, "<iq type='get' id='1' to=", FOLLOWS_README),
+    claim(README, "from slixmpp import ClientXMPP\nfrom", FOLLOWS_README),
+    claim(README, "$ jat-proxy check --connect", FOLLOWS_README),
+    claim(README, "$ jat-proxy status", FOLLOWS_README),
+    claim(README, "                         your XMPP server", Picture),
+    claim(CONTRIBUTING, "cargo test    ", Named("this is the test suite")),
+    claim(CONTRIBUTING, "cargo test --release --test simulation", Named("tests/run runs it")),
+    claim(CONTRIBUTING, "SEED=n", Named("for a seed that went wrong")),
+    claim(CONTRIBUTING, "cargo test --release --test soak", Named("takes an hour")),
+    claim(CONTRIBUTING, "cargo test --release --test hostile_load", Named("tests/run runs it")),
+    claim(CONTRIBUTING, "cargo test --test interop", Named("tests/run runs it")),
+    claim("benches/README.md", "cargo bench --bench translate", Named("takes minutes")),
+    claim(
+        "docs/dispatch.md",
+        "import hashlib",
+        Test(TOKENS, "the_sticky_hash_of_the_document_chooses_alike"),
+    ),
+    claim(METRICS, "[http]\nlisten = \"127", Configuration(COMPONENT, "")),
+    claim(METRICS, "[http]\nlisten = \"0", Warned(COMPONENT, OPEN_TO_ALL)),
+    claim(METRICS, "rule_files:", Test("tests/prometheus/prometheus.rs", "documented")),
+    claim(MIGRATING, "Component \"focus.meet.example.com\" \"client_proxy\"", MIGRATES),
+    claim(MIGRATING, "$ jat-proxy init", MIGRATES),
+    claim(MIGRATING, "[[component]]", MIGRATES),
+    claim(MIGRATING, "Component \"focus.meet.example.com\"\n", MIGRATES),
+    claim(MIGRATING, "$ prosodyctl shell config reload", MIGRATES),
+    claim(MIGRATING, "$ prosodyctl shell module list", MIGRATES),
+    claim(MIGRATING, "$ systemctl stop jat-proxy", MIGRATES),
+    claim(
+        MIGRATING,
+        "$ systemctl restart prosody",
+        Test(MIGRATION, "a_restart_of_the_server_leads_there_too"),
+    ),
+    claim("docs/clients/slixmpp.md", "from jat_token", Test(CLIENTS, "the_bot_for_slixmpp")),
+    claim("docs/clients/aioxmpp.md", "import asyncio", Test(CLIENTS, "the_bot_for_aioxmpp")),
+    claim("docs/clients/xmpp.js.md", "import { client", Test(CLIENTS, "the_bot_for_xmpp_js")),
+    claim(
+        "docs/clients/go-xmpp.md",
+        "package main\n\nimport (\n\t\"fmt",
+        Test(CLIENTS, "the_bot_for_go_xmpp"),
+    ),
+    claim(
+        "docs/clients/go-xmpp.md",
+        "package main\n\nimport (\n\t\"enc",
+        Test(CLIENTS, "the_bot_for_go_xmpp"),
+    ),
+    claim(
+        "docs/clients/smack.md",
+        "import java.util.Set",
+        Untested("Written after the sources of Smack 4.4.8"),
+    ),
+    claim(
+        OPERATING,
+        "cargo install --locked cargo-deb",
+        Named("tests/packages does, on a clean Debian"),
+    ),
+    claim(
+        OPERATING,
+        "jat-proxy: jat-proxy.service",
+        Test("tests/documents/facts.rs", "apt_shows_what_the_package_says"),
+    ),
+    claim(OPERATING, "cargo install --locked --path", RUNS_SERVICE),
+    claim(OPERATING, "[server]", Configuration("", COMPONENT)),
+    claim(OPERATING, "  - port: 5348", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(OPERATING, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(OPERATING, "install -m 0755", RUNS_SERVICE),
+    claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),
+    claim(OPERATING, "INFO starting version", FOLLOWS_README),
+    claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_README),
+    claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_README),
+    claim(OPERATING, "jat-proxy keys add -c FILE", RUNS_SERVICE),
+    claim(REPLICAS, "[[component]]", Configuration("", "")),
+    claim(
+        REPLICAS,
+        "def subscription",
+        Test(FIRST_STEPS, "the_bot_accepts_presence_domains_of_the_component_alone"),
+    ),
+    claim(REPLICAS, "  # Short", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(REPLICAS, "  # Strict", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(REPLICAS, "Component \"proxy.example\"", Test(SNIPPETS, "prosody_takes_each_piece")),
+    claim(
+        REPLICAS,
+        "[[listen.component]]",
+        Untested("Read in the source of 6.8.0, not tested here."),
+    ),
+    claim(REPLICAS, "cargo test --test interop", Named("tests/run runs it")),
+    claim(REPLICAS, "# 1. A key that signs", ROTATES),
+    claim(REPLICAS, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
+    claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
+    claim(REPLICAS, "cargo bench --bench translate", Named("takes minutes")),
+    claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_README),
+    claim(
+        TOKEN,
+        "from='proxy.domain.example/TOKEN'",
+        Test(TOKENS, "forms_of_the_specification_are_those_of_the_program"),
+    ),
+    claim(TOKEN, "HMAC-SHA256(key, PAE", Test(TOKENS, "the_worked_example_gives_the_tag")),
+    claim(TOKEN, "04 00 00 00", Test(TOKENS, "the_worked_example_gives_the_tag")),
+    claim(TOKEN, "fc 00 3f", Test(TOKENS, "the_worked_example_gives_the_tag")),
+    claim(TOKEN, "aeaqcadl", Test(TOKENS, "the_worked_example_gives_the_tag")),
+    claim(
+        TOKEN,
+        "<iq type='get' id='TOKEN'",
+        Test(TOKENS, "forms_of_the_specification_are_those_of_the_program"),
+    ),
+    claim(TOKEN, "import base64", RUNS_DECODERS),
+    claim(TOKEN, "function readToken", RUNS_DECODERS),
+    claim("fuzz/README.md", "fuzz/run ", Named("needs a nightly compiler")),
+    claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
+];
+
+/// The text around it says so too.
+const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, by anyone";
+
+const MIGRATION: &str = "tests/interop/migration.rs";
+const CLIENTS: &str = "tests/interop/clients.rs";
+const TOKENS: &str = "tests/documents/tokens.rs";
+const FIRST_STEPS: &str = "tests/documents/first_steps.rs";
+const SNIPPETS: &str = "tests/documents/snippets.rs";
+const SERVICE: &str = "tests/documents/service.rs";
+const MAKES_STANZAS: Check =
+    Test("tests/documents/stanzas.rs", "the_translator_makes_the_stanzas_of_the_readme");
+const MIGRATES: Check = Test(MIGRATION, "the_steps_lead_there_and_back");
+const FOLLOWS_README: Check = Test(FIRST_STEPS, "the_readme_works_on_prosody");
+const FOLLOWS_README_ON_EJABBERD: Check = Test(FIRST_STEPS, "the_readme_works_on_ejabberd");
+const RUNS_SERVICE: Check = Test(SERVICE, "the_commands_of_a_service_work");
+const ROTATES: Check = Test(SERVICE, "the_commands_for_replicas_work");
+const RUNS_DECODERS: Check =
+    Test(TOKENS, "the_decoders_read_every_valid_vector_and_refuse_what_is_no_token");
+
+/// The text of the block that begins so.
+///
+/// # Panics
+/// When there is none, or another one.
+pub fn text(document: &str, begins: &str) -> String {
+    block(document, begins).text
+}
+
+pub fn block(document: &str, begins: &str) -> Block {
+    let mut found = pages::blocks(document);
+    found.retain(|block| block.text.starts_with(begins));
+    assert_eq!(found.len(), 1, "blocks of {document} that begin with {begins:?}");
+    found.remove(0)
+}
+
+/// All claims with their blocks.
+pub fn all() -> impl Iterator<Item = (&'static Claim, Block)> {
+    CLAIMS.iter().map(|claim| (claim, block(claim.document, claim.begins)))
+}
+
+/// Every Markdown file of the repository, by its path from the root.
+pub fn documents() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = BTreeSet::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root.join(&folder)).unwrap().map(Result::unwrap) {
+            let path = folder.join(entry.file_name());
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                if !name.starts_with('.') && !["target", "corpus", "artifacts"].contains(&&*name) {
+                    folders.push(path);
+                }
+            } else if name.ends_with(".md") {
+                documents.insert(path.into_os_string().into_string().unwrap());
+            }
+        }
+    }
+    assert!(documents.contains(README) && documents.contains(OPERATING), "{documents:?}");
+    documents
+}
+
+#[test]
+fn every_block_is_claimed_once() {
+    let mut faults = Vec::new();
+    for document in documents() {
+        for block in pages::blocks(&document) {
+            let claims = CLAIMS
+                .iter()
+                .filter(|it| it.document == document && block.text.starts_with(it.begins))
+                .count();
+            if claims != 1 {
+                let Block { line, text, .. } = block;
+                let first = text.lines().next().unwrap_or_default();
+                faults.push(format!("{document}:{line}: claimed {claims} times: {first}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "see tests/documents/claims.rs:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_claim_has_its_block() {
+    assert!(all().count() > 50);
+}
+
+/// A test that reads the block at all names its document.
+#[test]
+fn tests_that_claims_name_exist_and_read_the_document() {
+    for Claim { document, begins, check } in CLAIMS {
+        let Test(file, name) = check else { continue };
+        let shown = format!("{document}, {begins:?}: {file}::{name}");
+        let source = fs::read_to_string(file).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let declared = [format!("fn {name}("), format!("case!({name}:")];
+        assert!(declared.iter().any(|it| source.contains(it)), "{shown} is not there");
+        assert!(source.contains(document), "{shown} does not read it");
+    }
+}
+
+#[test]
+fn what_is_about_other_servers_says_that_it_is_not_tested() {
+    let untested = all().filter_map(|(claim, block)| match claim.check {
+        Untested(source) => Some((claim.document, block.heading, source)),
+        _ => None,
+    });
+    let untested =
+        untested.chain(OTHER_SERVERS.map(|it| (REPLICAS, it.into(), "Read in the source of")));
+    for (document, heading, source) in untested {
+        let text = fs::read_to_string(document).unwrap();
+        let mut sections = text.split("\n#").map(|it| it.trim_start_matches('#').trim_start());
+        let section = sections.find(|it| it.lines().next() == Some(&heading)).expect(&heading);
+        let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(section.contains(source), "{document}, {heading}: {source:?} is missing");
+        let marks = ["not tested here", "**Not run by our tests**"];
+        let marked = marks.iter().any(|it| section.contains(it));
+        assert!(marked, "{document}, {heading}: say that it is not tested here");
+    }
+}
+
+/// With a section each, whether it has a block or not.
+const OTHER_SERVERS: [&str; 3] = ["Openfire", "MongooseIM", "Tigase"];

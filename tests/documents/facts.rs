@@ -1,0 +1,88 @@
+//! Facts of the program that stand in tables and prose.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use crate::claims;
+
+/// `docs/operating.md` and the enum have the same codes.
+#[test]
+fn the_table_of_exit_codes_is_that_of_the_program() {
+    let source = fs::read_to_string("src/cli/exit.rs").unwrap();
+    let code = |line: &str| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse().ok();
+    let codes: BTreeSet<u8> = source.lines().filter_map(code).collect();
+    let document = fs::read_to_string("docs/operating.md").unwrap();
+    let table = document.split_once("| exit code | meaning |").expect("the table").1;
+    let row = |line: &str| line.trim_start_matches("| ").split_once(" |")?.0.parse().ok();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let shown: BTreeSet<u8> = rows.filter_map(row).collect();
+    assert_eq!(shown, codes);
+    assert!(codes.contains(&78));
+}
+
+/// Those that end the service for good are the ones that the document names, and the unit.
+#[test]
+fn the_unit_restarts_after_every_end_but_those_of_the_document() {
+    let unit = fs::read_to_string("config/jat-proxy.service").unwrap();
+    let prevented = |line: &str| line.strip_prefix("RestartPreventExitStatus=").map(str::to_owned);
+    let prevented = unit.lines().find_map(prevented).expect("the unit says so");
+    let document = fs::read_to_string("docs/operating.md").unwrap();
+    let sentence = format!("every end but 0, {}", prevented.replace(' ', ", "));
+    let sentence = sentence.rsplit_once(", ").map(|(all, last)| format!("{all} and {last}"));
+    assert!(document.contains(&sentence.unwrap()), "{prevented}");
+}
+
+/// In a shell's words, whose `say` puts the program's name in front.
+#[test]
+fn apt_shows_what_the_package_says() {
+    let shown = claims::text("docs/operating.md", "jat-proxy: jat-proxy.service");
+    let said = shown.trim_end().replace("jat-proxy.service", "$1").replace("412", "$pid");
+    let said = format!("say \"{}\"", said.strip_prefix("jat-proxy: ").unwrap());
+    let scripts = fs::read_to_string("packaging/debian/scripts/postinst").unwrap();
+    assert!(scripts.contains(&said), "{said}");
+}
+
+/// Each path that is served is explained.
+#[test]
+fn the_paths_of_http_are_those_of_the_documents() {
+    let source = fs::read_to_string("src/daemon/http/answers.rs").unwrap();
+    let served: BTreeSet<&str> = source
+        .split(".route(\"")
+        .skip(1)
+        .map(|it| it.split_once('"').unwrap().0)
+        .filter(|path| path.len() > 1)
+        .collect();
+    assert!(served.contains("/readyz"), "{served:?}");
+    let documents = ["docs/metrics.md", "docs/operating.md"];
+    let text: String = documents.iter().map(|it| fs::read_to_string(it).unwrap()).collect();
+    for path in served {
+        assert!(text.contains(&format!("`{path}`")), "{path} is not explained");
+    }
+}
+
+/// An unknown key is refused with the keys that its table takes: so the program tells them.
+#[test]
+fn the_example_explains_every_key_of_the_configuration() {
+    let text = "zzz = 1\nkey-file = \"keys.toml\"\n[server]\nzzz = 1\n[[component]]\nzzz = 1\n\
+                [limits]\nzzz = 1\n[http]\nzzz = 1\n[log]\nzzz = 1\n";
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("keys.toml"), "[[key]]\nzzz = 1\n").unwrap();
+    let file = folder.path().join("jat-proxy.toml");
+    fs::write(&file, text).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_jat-proxy"));
+    let output = check.args(["check", "-c"]).arg(file).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let known = said.lines().filter_map(|line| line.split_once(" takes ")).map(|it| it.1);
+    let known: Vec<_> = known.map(|keys| keys.split(", ").collect::<Vec<_>>()).collect();
+    assert_eq!(known.len(), 7, "{said}");
+
+    let example = fs::read_to_string("config/jat-proxy.toml").unwrap();
+    for key in known.concat() {
+        let explained = example.lines().any(|line| {
+            let line = line.trim_start_matches(['#', ' ', '[']);
+            line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
+        });
+        assert!(explained, "config/jat-proxy.toml does not explain `{key}`");
+    }
+}

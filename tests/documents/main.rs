@@ -1,0 +1,60 @@
+//! Every block of code in the documents is claimed by a check, so that it stays true.
+//!
+//! [`claims`] is the register: for each block it names what is done with it. A block that nobody
+//! claims fails the test, and so does a claim whose block is gone. The checks:
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`configuration`] | gives each configuration of jat-proxy to `jat-proxy check` |
+//! | [`first_steps`] | follows the README on real servers, and compares what they and jat-proxy say |
+//! | [`snippets`] | starts real servers with each piece of their configuration, and logs in |
+//! | [`service`] | runs the commands of operating.md and replicas.md on a [`stage`] |
+//! | [`stanzas`] | has the translator make the README's four stanzas |
+//! | [`tokens`] | works the examples of token.md and dispatch.md, and runs their code |
+//! | [`commands`] | of commands that no test can run: what they name exists |
+//! | [`inline`] | the same for what is quoted within sentences, and more |
+//! | [`links`] | every link leads somewhere |
+//! | [`facts`] | exit codes, and the keys of the configuration |
+//!
+//! Those on real servers are ignored by a plain `cargo test`; `tests/run` runs them, or
+//!
+//!     cargo test --test documents -- --ignored
+
+#[path = "../interop/client.rs"]
+#[allow(dead_code, reason = "the documents need a part of it, here and below")]
+mod client;
+#[path = "../bad_inputs/fixture.rs"]
+#[allow(dead_code, reason = "see above")]
+mod fixture;
+#[path = "../interpreter/mod.rs"]
+mod interpreter;
+#[path = "../bad_inputs/oracle.rs"]
+#[allow(dead_code, reason = "see above")]
+mod oracle;
+#[path = "../pages/mod.rs"]
+mod pages;
+#[path = "../interop/process.rs"]
+#[allow(dead_code, reason = "see above")]
+mod process;
+#[path = "../interop/server/mod.rs"]
+#[allow(dead_code, reason = "see above")]
+mod server;
+#[path = "../interop/stanza.rs"]
+#[allow(dead_code, reason = "see above")]
+mod stanza;
+#[path = "../vectors/mod.rs"]
+mod vectors;
+
+mod claims;
+mod commands;
+mod configuration;
+mod facts;
+mod first_steps;
+mod inline;
+mod links;
+mod service;
+mod snippets;
+mod stage;
+mod stanzas;
+mod tokens;
+mod transcript;

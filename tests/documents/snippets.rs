@@ -1,0 +1,106 @@
+//! Each piece of a server's configuration: the real server starts with it, and jat-proxy logs in
+//! as every domain that it is for.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::claims;
+use crate::process::{Process, command, free_ports, wait_until};
+use crate::server::{Kind, Server, fresh_folder};
+use crate::stage::Stage;
+
+const SECRET: &str = "the content of proxy.secret";
+
+/// A module of prosody-modules that is no part of Prosody: its stand-in only says that it was loaded.
+const ROUNDROBIN: &str = "component_roundrobin";
+
+#[test]
+#[ignore = "needs Prosody"]
+fn prosody_takes_each_piece() {
+    const DOCUMENT: &str = "docs/replicas.md";
+    let modules = fresh_folder("modules");
+    let snippet = claims::text(DOCUMENT, "Component \"proxy.example\"");
+    assert!(snippet.contains(ROUNDROBIN), "{snippet}");
+    let server = Server::start_with(Kind::Prosody, &(with_module(&modules) + &snippet));
+    assert_logs_in(DOCUMENT, &server, server.component_port, &DOMAINS);
+    assert_eq!(fs::read_to_string(modules.join("loaded")).unwrap(), "proxy.example\n");
+    drop(server);
+
+    let file = fs::read_to_string("config/prosody.cfg.lua").unwrap();
+    let server = Server::start_with(Kind::Prosody, &file);
+    assert_logs_in("config", &server, server.component_port, &["proxy.domain.example"]);
+}
+
+#[test]
+#[ignore = "needs ejabberd and openssl"]
+fn ejabberd_takes_each_piece() {
+    const DOCUMENT: &str = "docs/replicas.md";
+    let [short, strict, file, tls] = free_ports();
+    // All at once, since starting it is the slow part: each has a port of its own.
+    let example = fs::read_to_string("config/ejabberd.yml").unwrap();
+    let entry = example.split_once("listen:\n").unwrap().1;
+    // With the certificate that the document has the reader make.
+    let stage = Stage::new();
+    fs::create_dir(stage.path("a", "etc/ejabberd")).unwrap();
+    stage.run(OPERATING, &claims::text(OPERATING, "openssl req"));
+    let encrypted = stage.adapted(&claims::text(OPERATING, "  - port: 5348"));
+    let ca = stage.folder.join("repository/ca.pem");
+    let tls_lines = format!("tls = true\nca-file = {ca:?}\nserver-name = \"xmpp.example\"\n");
+    let at = |text: &str, port: u16| text.replace("5347", &port.to_string());
+    let snippet = at(&claims::text(DOCUMENT, "  # Short"), short)
+        + &at(&claims::text(DOCUMENT, "  # Strict"), strict)
+        + &at(entry, file)
+        + &encrypted.replace("5348", &tls.to_string());
+    let server = Server::start_with(Kind::Ejabberd, &snippet);
+    assert_logs_in(DOCUMENT, &server, short, &DOMAINS);
+    assert_logs_in(DOCUMENT, &server, strict, &DOMAINS);
+    assert_logs_in("config", &server, file, &["proxy.domain.example"]);
+    assert_logs_in_with(OPERATING, &server, tls, &tls_lines, &["proxy.domain.example"]);
+}
+
+/// Those of three replicas.
+const DOMAINS: [&str; 4] =
+    ["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"];
+
+const OPERATING: &str = "docs/operating.md";
+
+fn assert_logs_in(document: &str, server: &Server, port: u16, domains: &[&str]) {
+    assert_logs_in_with(document, server, port, "", domains);
+}
+
+/// One daemon with a component for each domain, and these lines more for its server.
+fn assert_logs_in_with(document: &str, server: &Server, port: u16, more: &str, domains: &[&str]) {
+    let folder = fresh_folder("snippet");
+    let keys = "[[key]]\nid = 1\nsecret = \"U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=\"\n";
+    let mut config = format!("[server]\naddress = \"127.0.0.1:{port}\"\n{more}{keys}");
+    for domain in domains {
+        config += &format!(
+            "[[component]]\ndomain = \"{domain}\"\nsecret = \"{SECRET}\"\n\
+             target-address = \"bot@host.example\"\n"
+        );
+    }
+    let file = folder.join("jat-proxy.toml");
+    fs::write(&file, config).unwrap();
+    let mut run = command(env!("CARGO_BIN_EXE_jat-proxy"));
+    run.args(["run", "-c"]).arg(&file);
+    let _daemon = Process::start(run, &folder.join("log"));
+    for domain in domains {
+        let said = format!("logged in to 127.0.0.1:{port} component=\"{domain}\"");
+        let what = format!("{document} on {}: {said}, see {}", server.kind, folder.display());
+        wait_until(&what, Duration::from_secs(20), || has(&folder, &said));
+    }
+}
+
+fn has(folder: &Path, line: &str) -> bool {
+    fs::read_to_string(folder.join("log")).is_ok_and(|log| log.contains(line))
+}
+
+/// The global section of a Prosody that finds the module in `folder`.
+fn with_module(folder: &Path) -> String {
+    let loaded = folder.join("loaded").display().to_string();
+    let module = format!("io.open({loaded:?}, \"a\"):write(module.host, \"\\n\")\n");
+    fs::write(folder.join(format!("mod_{ROUNDROBIN}.lua")), module).unwrap();
+    // A host with its options in braces is the only way back to the global section.
+    format!("VirtualHost \"other.example\" {{}}\nplugin_paths = {{ {folder:?} }}\n")
+}
