@@ -1,5 +1,5 @@
-//! A tap between a replica and its server: it passes on every byte, and notes every IQ and when
-//! it was passed on.
+//! A tap between a replica and its server: it passes on every byte, and notes every IQ that is
+//! relayed, and when it was passed on.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -58,7 +58,9 @@ impl Tap {
     pub fn finish(self) -> Record {
         let Ways { down, up } = std::mem::take(&mut *self.ways.lock().unwrap());
         let all = |ways: Vec<JoinHandle<Vec<Passed>>>| {
-            ways.into_iter().flat_map(|way| way.join().unwrap()).collect()
+            let passed = ways.into_iter().flat_map(|way| way.join().unwrap());
+            // A replica also asks the server for its time.
+            passed.filter(|it: &Passed| !it.iq.id.starts_with("jat-time-")).collect()
         };
         Record { down: all(down), up: all(up) }
     }
