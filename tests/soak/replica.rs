@@ -142,6 +142,8 @@ fn due(series: &str, out: Out) -> Option<u64> {
         [true, _] if has("outcome", "relayed") => Some(out.forwarded),
         [_, true] if has("outcome", "relayed") => Some(out.reverted),
         [_, true] if series.contains(OF_FORGERIES) => Some(out.forged),
+        // The server's time, which each replica asks for by itself.
+        [_, true] if has("reason", "server-time") => None,
         // Who is not online yet differs by moment; the ledger knows the sum.
         [true, _] if has("outcome", "answered") && out.refused > 0 => None,
         [true, _] | [_, true] => Some(0),
