@@ -66,7 +66,7 @@ impl Refusals {
     /// After each turn, for who searches.
     fn tell_details(&mut self, component: &str, tally: &Tally) {
         for (direction, reason, count) in tally.iter() {
-            let stanzas = count - self.detailed.of(direction, reason);
+            let stanzas = count.saturating_sub(self.detailed.of(direction, reason));
             if stanzas > 0 && reason.is_refusal() {
                 let (direction, outcome) = (direction.name(), reason.outcome().name());
                 debug!(component, direction, outcome, reason = reason.name(), stanzas);

@@ -80,6 +80,7 @@ impl Stream {
         self.failures[cause as usize] += 1;
         self.backlog = 0;
         self.sharing = Sharing::Unknown;
+        self.clock_offset = None;
         let since = match self.state {
             State::Down { since, .. } => since,
             _ => now,

@@ -31,7 +31,8 @@ impl ServerTime {
 
     /// Goes on where another left off, given what that one knew.
     pub fn resume(nonce: u64, offset: Option<i64>, now: Duration) -> Self {
-        Self { due: now + ASK_EVERY, offset, ..Self::new(nonce, now) }
+        let due = now + if offset.is_some() { ASK_EVERY } else { ASK_AGAIN };
+        Self { due, offset, ..Self::new(nonce, now) }
     }
 
     /// Seconds by which the server's clock is ahead of ours, negative when it is behind; give or
@@ -45,10 +46,14 @@ impl ServerTime {
         if now.mono < self.due {
             return None;
         }
+        if self.asked.is_some() {
+            // Nobody answers any more: what was told then need not be true now.
+            self.offset = None;
+        }
         let number = self.next;
         self.next += 1;
         self.asked = Some((number, now));
-        self.due = now.mono + ASK_EVERY;
+        self.due = now.mono + ASK_AGAIN;
         Some(format!("{PREFIX}{:016x}-{number}", self.nonce))
     }
 
@@ -72,13 +77,19 @@ impl ServerTime {
             self.asked.take_if(|(number, _)| question == format!("{:016x}-{number}", self.nonce))
         {
             let took = now.mono.saturating_sub(asked.mono);
+            self.due = now.mono + ASK_EVERY;
             let told = peek::find(stanza, &["iq", "time", "utc"]);
             let told = told.and_then(|utc| utc.text.trim().parse::<DateTime>().ok());
             // A slow answer tells little.
             if let Some(told) = told.filter(|_| took <= PATIENCE) {
                 let ours = i64::try_from(now.unix).unwrap_or(i64::MAX);
                 let on_the_way = i64::try_from(took.as_secs() / 2).unwrap_or(0);
-                self.offset = Some(told.0.timestamp().saturating_sub(ours - on_the_way));
+                let offset = told.0.timestamp().saturating_sub(ours - on_the_way);
+                self.offset = Some(offset);
+                if offset.unsigned_abs() > GOOD {
+                    // Somebody may be mending it.
+                    self.due = now.mono + ASK_AGAIN;
+                }
             }
         }
         true
@@ -88,6 +99,10 @@ impl ServerTime {
 const PREFIX: &str = "jat-time-";
 /// Clocks drift slowly; a step shows within the hour.
 const ASK_EVERY: Duration = Duration::from_secs(3600);
+/// While it is not known, or not good.
+const ASK_AGAIN: Duration = Duration::from_secs(300);
+/// Seconds that are nothing to look at again soon.
+const GOOD: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -120,8 +135,26 @@ mod tests {
         // The same answer again is no answer, but nobody else's either.
         assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T09:00:00Z"), later));
         assert_eq!(time.offset(), Some(90));
-        assert_eq!(time.deadline(), START.mono + ASK_EVERY);
-        assert!(time.tick(START.plus(ASK_EVERY)).is_some());
+        // Clocks that differ so much are looked at again soon, and good ones later.
+        assert_eq!(time.deadline(), later.mono + ASK_AGAIN);
+        let later = later.plus(ASK_AGAIN);
+        let id = time.tick(later).unwrap();
+        assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T08:05:04Z"), later));
+        assert_eq!((time.offset(), time.deadline()), (Some(0), later.mono + ASK_EVERY));
+    }
+
+    #[test]
+    fn without_an_answer_it_asks_again_and_forgets_what_was() {
+        let mut time = ServerTime::new(7, START.mono);
+        let id = time.tick(START).unwrap();
+        assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T08:00:00Z"), START));
+        let later = START.plus(ASK_EVERY);
+        assert!(time.tick(later).is_some());
+        assert_eq!((time.offset(), time.deadline()), (Some(0), later.mono + ASK_AGAIN));
+        assert!(time.tick(later.plus(ASK_AGAIN)).is_some());
+        assert_eq!(time.offset(), None);
+        let resumed = |offset| ServerTime::resume(7, offset, START.mono).deadline() - START.mono;
+        assert_eq!((resumed(Some(0)), resumed(None)), (ASK_EVERY, ASK_AGAIN));
     }
 
     #[test]
