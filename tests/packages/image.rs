@@ -60,6 +60,13 @@ struct Daemon(Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // unshare's own --kill-child ends nobody who has become another user since.
+        let pid = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            let child = child.parse().ok().and_then(rustix::process::Pid::from_raw);
+            let _ = rustix::process::kill_process(child.unwrap(), rustix::process::Signal::KILL);
+        }
         // It may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
