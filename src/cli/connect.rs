@@ -6,9 +6,7 @@ use std::iter;
 use std::net::SocketAddr;
 
 use crate::config::{Component, Config};
-use crate::daemon::status::{
-    ComponentStatus, Status, StreamState, StreamStatus, SubscriptionStatus, words,
-};
+use crate::daemon::status::{ComponentStatus, Status, StreamState, StreamStatus, words};
 use crate::daemon::trial;
 
 use super::status::{self, NoStatus};
@@ -124,7 +122,7 @@ fn findings(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
     // Each says what to do.
     all.extend(seen.warnings.iter().map(|w| Finding::problem("warning", w.as_str(), "")));
     if presence.as_ref().map_or(is_up(own), is_up) {
-        all.extend(target(config, seen));
+        all.extend(target(seen));
     }
     all.extend(words::keys(&seen.keys).into_iter().map(|key| Finding::good("keys", key)));
     if is_up(own) {
@@ -150,54 +148,25 @@ fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding
 }
 
 /// Can anybody be forwarded to?
-fn target(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
+fn target(seen: &ComponentStatus) -> Vec<Finding> {
     let Some(subscription) = &seen.subscription else {
         return vec![Finding::good("subscription", "none needed: the target is one resource")];
     };
-    let subscribed = subscribed(config, subscription);
-    let mut all = vec![];
-    if subscription.state == "subscribed" {
-        let online = words::resources(seen);
-        all.push(match seen.resources.len() {
-            0 => Finding::problem("resources", "none online", start_client(config)),
-            count => {
-                let more = count.saturating_sub(SHOWN_RESOURCES);
-                let shown = online[..count - more].join("; ");
-                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-                Finding::good("resources", shown + &more)
-            }
-        });
+    let (what, text) = ("subscription", words::subscription(subscription));
+    let remedy = || subscription.remedy.clone().unwrap_or_default();
+    if subscription.state != "subscribed" {
+        return vec![Finding::problem(what, text, remedy())];
     }
-    all.insert(0, subscribed);
-    all
-}
-
-fn subscribed(config: &Component, subscription: &SubscriptionStatus) -> Finding {
-    let what = "subscription";
-    let text = words::subscription(subscription);
-    let (target, settings) = (config.settings.target.bare(), &config.settings);
-    let from = settings.subscriber().unwrap_or(&settings.domain);
-    match subscription.state.as_str() {
-        "subscribed" => Finding::good(what, text),
-        "failed" => Finding::problem(
-            what,
-            text,
-            format!("is {target} the right account, and its server up? It is asked again"),
-        ),
-        _ => Finding::problem(
-            what,
-            text,
-            format!(
-                "{target} has to accept the presence subscription of {from}: let the \
-                 implementing client do so, or accept it in any other client of this account"
-            ),
-        ),
-    }
-}
-
-fn start_client(config: &Component) -> String {
-    let target = config.settings.target.bare();
-    format!("log in as {target} with the implementing client, and let it send presence")
+    let resources = match seen.resources.len() {
+        0 => Finding::problem("resources", "none online", remedy()),
+        count => {
+            let more = count.saturating_sub(SHOWN_RESOURCES);
+            let shown = words::resources(seen)[..count - more].join("; ");
+            let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+            Finding::good("resources", shown + &more)
+        }
+    };
+    vec![Finding::good(what, text), resources]
 }
 
 fn clock(config: &Component, seen: &ComponentStatus) -> String {

@@ -4,13 +4,14 @@
 //! make a new series.
 
 mod classic;
+mod families;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -22,6 +23,7 @@ use crate::session::echo::Sharing;
 
 use super::links::Links;
 use super::status::{SUBSCRIPTION_STATES, subscription_state};
+use families::Families;
 
 /// The two forms of an exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,38 +326,6 @@ impl Collector for Readings {
 
 fn stream_label(stream: &StreamReading) -> Label<'static> {
     ("stream", stream.purpose.into())
-}
-
-/// Writes metric families: name, help, and a value for each label set.
-struct Families<'a>(DescriptorEncoder<'a>);
-
-impl Families<'_> {
-    fn counters<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        series: impl Iterator<Item = (L, u64)>,
-    ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
-        }
-        Ok(())
-    }
-
-    fn gauges<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
-        series: impl Iterator<Item = (L, u64)>,
-    ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
 }
 
 type Label<'a> = (&'static str, Cow<'a, str>);

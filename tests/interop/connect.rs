@@ -79,7 +79,7 @@ fn each_problem_comes_with_its_remedy(kind: Kind) {
     let offline = check(&file);
     assert_eq!(offline.code, 69, "{}", offline.out);
     assert!(offline.out.contains("  problem  resources        none online\n"), "{}", offline.out);
-    assert!(offline.out.contains(&format!("help: log in as {target}")), "{}", offline.out);
+    assert!(offline.out.contains(&format!("help: Log in as {target}")), "{}", offline.out);
 
     // The wrong secret, which is quoted nowhere.
     let secret = file.with_file_name("component.secret");
