@@ -172,7 +172,7 @@ reasons! {
     HeadTooLarge Dropped "head-too-large",
     /// A top-level element that is no stanza, or a stanza in a foreign namespace.
     NotAStanza Dropped "not-a-stanza",
-    /// Came after we closed the stream.
+    /// Came from somebody else after we closed the stream.
     ArrivedAfterClose Dropped "arrived-after-close",
 }
 

@@ -186,6 +186,12 @@ impl Translator {
         }
     }
 
+    /// Does it come from an address of ours, so from this process or from a sibling that shares
+    /// the domain?
+    pub fn is_from_us(&self, head: &Head<'_>) -> bool {
+        head.from.as_deref().is_some_and(|from| self.is_own(&Address::new(from)))
+    }
+
     fn is_own(&self, address: &Address<'_>) -> bool {
         let Settings { domain, presence_domain, .. } = &self.settings;
         [Some(domain), presence_domain.as_ref()]

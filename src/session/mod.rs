@@ -243,7 +243,7 @@ impl Session {
         }
     }
 
-    /// How many stanzas came after [`Self::close`].
+    /// How many stanzas of others came after [`Self::close`].
     pub fn arrived_after_close(&self) -> u64 {
         self.late
     }
@@ -304,17 +304,18 @@ impl Session {
     /// Does what the translator's verdict on a stanza says, and counts it once.
     fn stanza(&mut self, head: &Head<'_>, body: Body<'_>, payload: &[u8], turn: &mut Turn<'_>) {
         let Turn { translator, tally, rng, now } = turn;
-        if self.closed {
-            tally.count(Direction::of(head), Reason::ArrivedAfterClose);
-            self.late += 1;
-            return;
-        }
         if let Body::Whole { stanza, .. } = body {
             let server = translator.settings().target.bare().domain();
             if self.server_time.hear(head, stanza, server.as_str(), *now) {
                 tally.count(Direction::Revert, Reason::ServerTime);
                 return;
             }
+        }
+        // Echoes that come late are nobody's loss.
+        if self.closed && !translator.is_from_us(head) {
+            tally.count(Direction::of(head), Reason::ArrivedAfterClose);
+            self.late += 1;
+            return;
         }
         let verdict = translator.judge(&self.domain, head, body, *now, rng);
         if !matches!(verdict, Verdict::Own(_)) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jat_proxy::jat::reason::Direction::{Forward, Revert};
+use jat_proxy::jat::reason::Direction::{Forward, Message, Revert};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::session::ending::Ending;
 use jat_proxy::stanza::fault::Fault;
@@ -197,9 +197,12 @@ fn on_a_stream_of_our_own_silence_is_asked_and_then_death() {
 #[test]
 fn what_comes_after_our_goodbye_is_counted_and_nothing_more_is_said() {
     let (mut proxy, echoes) = Proxy::with_echoes();
-    proxy.exchange(echoes);
+    proxy.exchange(&echoes);
     let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.close();
+    // Nobody has lost an echo.
+    let said = proxy.exchange(echoes);
+    assert_eq!((said.out.len(), said.counted), (0, vec![(Message, Reason::Echo, 16)]));
     let said = proxy.exchange(get(USER, "proxy.example", "8"));
     assert_eq!((said.out.len(), said.counted), (0, vec![(Forward, Reason::ArrivedAfterClose, 1)]));
     let said = proxy.exchange(forwarded.result());

@@ -61,7 +61,6 @@ impl World {
         let replica = &mut self.replicas[place.replica];
         let stream = &replica.streams[place.role];
         let closing = stream.state == State::Closing;
-        let after_close = |reason| if closing { Reason::ArrivedAfterClose } else { reason };
         match letter.what {
             What::Ask(ask) if closing => {
                 self.lose(What::Ask(ask), Loss::AfterClose);
@@ -72,13 +71,14 @@ impl World {
             What::Echo(of, serial) => {
                 let ours = of == place && serial == stream.serial;
                 let reason = if ours { Reason::Echo } else { Reason::OwnAddress };
-                (Direction::Message, after_close(reason))
+                (Direction::Message, reason)
             }
+            What::Message if closing => (Direction::Message, Reason::ArrivedAfterClose),
             What::Message => {
                 let refused = [Reason::MessageRefused, Reason::PresenceDomain][place.role];
-                (Direction::Message, after_close(refused))
+                (Direction::Message, refused)
             }
-            What::ServerTime => (Direction::Revert, after_close(Reason::ServerTime)),
+            What::ServerTime => (Direction::Revert, Reason::ServerTime),
             What::Own => unreachable!("nobody sends these"),
             _ if closing => (Direction::Presence, Reason::ArrivedAfterClose),
             presence => (Direction::Presence, replica.hear(place.role, presence)),
