@@ -25,7 +25,9 @@ async fn comes_back(cause: Cause, end: impl Fn(&Connection)) {
     it.until_logged_in(2).await;
     it.serves().await;
     let failures = it.replica.component().stream().failures;
-    assert_eq!(failures.iter().sum::<u64>(), 1, "{failures:?}");
+    // A server that is busy may still know the old connection when the new one comes.
+    let others = failures.iter().sum::<u64>() - failures[Cause::Conflict as usize];
+    assert_eq!(others, 1, "{failures:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,9 @@ use crate::fixture::Fixture;
 pub async fn settled() -> Fixture {
     let it = Fixture::start().await;
     it.until("all that a login brings with it", |r| {
-        r.count(Reason::Echo) == 16 && r.count(Reason::PresenceUsed) == 3
+        r.count(Reason::Echo) == 16
+            && r.count(Reason::PresenceUsed) == 3
+            && r.count(Reason::ServerTime) == 1
     })
     .await;
     it

@@ -45,7 +45,7 @@ fn groups() -> Vec<String> {
     groups
 }
 
-/// What a replica says to these stanzas, tokens left out, and what it counts.
+/// What a replica says to these stanzas, but for what depends on the time, and what it counts.
 async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
     let it = settled().await;
     let connection = it.connection().await;
@@ -61,13 +61,16 @@ async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
     timeout(Duration::from_secs(60), answered).await.expect("an answer to the last one");
     let counts = it.replica.component().tally.clone();
     assert_eq!(it.replica.component().stream().logins, 1);
-    (without_tokens(&said()), shown(&counts))
+    (without_time(&said()), shown(&counts))
 }
 
-/// Two tokens for one request differ when a second has passed between them.
-fn without_tokens(said: &str) -> String {
+/// What depends on the time is left out. Two tokens for one request differ when a second has
+/// passed between them, and a machine that is slow enough makes a replica send a space.
+fn without_time(said: &str) -> String {
     let mut output = String::new();
-    for part in said.split_inclusive(|c: char| !matches!(c, 'a'..='z' | '2'..='7')) {
+    for part in
+        said.replace("> <", "><").split_inclusive(|c: char| !matches!(c, 'a'..='z' | '2'..='7'))
+    {
         let token = part.len() > 64 && part.starts_with("ae");
         output += if token { "TOKEN'" } else { part };
     }

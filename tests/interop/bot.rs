@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::client::PATIENCE;
 use crate::process::{Process, command};
 use crate::server::{Server, fresh_folder};
 
@@ -41,24 +41,32 @@ impl Bot {
 
     /// The next report, which must be of this kind.
     pub fn report(&self, event: &str) -> Value {
-        let report = self.reports.recv_timeout(Duration::from_secs(20));
-        let report = report.unwrap_or_else(|_| panic!("no report of {event}"));
+        let report = self.next(event);
         assert_eq!(report["event"], event, "{report}");
         report
     }
 
     /// Waits for a report of this kind, whatever comes before it.
-    pub fn wait_report(&self, event: &str) {
+    pub fn wait_report(&self, event: &str) -> Value {
+        self.wait_report_where(event, |_| true)
+    }
+
+    /// Waits for such a report of this kind, whatever comes before it.
+    pub fn wait_report_where(&self, event: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let report = self.reports.recv_timeout(Duration::from_secs(20));
-            if report.unwrap_or_else(|_| panic!("no report of {event}"))["event"] == event {
-                return;
+            let report = self.next(event);
+            if report["event"] == event && is_wanted(&report) {
+                return report;
             }
         }
     }
 
-    /// All reports of this kind that have come so far.
-    pub fn drain(&self, event: &str) -> Vec<Value> {
-        self.reports.try_iter().filter(|report| report["event"] == event).collect()
+    /// Whether a report of this kind has come that nobody waited for.
+    pub fn has_more(&self, event: &str) -> bool {
+        self.reports.try_iter().any(|report| report["event"] == event)
+    }
+
+    fn next(&self, wanted: &str) -> Value {
+        self.reports.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no report of {wanted}"))
     }
 }

@@ -18,7 +18,7 @@ class User(Bot):
             iq = self.make_iq_get(ito=component)
             iq.append(element("{urn:example:who}who"))
             # slixmpp itself matches the reply by its id and its sender.
-            reply = await iq.send(timeout=10)
+            reply = await iq.send(timeout=60)
             who = reply.xml.find("{urn:example:who}who")
             report(
                 "reply",
@@ -27,7 +27,7 @@ class User(Bot):
                 id=iq["id"],
                 resource=who.get("resource"),
             )
-        info = await self["xep_0030"].get_info(jid=component, cached=False, timeout=10)
+        info = await self["xep_0030"].get_info(jid=component, cached=False, timeout=60)
         names = [name for _, _, _, name in info["disco_info"]["identities"]]
         report("disco", **{"from": str(info["from"])}, names=names)
         await self.disconnect()
