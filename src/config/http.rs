@@ -23,7 +23,7 @@ pub enum Host {
 }
 
 pub fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Http> {
-    let mut table = root.optional("http", problems, |v| v.table("[http]"))?;
+    let mut table = root.optional("http", problems, |v| Table::of(v, "[http]"))?;
     let example = "listen = \"127.0.0.1:9114\"";
     let listen = table.required("listen", example, problems, |value| {
         let address = value.text()?.parse::<SocketAddr>().map_err(|_| {

@@ -113,7 +113,8 @@ impl<'p> Reading<'p> {
                 None
             }
             (Some(value), None) => {
-                let tables = value.tables(KEY).map_err(|problem| self.problems.push(problem));
+                let tables =
+                    Table::each_of(value, KEY).map_err(|problem| self.problems.push(problem));
                 if self.world_readable {
                     self.problems.push(world_readable(value.place(), self.path));
                 }
@@ -151,7 +152,7 @@ impl<'p> Reading<'p> {
             let whole = root.place();
             let key = root.optional("key", self.problems, Ok);
             root.finish(self.problems);
-            let tables = key.map_or(Ok(Vec::new()), |value| value.tables(KEY));
+            let tables = key.map_or(Ok(Vec::new()), |value| Table::each_of(value, KEY));
             let tables = tables.map_err(|problem| self.problems.push(problem)).ok()?;
             self.ring(tables, &whole, reply_ttl)
         });
@@ -173,7 +174,7 @@ impl<'p> Reading<'p> {
     fn components(&mut self, root: &mut Table<'_>, server: &Server) -> Option<Vec<Draft>> {
         let example = "[[component]], with domain, secret and target-address";
         let tables = root.required("component", example, self.problems, |v| {
-            let tables = v.tables("[[component]]")?;
+            let tables = Table::each_of(v, "[[component]]")?;
             if tables.is_empty() {
                 return Err(v.error("there is no component", format!("add: {example}")));
             }

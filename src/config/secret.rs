@@ -35,7 +35,7 @@ impl fmt::Debug for Secret {
 /// Reads `secret = ...`: a string, or a table that says where the secret is. Files are
 /// relative to `folder`.
 pub fn read(value: Value<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Option<Secret> {
-    let secret = match value.table("`secret`") {
+    let secret = match Table::of(value, "`secret`") {
         Ok(table) => elsewhere(value, table, folder, problems)?,
         Err(_) => inline(value, problems),
     };

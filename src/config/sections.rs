@@ -36,7 +36,7 @@ pub fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Du
 pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usize) {
     let mut limits = Limits::default();
     let mut backlog = DEFAULT_BACKLOG;
-    let table = root.optional("limits", problems, |v| v.table("[limits]"));
+    let table = root.optional("limits", problems, |v| Table::of(v, "[limits]"));
     let Some(mut table) = table else { return (limits, backlog) };
     let key = "max-stanza-bytes";
     let bytes = table.optional(key, problems, |v| Ok((size(v.integer(STANZA_BYTES)?), v.place())));
@@ -62,7 +62,7 @@ pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usi
 
 pub fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
     let mut log = Log { level: Level::INFO, format: LogFormat::Text };
-    let table = root.optional("log", problems, |v| v.table("[log]"));
+    let table = root.optional("log", problems, |v| Table::of(v, "[log]"));
     let Some(mut table) = table else { return log };
     let level = table.optional("level", problems, |v| v.one_of(&LEVELS));
     log.level = level.unwrap_or(log.level);

@@ -27,7 +27,7 @@ impl Server {
     pub fn common(root: &mut Table<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Self {
         let plain = |address| Self { address, tls: None, encrypted: false, trust: None };
         let default = plain(DEFAULT.to_owned());
-        let table = root.optional("server", problems, |v| v.table("[server]"));
+        let table = root.optional("server", problems, |v| Table::of(v, "[server]"));
         let Some(mut table) = table else { return default };
         let example = format!("address = \"{DEFAULT}\"");
         let at = table.required("address", &example, problems, address);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::problem::{Place, Problem};
 use super::source::Source;
@@ -29,6 +29,30 @@ impl<'a> Table<'a> {
         start: usize,
     ) -> Self {
         Self { source, name, entries, start, asked: Vec::new(), gaps: false }
+    }
+
+    /// The table that `value` must be; messages call it `name`.
+    pub fn of(value: Value<'a>, name: &'static str) -> Result<Self, Problem> {
+        match value.node() {
+            DeValue::Table(entries) => {
+                let table = Self::new(value.source(), name, entries, value.start());
+                Ok(if value.has_gaps() { table.with_gaps() } else { table })
+            }
+            DeValue::Array(_) => {
+                let message = format!("`{}` can be there only once", value.key());
+                Err(value.error(message, format!("write: [{}]", value.key())))
+            }
+            _ => Err(value.wrong_type("a table", name)),
+        }
+    }
+
+    /// Any number of tables, each called `name`, that `value` must be a list of.
+    pub fn each_of(value: Value<'a>, name: &'static str) -> Result<Vec<Self>, Problem> {
+        let Some(items) = value.elements() else {
+            let message = format!("`{}` must be a list of tables", value.key());
+            return Err(value.error(message, format!("write: {name}, in double brackets")));
+        };
+        items.into_iter().map(|item| Self::of(item, name)).collect()
     }
 
     pub fn with_gaps(self) -> Self {

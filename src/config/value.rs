@@ -8,7 +8,6 @@ use toml::de::DeValue;
 
 use super::problem::{Place, Problem};
 use super::source::Source;
-use super::table::Table;
 use super::time;
 
 /// A value with its key and place. Messages never quote it: it may be a secret.
@@ -30,12 +29,30 @@ impl<'a> Value<'a> {
         Self { source, key, node, gaps }
     }
 
+    pub fn source(&self) -> &'a Source {
+        self.source
+    }
+
+    /// Keys may have been lost to syntax errors around it.
+    pub fn has_gaps(&self) -> bool {
+        self.gaps
+    }
+
+    pub fn node(&self) -> &'a DeValue<'a> {
+        self.node.get_ref()
+    }
+
+    /// Where it begins, in bytes.
+    pub fn start(&self) -> usize {
+        self.node.span().start
+    }
+
     pub fn key(&self) -> &'static str {
         self.key
     }
 
     pub fn place(&self) -> Place {
-        self.source.place(self.node.span().start)
+        self.source.place(self.start())
     }
 
     pub fn error(&self, message: impl Into<String>, hint: impl Into<String>) -> Problem {
@@ -45,7 +62,7 @@ impl<'a> Value<'a> {
     /// A text on one line. Quotes that are not closed can swallow the lines behind them, with
     /// a secret among them, and then nobody may quote the value in a message.
     pub fn text(&self) -> Result<&'a str, Problem> {
-        match self.node.get_ref() {
+        match self.node() {
             DeValue::String(text) if text.contains(['\n', '\r']) => {
                 let message = format!("`{}` goes over several lines", self.key);
                 Err(self.error(message, "close its quotes on the same line"))
@@ -56,14 +73,14 @@ impl<'a> Value<'a> {
     }
 
     pub fn boolean(&self) -> Result<bool, Problem> {
-        match self.node.get_ref() {
+        match self.node() {
             DeValue::Boolean(is) => Ok(*is),
             _ => Err(self.wrong_type("true or false", &format!("{} = true", self.key))),
         }
     }
 
     pub fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
-        let DeValue::Integer(integer) = self.node.get_ref() else {
+        let DeValue::Integer(integer) = self.node() else {
             let hint =
                 format!("a number without quotes, from {} to {}", range.start(), range.end());
             return Err(Problem { hint, ..self.wrong_type("an integer", "") });
@@ -78,7 +95,7 @@ impl<'a> Value<'a> {
     /// A duration such as "1h" or "90min".
     pub fn duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, Problem> {
         let example = format!("{} = \"10s\", \"90min\" or \"1h\"", self.key);
-        let DeValue::String(text) = self.node.get_ref() else {
+        let DeValue::String(text) = self.node() else {
             return Err(self.wrong_type("a duration in quotes", &example));
         };
         let Some(duration) = time::duration(text) else {
@@ -96,7 +113,7 @@ impl<'a> Value<'a> {
     /// A moment as Unix second: RFC 3339, in quotes or as TOML's own date and time.
     pub fn moment(&self) -> Result<u64, Problem> {
         let example = format!("{} = \"2026-12-01T00:00:00Z\"", self.key);
-        let moment = match self.node.get_ref() {
+        let moment = match self.node() {
             DeValue::String(text) => time::moment(text),
             DeValue::Datetime(datetime) => time::moment(&datetime.to_string()),
             _ => return Err(self.wrong_type("a time (RFC 3339)", &example)),
@@ -117,38 +134,19 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// A table, which messages call `name`.
-    pub fn table(&self, name: &'static str) -> Result<Table<'a>, Problem> {
-        match self.node.get_ref() {
-            DeValue::Table(_) => Ok(self.as_table(name)),
-            DeValue::Array(_) => {
-                let message = format!("`{}` can be there only once", self.key);
-                Err(self.error(message, format!("write: [{}]", self.key)))
-            }
-            _ => Err(self.wrong_type("a table", name)),
-        }
-    }
-
-    /// Any number of tables, each called `name`.
-    pub fn tables(&self, name: &'static str) -> Result<Vec<Table<'a>>, Problem> {
-        let DeValue::Array(items) = self.node.get_ref() else {
-            let message = format!("`{}` must be a list of tables", self.key);
-            return Err(self.error(message, format!("write: {name}, in double brackets")));
-        };
-        let element = |node| Value { node, ..*self }.table(name);
-        items.iter().map(element).collect()
-    }
-
     /// Any number of values in one list; `example` is shown when it is none.
     pub fn items(&self, example: &str) -> Result<Vec<Value<'a>>, Problem> {
-        let DeValue::Array(items) = self.node.get_ref() else {
-            return Err(self.wrong_type("a list", example));
-        };
-        Ok(items.iter().map(|node| Value { node, ..*self }).collect())
+        self.elements().ok_or_else(|| self.wrong_type("a list", example))
+    }
+
+    /// What is in it, if it is a list.
+    pub fn elements(&self) -> Option<Vec<Value<'a>>> {
+        let DeValue::Array(items) = self.node() else { return None };
+        Some(items.iter().map(|node| Value { node, ..*self }).collect())
     }
 
     pub fn wrong_type(&self, expected: &str, example: &str) -> Problem {
-        let found = match self.node.get_ref() {
+        let found = match self.node() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
             DeValue::Float(_) => "a decimal number",
@@ -159,13 +157,5 @@ impl<'a> Value<'a> {
         };
         let message = format!("`{}` must be {expected}, not {found}", self.key);
         self.error(message, format!("as in: {example}"))
-    }
-
-    fn as_table(&self, name: &'static str) -> Table<'a> {
-        let DeValue::Table(entries) = self.node.get_ref() else {
-            unreachable!("the caller has seen that it is a table")
-        };
-        let table = Table::new(self.source, name, entries, self.node.span().start);
-        if self.gaps { table.with_gaps() } else { table }
     }
 }

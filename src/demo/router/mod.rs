@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::connection::Connection;
-use super::presence::Roster;
-use super::server::{Habits, Options, Second};
-use super::stanza::Stanza;
 use crate::clock::unix_now;
 use crate::config::time::show_moment;
+use crate::demo::connection::Connection;
+use crate::demo::presence::Roster;
+use crate::demo::server::{Habits, Options, Second};
+use crate::demo::stanza::Stanza;
 use crate::jat::address::{Address, normal_bare};
 use crate::stanza::head::Kind;
 
@@ -291,88 +291,4 @@ impl Router {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::component::Component;
-    use super::super::server::Server;
-    use super::*;
-
-    const DOMAIN: &str = "proxy.example";
-    const USER: &str = "user@some-domain.example/abc";
-
-    async fn ejabberd() -> Server {
-        Server::start(Options::ejabberd("secret")).await.unwrap()
-    }
-
-    async fn prosody() -> Server {
-        Server::start(Options::prosody(DOMAIN, "secret")).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn what_has_no_receiver_comes_back() {
-        let server = prosody().await;
-        let mut user = server.client(USER);
-        for (to, answer) in [
-            ("bot@some-domain.example/a", "service-unavailable"),
-            ("bot@some-domain.example", "service-unavailable"),
-            ("proxy.example/res", "service-unavailable"),
-            ("b@elsewhere.example", "remote-server-not-found"),
-        ] {
-            user.send(&format!("<iq type='get' id='1' to='{to}'><q/></iq>")).unwrap();
-            let error = user.recv_iq().await.unwrap();
-            assert!(error.contains(answer) && error.contains(&format!("from='{to}'")), "{error}");
-        }
-        assert!(user.send("<iq/><iq/>").is_err());
-    }
-
-    #[tokio::test]
-    async fn connections_of_one_domain_share_its_stanzas() {
-        let server = ejabberd().await;
-        let mut first = Component::log_in(&server, DOMAIN, "secret").await;
-        let mut second = Component::log_in(&server, DOMAIN, "secret").await;
-        for _ in 0..40 {
-            first.send("<message type='headline' to='proxy.example' from='proxy.example'/>").await;
-        }
-        let mut counts = [0, 0];
-        while first.recv_soon().await.is_some() {
-            counts[0] += 1;
-        }
-        while second.recv_soon().await.is_some() {
-            counts[1] += 1;
-        }
-        assert_eq!(counts[0] + counts[1], 40);
-        assert!(counts.iter().all(|n| *n > 5), "{counts:?}");
-    }
-
-    #[tokio::test]
-    async fn a_second_connection_is_refused_or_kicks_the_first() {
-        let server = prosody().await;
-        let mut first = Component::log_in(&server, DOMAIN, "secret").await;
-        let (_, answer) = Component::try_log_in(&server, DOMAIN, "secret").await;
-        assert!(answer.contains("<conflict"), "{answer}");
-        assert_eq!(first.recv_soon().await, None);
-
-        let kicks = Options { second: Second::KicksFirst, ..Options::prosody(DOMAIN, "secret") };
-        let server = Server::start(kicks).await.unwrap();
-        let mut first = Component::log_in(&server, DOMAIN, "secret").await;
-        let _second = Component::log_in(&server, DOMAIN, "secret").await;
-        first.recv_with("<conflict").await;
-        assert_eq!(server.connections(DOMAIN).len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_component_may_say_only_what_is_its_own() {
-        let server = ejabberd().await;
-        for (bad, condition) in [
-            ("<iq type='get' from='x.example' to='a@some-domain.example'/>", "invalid-from"),
-            ("<iq type='get' from='proxy.example'/>", "improper-addressing"),
-            ("<foo/>", "unsupported-stanza-type"),
-            ("<a></b>", "not-well-formed"),
-        ] {
-            let mut component = Component::log_in(&server, DOMAIN, "secret").await;
-            component.send(bad).await;
-            component.recv_with(condition).await;
-            assert_eq!(component.recv().await, "</stream:stream>");
-        }
-        assert!(server.connected(DOMAIN, 0).await.is_some());
-    }
-}
+mod tests;

@@ -1,0 +1,130 @@
+//! What is asked and when, and what is believed of whom.
+
+use super::*;
+use crate::jat::reason::Reason;
+
+const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
+
+struct Fixture {
+    presence: Presence,
+    rng: Rng,
+    now: Now,
+}
+
+impl Fixture {
+    fn connected() -> Self {
+        let mut it = Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START };
+        assert_eq!(it.presence.tick(it.now, &mut it.rng), Some(Action::Subscribe));
+        it
+    }
+
+    fn hear(&mut self, from: &str, heard: Heard) -> Answer {
+        self.presence.hear(&Address::new(from), heard, self.now, &mut self.rng)
+    }
+
+    fn after(&mut self, seconds: u64) -> Option<Action> {
+        self.now = self.now.plus(Duration::from_secs(seconds));
+        self.presence.tick(self.now, &mut self.rng)
+    }
+
+    fn online(&self) -> Vec<&str> {
+        self.presence.resources.iter().map(|r| r.address.as_str()).collect()
+    }
+}
+
+const BARE: &str = "bot@s.example";
+const A: &str = "bot@s.example/a";
+const AVAILABLE: Heard = Heard::Available { dnd: false };
+
+#[test]
+fn it_probes_only_once_subscribed() {
+    let mut it = Fixture::connected();
+    assert_eq!(it.presence.subscription(), &Subscription::Pending);
+    // Prosody says this while the request is pending.
+    assert_eq!(it.hear(BARE, Heard::Unavailable), Answer::Used(&[]));
+    assert_eq!(it.presence.subscription(), &Subscription::Pending);
+    assert_eq!(it.hear(BARE, Heard::Subscribed), Answer::Used(&[Action::Probe]));
+    assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
+    assert_eq!(it.presence.retry_at(), None);
+}
+
+#[test]
+fn it_asks_again_ever_more_slowly() {
+    let mut it = Fixture::connected();
+    let mut gaps = Vec::new();
+    for _ in 0..12 {
+        let wait = it.presence.retry_at().unwrap() - it.now.mono;
+        gaps.push(wait.as_secs());
+        assert_eq!(it.after(wait.as_secs() + 1), Some(Action::Subscribe));
+    }
+    assert!((45..=60).contains(&gaps[0]) && (90..=120).contains(&gaps[1]), "{gaps:?}");
+    assert!(gaps[8..].iter().all(|g| (2700..=3600).contains(g)), "{gaps:?}");
+}
+
+#[test]
+fn causes_of_nobody_online_are_told_apart() {
+    let reason = |it: &Fixture| it.presence.subscription().reason_for_nobody();
+    assert_eq!(Presence::new().subscription().reason_for_nobody(), Reason::NeverSubscribed);
+    let mut it = Fixture::connected();
+    assert_eq!(reason(&it), Reason::SubscriptionPending);
+    it.hear(BARE, Heard::Error("remote-server-not-found".into()));
+    assert_eq!(reason(&it), Reason::NeverSubscribed);
+    assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(5));
+    it.hear(BARE, Heard::Unsubscribed);
+    assert_eq!(reason(&it), Reason::SubscriptionDenied);
+    // One that nobody asked for proves nothing, the answer to our asking again does.
+    let again = it.hear(BARE, Heard::Subscribed);
+    assert_eq!(
+        (again, reason(&it)),
+        (Answer::Used(&[Action::Subscribe]), Reason::SubscriptionPending)
+    );
+    it.hear(BARE, Heard::Subscribed);
+    assert_eq!(reason(&it), Reason::Offline);
+}
+
+#[test]
+fn an_error_changes_neither_a_subscription_nor_the_list() {
+    let mut it = Fixture::connected();
+    it.hear(BARE, Heard::Subscribed);
+    it.hear(A, AVAILABLE);
+    it.hear(BARE, Heard::Error("remote-server-timeout".into()));
+    assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
+    assert_eq!(it.hear(A, Heard::Error("bad-request".into())), Answer::Ignored);
+    assert_eq!(it.online(), [A]);
+    it.hear(BARE, Heard::Unsubscribed);
+    assert!(it.online().is_empty());
+}
+
+#[test]
+fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
+    let mut it = Fixture::connected();
+    it.hear(BARE, Heard::Subscribed);
+    it.hear(A, AVAILABLE);
+    it.hear("bot@s.example/b", AVAILABLE);
+    it.presence.disconnected();
+    it.after(1000);
+    it.presence.tick(it.now, &mut it.rng);
+    it.after(5);
+    assert_eq!(it.online().len(), 2);
+    it.hear(A, AVAILABLE);
+    it.after(9);
+    assert_eq!(it.online().len(), 2);
+    it.after(1);
+    assert_eq!(it.online(), [A]);
+
+    it.presence.disconnected();
+    it.presence.tick(it.now, &mut it.rng);
+    it.after(59);
+    assert_eq!(it.online(), [A]);
+    it.after(1);
+    assert!(it.online().is_empty());
+}
+
+#[test]
+fn the_target_may_ask_for_our_presence() {
+    let mut it = Fixture::connected();
+    let both = Answer::Used(&[Action::Subscribed, Action::Available]);
+    assert_eq!(it.hear(BARE, Heard::Subscribe), both);
+    assert_eq!(it.hear(A, Heard::Probe), Answer::Used(&[Action::Available]));
+    assert_eq!(it.hear(BARE, AVAILABLE), Answer::Ignored);
+}

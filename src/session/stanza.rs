@@ -1,0 +1,134 @@
+//! What is done with one stanza: the translator decides, the session says and counts it.
+
+use xmpp_parsers::presence::Presence;
+
+use crate::jat::incoming::Body;
+use crate::jat::presence::Action;
+use crate::jat::reason::{Direction, Reason};
+use crate::jat::translator::Translator;
+use crate::jat::verdict::Verdict;
+use crate::stanza::authored::{self, Envelope, Refusal};
+use crate::stanza::fault::Fault;
+use crate::stanza::head::{Head, Kind, Rewrite};
+use crate::stanza::splitter::Element;
+
+use super::echo::Heard;
+use super::ending::Ending;
+use super::{Session, Turn};
+
+impl Session {
+    /// A whole element at the top level of the stream.
+    pub(super) fn element(
+        &mut self,
+        input: &[u8],
+        element: &Element,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Ending> {
+        let stanza = &input[element.start..element.end];
+        let (head, payload) = stanza.split_at(element.head_end - element.start);
+        let head = self.head(head)?;
+        if head.is_stream_error() {
+            return Err(Ending::from_stream_error(stanza));
+        }
+        let body = Body::Whole { children: element.children, sound: element.sound, stanza };
+        self.stanza(&head, body, payload, turn);
+        Ok(())
+    }
+
+    /// Decodes the start tag that the splitter has just read.
+    pub(super) fn head<'i>(&self, tag: &'i [u8]) -> Result<Head<'i>, Fault> {
+        let tag = str::from_utf8(tag).map_err(|_| Fault::Utf8)?;
+        Head::new(tag, self.splitter.attributes())
+    }
+
+    /// Does what the translator's verdict on a stanza says, and counts it once.
+    pub(super) fn stanza(
+        &mut self,
+        head: &Head<'_>,
+        body: Body<'_>,
+        payload: &[u8],
+        turn: &mut Turn<'_>,
+    ) {
+        let Turn { translator, tally, rng, now } = turn;
+        if let Body::Whole { stanza, .. } = body {
+            let server = translator.settings().target.bare().domain();
+            if self.server_time.hear(head, stanza, server.as_str(), *now) {
+                tally.count(Direction::Revert, Reason::ServerTime);
+                return;
+            }
+        }
+        // Echoes that come late are nobody's loss.
+        if self.closed && !translator.is_from_us(head) {
+            tally.count(Direction::of(head), Reason::ArrivedAfterClose);
+            self.late += 1;
+            return;
+        }
+        let verdict = translator.judge(&self.domain, head, body, *now, rng);
+        if !matches!(verdict, Verdict::Own(_)) {
+            self.echo.other_stanza();
+        }
+        let (direction, mut reason) = verdict.counts_as();
+        let begin = self.output.len();
+        match verdict {
+            Verdict::Forward { to, from, id } => {
+                relay(head, payload, &Rewrite { to, from, id }, &mut self.output);
+            }
+            Verdict::Revert(Envelope { to, from, id }) => {
+                relay(head, payload, &Rewrite { to, from, id: Some(id) }, &mut self.output);
+            }
+            Verdict::RevertError { envelope, refusal, .. } => {
+                self.refuse(head.kind, &envelope, &refusal);
+            }
+            Verdict::Answer { from, refusal, .. } => {
+                let to = head.from.as_deref().unwrap_or_default();
+                let id = head.id.as_deref().unwrap_or_default();
+                self.refuse(head.kind, &Envelope { to, from: &from, id }, &refusal);
+            }
+            Verdict::Unsubscribe { from } => {
+                let to = head.from.as_deref().unwrap_or_default();
+                authored::write_unsubscribed(to, &from, &mut self.output);
+            }
+            Verdict::Presence(actions) => self.act(actions, translator),
+            Verdict::Own(_) => {
+                if self.echo.hear(head.id.as_deref().unwrap_or_default()) == Heard::Ours {
+                    reason = Reason::Echo;
+                }
+            }
+            Verdict::Drop(..) => {}
+        }
+        if self.output.len() - begin > self.bounds.limits.max_bytes {
+            // Longer addresses, or an id full of quotes, made it too large for the server.
+            self.output.truncate(begin);
+            if reason == Reason::Relayed {
+                self.stanza(head, Body::OverLimit { children: 1 }, &[], turn);
+                return;
+            }
+            reason = Reason::HeadTooLarge;
+        }
+        tally.count(direction, reason);
+    }
+
+    fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) {
+        authored::write_error(kind, envelope, &self.domain, refusal, &mut self.output);
+    }
+
+    /// Sends presence to the target.
+    pub(super) fn act(&mut self, actions: &[Action], translator: &Translator) {
+        for action in actions {
+            let presence = match action {
+                Action::Subscribe => Presence::subscribe(),
+                Action::Probe => Presence::probe(),
+                Action::Subscribed => Presence::subscribed(),
+                Action::Available => Presence::available(),
+            };
+            let target = translator.settings().target.bare();
+            authored::write_presence(presence, &self.domain, target, &mut self.output);
+        }
+    }
+}
+
+/// Appends a stanza with other addresses, and its payload as it is.
+fn relay(head: &Head<'_>, payload: &[u8], with: &Rewrite<'_>, output: &mut Vec<u8>) {
+    head.rewrite(with, output);
+    output.extend(payload);
+}
