@@ -154,8 +154,8 @@ impl Cause {
                 "renew it, and let the server load it; or is a clock wrong?"
             }
             Self::CertificateUntrusted => {
-                "name the certificate of the CA that signed it in ca-file; or does the server not \
-                 send the certificates between?"
+                "name the certificate of the CA that signed it in ca-file, or add it to those of \
+                 the system, and reload; or does the server not send the certificates between?"
             }
             Self::Certificate => "give the server another certificate",
             Self::Tls => {
@@ -194,11 +194,7 @@ impl From<&LoginError> for Cause {
     fn from(error: &LoginError) -> Self {
         match error {
             LoginError::Lookup { .. } => Self::Unreachable,
-            LoginError::Connect { error, .. }
-                if error.kind() == io::ErrorKind::ConnectionRefused =>
-            {
-                Self::Refused
-            }
+            error if error.is_refusal() => Self::Refused,
             LoginError::Connect { .. } => Self::Unreachable,
             LoginError::Timeout { .. } => Self::Timeout,
             // A port for clients minds the namespace of the stream.

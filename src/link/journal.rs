@@ -49,7 +49,7 @@ impl Journal {
         }
     }
 
-    /// The stream comes from another process, which has said all that is known.
+    /// Another process had the stream, and has said all that is known.
     pub fn resume(&mut self, component: &Component) {
         self.logged_in_before = true;
         self.subscription = component.translator.subscription().cloned();

@@ -21,7 +21,7 @@ use xmpp_parsers::ns;
 use crate::config;
 use crate::session::ending::Ending;
 
-use super::first_byte::FirstByte;
+use super::greeting::{Greeting, READ_SIZE};
 use super::socket::{Socket, Tls};
 use super::tls::{self, TlsError};
 
@@ -61,11 +61,18 @@ pub enum LoginError {
     Mute,
 }
 
+impl LoginError {
+    /// Does nobody listen there?
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+}
+
 /// Connects to the server of `config`, and proves to be its domain with its secret.
 pub async fn login(config: &config::Stream) -> Result<LoggedIn, LoginError> {
     let tcp = connect(&config.server).await?;
     let Some(tls) = &config.tls else {
-        let mut socket = FirstByte::of(tcp);
+        let mut socket = Greeting::of(tcp);
         let early = match open(&mut socket, config).await {
             Err(LoginError::Broken(_) | LoginError::Unexpected(_)) if socket.is_tls_alert() => {
                 return Err(LoginError::TlsWanted);
@@ -76,21 +83,27 @@ pub async fn login(config: &config::Stream) -> Result<LoggedIn, LoginError> {
         return Ok(LoggedIn { socket: Socket::Plain(socket.socket), early });
     };
     let awaited = "finish the TLS handshake";
-    let mut socket = timeout(LOGIN_TIME, tls::encrypt(tcp, tls))
+    let encrypted = timeout(LOGIN_TIME, tls::encrypt(tcp, tls))
         .await
         .map_err(|_| LoginError::Timeout { awaited, limit: LOGIN_TIME })??;
+    let mut socket = Greeting::of(encrypted);
     let early = open(&mut socket, config).await?;
-    Ok(LoggedIn { socket: Socket::Tls(Box::new(Tls::new(socket))), early })
+    Ok(LoggedIn { socket: Socket::Tls(Box::new(Tls::new(socket.socket))), early })
 }
 
 /// Opens the stream; gives what arrived together with the answer to the handshake.
-async fn open<S>(socket: &mut S, config: &config::Stream) -> Result<Vec<u8>, LoginError>
+async fn open<S>(socket: &mut Greeting<S>, config: &config::Stream) -> Result<Vec<u8>, LoginError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let to = Some(Cow::Borrowed(config.domain.as_str()));
     let header = StreamHeader { to, from: None, id: None };
-    let opening = initiate_stream(BufReader::new(socket), ns::COMPONENT, header, TIMEOUTS);
+    let opening = initiate_stream(
+        BufReader::with_capacity(READ_SIZE, socket),
+        ns::COMPONENT,
+        header,
+        TIMEOUTS,
+    );
     let mut stream = timeout(LOGIN_TIME, opening)
         .await
         .map_err(|_| LoginError::Timeout { awaited: "open its stream", limit: LOGIN_TIME })?
@@ -116,23 +129,27 @@ async fn connect(server: &str) -> Result<TcpStream, LoginError> {
         || LoginError::Timeout { awaited: "accept the connection", limit: CONNECT_TIME };
     let addresses: Vec<SocketAddr> = timeout(LOGIN_TIME, lookup_host(server))
         .await
-        .map_err(|_| timed_out())?
+        .map_err(|_| lookup(io::ErrorKind::TimedOut.into()))?
         .map_err(lookup)?
         .collect();
-    let mut outcome = Err(lookup(io::ErrorKind::NotFound.into()));
+    let mut told = lookup(io::ErrorKind::NotFound.into());
     for address in addresses {
         // One that leads nowhere must not use up the time of the others.
-        outcome = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
-            Ok(connected) => connected.map_err(failed),
-            Err(_) => Err(timed_out()),
+        let error = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => {
+                watch_over(&socket).map_err(failed)?;
+                return Ok(socket);
+            }
+            Ok(Err(error)) => failed(error),
+            Err(_) => timed_out(),
         };
-        if outcome.is_ok() {
-            break;
+        // The host is there, then, and its server will be: an address of a family that this
+        // machine has no way to says less.
+        if !told.is_refusal() {
+            told = error;
         }
     }
-    let socket = outcome?;
-    watch_over(&socket).map_err(failed)?;
-    Ok(socket)
+    Err(told)
 }
 
 /// Lets the system notice a peer that has gone without a word.
@@ -204,7 +221,7 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-type Stream<'s, S> = XmppStream<BufReader<&'s mut S>>;
+type Stream<'s, S> = XmppStream<BufReader<&'s mut Greeting<S>>>;
 
 /// For each step of a login.
 const LOGIN_TIME: Duration = Duration::from_secs(15);

@@ -4,7 +4,7 @@
 mod backoff;
 pub mod cause;
 pub mod component;
-mod first_byte;
+mod greeting;
 pub mod handover;
 pub mod heartbeat;
 mod journal;
@@ -66,8 +66,14 @@ impl Link {
     /// Runs until it is ordered to stop, or nobody is left to give orders.
     pub async fn run(mut self) {
         let mut journal = Journal::new(&self.domain);
+        {
+            let component = lock(&self.component);
+            // Also if its stream could not be handed over.
+            if component.find_stream(&self.domain).is_some_and(|stream| stream.logins > 0) {
+                journal.resume(&component);
+            }
+        }
         if self.parked.is_some() {
-            journal.resume(&lock(&self.component));
             self.attempted.send_replace(true);
         }
         let mut backoff = Backoff::default();
@@ -76,7 +82,9 @@ impl Link {
             match order {
                 Order::Run(config) => {
                     let wait = self.keep_up(&config, &mut journal, &mut backoff).await;
-                    if self.idle(wait, &mut backoff).await.is_break() {
+                    // One that ended it is obeyed at once.
+                    let goes_on = matches!(*self.orders.borrow(), Order::Run(_));
+                    if goes_on && self.idle(wait, &mut backoff).await.is_break() {
                         break;
                     }
                 }

@@ -224,7 +224,8 @@ impl<'a> Pump<'a> {
             return Err(stopped);
         }
         // What was read when the time was up.
-        self.translate()?;
+        self.turn(Session::process_rest)?;
+        self.flush()?;
         self.parked.session.close();
         match timeout_at(end.into(), self.wait_for_end()).await {
             // A server need not close a stream that we have closed.

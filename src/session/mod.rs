@@ -134,6 +134,16 @@ impl Session {
         ended
     }
 
+    /// The last time before [`Self::close`]: translates all that was read, however much waits
+    /// for the server, and no longer holds back what comes then, which leads to no output.
+    ///
+    /// # Errors
+    /// As [`Self::process`].
+    pub fn process_rest(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
+        self.bounds.max_backlog = usize::MAX;
+        self.process(turn)
+    }
+
     /// Did [`Self::process`] leave input that it could translate by now, since output was written?
     pub fn can_go_on(&self) -> bool {
         self.held_up && self.wants_input()

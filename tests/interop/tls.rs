@@ -289,6 +289,11 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated() {
     assert!(account.answered.len() > account.sent() / 2, "and there was enough of it");
     let log = scene.proxy.log().join("\n");
     assert_eq!(log.matches("a stream with TLS can't be handed over").count(), UPGRADES);
+    // What one program has said the next does not say again.
+    for (said, times) in [("accepted", 1), ("is online", 1), ("logged in again to", UPGRADES)] {
+        assert_eq!(log.matches(said).count(), times, "{said}: {log}");
+    }
+    assert!(!log.contains("stanzas=") && !log.contains("replies come from"), "{log}");
     assert!(!log.contains("unsent_bytes"), "{log}");
     assert_eq!(scene.proxy.logins(), 1 + UPGRADES as u64);
     let closed = scene.proxy.count(&["jat_proxy_stream_failures_total", "cause=\"upgrade\""]);

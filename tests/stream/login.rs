@@ -84,6 +84,27 @@ async fn what_is_no_handshake() {
     fails(scripted("<html></html>", "", 1000), Cause::Protocol, component).await;
 }
 
+/// [37] What reads logins makes a tree of each element, whose depth is that of the stack.
+#[tokio::test]
+async fn what_is_too_deep_or_too_large() {
+    let header = format!("{HEADER} id='x'>");
+    let error = "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>";
+    let deep = "<a xmlns='urn:a'>".to_owned() + &"<a>".repeat(100_000);
+    let (ends, never) = ("</a>".repeat(100_001), "");
+    let text = "x".repeat(1_000_000);
+    for (header, handshake) in [
+        (header.as_str(), format!("{error}{deep}{ends}</stream:error>")),
+        (&header, format!("{error}{deep}{never}")),
+        (&header, format!("<message>{deep}{ends}</message>")),
+        (&header, format!("{error}<text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>{text}")),
+        (&format!("{HEADER} id='{text}'>"), String::new()),
+    ] {
+        let message = fails(scripted(header, &handshake, 100_000), Cause::Protocol, component);
+        let message = message.await;
+        assert!(message.contains("said too much before"), "{message}");
+    }
+}
+
 /// An odd id, one byte at a time, and stanzas together with the answer to the handshake.
 #[tokio::test]
 async fn odd_but_legal() {

@@ -7,7 +7,7 @@ use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
 use jat_proxy::stanza::limits::Limits;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, component, secret};
 
@@ -58,11 +58,25 @@ async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(20_000).as_bytes());
     it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    let translated = it.replica.count(Reason::ChildCount);
     it.replica.stop(Duration::from_secs(1));
     let ordered = std::time::Instant::now();
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     assert!(ordered.elapsed() < Duration::from_secs(5), "{:?}", ordered.elapsed());
     assert!(it.replica.component().stream().unsent > 1 << 20);
+    // What had been read and had to wait for the server is translated, and counted as unsent.
+    assert!(it.replica.count(Reason::ChildCount) > translated);
+}
+
+/// Another process takes the domain over while this one leaves: that is worth a long wait, but
+/// not for one that leaves.
+#[tokio::test]
+async fn a_stop_is_obeyed_though_the_stream_fails_meanwhile() {
+    let it = Fixture::start().await;
+    let connection = it.connection().await;
+    it.replica.stop(Duration::from_secs(10));
+    connection.fail("conflict", "");
+    timeout(Duration::from_secs(8), it.replica.ended()).await.expect("no wait for another login");
 }
 
 #[tokio::test]
