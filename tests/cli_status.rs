@@ -48,3 +48,16 @@ fn a_daemon_that_does_not_answer_well() {
     let (folder, _) = daemon("HTTP/1.0 200 OK\r\n\r\n<html>");
     assert_eq!(folder.run(&["status"]).code, 69);
 }
+
+#[test]
+fn a_daemon_that_does_not_answer_at_all() {
+    // Nobody accepts, but the system does.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = configured(&listener.local_addr().unwrap().to_string());
+    let status = folder.run(&["status"]);
+    assert_eq!(status.code, 69);
+    assert!(status.err.contains("no answer within 5 s\n  help: it hangs"), "{}", status.err);
+    let check = folder.run(&["check", "--connect"]);
+    assert_eq!(check.code, 69);
+    assert!(check.err.contains("does not answer\n  help: is it the daemon?"), "{}", check.err);
+}

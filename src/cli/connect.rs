@@ -5,8 +5,11 @@ use std::io;
 use std::iter;
 use std::net::SocketAddr;
 
+use crate::clock::unix_now;
 use crate::config::{Component, Config};
-use crate::daemon::status::{ComponentStatus, Status, StreamState, StreamStatus, words};
+use crate::daemon::status::{
+    ComponentStatus, KeysStatus, Status, StreamState, StreamStatus, words,
+};
 use crate::daemon::trial;
 
 use super::status::{self, NoStatus};
@@ -44,6 +47,14 @@ fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
         Err(NoStatus::Unreachable(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             Ok(None)
         }
+        Err(NoStatus::Unreachable(error)) => Err(format!(
+            "error: can't ask the daemon at {listen} ([http] listen): {error}\n  help: is that an \
+             address of this machine?\n"
+        )),
+        Err(NoStatus::Mute) => Err(format!(
+            "error: whoever listens at {listen} ([http] listen) does not answer\n  help: is it the \
+             daemon? Then it hangs, or has too many HTTP connections: see its log\n"
+        )),
         Err(error) => Err(format!(
             "error: something listens at {listen} ([http] listen), but it is no jat-proxy of this \
              version that says how it is: {error}\n  help: stop it, or change [http] listen\n"
@@ -106,10 +117,19 @@ impl Finding {
 
 fn findings(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
     let mut all = vec![];
-    if (seen.target.as_str(), &seen.server) != (config.settings.target.as_str(), &config.server) {
-        all.push(Finding::problem("daemon", "it has another target or server", RELOAD));
-    }
     let ComponentStatus { own, presence, .. } = seen;
+    let settings = &config.settings;
+    let theirs =
+        (seen.target.as_str(), seen.server.as_str(), presence.as_ref().map(|p| &*p.domain));
+    let presence_domain = settings.presence_domain.as_ref().map(|domain| domain.as_str());
+    if theirs != (settings.target.as_str(), config.server.as_str(), presence_domain) {
+        let text = "it has another target, server or presence domain";
+        all.push(Finding::problem("daemon", text, RELOAD));
+    }
+    let keys = KeysStatus::of(&settings.keyring, unix_now(), settings.reply_ttl);
+    if keys.ids() != seen.keys.ids() {
+        all.push(Finding::problem("daemon", "it has other keys", RELOAD));
+    }
     all.push(handshake("handshake", &seen.server, own));
     all.extend(presence.iter().map(|p| handshake("presence domain", &seen.server, p)));
     for stream in iter::once(own).chain(presence).filter(|s| is_up(s)) {

@@ -58,9 +58,15 @@ impl Draft {
     fn replace(&mut self, path: &Path, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())?;
         let old = fs::metadata(path)?;
-        // Only root may give a file away; then the new one belongs to whoever edits.
-        let _ = fchown(&self.file, Some(old.uid()), Some(old.gid()));
-        self.file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        let mut mode = old.mode() & 0o7777;
+        // Only root may give a file away; then the new one belongs to whoever edits, and its
+        // group may read it if that is the group of the old one.
+        if fchown(&self.file, Some(old.uid()), Some(old.gid())).is_err()
+            && fchown(&self.file, None, Some(old.gid())).is_err()
+        {
+            mode &= !0o070;
+        }
+        self.file.set_permissions(fs::Permissions::from_mode(mode))?;
         self.file.sync_all()?;
         fs::rename(&self.path, path)?;
         self.done = true;

@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         return Exit::Config;
     };
     let shown = if arguments.json {
-        ask(reachable(listen)).map(|body| format!("{}\n", body.trim_end())).map_err(Into::into)
+        ask(reachable(listen)).map(|body| format!("{}\n", body.trim_end()))
     } else {
         of_daemon(listen).map(|status| show(&status))
     };
@@ -47,7 +47,8 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
                 NoStatus::Unreachable(_) => {
                     "is it running, with this configuration? systemctl status jat-proxy"
                 }
-                NoStatus::Unreadable(_) => {
+                NoStatus::Mute => "it hangs, or has too many HTTP connections: see its log",
+                NoStatus::Odd(_) | NoStatus::Unreadable(_) => {
                     "is it a jat-proxy of this version? --json shows what it says"
                 }
             };
@@ -60,8 +61,14 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
 /// Why the daemon's status is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum NoStatus {
+    /// Nobody listens at its address, or nobody can be reached there.
     #[error("{0}")]
-    Unreachable(#[from] io::Error),
+    Unreachable(io::Error),
+    #[error("no answer within {} s", PATIENCE.as_secs())]
+    Mute,
+    /// Whatever listens there, it is not what we expect.
+    #[error("{0}")]
+    Odd(io::Error),
     #[error("can't read it: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
@@ -81,8 +88,15 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// The body of `GET /status`. HTTP/1.0, so that the answer ends with the connection.
-fn ask(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn ask(address: SocketAddr) -> Result<String, NoStatus> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(NoStatus::Unreachable)?;
+    exchange(stream, address).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => NoStatus::Mute,
+        _ => NoStatus::Odd(error),
+    })
+}
+
+fn exchange(mut stream: TcpStream, address: SocketAddr) -> io::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /status HTTP/1.0\r\nHost: {address}\r\n\r\n")?;

@@ -1,5 +1,6 @@
 //! Servers: `[server]`, and `server` in a component, each with its keys for TLS.
 
+use std::net::SocketAddrV6;
 use std::path::Path;
 
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -146,10 +147,10 @@ impl<'a> Keys<'a> {
 fn address(value: Value<'_>) -> Result<String, Problem> {
     let text = value.text()?;
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let bracketed = text.parse::<SocketAddrV6>().is_ok();
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"/@\"'".contains(c);
     let good_host =
-        !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains(':'));
+        !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains([':', '[']));
     if good_host && port.parse::<u16>().is_ok_and(|port| port != 0) {
         return Ok(text.to_owned());
     }

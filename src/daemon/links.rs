@@ -128,12 +128,16 @@ impl Links {
         self.running(|links| links.iter().all(|link| *link.attempted.borrow()))
     }
 
-    /// How long ago the last sign of life of some link is. Takes no lock that a link may hold.
+    /// How long ago the last sign of life of some link is that has not ended. Takes no lock that
+    /// a link may hold.
     pub fn longest_silence(&self) -> Duration {
         let (members, leaving) = (self.members(), self.leaving());
-        let leaving = leaving.iter().filter(|link| !link.task.is_finished());
-        let links = members.iter().flat_map(|member| &member.links).chain(leaving);
-        links.map(|link| link.heartbeat.age()).max().unwrap_or_default()
+        let links = members.iter().flat_map(|member| &member.links).chain(leaving.iter());
+        links
+            .filter(|link| !link.task.is_finished())
+            .map(|link| link.heartbeat.age())
+            .max()
+            .unwrap_or_default()
     }
 
     /// Stops all links `within` a time, and waits for them, also for those that a reload took

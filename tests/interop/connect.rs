@@ -24,6 +24,17 @@ fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
     assert!(checked.out.contains("The daemon is running"), "{}", checked.out);
     assert_good(&checked.out, &domain, &service.jid);
     assert_eq!(scene.proxy.logins(), 1);
+
+    // It does not know of a key that was added since.
+    scene.proxy.cli(&["keys", "add"]);
+    let checked = check(&file);
+    assert_eq!(checked.code, 69, "{}", checked.out);
+    let problem = "  problem  daemon           it has other keys\n";
+    assert!(
+        checked.out.contains(problem) && checked.out.contains("help: reload it"),
+        "{}",
+        checked.out
+    );
     drop(scene);
 
     // Without one, the check connects itself, and is gone again.

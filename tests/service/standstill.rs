@@ -40,6 +40,30 @@ async fn an_event_loop_that_hangs_takes_its_process_with_it() {
     assert!(said.len() > 60_000 && !said.contains("hangs"), "it was not the pipe: {said}");
 }
 
+/// A link that has ended gives no sign of life, and need not.
+#[tokio::test]
+#[ignore = "takes 55 s"]
+async fn a_long_goodbye_is_no_standstill() {
+    let server = server().await;
+    let more = format!(
+        "shutdown-timeout = \"55s\"\n[[component]]\ndomain = \"other.example\"\n\
+         server = \"{}\"\nsecret = \"s\"\ntarget-address = \"{TARGET}\"",
+        free_address()
+    );
+    let mut daemon = Daemon::start(server.address(), &more, Stdio::null());
+    daemon.tells("READY=1", 1).await;
+    let connection = server.connected(DOMAIN, 1).await.expect("one connection").remove(0);
+    connection.set_reading(false);
+    // The read that is under way takes the answer.
+    connection.inject(REQUEST.as_bytes());
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    daemon.signal(Signal::TERM);
+    let status = daemon.ended(Duration::from_secs(80)).await;
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(began.elapsed() > Duration::from_secs(50), "the server closed its side");
+}
+
 #[tokio::test]
 #[ignore = "takes 50 s"]
 async fn a_process_that_was_stopped_goes_on() {

@@ -1,5 +1,6 @@
 //! How the document is made of what the links know.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config;
@@ -234,7 +235,7 @@ impl StreamState {
 }
 
 impl KeysStatus {
-    fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
+    pub fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
         let key = ring.signing(now);
         let signing = key.id();
         let time = |id, at| KeyTime { id, at: show_moment(at), due: at <= now };
@@ -246,6 +247,12 @@ impl KeysStatus {
             next: ring.next(now).map(|(key, at)| time(key.id(), at)),
             superseded: retired.collect(),
         }
+    }
+
+    /// The ids of all these keys, in no special order.
+    pub fn ids(&self) -> BTreeSet<u8> {
+        let others = self.next.iter().chain(&self.superseded);
+        others.map(|key| key.id).chain([self.signing]).collect()
     }
 }
 
