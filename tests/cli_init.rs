@@ -2,6 +2,10 @@
 
 mod common_cli;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use common_cli::Folder;
 
 #[test]
@@ -36,6 +40,23 @@ fn what_init_writes_is_good_as_it_is() {
     assert_eq!(out.code, 64);
     assert!(out.err.contains("jat-proxy.toml exists"), "{}", out.err);
     assert_eq!(folder.read("new/one/proxy.secret"), secret);
+}
+
+/// As root into the folder of the service's account.
+#[test]
+fn what_init_writes_belongs_to_who_owns_the_folder() {
+    let folder = Folder::new();
+    let path = folder.path("etc");
+    fs::create_dir(&path).unwrap();
+    // Only root can give it away; for others it is their own, and so are the files.
+    let _ = std::os::unix::fs::chown(&path, Some(65_534), Some(65_534));
+    let arguments = ["init", "--domain", "proxy.example", "--target", "bot@some.example"];
+    let out = folder.run_plain(&[&arguments[..], &[path.to_str().unwrap()]].concat());
+    assert_eq!(out.code, 0, "{}", out.err);
+    let owner = |path: &Path| path.metadata().map(|it| (it.uid(), it.gid())).unwrap();
+    for file in ["jat-proxy.toml", "keys.toml", "proxy.secret"] {
+        assert_eq!(owner(&path.join(file)), owner(&path), "{file}");
+    }
 }
 
 #[test]

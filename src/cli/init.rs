@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -89,16 +89,19 @@ fn init(arguments: &Arguments) -> Result<String, Fault> {
     }
     let folder = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     folder.map_err(|error| Fault::Write(dir.clone(), error))?;
+    let folder = fs::metadata(dir).map_err(|error| Fault::Write(dir.clone(), error))?;
     for (path, text) in &files {
-        write(path, text)?;
+        write(path, text, &folder)?;
     }
     Ok(next_steps(&domain, &target, &secret, &files[0].0))
 }
 
-/// Writes a file that is there for its owner alone.
-fn write(path: &Path, text: &str) -> Result<(), Fault> {
+/// Writes a file that is there for its owner alone: that of the `folder`, if root does it.
+fn write(path: &Path, text: &str, folder: &fs::Metadata) -> Result<(), Fault> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        // Nobody else can give a file away; then it belongs to whoever makes it.
+        let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
         writeln!(file, "{}", text.trim_end_matches('\n'))?;
         file.sync_all()
     };
@@ -128,7 +131,7 @@ fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> Str
             "\n3. jat-proxy asks {bare} to see its presence. Accept that once: in a client, allow the\n   \
              contact request of {domain}; a bot answers the <presence type='subscribe'/> with\n\n     \
              <presence type='subscribed' to='{domain}'/>\n\n   \
-             (slixmpp does so by itself, unless auto_authorize was set to False).\n"
+             (docs/clients has bots that accept it, and from nobody else).\n"
         ),
     };
     format!(

@@ -1,5 +1,6 @@
 //! Reads a configuration and all that it names, and reports every fault at once.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,7 +46,13 @@ pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem
 fn open(path: &Path) -> Result<(Source, bool), Problem> {
     let found = outside::file(path).map_err(|error| {
         let message = format!("can't read {}: {error}", path.display());
-        Problem::error(None, message, "name it with -c FILE, or make one with: jat-proxy init")
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "be the user that runs jat-proxy, as in: sudo -u jat-proxy jat-proxy check"
+            }
+            _ => "name it with -c FILE, or make one with: jat-proxy init",
+        };
+        Problem::error(None, message, hint)
     })?;
     Ok((Source::new(path, &found.bytes)?, found.world_readable))
 }

@@ -108,7 +108,10 @@ impl Source {
                 let credentials = outside::credentials_directory().ok_or_else(|| {
                     value.error(
                         "there are no credentials: CREDENTIALS_DIRECTORY is not set",
-                        format!("add LoadCredential={name}:/a/file to the systemd unit"),
+                        format!(
+                            "add LoadCredential={name}:/a/file to the systemd unit; by hand set \
+                             CREDENTIALS_DIRECTORY to a folder with a file called {name}"
+                        ),
                     )
                 })?;
                 credentials.join(name)
