@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConnection;
+use tokio_rustls::rustls::{ClientConnection, ProtocolVersion};
 
 /// A connection to the server, without blocking.
 #[derive(Debug)]
@@ -99,6 +99,30 @@ pub struct Tls {
     connection: ClientConnection,
     /// How many bytes of the output are in records that are not written to their ends.
     sealed: usize,
+    keys: Keys,
+}
+
+/// Keys wear out. With TLS 1.3 rustls renews them; with 1.2 it would drop what comes when they
+/// are used up, without a word, so the connection has to end before that.
+#[derive(Debug)]
+struct Keys {
+    /// Records that may still be written; `None`: any number.
+    left: Option<u64>,
+}
+
+impl Keys {
+    fn of(connection: &ClientConnection) -> Self {
+        let wear_out = connection.protocol_version() == Some(ProtocolVersion::TLSv1_2);
+        Self { left: wear_out.then_some(MOST_RECORDS) }
+    }
+
+    fn use_for(&mut self, bytes: usize) -> io::Result<()> {
+        let Some(left) = self.left else { return Ok(()) };
+        let records = bytes.div_ceil(RECORD_SIZE) as u64;
+        let rest = left.checked_sub(records);
+        self.left = Some(rest.ok_or_else(|| io::Error::other("the keys of TLS 1.2 are used up"))?);
+        Ok(())
+    }
 }
 
 impl Tls {
@@ -106,7 +130,8 @@ impl Tls {
         let (tcp, mut connection) = stream.into_inner();
         // Not less than a batch, and `try_write` never has more than that inside.
         connection.set_buffer_limit(None);
-        Self { tcp, connection, sealed: 0 }
+        let keys = Keys::of(&connection);
+        Self { tcp, connection, sealed: 0, keys }
     }
 
     async fn ready(&mut self, input: &mut Vec<u8>, may_read: bool, must_write: bool) -> Ready {
@@ -190,6 +215,7 @@ impl Tls {
     fn try_write(&mut self, output: &[u8]) -> io::Result<usize> {
         if self.sealed == 0 {
             let batch = &output[..output.len().min(BATCH)];
+            self.keys.use_for(batch.len())?;
             self.sealed = self.connection.writer().write(batch)?;
         }
         self.try_flush()?;
@@ -267,3 +293,25 @@ impl Write for Tried<'_> {
 
 /// What is encrypted at a time: a few records, for one call to the system.
 const BATCH: usize = 64 * 1024;
+/// RFC 5246 section 6.2.1.
+const RECORD_SIZE: usize = 16 * 1024;
+/// AES-GCM takes 2²⁴ (RFC 8446 section 5.5); the handshake and the goodbye need some, too.
+const MOST_RECORDS: u64 = (1 << 24) - 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_wear_out_are_not_used_for_more() {
+        let mut keys = Keys { left: Some(6) };
+        for bytes in [1, RECORD_SIZE, BATCH] {
+            keys.use_for(bytes).unwrap();
+        }
+        assert_eq!(keys.left, Some(0));
+        assert!(keys.use_for(1).is_err());
+        assert!(keys.use_for(1).is_err());
+        let mut keys = Keys { left: None };
+        keys.use_for(usize::MAX).unwrap();
+    }
+}
