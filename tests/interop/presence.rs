@@ -27,12 +27,11 @@ fn dnd_drains_a_client(kind: Kind) {
     let scene = Scene::new(kind);
     let mut user = scene.user();
     let mut services = [scene.service("a"), scene.another("b")];
-    let used = scene.proxy.reason("presence-used");
     user.ask(&scene.domain, "before");
     let (first, request) = whoever_got_it(&mut services);
 
     services[first].available("<show>dnd</show>");
-    scene.proxy.wait_reason("presence-used", used + 1);
+    scene.proxy.wait_dnd(&services[first].jid, true);
     let spread = ask_many(&scene, &mut user, &mut services);
     assert_eq!(spread[first], 0, "{spread:?}");
     // What it has still to answer is delivered.
@@ -40,12 +39,12 @@ fn dnd_drains_a_client(kind: Kind) {
     user.receive_reply("before");
 
     services[1 - first].available("<show>dnd</show>");
-    scene.proxy.wait_reason("presence-used", used + 2);
+    scene.proxy.wait_dnd(&services[1 - first].jid, true);
     let spread = ask_many(&scene, &mut user, &mut services);
     assert_eq!(spread.iter().sum::<usize>(), REQUESTS, "better a busy client than none");
 
     services[first].available("<show>away</show>");
-    scene.proxy.wait_reason("presence-used", used + 3);
+    scene.proxy.wait_dnd(&services[first].jid, false);
     let spread = ask_many(&scene, &mut user, &mut services);
     assert_eq!(spread[first], REQUESTS, "{spread:?}");
 }
@@ -107,6 +106,8 @@ case!(strange_presence_of_the_target_is_survived: both);
 fn strange_presence_of_the_target_is_survived(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
+    // What its login brings with it has come before its answer.
+    scene.round_trip(&mut user, &mut service);
     let used = scene.proxy.reason("presence-used");
     let mut sent = 0;
     for inside in [

@@ -147,6 +147,16 @@ impl Proxy {
         });
     }
 
+    /// Waits until the status says that this full JID is to get no new requests, or that it is.
+    /// Presence may come more than once, so a count of it says less.
+    pub fn wait_dnd(&self, jid: &str, dnd: bool) {
+        self.wait_until(&format!("dnd {dnd} of {jid}"), |proxy| {
+            let resources = &proxy.status()["components"][0]["resources"];
+            let mut resources = resources.as_array().unwrap().iter();
+            resources.any(|it| it["address"] == jid && it["dnd"] == dnd)
+        });
+    }
+
     /// `/status` as JSON.
     pub fn status(&self) -> serde_json::Value {
         let (code, body) = self.try_get("/status").expect("the status page answers");

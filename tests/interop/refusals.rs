@@ -86,10 +86,7 @@ fn forged_replies_are_dropped_with_their_reason(kind: Kind) {
     let domain = scene.domain.as_str();
     // Only one resource may get the request, or the case would be another one.
     sibling.send("<presence><show>dnd</show></presence>");
-    scene.proxy.wait_until("b to drain", |proxy| {
-        let resources = &proxy.status()["components"][0]["resources"];
-        resources.as_array().unwrap().iter().any(|resource| resource["dnd"] == true)
-    });
+    scene.proxy.wait_dnd(&sibling.jid, true);
     user.ask(domain, "r");
     let request = service.receive_request();
     let address = request.attr("from").unwrap().to_string();
