@@ -2,7 +2,7 @@
 //!
 //! It shares the event loop with the relay, so a client costs little whatever it does: one
 //! request for each connection, few connections, not too fast, not for long, and an answer that
-//! is made from one brief look at each component.
+//! is made from one brief look at each component, and paid for with a pause.
 
 mod answers;
 pub mod endpoint;
@@ -21,7 +21,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -40,6 +40,7 @@ pub struct Site {
 pub async fn serve(listener: TcpListener, site: Site) {
     let routes = TowerToHyperService::new(answers::routes(site.recorder));
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let turn = Arc::new(Mutex::new(()));
     // Since when none can be taken.
     let mut trouble: Option<Instant> = None;
     loop {
@@ -51,8 +52,9 @@ pub async fn serve(listener: TcpListener, site: Site) {
                     info!("HTTP connections can be taken again after {seconds:.1} s");
                 }
                 let (routes, hosts) = (routes.clone(), site.hosts.clone());
+                let turn = Arc::clone(&turn);
                 tokio::spawn(async move {
-                    connection(socket, routes, hosts).await;
+                    connection(socket, routes, hosts, turn).await;
                     drop(slot);
                 });
                 sleep(PACE).await;
@@ -73,15 +75,17 @@ async fn connection(
     socket: TcpStream,
     routes: TowerToHyperService<Router>,
     hosts: watch::Receiver<Vec<Host>>,
+    turn: Arc<Mutex<()>>,
 ) {
     // An error says that the client has gone already.
     let Ok(local) = socket.local_addr() else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let known = host::check(&request, local.ip(), &hosts.borrow());
         let answer = known.map(|()| routes.call(request));
+        let turn = Arc::clone(&turn);
         async move {
             let answer = match answer {
-                Ok(answer) => answer.await,
+                Ok(answer) => in_turn(turn, answer).await,
                 Err(refusal) => Ok(refusal.into_response()),
             };
             answer.map(answers::guard)
@@ -97,6 +101,19 @@ async fn connection(
     let _ = timeout(CONNECTION_TIME, connection).await;
 }
 
+/// Makes one answer at a time, and lets the relay have four times as long before the next.
+async fn in_turn<A: Future>(turn: Arc<Mutex<()>>, answer: A) -> A::Output {
+    let turn = turn.lock_owned().await;
+    let began = Instant::now();
+    let answer = answer.await;
+    let pause = (began.elapsed() * 4).min(LONGEST_PAUSE);
+    tokio::spawn(async move {
+        sleep(pause).await;
+        drop(turn);
+    });
+    answer
+}
+
 const MAX_CONNECTIONS: usize = 64;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long a client may take to send the head of its request.
@@ -105,5 +122,7 @@ const HEAD_TIME: Duration = Duration::from_secs(5);
 const CONNECTION_TIME: Duration = Duration::from_secs(15);
 /// Between two connections: most of the event loop's time stays for the relay.
 const PACE: Duration = Duration::from_millis(1);
+/// Who comes last of all connections waits for less than the 15 s.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// After an error that only time mends, such as too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
