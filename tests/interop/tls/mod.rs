@@ -2,6 +2,8 @@
 //!
 //! Prosody's port for components has no TLS.
 
+mod accounts;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -12,14 +14,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::encryption::authority::{Authority, Identity, Valid};
-use crate::encryption::terminator::Terminator;
 use crate::load::{Answerer, Asker, alone};
 use crate::process::free_ports;
 use crate::proxy::{Proxy, Settings};
 use crate::scene::Scene;
 use crate::server::{Kind, SECRET, Server, fresh_folder};
-use crate::tap::Tap;
-use crate::wire::Class;
 
 const NAME: &str = "xmpp.example";
 
@@ -300,73 +299,12 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated() {
     assert_eq!(closed, UPGRADES as u64);
 }
 
-/// The same, with somebody who reads along: each stanza that ejabberd gave us was relayed, or
-/// came too late and was counted; and each request that got no reply has its cause.
-#[test]
-#[ignore = "needs ejabberd"]
-fn upgrades_under_load_account_for_every_stanza() {
-    const UPGRADES: usize = 10;
-    let _alone = alone();
-    let server = Server::shared(Kind::Ejabberd);
-    let (folder, ca) = (fresh_folder("tls-tap"), Authority::new("CA"));
-    fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
-    let tap = Tap::start(server.component_port);
-    let port = terminate(tap.port, ca.sign(&["127.0.0.1"], Valid::Now));
-    let mut scene = Scene::with(Kind::Ejabberd, |settings| {
-        settings.server_port = Some(port);
-        settings.server = format!("tls = true\nca-file = {:?}\n", folder.join("ca.pem"));
-    });
-    let (service, user) = (scene.service("a"), scene.user());
-    let client = Answerer::start(service, Duration::ZERO);
-    let user = Asker::start(user, &scene.domain, 1_000);
-    for number in 1..=UPGRADES {
-        sleep(Duration::from_millis(300));
-        upgrade(&scene.proxy, number);
-    }
-    sleep(Duration::from_millis(300));
-    let account = user.finish();
-    let (_, mut seen) = client.finish();
-    // ejabberd sends roster pushes of its own.
-    seen.retain(|it| it.request.from.starts_with(&scene.domain));
-    let late = scene.proxy.reason("arrived-after-close") as usize;
-    assert_eq!(scene.proxy.stop_with(Signal::TERM).code(), Some(0));
-    let record = tap.finish();
-    let count =
-        |of: &[crate::tap::Passed], class| of.iter().filter(|it| it.iq.class == class).count();
-    let given = [Class::Request, Class::Result].map(|class| count(&record.down, class));
-    let relayed = [Class::Request, Class::Result].map(|class| count(&record.up, class));
-    let dropped = [account.sent() - account.refused.len() - given[0], seen.len() - given[1]];
-    println!(
-        "{UPGRADES} upgrades with TLS: {}; ejabberd gave {given:?} requests and replies, {relayed:?} \
-         were relayed, {late} came after our closing tag; ejabberd itself dropped {dropped:?}",
-        account.figures()
-    );
-    assert_eq!(relayed[0], seen.len(), "what we wrote arrived");
-    assert_eq!(relayed[1], account.answered.len());
-    assert_eq!(given[0] + given[1], relayed[0] + relayed[1] + late, "relayed, or counted");
-    assert_eq!(account.missing.len(), late + dropped[0] + dropped[1], "each has its cause");
-}
-
-/// A port that speaks TLS in front of this one, as long as the test run lives.
-fn terminate(port: u16, identity: Identity) -> u16 {
-    let (sender, address) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let terminator = Terminator::start(([127, 0, 0, 1], port).into(), &identity);
-            sender.send(terminator.address.port()).unwrap();
-            std::future::pending::<()>().await;
-        });
-    });
-    address.recv().unwrap()
-}
-
 /// The commands that docs/operating.md shows make a CA and a certificate that work.
 #[test]
 #[ignore = "needs ejabberd and openssl"]
 fn the_commands_of_the_document_make_good_certificates() {
     let folder = fresh_folder("tls-document");
-    let document = include_str!("../../docs/operating.md");
+    let document = include_str!("../../../docs/operating.md");
     let (_, from) = document.split_once("and a certificate for the server:\n\n").unwrap();
     let (commands, _) = from.split_once("\n\n").unwrap();
     let file = folder.join("xmpp.example.pem");
@@ -409,27 +347,6 @@ fn an_upgrade_that_fails_opens_the_stream_again() {
     proxy.wait_until("the refusal", said);
     sleep(Duration::from_millis(300));
     assert_eq!((proxy.logins(), proxy.is_connected()), (1, true), "nothing was closed for it");
-}
-
-#[test]
-#[ignore = "needs ejabberd"]
-fn a_stop_under_load_leaves_in_good_order() {
-    let _alone = alone();
-    let mut scene = Stage::shared().scene();
-    let client = Answerer::start(scene.service("a"), Duration::ZERO);
-    let user = Asker::start(scene.user(), &scene.domain, 1_000);
-    while user.heard() < 1_000 {
-        sleep(Duration::from_millis(5));
-    }
-    assert_eq!(scene.proxy.stop_with(Signal::TERM).code(), Some(0));
-    let account = user.finish();
-    let (_, seen) = client.finish();
-    let log = scene.proxy.log().join("\n");
-    println!("{}; {}", account.figures(), log.lines().last().unwrap_or_default());
-    assert!(log.contains("stream closed") && !log.contains("unsent_bytes"), "{log}");
-    assert!(account.repeated.is_empty());
-    assert!(seen.len() >= account.answered.len() && account.answered.len() >= 1_000);
-    assert!(account.missing.len() < 100, "{:?}", account.missing);
 }
 
 const RELAYED: [&str; 2] = ["jat_proxy_stanzas_total", "reason=\"relayed\""];
