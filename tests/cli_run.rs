@@ -28,7 +28,7 @@ impl Service {
             &config.replacen("[[component]]", &format!("{server}[[component]]"), 1),
         );
         let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_jat-proxy"))
             .args(["run", "-c"])
             .arg(folder.path("jat-proxy.toml"))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::PATIENCE;
 use super::router::Session;
 use super::server::Shared;
 use super::stanza::Stanza;
@@ -48,9 +49,9 @@ impl Client {
         Ok(())
     }
 
-    /// The next stanza, byte for byte; `None` after 5 s without one.
+    /// The next stanza, byte for byte; `None` after 30 s without one.
     pub async fn recv(&mut self) -> Option<String> {
-        self.recv_within(Duration::from_secs(5)).await
+        self.recv_within(PATIENCE).await
     }
 
     pub async fn recv_within(&mut self, time: Duration) -> Option<String> {
@@ -58,9 +59,9 @@ impl Client {
         stanza.map(Stanza::into_string)
     }
 
-    /// The next IQ, past presence and messages; `None` after 5 s without one.
+    /// The next IQ, past presence and messages; `None` after 30 s without one.
     pub async fn recv_iq(&mut self) -> Option<String> {
-        self.recv_iq_within(Duration::from_secs(5)).await
+        self.recv_iq_within(PATIENCE).await
     }
 
     pub async fn recv_iq_within(&mut self, time: Duration) -> Option<String> {

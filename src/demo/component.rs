@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::PATIENCE;
 use super::login::handshake;
 use super::server::Server;
 use super::stanza::{Stanza, UNLIMITED};
@@ -64,7 +65,7 @@ impl Component {
 
     /// The next element, the closing tag of the stream, or "" at the end of the connection.
     pub(super) async fn recv(&mut self) -> String {
-        timeout(Duration::from_secs(10), self.read()).await.unwrap()
+        timeout(PATIENCE, self.read()).await.unwrap()
     }
 
     /// What comes, if something does, in a moment that is long for the loopback.

@@ -9,15 +9,15 @@ pub enum Failure {
     Server(#[from] io::Error),
     #[error("the system has no random bytes: {0}")]
     Random(#[from] getrandom::Error),
-    #[error("the replicas were not ready within 10 s")]
+    #[error("the replicas were not ready within 30 s")]
     NotReady,
-    #[error("request {id} did not reach the implementing client within 5 s")]
+    #[error("request {id} did not reach the implementing client within 30 s")]
     RequestLost { id: String },
-    #[error("the reply to request {id} did not reach the user within 5 s")]
+    #[error("the reply to request {id} did not reach the user within 30 s")]
     ReplyLost { id: String },
     #[error("{expected} was to be seen, but there is {found}")]
     Unexpected { expected: String, found: String },
-    #[error("no replica dropped the forged reply as {reason} within 5 s")]
+    #[error("no replica dropped the forged reply as {reason} within 30 s")]
     NotDropped { reason: &'static str },
     #[error("a reply that nobody waits for reached the user: {xml}")]
     Delivered { xml: String },

@@ -17,5 +17,8 @@ mod wire;
 
 pub use failure::Failure;
 
+/// How long what must come is waited for: where nothing else runs it takes milliseconds.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 #[cfg(test)]
 mod component;

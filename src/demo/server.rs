@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::PATIENCE;
 use super::client::Client;
 use super::connection::Connection;
 use super::router::Router;
@@ -92,9 +93,9 @@ impl Server {
         self.shared.router().connections(domain)
     }
 
-    /// Waits until `count` connections are logged in for `domain`; `None` after 10 s.
+    /// Waits until `count` connections are logged in for `domain`; `None` after 30 s.
     pub async fn connected(&self, domain: &str, count: usize) -> Option<Vec<Arc<Connection>>> {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let connections = self.connections(domain);
             if connections.len() == count {

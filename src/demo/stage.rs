@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
+use super::PATIENCE;
 use super::client::Client;
 use super::failure::Failure;
 use super::options::Options;
@@ -165,5 +166,4 @@ fn key(id: u8, not_before: Option<u64>) -> Result<Key, Failure> {
 
 const SECRET: &str = "a secret for the demo";
 /// For a replica to do what takes it milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(2);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::PATIENCE;
 use super::failure::Failure;
 use super::options::Options;
 use super::screen::{Screen, shortened};
@@ -253,7 +254,7 @@ impl Tour<'_> {
         reason: Reason,
         before: &[(char, u64)],
     ) -> Result<(), Failure> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.stage.counts(reason);
             let more = now.iter().zip(before).find(|((_, now), (_, before))| now > before);

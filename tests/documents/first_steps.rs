@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use toml::Table;
 
@@ -85,7 +84,7 @@ fn follow(kind: Kind) -> Told {
     let shown = block("$ jat-proxy status");
     let [(command, shown)] = commands(&shown)[..] else { panic!("one command: {shown}") };
     let mut status = String::new();
-    wait_until("rates, and the tests of the login", Duration::from_secs(30), || {
+    wait_until("rates, and the tests of the login", || {
         status = stage.run("README.md", &format!("cd jat\n{command}"));
         ["ours alone", "\n  clock ", "\n  rates "].iter().all(|it| status.contains(it))
     });
@@ -107,7 +106,7 @@ fn follow(kind: Kind) -> Told {
 
     // Nobody is there to answer any more.
     drop(bot);
-    wait_until("the bot to be offline", Duration::from_secs(20), || {
+    wait_until("the bot to be offline", || {
         stage.run("README.md", "jat-proxy status").contains("none online")
     });
     console.ask("proxy.domain.example", "2");
@@ -115,7 +114,7 @@ fn follow(kind: Kind) -> Told {
     let document = "docs/operating.md";
     let refusal = claims::text(document, "INFO answered: Nobody to forward to");
     let mut told = String::new();
-    wait_until("the refusal in the log", Duration::from_secs(20), || {
+    wait_until("the refusal in the log", || {
         let log = without_times(&fs::read_to_string(folder.join("log")).unwrap());
         told = log.lines().filter(|line| line.contains("answered: ")).collect();
         !told.is_empty()
@@ -148,7 +147,7 @@ fn commands(transcript: &str) -> Vec<(&str, &str)> {
 /// The first lines of the log, without their times, once there are so many.
 fn lines(log: &Path, count: usize) -> String {
     let mut text = String::new();
-    wait_until(&format!("{count} lines in {}", log.display()), Duration::from_secs(30), || {
+    wait_until(&format!("{count} lines in {}", log.display()), || {
         text = fs::read_to_string(log).unwrap();
         text.matches('\n').count() >= count
     });

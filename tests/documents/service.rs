@@ -1,7 +1,6 @@
 //! The commands of a service's life and of a fleet's, in the order of the documents.
 
 use std::fs;
-use std::time::Duration;
 
 use crate::claims;
 use crate::process::wait_until;
@@ -19,9 +18,7 @@ fn the_commands_of_a_service_work() {
     stage.change_ports("a");
     let mut daemon = stage.start("a");
     stage.run(DOCUMENT, &block("install -m 0755"));
-    wait_until("the upgrade", Duration::from_secs(20), || {
-        stage.read("a", "log").contains("upgraded in place")
-    });
+    wait_until("the upgrade", || stage.read("a", "log").contains("upgraded in place"));
     let said = stage.run(DOCUMENT, &block("journalctl -u jat-proxy"));
     assert!(said.contains("upgraded in place"), "{said}");
     assert!(

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::claims;
 use crate::process::{Process, command, free_ports, wait_until};
@@ -88,7 +87,7 @@ fn assert_logs_in_with(document: &str, server: &Server, port: u16, more: &str, d
     for domain in domains {
         let said = format!("logged in to 127.0.0.1:{port} component=\"{domain}\"");
         let what = format!("{document} on {}: {said}, see {}", server.kind, folder.display());
-        wait_until(&what, Duration::from_secs(20), || has(&folder, &said));
+        wait_until(&what, || has(&folder, &said));
     }
 }
 

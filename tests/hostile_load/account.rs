@@ -15,7 +15,7 @@ pub fn counted(daemon: &Daemon) -> Tally {
 
 /// What was counted since `before`; waits for at least so many stanzas.
 pub async fn counted_since(daemon: &Daemon, before: &Tally, of: u64) -> Tally {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let since = difference(&counted(daemon), before);
         if total(&since) >= of || Instant::now() > deadline {

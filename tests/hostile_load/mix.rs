@@ -163,7 +163,7 @@ impl Scene {
     }
 
     async fn until(&self, what: &str, number: &AtomicUsize, least: usize) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while number.load(Ordering::Relaxed) < least {
             // A task that is over has found something wrong.
             let broken = self.tasks.iter().any(JoinHandle::is_finished);

@@ -51,7 +51,7 @@ fn relayed_or_refused(
     service: &mut Client,
 ) -> Option<crate::stanza::Stanza> {
     let start = std::time::Instant::now();
-    while start.elapsed() < crate::client::PATIENCE {
+    while start.elapsed() < crate::process::PATIENCE {
         let limit = std::time::Duration::from_millis(10);
         if let Some(request) = service.try_receive_where(limit, is_request) {
             return Some(request);

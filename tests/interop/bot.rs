@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use serde_json::Value;
 
-use crate::client::PATIENCE;
+use crate::process::PATIENCE;
 use crate::process::{Process, command};
 use crate::server::{Server, fresh_folder};
 

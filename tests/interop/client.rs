@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
 
+use crate::process::PATIENCE;
 use crate::server::{HOST, Server};
 use crate::stanza::{Element, Item, Stanza, StanzaReader, escape};
-
-/// Long enough for a loaded machine; a passing test never waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to listen before believing that nothing comes.
 pub const SILENCE: Duration = Duration::from_millis(400);

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::client::{Client, PATIENCE};
+use crate::client::Client;
 use crate::pages::{block, first};
-use crate::process::{self, Process};
+use crate::process::{self, PATIENCE, Process};
 use crate::proxy::Proxy;
 use crate::scene::Scene;
 use crate::server::{HOST, Kind, Server, fresh_folder};
@@ -52,7 +52,7 @@ fn bots_come_back_after_their_server(kind: Kind) {
     let mut user = Client::login(&server, &account, "abc");
     for (domain, target, proxy, _bot) in &bots {
         let what = format!("an answer of {target}");
-        process::wait_until(&what, 3 * PATIENCE, || {
+        process::wait_within(3 * PATIENCE, &what, || {
             who(&mut user, domain, "again");
             user.receive_reply("again").attr("type") == Some("result")
         });

@@ -8,8 +8,8 @@ use fastrand::Rng;
 use jat_proxy::jat::reason::{Direction, Reason, Tally};
 
 use crate::cases::{self, Case, Cast, Sender};
-use crate::client::PATIENCE;
 use crate::load::{alone, answer};
+use crate::process::PATIENCE;
 use crate::proxy::Proxy;
 use crate::scene::Scene;
 use crate::server::Kind;

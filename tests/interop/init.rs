@@ -1,7 +1,6 @@
 //! What `jat-proxy init` writes and prints works as it is, on both servers.
 
 use std::fs;
-use std::time::Duration;
 
 use crate::process::{Process, command, free_ports, wait_until};
 use crate::server::{Kind, Server, fresh_folder};
@@ -35,7 +34,7 @@ fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {
     run.args(["run", "-c"]).arg(&file);
     let log = folder.join("log");
     let _proxy = Process::start(run, &log);
-    wait_until("a login", Duration::from_secs(20), || {
+    wait_until("a login", || {
         fs::read_to_string(&log).is_ok_and(|log| log.contains("logged in to"))
     });
 }

@@ -28,16 +28,15 @@ fn a_killed_proxy_reverts_after_its_restart(kind: Kind) {
 case!(a_stopped_proxy_exits_clean: both);
 fn a_stopped_proxy_exits_clean(kind: Kind) {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut scene = Scene::new(kind);
+        // The server's own closing tag ends the wait, not this.
+        let patient = |it: &mut Settings| it.top = "shutdown-timeout = \"1m\"".to_owned();
+        let mut scene = Scene::with(kind, patient);
         let (mut service, mut user) = (scene.service("a"), scene.user());
         scene.round_trip(&mut user, &mut service);
         user.ask(&scene.domain, "r");
         let request = service.receive_request();
-        let start = Instant::now();
         let status = scene.proxy.stop_with(signal);
         assert_eq!(status.code(), Some(0), "{:?}", scene.proxy.log());
-        // The server's own closing tag ends the wait, not the shutdown-timeout of 10 s.
-        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
         scene.proxy.restart();
         service.answer(&request, "");
         user.receive_reply("r");
@@ -116,7 +115,8 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
 
     let back = Instant::now();
     proxy.wait_connected();
-    assert!(back.elapsed() < Duration::from_secs(2), "took {:?}", back.elapsed());
+    // It tries at least once a second.
+    assert!(back.elapsed() < Duration::from_secs(6), "took {:?}", back.elapsed());
     let mut service = Client::login(&server, &target, "a");
     service.available("");
     proxy.wait_online(&[&service.jid]);

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bot::Bot;
-use crate::client::{Client, PATIENCE, is_reply};
+use crate::client::{Client, is_reply};
 use crate::pages::block;
+use crate::process::PATIENCE;
 use crate::scene::accept_subscription;
 use crate::server::{HOST, Kind, Server};
 use crate::stanza::Stanza;

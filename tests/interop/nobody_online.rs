@@ -88,13 +88,9 @@ fn refusal(domain: &str, user: &mut Client) -> String {
 /// Asks until the text says this: the server takes its time with presence.
 fn wait_refusal(domain: &str, user: &mut Client, fragment: &str) -> String {
     let mut text = String::new();
-    crate::process::wait_until(
-        &format!("a refusal that says {fragment:?}"),
-        crate::client::PATIENCE,
-        || {
-            text = refusal(domain, user);
-            text.contains(fragment)
-        },
-    );
+    crate::process::wait_until(&format!("a refusal that says {fragment:?}"), || {
+        text = refusal(domain, user);
+        text.contains(fragment)
+    });
     text
 }

@@ -74,6 +74,9 @@ impl Drop for Process {
     }
 }
 
+/// Long enough for a loaded machine; a passing test never waits for it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A command whose process the kernel kills when this test run ends.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new("setpriv");
@@ -88,7 +91,12 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
 }
 
 /// Polls until `found` says so; the panic names what was waited for.
-pub fn wait_until(what: &str, limit: Duration, mut found: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, found: impl FnMut() -> bool) {
+    wait_within(PATIENCE, what, found);
+}
+
+/// As [`wait_until`], for what may take another time.
+pub fn wait_within(limit: Duration, what: &str, mut found: impl FnMut() -> bool) {
     let end = Instant::now() + limit;
     while !found() {
         assert!(Instant::now() < end, "waited {limit:?} for {what}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{Process, command, free_ports, wait_until};
+use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
 use crate::server::{SECRET, Server, fresh_folder};
 
 /// What a test varies in the configuration.
@@ -114,7 +114,7 @@ impl Proxy {
 
     fn wait_http(&mut self) {
         let what = format!("HTTP to answer; see {}", self.folder.display());
-        wait_until(&what, Duration::from_secs(15), || {
+        wait_until(&what, || {
             assert!(self.process.is_running(), "it ended: {:?}", self.log());
             self.try_get("/healthz").is_some()
         });
@@ -198,7 +198,8 @@ impl Proxy {
     /// A signal that ends it, and the exit status that follows.
     pub fn stop_with(&mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
-        let status = self.process.wait(Duration::from_secs(12));
+        // Its shutdown-timeout is 10 s.
+        let status = self.process.wait(Duration::from_secs(30));
         status.expect("jat-proxy ends within its shutdown-timeout")
     }
 
@@ -233,13 +234,13 @@ impl Proxy {
 
     pub fn wait_until(&self, what: &str, found: impl Fn(&Proxy) -> bool) {
         let what = format!("{what}; see {}", self.folder.display());
-        wait_until(&what, Duration::from_secs(15), || found(self));
+        wait_until(&what, || found(self));
     }
 
     /// A GET to the proxy's own HTTP side: status code and body.
     pub fn try_get(&self, path: &str) -> Option<(u16, String)> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.http_port)).ok()?;
-        socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        socket.set_read_timeout(Some(PATIENCE)).ok()?;
         let host = format!("127.0.0.1:{}", self.http_port);
         write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = String::new();

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
 
-use crate::client::PATIENCE;
 use crate::fleet::{FORWARDED, Fleet, REVERTED};
 use crate::keys::key_id;
 use crate::load::{Account, Answerer, Asker, Seen, alone, answer, carried};
+use crate::process::PATIENCE;
 use crate::proxy::{Proxy, key};
 use crate::server::{Kind, fresh_folder};
 use crate::wire::{Class, Iq, Wire};

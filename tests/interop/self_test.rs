@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::client::{Client, is_reply};
-use crate::process::wait_until;
+use crate::process::wait_within;
 use crate::proxy::{Proxy, Settings};
 use crate::server::{Kind, Server};
 
@@ -108,7 +108,7 @@ fn sharing(proxy: &Proxy) -> String {
 }
 
 fn wait_for(proxy: &Proxy, word: &str, limit: Duration) {
-    wait_until(&format!("`{word}`"), limit, || sharing(proxy) == word);
+    wait_within(limit, &format!("`{word}`"), || sharing(proxy) == word);
 }
 
 /// Clients that keep the server busy.

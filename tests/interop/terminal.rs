@@ -6,12 +6,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
 use crate::pages::Block;
-use crate::process::{Process, command, free_ports, wait_until};
+use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
 use crate::server::{Server, fresh_folder};
 
 pub struct Terminal {
@@ -45,7 +45,7 @@ impl Terminal {
 
     pub fn wait_log(&self, line: &str) {
         let log = self.folder.join("log");
-        wait_until(&format!("{line:?} in {}", log.display()), Duration::from_secs(30), || {
+        wait_until(&format!("{line:?} in {}", log.display()), || {
             std::fs::read_to_string(&log).is_ok_and(|log| log.contains(line))
         });
     }
@@ -75,7 +75,7 @@ impl Terminal {
                     let shown = || self.execute(typed).lines().map(masked).collect::<Vec<_>>();
                     let mut output = shown();
                     // What the daemon sees takes a moment to become what the page shows.
-                    let end = Instant::now() + Duration::from_secs(15);
+                    let end = Instant::now() + PATIENCE;
                     while typed.contains("status") && output != expected && Instant::now() < end {
                         output = shown();
                     }
@@ -98,7 +98,7 @@ impl Terminal {
     fn stop(&mut self) {
         let mut daemon = self.daemon.take().expect("it runs");
         daemon.signal(Signal::TERM);
-        let status = daemon.wait(Duration::from_secs(12)).expect("it ends");
+        let status = daemon.wait(PATIENCE).expect("it ends");
         assert!(status.success(), "{status}");
     }
 

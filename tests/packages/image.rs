@@ -46,7 +46,7 @@ async fn the_static_program_serves_where_nothing_else_is() {
     assert_eq!(image.run(&["status"]).status.code(), Some(69));
 
     let _daemon = Daemon(image.start(&["run"]));
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !String::from_utf8_lossy(&image.run(&["status"]).stdout).contains("ready         yes") {
         assert!(Instant::now() < deadline, "{:?}", image.run(&["status"]));
         sleep(Duration::from_millis(50)).await;

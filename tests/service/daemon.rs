@@ -77,7 +77,7 @@ impl Daemon {
                 sleep(LOOK_EVERY).await;
             }
         };
-        let told = timeout(Duration::from_secs(20), told).await;
+        let told = timeout(Duration::from_secs(60), told).await;
         assert!(told.is_ok(), "not {times} times {word} in {:?}", self.notices());
     }
 

@@ -43,7 +43,7 @@ async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
     server.listen_again().await.unwrap();
     daemon.tells(ALL, 1).await;
     daemon.signal(Signal::TERM);
-    let status = daemon.ended(Duration::from_secs(20)).await;
+    let status = daemon.ended(Duration::from_secs(60)).await;
     assert_eq!(status.code(), Some(0));
     // What it told before its end may be read after it.
     sleep(Duration::from_millis(100)).await;

@@ -323,7 +323,7 @@ const HOST: &str = "some-domain.example";
 /// How many violations are told.
 const NAMED: usize = 10;
 /// How far one replica may be behind the other, for what takes both milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

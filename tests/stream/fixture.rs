@@ -49,7 +49,7 @@ impl Fixture {
 
     /// Waits up to 20 s for the replica to be in a state.
     pub async fn until(&self, what: &str, is: impl Fn(&Replica) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !is(&self.replica) {
             assert!(Instant::now() < deadline, "not within 20 s: {what}; {}", self.describe());
             sleep(Duration::from_millis(2)).await;

@@ -165,7 +165,7 @@ impl Daemon {
     }
 
     pub async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !is(self) {
             assert!(Instant::now() < deadline, "not within 20 s: {what}; {}", self.log());
             sleep(Duration::from_millis(5)).await;
@@ -187,7 +187,7 @@ impl Daemon {
     /// The body of what it answers by HTTP.
     pub fn ask(&self, path: &str) -> Option<String> {
         let mut socket = TcpStream::connect(self.http).ok()?;
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(socket, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer).ok()?;
@@ -203,7 +203,7 @@ impl Daemon {
     }
 
     pub async fn ended(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;

@@ -145,7 +145,7 @@ impl Server {
     /// Ready means: the host that has the accounts answers, and components can log in.
     fn wait_ready(&self) {
         let what = format!("{} to listen, see {}", self.kind, self.folder.display());
-        wait_until(&what, Duration::from_secs(40), || {
+        wait_until(&what, || {
             TcpStream::connect(("127.0.0.1", self.component_port)).is_ok()
                 && Connection::open(self).is_ok()
         });
