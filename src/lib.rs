@@ -30,6 +30,7 @@
 //! | [`cli`] | one file for each subcommand |
 //! | [`clock`] | the wall clock, for all of the shell |
 //! | `descriptor` | file descriptors that are handed over to the next program |
+//! | `misleading` | characters that are not shown to people as they are |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
 //! One stanza's way: [`link`] reads bytes into a [`session::Session`], whose
@@ -50,5 +51,6 @@ pub mod demo;
 mod descriptor;
 pub mod jat;
 pub mod link;
+mod misleading;
 pub mod session;
 pub mod stanza;

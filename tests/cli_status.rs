@@ -3,8 +3,10 @@
 mod common_cli;
 
 use std::io::{BufRead, BufReader, Write};
+use std::iter;
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 use common_cli::Folder;
 
@@ -60,4 +62,24 @@ fn a_daemon_that_does_not_answer_at_all() {
     let check = folder.run(&["check", "--connect"]);
     assert_eq!(check.code, 69);
     assert!(check.err.contains("does not answer\n  help: is it the daemon?"), "{}", check.err);
+}
+
+/// Less than it waits for lies between two bytes, so that only the whole can be too slow.
+#[test]
+fn what_answers_for_ever_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = configured(&listener.local_addr().unwrap().to_string());
+    let said = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+        let more = || {
+            thread::sleep(Duration::from_millis(100));
+            stream.write_all(b" ").is_ok()
+        };
+        iter::repeat_with(more).take(600).take_while(|written| *written).count()
+    });
+    let status = folder.run(&["status", "--json"]);
+    assert_eq!(status.code, 69);
+    assert!(status.err.contains("no answer within 5 s"), "{}", status.err);
+    assert!(said.join().unwrap() < 600, "it stayed to the end");
 }

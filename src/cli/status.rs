@@ -2,12 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::daemon::history::Series;
 use crate::daemon::status::{ComponentStatus, Count, Rates, Status, StreamStatus, words};
+use crate::misleading::is_misleading;
 
 use super::{ConfigFile, Exit, complain, configuration, say};
 
@@ -97,11 +98,11 @@ fn ask(address: SocketAddr) -> Result<String, NoStatus> {
 }
 
 fn exchange(mut stream: TcpStream, address: SocketAddr) -> io::Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /status HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
-    stream.take(MAX_BYTES).read_to_string(&mut answer)?;
+    let until = Until { stream, deadline: Instant::now() + PATIENCE };
+    until.take(MAX_BYTES).read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let first = head.lines().next().unwrap_or_default();
     if first.split(' ').nth(1) != Some("200") {
@@ -110,8 +111,25 @@ fn exchange(mut stream: TcpStream, address: SocketAddr) -> io::Result<String> {
     Ok(body.to_owned())
 }
 
+/// Reads until a deadline, however little comes at a time.
+struct Until {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
+}
+
 /// Reads the document. Addresses of resources and texts of servers come from outside: nothing
-/// stays in them that a terminal obeys.
+/// stays in them that a terminal obeys, or that misleads who reads.
 fn read(body: &str) -> serde_json::Result<Status> {
     let mut document = serde_json::from_str(body)?;
     tame(&mut document);
@@ -120,7 +138,7 @@ fn read(body: &str) -> serde_json::Result<Status> {
 
 fn tame(value: &mut Value) {
     match value {
-        Value::String(text) => *text = text.replace(char::is_control, "?"),
+        Value::String(text) => *text = text.replace(is_misleading, "?"),
         Value::Array(items) => items.iter_mut().for_each(tame),
         Value::Object(map) => map.values_mut().for_each(tame),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -223,7 +241,7 @@ mod tests {
         "domain":"d","target":"t@s","server":"h:1","dispatch":"random","token_in":"resource",
         "missing":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
-        "resources":[{"address":"t@s/\u001b[2Ja","dnd":true,"verified":false},
+        "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false},
                      {"address":"t@s/b","dnd":false,"verified":true}],
         "keys":{"signing":2,"signing_since":"B","next":{"id":3,"at":"K","due":false},
                 "superseded":[{"id":1,"at":"G","due":true}]},
@@ -242,7 +260,7 @@ d -> t@s (dispatch random, token in the resource), on h:1
   stream        up since U
   domain        ours alone
   subscription  failed (c) since F, requested again at N
-  resources     t@s/?[2Ja, dnd, not confirmed yet
+  resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b
   keys          key 1 can go, since G; key 2 signs since B; key 3 signs from K
   clock         the target's server is 40 s behind

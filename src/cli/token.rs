@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::config::time::{show_duration, show_moment};
 use crate::jat::address::Address;
 use crate::jat::token::{self, Binding, Token, TokenError};
+use crate::misleading::is_misleading;
 
 use super::{Exit, complain, configuration, say};
 
@@ -133,11 +134,11 @@ fn verify(
     (format!("no: {reason}{told}"), Exit::Data)
 }
 
-/// `text` without anything that a terminal obeys: a token can hold whatever its maker wants.
+/// `text` without anything that a terminal obeys or that misleads: a token can hold whatever its maker wants.
 fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
+            let escaped = is_misleading(c).then(|| c.escape_default());
             let plain = escaped.is_none().then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })
@@ -150,6 +151,6 @@ mod tests {
 
     #[test]
     fn terminals_are_not_talked_to() {
-        assert_eq!(printable("a😀\u{1b}[2J\n"), "a😀\\u{1b}[2J\\n");
+        assert_eq!(printable("a😀\u{1b}[2J\n\u{202e}"), "a😀\\u{1b}[2J\\n\\u{202e}");
     }
 }

@@ -16,6 +16,8 @@ use nix::unistd::execve;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::timeout;
 
+use crate::misleading::is_misleading;
+
 /// Where the program is, and its arguments.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -116,7 +118,7 @@ fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let text: String = lines.join(" / ").chars().take(LONGEST_SAID).collect();
-    let text = text.replace(char::is_control, "?");
+    let text = text.replace(is_misleading, "?");
     if text.is_empty() {
         format!("it says nothing ({})", output.status)
     } else {

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMes
 
 use crate::config::Tls;
 use crate::config::time::show_moment;
+use crate::misleading::is_misleading;
 
 /// Why a connection could not be encrypted.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +97,7 @@ impl TlsError {
 fn plain(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     let text = inner.unwrap_or(name).trim_matches('"');
-    text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+    text.chars().filter(|c| !is_misleading(*c)).take(LONGEST_NAME).collect()
 }
 
 fn listed(names: &[String]) -> String {

@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use crate::misleading::is_misleading;
+
 /// A piece of a document.
 #[derive(Default)]
 pub struct Html {
@@ -93,16 +95,6 @@ fn harmless(from: &str, to: &mut String) {
             c => to.push(c),
         }
     }
-}
-
-/// Control characters, those of the writing direction (Unicode's `Bidi_Control`), line ends,
-/// and what is no character.
-fn is_misleading(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// `text`, if it is not too long to be read; else its beginning and how much there is.
