@@ -23,23 +23,7 @@ impl Backoff {
             *self = Self { cause: Some(cause), attempt: 0 };
         }
         self.attempt = self.attempt.saturating_add(1);
-        let (least, most) = match cause {
-            Cause::Refused => (0.2, 1.0),
-            Cause::Conflict => (1.0, 1.0),
-            Cause::Replaced => (30.0, 300.0),
-            // Somebody has to change something first.
-            Cause::NotAuthorized
-            | Cause::HostUnknown
-            | Cause::TlsWanted
-            | Cause::NoTls
-            | Cause::CertificateName
-            | Cause::CertificateExpired
-            | Cause::CertificateUntrusted
-            | Cause::Certificate
-            | Cause::Tls => (5.0, 60.0),
-            Cause::Reconfigured | Cause::Upgrade => (0.0, 0.0),
-            _ => (0.2, 60.0),
-        };
+        let (least, most) = cause.wait();
         let grown = f64::min(least * 2f64.powi(self.attempt.min(30).cast_signed()), most);
         // Full jitter over what is above the least: replicas must not come back in step.
         Duration::from_secs_f64(least + (grown - least) * rng.f64())

@@ -7,168 +7,113 @@ use crate::session::ending::Ending;
 use super::login::LoginError;
 use super::tls::TlsError;
 
-/// The cause of a lost stream or of a failed login. Names are metric labels and words in logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Nobody listens at the address.
-    Refused,
-    /// Another component is connected under our name.
-    Conflict,
-    /// A working stream ended because another instance logged in under our name.
-    Replaced,
-    /// The secret is wrong.
-    NotAuthorized,
-    /// The server does not know the domain.
-    HostUnknown,
-    /// The server shut down or closed the stream in good order.
-    Closed,
-    /// The connection ended without a word.
-    Disconnected,
-    /// What the server sent can't be a stream.
-    Protocol,
-    /// The server ended the stream with another error.
-    StreamError,
-    /// It did not answer in time when we wanted to log in.
-    Timeout,
-    /// On a working stream it did not read, or did not answer, for too long.
-    Unresponsive,
-    /// Its name has no address, or there is no way to it.
-    Unreachable,
-    /// The server speaks XMPP there, but not with components.
-    WrongPort,
-    /// The server speaks TLS there, and we do not.
-    TlsWanted,
-    /// We speak TLS, and the server does not.
-    NoTls,
-    /// The server's certificate is for other names.
-    CertificateName,
-    /// The server's certificate is not valid now.
-    CertificateExpired,
-    /// The server's certificate comes from nobody who is trusted.
-    CertificateUntrusted,
-    /// The server's certificate can't be used for another reason.
-    Certificate,
-    /// The TLS handshake failed for another reason.
-    Tls,
-    /// The configuration wants another server or secret.
-    Reconfigured,
-    /// Closed for an upgrade in place, since TLS can't be handed over.
-    Upgrade,
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $wait:ident $remedy:literal,)+) => {
+        /// The cause of a lost stream or of a failed login. A new cause is one row of this table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Cause { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Cause {
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The value of the metric label, and the word in logs.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// How many seconds to wait before the next attempt: at least, and at most.
+            pub fn wait(self) -> (f64, f64) {
+                match self { $(Self::$variant => $wait,)+ }
+            }
+
+            /// What to do about it; empty where waiting is all.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)+ }
+            }
+        }
+    };
 }
 
+causes! {
+    /// Nobody listens at the address.
+    Refused "refused" SOON "is the server running, and does it listen for components there?",
+    /// Another component is connected under our name.
+    Conflict "conflict" STANDBY
+        "another component is connected under this name; standing by until it goes",
+    /// A working stream ended because another instance logged in under our name.
+    Replaced "replaced" RIVAL
+        "another instance replaced us: run one process for each domain on this server, or set \
+         its conflict policy to refuse the newcomer",
+    /// The secret is wrong.
+    NotAuthorized "not-authorized" REPAIR
+        "compare the secret, and the domain, with the server's configuration (on ejabberd the \
+         domain must be under hosts: if the listener has any)",
+    /// The server does not know the domain.
+    HostUnknown "host-unknown" REPAIR
+        "add the component to the server's configuration; or is this not its port for \
+         components?",
+    /// The server shut down or closed the stream in good order.
+    Closed "closed" USUAL "",
+    /// The connection ended without a word.
+    Disconnected "disconnected" USUAL "",
+    /// What the server sent can't be a stream.
+    Protocol "protocol" USUAL "",
+    /// The server ended the stream with another error.
+    StreamError "stream-error" USUAL "",
+    /// It did not answer in time when we wanted to log in.
+    Timeout "timeout" USUAL
+        "is it the server's port for components (XEP-0114), and does `tls` say what it speaks \
+         there?",
+    /// On a working stream it did not read, or did not answer, for too long.
+    Unresponsive "unresponsive" USUAL "",
+    /// Its name has no address, or there is no way to it.
+    Unreachable "unreachable" USUAL "check [server] address",
+    /// The server speaks XMPP there, but not with components.
+    WrongPort "wrong-port" USUAL
+        "this is no port for components (XEP-0114): check [server] address",
+    /// The server speaks TLS there, and we do not.
+    TlsWanted "tls-wanted" REPAIR "set tls = true beside the server's address",
+    /// We speak TLS, and the server does not.
+    NoTls "no-tls" REPAIR
+        "let the server speak TLS there (on ejabberd `tls: true` and a certfile), or take tls = \
+         true out",
+    /// The server's certificate is for other names.
+    CertificateName "certificate-name" REPAIR
+        "connect to the server by a name in its certificate, or set server-name to one",
+    /// The server's certificate is not valid now.
+    CertificateExpired "certificate-expired" REPAIR
+        "renew it, and let the server load it; or is a clock wrong?",
+    /// The server's certificate comes from nobody who is trusted.
+    CertificateUntrusted "certificate-untrusted" REPAIR
+        "name the certificate of the CA that signed it in ca-file, or add it to those of the \
+         system, and reload; or does the server not send the certificates between?",
+    /// The server's certificate can't be used for another reason.
+    Certificate "certificate" REPAIR "give the server another certificate",
+    /// The TLS handshake failed for another reason.
+    Tls "tls" REPAIR
+        "has the server a certificate for this port, and TLS 1.2 or 1.3? Its log may say more",
+    /// The configuration wants another server or secret.
+    Reconfigured "reconfigured" NONE "",
+    /// Closed for an upgrade in place, since TLS can't be handed over.
+    Upgrade "upgrade" NONE "",
+}
+
+/// Whoever takes over must not be late.
+const SOON: (f64, f64) = (0.2, 1.0);
+const STANDBY: (f64, f64) = (1.0, 1.0);
+/// Two that replace each other must not go on with it.
+const RIVAL: (f64, f64) = (30.0, 300.0);
+/// Somebody has to change something first.
+const REPAIR: (f64, f64) = (5.0, 60.0);
+const USUAL: (f64, f64) = (0.2, 60.0);
+const NONE: (f64, f64) = (0.0, 0.0);
+
 impl Cause {
-    pub const ALL: [Self; 22] = [
-        Self::Refused,
-        Self::Conflict,
-        Self::Replaced,
-        Self::NotAuthorized,
-        Self::HostUnknown,
-        Self::Closed,
-        Self::Disconnected,
-        Self::Protocol,
-        Self::StreamError,
-        Self::Timeout,
-        Self::Unresponsive,
-        Self::Unreachable,
-        Self::WrongPort,
-        Self::TlsWanted,
-        Self::NoTls,
-        Self::CertificateName,
-        Self::CertificateExpired,
-        Self::CertificateUntrusted,
-        Self::Certificate,
-        Self::Tls,
-        Self::Reconfigured,
-        Self::Upgrade,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Conflict => "conflict",
-            Self::Replaced => "replaced",
-            Self::NotAuthorized => "not-authorized",
-            Self::HostUnknown => "host-unknown",
-            Self::Closed => "closed",
-            Self::Disconnected => "disconnected",
-            Self::Protocol => "protocol",
-            Self::StreamError => "stream-error",
-            Self::Timeout => "timeout",
-            Self::Unresponsive => "unresponsive",
-            Self::Unreachable => "unreachable",
-            Self::WrongPort => "wrong-port",
-            Self::TlsWanted => "tls-wanted",
-            Self::NoTls => "no-tls",
-            Self::CertificateName => "certificate-name",
-            Self::CertificateExpired => "certificate-expired",
-            Self::CertificateUntrusted => "certificate-untrusted",
-            Self::Certificate => "certificate",
-            Self::Tls => "tls",
-            Self::Reconfigured => "reconfigured",
-            Self::Upgrade => "upgrade",
-        }
-    }
-
     /// `message`, and what to do about it.
     pub fn explain(self, message: &str) -> String {
         match self.remedy() {
             "" => message.to_owned(),
             remedy => format!("{message}; {remedy}"),
-        }
-    }
-
-    /// What to do about it; empty where waiting is all.
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::Refused => "is the server running, and does it listen for components there?",
-            Self::Conflict => {
-                "another component is connected under this name; standing by until it goes"
-            }
-            Self::Replaced => {
-                "another instance replaced us: run one process for each domain on this server, \
-                 or set its conflict policy to refuse the newcomer"
-            }
-            Self::NotAuthorized => {
-                "compare the secret, and the domain, with the server's configuration (on ejabberd \
-                 the domain must be under hosts: if the listener has any)"
-            }
-            Self::HostUnknown => {
-                "add the component to the server's configuration; or is this not its port for \
-                 components?"
-            }
-            Self::WrongPort => "this is no port for components (XEP-0114): check [server] address",
-            Self::Unreachable => "check [server] address",
-            Self::Timeout => {
-                "is it the server's port for components (XEP-0114), and does `tls` say what it \
-                 speaks there?"
-            }
-            Self::TlsWanted => "set tls = true beside the server's address",
-            Self::NoTls => {
-                "let the server speak TLS there (on ejabberd `tls: true` and a certfile), or take \
-                 tls = true out"
-            }
-            Self::CertificateName => {
-                "connect to the server by a name in its certificate, or set server-name to one"
-            }
-            Self::CertificateExpired => {
-                "renew it, and let the server load it; or is a clock wrong?"
-            }
-            Self::CertificateUntrusted => {
-                "name the certificate of the CA that signed it in ca-file, or add it to those of \
-                 the system, and reload; or does the server not send the certificates between?"
-            }
-            Self::Certificate => "give the server another certificate",
-            Self::Tls => {
-                "has the server a certificate for this port, and TLS 1.2 or 1.3? Its log may say \
-                 more"
-            }
-            Self::Closed
-            | Self::Disconnected
-            | Self::Protocol
-            | Self::StreamError
-            | Self::Unresponsive
-            | Self::Reconfigured
-            | Self::Upgrade => "",
         }
     }
 }
@@ -234,7 +179,18 @@ impl From<&TlsError> for Cause {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+
+    #[test]
+    fn each_cause_has_a_name_of_its_own_and_a_place_in_the_list() {
+        let names: HashSet<_> = Cause::ALL.iter().map(|c| c.name()).collect();
+        assert_eq!(names.len(), Cause::ALL.len());
+        for (place, cause) in Cause::ALL.iter().enumerate() {
+            assert_eq!(*cause as usize, place);
+        }
+    }
 
     #[test]
     fn some_errors_are_another_matter_on_a_working_stream() {

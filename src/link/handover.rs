@@ -173,7 +173,7 @@ impl StreamHandover {
         (stream.logins, stream.unsent) = (self.logins, self.unsent);
         for cause in Cause::ALL {
             let count = self.failures.get(cause.name());
-            stream.failures[cause as usize] = count.copied().unwrap_or_default();
+            stream.failures[*cause as usize] = count.copied().unwrap_or_default();
         }
     }
 }

@@ -202,12 +202,13 @@ impl Reading {
     }
 
     fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
-        let of = |stream: &StreamReading| {
-            let labels =
-                |c: &Cause| [self.label(), stream_label(stream), ("cause", c.name().into())];
-            Cause::ALL.map(|c| (labels(&c), stream.failures[c as usize]))
-        };
-        self.streams.iter().flat_map(of)
+        self.streams.iter().flat_map(move |stream| {
+            let series = move |c: &Cause| {
+                let labels = [self.label(), stream_label(stream), ("cause", c.name().into())];
+                (labels, stream.failures[*c as usize])
+            };
+            Cause::ALL.iter().map(series)
+        })
     }
 
     fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {

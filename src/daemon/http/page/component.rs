@@ -67,8 +67,8 @@ fn stream_facts(html: &mut Html, stream: &StreamStatus, several: bool) {
     fact(html, &name("backlog"), &[format!("{} bytes", stream.backlog_bytes)]);
     fact(html, &name("logins"), &[stream.logins.to_string()]);
     let failures = stream.failures.iter().map(|(cause, count)| {
-        let known = Cause::ALL.into_iter().find(|known| known.name() == cause);
-        let remedy = known.map(Cause::remedy).filter(|remedy| !remedy.is_empty());
+        let known = Cause::ALL.iter().find(|known| known.name() == cause);
+        let remedy = known.map(|known| known.remedy()).filter(|remedy| !remedy.is_empty());
         format!("{cause} {count}{}", remedy.map(|r| format!(": {r}")).unwrap_or_default())
     });
     let failures: Vec<String> = failures.collect();
