@@ -44,7 +44,7 @@ use client::{Client, is_reply, is_request};
 use gate::Gates;
 use moves::Moves;
 use scene::Scene;
-use server::Kind;
+use server::{Kind, Software, Suite};
 use usage::{cpu_time, status};
 
 const WARM_UP: usize = 1_000;
@@ -64,7 +64,9 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let mut gates = Gates::default();
-    for (kind, mark) in [(Kind::Prosody, "prosody.cfg.lua"), (Kind::Ejabberd, "mnesia")] {
+    for (software, mark) in [(Software::Prosody, "prosody.cfg.lua"), (Software::Ejabberd, "mnesia")]
+    {
+        let kind = Kind { software, suite: Suite::here().expect("this is Debian 12 or 13") };
         let scene = Scene::new(kind);
         let mut bot = scene.service("a");
         bot = measure_straight(&scene, bot, 64, mark);
@@ -127,7 +129,7 @@ fn measure(
     );
     let what = format!("{kind}, {in_flight} in flight");
     gates.at_most(format!("{what}: × the same reads and writes"), ours / alone, 2.0);
-    if kind == Kind::Prosody && in_flight == 64 {
+    if kind.is(Software::Prosody) && in_flight == 64 {
         gates.at_most(format!("{what}: % of the server's CPU"), percent, 3.0);
     }
     answering.join().expect("the bot answers all")

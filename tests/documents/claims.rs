@@ -72,6 +72,7 @@ const CLAIMS: &[Claim] = &[
     claim(CONTRIBUTING, "SEED=n", Named("for a seed that went wrong")),
     claim(CONTRIBUTING, "cargo test --release --test soak", Named("takes an hour")),
     claim(CONTRIBUTING, "cargo test --release --test hostile_load", Named("tests/run runs it")),
+    claim(CONTRIBUTING, "tests/debian servers 13", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cargo test --test interop", Named("tests/run runs it")),
     claim("benches/README.md", "cargo bench --bench translate", Named("takes minutes")),
     claim(

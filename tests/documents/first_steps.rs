@@ -11,15 +11,14 @@ use toml::Table;
 use crate::client::Client;
 use crate::interpreter::{self, PYTHON};
 use crate::process::{Process, command, free_ports, wait_until};
-use crate::server::{HOST, Kind, Server};
+use crate::server::{HOST, Kind, Server, Software};
 use crate::stage::Stage;
 use crate::transcript::{assert_shown, without_times};
 use crate::{claims, configuration};
 
-#[test]
-#[ignore = "needs Prosody and slixmpp"]
-fn the_readme_works_on_prosody() {
-    let told = follow(Kind::Prosody);
+case!(the_readme_works_on_prosody: prosody);
+fn the_readme_works_on_prosody(kind: Kind) {
+    let told = follow(kind);
     // These are shown as they are on Prosody.
     let shown = claims::text("docs/operating.md", "INFO starting version");
     assert_shown("docs/operating.md", &shown, &told.log);
@@ -27,10 +26,9 @@ fn the_readme_works_on_prosody() {
     assert_shown("docs/operating.md", &shown, &told.status);
 }
 
-#[test]
-#[ignore = "needs ejabberd and slixmpp"]
-fn the_readme_works_on_ejabberd() {
-    follow(Kind::Ejabberd);
+case!(the_readme_works_on_ejabberd: ejabberd);
+fn the_readme_works_on_ejabberd(kind: Kind) {
+    follow(kind);
 }
 
 /// What the daemon logged, and what `status` said after one request.
@@ -46,12 +44,12 @@ fn follow(kind: Kind) -> Told {
     stage.run("README.md", &block("cargo install --locked"));
     let configuration = configuration_of_readme(&folder);
 
-    let begins = if kind == Kind::Prosody { "Component" } else { "  - port: 5347" };
+    let begins = if kind.is(Software::Prosody) { "Component" } else { "  - port: 5347" };
     let [port, http] = free_ports();
     let secret = fs::read_to_string(folder.join("proxy.secret")).unwrap();
     let snippet = block(begins).replace("the content of proxy.secret", secret.trim());
     let server = Server::start_with(kind, &snippet.replace("5347", &port.to_string()));
-    let port = if kind == Kind::Prosody { server.component_port } else { port };
+    let port = if kind.is(Software::Prosody) { server.component_port } else { port };
     let configuration = configuration
         .replace("some-domain.example", HOST)
         .replace("5347", &port.to_string())

@@ -18,8 +18,11 @@
 //!
 //! Those on real servers are ignored by a plain `cargo test`; `tests/run` runs them, or
 //!
-//!     cargo test --test documents -- --ignored
+//!     cargo test --test documents -- --ignored --skip ::sid::
 
+#[macro_use]
+#[path = "../interop/case.rs"]
+mod case;
 #[path = "../interop/client.rs"]
 #[allow(dead_code, reason = "the documents need a part of it, here and below")]
 mod client;

@@ -14,26 +14,24 @@ const SECRET: &str = "the content of proxy.secret";
 /// A module of prosody-modules that is no part of Prosody: its stand-in only says that it was loaded.
 const ROUNDROBIN: &str = "component_roundrobin";
 
-#[test]
-#[ignore = "needs Prosody"]
-fn prosody_takes_each_piece() {
+case!(prosody_takes_each_piece: prosody);
+fn prosody_takes_each_piece(kind: Kind) {
     const DOCUMENT: &str = "docs/replicas.md";
     let modules = fresh_folder("modules");
     let snippet = claims::text(DOCUMENT, "Component \"proxy.example\"");
     assert!(snippet.contains(ROUNDROBIN), "{snippet}");
-    let server = Server::start_with(Kind::Prosody, &(with_module(&modules) + &snippet));
+    let server = Server::start_with(kind, &(with_module(&modules) + &snippet));
     assert_logs_in(DOCUMENT, &server, server.component_port, &DOMAINS);
     assert_eq!(fs::read_to_string(modules.join("loaded")).unwrap(), "proxy.example\n");
     drop(server);
 
     let file = fs::read_to_string("config/prosody.cfg.lua").unwrap();
-    let server = Server::start_with(Kind::Prosody, &file);
+    let server = Server::start_with(kind, &file);
     assert_logs_in("config", &server, server.component_port, &["proxy.domain.example"]);
 }
 
-#[test]
-#[ignore = "needs ejabberd and openssl"]
-fn ejabberd_takes_each_piece() {
+case!(ejabberd_takes_each_piece: ejabberd);
+fn ejabberd_takes_each_piece(kind: Kind) {
     const DOCUMENT: &str = "docs/replicas.md";
     let [short, strict, file, tls] = free_ports();
     // All at once, since starting it is the slow part: each has a port of its own.
@@ -51,7 +49,7 @@ fn ejabberd_takes_each_piece() {
         + &at(&claims::text(DOCUMENT, "  # Strict"), strict)
         + &at(entry, file)
         + &encrypted.replace("5348", &tls.to_string());
-    let server = Server::start_with(Kind::Ejabberd, &snippet);
+    let server = Server::start_with(kind, &snippet);
     assert_logs_in(DOCUMENT, &server, short, &DOMAINS);
     assert_logs_in(DOCUMENT, &server, strict, &DOMAINS);
     assert_logs_in("config", &server, file, &["proxy.domain.example"]);

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::scene::Scene;
-use crate::server::{HOST, Kind};
+use crate::server::{HOST, Kind, Software};
 use crate::stanza::escape;
 
 case!(node_and_resource_come_back: both);
@@ -121,7 +121,7 @@ fn the_client_may_log_in_in_capitals(kind: Kind) {
     let mut service = Client::login(scene.server, &node, "Bot");
     // ejabberd keeps the spelling, Prosody does not.
     let kept = service.jid == format!("{node}@{HOST}/Bot");
-    assert_eq!(kept, kind == Kind::Ejabberd, "{}", service.jid);
+    assert_eq!(kept, kind.is(Software::Ejabberd), "{}", service.jid);
     service.available("");
     crate::scene::accept_subscription(&mut service, &scene.domain);
     let mut user = scene.user();

@@ -1,5 +1,6 @@
 """What both slixmpp scripts share: arguments, plain loopback connection, reports."""
 
+import asyncio
 import json
 import sys
 
@@ -24,9 +25,26 @@ class Bot(slixmpp.ClientXMPP):
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0199")
 
-    def run(self):
-        self.connect(self.server_address, force_starttls=False, disable_starttls=True)
-        self.process(forever=True)
+    @classmethod
+    def run(cls):
+        """Works until `over` is set."""
+
+        async def main():
+            bot = cls()
+            bot.over = asyncio.Event()
+            bot.connect_here()
+            await bot.over.wait()
+
+        asyncio.run(main())
+
+    def connect_here(self):
+        # Debian 12 has slixmpp 1.8, which takes other arguments than 1.9 and newer.
+        if hasattr(self, "enable_plaintext"):
+            self.enable_plaintext = True
+            self.enable_starttls = self.enable_direct_tls = False
+            self.connect(*self.server_address)
+        else:
+            self.connect(self.server_address, force_starttls=False, disable_starttls=True)
 
 
 def element(name, **attributes):

@@ -7,10 +7,10 @@ use std::sync::mpsc::{self, Receiver};
 use serde_json::Value;
 
 use crate::process::PATIENCE;
-use crate::process::{Process, command};
+use crate::process::Process;
 use crate::server::{Server, fresh_folder};
 
-/// Debian's own Python is the one that has Debian's slixmpp.
+/// Debian's own Python is the one that has Debian's slixmpp; that of the server's Debian is run.
 const PYTHON: &str = "/usr/bin/python3";
 
 /// A running script that reports each thing it sees as a line of JSON.
@@ -23,7 +23,7 @@ impl Bot {
     pub fn start(script: &str, server: &Server, jid: &str, arguments: &[&str]) -> Bot {
         let folder = fresh_folder(&format!("slixmpp-{script}"));
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script);
-        let mut python = command(PYTHON);
+        let mut python = server.kind.suite.command(PYTHON);
         python
             .arg(path)
             .args(["127.0.0.1", &server.client_port.to_string(), jid, "password"])

@@ -7,11 +7,14 @@ use rustix::process::Signal;
 use crate::client::Client;
 use crate::proxy::{Proxy, Settings};
 use crate::scene::{accept_subscription, round_trip};
-use crate::server::{Kind, SECRET, Server};
+use crate::server::{Kind, SECRET, Server, Software};
 
 case!(one_fails_and_the_others_serve: both);
 fn one_fails_and_the_others_serve(kind: Kind) {
-    let other_kind = if kind == Kind::Prosody { Kind::Ejabberd } else { Kind::Prosody };
+    let other_kind = kind.with(match kind.software {
+        Software::Prosody => Software::Ejabberd,
+        _ => Software::Prosody,
+    });
     let (mut server, other) = (Server::start(kind), Server::shared(other_kind));
     // Takes connections, and never says a word.
     let hung = TcpListener::bind("127.0.0.1:0").unwrap();

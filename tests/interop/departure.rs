@@ -19,9 +19,9 @@ const RATE: usize = 1_200;
 
 // Prosody has no fleets.
 case!(what_departing_replicas_lose_is_counted: ejabberd);
-fn what_departing_replicas_lose_is_counted(_: Kind) {
+fn what_departing_replicas_lose_is_counted(kind: Kind) {
     let _alone = alone();
-    let run = carried(|| Run::new(Fleet::fixed(|_, _| ()), leave));
+    let run = carried(|| Run::new(Fleet::fixed(kind, |_, _| ()), leave));
     let late = run.late();
     let dropped = run.account.missing.len().checked_sub(late);
     println!(
@@ -41,7 +41,8 @@ fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
     let port = Server::shared(kind).component_port;
     let (run, records) = carried(|| {
         let taps = [(); SIZE].map(|()| Tap::start(port));
-        let fleet = Fleet::fixed(|number, settings| settings.server_port = Some(taps[number].port));
+        let fleet =
+            Fleet::fixed(kind, |number, settings| settings.server_port = Some(taps[number].port));
         let run = Run::new(fleet, |replica| {
             replica.signal(Signal::STOP);
             sleep(Duration::from_millis(100));

@@ -24,8 +24,8 @@ pub struct Fleet {
 
 impl Fleet {
     /// Replicas of which each has a presence domain, named in all the ways that there are.
-    pub fn new() -> Fleet {
-        Fleet::with(|number, settings| {
+    pub fn new(kind: Kind) -> Fleet {
+        Fleet::with(kind, |number, settings| {
             let name = ["a", "{env:REPLICA}", "{hostname}"][number];
             settings.component = format!("presence-domain = \"{name}.{}\"", settings.domain);
             settings.environment = vec![("REPLICA", "b".into())];
@@ -34,15 +34,15 @@ impl Fleet {
 
     /// Replicas whose fixed destination is the resource `a` of the account; `adapt` makes them
     /// differ.
-    pub fn fixed(adapt: impl Fn(usize, &mut Settings)) -> Fleet {
-        Fleet::with(|number, settings| {
+    pub fn fixed(kind: Kind, adapt: impl Fn(usize, &mut Settings)) -> Fleet {
+        Fleet::with(kind, |number, settings| {
             settings.target += "/a";
             adapt(number, settings);
         })
     }
 
-    fn with(adapt: impl Fn(usize, &mut Settings)) -> Fleet {
-        let server = Server::shared(Kind::Ejabberd);
+    fn with(kind: Kind, adapt: impl Fn(usize, &mut Settings)) -> Fleet {
+        let server = Server::shared(kind);
         let (domain, account) = (server.new_domain(), server.new_account("service"));
         let replica = |number| {
             let mut settings = Settings::new(&domain, &account);
@@ -84,8 +84,8 @@ impl Fleet {
 
 // Prosody has no fleets.
 case!(every_replica_sees_every_resource: ejabberd);
-fn every_replica_sees_every_resource(_: Kind) {
-    let mut fleet = Fleet::new();
+fn every_replica_sees_every_resource(kind: Kind) {
+    let mut fleet = Fleet::new(kind);
     let mut a = fleet.service("a");
     a.available("");
     let domains: Vec<_> = fleet.replicas.iter().map(presence_domain).collect();
@@ -136,9 +136,9 @@ fn every_replica_sees_every_resource(_: Kind) {
 
 // One that joins has streams of its own before it knows the resources.
 case!(a_replica_that_joins_refuses_nobody: ejabberd);
-fn a_replica_that_joins_refuses_nobody(_: Kind) {
+fn a_replica_that_joins_refuses_nobody(kind: Kind) {
     const JOINS: usize = 9;
-    let mut fleet = Fleet::new();
+    let mut fleet = Fleet::new(kind);
     let mut service = fleet.service("a");
     service.available("");
     for replica in &fleet.replicas {

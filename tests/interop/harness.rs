@@ -4,7 +4,7 @@ use crate::bot::Bot;
 use crate::client::Client;
 use crate::server::{Kind, Server};
 
-case!(clients_talk_directly: both);
+case!(clients_talk_directly: all);
 fn clients_talk_directly(kind: Kind) {
     let server = Server::shared(kind);
     let account = server.new_account("direct");
@@ -19,7 +19,7 @@ fn clients_talk_directly(kind: Kind) {
     assert!(request.bytes.starts_with(b"<iq ") && request.bytes.ends_with(b"</iq>"));
 }
 
-case!(a_server_restarts_on_its_ports_and_keeps_accounts: both);
+case!(a_server_restarts_on_its_ports_and_keeps_accounts: all);
 fn a_server_restarts_on_its_ports_and_keeps_accounts(kind: Kind) {
     let mut server = Server::start(kind);
     let account = server.new_account("kept");

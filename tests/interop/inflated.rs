@@ -4,7 +4,7 @@
 
 use crate::client::{Client, is_request};
 use crate::scene::Scene;
-use crate::server::Kind;
+use crate::server::{Kind, Software};
 use crate::stanza::Stanza;
 
 /// As many bytes as this come in, or go out, of one stanza at most.
@@ -87,13 +87,13 @@ fn what_ends_the_stream_on_prosody_is_over_the_default_limit(kind: Kind) {
     service.receive_request();
     assert_eq!(scene.proxy.logins(), 1);
     ask(&mut user, &scene.domain, &above);
-    match kind {
-        Kind::Prosody => {
+    match kind.software {
+        Software::Prosody => {
             scene.proxy.wait_until("another login", |proxy| proxy.logins() == 2);
             scene.proxy.wait_online(&[&service.jid]);
             scene.round_trip(&mut user, &mut service);
         }
-        Kind::Ejabberd => {
+        Software::Ejabberd | Software::Jabberd2 => {
             service.receive_request();
             assert_eq!(scene.proxy.logins(), 1);
         }

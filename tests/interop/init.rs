@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::process::{Process, command, free_ports, wait_until};
-use crate::server::{Kind, Server, fresh_folder};
+use crate::server::{Kind, Server, Software, fresh_folder};
 
 case!(the_printed_snippet_and_the_written_files_fit: both);
 fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {
@@ -15,16 +15,17 @@ fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {
         .unwrap();
     let said = String::from_utf8(init.stdout).unwrap();
     assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
-    let (begin, end) = match kind {
-        Kind::Prosody => ("prosody.cfg.lua:\n\n", "\n\n   or ejabberd"),
-        Kind::Ejabberd => ("neighbours:\n\n", "\n\n   and restart"),
+    let (begin, end) = match kind.software {
+        Software::Prosody => ("prosody.cfg.lua:\n\n", "\n\n   or ejabberd"),
+        Software::Ejabberd => ("neighbours:\n\n", "\n\n   and restart"),
+        Software::Jabberd2 => unreachable!("it needs no snippet"),
     };
     let snippet = said.split_once(begin).unwrap().1.split_once(end).unwrap().0.to_owned() + "\n";
 
     // Only the ports are not those of a machine of one's own.
     let [port, http_port] = free_ports();
     let server = Server::start_with(kind, &snippet.replace("5347", &port.to_string()));
-    let port = if kind == Kind::Prosody { server.component_port } else { port };
+    let port = if kind.is(Software::Prosody) { server.component_port } else { port };
     let file = folder.join("jat-proxy.toml");
     let config = fs::read_to_string(&file).unwrap();
     let ours = config.replace("5347", &port.to_string()).replace("9114", &http_port.to_string());

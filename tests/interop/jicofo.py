@@ -31,7 +31,7 @@ class Jicofo(Bot):
         report("ready", jid=str(self.boundjid))
 
     def again(self, _):
-        self.connect(self.server_address, force_starttls=False, disable_starttls=True)
+        self.connect_here()
 
     def user_of(self, address):
         if address.bare == self.proxy and address.resource:
@@ -53,4 +53,4 @@ class Jicofo(Bot):
         reply.send()
 
 
-Jicofo().run()
+Jicofo.run()

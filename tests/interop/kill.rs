@@ -45,10 +45,10 @@ fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
 // the machine, so the figure is printed.
 // Prosody has no fleets.
 case!(replicas_killed_under_load_lose_only_what_was_inside: ejabberd);
-fn replicas_killed_under_load_lose_only_what_was_inside(_: Kind) {
+fn replicas_killed_under_load_lose_only_what_was_inside(kind: Kind) {
     const RATE: usize = 300;
     let _alone = alone();
-    let mut fleet = Fleet::fixed(|_, _| ());
+    let mut fleet = Fleet::fixed(kind, |_, _| ());
     let client = Answerer::start(fleet.service("a"), Duration::ZERO);
     let user = Asker::start(fleet.user(), &fleet.domain, RATE);
     for kill in 0..KILLS {
@@ -68,11 +68,11 @@ fn replicas_killed_under_load_lose_only_what_was_inside(_: Kind) {
 
 // Prosody has no fleets.
 case!(what_a_killed_replica_forwarded_is_reverted_by_others: ejabberd);
-fn what_a_killed_replica_forwarded_is_reverted_by_others(_: Kind) {
+fn what_a_killed_replica_forwarded_is_reverted_by_others(kind: Kind) {
     const HELD: usize = 50;
     let _alone = alone();
     // Each signs with a key of its own and verifies with all: a token tells who made it.
-    let mut fleet = Fleet::fixed(|number, settings| settings.keys = ring(number));
+    let mut fleet = Fleet::fixed(kind, |number, settings| settings.keys = ring(number));
     let (mut service, mut user) = (fleet.service("a"), fleet.user());
     let mut delivered = 0;
     for kill in 0..KILLS {

@@ -3,9 +3,10 @@
 //! They need Prosody, ejabberd and slixmpp (Debian packages), so they are ignored
 //! by a plain `cargo test`; `tests/run` installs what is missing and runs them, or
 //!
-//!     cargo test --test interop -- --ignored
+//!     cargo test --test interop -- --ignored --skip ::sid::
 //!
-//! Every case runs against both servers unless its name says why not.
+//! Every case runs against Prosody and ejabberd of each Debian unless a word says why not; see
+//! [`case`].
 //!
 //! The stage: [`server`] starts the servers, [`proxy`] the program under test,
 //! [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts
@@ -15,7 +16,10 @@
 //!
 //! Tests with a load print figures, which are best read of one test alone:
 //!
-//!     cargo test --test interop -- --ignored --nocapture departure
+//!     cargo test --test interop -- --ignored --nocapture departure::debian_13
+
+#[macro_use]
+mod case;
 
 mod bot;
 #[path = "../hostile_load/cases.rs"]
@@ -39,42 +43,6 @@ mod wire;
 #[path = "../tls/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod encryption;
-
-/// Makes a test of a function for each server: `case!(name: both)`, or one of them.
-macro_rules! case {
-    ($name:ident: both) => {
-        mod $name {
-            #[test]
-            #[ignore = "needs Prosody"]
-            fn prosody() {
-                super::$name(crate::server::Kind::Prosody);
-            }
-            #[test]
-            #[ignore = "needs ejabberd"]
-            fn ejabberd() {
-                super::$name(crate::server::Kind::Ejabberd);
-            }
-        }
-    };
-    ($name:ident: prosody) => {
-        mod $name {
-            #[test]
-            #[ignore = "needs Prosody"]
-            fn prosody() {
-                super::$name(crate::server::Kind::Prosody);
-            }
-        }
-    };
-    ($name:ident: ejabberd) => {
-        mod $name {
-            #[test]
-            #[ignore = "needs ejabberd"]
-            fn ejabberd() {
-                super::$name(crate::server::Kind::Ejabberd);
-            }
-        }
-    };
-}
 
 mod addresses;
 mod bad_input;

@@ -22,14 +22,14 @@ const DELAY: Duration = Duration::from_millis(700);
 
 // Prosody has no fleets.
 case!(a_rotation_under_load_loses_nothing: ejabberd);
-fn a_rotation_under_load_loses_nothing(_: Kind) {
+fn a_rotation_under_load_loses_nothing(kind: Kind) {
     let _alone = alone();
-    carried(rotate);
+    carried(|| rotate(kind));
 }
 
 /// An error says that the machine was too slow for it.
-fn rotate() -> Result<(), String> {
-    let (fleet, key_file) = fleet();
+fn rotate(kind: Kind) -> Result<(), String> {
+    let (fleet, key_file) = fleet(kind);
     let client = Answerer::start(fleet.service("a"), DELAY);
     let user = Asker::start(fleet.user(), &fleet.domain, RATE);
     sleep(Duration::from_millis(500));
@@ -95,9 +95,9 @@ fn judge_switch(account: &Account, seen: &[Seen], switch: SystemTime) {
 }
 
 case!(a_key_that_goes_too_early_takes_its_replies_with_it: ejabberd);
-fn a_key_that_goes_too_early_takes_its_replies_with_it(_: Kind) {
+fn a_key_that_goes_too_early_takes_its_replies_with_it(kind: Kind) {
     const HELD: usize = 200;
-    let (fleet, key_file) = fleet();
+    let (fleet, key_file) = fleet(kind);
     let mut service = Wire::new(fleet.service("a"));
     let mut user = fleet.user();
     let mut hold = |kid: u8| {
@@ -145,9 +145,9 @@ fn a_key_that_goes_too_early_takes_its_replies_with_it(_: Kind) {
 }
 
 /// Replicas that share a key file.
-fn fleet() -> (Fleet, PathBuf) {
+fn fleet(kind: Kind) -> (Fleet, PathBuf) {
     let key_file = fresh_folder("shared-keys").join("keys.toml");
-    let fleet = Fleet::fixed(|_, settings| {
+    let fleet = Fleet::fixed(kind, |_, settings| {
         settings.keys = key(1, 'A', Some("2020-01-01T00:00:00Z"));
         settings.key_file = key_file.clone();
     });

@@ -39,4 +39,4 @@ class Service(Bot):
         reply.send()
 
 
-Service().run()
+Service.run()

@@ -106,9 +106,10 @@ impl Terminal {
     pub fn execute(&self, typed: &str) -> String {
         let program = env!("CARGO_BIN_EXE_jat-proxy");
         let config = self.server.configuration();
+        let enter = self.server.kind.suite.enter().join(" ");
         let line = format!(
             "set -e -o pipefail; jat-proxy() {{ {program:?} \"$@\"; }}\n\
-             prosodyctl() {{ command prosodyctl --config {config:?} \"$@\"; }}\n{}",
+             prosodyctl() {{ command {enter} prosodyctl --config {config:?} \"$@\"; }}\n{}",
             self.here(typed)
         );
         let mut shell = Command::new("bash");

@@ -31,7 +31,7 @@ class User(Bot):
         names = [name for _, _, _, name in info["disco_info"]["identities"]]
         report("disco", **{"from": str(info["from"])}, names=names)
         await self.disconnect()
-        self.loop.stop()
+        self.over.set()
 
 
-User().run()
+User.run()

@@ -1,11 +1,10 @@
-//! ejabberd 23.01, started without `ejabberdctl`: that refuses ordinary users and
+//! ejabberd, started without `ejabberdctl`: that refuses ordinary users and
 //! leaves an `epmd` behind.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{HOST, ROUTED, SECRET};
-use crate::process::command;
+use super::{HOST, ROUTED, SECRET, Suite};
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16, routing_port: u16) {
     let [routed, also_routed] = ROUTED;
@@ -55,8 +54,8 @@ modules:
     std::fs::write(folder.join("ejabberd.yml"), text).unwrap();
 }
 
-pub fn command_line(folder: &Path) -> Command {
-    let mut command = command("erl");
+pub fn command_line(suite: Suite, folder: &Path) -> Command {
+    let mut command = suite.command("erl");
     command
         .args(["-noinput", "-start_epmd", "false"])
         // Two cores are for everybody: no scheduler spins while it waits.
@@ -67,7 +66,7 @@ pub fn command_line(folder: &Path) -> Command {
         .args(["-s", "ejabberd"])
         .current_dir(folder)
         .env("HOME", folder)
-        .env("ERL_LIBS", libraries())
+        .env("ERL_LIBS", libraries(suite))
         .env("ERL_CRASH_DUMP_SECONDS", "0")
         .env("EJABBERD_CONFIG_PATH", folder.join("ejabberd.yml"))
         .env("EJABBERD_LOG_PATH", folder.join("ejabberd.log"));
@@ -75,7 +74,7 @@ pub fn command_line(folder: &Path) -> Command {
 }
 
 /// Debian keeps ejabberd's code below the architecture's library folder.
-fn libraries() -> PathBuf {
+fn libraries(suite: Suite) -> PathBuf {
     let holds_ejabberd = |folder: &PathBuf| {
         std::fs::read_dir(folder).is_ok_and(|entries| {
             entries.flatten().any(|entry| {
@@ -84,10 +83,12 @@ fn libraries() -> PathBuf {
             })
         })
     };
-    std::fs::read_dir("/usr/lib")
+    let root = suite.root();
+    let folder = std::fs::read_dir(root.join("usr/lib"))
         .unwrap()
         .flatten()
         .map(|entry| entry.path())
         .find(holds_ejabberd)
-        .expect("ejabberd is installed (tests/run does it)")
+        .expect("ejabberd is installed (tests/run does it)");
+    Path::new("/").join(folder.strip_prefix(root).unwrap())
 }

@@ -1,13 +1,15 @@
 //! The real XMPP servers, each on free loopback ports in a folder of its own.
 //!
-//! One Prosody and one ejabberd serve all tests of a run, since starting them
+//! One server of each [`Kind`] serves all tests of a run, since starting them
 //! is the slow part; tests keep apart by using accounts and component domains
 //! that nobody else has. A test that restarts its server starts its own.
 
+mod each;
 mod ejabberd;
+mod jabberd2;
+mod kind;
 mod prosody;
 
-use std::fmt;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,29 +22,17 @@ use rustix::process::Signal;
 use crate::client::{Client, Connection};
 use crate::process::{Process, free_ports, wait_until};
 
+pub use each::Each;
+pub use kind::{Kind, Software, Suite};
+
 /// The domain of all accounts.
 pub const HOST: &str = "host.example";
 
 /// Two component domains of ejabberd's routing listener.
 pub const ROUTED: [&str; 2] = ["routed1.example", "routed2.example"];
 
-/// The secret of every component, on both servers.
+/// The secret of every component, on all servers.
 pub const SECRET: &str = "component-secret";
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Prosody,
-    Ejabberd,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Prosody => "prosody",
-            Kind::Ejabberd => "ejabberd",
-        })
-    }
-}
 
 pub struct Server {
     pub kind: Kind,
@@ -51,18 +41,15 @@ pub struct Server {
     /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
     pub routing_port: u16,
     folder: PathBuf,
-    process: Process,
+    /// One, but jabberd2 is several programs.
+    processes: Vec<Process>,
 }
 
 impl Server {
     /// The server of this kind that all tests share.
     pub fn shared(kind: Kind) -> &'static Server {
-        static PROSODY: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::Prosody));
-        static EJABBERD: LazyLock<Server> = LazyLock::new(|| Server::start(Kind::Ejabberd));
-        match kind {
-            Kind::Prosody => &PROSODY,
-            Kind::Ejabberd => &EJABBERD,
-        }
+        static ALL: Each<Server> = Each::new(Server::start);
+        ALL.of(kind)
     }
 
     /// A server of the caller's own.
@@ -74,38 +61,45 @@ impl Server {
     pub fn start_with(kind: Kind, snippet: &str) -> Server {
         let folder = fresh_folder(&kind.to_string());
         let [client_port, component_port, routing_port] = free_ports();
-        match kind {
-            Kind::Prosody => prosody::configure(&folder, client_port, component_port),
-            Kind::Ejabberd => {
+        match kind.software {
+            Software::Prosody => prosody::configure(&folder, client_port, component_port),
+            Software::Ejabberd => {
                 ejabberd::configure(&folder, client_port, component_port, routing_port);
+            }
+            Software::Jabberd2 => {
+                jabberd2::configure(kind.suite, &folder, client_port, component_port);
             }
         }
         paste(kind, &folder, snippet);
-        let process = Process::start(launch(kind, &folder), &folder.join("output"));
-        let server = Server { kind, client_port, component_port, routing_port, folder, process };
+        let processes = launch(kind, &folder);
+        let server = Server { kind, client_port, component_port, routing_port, folder, processes };
         server.wait_ready();
         server
     }
 
     /// Ends the server as its operator would, and waits until it is gone.
     pub fn stop(&mut self) {
-        // Prosody 0.12 obeys in the middle of whatever it does, and if that is the end of another
-        // session it fails, and goes on.
-        let ended = (0..6).any(|_| {
-            self.process.signal(Signal::TERM);
-            self.process.wait(Duration::from_secs(5)).is_some()
-        });
-        assert!(ended, "{} did not stop", self.kind);
+        for process in self.processes.iter_mut().rev() {
+            process.signal(Signal::TERM);
+            let ended = process.wait(Duration::from_secs(20)).is_some();
+            if !ended && self.kind.is(Software::Prosody) && self.kind.suite == Suite::Debian12 {
+                // 0.12 obeys in the middle of whatever it does. If that is the end of another
+                // session it fails, and hears no signal any more: systemd kills it then.
+                process.kill();
+            } else {
+                assert!(ended, "{} did not stop", self.kind);
+            }
+        }
     }
 
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
-        self.process.kill();
+        self.processes.iter_mut().for_each(Process::kill);
     }
 
     /// Starts it again, with the same ports and accounts.
     pub fn resume(&mut self) {
-        self.process = Process::start(launch(self.kind, &self.folder), &self.folder.join("output"));
+        self.processes = launch(self.kind, &self.folder);
         self.wait_ready();
     }
 
@@ -117,9 +111,10 @@ impl Server {
     }
 
     pub fn configuration(&self) -> PathBuf {
-        self.folder.join(match self.kind {
-            Kind::Prosody => "prosody.cfg.lua",
-            Kind::Ejabberd => "ejabberd.yml",
+        self.folder.join(match self.kind.software {
+            Software::Prosody => "prosody.cfg.lua",
+            Software::Ejabberd => "ejabberd.yml",
+            Software::Jabberd2 => "router.xml",
         })
     }
 
@@ -138,7 +133,7 @@ impl Server {
     /// A component domain that no other test has.
     pub fn new_domain(&self) -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
-        // Both servers count together: which one has the domain does not matter.
+        // All servers count together: which one has the domain does not matter.
         component_domain(COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -166,10 +161,12 @@ pub fn fresh_folder(name: &str) -> PathBuf {
 }
 
 fn paste(kind: Kind, folder: &Path, snippet: &str) {
-    let (file, behind) = match kind {
-        Kind::Prosody => ("prosody.cfg.lua", ""),
+    let (file, behind) = match kind.software {
+        Software::Prosody => ("prosody.cfg.lua", ""),
         // The list of listeners ends there.
-        Kind::Ejabberd => ("ejabberd.yml", "modules:\n"),
+        Software::Ejabberd => ("ejabberd.yml", "modules:\n"),
+        // Its components need no configuration.
+        Software::Jabberd2 => return assert_eq!(snippet, ""),
     };
     let text = std::fs::read_to_string(folder.join(file)).unwrap();
     let (before, after) = match text.find(behind).filter(|_| !behind.is_empty()) {
@@ -179,11 +176,14 @@ fn paste(kind: Kind, folder: &Path, snippet: &str) {
     std::fs::write(folder.join(file), format!("{before}{snippet}{after}")).unwrap();
 }
 
-fn launch(kind: Kind, folder: &Path) -> Command {
-    match kind {
-        Kind::Prosody => prosody::command_line(folder),
-        Kind::Ejabberd => ejabberd::command_line(folder),
-    }
+fn launch(kind: Kind, folder: &Path) -> Vec<Process> {
+    let commands: Vec<Command> = match kind.software {
+        Software::Prosody => vec![prosody::command_line(kind.suite, folder)],
+        Software::Ejabberd => vec![ejabberd::command_line(kind.suite, folder)],
+        Software::Jabberd2 => jabberd2::command_lines(kind.suite, folder),
+    };
+    let output = folder.join("output");
+    commands.into_iter().map(|it| Process::start(it, &output)).collect()
 }
 
 /// Prosody wants every component in its configuration, so domains are numbered.

@@ -1,11 +1,10 @@
-//! Prosody 0.12: plain text on loopback, no server-to-server, no packaged configuration.
+//! Prosody: plain text on loopback, no server-to-server, no packaged configuration.
 
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{COMPONENTS, HOST, SECRET, component_domain};
-use crate::process::command;
+use super::{COMPONENTS, HOST, SECRET, Suite, component_domain};
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
     let shown = folder.display();
@@ -40,8 +39,8 @@ VirtualHost "{HOST}"
     std::fs::write(folder.join("prosody.cfg.lua"), text).unwrap();
 }
 
-pub fn command_line(folder: &Path) -> Command {
-    let mut command = command("prosody");
+pub fn command_line(suite: Suite, folder: &Path) -> Command {
+    let mut command = suite.command("prosody");
     command.arg("--config").arg(folder.join("prosody.cfg.lua")).arg("-F");
     command
 }

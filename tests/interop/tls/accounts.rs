@@ -16,12 +16,11 @@ use crate::server::{Kind, Server, fresh_folder};
 use crate::tap::{Passed, Tap};
 use crate::wire::Class;
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn upgrades_under_load_account_for_every_stanza() {
+case!(upgrades_under_load_account_for_every_stanza: ejabberd);
+fn upgrades_under_load_account_for_every_stanza(kind: Kind) {
     const UPGRADES: usize = 10;
     let _alone = alone();
-    let load = Load::start("tls-upgrades");
+    let load = Load::start(kind, "tls-upgrades");
     for number in 1..=UPGRADES {
         sleep(Duration::from_millis(300));
         upgrade(&load.scene.proxy, number);
@@ -34,11 +33,10 @@ fn upgrades_under_load_account_for_every_stanza() {
     });
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn a_stop_under_load_leaves_in_good_order() {
+case!(a_stop_under_load_leaves_in_good_order: ejabberd);
+fn a_stop_under_load_leaves_in_good_order(kind: Kind) {
     let _alone = alone();
-    let mut load = Load::start("tls-stop");
+    let mut load = Load::start(kind, "tls-stop");
     while load.user.heard() < 1_000 {
         sleep(Duration::from_millis(5));
     }
@@ -60,12 +58,12 @@ struct Load {
 }
 
 impl Load {
-    fn start(name: &str) -> Self {
+    fn start(kind: Kind, name: &str) -> Self {
         let (folder, ca) = (fresh_folder(name), Authority::new("CA"));
         fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
-        let tap = Tap::start(Server::shared(Kind::Ejabberd).component_port);
+        let tap = Tap::start(Server::shared(kind).component_port);
         let port = terminate(tap.port, ca.sign(&["127.0.0.1"], Valid::Now));
-        let scene = Scene::with(Kind::Ejabberd, |settings| {
+        let scene = Scene::with(kind, |settings| {
             settings.server_port = Some(port);
             settings.server = format!("tls = true\nca-file = {:?}\n", folder.join("ca.pem"));
         });

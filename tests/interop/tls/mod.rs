@@ -7,7 +7,6 @@ mod accounts;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::load::{Answerer, Asker, alone};
 use crate::process::free_ports;
 use crate::proxy::{Proxy, Settings};
 use crate::scene::Scene;
-use crate::server::{Kind, SECRET, Server, fresh_folder};
+use crate::server::{Each, Kind, SECRET, Server, fresh_folder};
 
 const NAME: &str = "xmpp.example";
 
@@ -35,12 +34,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn shared() -> &'static Self {
-        static STAGE: LazyLock<Stage> = LazyLock::new(Stage::start);
-        &STAGE
+    fn shared(kind: Kind) -> &'static Self {
+        static STAGES: Each<Stage> = Each::new(Stage::start);
+        STAGES.of(kind)
     }
 
-    fn start() -> Self {
+    fn start(kind: Kind) -> Self {
         let folder = fresh_folder("tls");
         let (ca, stranger) = (Authority::new("CA"), Authority::new("stranger"));
         fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
@@ -55,7 +54,7 @@ impl Stage {
         ];
         let listener = |(port, identity): (u16, &Identity)| listener(&folder, port, identity);
         let listeners: String = ports.into_iter().zip(&identities).map(listener).collect();
-        let server = Server::start_with(Kind::Ejabberd, &listeners);
+        let server = Server::start_with(kind, &listeners);
         Self { server, folder, named, numbered, other, expired, untrusted }
     }
 
@@ -104,11 +103,10 @@ fn listening(port: u16, file: &std::path::Path) -> String {
     text
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn requests_large_and_many_go_through() {
+case!(requests_large_and_many_go_through: ejabberd);
+fn requests_large_and_many_go_through(kind: Kind) {
     let _alone = alone();
-    let scene = Stage::shared().scene();
+    let scene = Stage::shared(kind).scene();
     let (mut service, mut user) = (scene.service("a"), scene.user());
     scene.round_trip(&mut user, &mut service);
     let text = "x".repeat(400_000);
@@ -139,17 +137,15 @@ fn requests_large_and_many_go_through() {
     assert!(scene.proxy.cli(&["status"]).contains(&with), "{}", scene.proxy.cli(&["status"]));
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn an_ip_address_in_the_certificate_is_a_name_too() {
-    let stage = Stage::shared();
+case!(an_ip_address_in_the_certificate_is_a_name_too: ejabberd);
+fn an_ip_address_in_the_certificate_is_a_name_too(kind: Kind) {
+    let stage = Stage::shared(kind);
     Proxy::start(&stage.server, stage.settings(stage.numbered, &stage.ca_file("ca.pem")));
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn what_is_wrong_is_named() {
-    let stage = Stage::shared();
+case!(what_is_wrong_is_named: ejabberd);
+fn what_is_wrong_is_named(kind: Kind) {
+    let stage = Stage::shared(kind);
     let (ca, name) = (stage.ca_file("ca.pem"), format!("server-name = \"{NAME}\"\n"));
     let named = format!("{ca}{name}");
     for (port, tls, said) in [
@@ -188,10 +184,9 @@ fn what_is_wrong_is_named() {
     }
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn a_reload_takes_another_ca() {
-    let stage = Stage::shared();
+case!(a_reload_takes_another_ca: ejabberd);
+fn a_reload_takes_another_ca(kind: Kind) {
+    let stage = Stage::shared(kind);
     let file = stage.folder.join("changing.pem");
     fs::copy(stage.folder.join("stranger.pem"), &file).unwrap();
     let tls = stage.ca_file("changing.pem") + &format!("server-name = \"{NAME}\"\n");
@@ -218,16 +213,15 @@ fn a_reload_takes_another_ca() {
     proxy.wait_until("another login", |it| it.logins() == 2 && it.is_connected());
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn a_server_that_comes_back_with_another_certificate() {
+case!(a_server_that_comes_back_with_another_certificate: ejabberd);
+fn a_server_that_comes_back_with_another_certificate(kind: Kind) {
     let folder = fresh_folder("tls-replaced");
     let (ca, anew) = (Authority::new("CA"), Authority::new("CA"));
     let [port] = free_ports();
     let file = folder.join("ca.pem");
     fs::write(&file, ca.pem()).unwrap();
     let snippet = listener(&folder, port, &ca.sign(&["127.0.0.1"], Valid::Now));
-    let mut server = Server::start_with(Kind::Ejabberd, &snippet);
+    let mut server = Server::start_with(kind, &snippet);
     let mut settings = Settings::new(&server.new_domain(), "service@host.example");
     settings.server_port = Some(port);
     settings.server = format!("tls = true\nca-file = {file:?}\n");
@@ -248,12 +242,11 @@ fn a_server_that_comes_back_with_another_certificate() {
     proxy.wait_until("the third login", |it| it.logins() == 3 && it.is_connected());
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn an_upgrade_in_place_loses_nothing_that_was_translated() {
+case!(an_upgrade_in_place_loses_nothing_that_was_translated: ejabberd);
+fn an_upgrade_in_place_loses_nothing_that_was_translated(kind: Kind) {
     const UPGRADES: usize = 5;
     let _alone = alone();
-    let scene = Stage::shared().scene();
+    let scene = Stage::shared(kind).scene();
     let (mut service, mut user) = (scene.service("a"), scene.user());
     // Nothing is under way: then nothing at all is lost, and the first request after it is served.
     scene.round_trip(&mut user, &mut service);
@@ -299,10 +292,9 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated() {
     assert_eq!(closed, UPGRADES as u64);
 }
 
-/// The commands that docs/operating.md shows make a CA and a certificate that work.
-#[test]
-#[ignore = "needs ejabberd and openssl"]
-fn the_commands_of_the_document_make_good_certificates() {
+// The commands that docs/operating.md shows make a CA and a certificate that work.
+case!(the_commands_of_the_document_make_good_certificates: ejabberd);
+fn the_commands_of_the_document_make_good_certificates(kind: Kind) {
     let folder = fresh_folder("tls-document");
     let document = include_str!("../../../docs/operating.md");
     let (_, from) = document.split_once("and a certificate for the server:\n\n").unwrap();
@@ -316,7 +308,7 @@ fn the_commands_of_the_document_make_good_certificates() {
         .unwrap();
     assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stderr));
     let [port] = free_ports();
-    let server = Server::start_with(Kind::Ejabberd, &listening(port, &file));
+    let server = Server::start_with(kind, &listening(port, &file));
     let mut settings = Settings::new(&server.new_domain(), &server.new_account("service"));
     settings.server_port = Some(port);
     let ca = folder.join("ca.pem");
@@ -332,10 +324,9 @@ fn upgrade(proxy: &Proxy, number: usize) {
     proxy.wait_until("its stream", |it| it.is_connected() && it.logins() == 1 + number as u64);
 }
 
-#[test]
-#[ignore = "needs ejabberd"]
-fn an_upgrade_that_fails_opens_the_stream_again() {
-    let stage = Stage::shared();
+case!(an_upgrade_that_fails_opens_the_stream_again: ejabberd);
+fn an_upgrade_that_fails_opens_the_stream_again(kind: Kind) {
+    let stage = Stage::shared(kind);
     let mut settings = stage.good();
     // The configuration turns bad in the midst of it: the child that checks it refuses.
     settings.top = "reply-ttl = \"1h\"".to_owned();

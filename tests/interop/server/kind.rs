@@ -1,0 +1,114 @@
+//! Which server a test is given: its software, and the Debian that it comes from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use crate::process;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Kind {
+    pub software: Software,
+    pub suite: Suite,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Software {
+    Prosody,
+    Ejabberd,
+    Jabberd2,
+}
+
+/// The one that the tests run on is used as it is; the others are folders, which tests/run makes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Suite {
+    Debian12,
+    Debian13,
+    Sid,
+}
+
+impl Kind {
+    /// The same Debian's server of another software.
+    pub fn with(self, software: Software) -> Kind {
+        Kind { software, ..self }
+    }
+
+    pub fn is(self, software: Software) -> bool {
+        self.software == software
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let software = match self.software {
+            Software::Prosody => "prosody",
+            Software::Ejabberd => "ejabberd",
+            Software::Jabberd2 => "jabberd2",
+        };
+        write!(f, "{}-{software}", self.suite.name())
+    }
+}
+
+impl Suite {
+    /// That of the system that this runs on, if it is one of them.
+    pub fn here() -> Option<Suite> {
+        static HERE: LazyLock<Option<Suite>> = LazyLock::new(|| {
+            let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+            let says = |line| text.lines().any(|it| it == line);
+            match () {
+                () if !says("ID=debian") => None,
+                () if says("VERSION_ID=\"12\"") => Some(Suite::Debian12),
+                () if says("VERSION_ID=\"13\"") => Some(Suite::Debian13),
+                () => None,
+            }
+        });
+        *HERE
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Suite::Debian12 => "debian-12",
+            Suite::Debian13 => "debian-13",
+            Suite::Sid => "debian-sid",
+        }
+    }
+
+    /// The folder that its files are in, out here.
+    pub fn root(self) -> PathBuf {
+        if self.is_here() {
+            return "/".into();
+        }
+        let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let root = tests.with_file_name("servers").join(self.name());
+        let asked = self.name().trim_start_matches("debian-");
+        assert!(root.is_dir(), "no {}: as root, tests/debian servers {asked}", root.display());
+        root
+    }
+
+    /// A program of it, whose process the kernel kills when this test run ends. It sees the
+    /// project and the tests' folders at the paths that they have here.
+    pub fn command(self, program: &str) -> Command {
+        let mut words = self.enter();
+        words.push(program.into());
+        let mut command = process::command(&words[0]);
+        command.args(&words[1..]);
+        command
+    }
+
+    /// What comes before a command's words to run it there.
+    pub fn enter(self) -> Vec<String> {
+        if self.is_here() {
+            return Vec::new();
+        }
+        let project = env!("CARGO_MANIFEST_DIR");
+        let script = format!("{project}/tests/interop/server/enter.sh");
+        let root = self.root().display().to_string();
+        let words = ["unshare", "--mount", "sh", &script, &root, project];
+        words.iter().copied().chain([env!("CARGO_TARGET_TMPDIR")]).map(str::to_owned).collect()
+    }
+
+    fn is_here(self) -> bool {
+        Suite::here() == Some(self)
+    }
+}
