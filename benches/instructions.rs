@@ -4,7 +4,7 @@
 //!     cargo bench --bench instructions -- --write  writes that file
 //!
 //! A count does not depend on what else the machine does, so a change of a few percent shows,
-//! and CI can fail on it. HMAC is not among the parts: valgrind hides the processor's SHA
+//! and CI can fail on it: there is no shorter form. HMAC is not among the parts: valgrind hides the processor's SHA
 //! instructions, so its count would be that of another program; `translate` times it.
 
 mod common;
@@ -15,6 +15,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
+use common::form;
 use common::parts::Parts;
 use common::stanzas;
 
@@ -45,8 +46,7 @@ const TOLERANCE: f64 = 10.0;
 const TIMES: usize = 2_000;
 
 fn main() -> ExitCode {
-    // Cargo says --bench to every benchmark.
-    let arguments: Vec<String> = env::args().skip(1).filter(|a| a != "--bench").collect();
+    let arguments = form::arguments();
     if let [part, times] = &arguments[..] {
         return run(part, times);
     }

@@ -5,54 +5,52 @@
 //!
 //! `STANZAS=n` sets how many stanzas the load has. Fails if a target is missed.
 
-#[path = "relay/driver.rs"]
-#[allow(dead_code, reason = "the driver of the relay benchmark has more than is needed here")]
-mod driver;
-#[path = "common/gate.rs"]
-#[allow(dead_code, reason = "other benchmarks have other targets")]
-mod gate;
-#[path = "relay/process.rs"]
-#[allow(dead_code, reason = "here it is memory that counts")]
-mod process;
-#[path = "common/usage.rs"]
-mod usage;
+mod common;
 
 use std::net::TcpListener;
-use std::thread::sleep;
 use std::time::Duration;
 
-use driver::{Driver, Load};
-use gate::Gates;
-use process::Process;
+use common::driver::{Driver, Load};
+use common::form::Form;
+use common::gate::Gates;
+use common::process::Process;
 
 fn main() {
-    let stanzas = std::env::var("STANZAS").map_or(10_000_000, |n| n.parse().expect("a number"));
+    let form = Form::of_this_run();
+    let otherwise = form.pick(10_000_000, 20_000);
+    let stanzas = std::env::var("STANZAS").map_or(otherwise, |n| n.parse().expect("a number"));
+    let resident = |daemon: &Process, drivers: &mut [&mut Driver]| {
+        // Until it has come to rest.
+        Driver::rest(drivers, form.pick(Duration::from_secs(3), Duration::from_millis(100)));
+        daemon.resident()
+    };
     let (daemon, mut driver) = start();
-    let idle = resident(&daemon);
+    let idle = resident(&daemon, &mut [&mut driver]);
     println!("| what | resident | more than before |\n|---|---|---|");
     print("at idle", idle, None);
-    driver.run(Load { replies: true, in_flight: 256, requests: stanzas / 2 });
-    let loaded = resident(&daemon);
+    let load = Load { replies: true, in_flight: 256, requests: stanzas / 2, pause: Duration::ZERO };
+    driver.run(load);
+    let loaded = resident(&daemon, &mut [&mut driver]);
     print(&format!("after {stanzas} stanzas"), loaded, Some(idle));
     // It must have been the load.
-    driver.run(Load { replies: true, in_flight: 256, requests: stanzas / 2 });
-    print("after as many again", resident(&daemon), Some(loaded));
-    let mut gates = Gates::default();
+    driver.run(load);
+    print("after as many again", resident(&daemon, &mut [&mut driver]), Some(loaded));
+    let mut gates = Gates::new(form);
     gates.at_most("MiB at idle".into(), mib(idle), 12.0);
     gates.at_most(format!("MiB more after {stanzas} stanzas"), mib(loaded) - mib(idle), 1.0);
 
     let (daemon, mut driver) = start();
-    let before = resident(&daemon);
+    let before = resident(&daemon, &mut [&mut driver]);
     driver.bring_online((0..1_000).map(|number| format!("resource-{number}")));
-    let after = resident(&daemon);
+    let after = resident(&daemon, &mut [&mut driver]);
     print("with 1,000 resources online", after, Some(before));
     println!("a resource: {} bytes", after.saturating_sub(before) / 1_000);
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let daemon = Process::daemon(&address, 99);
-    let _drivers: Vec<_> = (0..100).map(|_| Driver::log_in(&listener)).collect();
-    let hundred = resident(&daemon);
+    let mut drivers: Vec<_> = (0..100).map(|_| Driver::log_in(&listener)).collect();
+    let hundred = resident(&daemon, &mut drivers.iter_mut().collect::<Vec<_>>());
     print("with 100 components", hundred, Some(before));
     println!("a component: {} bytes", hundred.saturating_sub(before) / 99);
     gates.finish();
@@ -65,12 +63,6 @@ fn start() -> (Process, Driver) {
     let mut driver = Driver::log_in(&listener);
     driver.bring_online(std::iter::once("a".to_owned()));
     (daemon, driver)
-}
-
-/// When it has come to rest.
-fn resident(daemon: &Process) -> u64 {
-    sleep(Duration::from_secs(3));
-    daemon.resident()
 }
 
 fn print(what: &str, bytes: u64, before: Option<u64>) {

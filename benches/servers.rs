@@ -19,8 +19,7 @@
 
 #[path = "../tests/interop/client.rs"]
 mod client;
-#[path = "common/gate.rs"]
-mod gate;
+mod common;
 #[path = "servers/moves.rs"]
 mod moves;
 #[path = "../tests/interop/process.rs"]
@@ -33,22 +32,18 @@ mod scene;
 mod server;
 #[path = "../tests/interop/stanza.rs"]
 mod stanza;
-#[path = "common/usage.rs"]
-mod usage;
 
 use std::fs;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use client::{Client, is_reply, is_request};
-use gate::Gates;
+use common::form::Form;
+use common::gate::Gates;
+use common::usage::{cpu_time, cpu_time_since, status};
 use moves::Moves;
 use scene::Scene;
 use server::{Kind, Software, Suite};
-use usage::{cpu_time, status};
-
-const WARM_UP: usize = 1_000;
-const MEASURED: usize = 10_000;
 
 fn main() {
     if let [_, "move", server, read, write] =
@@ -57,82 +52,107 @@ fn main() {
         let size = |text: &str| text.parse().expect("a size");
         return moves::do_nothing_else(server, size(read), size(write));
     }
+    let form = Form::of_this_run();
     println!(
         "| server | way | in flight | round trips/s here | server, CPU s for 100,000 | \
          jat-proxy, CPU s for 100,000 | of the server's | bytes in / out a wake-up | the same \
          reads and writes alone, CPU s | jat-proxy's is |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
-    let mut gates = Gates::default();
+    let count = Count { warm_up: form.pick(1_000, 10), measured: form.pick(10_000, 100) };
+    let mut gates = Gates::new(form);
     for (software, mark) in [(Software::Prosody, "prosody.cfg.lua"), (Software::Ejabberd, "mnesia")]
     {
         let kind = Kind { software, suite: Suite::here().expect("this is Debian 12 or 13") };
         let scene = Scene::new(kind);
         let mut bot = scene.service("a");
-        bot = measure_straight(&scene, bot, 64, mark);
-        bot = measure(&scene, bot, 64, mark, &mut gates);
-        measure(&scene, bot, 1, mark, &mut gates);
+        bot = count.measure_straight(&scene, bot, 64, mark);
+        bot = count.measure(&scene, bot, 64, mark, &mut gates);
+        count.measure(&scene, bot, 1, mark, &mut gates);
         let peak = status(child("jat-proxy.toml"), "VmHWM:");
         println!("jat-proxy behind {kind} took {peak} of memory at most");
     }
     gates.finish();
 }
 
-/// Measures round trips to the bot itself; gives it back.
-fn measure_straight(scene: &Scene, bot: Client, in_flight: usize, server: &str) -> Client {
-    let (mut user, to) = (scene.user(), bot.jid.clone());
-    let answering = answer(bot, WARM_UP + MEASURED);
-    round_trips(&mut user, &to, WARM_UP, in_flight);
-    let server = child(server);
-    let (before, start) = (cpu_time(server), Instant::now());
-    round_trips(&mut user, &to, MEASURED, in_flight);
-    let rate = MEASURED as f64 / start.elapsed().as_secs_f64();
-    let theirs = for_100_000(cpu_time(server) - before);
-    let kind = scene.server.kind;
-    println!("| {kind} | straight to the bot | {in_flight} | {rate:.0} | {theirs:.2} | | | | | |");
-    answering.join().expect("the bot answers all")
+/// How many round trips there are of each kind.
+#[derive(Clone, Copy)]
+struct Count {
+    warm_up: usize,
+    measured: usize,
 }
 
-/// Measures round trips through jat-proxy, and then the same reads and writes alone; gives the
-/// bot back.
-fn measure(
-    scene: &Scene,
-    bot: Client,
-    in_flight: usize,
-    server: &str,
-    gates: &mut Gates,
-) -> Client {
-    let (mut user, straight) = (scene.user(), bot.jid.clone());
-    let answering = answer(bot, WARM_UP + MEASURED + 2 * MEASURED);
-    round_trips(&mut user, &scene.domain, WARM_UP, in_flight);
-    let processes = [server, "jat-proxy.toml"].map(child);
-    let moved = || Moves::of_component(scene.server.component_port);
-    let (before, moved_before, start) = (processes.map(cpu_time), moved(), Instant::now());
-    round_trips(&mut user, &scene.domain, MEASURED, in_flight);
-    let elapsed = start.elapsed();
-    let moves = moved().since(&moved_before);
-    let [theirs, ours] =
-        [0, 1].map(|index| for_100_000(cpu_time(processes[index]) - before[index]));
-    // The processors are as busy as before, and their caches as cold: the server routes as many
-    // stanzas in the meantime.
-    let alone = thread::scope(|scope| {
-        let replay = scope.spawn(|| moves.replay(elapsed));
-        round_trips(&mut user, &straight, 2 * MEASURED, in_flight);
-        for_100_000(replay.join().expect("it moves all"))
-    });
-    let (kind, rate) = (scene.server.kind, MEASURED as f64 / elapsed.as_secs_f64());
-    let (percent, (bytes_in, bytes_out)) = (ours / theirs * 100.0, moves.sizes());
-    println!(
-        "| {kind} | through jat-proxy | {in_flight} | {rate:.0} | {theirs:.2} | {ours:.2} | \
-         {percent:.1} % | {bytes_in} / {bytes_out} | {alone:.2} | {:.2} × |",
-        ours / alone
-    );
-    let what = format!("{kind}, {in_flight} in flight");
-    gates.at_most(format!("{what}: × the same reads and writes"), ours / alone, 2.0);
-    if kind.is(Software::Prosody) && in_flight == 64 {
-        gates.at_most(format!("{what}: % of the server's CPU"), percent, 3.0);
+impl Count {
+    /// Measures round trips to the bot itself; gives it back.
+    fn measure_straight(
+        self,
+        scene: &Scene,
+        bot: Client,
+        in_flight: usize,
+        server: &str,
+    ) -> Client {
+        let (mut user, to) = (scene.user(), bot.jid.clone());
+        let answering = answer(bot, self.warm_up + self.measured);
+        round_trips(&mut user, &to, self.warm_up, in_flight);
+        let server = child(server);
+        let (before, start) = (cpu_time(server), Instant::now());
+        round_trips(&mut user, &to, self.measured, in_flight);
+        let rate = self.measured as f64 / start.elapsed().as_secs_f64();
+        let theirs = self.for_100_000(cpu_time_since(server, before));
+        let kind = scene.server.kind;
+        println!(
+            "| {kind} | straight to the bot | {in_flight} | {rate:.0} | {theirs:.2} | | | | | |"
+        );
+        answering.join().expect("the bot answers all")
     }
-    answering.join().expect("the bot answers all")
+
+    /// Measures round trips through jat-proxy, and then the same reads and writes alone; gives the
+    /// bot back.
+    fn measure(
+        self,
+        scene: &Scene,
+        bot: Client,
+        in_flight: usize,
+        server: &str,
+        gates: &mut Gates,
+    ) -> Client {
+        let (mut user, straight) = (scene.user(), bot.jid.clone());
+        let answering = answer(bot, self.warm_up + self.measured + 2 * self.measured);
+        round_trips(&mut user, &scene.domain, self.warm_up, in_flight);
+        let processes = [server, "jat-proxy.toml"].map(child);
+        let moved = || Moves::of_component(scene.server.component_port);
+        let (before, moved_before, start) = (processes.map(cpu_time), moved(), Instant::now());
+        round_trips(&mut user, &scene.domain, self.measured, in_flight);
+        let elapsed = start.elapsed();
+        let moves = moved().since(&moved_before);
+        let [theirs, ours] =
+            [0, 1].map(|index| self.for_100_000(cpu_time_since(processes[index], before[index])));
+        // The processors are as busy as before, and their caches as cold: the server routes as many
+        // stanzas in the meantime.
+        let alone = thread::scope(|scope| {
+            let replay = scope.spawn(|| moves.replay(elapsed));
+            round_trips(&mut user, &straight, 2 * self.measured, in_flight);
+            self.for_100_000(replay.join().expect("it moves all"))
+        });
+        let (kind, rate) = (scene.server.kind, self.measured as f64 / elapsed.as_secs_f64());
+        let (percent, (bytes_in, bytes_out)) = (ours / theirs * 100.0, moves.sizes());
+        println!(
+            "| {kind} | through jat-proxy | {in_flight} | {rate:.0} | {theirs:.2} | {ours:.2} | \
+             {percent:.1} % | {bytes_in} / {bytes_out} | {alone:.2} | {:.2} × |",
+            ours / alone
+        );
+        let what = format!("{kind}, {in_flight} in flight");
+        gates.at_most(format!("{what}: × the same reads and writes"), ours / alone, 2.0);
+        if kind.is(Software::Prosody) && in_flight == 64 {
+            gates.at_most(format!("{what}: % of the server's CPU"), percent, 3.0);
+        }
+        answering.join().expect("the bot answers all")
+    }
+
+    /// Seconds that 100,000 round trips would have taken.
+    fn for_100_000(self, spent: Duration) -> f64 {
+        spent.as_secs_f64() * 1e5 / self.measured as f64
+    }
 }
 
 /// Has the bot answer so many requests.
@@ -144,11 +164,6 @@ fn answer(mut bot: Client, requests: usize) -> JoinHandle<Client> {
         }
         bot
     })
-}
-
-/// Seconds that 100,000 round trips would have taken.
-fn for_100_000(spent: Duration) -> f64 {
-    spent.as_secs_f64() * 1e5 / MEASURED as f64
 }
 
 fn round_trips(user: &mut Client, to: &str, count: usize, in_flight: usize) {

@@ -16,6 +16,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use common::by_turns::{self, Task};
+use common::form::Form;
 use common::gate::Gates;
 use common::parts::Parts;
 use common::proxy::Proxy;
@@ -25,6 +26,7 @@ use common::stanzas::{self, USER, attribute};
 const BATCH: usize = 64;
 
 fn main() {
+    let form = Form::of_this_run();
     let mut criterion = Criterion::default()
         .configure_from_args()
         .warm_up_time(Duration::from_secs(1))
@@ -42,13 +44,13 @@ fn main() {
 
     println!("\n| stanza | way | ns | stanzas/s | MB/s | × copying | % of quick-xml's speed |");
     println!("|---|---|---|---|---|---|---|");
-    let mut gates = Gates::default();
+    let mut gates = Gates::new(form);
     for case in &cases {
-        case.compare(&mut gates);
+        case.compare(form, &mut gates);
     }
     println!("\n| part of a small request | ns | % of the whole |\n|---|---|---|");
     let Case { proxy_input, .. } = &cases[0];
-    Parts::of(&proxy_input[0]).compare(&mut Proxy::new());
+    Parts::of(&proxy_input[0]).compare(&mut Proxy::new(), form);
     gates.finish();
 }
 
@@ -84,22 +86,23 @@ impl Case {
             group.bench_function(format!("{way} {}", self.batch), |bencher| {
                 bencher.iter(|| proxy.turn(black_box(input.as_bytes())));
             });
-            assert_eq!(proxy.counts().1, 0, "some stanzas were not relayed");
+            proxy.assert_all_relayed();
         }
     }
 
-    fn compare(&self, gates: &mut Gates) {
+    fn compare(&self, form: Form, gates: &mut Gates) {
         for (way, input) in self.ways() {
             let mut proxy = Proxy::new();
             let output = proxy.relay(&input);
             let mut buffers = [Vec::new(), Vec::new()];
-            let times = by_turns::time(vec![
+            let tasks = vec![
                 Task::new("translate", || {
                     proxy.turn(black_box(input.as_bytes()));
                 }),
                 Task::new("copy", || copy(&mut buffers, [input.as_bytes(), output.as_bytes()])),
                 Task::new("events", || events(black_box(&input))),
-            ]);
+            ];
+            let times = by_turns::time(tasks, form);
             let [translate, copied, events] = &times[..] else { unreachable!("three tasks") };
             let each = translate.median() / self.batch as f64;
             let speed = events.over(translate);
@@ -114,7 +117,7 @@ impl Case {
             if self.batch == 1 {
                 gates.at_least(format!("{}, {way}: speed of quick-xml", self.name), speed, 0.6);
             }
-            assert_eq!(proxy.counts().1, 0, "some stanzas were not relayed");
+            proxy.assert_all_relayed();
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::form::Form;
+
 /// One thing that is timed.
 pub struct Task<'a> {
     pub name: String,
@@ -36,10 +38,11 @@ impl Times {
 }
 
 /// Times each task once a round.
-pub fn time(mut tasks: Vec<Task<'_>>) -> Vec<Times> {
-    let counts: Vec<usize> = tasks.iter_mut().map(how_often).collect();
+pub fn time(mut tasks: Vec<Task<'_>>, form: Form) -> Vec<Times> {
+    let round = form.pick(Duration::from_millis(20), Duration::ZERO);
+    let counts: Vec<usize> = tasks.iter_mut().map(|task| how_often(task, round)).collect();
     let mut times: Vec<Times> = tasks.iter().map(|_| Times(Vec::new())).collect();
-    for _ in 0..ROUNDS {
+    for _ in 0..form.pick(41, 1) {
         for ((task, count), times) in tasks.iter_mut().zip(&counts).zip(&mut times) {
             let start = Instant::now();
             (task.run)(*count);
@@ -49,15 +52,15 @@ pub fn time(mut tasks: Vec<Task<'_>>) -> Vec<Times> {
     times
 }
 
-/// How often a task is done a round, so that it takes [`ROUND`].
-fn how_often(task: &mut Task<'_>) -> usize {
+/// How often a task is done a round, so that it takes as long.
+fn how_often(task: &mut Task<'_>, round: Duration) -> usize {
     let mut count = 1;
     loop {
         let start = Instant::now();
         (task.run)(count);
         let took = start.elapsed();
-        if took >= ROUND / 4 {
-            return ((count as f64 * ROUND.div_duration_f64(took)) as usize).max(1);
+        if took >= round / 4 {
+            return ((count as f64 * round.div_duration_f64(took)) as usize).max(1);
         }
         count *= 2;
     }
@@ -67,6 +70,3 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
 }
-
-const ROUNDS: usize = 41;
-const ROUND: Duration = Duration::from_millis(20);

@@ -2,13 +2,19 @@
 
 use std::process;
 
+use super::form::Form;
+
 /// Targets, and whether each was met.
-#[derive(Default)]
 pub struct Gates {
+    form: Form,
     lines: Vec<(bool, String)>,
 }
 
 impl Gates {
+    pub fn new(form: Form) -> Self {
+        Self { form, lines: Vec::new() }
+    }
+
     pub fn at_least(&mut self, what: String, figure: f64, target: f64) {
         self.lines.push((figure >= target, format!("{what}: {figure:.2}, at least {target}")));
     }
@@ -17,13 +23,15 @@ impl Gates {
         self.lines.push((figure <= target, format!("{what}: {figure:.2}, at most {target}")));
     }
 
-    /// Prints all, and ends the process with an error if one was missed.
+    /// Prints all, and ends the process with an error if one was missed, unless this is the short
+    /// form: then a busy machine would fail it.
     pub fn finish(self) {
         println!("\n| target | met |\n|---|---|");
         for (met, line) in &self.lines {
-            println!("| {line} | {} |", if *met { "yes" } else { "NO" });
+            let met = self.form.pick(if *met { "yes" } else { "NO" }, "not judged");
+            println!("| {line} | {met} |");
         }
-        if self.lines.iter().any(|(met, _)| !met) {
+        if self.form == Form::Full && self.lines.iter().any(|(met, _)| !met) {
             process::exit(1);
         }
     }

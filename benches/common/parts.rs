@@ -11,6 +11,7 @@ use jat_proxy::stanza::tag::{Attribute, Tag};
 use sha2::Sha256;
 
 use super::by_turns::{self, Task};
+use super::form::Form;
 use super::proxy::Proxy;
 use super::stanzas::attribute;
 
@@ -92,7 +93,7 @@ impl Parts {
     }
 
     /// Prints a table of what each part takes of the whole.
-    pub fn compare(&self, proxy: &mut Proxy) {
+    pub fn compare(&self, proxy: &mut Proxy, form: Form) {
         let mut splitter = Self::splitter();
         let (mut output, mut text, mut copied) = (Vec::new(), String::new(), Vec::new());
         let message = self.message();
@@ -111,7 +112,7 @@ impl Parts {
             }),
         ];
         let names: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
-        let times = by_turns::time(tasks);
+        let times = by_turns::time(tasks, form);
         let mut rest = 100.0;
         for (name, time) in names.iter().zip(&times) {
             let share = 100.0 * time.over(&times[0]);

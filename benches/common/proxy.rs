@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use jat_proxy::demo::responder::Responder;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
@@ -23,6 +24,7 @@ const NOW: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
 /// A stream whose target has two resources online.
 pub struct Proxy {
     session: Session,
+    responder: Responder,
     translator: Translator,
     tally: Tally,
     rng: Rng,
@@ -52,12 +54,32 @@ impl Proxy {
         let mut turn =
             Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: NOW };
         let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
-        let mut proxy = Self { session, translator, tally, rng };
-        for resource in ["a", "b"] {
-            let online = format!("<presence to='{DOMAIN}' from='{TARGET}/{resource}'/>");
-            proxy.turn(online.as_bytes());
-        }
+        let responder = Responder::new(DOMAIN);
+        let mut proxy = Self { session, responder, translator, tally, rng };
+        proxy.settle();
         proxy
+    }
+
+    /// The target's resources come online, and what the stream says for itself is answered, until
+    /// it has nothing more to say.
+    fn settle(&mut self) {
+        let _online = ["a", "b"].map(|name| self.responder.client(&format!("{TARGET}/{name}")));
+        loop {
+            let mut said = self.session.output();
+            while !said.trim_ascii().is_empty() {
+                let end = self.responder.take(said).expect("a sound stanza").expect("a whole one");
+                said = &said[end..];
+            }
+            self.session.sent(self.session.output().len(), NOW);
+            let mut answers = Vec::new();
+            self.responder.output(&mut answers);
+            if answers.is_empty() {
+                // What was counted until now is not what is measured.
+                self.tally = Tally::default();
+                return;
+            }
+            self.take(&answers);
+        }
     }
 
     /// What one wakeup of a stream does, without the socket; gives how much went out.
@@ -77,7 +99,7 @@ impl Proxy {
     }
 
     fn take(&mut self, input: &[u8]) {
-        let Self { session, translator, tally, rng } = self;
+        let Self { session, translator, tally, rng, .. } = self;
         let mut turn = Turn { translator, tally, rng, now: NOW };
         session.input().extend_from_slice(input);
         session.received(NOW);
@@ -92,5 +114,10 @@ impl Proxy {
             self.tally.iter().filter(|(d, r, _)| ours(*d) && fits(*r)).map(|(.., n)| n).sum()
         };
         (count(true), count(false))
+    }
+
+    pub fn assert_all_relayed(&self) {
+        let (relayed, not) = self.counts();
+        assert!(relayed > 0 && not == 0, "{relayed} stanzas were relayed, {not} were not");
     }
 }

@@ -10,16 +10,20 @@ pub fn status(pid: u32, name: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-/// Time on a processor so far, in user mode and in the kernel (proc(5), fields 14 and 15).
+/// Time on a processor so far of all threads that there are, in user mode and in the kernel. To
+/// the nanosecond, where proc(5)'s `stat` counts in hundredths of a second.
 pub fn cpu_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-    let ticks: u32 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|n| n.parse::<u32>().expect("a number"))
-        .sum();
-    // A hundredth of a second on every Linux that there is.
-    Duration::from_millis(10) * ticks
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs").flatten();
+    // A thread may end meanwhile.
+    let all = threads.filter_map(|it| fs::read_to_string(it.path().join("schedstat")).ok());
+    let spent = all.map(|text| {
+        let time = text.split_whitespace().next().and_then(|time| time.parse::<u64>().ok());
+        time.unwrap_or_else(|| panic!("{text:?} does not begin with a time"))
+    });
+    Duration::from_nanos(spent.sum())
+}
+
+/// The time since `before`; none, if threads have ended that had more.
+pub fn cpu_time_since(pid: u32, before: Duration) -> Duration {
+    cpu_time(pid).saturating_sub(before)
 }

@@ -2,33 +2,33 @@
 //!
 //!     cargo bench --bench relay
 //!
-//! or `cargo bench --bench relay -- "one in flight"` for one of the tables.
+//! or `cargo bench --bench relay -- "with pauses"` for one of the tables. `OTHER=program` measures
+//! another build of jat-proxy by turns with this one; `ROUNDS=n` sets how many turns each has.
 //!
 //! One driver plays the server, the users and the service. In front of it, in turn and several
-//! times, four child processes: the daemon itself; as a limit a program that sends the
+//! times, child processes: the daemon itself; as a limit a program that sends the
 //! same bytes back and computes one HMAC a stanza, blocking in its calls to the kernel; the same
 //! translation on tokio-xmpp's stream; and plain echoes. Driver and child share the processors,
 //! so the child's own processor time says more than the rate. Fails if a target is missed.
 
-mod driver;
-#[path = "../common/gate.rs"]
-mod gate;
+#[path = "../common/mod.rs"]
+mod common;
 mod limit;
 mod peer;
-#[allow(dead_code, reason = "the memory benchmark needs more of it")]
-mod process;
-#[path = "../common/usage.rs"]
-mod usage;
+mod table;
 
 use std::net::TcpListener;
 use std::time::Duration;
 
-use driver::{DOMAIN, Driver, Load};
-use gate::Gates;
-use process::Process;
+use common::driver::{self, Driver, Load};
+use common::form::{self, Form};
+use common::gate::Gates;
+use common::process::Process;
+use common::stanzas::DOMAIN;
+use table::{Figure, Round};
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = form::arguments();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse().expect("a number");
     match arguments[..] {
@@ -36,60 +36,60 @@ fn main() {
         ["peer", server] => peer::peer(server),
         ["echo", server] => limit::echo(server),
         ["async-echo", server] => limit::async_echo(server),
-        // `cargo bench` adds --bench.
-        [title, "--bench"] => compare(title),
-        _ => compare(""),
+        [title] => compare(title, Form::of_this_run()),
+        _ => compare("", Form::of_this_run()),
     }
 }
 
 /// All loads whose title has `part` in it.
-fn compare(part: &str) {
-    let rounds: usize = setting("ROUNDS", 7);
-    let mut gates = Gates::default();
-    for (title, replies, in_flight) in [
-        ("Requests and replies, 256 in flight", true, 256),
-        ("Requests alone, 256 in flight", false, 256),
-        ("Requests and replies, one in flight", true, 1),
+fn compare(part: &str, form: Form) {
+    let rounds = std::env::var("ROUNDS").map_or(form.pick(7, 1), |n| n.parse().expect("a number"));
+    let mut gates = Gates::new(form);
+    for (title, replies, in_flight, pause) in [
+        ("Requests and replies, 256 in flight", true, 256, Duration::ZERO),
+        ("Requests alone, 256 in flight", false, 256, Duration::ZERO),
+        ("Requests and replies, one in flight", true, 1, Duration::ZERO),
+        ("Requests and replies, one in flight, with pauses of 20 ms", true, 1, PAUSE),
     ] {
         if !title.contains(part) {
             continue;
         }
         let mut relays = start(replies);
-        let load = Load { replies, in_flight, requests: 10_000 };
-        relays.iter_mut().for_each(|relay| relay.calibrate(load));
+        let load = Load { replies, in_flight, requests: form.pick(10_000, 500), pause };
+        if pause.is_zero() {
+            let round = form.pick(ROUND, ROUND / 50);
+            relays.iter_mut().for_each(|relay| relay.calibrate(load, round));
+        } else {
+            let requests = form.pick(50, 3);
+            relays.iter_mut().for_each(|relay| relay.load = Load { requests, ..load });
+        }
         for round in 0..rounds {
             // Whatever changes in the course of a round hits each of them in turn.
             for index in 0..relays.len() {
                 let index = (index + round) % relays.len();
                 relays[index].measure();
+                // The others have their stream's signs of life meanwhile.
+                relays.iter_mut().for_each(|relay| relay.driver.attend());
             }
         }
-        print(title, &relays, in_flight == 1);
-        let [_, limit, peer, _, echo] = &relays[..] else { unreachable!("five of them") };
-        let ratio = |of, other| ratio(&relays[0], of, other);
-        if in_flight == 1 {
-            gates.at_most(format!("{title}: wait, × {}", echo.name), ratio(MEDIAN, echo), 1.3);
-        } else {
-            gates.at_least(format!("{title}: rate, × {}", limit.name), ratio(RATE, limit), 0.33);
-            gates.at_least(format!("{title}: rate, × {}", peer.name), ratio(RATE, peer), 5.0);
+        let all: Vec<_> = relays.iter().map(|it| (it.name, &it.rounds[..])).collect();
+        table::print(title, &all, in_flight == 1);
+        let find = |name| relays.iter().find(|it| it.name == name).expect("one of those");
+        let ratio = |of: Figure, name| table::ratio(of, &relays[0].rounds, &find(name).rounds);
+        match (in_flight, pause) {
+            (1, Duration::ZERO) => {
+                let wait = ratio(table::MEDIAN, ASYNC_ECHO);
+                gates.at_most(format!("{title}: wait, × {ASYNC_ECHO}"), wait, 1.3);
+            }
+            (1, _) => {}
+            _ => {
+                let [limit, peer] = [LIMIT, PEER].map(|name| ratio(table::RATE, name));
+                gates.at_least(format!("{title}: rate, × {LIMIT}"), limit, 0.33);
+                gates.at_least(format!("{title}: rate, × {PEER}"), peer, 5.0);
+            }
         }
     }
     gates.finish();
-}
-
-/// The median of a figure of `ours` in units of what `theirs` is in the same round.
-fn ratio(ours: &Relay, of: fn(&Round) -> f64, theirs: &Relay) -> f64 {
-    let pairs = ours.rounds.iter().zip(&theirs.rounds);
-    median(pairs.map(|(ours, theirs)| of(ours) / of(theirs)))
-}
-
-const RATE: fn(&Round) -> f64 = |round| round.rate;
-const MEDIAN: fn(&Round) -> f64 = |round| round.median;
-const CPU: fn(&Round) -> f64 = |round| round.cpu;
-
-/// A number from the environment.
-fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 /// One that is measured.
@@ -101,33 +101,23 @@ struct Relay {
     rounds: Vec<Round>,
 }
 
-struct Round {
-    /// Stanzas a second.
-    rate: f64,
-    /// Processor time for one stanza, in nanoseconds.
-    cpu: f64,
-    /// Of the waits with one in flight, in microseconds.
-    median: f64,
-    p99: f64,
-}
-
 impl Relay {
     fn new(name: &'static str, process: Process, driver: Driver) -> Self {
-        let load = Load { replies: true, in_flight: 1, requests: 1 };
+        let load = Load { replies: true, in_flight: 1, requests: 1, pause: Duration::ZERO };
         Self { name, process, driver, load, rounds: Vec::new() }
     }
 
     /// Finds out how many requests take it about as long as a round is to be; a warm-up, too.
-    fn calibrate(&mut self, load: Load) {
+    fn calibrate(&mut self, load: Load, round: Duration) {
         let time = self.driver.run(load).elapsed.as_secs_f64();
-        let requests = load.requests as f64 * ROUND.as_secs_f64() / time;
-        self.load = Load { requests: requests as u64, ..load };
+        let requests = load.requests as f64 * round.as_secs_f64() / time;
+        self.load = Load { requests: requests as u64 + 1, ..load };
     }
 
     fn measure(&mut self) {
         let before = self.process.cpu_time();
         let mut outcome = self.driver.run(self.load);
-        let cpu = self.process.cpu_time() - before;
+        let cpu = self.process.cpu_time_since(before);
         let stanzas = outcome.stanzas as f64;
         outcome.waits.sort();
         let at = |share: usize| {
@@ -137,6 +127,7 @@ impl Relay {
         self.rounds.push(Round {
             rate: stanzas / outcome.elapsed.as_secs_f64(),
             cpu: cpu.as_secs_f64() * 1e9 / stanzas,
+            bytes: outcome.bytes as f64 / stanzas,
             median: at(50),
             p99: at(99),
         });
@@ -146,19 +137,26 @@ impl Relay {
 fn start(replies: bool) -> Vec<Relay> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
-    let daemon = Process::daemon(&address, 0);
-    let mut driver = Driver::log_in(&listener);
-    driver.bring_online(std::iter::once("a".to_owned()));
+    let serving = |process| {
+        let mut driver = Driver::log_in(&listener);
+        driver.bring_online(std::iter::once("a".to_owned()));
+        (process, driver)
+    };
+    let (daemon, mut driver) = serving(Process::daemon(&address, 0));
     let token = driver.encoded_from();
     let mut relays = vec![Relay::new("jat-proxy", daemon, driver)];
+    if let Ok(program) = std::env::var("OTHER") {
+        let (daemon, driver) = serving(Process::daemon_of(&program, &address, 0));
+        relays.push(Relay::new("the other build", daemon, driver));
+    }
     let stanza = driver::mean_stanza(&token, replies).to_string();
     // Base32: five bits a character.
     let signed = (token_chars(&token) * 5 / 8).to_string();
     for (name, arguments) in [
-        ("limit: echo + HMAC", vec!["limit", &address, &stanza, &signed]),
-        ("peer: tokio-xmpp + minidom", vec!["peer", &address]),
+        (LIMIT, vec!["limit", &address, &stanza, &signed]),
+        (PEER, vec!["peer", &address]),
         ("plain echo, blocking", vec!["echo", &address]),
-        ("plain echo, tokio", vec!["async-echo", &address]),
+        (ASYNC_ECHO, vec!["async-echo", &address]),
     ] {
         let process = Process::of_this_program(&arguments);
         let driver = match arguments[0] {
@@ -174,46 +172,10 @@ fn token_chars(encoded_from: &str) -> usize {
     encoded_from.len() - DOMAIN.len() - 1
 }
 
-/// The medians of all rounds, and the medians of the ratios within each round.
-fn print(title: &str, relays: &[Relay], one_in_flight: bool) {
-    let all = |relay: &Relay, of: fn(&Round) -> f64| median(relay.rounds.iter().map(of));
-    let ratio = |relay, of| ratio(&relays[0], of, relay);
-    println!("\n{title}:\n");
-    if one_in_flight {
-        println!("| | median | p99 | processor time a stanza | jat-proxy's median is | its time |");
-        println!("|---|---|---|---|---|---|");
-        for it in relays {
-            println!(
-                "| {} | {:.1} µs | {:.1} µs | {:.1} µs | {:.2} × | {:.2} × |",
-                it.name,
-                all(it, MEDIAN),
-                all(it, |round| round.p99),
-                all(it, |round| round.cpu / 1e3),
-                ratio(it, MEDIAN),
-                ratio(it, CPU)
-            );
-        }
-    } else {
-        println!("| | stanzas/s | processor time a stanza | jat-proxy's rate is | its time |");
-        println!("|---|---|---|---|---|");
-        for it in relays {
-            println!(
-                "| {} | {:.0} | {:.0} ns | {:.2} × | {:.2} × |",
-                it.name,
-                all(it, RATE),
-                all(it, CPU),
-                ratio(it, RATE),
-                ratio(it, CPU)
-            );
-        }
-    }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// How long each is measured at a time. Its processor time is known to 10 ms.
+const LIMIT: &str = "limit: echo + HMAC";
+const PEER: &str = "peer: tokio-xmpp + minidom";
+const ASYNC_ECHO: &str = "plain echo, tokio";
+/// How long each is measured at a time.
 const ROUND: Duration = Duration::from_secs(1);
+/// Long enough for whatever a stream says when nothing follows a stanza.
+const PAUSE: Duration = Duration::from_millis(20);

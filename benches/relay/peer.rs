@@ -17,7 +17,8 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 use zeroize::Zeroizing;
 
-use crate::driver::{DOMAIN, PEER, SECRET};
+use crate::common::driver::{PEER, SECRET};
+use crate::common::stanzas::DOMAIN;
 
 /// Relays between the user and the service until `server` closes the connection.
 pub fn peer(server: &str) {

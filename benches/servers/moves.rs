@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::usage::cpu_time;
+use crate::common::usage::{cpu_time, cpu_time_since};
 
 /// Bytes that went through a socket.
 pub struct Moves {
@@ -51,17 +51,7 @@ impl Moves {
     }
 
     /// Has a process do as many, spread over as much time: the processor time that it takes.
-    /// That is known to 10 ms only, so several of them do it at once.
     pub fn replay(&self, over: Duration) -> Duration {
-        let one = || self.replay_once(over);
-        thread::scope(|scope| {
-            let all: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(one)).collect();
-            let spent = all.into_iter().map(|one| one.join().expect("it moves all"));
-            spent.sum::<Duration>() / AT_ONCE
-        })
-    }
-
-    fn replay_once(&self, over: Duration) -> Duration {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let (read, write) = self.sizes();
@@ -81,7 +71,7 @@ impl Moves {
             socket.write_all(&there).expect("it reads");
             socket.read_exact(&mut back).expect("it writes");
         }
-        let spent = cpu_time(child.id()) - before;
+        let spent = cpu_time_since(child.id(), before);
         drop(socket);
         child.wait().expect("it ends");
         spent
@@ -107,5 +97,3 @@ pub fn do_nothing_else(server: &str, read: usize, write: usize) {
         }
     });
 }
-
-const AT_ONCE: u32 = 8;

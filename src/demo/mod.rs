@@ -7,6 +7,7 @@ mod login;
 mod options;
 mod presence;
 pub mod replica;
+pub mod responder;
 mod router;
 mod screen;
 pub mod server;

@@ -40,6 +40,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            router: Mutex::new(Router::new(&options)),
+            login: Mutex::new(Login::Normal),
+            accepted: AtomicUsize::new(0),
+            options,
+        }
+    }
+
     pub(super) fn router(&self) -> MutexGuard<'_, Router> {
         self.router.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,12 +66,7 @@ impl Server {
     pub async fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            router: Mutex::new(Router::new(&options)),
-            login: Mutex::new(Login::Normal),
-            accepted: AtomicUsize::new(0),
-            options,
-        });
+        let shared = Arc::new(Shared::new(options));
         let task = tokio::spawn(accept(listener, shared.clone()));
         Ok(Self { shared, address, listener: Mutex::new(Some(task)) })
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::driver::{DOMAIN, SECRET, TARGET};
-use crate::usage::{cpu_time, status};
+use super::driver::SECRET;
+use super::stanzas::{DOMAIN, TARGET};
+use super::usage::{cpu_time, cpu_time_since, status};
 
 /// A child process; it is killed when it goes out of scope.
 pub struct Process {
@@ -25,6 +26,11 @@ impl Process {
 
     /// `jat-proxy run` for [`DOMAIN`] on the server at `address`, and for `more` components.
     pub fn daemon(address: &str, more: usize) -> Self {
+        Self::daemon_of(env!("CARGO_BIN_EXE_jat-proxy"), address, more)
+    }
+
+    /// The same of the program at this path, another build of it perhaps.
+    pub fn daemon_of(program: &str, address: &str, more: usize) -> Self {
         let folder = TempDir::new().expect("a folder for the configuration");
         let mut config = format!(
             "[server]\naddress = \"{address}\"\n[log]\nlevel = \"warn\"\n\
@@ -40,7 +46,7 @@ impl Process {
         }
         let path = folder.path().join("jat-proxy.toml");
         fs::write(&path, config).expect("the configuration can be written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jat-proxy"));
+        let mut command = Command::new(program);
         // It warns that everybody may read the keys.
         command.args(["run", "-c"]).arg(path).stderr(std::process::Stdio::null());
         Self::start(&mut command, Some(folder))
@@ -53,6 +59,10 @@ impl Process {
 
     pub fn cpu_time(&self) -> Duration {
         cpu_time(self.child.id())
+    }
+
+    pub fn cpu_time_since(&self, before: Duration) -> Duration {
+        cpu_time_since(self.child.id(), before)
     }
 
     /// Bytes of memory that it has at the moment.
