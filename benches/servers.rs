@@ -3,6 +3,9 @@
 //!
 //!     cargo bench --bench servers
 //!
+//! or `cargo bench --bench servers -- debian-13` for those of another Debian, which
+//! `tests/debian servers 13` makes.
+//!
 //! A user keeps requests in flight to a bot: once straight to the bot's own address, so that the
 //! server routes two stanzas for each, and then through jat-proxy, which makes four: many at a
 //! time, which share reads and writes, and one after the other.
@@ -38,7 +41,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use client::{Client, is_reply, is_request};
-use common::form::Form;
+use common::form::{self, Form};
 use common::gate::Gates;
 use common::usage::{cpu_time, cpu_time_since, status};
 use moves::Moves;
@@ -61,9 +64,8 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let count = Count { warm_up: form.pick(1_000, 10), measured: form.pick(10_000, 100) };
     let mut gates = Gates::new(form);
-    for (software, mark) in [(Software::Prosody, "prosody.cfg.lua"), (Software::Ejabberd, "mnesia")]
-    {
-        let kind = Kind { software, suite: Suite::here().expect("this is Debian 12 or 13") };
+    for kind in kinds() {
+        let mark = if kind.is(Software::Prosody) { "prosody.cfg.lua" } else { "mnesia" };
         let scene = Scene::new(kind);
         let mut bot = scene.service("a");
         bot = count.measure_straight(&scene, bot, 64, mark);
@@ -73,6 +75,21 @@ fn main() {
         println!("jat-proxy behind {kind} took {peak} of memory at most");
     }
     gates.finish();
+}
+
+/// The servers of the Debian systems that the arguments name, or else of this one.
+fn kinds() -> Vec<Kind> {
+    let asked = form::arguments();
+    let wanted = |kind: &Kind| match &asked[..] {
+        [] => Suite::here() == Some(kind.suite),
+        asked => asked.iter().any(|name| kind.to_string().starts_with(name)),
+    };
+    let all = [Suite::Debian12, Suite::Debian13, Suite::Sid].into_iter().flat_map(|suite| {
+        [Software::Prosody, Software::Ejabberd].map(|software| Kind { software, suite })
+    });
+    let kinds: Vec<Kind> = all.filter(wanted).collect();
+    assert!(!kinds.is_empty(), "no such server: {asked:?}, and this system is none of theirs");
+    kinds
 }
 
 /// How many round trips there are of each kind.
