@@ -61,6 +61,45 @@ fn every_cause_is_there() {
     }
 }
 
+#[test]
+fn every_stream_error_is_there() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let (_, section) = document.split_once("## Stream errors").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    for condition in STREAM_ERRORS {
+        let name = format!("`{condition}`");
+        assert!(section.contains(&name), "{DOCUMENT} says nothing about {name}");
+    }
+}
+
+/// RFC 6120 section 4.9.3.
+const STREAM_ERRORS: [&str; 24] = [
+    "bad-format",
+    "bad-namespace-prefix",
+    "conflict",
+    "connection-timeout",
+    "host-gone",
+    "host-unknown",
+    "improper-addressing",
+    "internal-server-error",
+    "invalid-from",
+    "invalid-namespace",
+    "invalid-xml",
+    "not-authorized",
+    "not-well-formed",
+    "policy-violation",
+    "remote-connection-failed",
+    "reset",
+    "resource-constraint",
+    "restricted-xml",
+    "see-other-host",
+    "system-shutdown",
+    "undefined-condition",
+    "unsupported-encoding",
+    "unsupported-feature",
+    "unsupported-version",
+];
+
 /// The texts of all `warn!` and `error!` of the daemon that say something by themselves.
 fn warnings() -> Vec<String> {
     let text = sources();

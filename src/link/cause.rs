@@ -1,10 +1,9 @@
 //! Why there is no stream: a name for each cause, and its remedy.
 
-use std::io;
-
 use crate::session::ending::Ending;
 
 use super::login::LoginError;
+use super::port::Port;
 use super::tls::TlsError;
 
 macro_rules! causes {
@@ -55,22 +54,38 @@ causes! {
     /// The server shut down or closed the stream in good order.
     Closed "closed" USUAL "",
     /// The connection ended without a word.
-    Disconnected "disconnected" USUAL "",
+    Disconnected "disconnected" USUAL "the server's log may say more",
     /// What the server sent can't be a stream.
-    Protocol "protocol" USUAL "",
+    Protocol "protocol" USUAL
+        "is that its port for components (XEP-0114)? Then report this line to us",
     /// The server ended the stream with another error.
-    StreamError "stream-error" USUAL "",
+    StreamError "stream-error" USUAL
+        "the server's log may say more; docs/troubleshooting.md explains each condition",
+    /// The server wants us to connect to another one.
+    Redirected "redirected" USUAL
+        "set [server] address to that one, if it is the same operator's",
     /// It did not answer in time when we wanted to log in.
     Timeout "timeout" USUAL
         "is it the server's port for components (XEP-0114), and does `tls` say what it speaks \
-         there?",
+         there? An HTTP server is as silent",
     /// On a working stream it did not read, or did not answer, for too long.
     Unresponsive "unresponsive" USUAL "",
+    /// It ended the connection before it had said anything.
+    HungUp "hung-up" USUAL
+        "does `tls` say what it speaks there, and may this machine connect? Its log may say more",
     /// Its name has no address, or there is no way to it.
-    Unreachable "unreachable" USUAL "check [server] address",
+    Unreachable "unreachable" USUAL
+        "check [server] address, and the way to it: does a firewall refuse?",
+    /// Nothing at the address answered when we wanted to connect.
+    NoAnswer "no-answer" USUAL
+        "is that host up, and does a firewall on the way drop what goes to this port? Check \
+         [server] address",
     /// The server speaks XMPP there, but not with components.
     WrongPort "wrong-port" USUAL
-        "this is no port for components (XEP-0114): check [server] address",
+        "set [server] address to the server's port for components (XEP-0114), mostly 5347",
+    /// What answers there speaks no XMPP.
+    NotXmpp "not-xmpp" USUAL
+        "something else listens there, or a proxy is on the way: check [server] address",
     /// The server speaks TLS there, and we do not.
     TlsWanted "tls-wanted" REPAIR "set tls = true beside the server's address",
     /// We speak TLS, and the server does not.
@@ -126,6 +141,7 @@ impl From<&Ending> for Cause {
                 "not-authorized" => Self::NotAuthorized,
                 "host-unknown" | "host-gone" => Self::HostUnknown,
                 "system-shutdown" => Self::Closed,
+                "see-other-host" => Self::Redirected,
                 _ => Self::StreamError,
             },
             Ending::Closed => Self::Closed,
@@ -141,8 +157,12 @@ impl From<&LoginError> for Cause {
             LoginError::Lookup { .. } => Self::Unreachable,
             error if error.is_refusal() => Self::Refused,
             LoginError::Connect { .. } => Self::Unreachable,
+            LoginError::NoAnswer { .. } => Self::NoAnswer,
             LoginError::Timeout { .. } => Self::Timeout,
-            // A port for clients minds the namespace of the stream.
+            LoginError::WrongPort(Port::Clients | Port::Servers) => Self::WrongPort,
+            LoginError::WrongPort(Port::Tls) => Self::TlsWanted,
+            LoginError::WrongPort(Port::Http(_) | Port::Other(_)) => Self::NotXmpp,
+            // What is no port for components minds the namespace of the stream.
             LoginError::Refused(Ending::StreamError { condition, .. })
                 if condition == "invalid-namespace" =>
             {
@@ -152,12 +172,11 @@ impl From<&LoginError> for Cause {
                 Self::Replaced => Self::Conflict,
                 other => other,
             },
-            LoginError::NoStreamId | LoginError::Unexpected(_) => Self::Protocol,
-            LoginError::Broken(error) if error.kind() == io::ErrorKind::InvalidData => {
+            LoginError::NoStreamId | LoginError::Unexpected(_) | LoginError::Unreadable(_) => {
                 Self::Protocol
             }
-            LoginError::Broken(_) | LoginError::Mute => Self::Disconnected,
-            LoginError::TlsWanted => Self::TlsWanted,
+            LoginError::Mute => Self::HungUp,
+            LoginError::Ended | LoginError::Broken(_) => Self::Disconnected,
             LoginError::Tls(error) => Self::from(error),
         }
     }
@@ -171,7 +190,7 @@ impl From<&TlsError> for Cause {
             TlsError::UnknownIssuer { .. } | TlsError::OtherKey => Self::CertificateUntrusted,
             TlsError::NotOfServer | TlsError::Certificate(_) => Self::Certificate,
             TlsError::NotSpoken => Self::NoTls,
-            TlsError::Alert(_) | TlsError::Handshake(_) => Self::Tls,
+            TlsError::Alert(_) | TlsError::Failed(_) => Self::Tls,
             TlsError::Broken(_) => Self::Disconnected,
         }
     }

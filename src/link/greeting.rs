@@ -1,5 +1,5 @@
-//! A connection during login: it remembers how the server began, since that tells what it
-//! speaks, and lets it say only so much.
+//! A connection during login: it remembers what the server said, since that tells who is there,
+//! and lets it say only so much.
 
 use std::io;
 use std::pin::Pin;
@@ -10,22 +10,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A connection on which the server has not answered the handshake yet.
 pub struct Greeting<S> {
     pub socket: S,
-    /// The first byte that came.
-    pub first: Option<u8>,
-    /// How many bytes, and how many tags and the like, have come.
-    bytes: usize,
+    /// All that came.
+    pub said: Vec<u8>,
+    /// Has the server ended the connection?
+    pub ended: bool,
+    /// How many tags and the like there are in it.
     tags: usize,
 }
 
 impl<S> Greeting<S> {
     pub fn of(socket: S) -> Self {
-        Self { socket, first: None, bytes: 0, tags: 0 }
-    }
-
-    /// Was the first byte the alert of a server that wanted a TLS handshake (RFC 8446 section
-    /// 5.1)? No XML begins like this.
-    pub fn is_tls_alert(&self) -> bool {
-        self.first == Some(21)
+        Self { socket, said: Vec::new(), ended: false, tags: 0 }
     }
 }
 
@@ -35,16 +30,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeting<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.bytes >= MOST_BYTES || self.tags >= MOST_TAGS {
-            let message = "the server said too much before it answered the handshake";
+        if self.said.len() >= MOST_BYTES || self.tags >= MOST_TAGS {
+            let message = "there is too much of it before the answer to the handshake";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, message)));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         let read = &buffer.filled()[before..];
-        self.first = self.first.or(read.first().copied());
-        self.bytes += read.len();
+        self.ended = read.is_empty();
         self.tags += memchr::memchr_iter(b'<', read).count();
+        self.said.extend(read);
         Poll::Ready(Ok(()))
     }
 }
@@ -67,9 +62,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Greeting<S> {
     }
 }
 
-/// A login takes some hundred bytes, in ten tags. What reads them makes a tree of each element and
-/// goes down into it by recursion, so nothing may be much deeper than this.
+/// A login takes some hundred bytes, in ten tags, and what a server offers may be some thousand.
+/// What reads them makes a tree of each element and goes down into it by recursion, so nothing may
+/// be much deeper than this.
 const MOST_TAGS: usize = 64;
-const MOST_BYTES: usize = 4 * 1024;
+const MOST_BYTES: usize = 32 * 1024;
 /// How much is read at a time, and by how much more than these it can be at most.
 pub const READ_SIZE: usize = 1024;

@@ -10,10 +10,7 @@ use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_xmpp::xmlstream::{
-    FallibleStreamElement, ReadError, StreamElementError, StreamHeader, Timeouts, XmppStream,
-    XmppStreamElement, initiate_stream,
-};
+use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
 use xmpp_parsers::component::Handshake;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
@@ -22,6 +19,7 @@ use crate::config;
 use crate::session::ending::Ending;
 
 use super::greeting::{Greeting, READ_SIZE};
+use super::port::Port;
 use super::socket::{Socket, Tls};
 use super::tls::{self, TlsError};
 
@@ -40,25 +38,28 @@ pub enum LoginError {
     Lookup { server: String, error: io::Error },
     #[error("can't connect to {server}: {error}")]
     Connect { server: String, error: io::Error },
-    #[error("the server did not {awaited} within {} s", limit.as_secs())]
-    Timeout { awaited: &'static str, limit: Duration },
+    #[error("nothing at {server} answered within {} s", CONNECT_TIME.as_secs())]
+    NoAnswer { server: String },
+    #[error("the server did not {awaited} within {} s", LOGIN_TIME.as_secs())]
+    Timeout { awaited: &'static str },
     #[error("{0}")]
     Refused(Ending),
-    #[error("the server's stream header has no id: is this a port for components?")]
+    #[error("{0}")]
+    WrongPort(Port),
+    #[error("the server's stream header has no id")]
     NoStreamId,
-    #[error("the server answered the handshake with something else: {0}")]
+    #[error("the server answered the handshake with <{0}/>")]
     Unexpected(String),
-    #[error("the connection broke during login: {0}")]
+    #[error("what the server said can't be read: {0}")]
+    Unreadable(String),
+    #[error("the server ended the connection during the login")]
+    Ended,
+    #[error("the server ended the connection before it had said anything")]
+    Mute,
+    #[error("the connection broke during the login: {0}")]
     Broken(io::Error),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("the server speaks TLS there, and we do not")]
-    TlsWanted,
-    #[error(
-        "the server ended the connection before it had said anything: does it speak TLS there \
-         (tls = true)?"
-    )]
-    Mute,
 }
 
 impl LoginError {
@@ -66,33 +67,68 @@ impl LoginError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
     }
+
+    /// Does only a server that takes components there say so?
+    fn shows_components(&self) -> bool {
+        let Self::Refused(Ending::StreamError { condition, .. }) = self else { return false };
+        matches!(condition.as_str(), "not-authorized" | "conflict")
+    }
+
+    /// The same, in view of all that came until then.
+    fn in_view_of<S>(self, greeting: &Greeting<S>) -> Self {
+        let (said, ended) = (&greeting.said, greeting.ended);
+        match (self, Port::of(said)) {
+            (error, _) if error.shows_components() => error,
+            (error @ Self::Tls(_), _) => error,
+            (_, Some(port)) => Self::WrongPort(port),
+            // What reads XML takes an end for a fault in it.
+            (Self::Ended | Self::Broken(_) | Self::Unreadable(_), None) if said.is_empty() => {
+                Self::Mute
+            }
+            (Self::Unreadable(_), None) if ended => Self::Ended,
+            (error, None) => error,
+        }
+    }
+}
+
+impl From<io::Error> for LoginError {
+    fn from(error: io::Error) -> Self {
+        if let Some(error) = TlsError::within(&error) {
+            return Self::Tls(error);
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Ended,
+            io::ErrorKind::InvalidData => Self::Unreadable(error.to_string()),
+            _ => Self::Broken(error),
+        }
+    }
 }
 
 /// Connects to the server of `config`, and proves to be its domain with its secret.
 pub async fn login(config: &config::Stream) -> Result<LoggedIn, LoginError> {
     let tcp = connect(&config.server).await?;
     let Some(tls) = &config.tls else {
-        let mut socket = Greeting::of(tcp);
-        let early = match open(&mut socket, config).await {
-            Err(LoginError::Broken(_) | LoginError::Unexpected(_)) if socket.is_tls_alert() => {
-                return Err(LoginError::TlsWanted);
-            }
-            Err(LoginError::Broken(_)) if socket.first.is_none() => return Err(LoginError::Mute),
-            opened => opened?,
-        };
-        return Ok(LoggedIn { socket: Socket::Plain(socket.socket), early });
+        let (socket, early) = open(tcp, config).await?;
+        return Ok(LoggedIn { socket: Socket::Plain(socket), early });
     };
-    let awaited = "finish the TLS handshake";
-    let encrypted = timeout(LOGIN_TIME, tls::encrypt(tcp, tls))
-        .await
-        .map_err(|_| LoginError::Timeout { awaited, limit: LOGIN_TIME })??;
-    let mut socket = Greeting::of(encrypted);
-    let early = open(&mut socket, config).await?;
-    Ok(LoggedIn { socket: Socket::Tls(Box::new(Tls::new(socket.socket))), early })
+    let encrypted = within("finish the TLS handshake", tls::encrypt(tcp, tls)).await??;
+    let (socket, early) = open(encrypted, config).await?;
+    Ok(LoggedIn { socket: Socket::Tls(Box::new(Tls::new(socket))), early })
 }
 
-/// Opens the stream; gives what arrived together with the answer to the handshake.
-async fn open<S>(socket: &mut Greeting<S>, config: &config::Stream) -> Result<Vec<u8>, LoginError>
+/// Opens the stream; gives what arrived together with the answer to the handshake, too.
+async fn open<S>(socket: S, config: &config::Stream) -> Result<(S, Vec<u8>), LoginError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut greeting = Greeting::of(socket);
+    match greet(&mut greeting, config).await {
+        Ok(early) => Ok((greeting.socket, early)),
+        Err(error) => Err(error.in_view_of(&greeting)),
+    }
+}
+
+async fn greet<S>(socket: &mut Greeting<S>, config: &config::Stream) -> Result<Vec<u8>, LoginError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -104,29 +140,79 @@ where
         header,
         TIMEOUTS,
     );
-    let mut stream = timeout(LOGIN_TIME, opening)
-        .await
-        .map_err(|_| LoginError::Timeout { awaited: "open its stream", limit: LOGIN_TIME })?
-        .map_err(LoginError::Broken)?;
+    let mut stream = within("open its stream", opening).await??;
     let id = stream.take_header().id;
     let mut stream = stream.skip_features();
-    // A server may end the stream right behind its header: then that is the reason to name.
-    let answer = match id {
-        Some(id) => timeout(LOGIN_TIME, shake_hands(&mut stream, &id, &config.secret)).await,
-        None => timeout(LOGIN_TIME, next(&mut stream)).await.map(|_| Err(LoginError::NoStreamId)),
+    let Some(id) = id else {
+        // A server may end the stream right behind such a header: then that is the reason.
+        return match timeout(LOGIN_TIME, answer(&mut stream)).await {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(())) | Err(_) => Err(LoginError::NoStreamId),
+        };
     };
-    answer.map_err(|_| LoginError::Timeout {
-        awaited: "answer the handshake",
-        limit: LOGIN_TIME,
-    })??;
-    Ok(stream.into_inner().buffer().to_vec())
+    let handshake = Handshake::from_stream_id_and_password(id.into_owned(), config.secret.expose());
+    // A failure to send is less telling than the error that the server sent before it.
+    let sent = stream.send(&handshake).await;
+    match (within("answer the handshake", answer(&mut stream)).await?, sent) {
+        (Ok(()), _) => Ok(stream.into_inner().buffer().to_vec()),
+        (Err(LoginError::Broken(_) | LoginError::Ended), Err(error)) => Err(error.into()),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// Waits for the answer to the handshake.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut Stream<'_, S>,
+) -> Result<(), LoginError> {
+    loop {
+        let element = next(stream).await?;
+        match element.name() {
+            // Whatever it holds, and in whatever namespace: this is who was asked.
+            "handshake" => return Ok(()),
+            // To a stream header with a version some servers answer with features first (RFC 6120
+            // section 4.3.2), but take the handshake all the same: jabberd2 does.
+            "features" => {}
+            "error" => {
+                let mut bytes = Vec::new();
+                let written = element.write_to(&mut bytes);
+                written.map_err(|error| LoginError::Unreadable(error.to_string()))?;
+                return Err(LoginError::Refused(Ending::from_stream_error(&bytes)));
+            }
+            // What it holds stays out of logs.
+            name => return Err(LoginError::Unexpected(name.chars().take(LONGEST_NAME).collect())),
+        }
+    }
+}
+
+/// The next element, whatever it is.
+async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut Stream<'_, S>,
+) -> Result<Element, LoginError> {
+    loop {
+        return match stream.next().await {
+            Some(Ok(element)) => Ok(element),
+            Some(Err(ReadError::SoftTimeout)) => continue,
+            Some(Err(ReadError::HardError(error))) => Err(error.into()),
+            Some(Err(ReadError::ParseError(error))) => {
+                Err(LoginError::Unreadable(error.to_string()))
+            }
+            Some(Err(ReadError::StreamFooterReceived)) => Err(LoginError::Refused(Ending::Closed)),
+            None => Err(LoginError::Ended),
+        };
+    }
+}
+
+type Stream<'s, S> = XmlStream<BufReader<&'s mut Greeting<S>>, Element>;
+
+/// What `work` gives, unless the server takes too long for it.
+async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, LoginError> {
+    timeout(LOGIN_TIME, work).await.map_err(|_| LoginError::Timeout { awaited })
 }
 
 async fn connect(server: &str) -> Result<TcpStream, LoginError> {
     let lookup = |error| LoginError::Lookup { server: server.to_owned(), error };
     let failed = |error| LoginError::Connect { server: server.to_owned(), error };
-    let timed_out =
-        || LoginError::Timeout { awaited: "accept the connection", limit: CONNECT_TIME };
+    let timed_out = || LoginError::NoAnswer { server: server.to_owned() };
     let addresses: Vec<SocketAddr> = timeout(LOGIN_TIME, lookup_host(server))
         .await
         .map_err(|_| lookup(io::ErrorKind::TimedOut.into()))?
@@ -163,68 +249,9 @@ fn watch_over(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut Stream<'_, S>,
-    id: &str,
-    secret: &config::Secret,
-) -> Result<(), LoginError> {
-    let handshake = Handshake::from_stream_id_and_password(id.to_owned(), secret.expose());
-    let sent = stream.send(&XmppStreamElement::ComponentHandshake(handshake)).await;
-    // A failure to send is less telling than the error that the server sent before it.
-    match (next(stream).await, sent) {
-        (Ok(XmppStreamElement::ComponentHandshake(_)), _) => Ok(()),
-        // What it holds stays out of logs.
-        (Ok(XmppStreamElement::Stanza(_)), _) => Err(LoginError::Unexpected("a stanza".into())),
-        (Ok(_), _) => Err(LoginError::Unexpected("another element".into())),
-        (Err(LoginError::Broken(_)), Err(error)) => Err(LoginError::Broken(error)),
-        (Err(error), _) => Err(error),
-    }
-}
-
-/// The next element; a stream error is an error.
-async fn next<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut Stream<'_, S>,
-) -> Result<XmppStreamElement, LoginError> {
-    loop {
-        return match stream.next().await {
-            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => {
-                let mut element = Vec::new();
-                let xml = Element::from(error.0).write_to(&mut element);
-                Err(match xml {
-                    Ok(()) => LoginError::Refused(Ending::from_stream_error(&element)),
-                    Err(_) => LoginError::Unexpected("a stream error".to_owned()),
-                })
-            }
-            Some(Ok(FallibleStreamElement::Ok(element))) => Ok(element),
-            Some(Ok(FallibleStreamElement::Err(StreamElementError::InvalidNonza {
-                qname,
-                ..
-            }))) => {
-                let (condition, text) = ("undefined-condition".to_owned(), None);
-                Err(if qname.1.as_str() == "error" {
-                    LoginError::Refused(Ending::StreamError { condition, text })
-                } else {
-                    LoginError::Unexpected(qname.1.as_str().to_owned())
-                })
-            }
-            Some(Ok(FallibleStreamElement::Err(error))) => {
-                Err(LoginError::Unexpected(error.to_string()))
-            }
-            Some(Err(ReadError::SoftTimeout)) => continue,
-            Some(Err(ReadError::HardError(error))) => Err(LoginError::Broken(error)),
-            Some(Err(ReadError::ParseError(error))) => {
-                Err(LoginError::Unexpected(error.to_string()))
-            }
-            Some(Err(ReadError::StreamFooterReceived)) => Err(LoginError::Refused(Ending::Closed)),
-            None => Err(LoginError::Broken(io::ErrorKind::UnexpectedEof.into())),
-        };
-    }
-}
-
-type Stream<'s, S> = XmppStream<BufReader<&'s mut Greeting<S>>>;
-
 /// For each step of a login.
 const LOGIN_TIME: Duration = Duration::from_secs(15);
 /// For each address of the server.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TIMEOUTS: Timeouts = Timeouts { read_timeout: LOGIN_TIME, response_timeout: LOGIN_TIME };
+const LONGEST_NAME: usize = 50;

@@ -10,6 +10,7 @@ pub mod heartbeat;
 mod journal;
 mod login;
 pub mod member;
+mod port;
 mod pump;
 mod refusals;
 mod socket;
@@ -260,7 +261,7 @@ impl Link {
             Stopped::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 (Cause::Disconnected, "the server closed the connection without a word".to_owned())
             }
-            Stopped::Lost(error) => (Cause::Disconnected, error.to_string()),
+            Stopped::Lost(error) => (Cause::Disconnected, tls::explain(&error)),
         };
         if !matches!(cause, Cause::Reconfigured | Cause::Upgrade) {
             journal.lost(cause, &message, unsent);

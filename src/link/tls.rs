@@ -1,18 +1,22 @@
 //! The TLS handshake of a connection, and what can be wrong with the certificate of a server.
 
+use std::fmt::Debug;
 use std::io;
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::UnixTime;
-use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+use tokio_rustls::rustls::{
+    AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible,
+};
 
 use crate::config::Tls;
 use crate::config::time::show_moment;
 use crate::misleading::is_misleading;
 
-/// Why a connection could not be encrypted.
+/// Why a connection could not be encrypted. The library's own texts are mostly the names of its
+/// variants, so here is a sentence for each.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("the server's certificate is not for {wanted}, but for {}", listed(names))]
@@ -34,13 +38,13 @@ pub enum TlsError {
     )]
     NotOfServer,
     #[error("the server's certificate can't be used: {0}")]
-    Certificate(CertificateError),
+    Certificate(String),
     #[error("the server does not speak TLS there")]
     NotSpoken,
-    #[error("the server broke the TLS handshake off: {0:?}")]
-    Alert(AlertDescription),
-    #[error("the TLS handshake failed: {0}")]
-    Handshake(Error),
+    #[error("the server ended TLS with an alert: {0}")]
+    Alert(String),
+    #[error("TLS failed: {0}")]
+    Failed(String),
     #[error(
         "the connection broke during the TLS handshake ({0}): has the server a certificate for \
          this port?"
@@ -52,44 +56,124 @@ pub enum TlsError {
 pub async fn encrypt(socket: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>, TlsError> {
     let connector = TlsConnector::from(tls.client().clone());
     let connected = connector.connect(tls.name.clone(), socket).await;
-    connected.map_err(|error| TlsError::new(error, tls))
+    connected.map_err(|error| match cause(&error) {
+        None => TlsError::Broken(error),
+        Some(Error::InvalidCertificate(wrong)) => TlsError::of_certificate(wrong, tls),
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsError::NotSpoken,
+        Some(other) => TlsError::of(other),
+    })
+}
+
+/// What ended a connection that perhaps was encrypted.
+pub fn explain(error: &io::Error) -> String {
+    TlsError::within(error).map_or_else(|| error.to_string(), |error| error.to_string())
+}
+
+fn cause(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 impl TlsError {
-    fn new(error: io::Error, tls: &Tls) -> Self {
-        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-        match cause {
-            None => Self::Broken(error),
-            Some(Error::InvalidCertificate(wrong)) => Self::of_certificate(wrong, tls),
-            Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Self::NotSpoken,
-            Some(Error::AlertReceived(alert)) => Self::Alert(*alert),
-            Some(other) => Self::Handshake(other.clone()),
-        }
+    /// What the TLS of a connection that was encrypted has to say about its end, if it has.
+    pub fn within(error: &io::Error) -> Option<Self> {
+        cause(error).map(Self::of)
+    }
+
+    fn of(error: &Error) -> Self {
+        Self::Failed(match error {
+            Error::AlertReceived(AlertDescription::Unknown(number)) => {
+                return Self::Alert(format!("number {number}"));
+            }
+            Error::AlertReceived(alert) => return Self::Alert(words(alert)),
+            Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+                "the server sent a message out of turn".to_owned()
+            }
+            Error::InvalidMessage(why) => {
+                format!("a message of the server is broken: {}", words(why))
+            }
+            Error::PeerIncompatible(
+                PeerIncompatible::ServerDoesNotSupportTls12Or13
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            ) => "the server speaks neither TLS 1.2 nor 1.3".to_owned(),
+            Error::PeerIncompatible(why) => {
+                format!("the server and we have too little in common: {}", words(why))
+            }
+            Error::PeerMisbehaved(why) => format!("the server broke a rule: {}", words(why)),
+            Error::NoCertificatesPresented => "the server sent no certificate".to_owned(),
+            Error::DecryptError => "what the server sent can't be decrypted".to_owned(),
+            Error::PeerSentOversizedRecord => {
+                "the server sent a record that is too long".to_owned()
+            }
+            other => words(other),
+        })
     }
 
     fn of_certificate(wrong: &CertificateError, tls: &Tls) -> Self {
-        match wrong {
-            CertificateError::NotValidForNameContext { presented, .. } => Self::WrongName {
-                wanted: tls.name.to_str().into_owned(),
-                names: presented.iter().map(|name| plain(name)).collect(),
-            },
+        Self::Certificate(match wrong {
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                return Self::WrongName {
+                    wanted: tls.name.to_str().into_owned(),
+                    names: presented.iter().map(|name| plain(name)).collect(),
+                };
+            }
             CertificateError::ExpiredContext { not_after, .. } => {
-                Self::Expired { at: Some(*not_after) }
+                return Self::Expired { at: Some(*not_after) };
             }
-            CertificateError::Expired => Self::Expired { at: None },
+            CertificateError::Expired => return Self::Expired { at: None },
             CertificateError::NotValidYetContext { not_before, .. } => {
-                Self::NotYetValid { at: Some(*not_before) }
+                return Self::NotYetValid { at: Some(*not_before) };
             }
-            CertificateError::NotValidYet => Self::NotYetValid { at: None },
+            CertificateError::NotValidYet => return Self::NotYetValid { at: None },
             CertificateError::UnknownIssuer => {
-                Self::UnknownIssuer { of_system: tls.trusts_system() }
+                return Self::UnknownIssuer { of_system: tls.trusts_system() };
             }
-            CertificateError::BadSignature => Self::OtherKey,
-            // The library has no name for it.
-            other if format!("{other:?}").contains("CaUsedAsEndEntity") => Self::NotOfServer,
-            other => Self::Certificate(other.clone()),
+            // The second: with a key of another kind.
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                return Self::OtherKey;
+            }
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+                "it was signed in a way that is not supported; RSA, ECDSA and Ed25519 are, but not \
+                 with SHA-1"
+                    .to_owned()
+            }
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                "its extended key usage says that it is not for servers".to_owned()
+            }
+            CertificateError::BadEncoding => "it is not encoded as it should be".to_owned(),
+            CertificateError::Revoked => "it was revoked".to_owned(),
+            CertificateError::Other(rule) => match words(&*rule.0) {
+                // The library has no variant for it.
+                rule if rule == "ca used as end entity" => return Self::NotOfServer,
+                rule => format!("it breaks a rule: {rule}"),
+            },
+            other => words(other),
+        })
+    }
+}
+
+/// The name of a variant of the library, `UnknownCA`, as people write it: `unknown CA`. What it
+/// holds is left out.
+fn words<T: Debug + ?Sized>(variant: &T) -> String {
+    let text = format!("{variant:?}");
+    let name = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let mut words: Vec<String> = Vec::new();
+    for c in name.chars() {
+        match words.last_mut() {
+            Some(word)
+                if !c.is_ascii_uppercase() || word.ends_with(|b: char| b.is_ascii_uppercase()) =>
+            {
+                word.push(c);
+            }
+            _ => words.push(c.to_string()),
         }
     }
+    for word in &mut words {
+        if word.chars().any(|c| c.is_ascii_lowercase()) {
+            word.make_ascii_lowercase();
+        }
+    }
+    words.join(" ")
 }
 
 /// A name in the library's own words, `DnsName("a.example")`, as people write it. It comes from
@@ -125,7 +209,16 @@ const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio_rustls::rustls::{
+        CertRevocationListError, ContentType, EncryptedClientHelloError, ExtendedKeyPurpose,
+        HandshakeType, InconsistentKeys, OtherError, PeerMisbehaved,
+    };
+
     use super::*;
+    use crate::config::{Trust, tls::name};
 
     #[test]
     fn names_are_shown_as_people_write_them() {
@@ -136,5 +229,108 @@ mod tests {
         assert_eq!(names(0), "no name at all (a common name does not count)");
         assert_eq!(names(2), "a, a");
         assert_eq!(names(7), "a, a, a, a, a and 2 more");
+    }
+    /// All that can be made without a server.
+    #[test]
+    fn nothing_is_said_in_the_words_of_a_program() {
+        let tls = trusting();
+        let (time, name) = (UnixTime::since_unix_epoch(Duration::ZERO), tls.name.clone());
+        let purpose = ExtendedKeyPurpose::Other(vec![1, 3, 6]);
+        let certificates = [
+            CertificateError::BadEncoding,
+            CertificateError::Expired,
+            CertificateError::ExpiredContext { time, not_after: time },
+            CertificateError::NotValidYet,
+            CertificateError::NotValidYetContext { time, not_before: time },
+            CertificateError::Revoked,
+            CertificateError::UnhandledCriticalExtension,
+            CertificateError::UnknownIssuer,
+            CertificateError::UnknownRevocationStatus,
+            CertificateError::ExpiredRevocationList,
+            CertificateError::ExpiredRevocationListContext { time, next_update: time },
+            CertificateError::BadSignature,
+            CertificateError::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: vec![1],
+                supported_algorithms: vec![],
+            },
+            CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: vec![1],
+                public_key_algorithm_id: vec![2],
+            },
+            CertificateError::NotValidForName,
+            CertificateError::NotValidForNameContext {
+                expected: name,
+                presented: vec!["DnsName(\"b.example\")".to_owned()],
+            },
+            CertificateError::InvalidPurpose,
+            CertificateError::InvalidPurposeContext {
+                required: purpose.clone(),
+                presented: vec![purpose],
+            },
+            CertificateError::InvalidOcspResponse,
+            CertificateError::ApplicationVerificationFailure,
+            CertificateError::Other(OtherError(Arc::new(Structure { _field: vec![1] }))),
+        ];
+        let errors = [
+            Error::InappropriateMessage {
+                expect_types: vec![ContentType::Handshake],
+                got_type: ContentType::Alert,
+            },
+            Error::InappropriateHandshakeMessage {
+                expect_types: vec![HandshakeType::Finished],
+                got_type: HandshakeType::ServerHello,
+            },
+            Error::InvalidEncryptedClientHello(EncryptedClientHelloError::SniRequired),
+            Error::InvalidMessage(InvalidMessage::MissingData("x")),
+            Error::InvalidMessage(InvalidMessage::DuplicateExtension(7)),
+            Error::NoCertificatesPresented,
+            Error::UnsupportedNameType,
+            Error::DecryptError,
+            Error::EncryptError,
+            Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+            Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+            Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(None)),
+            Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedKxGroup),
+            Error::AlertReceived(AlertDescription::HandshakeFailure),
+            Error::AlertReceived(AlertDescription::Unknown(200)),
+            Error::InvalidCertRevocationList(CertRevocationListError::BadSignature),
+            Error::General("a(b){c}".to_owned()),
+            Error::FailedToGetCurrentTime,
+            Error::FailedToGetRandomBytes,
+            Error::HandshakeNotComplete,
+            Error::PeerSentOversizedRecord,
+            Error::NoApplicationProtocol,
+            Error::BadMaxFragmentSize,
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch),
+            Error::Other(OtherError(Arc::new(Structure { _field: vec![1] }))),
+        ];
+        let of = certificates.iter().map(|wrong| TlsError::of_certificate(wrong, &tls));
+        for error in of.chain(errors.iter().map(TlsError::of)) {
+            let said = error.to_string();
+            assert!(!said.contains(['{', '}', '[', '_']) && !said.contains("::"), "{said}");
+            for two in said.as_bytes().windows(2) {
+                let (word, next) = (two[0].is_ascii_alphanumeric(), two[1]);
+                let hump = two[0].is_ascii_lowercase() && next.is_ascii_uppercase();
+                assert!(!hump && (next != b'(' || !word), "{said}");
+            }
+        }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{self:?}")]
+    struct Structure {
+        _field: Vec<u8>,
+    }
+
+    fn trusting() -> Tls {
+        let ca = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        Tls::new(name("a.example").unwrap(), Trust::from_pem(ca.cert.pem().as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn names_of_variants_become_words() {
+        assert_eq!(words(&AlertDescription::HandshakeFailure), "handshake failure");
+        assert_eq!(words(&AlertDescription::UnknownCA), "unknown CA");
+        assert_eq!(words(&InvalidMessage::MissingData("x")), "missing data");
     }
 }

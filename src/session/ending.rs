@@ -22,11 +22,14 @@ pub enum Ending {
 impl Ending {
     /// Reads a `<stream:error/>`.
     pub fn from_stream_error(element: &[u8]) -> Self {
-        let condition = peek::find(element, &["*", "*"]).map(|c| shortened(&c.name));
-        let text = peek::find(element, &["*", "text"]).map(|t| shortened(&t.text));
+        let condition = peek::find(element, &["*", "*"]);
+        // see-other-host holds the address itself (RFC 6120 section 4.9.3.19).
+        let texts = [peek::find(element, &["*", "text"]), condition.clone()];
+        let mut texts = texts.into_iter().flatten().map(|t| shortened(t.text.trim_ascii()));
         Self::StreamError {
-            condition: condition.unwrap_or_else(|| "undefined-condition".to_owned()),
-            text: text.filter(|t| !t.is_empty()),
+            condition: condition
+                .map_or_else(|| "undefined-condition".to_owned(), |c| shortened(&c.name)),
+            text: texts.find(|t| !t.is_empty()),
         }
     }
 }
@@ -54,6 +57,10 @@ mod tests {
         let long =
             format!("<stream:error><reset/><text>{}</text></stream:error>", "x".repeat(9_000));
         assert_eq!(say(&long).len(), "the server ended the stream: reset (\"\")".len() + 200);
+        assert_eq!(
+            say("<stream:error><see-other-host>a.example:1</see-other-host></stream:error>"),
+            "the server ended the stream: see-other-host (\"a.example:1\")"
+        );
         assert_eq!(say("<stream:error/>"), "the server ended the stream: undefined-condition");
         assert_eq!(
             say("<stream:error><x:own/></stream:error>"),

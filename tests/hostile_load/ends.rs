@@ -104,6 +104,7 @@ async fn stream_errors() {
     each_comes_back(conditions.map(|condition| {
         let cause = match condition {
             "system-shutdown" => Cause::Closed,
+            "see-other-host" => Cause::Redirected,
             _ => Cause::StreamError,
         };
         (cause, move |c: &Connection| c.fail(condition, "because <of> it"))

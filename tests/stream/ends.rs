@@ -63,7 +63,6 @@ async fn every_other_stream_error_by_its_name() {
         "reset",
         "resource-constraint",
         "restricted-xml",
-        "see-other-host",
         "undefined-condition",
         "unsupported-encoding",
         "unsupported-feature",
@@ -77,6 +76,11 @@ async fn every_other_stream_error_by_its_name() {
         it.until_logged_in(2).await;
         it.serves().await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_us_elsewhere() {
+    comes_back(Cause::Redirected, |c| c.fail("see-other-host", "over there")).await;
 }
 
 /// These wait for seconds, so only the cause is looked at.

@@ -10,3 +10,4 @@ mod pressure;
 mod tls;
 mod tls_faults;
 mod tls_login;
+mod wrong_ports;

@@ -173,7 +173,7 @@ fn what_is_wrong_is_named(kind: Kind) {
         (
             stage.named,
             &String::new(),
-            "before it had said anything: does it speak TLS there (tls = true)?",
+            "before it had said anything; does `tls` say what it speaks there",
         ),
     ] {
         let proxy = Proxy::launch(&stage.server, stage.settings(port, tls));
