@@ -47,11 +47,11 @@ impl Fixture {
         Self { server, replica, service, user, asked: 0 }
     }
 
-    /// Waits up to 20 s for the replica to be in a state.
+    /// Waits up to a minute for the replica to be in a state.
     pub async fn until(&self, what: &str, is: impl Fn(&Replica) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !is(&self.replica) {
-            assert!(Instant::now() < deadline, "not within 20 s: {what}; {}", self.describe());
+            assert!(Instant::now() < deadline, "not within a minute: {what}; {}", self.describe());
             sleep(Duration::from_millis(2)).await;
         }
     }
