@@ -28,6 +28,8 @@ pub struct Connection {
     ended: Option<String>,
     /// More attributes for our own stream header.
     declarations: String,
+    /// A stanza may wait in the server for as many bytes more.
+    defers: bool,
 }
 
 impl Connection {
@@ -47,6 +49,7 @@ impl Connection {
             header: None,
             ended: None,
             declarations: declarations.into(),
+            defers: server.kind.defers(),
         };
         connection.restart()?;
         Ok(connection)
@@ -69,7 +72,10 @@ impl Connection {
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.socket.write_all(bytes.as_ref()).expect("the server takes what the client sends");
+        let bytes = bytes.as_ref();
+        let more = if self.defers && bytes.ends_with(b">") { bytes.len() } else { 0 };
+        let all = [bytes, &vec![b' '; more]].concat();
+        self.socket.write_all(&all).expect("the server takes what the client sends");
     }
 
     /// The next stanza, if one comes in time.

@@ -37,16 +37,31 @@ impl Kind {
     pub fn is(self, software: Software) -> bool {
         self.software == software
     }
+
+    /// Whether a start tag that comes in pieces can wait in it for as many bytes more: it hands
+    /// what it reads to an expat with reparse deferral.
+    pub fn defers(self) -> bool {
+        match self.software {
+            Software::Prosody => self.suite != Suite::Debian12,
+            Software::Ejabberd => false,
+            Software::Jabberd2 => true,
+        }
+    }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let software = match self.software {
+        write!(f, "{}-{}", self.suite.name(), self.software)
+    }
+}
+
+impl fmt::Display for Software {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Software::Prosody => "prosody",
             Software::Ejabberd => "ejabberd",
             Software::Jabberd2 => "jabberd2",
-        };
-        write!(f, "{}-{software}", self.suite.name())
+        })
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Server {
     /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
     pub routing_port: u16,
     folder: PathBuf,
+    /// How many component domains tests have been given.
+    domains: AtomicUsize,
     /// One, but jabberd2 is several programs.
     processes: Vec<Process>,
 }
@@ -72,7 +74,9 @@ impl Server {
         }
         paste(kind, &folder, snippet);
         let processes = launch(kind, &folder);
-        let server = Server { kind, client_port, component_port, routing_port, folder, processes };
+        let domains = AtomicUsize::new(0);
+        let server =
+            Server { kind, client_port, component_port, routing_port, folder, domains, processes };
         server.wait_ready();
         server
     }
@@ -130,11 +134,11 @@ impl Server {
         Client::register(self, node);
     }
 
-    /// A component domain that no other test has.
+    /// A component domain that no other test on this server has, and no server of another software.
     pub fn new_domain(&self) -> String {
-        static COUNT: AtomicUsize = AtomicUsize::new(1);
-        // All servers count together: which one has the domain does not matter.
-        component_domain(COUNT.fetch_add(1, Ordering::Relaxed))
+        let number = 1 + self.domains.fetch_add(1, Ordering::Relaxed);
+        assert!(number <= COMPONENTS, "more component domains than Prosody is configured for");
+        component_domain(self.kind.software, number)
     }
 
     /// Ready means: the host that has the accounts answers, and components can log in.
@@ -187,9 +191,9 @@ fn launch(kind: Kind, folder: &Path) -> Vec<Process> {
 }
 
 /// Prosody wants every component in its configuration, so domains are numbered.
-fn component_domain(number: usize) -> String {
-    assert!(number <= COMPONENTS, "more component domains than the servers are configured for");
-    format!("proxy{number}.example")
+fn component_domain(software: Software, number: usize) -> String {
+    format!("proxy{number}.{software}.example")
 }
 
-const COMPONENTS: usize = 300;
+/// The more, the longer it takes to start.
+const COMPONENTS: usize = 150;

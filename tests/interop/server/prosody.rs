@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{COMPONENTS, HOST, SECRET, Suite, component_domain};
+use super::{COMPONENTS, HOST, SECRET, Software, Suite, component_domain};
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
     let shown = folder.display();
@@ -22,7 +22,7 @@ component_ports = {{ {component_port} }}
 component_interfaces = {{ "127.0.0.1" }}
 modules_enabled = {{ "c2s"; "saslauth"; "roster"; "disco"; "ping"; "time"; "register_ibr" }}
 modules_disabled = {{ "s2s"; "tls"; "offline" }}
-c2s_stanza_size_limit = 524288
+c2s_stanza_size_limit = 1200000 -- with the white space that is sent behind a stanza
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 allow_registration = true
@@ -32,7 +32,7 @@ VirtualHost "{HOST}"
 "#
     );
     for number in 1..=COMPONENTS {
-        let domain = component_domain(number);
+        let domain = component_domain(Software::Prosody, number);
         writeln!(text, "Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"").unwrap();
     }
     std::fs::create_dir_all(folder.join("data")).unwrap();
