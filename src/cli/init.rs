@@ -128,10 +128,11 @@ fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> Str
     let accept = match target {
         Target::Resource { .. } => String::new(),
         Target::Account(bare) => format!(
-            "\n3. jat-proxy asks {bare} to see its presence. Accept that once: in a client, allow the\n   \
-             contact request of {domain}; a bot answers the <presence type='subscribe'/> with\n\n     \
+            "\n3. jat-proxy asks {bare} to see its presence. The bot accepts that once: it answers the\n   \
+             <presence type='subscribe'/> of {domain} with\n\n     \
              <presence type='subscribed' to='{domain}'/>\n\n   \
-             (docs/clients has bots that accept it, and from nobody else).\n"
+             (docs/clients has bots that do so, and for nobody else). A chat client that allows the\n   \
+             contact request in its place must then log out: while it is online it gets requests.\n"
         ),
     };
     format!(

@@ -1,9 +1,13 @@
 //! Nobody to forward to: the user learns why.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
 use crate::client::Client;
 use crate::proxy::{Proxy, Settings};
 use crate::scene::{Scene, accept_subscription};
-use crate::server::{Kind, Server};
+use crate::server::{HOST, Kind, Server};
 
 case!(pending_and_denied_are_told_apart: both);
 fn pending_and_denied_are_told_apart(kind: Kind) {
@@ -20,6 +24,45 @@ fn pending_and_denied_are_told_apart(kind: Kind) {
     service.hears_no_iq();
     assert!(scene.proxy.reason("subscription-pending") >= 2);
     assert!(scene.proxy.reason("subscription-denied") >= 1);
+}
+
+case!(a_reload_after_a_denial_asks_again_at_once: both);
+fn a_reload_after_a_denial_asks_again_at_once(kind: Kind) {
+    let scene = Scene::new(kind);
+    let mut user = scene.user();
+    let mut service = Client::login(scene.server, &scene.target, "a");
+    service.available("");
+    service.receive_where("the request", |it| it.attr("type") == Some("subscribe"));
+    service.send(format!("<presence type='unsubscribed' to='{}'/>", scene.domain));
+    wait_refusal(&scene.domain, &mut user, "denied");
+    // By itself it would ask within 45 s to 60 s.
+    let denied = Instant::now();
+    scene.proxy.signal(Signal::HUP);
+    accept_subscription(&mut service, &scene.domain);
+    let asked = denied.elapsed();
+    println!("asked again {asked:.2?} after the denial");
+    assert!(asked < Duration::from_secs(40), "{asked:?}");
+    scene.proxy.wait_online(&[&service.jid]);
+    scene.round_trip(&mut user, &mut service);
+}
+
+case!(an_account_that_is_not_there_says_nothing: both);
+fn an_account_that_is_not_there_says_nothing(kind: Kind) {
+    let scene = Scene::with(kind, |settings| settings.target = format!("nobody@{HOST}"));
+    let mut user = scene.user();
+    for asked in 1..=3 {
+        wait_refusal(&scene.domain, &mut user, "not yet accepted");
+        let subscription = &scene.proxy.status()["components"][0]["subscription"];
+        assert_eq!(subscription["state"], "pending");
+        let remedy = subscription["remedy"].as_str().unwrap();
+        assert!(remedy.contains(&format!("nobody@{HOST} is not the right account")), "{remedy}");
+        scene.proxy.signal(Signal::HUP);
+        scene.proxy.wait_until("the reload", |proxy| {
+            let log = proxy.log();
+            log.iter().filter(|line| line.contains("configuration reloaded")).count() == asked
+        });
+    }
+    assert_eq!(scene.proxy.reason("never-subscribed"), 0);
 }
 
 case!(offline_is_told_apart_from_withdrawn: both);

@@ -139,9 +139,14 @@ fn remedy(subscription: &Subscription, settings: &Settings) -> String {
             "Asking for it failed with {condition}: is {target} the right account, and its \
              server up? It is asked again."
         ),
-        Subscription::Pending | Subscription::Denied => format!(
+        Subscription::Pending => format!(
+            "{target} has to accept the presence subscription of {subscriber}: start the \
+             implementing client, and let it do so. If {target} is not the right account, its server \
+             says nothing of that."
+        ),
+        Subscription::Denied => format!(
             "{target} has to accept the presence subscription of {subscriber}: let the \
-             implementing client do so, or accept it in any other client of this account."
+             implementing client do so, then reload to ask again at once."
         ),
         Subscription::Subscribed => {
             format!("Log in as {target} with the implementing client, and let it send presence.")

@@ -104,6 +104,13 @@ impl Presence {
         *self = Self { resources: std::mem::take(&mut self.resources), ..Self::new() };
     }
 
+    /// The next [`Self::tick`] asks, whatever was heard so far, and what follows an answer that is no
+    /// consent starts from the beginning: an operator may have changed what made it so.
+    pub fn ask_again(&mut self) {
+        self.attempts = 0;
+        self.retry_at = self.connected.then_some(Duration::ZERO);
+    }
+
     /// The target, or its server in its name, sent presence from `from`; what to answer, and
     /// whether it told anything.
     pub fn hear(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {

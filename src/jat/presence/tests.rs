@@ -83,6 +83,30 @@ fn causes_of_nobody_online_are_told_apart() {
 }
 
 #[test]
+fn asked_to_ask_again_it_does_at_once_and_waits_as_after_a_login() {
+    let mut it = Fixture::connected();
+    for _ in 0..5 {
+        assert_eq!(it.after(3600), Some(Action::Subscribe));
+    }
+    it.hear(BARE, Heard::Unsubscribed);
+    assert_eq!(it.after(1), None);
+    it.presence.ask_again();
+    assert_eq!(it.after(0), Some(Action::Subscribe));
+    assert_eq!(it.presence.subscription(), &Subscription::Pending);
+    assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(60));
+
+    // One that holds stays while it is asked for again.
+    it.hear(BARE, Heard::Subscribed);
+    it.presence.ask_again();
+    assert_eq!(it.after(0), Some(Action::Subscribe));
+    assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
+
+    it.presence.disconnected();
+    it.presence.ask_again();
+    assert_eq!(it.presence.retry_at(), None, "a login asks anyway");
+}
+
+#[test]
 fn an_error_changes_neither_a_subscription_nor_the_list() {
     let mut it = Fixture::connected();
     it.hear(BARE, Heard::Subscribed);
