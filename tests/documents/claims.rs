@@ -61,9 +61,9 @@ const CLAIMS: &[Claim] = &[
     claim(README, "Component \"proxy", FOLLOWS_README),
     claim(README, "  - port: 5347", FOLLOWS_README_ON_EJABBERD),
     claim(README, "$ jat-proxy check -c", FOLLOWS_README),
-    claim(README, "from slixmpp import ClientXMPP\n\nPROXY", FOLLOWS_README),
+    claim(README, "import asyncio\nfrom slixmpp import ClientXMPP\n\nPROXY", FOLLOWS_README),
     claim(README, "<iq type='get' id='1' to=", FOLLOWS_README),
-    claim(README, "from slixmpp import ClientXMPP\nfrom", FOLLOWS_README),
+    claim(README, "import asyncio\nfrom slixmpp import ClientXMPP\nfrom", FOLLOWS_README),
     claim(README, "$ jat-proxy check --connect", FOLLOWS_README),
     claim(README, "$ jat-proxy status", FOLLOWS_README),
     claim(README, "                         your XMPP server", Picture),
@@ -95,7 +95,12 @@ const CLAIMS: &[Claim] = &[
         "$ systemctl restart prosody",
         Test(MIGRATION, "a_restart_of_the_server_leads_there_too"),
     ),
-    claim("docs/clients/slixmpp.md", "from jat_token", Test(CLIENTS, "the_bot_for_slixmpp")),
+    claim("docs/clients/slixmpp.md", "import asyncio", Test(CLIENTS, "the_bot_for_slixmpp")),
+    claim(
+        "docs/clients/aioxmpp.md",
+        "python3 -m venv bot",
+        Test("tests/documents/facts.rs", "pip_is_told_what_the_tests_install"),
+    ),
     claim("docs/clients/aioxmpp.md", "import asyncio", Test(CLIENTS, "the_bot_for_aioxmpp")),
     claim("docs/clients/xmpp.js.md", "import { client", Test(CLIENTS, "the_bot_for_xmpp_js")),
     claim(
@@ -177,7 +182,7 @@ const CLAIMS: &[Claim] = &[
 const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, by anyone";
 
 const MIGRATION: &str = "tests/interop/migration.rs";
-const CLIENTS: &str = "tests/interop/clients.rs";
+const CLIENTS: &str = "tests/interop/clients/mod.rs";
 const TOKENS: &str = "tests/documents/tokens.rs";
 const FIRST_STEPS: &str = "tests/documents/first_steps.rs";
 const SNIPPETS: &str = "tests/documents/snippets.rs";

@@ -1,6 +1,6 @@
 //! Facts of the program that stand in tables and prose.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -59,6 +59,57 @@ fn the_paths_of_http_are_those_of_the_documents() {
     for path in served {
         assert!(text.contains(&format!("`{path}`")), "{path} is not explained");
     }
+}
+
+/// Versions of registries; those of Debian are asked of Debian, in tests/interop/clients.
+#[test]
+fn the_versions_of_client_libraries_are_those_that_the_tests_install() {
+    let lock = fs::read_to_string("tests/clients/package-lock.json").unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let xmpp_js = lock["packages"]["node_modules/@xmpp/client"]["version"].as_str().unwrap();
+    let document = fs::read_to_string("docs/clients/README.md").unwrap();
+    for (library, version) in [
+        ("slixmpp", format!("{} (PyPI)", pinned()["slixmpp"])),
+        ("aioxmpp", format!("{} (PyPI)", pinned()["aioxmpp"])),
+        ("xmpp.js", format!("{xmpp_js} of @xmpp/client (npm)")),
+    ] {
+        let row = document.lines().find(|line| line.starts_with(&format!("| [{library}](")));
+        assert!(row.is_some_and(|row| row.contains(&version)), "{library} {version}: {row:?}");
+    }
+    let readme = fs::read_to_string("README.md").unwrap();
+    assert!(readme.contains(&format!("{} (PyPI)", pinned()["slixmpp"])));
+}
+
+#[test]
+fn pip_is_told_what_the_tests_install() {
+    let commands = claims::text("docs/clients/aioxmpp.md", "python3 -m venv bot");
+    let (_, packages) = commands.split_once("pip install --no-deps").unwrap();
+    let packages = packages.replace("bot/bin/pip install", "").replace('\\', "");
+    let mut named = 0;
+    for package in packages.split_whitespace() {
+        let (name, below) = match package.trim_matches('\'').split_once('<') {
+            Some((name, below)) => (name, Some(below)),
+            None => (package, None),
+        };
+        let pinned = pinned();
+        let version = pinned.get(&normal(name)).unwrap_or_else(|| panic!("{name} is not tried"));
+        let major: u32 = version.split('.').next().unwrap().parse().unwrap();
+        assert!(below.is_none_or(|it| major < it.parse().unwrap()), "{package}: {version}");
+        named += 1;
+    }
+    assert!(named > 10, "{named}");
+}
+
+/// What tests/clients/ has of PyPI, by name.
+fn pinned() -> BTreeMap<String, String> {
+    let list = fs::read_to_string("tests/clients/requirements.txt").unwrap();
+    let lines = list.lines().filter_map(|line| line.split_once("=="));
+    lines.map(|(name, version)| (normal(name), version.to_owned())).collect()
+}
+
+/// PyPI makes no difference between these.
+fn normal(name: &str) -> String {
+    name.to_lowercase().replace('_', "-")
 }
 
 /// An unknown key is refused with the keys that its table takes: so the program tells them.

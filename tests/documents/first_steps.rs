@@ -10,8 +10,8 @@ use toml::Table;
 
 use crate::client::Client;
 use crate::interpreter::{self, PYTHON};
-use crate::process::{Process, command, free_ports, wait_until};
-use crate::server::{HOST, Kind, Server, Software};
+use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
+use crate::server::{HOST, Kind, Server, Software, fresh_folder};
 use crate::stage::Stage;
 use crate::transcript::{assert_shown, without_times};
 use crate::{claims, configuration};
@@ -74,8 +74,10 @@ fn follow(kind: Kind) -> Told {
     let _daemon = Process::start(daemon, &log);
     assert_shown("README.md", started, &lines(&log, started.lines().count()));
     let log = lines(&log, 5);
-    let asked = block("from slixmpp import ClientXMPP\nfrom slixmpp.exc");
-    let answer = interpreter::run("timeout", &["60", PYTHON, "-c", &adapted(&server, &asked)], "");
+    let answer = folder.join("answer");
+    let status = Process::start(python(&server, &block(USER)), &answer).wait(PATIENCE);
+    let answer = fs::read_to_string(answer).unwrap();
+    assert!(status.is_some_and(|it| it.success()), "{answer}");
     assert!(answer.contains("<name>my service</name>"), "{answer}");
     assert!(answer.contains("from=\"proxy.domain.example\""), "{answer}");
 
@@ -152,32 +154,24 @@ fn lines(log: &Path, count: usize) -> String {
     without_times(&text.split_inclusive('\n').take(count).collect::<String>())
 }
 
+/// The script of a reader whose server is ours: without DNS and TLS, with our passwords, and with
+/// the slixmpp of the server's Debian.
 fn python(server: &Server, code: &str) -> std::process::Command {
-    let mut python = command(PYTHON);
-    python.args(["-c", &adapted(server, code)]);
-    python
-}
-
-/// The script of a reader whose server is ours: without DNS and TLS, with our passwords.
-fn adapted(server: &Server, code: &str) -> String {
     let code = code
         .replace("some-domain.example", HOST)
         .replace("the bot's password", "password")
         .replace("the user's password", "password");
-    CONNECTED.replace("PORT", &server.client_port.to_string()) + &code
+    let script = fresh_folder("readme").join("script.py");
+    fs::write(&script, code).unwrap();
+    let loopback = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/loopback.py");
+    let mut python = server.kind.suite.command(PYTHON);
+    python.arg("-B").arg(loopback).args(["127.0.0.1", &server.client_port.to_string(), "plain"]);
+    python.arg(script);
+    python
 }
 
-const BOT: &str = "from slixmpp import ClientXMPP\n\nPROXY";
-
-const CONNECTED: &str = r#"
-import slixmpp
-class Connected(slixmpp.ClientXMPP):
-    def __init__(self, *given):
-        super().__init__(*given, plugin_config={"feature_mechanisms": {"unencrypted_plain": True}})
-    def connect(self):
-        super().connect(("127.0.0.1", PORT), force_starttls=False, disable_starttls=True)
-slixmpp.ClientXMPP = Connected
-"#;
+const BOT: &str = "import asyncio\nfrom slixmpp import ClientXMPP\n\nPROXY";
+const USER: &str = "import asyncio\nfrom slixmpp import ClientXMPP\nfrom slixmpp.exc";
 
 #[test]
 #[ignore = "needs slixmpp"]

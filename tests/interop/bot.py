@@ -7,6 +7,8 @@ import sys
 import slixmpp
 from slixmpp.xmlstream import ET
 
+import loopback
+
 
 def report(event, **fields):
     """One line of JSON for the test that started this script."""
@@ -38,13 +40,7 @@ class Bot(slixmpp.ClientXMPP):
         asyncio.run(main())
 
     def connect_here(self):
-        # Debian 12 has slixmpp 1.8, which takes other arguments than 1.9 and newer.
-        if hasattr(self, "enable_plaintext"):
-            self.enable_plaintext = True
-            self.enable_starttls = self.enable_direct_tls = False
-            self.connect(*self.server_address)
-        else:
-            self.connect(self.server_address, force_starttls=False, disable_starttls=True)
+        loopback.connect(self, *self.server_address)
 
 
 def element(name, **attributes):

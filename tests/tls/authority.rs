@@ -1,7 +1,8 @@
 //! A CA of the tests, and the certificates that it signs, good and bad.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 
 /// A CA that nobody knows.
@@ -28,6 +29,8 @@ impl Authority {
     pub fn new(name: &str) -> Self {
         let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Python 3.13 is strict about it, and about whose key has signed, below.
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -44,6 +47,7 @@ impl Authority {
             Valid::Before => params.not_after = date_time_ymd(2020, 1, 2),
             Valid::Later => params.not_before = date_time_ymd(2100, 1, 1),
         }
+        params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }

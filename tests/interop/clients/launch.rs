@@ -1,0 +1,179 @@
+//! The bots as their pages print them, with the addresses and the server of a test in place of the
+//! page's.
+
+use std::path::{Path, PathBuf};
+
+use crate::pages::{Block, block, first};
+use crate::process::{self, Process};
+use crate::server::{HOST, Server, Suite, fresh_folder};
+
+/// What a bot is told.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub server: &'a Server,
+    pub target: &'a str,
+    pub domain: &'a str,
+    /// Where it connects to, and how.
+    pub port: u16,
+    pub way: Way<'a>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Way<'a> {
+    Plain,
+    /// With TLS as its page has it, and told of this CA.
+    Tls(Option<&'a Path>),
+}
+
+/// Where a library is from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Source {
+    /// The Debian of the server.
+    Debian,
+    /// The registry of its language: the version that tests/clients/ has.
+    Registry,
+}
+
+impl<'a> Place<'a> {
+    pub fn plain(server: &'a Server, target: &'a str, domain: &'a str) -> Self {
+        Self { server, target, domain, port: server.client_port, way: Way::Plain }
+    }
+
+    fn suite(&self) -> Suite {
+        self.server.kind.suite
+    }
+
+    fn ca(&self) -> Option<&Path> {
+        if let Way::Tls(ca) = self.way { ca } else { None }
+    }
+
+    /// As a reader puts an account and a proxy into the code.
+    fn filled_in(&self, code: &str) -> String {
+        let code = put(code, "proxy.domain.example", self.domain);
+        let code = put(&code, "some-user@some-domain.example", self.target);
+        put(&code, "the bot's password", "password")
+    }
+
+    /// Runs slixmpp's code of a page, which `loopback.py` keeps from asking DNS.
+    pub fn slixmpp(&self, source: Source, code: &str) -> Process {
+        let folder = fresh_folder("slixmpp-bot");
+        self.start_slixmpp(source, &folder, &self.filled_in(code))
+    }
+
+    /// The same for code that is filled in.
+    pub fn start_slixmpp(&self, source: Source, folder: &Path, code: &str) -> Process {
+        let loopback = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/loopback.py");
+        let way = if self.way == Way::Plain { "plain" } else { "tls" };
+        let port = self.port.to_string();
+        self.python(source, folder, code, &[loopback.to_str().unwrap(), "127.0.0.1", &port, way])
+    }
+
+    pub fn aioxmpp(&self, source: Source, code: &str) -> Process {
+        let layer = "make_security_layer(PASSWORD)";
+        let port = self.port;
+        let loose = if self.way == Way::Plain { "._replace(tls_required=False)" } else { "" };
+        let here = format!(
+            "{layer}{loose}, \
+             override_peer=[(\"127.0.0.1\", {port}, aioxmpp.connector.STARTTLSConnector())]"
+        );
+        let code = put(&self.filled_in(code), layer, &here);
+        self.python(source, &fresh_folder("aioxmpp-bot"), &code, &[])
+    }
+
+    fn python(&self, source: Source, folder: &Path, code: &str, before: &[&str]) -> Process {
+        write(folder, "bot.py", code);
+        write(folder, "jat_token.py", &first("docs/token.md", "python").text);
+        let mut python = self.suite().command(PYTHON);
+        python.arg("-B").args(before).arg("bot.py").current_dir(folder);
+        if source == Source::Registry {
+            python.env("PYTHONPATH", from_pypi(self.suite()));
+        }
+        python.envs(self.ca().map(|ca| ("SSL_CERT_FILE", ca)));
+        Process::start(python, &folder.join("log"))
+    }
+
+    /// Node.js is this system's: of Debian's some are too old.
+    pub fn xmpp_js(&self, code: &str) -> Process {
+        let modules = installed().join("node_modules");
+        assert!(modules.join("@xmpp/client").is_dir(), "{} is {MADE}", modules.display());
+        let folder = fresh_folder("xmpp-js-bot");
+        let code = put(code, "proxy.domain.example", self.domain);
+        let service = format!("xmpp://127.0.0.1:{}", self.port);
+        let code = put(&code, "xmpp://some-domain.example:5222", &service);
+        let code = put(&code, "\"some-domain.example\"", &format!("{HOST:?}"));
+        let code = put(&code, "some-user", self.target.split('@').next().unwrap());
+        write(&folder, "bot.mjs", &put(&code, "the bot's password", "password"));
+        let decoder = first("docs/token.md", "javascript").text;
+        let exported = put(&decoder, "function readToken", "export function readToken");
+        write(&folder, "jat-token.mjs", &exported);
+        std::os::unix::fs::symlink(&modules, folder.join("node_modules")).unwrap();
+        // `tests/run` puts one there where the system's is too old.
+        let ours = modules.with_file_name("node");
+        let program = if ours.exists() { ours.to_str().unwrap() } else { "node" };
+        let mut node = process::command(program);
+        node.arg("bot.mjs").current_dir(&folder);
+        node.envs(self.ca().map(|ca| ("NODE_EXTRA_CA_CERTS", ca)));
+        Process::start(node, &folder.join("log"))
+    }
+
+    pub fn go_xmpp(&self, code: &str, decoder: &Block) -> Process {
+        let folder = fresh_folder("go-xmpp-bot");
+        let here = format!("127.0.0.1:{}", self.port);
+        let mut code = self.filled_in(&put(code, "some-domain.example:5222", &here));
+        if self.way == Way::Plain {
+            let insecure = "StartTLS: false, InsecureAllowUnencryptedAuth: true";
+            code = put(&code, "StartTLS: true", insecure);
+        }
+        if self.suite() == Suite::Debian12 {
+            code = put(&code, "github.com/xmppo/go-xmpp", "github.com/mattn/go-xmpp");
+        }
+        write(&folder, "bot.go", &code);
+        write(&folder, "token.go", &decoder.text);
+        let mut build = self.suite().command("go");
+        build.args(["build", "-o", "bot", "bot.go", "token.go"]).current_dir(&folder);
+        build.envs([("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode")]);
+        let build = build.env("GOTOOLCHAIN", "local").env("GOCACHE", installed().join("go"));
+        let built = build.output().expect("go is installed (tests/run does it)");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let mut bot = self.suite().command(folder.join("bot").to_str().unwrap());
+        bot.envs(self.ca().map(|ca| ("SSL_CERT_FILE", ca))).current_dir(&folder);
+        Process::start(bot, &folder.join("log"))
+    }
+}
+
+/// The code of the page for this language, that of the bot of the README among them.
+pub fn readme(heading: &str) -> String {
+    block("README.md", heading, "python").text
+}
+
+/// Libraries of PyPI for the Python of this Debian.
+pub fn from_pypi(suite: Suite) -> PathBuf {
+    let version = match suite {
+        Suite::Debian12 => "3.11",
+        Suite::Debian13 => "3.13",
+        Suite::Sid => panic!("sid has the newest ones itself"),
+    };
+    let folder = installed().join(format!("python-{version}"));
+    assert!(folder.is_dir(), "{} is {MADE}", folder.display());
+    folder
+}
+
+/// The folder below target/ into which tests/run installs what is no package of Debian.
+pub fn installed() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients")
+}
+
+/// The code with something else for what the page has, which must be there.
+pub fn put(code: &str, page: &str, here: &str) -> String {
+    assert!(code.contains(page), "the page's code has no {page}");
+    code.replace(page, here)
+}
+
+fn write(folder: &Path, file: &str, text: &str) {
+    std::fs::write(folder.join(file), text).unwrap();
+}
+
+/// Debian's own Python is the one that has Debian's libraries.
+pub const PYTHON: &str = "/usr/bin/python3";
+
+const MADE: &str = "not there: tests/run makes it";

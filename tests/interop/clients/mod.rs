@@ -1,0 +1,268 @@
+//! The bots of docs/clients/ and of the README, run as they are printed there, with each version of
+//! their library: that of the server's Debian, and the newest of the language's registry.
+
+mod door;
+mod launch;
+mod versions;
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::encryption::authority::{Authority, Valid};
+use crate::pages::{block, first};
+use crate::process::{self, PATIENCE, Process};
+use crate::proxy::{Proxy, Settings};
+use crate::scene::Scene;
+use crate::server::{HOST, Kind, Server, Suite, fresh_folder};
+use crate::stanza::escape;
+
+use door::Door;
+use launch::{Place, Source, Way, put, readme};
+
+case!(the_bot_for_slixmpp: prosody);
+fn the_bot_for_slixmpp(kind: Kind) {
+    for source in sources(kind.suite) {
+        serves_users_of_the_proxy_only(kind, &|place| slixmpp(place, source));
+    }
+}
+
+// sid has neither aioxmpp nor, for the tests, go-xmpp.
+case!(the_bot_for_aioxmpp: [prosody] []);
+fn the_bot_for_aioxmpp(kind: Kind) {
+    for source in sources_of_aioxmpp(kind.suite) {
+        serves_users_of_the_proxy_only(kind, &|place| aioxmpp(place, source));
+    }
+}
+
+case!(the_bot_for_xmpp_js: prosody);
+fn the_bot_for_xmpp_js(kind: Kind) {
+    serves_users_of_the_proxy_only(kind, &xmpp_js);
+}
+
+case!(the_bot_for_go_xmpp: [prosody] []);
+fn the_bot_for_go_xmpp(kind: Kind) {
+    serves_users_of_the_proxy_only(kind, &go_xmpp);
+}
+
+case!(bots_come_back_after_their_server: [prosody] []);
+fn bots_come_back_after_their_server(kind: Kind) {
+    let mut server = Server::start(kind);
+    let newest = |place: &Place| aioxmpp(place, Source::Registry);
+    let mut launches: Vec<(&str, &Launch)> =
+        vec![("aioxmpp", &newest), ("xmpp.js", &xmpp_js), ("go-xmpp", &go_xmpp)];
+    let of_slixmpp = sources(kind.suite).into_iter();
+    let of_slixmpp: Vec<_> =
+        of_slixmpp.map(|source| move |place: &Place| slixmpp(place, source)).collect();
+    launches.extend(of_slixmpp.iter().map(|it| ("slixmpp", it as &Launch)));
+    let bots: Vec<_> = launches
+        .into_iter()
+        .map(|(name, launch)| {
+            let (domain, target) = (server.new_domain(), server.new_account("service"));
+            let proxy = Proxy::start(&server, Settings::new(&domain, &target));
+            let bot = launch(&Place::plain(&server, &target, &domain));
+            proxy.wait_online(&[&format!("{target}/a")]);
+            (name, domain, target, proxy, bot)
+        })
+        .collect();
+    server.stop();
+    for (.., proxy, _) in &bots {
+        proxy.wait_until("the stream to end", |proxy| !proxy.is_connected());
+    }
+    server.resume();
+    let account = server.new_account("user");
+    let mut user = Client::login(&server, &account, "abc");
+    for (name, domain, target, proxy, _bot) in &bots {
+        process::wait_within(3 * PATIENCE, &format!("an answer of {name}"), || {
+            who(&mut user, domain, "again");
+            user.receive_reply("again").attr("type") == Some("result")
+        });
+        proxy.wait_online(&[&format!("{target}/a")]);
+    }
+}
+
+case!(the_bot_and_the_user_of_the_readme: prosody);
+fn the_bot_and_the_user_of_the_readme(kind: Kind) {
+    let scene = Scene::new(kind);
+    let server = scene.server;
+    for source in sources(kind.suite) {
+        let place = Place::plain(server, &scene.target, &scene.domain);
+        let mut bot = place.slixmpp(source, &readme("3. Accept the subscription"));
+        let resource = format!("{}/a", scene.target);
+        scene.proxy.wait_online(&[&resource]);
+
+        let account = server.new_account("user");
+        let code = put(&readme("4. The first request"), "proxy.domain.example", &scene.domain);
+        let code = put(&code, "user@some-domain.example/abc", &format!("{account}/abc"));
+        let code = put(&code, "the user's password", "password");
+        let folder = fresh_folder("readme-user");
+        let status = place.start_slixmpp(source, &folder, &code).wait(3 * PATIENCE);
+        let said = fs::read_to_string(folder.join("log")).unwrap();
+        assert!(status.is_some_and(|status| status.success()), "{source:?}: {said}");
+        assert!(said.contains("my service") && said.contains("jabber:iq:version"), "{said}");
+        bot.kill();
+        scene.proxy.wait_offline(&resource);
+    }
+}
+
+case!(bots_trust_the_ca_that_they_are_told: [prosody] []);
+fn bots_trust_the_ca_that_they_are_told(kind: Kind) {
+    let mut bots: Vec<(Option<Duration>, Box<Launch>)> =
+        vec![(A_SECOND, Box::new(xmpp_js)), (A_SECOND, Box::new(go_xmpp))];
+    for source in sources(kind.suite) {
+        let readme = readme("3. Accept the subscription");
+        bots.push((FIVE_SECONDS, Box::new(move |place| place.slixmpp(source, &readme))));
+        bots.push((FIVE_SECONDS, Box::new(move |place| slixmpp(place, source))));
+    }
+    for source in sources_of_aioxmpp(kind.suite) {
+        bots.push((None, Box::new(move |place| aioxmpp(place, source))));
+    }
+    Encrypting::start(kind).is_trusted_when_told(&bots);
+}
+
+type Launch<'a> = dyn Fn(&Place) -> Process + 'a;
+
+/// What there is of slixmpp.
+fn sources(suite: Suite) -> Vec<Source> {
+    match suite {
+        Suite::Debian12 | Suite::Debian13 => vec![Source::Debian, Source::Registry],
+        Suite::Sid => vec![Source::Debian],
+    }
+}
+
+fn sources_of_aioxmpp(suite: Suite) -> Vec<Source> {
+    match suite {
+        Suite::Debian12 => vec![Source::Debian, Source::Registry],
+        _ => vec![Source::Registry],
+    }
+}
+
+fn slixmpp(place: &Place, source: Source) -> Process {
+    place.slixmpp(source, &first("docs/clients/slixmpp.md", "python").text)
+}
+
+fn aioxmpp(place: &Place, source: Source) -> Process {
+    place.aioxmpp(source, &first("docs/clients/aioxmpp.md", "python").text)
+}
+
+fn xmpp_js(place: &Place) -> Process {
+    place.xmpp_js(&first("docs/clients/xmpp.js.md", "javascript").text)
+}
+
+fn go_xmpp(place: &Place) -> Process {
+    let page = "docs/clients/go-xmpp.md";
+    place.go_xmpp(&block(page, "The bot", "go").text, &block(page, "The decoder", "go"))
+}
+
+/// The bot accepts the proxy and nobody else, answers a user of the proxy under the address that
+/// the token tells, believes no token of anybody else, and answers what it does not know.
+fn serves_users_of_the_proxy_only(kind: Kind, launch: &Launch) {
+    let scene = Scene::new(kind);
+    let jid = format!("{}/a", scene.target);
+    // Its resource is a token, of the README; it names user@some-domain.example/abc.
+    let account = scene.server.new_account("stranger");
+    let mut stranger = Client::login(scene.server, &account, TOKEN);
+    stranger.available("");
+    // Asked before the bot is there, so that it is the first thing that the bot hears.
+    stranger.send(format!("<presence type='subscribe' to='{}'/>", scene.target));
+    let _bot = launch(&Place::plain(scene.server, &scene.target, &scene.domain));
+    scene.proxy.wait_online(&[&jid]);
+
+    let mut user = scene.user();
+    who(&mut user, &scene.domain, "it's <1>");
+    let reply = user.receive_reply("it's <1>");
+    let payload = reply.child("who").unwrap_or_else(|| panic!("{reply:?}"));
+    assert_eq!(payload.attr("user"), Some(user.jid.as_str()));
+    assert_eq!(reply.attr("from"), Some(scene.domain.as_str()));
+
+    user.ask(&scene.domain, "unknown");
+    let reply = user.receive_reply("unknown");
+    assert_eq!(reply.attr("type"), Some("error"), "{reply:?}");
+
+    // A bot refuses a subscription by silence, or says so; either before it answers.
+    who(&mut stranger, &jid, "direct");
+    let presence = RefCell::new(Vec::new());
+    let reply = stranger.receive_where("the answer", |it| {
+        if it.name == "presence" && it.attr("from").is_some_and(|at| at.starts_with(&scene.target))
+        {
+            presence.borrow_mut().push(it.attr("type").unwrap_or("available").to_owned());
+        }
+        it.name == "iq" && it.attr("id") == Some("direct")
+    });
+    let presence = presence.into_inner();
+    let payload = reply.child("who").unwrap_or_else(|| panic!("{reply:?}"));
+    assert_eq!(payload.attr("user"), Some(stranger.jid.as_str()));
+    let let_in = ["subscribed", "available"];
+    assert!(!presence.iter().any(|it| let_in.contains(&it.as_str())), "{presence:?}");
+}
+
+fn who(user: &mut Client, to: &str, id: &str) {
+    let id = escape(id);
+    user.send(format!("<iq type='get' id='{id}' to='{to}'><who xmlns='urn:example:who'/></iq>"));
+}
+
+/// A Prosody whose certificate comes from a CA of its operator.
+struct Encrypting {
+    server: Server,
+    ca: PathBuf,
+}
+
+impl Encrypting {
+    fn start(kind: Kind) -> Self {
+        let mut server = Server::start(kind);
+        let folder = fresh_folder("certificates");
+        let authority = Authority::new("our own");
+        let identity = authority.sign(&[HOST], Valid::Now);
+        let beside = server.configuration();
+        fs::write(beside.with_file_name(format!("{HOST}.crt")), identity.certificate).unwrap();
+        fs::write(beside.with_file_name(format!("{HOST}.key")), identity.key).unwrap();
+        let ca = folder.join("ca.pem");
+        fs::write(&ca, authority.pem()).unwrap();
+        server.stop();
+        server.reconfigure(|text| {
+            let text = put(&text, "\"register_ibr\"", "\"register_ibr\"; \"tls\"");
+            put(&text, "\"s2s\"; \"tls\";", "\"s2s\";")
+        });
+        server.resume();
+        Self { server, ca }
+    }
+
+    /// A bot that does not know the CA tries again after this pause, or ends if there is none;
+    /// told of the CA it serves.
+    fn is_trusted_when_told(&self, bots: &[(Option<Duration>, Box<Launch>)]) {
+        let Self { server, ca } = self;
+        let refused = bots.iter().map(|(pause, launch)| {
+            let (domain, target) = (server.new_domain(), server.new_account("service"));
+            let proxy = Proxy::start(server, Settings::new(&domain, &target));
+            let door = Door::before(server.client_port);
+            let place = Place::plain(server, &target, &domain);
+            let place = Place { port: door.port, way: Way::Tls(None), ..place };
+            (pause, launch(&place), door, proxy, domain, target, launch)
+        });
+        let refused: Vec<_> = refused.collect();
+        let told =
+            refused.into_iter().map(|(pause, mut bot, door, proxy, domain, target, launch)| {
+                match pause {
+                    Some(pause) => door.is_visited_with_pauses_of(*pause),
+                    None => assert!(bot.wait(2 * PATIENCE).is_some_and(|it| !it.success())),
+                }
+                bot.kill();
+                let status = proxy.status();
+                assert_eq!(status["components"][0]["subscription"]["state"], "pending", "{status}");
+                let place = Place::plain(server, &target, &domain);
+                let bot = launch(&Place { way: Way::Tls(Some(ca)), ..place });
+                (proxy, target, bot)
+            });
+        for (proxy, target, _bot) in &told.collect::<Vec<_>>() {
+            proxy.wait_online(&[&format!("{target}/a")]);
+        }
+    }
+}
+
+const A_SECOND: Option<Duration> = Some(Duration::from_secs(1));
+const FIVE_SECONDS: Option<Duration> = Some(Duration::from_secs(5));
+
+/// The token of the README: user@some-domain.example/abc asked.
+const TOKEN: &str = "aeaqcadljhqbaaa4ovzwk4saonxw2zjnmrxw2yljnyxgk6dbnvygyzjpmfrggaaagezdgnh4aa7ulrg472rfhjdbc5h77sj3";
