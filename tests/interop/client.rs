@@ -40,19 +40,39 @@ impl Connection {
 
     /// As `open`, with more attributes on the stream header.
     pub fn open_declaring(server: &Server, declarations: &str) -> io::Result<Connection> {
-        let socket = TcpStream::connect(("127.0.0.1", server.client_port))?;
+        let mut connection = Connection::to(server, server.client_port)?;
+        connection.declarations = declarations.into();
+        connection.restart()?;
+        Ok(connection)
+    }
+
+    /// To this port, where nothing has been said yet.
+    pub fn to(server: &Server, port: u16) -> io::Result<Connection> {
+        let socket = TcpStream::connect(("127.0.0.1", port))?;
         socket.set_nodelay(true)?;
-        let mut connection = Connection {
+        Ok(Connection {
             socket,
             reader: StanzaReader::new(),
             received: VecDeque::new(),
             header: None,
             ended: None,
-            declarations: declarations.into(),
+            declarations: String::new(),
             defers: server.kind.defers(),
-        };
-        connection.restart()?;
-        Ok(connection)
+        })
+    }
+
+    /// Waits for the server's stream header, or the end.
+    pub fn header(&mut self) -> Option<&Element> {
+        let end = Instant::now() + PATIENCE;
+        while self.header.is_none() && self.ended.is_none() && Instant::now() < end {
+            self.read(PATIENCE);
+        }
+        self.header.as_ref()
+    }
+
+    /// Why nothing more can come.
+    pub fn ended(&self) -> Option<&str> {
+        self.ended.as_deref()
     }
 
     /// Sends a stream header and waits for the features.
@@ -72,10 +92,14 @@ impl Connection {
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).expect("the server takes what the client sends");
+    }
+
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         let more = if self.defers && bytes.ends_with(b">") { bytes.len() } else { 0 };
         let all = [bytes, &vec![b' '; more]].concat();
-        self.socket.write_all(&all).expect("the server takes what the client sends");
+        self.socket.write_all(&all)
     }
 
     /// The next stanza, if one comes in time.

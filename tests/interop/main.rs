@@ -26,6 +26,7 @@ mod bot;
 #[allow(dead_code, reason = "some stanzas only a server of the tests can send")]
 mod cases;
 mod client;
+mod component;
 mod load;
 #[path = "../pages/mod.rs"]
 mod pages;
@@ -52,6 +53,7 @@ mod connect;
 mod departure;
 mod fleet;
 mod four_stanzas;
+mod habits;
 mod harness;
 mod hostile;
 mod inflated;

@@ -1,0 +1,105 @@
+//! A raw component (XEP-0114), to see what a server does to any.
+
+use std::time::Instant;
+
+use xmpp_parsers::component::Handshake;
+
+use crate::client::{Connection, SILENCE};
+use crate::process::{PATIENCE, wait_until};
+use crate::server::{HOST, SECRET, Server};
+use crate::stanza::Stanza;
+
+pub struct Component {
+    pub connection: Connection,
+    pub domain: String,
+}
+
+impl Component {
+    /// Logs in; an error is why the server ended the stream.
+    pub fn try_login(server: &Server, domain: &str) -> Result<Component, String> {
+        let mut connection = Connection::to(server, server.component_port).unwrap();
+        connection.send(format!(
+            "<stream:stream xmlns='jabber:component:accept' \
+             xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+        ));
+        let id = connection.header().and_then(|it| it.attr("id")).map(str::to_owned);
+        let id = id.ok_or_else(|| connection.ended().unwrap_or_default().to_owned())?;
+        let proof = Handshake::from_stream_id_and_password(id, SECRET).data.unwrap();
+        let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
+        connection.send(format!("<handshake>{proof}</handshake>"));
+        match connection.try_receive(PATIENCE) {
+            Some(it) if it.name == "handshake" => {
+                Ok(Component { connection, domain: domain.into() })
+            }
+            other => Err(format!("{other:?} {}", connection.ended().unwrap_or_default())),
+        }
+    }
+
+    /// Logs in, as soon as an earlier stream of this domain is gone.
+    pub fn login(server: &Server, domain: &str) -> Component {
+        let mut component = None;
+        wait_until("a component's login", || {
+            component = Component::try_login(server, domain).ok();
+            component.is_some()
+        });
+        component.unwrap()
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.connection.send(bytes);
+    }
+
+    pub fn receive_where(&mut self, what: &str, fits: impl Fn(&Stanza) -> bool) -> Stanza {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let stanza = self.connection.try_receive(left);
+            let ended = self.connection.ended();
+            let stanza = stanza.unwrap_or_else(|| panic!("waited for {what}; stream: {ended:?}"));
+            if fits(&stanza) {
+                return stanza;
+            }
+        }
+    }
+
+    /// All that comes until the server has answered a request that is sent now, and some time
+    /// longer.
+    pub fn heard(&mut self) -> Vec<Stanza> {
+        self.ask();
+        let (mut heard, mut last) = (Vec::new(), false);
+        let mut left = PATIENCE;
+        while let Some(stanza) = self.connection.try_receive(left) {
+            if stanza.attr("id") == Some(LAST) {
+                (last, left) = (true, SILENCE);
+            } else {
+                heard.push(stanza);
+            }
+        }
+        assert!(last, "{:?}", self.connection.ended());
+        heard
+    }
+
+    /// Whether the stream ends, instead of a request being answered that is sent now.
+    pub fn ends(&mut self) -> bool {
+        self.ask();
+        while let Some(stanza) = self.connection.try_receive(PATIENCE) {
+            if stanza.attr("id") == Some(LAST) {
+                return false;
+            }
+        }
+        assert!(self.connection.ended().is_some(), "neither an answer nor the end");
+        true
+    }
+
+    /// Something that every server answers.
+    fn ask(&mut self) {
+        let from = &self.domain;
+        let version = "<query xmlns='jabber:iq:version'/>";
+        let request =
+            format!("<iq type='get' id='{LAST}' from='{from}' to='{HOST}'>{version}</iq>");
+        // The stream may have ended.
+        let _ = self.connection.try_send(request);
+    }
+}
+
+const LAST: &str = "last";

@@ -1,0 +1,218 @@
+//! The habits of servers that a plain component sees, and that jat-proxy is made for: rows of
+//! docs/servers.md.
+
+use crate::client::{Client, SILENCE};
+use crate::component::Component;
+use crate::process::PATIENCE;
+use crate::scene::accept_subscription;
+use crate::server::Software::{Ejabberd, Jabberd2, Prosody};
+use crate::server::{Kind, Server, Suite};
+use crate::stanza::Stanza;
+
+case!(presence_after_a_reconnect: all);
+fn presence_after_a_reconnect(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let _bot = stage.subscribed();
+    stage.reconnect();
+    assert_eq!(stage.presence(), [""; 0], "nothing is pushed");
+    stage.sends("subscribe");
+    let told = stage.presence();
+    assert_eq!(told[0], "subscribed bare", "at once, for a subscription that stands");
+    assert_eq!(told.contains(&"available full".to_owned()), kind.software != Ejabberd, "{told:?}");
+    stage.sends("probe");
+    assert_eq!(stage.presence(), ["available full"]);
+}
+
+case!(a_probe_while_the_request_is_pending: all);
+fn a_probe_while_the_request_is_pending(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    stage.sends("subscribe");
+    let asked = stage.presence();
+    stage.sends("probe");
+    let probed = stage.presence();
+    let mut bot = stage.bot();
+    let fits = |it: &Stanza| it.attr("type") == Some("subscribe");
+    let (limit, still_there) = match kind.software {
+        Prosody => (SILENCE, false),
+        Ejabberd | Jabberd2 => (PATIENCE, true),
+    };
+    let expected: [&[&str]; 2] = match kind.software {
+        Prosody => [&["unavailable bare"], &["unsubscribed bare"]],
+        Jabberd2 => [&[], &["unsubscribed bare"]],
+        Ejabberd => [&[], &[]],
+    };
+    assert_eq!([asked, probed], expected);
+    assert_eq!(bot.try_receive_where(limit, fits).is_some(), still_there, "the request");
+}
+
+case!(a_probe_with_nobody_online: all);
+fn a_probe_with_nobody_online(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let mut bot = stage.subscribed();
+    bot.send("<presence type='unavailable'/>");
+    stage.component.receive_where("the end", |it| it.attr("type") == Some("unavailable"));
+    stage.sends("probe");
+    let silent = kind.is(Ejabberd);
+    assert_eq!(stage.presence(), if silent { &[][..] } else { &["unavailable bare"] });
+}
+
+case!(an_acceptance_that_nobody_asked_for: all);
+fn an_acceptance_that_nobody_asked_for(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let mut bot = stage.bot();
+    bot.send(format!("<presence type='subscribed' to='{}'/>", stage.component.domain));
+    let passed_on = stage.presence().contains(&"subscribed bare".to_owned());
+    let expected = match kind.software {
+        Prosody => false,
+        Ejabberd => kind.suite != Suite::Sid,
+        Jabberd2 => true,
+    };
+    assert_eq!(passed_on, expected);
+}
+
+case!(addresses_and_attributes_on_their_way: all);
+fn addresses_and_attributes_on_their_way(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let mut user = stage.bot();
+    let upper = stage.component.domain.to_uppercase();
+    user.send(format!("<iq type='get' id='a&#10;b' to='NoDe@{upper}/R' odd='1'>{ASK}</iq>"));
+    let it = stage.component.receive_where("the request", |it| it.child("ask").is_some());
+    let typed = format!("NoDe@{upper}/R");
+    let prepared = format!("node@{}/R", stage.component.domain);
+    let arrives = if kind.is(Prosody) { prepared } else { typed };
+    assert_eq!(it.attr("to"), Some(arrives.as_str()));
+    assert_eq!(it.attr("odd").is_some(), kind.software != Ejabberd, "one that it does not know");
+    let raw = it.bytes.windows(3).any(|bytes| bytes == b"a\nb");
+    assert_eq!(raw, kind.is(Prosody), "{}", String::from_utf8_lossy(&it.bytes));
+}
+
+case!(an_answer_without_an_id: all);
+fn an_answer_without_an_id(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let mut user = stage.bot();
+    for id in ["", "id=''", "id='last'"] {
+        let (from, to) = (&stage.component.domain, &user.jid);
+        let answer = format!("<iq type='error' {id} from='{from}' to='{to}'>{BAD_REQUEST}</iq>");
+        stage.component.send(answer);
+    }
+    let mut ids = Vec::new();
+    while ids.last() != Some(&Some("last".to_owned())) {
+        ids.push(user.receive_where("an answer", |it| it.name == "iq").attr("id").map(Into::into));
+    }
+    assert_eq!(ids[0].is_none(), kind.software != Ejabberd, "{ids:?}");
+    assert_eq!(ids[ids.len() - 2].as_deref(), Some(""), "with an empty one it arrives: {ids:?}");
+}
+
+case!(another_spelling_of_its_own_domain: all);
+fn another_spelling_of_its_own_domain(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let upper = stage.component.domain.to_uppercase();
+    stage.component.send(format!("<message from='{upper}' to='{}'/>", stage.account));
+    assert_eq!(stage.component.ends(), kind.is(Prosody));
+}
+
+case!(prefixes_that_are_declared_outside: both);
+fn prefixes_that_are_declared_outside(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let mut user = Client::login_declaring(stage.server, &stage.account, "a", "xmlns:p='urn:p'");
+    user.send(format!("<iq type='get' id='1' to='{}'><p:a/></iq>", stage.component.domain));
+    let received = stage.component.connection.try_receive(PATIENCE);
+    let why = stage.component.connection.ended().unwrap_or_default();
+    let undeclared = received.is_none() && why.contains("undeclared namespace prefix");
+    assert_eq!(undeclared, kind.is(Ejabberd), "{received:?} {why}");
+}
+
+case!(a_second_connection_and_an_unknown_domain: all);
+fn a_second_connection_and_an_unknown_domain(kind: Kind) {
+    let stage = Stage::new(kind);
+    let takes = |domain: &str| Component::try_login(stage.server, domain).is_ok();
+    assert_eq!(takes(&stage.component.domain), kind.software != Prosody);
+    assert_eq!(takes("unknown.example"), kind.software != Prosody);
+}
+
+case!(a_stanza_above_512_kib: all);
+fn a_stanza_above_512_kib(kind: Kind) {
+    for (size, too_large) in [(500_000, false), (530 * 1024, true)] {
+        let mut stage = Stage::new(kind);
+        let (from, to, text) = (&stage.component.domain, &stage.account, "x".repeat(size));
+        let message = format!("<message from='{from}' to='{to}'><body>{text}</body></message>");
+        stage.component.send(message);
+        assert_eq!(stage.component.ends(), too_large && kind.is(Prosody), "{size}");
+    }
+}
+
+case!(a_request_to_a_bare_address: all);
+fn a_request_to_a_bare_address(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let mut bot = stage.subscribed();
+    let (from, to) = (&stage.component.domain, &stage.account);
+    stage.component.send(format!("<iq type='get' id='b' from='{from}' to='{to}'>{ASK}</iq>"));
+    let answer = stage.component.receive_where("an answer", |it| it.attr("id") == Some("b"));
+    let expected =
+        if kind.is(Jabberd2) { "feature-not-implemented" } else { "service-unavailable" };
+    assert_eq!(answer.error().unwrap().0, expected);
+    bot.hears_no_iq();
+}
+
+/// A component, and the account of a bot that is to be its target.
+struct Stage {
+    server: &'static Server,
+    component: Component,
+    account: String,
+}
+
+impl Stage {
+    fn new(kind: Kind) -> Stage {
+        let server = Server::shared(kind);
+        let component = Component::login(server, &server.new_domain());
+        Stage { server, component, account: server.new_account("bot") }
+    }
+
+    /// The account's owner, online.
+    fn bot(&self) -> Client {
+        let mut bot = Client::login(self.server, &self.account, "a");
+        bot.fetch_roster();
+        bot.available("");
+        bot
+    }
+
+    /// The same, which has granted the subscription, and the component knows.
+    fn subscribed(&mut self) -> Client {
+        let mut bot = self.bot();
+        self.sends("subscribe");
+        accept_subscription(&mut bot, &self.component.domain);
+        self.component.receive_where("presence", |it| it.attr("from") == Some(&bot.jid));
+        self.presence();
+        bot
+    }
+
+    fn reconnect(&mut self) {
+        let domain = self.component.domain.clone();
+        // The old stream ends as this takes its place.
+        self.component = Component::login(self.server, &self.server.new_domain());
+        self.component = Component::login(self.server, &domain);
+    }
+
+    /// Presence of this type to the account.
+    fn sends(&mut self, kind: &str) {
+        let (from, to) = (&self.component.domain, &self.account);
+        let presence = format!("<presence type='{kind}' from='{from}' to='{to}'/>");
+        self.component.send(presence);
+    }
+
+    /// The presence that has come: its type, and whether it is of the bare or of a full address.
+    fn presence(&mut self) -> Vec<String> {
+        let heard = self.component.heard();
+        let presence = heard.iter().filter(|it| it.name == "presence");
+        let told = presence.map(|it| {
+            let full = it.attr("from").is_some_and(|from| from.contains('/'));
+            let address = if full { "full" } else { "bare" };
+            format!("{} {address}", it.attr("type").unwrap_or("available"))
+        });
+        told.collect()
+    }
+}
+
+const ASK: &str = "<ask xmlns='urn:example:ask'/>";
+const BAD_REQUEST: &str = "<error type='modify'>\
+    <bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
