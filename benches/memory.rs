@@ -17,43 +17,56 @@ use common::process::Process;
 
 fn main() {
     let form = Form::of_this_run();
+    let mut gates = Gates::new(form);
+    println!("| what | resident | more than before |\n|---|---|---|");
+    under_load(form, &mut gates);
+    let before = with_resources(form);
+    with_components(form, before);
+    gates.finish();
+}
+
+fn under_load(form: Form, gates: &mut Gates) {
     let otherwise = form.pick(10_000_000, 20_000);
     let stanzas = std::env::var("STANZAS").map_or(otherwise, |n| n.parse().expect("a number"));
-    let resident = |daemon: &Process, drivers: &mut [&mut Driver]| {
-        // Until it has come to rest.
-        Driver::rest(drivers, form.pick(Duration::from_secs(3), Duration::from_millis(100)));
-        daemon.resident()
-    };
-    let (daemon, mut driver) = start();
-    let idle = resident(&daemon, &mut [&mut driver]);
-    println!("| what | resident | more than before |\n|---|---|---|");
-    print("at idle", idle, None);
     let load = Load { replies: true, in_flight: 256, requests: stanzas / 2, pause: Duration::ZERO };
+    let (daemon, mut driver) = start();
+    let idle = resident(form, &daemon, &mut [&mut driver]);
+    print("at idle", idle, None);
     driver.run(load);
-    let loaded = resident(&daemon, &mut [&mut driver]);
+    let loaded = resident(form, &daemon, &mut [&mut driver]);
     print(&format!("after {stanzas} stanzas"), loaded, Some(idle));
     // It must have been the load.
     driver.run(load);
-    print("after as many again", resident(&daemon, &mut [&mut driver]), Some(loaded));
-    let mut gates = Gates::new(form);
+    print("after as many again", resident(form, &daemon, &mut [&mut driver]), Some(loaded));
     gates.at_most("MiB at idle".into(), mib(idle), 12.0);
     gates.at_most(format!("MiB more after {stanzas} stanzas"), mib(loaded) - mib(idle), 1.0);
+}
 
+/// Gives what it was with one.
+fn with_resources(form: Form) -> u64 {
     let (daemon, mut driver) = start();
-    let before = resident(&daemon, &mut [&mut driver]);
+    let before = resident(form, &daemon, &mut [&mut driver]);
     driver.bring_online((0..1_000).map(|number| format!("resource-{number}")));
-    let after = resident(&daemon, &mut [&mut driver]);
+    let after = resident(form, &daemon, &mut [&mut driver]);
     print("with 1,000 resources online", after, Some(before));
     println!("a resource: {} bytes", after.saturating_sub(before) / 1_000);
+    before
+}
 
+fn with_components(form: Form, before: u64) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let daemon = Process::daemon(&address, 99);
     let mut drivers: Vec<_> = (0..100).map(|_| Driver::log_in(&listener)).collect();
-    let hundred = resident(&daemon, &mut drivers.iter_mut().collect::<Vec<_>>());
+    let hundred = resident(form, &daemon, &mut drivers.iter_mut().collect::<Vec<_>>());
     print("with 100 components", hundred, Some(before));
     println!("a component: {} bytes", hundred.saturating_sub(before) / 99);
-    gates.finish();
+}
+
+/// When it has come to rest.
+fn resident(form: Form, daemon: &Process, drivers: &mut [&mut Driver]) -> u64 {
+    Driver::rest(drivers, form.pick(Duration::from_secs(3), Duration::from_millis(100)));
+    daemon.resident()
 }
 
 fn start() -> (Process, Driver) {
