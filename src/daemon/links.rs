@@ -112,6 +112,11 @@ impl Links {
         }
     }
 
+    /// Asks each target for its presence again.
+    pub fn ask_again(&self) {
+        self.members().iter().for_each(Member::ask_again);
+    }
+
     /// Every component, in the order of the configuration's history.
     pub fn components(&self) -> Vec<Shared> {
         self.members().iter().map(|m| Arc::clone(&m.component)).collect()

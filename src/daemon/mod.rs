@@ -137,7 +137,10 @@ impl Daemon {
                 signal = self.signals.next() => match signal {
                     Signal::Stop => return Ok(()),
                     Signal::Reload => {
-                        self.reload().await;
+                        if self.reload().await {
+                            // Who accepts now may have denied it before.
+                            self.links.ask_again();
+                        }
                     }
                     Signal::Upgrade => self.ask_successor(),
                 },

@@ -45,9 +45,7 @@ impl Translator {
     }
 
     /// Takes new settings. Another target starts with an empty list; for another domain to
-    /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription,
-    /// also when nothing changed: that is what an operator reloads for who has seen to it that
-    /// the target accepts now.
+    /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
     pub fn reconfigure(&mut self, settings: Settings) {
         let same_target = self.settings.target == settings.target;
         let same_subscriber = self.settings.subscriber() == settings.subscriber();
@@ -56,9 +54,12 @@ impl Translator {
             self.presence = Presence::new();
         } else if !same_subscriber {
             self.presence.start_anew();
-        } else {
-            self.presence.ask_again();
         }
+    }
+
+    /// The next [`Self::tick`] requests the subscription, whatever was heard so far.
+    pub fn ask_again(&mut self) {
+        self.presence.ask_again();
     }
 
     /// Takes what another process knew of the target's presence, and counted.

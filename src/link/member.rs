@@ -78,6 +78,13 @@ impl Member {
         }
         before
     }
+
+    /// Asks the target for its presence again: at once, if there is a stream.
+    pub fn ask_again(&self) {
+        lock(&self.component).translator.ask_again();
+        // The order stays; it is what links wake up for.
+        self.links.iter().for_each(|link| link.orders.send_modify(|_| ()));
+    }
 }
 
 fn new_component(config: &config::Component) -> Component {
