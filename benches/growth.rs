@@ -75,11 +75,11 @@ impl<'a> Growth<'a> {
         let times = by_turns::time(tasks.collect(), form);
         let (smallest, times) = times.split_first().expect("the smallest is the first");
         let mut each = Vec::new();
-        for ((name, payload), (request, times)) in
+        for ((name, payload), (request, time)) in
             payloads.iter().zip(requests[1..].iter().zip(times))
         {
-            let whole = times.median() / request.len() as f64;
-            let above = times.minus(smallest) / (payload.len() - SMALLEST.len()) as f64;
+            let whole = time.0 / request.len() as f64;
+            let above = (time.0 - smallest.0) / (payload.len() - SMALLEST.len()) as f64;
             println!("| {what} | {name} | {whole:.2} | {above:.2} |");
             each.push(above);
         }

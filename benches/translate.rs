@@ -2,9 +2,10 @@
 //!
 //!     cargo bench --bench translate
 //!
-//! First criterion's figures. Then a table of ratios, each from rounds in which all that is
-//! compared was timed by turns: against quick-xml's bare event loop over the same bytes, against
-//! copying them, and of each part to the whole. Fails if a ratio that is a target is missed.
+//! First criterion's figures. Then a table of times, and of their ratios, each the least of many
+//! rounds in which all that is compared was timed by turns: against quick-xml's bare
+//! event loop over the same bytes, against copying them, and of each part to the whole. Fails if
+//! a ratio that is a target is missed.
 
 mod common;
 
@@ -86,7 +87,8 @@ impl Case {
             group.bench_function(format!("{way} {}", self.batch), |bencher| {
                 bencher.iter(|| proxy.turn(black_box(input.as_bytes())));
             });
-            proxy.assert_all_relayed();
+            // None at all, if the arguments name another.
+            assert_eq!(proxy.counts().1, 0, "some stanzas were not relayed");
         }
     }
 
@@ -103,14 +105,14 @@ impl Case {
                 Task::new("events", || events(black_box(&input))),
             ];
             let times = by_turns::time(tasks, form);
-            let [translate, copied, events] = &times[..] else { unreachable!("three tasks") };
-            let each = translate.median() / self.batch as f64;
+            let [translate, copied, events] = times[..] else { unreachable!("three tasks") };
+            let each = translate.0 / self.batch as f64;
             let speed = events.over(translate);
             println!(
                 "| {} | {way} | {each:.0} | {:.0} | {:.0} | {:.1} | {:.0} |",
                 self.name,
                 1e9 / each,
-                input.len() as f64 * 1e3 / translate.median(),
+                input.len() as f64 * 1e3 / translate.0,
                 translate.over(copied),
                 100.0 * speed,
             );

@@ -18,35 +18,28 @@ impl<'a> Task<'a> {
     }
 }
 
-/// The times of one task, in nanoseconds, a figure for each round.
-pub struct Times(Vec<f64>);
+/// The least time of one task, in nanoseconds: what it takes where nothing else runs, or near that.
+#[derive(Clone, Copy)]
+pub struct Time(pub f64);
 
-impl Times {
-    pub fn median(&self) -> f64 {
-        median(self.0.clone())
-    }
-
-    /// The median of how much longer this took, round by round.
-    pub fn minus(&self, other: &Times) -> f64 {
-        median(self.0.iter().zip(&other.0).map(|(a, b)| a - b).collect())
-    }
-
-    /// The median of what this took, round by round, in units of what `other` took.
-    pub fn over(&self, other: &Times) -> f64 {
-        median(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
+impl Time {
+    /// What this takes, in units of what `other` takes.
+    pub fn over(self, other: Time) -> f64 {
+        self.0 / other.0
     }
 }
 
-/// Times each task once a round.
-pub fn time(mut tasks: Vec<Task<'_>>, form: Form) -> Vec<Times> {
-    let round = form.pick(Duration::from_millis(20), Duration::ZERO);
+/// Times each task once a round. Rounds are many and short, so that on a busy machine some of them
+/// are not interrupted.
+pub fn time(mut tasks: Vec<Task<'_>>, form: Form) -> Vec<Time> {
+    let round = form.pick(Duration::from_millis(2), Duration::ZERO);
     let counts: Vec<usize> = tasks.iter_mut().map(|task| how_often(task, round)).collect();
-    let mut times: Vec<Times> = tasks.iter().map(|_| Times(Vec::new())).collect();
-    for _ in 0..form.pick(41, 1) {
+    let mut times = vec![Time(f64::INFINITY); tasks.len()];
+    for _ in 0..form.pick(300, 1) {
         for ((task, count), times) in tasks.iter_mut().zip(&counts).zip(&mut times) {
             let start = Instant::now();
             (task.run)(*count);
-            times.0.push(start.elapsed().as_secs_f64() * 1e9 / *count as f64);
+            times.0 = times.0.min(start.elapsed().as_secs_f64() * 1e9 / *count as f64);
         }
     }
     times
@@ -64,9 +57,4 @@ fn how_often(task: &mut Task<'_>, round: Duration) -> usize {
         }
         count *= 2;
     }
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

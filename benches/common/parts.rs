@@ -115,8 +115,8 @@ impl Parts {
         let times = by_turns::time(tasks, form);
         let mut rest = 100.0;
         for (name, time) in names.iter().zip(&times) {
-            let share = 100.0 * time.over(&times[0]);
-            println!("| {name} | {:.0} | {share:.0} |", time.median());
+            let share = 100.0 * time.over(times[0]);
+            println!("| {name} | {:.0} | {share:.0} |", time.0);
             rest -= if name == "the whole" { 0.0 } else { share };
         }
         println!("| all else: the verdict, counting, buffers | | {rest:.0} |");
