@@ -70,6 +70,10 @@ fn remedy(message: &str) -> &'static str {
     }
     match message {
         m if m.starts_with("string values must be quoted") => "write it in double quotes",
+        // An address, say: 127.0.0.1:5347.
+        m if m.starts_with("invalid float") || m.starts_with("invalid integer") => {
+            "write it in double quotes, unless it is to be a number"
+        }
         m if m.starts_with("invalid basic string") => "end it with a double quote, in this line",
         m if m.starts_with("duplicate key") => "keep only one of them",
         m if m.starts_with("key with no value") => "write: key = value",
