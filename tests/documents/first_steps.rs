@@ -11,7 +11,7 @@ use toml::Table;
 use crate::client::Client;
 use crate::interpreter::{self, PYTHON};
 use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
-use crate::server::{HOST, Kind, Server, Software, fresh_folder};
+use crate::server::{HOST, Kind, Server, Software, Suite, fresh_folder};
 use crate::stage::Stage;
 use crate::transcript::{assert_shown, without_times};
 use crate::{claims, configuration};
@@ -38,6 +38,7 @@ struct Told {
 }
 
 fn follow(kind: Kind) -> Told {
+    is_in_the_table(kind);
     let block = |begins| claims::text("README.md", begins);
     let stage = Stage::new();
     let folder = stage.folder.join("repository/jat");
@@ -121,6 +122,26 @@ fn follow(kind: Kind) -> Told {
     });
     assert_shown(document, &refusal, &told);
     Told { log, status }
+}
+
+/// The README names the version that it is tested with.
+fn is_in_the_table(kind: Kind) {
+    let (row, package) = match kind.software {
+        Software::Prosody => ("| Prosody |", "prosody"),
+        _ => ("| ejabberd |", "ejabberd"),
+    };
+    let debian = match kind.suite {
+        Suite::Debian12 => "Debian 12",
+        Suite::Debian13 => "Debian 13",
+        Suite::Sid => return,
+    };
+    let mut ask = kind.suite.command("dpkg-query");
+    let said = ask.args(["-W", "-f", "${Version}", package]).output().unwrap();
+    let version = String::from_utf8(said.stdout).unwrap();
+    let (version, _) = version.split_once('-').expect("a version of Debian");
+    let readme = fs::read_to_string("README.md").unwrap();
+    let row = readme.lines().find(|line| line.starts_with(row)).expect("a row");
+    assert!(row.contains(&format!("{version} ({debian})")), "{version}: {row}");
 }
 
 /// Its lines and the `[http]` that it mentions: the same as what `init` wrote.

@@ -63,6 +63,7 @@ mod kill;
 mod lifetime;
 mod log;
 mod login_failures;
+mod lost_machine;
 mod migration;
 mod nobody_online;
 mod presence;
