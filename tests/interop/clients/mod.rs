@@ -7,11 +7,11 @@ mod versions;
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::encryption::authority::{Authority, Valid};
+use crate::encryption::authority::{Authority, Identity, Valid, self_signed};
 use crate::pages::{block, first};
 use crate::process::{self, PATIENCE, Process};
 use crate::proxy::{Proxy, Settings};
@@ -107,8 +107,8 @@ fn the_bot_and_the_user_of_the_readme(kind: Kind) {
     }
 }
 
-case!(bots_trust_the_ca_that_they_are_told: [prosody] []);
-fn bots_trust_the_ca_that_they_are_told(kind: Kind) {
+case!(bots_trust_what_they_are_told: [prosody] []);
+fn bots_trust_what_they_are_told(kind: Kind) {
     let mut bots: Vec<(Option<Duration>, Box<Launch>)> =
         vec![(A_SECOND, Box::new(xmpp_js)), (A_SECOND, Box::new(go_xmpp))];
     for source in sources(kind.suite) {
@@ -119,7 +119,20 @@ fn bots_trust_the_ca_that_they_are_told(kind: Kind) {
     for source in sources_of_aioxmpp(kind.suite) {
         bots.push((None, Box::new(move |place| aioxmpp(place, source))));
     }
-    Encrypting::start(kind).is_trusted_when_told(&bots);
+    let authority = Authority::new("our own");
+    let ours = Encrypting::start(kind, &authority.sign(&[HOST], Valid::Now), &authority.pem());
+    let refused = bots.iter().map(|(pause, launch)| (ours.refused(&**launch), pause));
+    for (refused, pause) in refused.collect::<Vec<_>>() {
+        refused.tries_again_after(*pause);
+    }
+    let alone = self_signed(HOST);
+    let alone = Encrypting::start(kind, &alone, &alone.certificate);
+    for server in [&ours, &alone] {
+        let told = bots.iter().map(|(_, launch)| server.told(&**launch));
+        for bot in told.collect::<Vec<_>>() {
+            bot.serves();
+        }
+    }
 }
 
 type Launch<'a> = dyn Fn(&Place) -> Process + 'a;
@@ -203,61 +216,71 @@ fn who(user: &mut Client, to: &str, id: &str) {
     user.send(format!("<iq type='get' id='{id}' to='{to}'><who xmlns='urn:example:who'/></iq>"));
 }
 
-/// A Prosody whose certificate comes from a CA of its operator.
+/// A Prosody with a certificate that is known to who knows `ca`.
 struct Encrypting {
     server: Server,
     ca: PathBuf,
 }
 
+/// A bot and its proxy.
+struct Running {
+    proxy: Proxy,
+    door: Door,
+    target: String,
+    bot: Process,
+}
+
 impl Encrypting {
-    fn start(kind: Kind) -> Self {
+    fn start(kind: Kind, identity: &Identity, ca: &str) -> Self {
         let mut server = Server::start(kind);
-        let folder = fresh_folder("certificates");
-        let authority = Authority::new("our own");
-        let identity = authority.sign(&[HOST], Valid::Now);
         let beside = server.configuration();
-        fs::write(beside.with_file_name(format!("{HOST}.crt")), identity.certificate).unwrap();
-        fs::write(beside.with_file_name(format!("{HOST}.key")), identity.key).unwrap();
-        let ca = folder.join("ca.pem");
-        fs::write(&ca, authority.pem()).unwrap();
+        fs::write(beside.with_file_name(format!("{HOST}.crt")), &identity.certificate).unwrap();
+        fs::write(beside.with_file_name(format!("{HOST}.key")), &identity.key).unwrap();
+        let file = fresh_folder("certificates").join("ca.pem");
+        fs::write(&file, ca).unwrap();
         server.stop();
         server.reconfigure(|text| {
             let text = put(&text, "\"register_ibr\"", "\"register_ibr\"; \"tls\"");
             put(&text, "\"s2s\"; \"tls\";", "\"s2s\";")
         });
         server.resume();
-        Self { server, ca }
+        Self { server, ca: file }
     }
 
-    /// A bot that does not know the CA tries again after this pause, or ends if there is none;
-    /// told of the CA it serves.
-    fn is_trusted_when_told(&self, bots: &[(Option<Duration>, Box<Launch>)]) {
-        let Self { server, ca } = self;
-        let refused = bots.iter().map(|(pause, launch)| {
-            let (domain, target) = (server.new_domain(), server.new_account("service"));
-            let proxy = Proxy::start(server, Settings::new(&domain, &target));
-            let door = Door::before(server.client_port);
-            let place = Place::plain(server, &target, &domain);
-            let place = Place { port: door.port, way: Way::Tls(None), ..place };
-            (pause, launch(&place), door, proxy, domain, target, launch)
-        });
-        let refused: Vec<_> = refused.collect();
-        let told =
-            refused.into_iter().map(|(pause, mut bot, door, proxy, domain, target, launch)| {
-                match pause {
-                    Some(pause) => door.is_visited_with_pauses_of(*pause),
-                    None => assert!(bot.wait(2 * PATIENCE).is_some_and(|it| !it.success())),
-                }
-                bot.kill();
-                let status = proxy.status();
-                assert_eq!(status["components"][0]["subscription"]["state"], "pending", "{status}");
-                let place = Place::plain(server, &target, &domain);
-                let bot = launch(&Place { way: Way::Tls(Some(ca)), ..place });
-                (proxy, target, bot)
-            });
-        for (proxy, target, _bot) in &told.collect::<Vec<_>>() {
-            proxy.wait_online(&[&format!("{target}/a")]);
+    /// A bot that does not know the certificate.
+    fn refused(&self, launch: &Launch) -> Running {
+        self.launch(launch, None)
+    }
+
+    /// One that was told.
+    fn told(&self, launch: &Launch) -> Running {
+        self.launch(launch, Some(&self.ca))
+    }
+
+    fn launch(&self, launch: &Launch, ca: Option<&Path>) -> Running {
+        let server = &self.server;
+        let (domain, target) = (server.new_domain(), server.new_account("service"));
+        let proxy = Proxy::start(server, Settings::new(&domain, &target));
+        let door = Door::before(server.client_port);
+        let place = Place::plain(server, &target, &domain);
+        let bot = launch(&Place { port: door.port, way: Way::Tls(ca), ..place });
+        Running { proxy, door, target, bot }
+    }
+}
+
+impl Running {
+    /// Or ends, if there is no pause.
+    fn tries_again_after(mut self, pause: Option<Duration>) {
+        match pause {
+            Some(pause) => self.door.is_visited_with_pauses_of(pause),
+            None => assert!(self.bot.wait(2 * PATIENCE).is_some_and(|it| !it.success())),
         }
+        let status = self.proxy.status();
+        assert_eq!(status["components"][0]["subscription"]["state"], "pending", "{status}");
+    }
+
+    fn serves(self) {
+        self.proxy.wait_online(&[&format!("{}/a", self.target)]);
     }
 }
 
