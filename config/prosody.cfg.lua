@@ -6,11 +6,15 @@
 Component "proxy.domain.example"
     component_secret = "the content of proxy.secret"
 
--- Several at a time need mod_component_roundrobin of prosody-modules, and a
--- presence-domain for each, which is an ordinary component (docs/replicas.md):
+-- Several at a time need mod_component_fleet, from the folder prosody beside this
+-- file or where the Debian package has it, and a presence-domain for each, which
+-- is an ordinary component (docs/replicas.md). The first line belongs into the
+-- global section, before the first VirtualHost or Component:
+--
+-- plugin_paths = { "/usr/share/jat-proxy/prosody" }
 --
 -- Component "proxy.domain.example"
---     modules_enabled = { "component_roundrobin" }
+--     modules_enabled = { "component_fleet" }
 --     component_secret = "the content of proxy.secret"
 -- Component "a.proxy.domain.example"
 --     component_secret = "the content of proxy.secret"

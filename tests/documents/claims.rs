@@ -146,7 +146,9 @@ const CLAIMS: &[Claim] = &[
     ),
     claim(REPLICAS, "  # Short", Test(SNIPPETS, "ejabberd_takes_each_piece")),
     claim(REPLICAS, "  # Strict", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(REPLICAS, "plugin_paths", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(REPLICAS, "Component \"proxy.example\"", Test(SNIPPETS, "prosody_takes_each_piece")),
+    claim(REPLICAS, "module:reload", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(
         REPLICAS,
         "[[listen.component]]",

@@ -11,18 +11,21 @@ use crate::stage::Stage;
 
 const SECRET: &str = "the content of proxy.secret";
 
-/// A module of prosody-modules that is no part of Prosody: its stand-in only says that it was loaded.
-const ROUNDROBIN: &str = "component_roundrobin";
-
 case!(prosody_takes_each_piece: prosody);
 fn prosody_takes_each_piece(kind: Kind) {
     const DOCUMENT: &str = "docs/replicas.md";
-    let modules = fresh_folder("modules");
-    let snippet = claims::text(DOCUMENT, "Component \"proxy.example\"");
-    assert!(snippet.contains(ROUNDROBIN), "{snippet}");
-    let server = Server::start_with(kind, &(with_module(&modules) + &snippet));
-    assert_logs_in(DOCUMENT, &server, server.component_port, &DOMAINS);
-    assert_eq!(fs::read_to_string(modules.join("loaded")).unwrap(), "proxy.example\n");
+    let fleet = claims::text(DOCUMENT, "Component \"proxy.example\"");
+    let server = Server::start_with(kind, &fleet);
+    assert_finds_modules(&claims::text(DOCUMENT, "plugin_paths"), &server);
+    let _replica = assert_logs_in(DOCUMENT, &server, server.component_port, &DOMAINS);
+    let another = || assert_logs_in(DOCUMENT, &server, server.component_port, &DOMAINS[..1]);
+    drop(another());
+    server.shell("module:unload(\"component_fleet\", \"proxy.example\")");
+    let orders = claims::text(DOCUMENT, "module:reload");
+    let [reload, load] = orders.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert!(server.shell(load).contains("Loaded"), "{load}");
+    assert!(server.shell(reload).contains("Reloaded"), "{reload}");
+    another();
     drop(server);
 
     let file = fs::read_to_string("config/prosody.cfg.lua").unwrap();
@@ -62,12 +65,19 @@ const DOMAINS: [&str; 4] =
 
 const OPERATING: &str = "docs/operating.md";
 
-fn assert_logs_in(document: &str, server: &Server, port: u16, domains: &[&str]) {
-    assert_logs_in_with(document, server, port, "", domains);
+fn assert_logs_in(document: &str, server: &Server, port: u16, domains: &[&str]) -> Process {
+    assert_logs_in_with(document, server, port, "", domains)
 }
 
-/// One daemon with a component for each domain, and these lines more for its server.
-fn assert_logs_in_with(document: &str, server: &Server, port: u16, more: &str, domains: &[&str]) {
+/// One daemon with a component for each domain, and these lines more for its server; it is given
+/// back.
+fn assert_logs_in_with(
+    document: &str,
+    server: &Server,
+    port: u16,
+    more: &str,
+    domains: &[&str],
+) -> Process {
     let folder = fresh_folder("snippet");
     let keys = "[[key]]\nid = 1\nsecret = \"U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=\"\n";
     let mut config = format!("[server]\naddress = \"127.0.0.1:{port}\"\n{more}{keys}");
@@ -81,23 +91,28 @@ fn assert_logs_in_with(document: &str, server: &Server, port: u16, more: &str, d
     fs::write(&file, config).unwrap();
     let mut run = command(env!("CARGO_BIN_EXE_jat-proxy"));
     run.args(["run", "-c"]).arg(&file);
-    let _daemon = Process::start(run, &folder.join("log"));
+    let daemon = Process::start(run, &folder.join("log"));
     for domain in domains {
         let said = format!("logged in to 127.0.0.1:{port} component=\"{domain}\"");
         let what = format!("{document} on {}: {said}, see {}", server.kind, folder.display());
         wait_until(&what, || has(&folder, &said));
     }
+    daemon
 }
 
 fn has(folder: &Path, line: &str) -> bool {
     fs::read_to_string(folder.join("log")).is_ok_and(|log| log.contains(line))
 }
 
-/// The global section of a Prosody that finds the module in `folder`.
-fn with_module(folder: &Path) -> String {
-    let loaded = folder.join("loaded").display().to_string();
-    let module = format!("io.open({loaded:?}, \"a\"):write(module.host, \"\\n\")\n");
-    fs::write(folder.join(format!("mod_{ROUNDROBIN}.lua")), module).unwrap();
-    // A host with its options in braces is the only way back to the global section.
-    format!("VirtualHost \"other.example\" {{}}\nplugin_paths = {{ {folder:?} }}\n")
+/// Where Prosody finds the module: in the package as it is printed, and on the test's server in the
+/// repository.
+fn assert_finds_modules(lines: &str, server: &Server) {
+    let packaged = "/usr/share/jat-proxy/prosody";
+    assert!(fs::read_to_string("Cargo.toml").unwrap().contains(&packaged[1..]));
+    let here = lines.replace(packaged, concat!(env!("CARGO_MANIFEST_DIR"), "/config/prosody"));
+    assert_ne!(here, lines);
+    assert!(
+        fs::read_to_string(server.configuration()).unwrap().contains(here.trim_end()),
+        "{here}"
+    );
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::fleet::{Fleet, SIZE};
+use crate::fleet::{Fleet, SIZE, rate};
 use crate::load::{Account, Answerer, Asker, Seen, alone, carried};
 use crate::proxy::Proxy;
 use crate::server::{Kind, Server};
@@ -15,17 +15,15 @@ use crate::tap::{Passed, Tap};
 use crate::wire::{Class, Iq};
 
 const DEPARTURES: usize = 20;
-const RATE: usize = 1_200;
 
-// Prosody has no fleets.
-case!(what_departing_replicas_lose_is_counted: ejabberd);
+case!(what_departing_replicas_lose_is_counted: both);
 fn what_departing_replicas_lose_is_counted(kind: Kind) {
     let _alone = alone();
-    let run = carried(|| Run::new(Fleet::fixed(kind, |_, _| ()), leave));
+    let run = carried(|| Run::new(kind, Fleet::fixed(kind, |_, _| ()), leave));
     let late = run.late();
     let dropped = run.account.missing.len().checked_sub(late);
     println!(
-        "{DEPARTURES} departures: {}; {late} arrived after our closing tag ({:?}), and {} the \
+        "{kind}: {DEPARTURES} departures: {}; {late} arrived after our closing tag ({:?}), and {} the \
          server dropped itself",
         run.account.figures(),
         run.departures.iter().map(|it| it.late).collect::<Vec<_>>(),
@@ -35,7 +33,7 @@ fn what_departing_replicas_lose_is_counted(kind: Kind) {
 
 // Taps tell what the server dropped from what we lost. And every replica is stopped for a while
 // before it has to leave, so that it has much to read.
-case!(what_departing_replicas_have_read_is_relayed: ejabberd);
+case!(what_departing_replicas_have_read_is_relayed: both);
 fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
     let _alone = alone();
     let port = Server::shared(kind).component_port;
@@ -43,7 +41,7 @@ fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
         let taps = [(); SIZE].map(|()| Tap::start(port));
         let fleet =
             Fleet::fixed(kind, |number, settings| settings.server_port = Some(taps[number].port));
-        let run = Run::new(fleet, |replica| {
+        let run = Run::new(kind, fleet, |replica| {
             replica.signal(Signal::STOP);
             sleep(Duration::from_millis(100));
             leave(replica)
@@ -83,7 +81,7 @@ fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
 
     let dropped = [run.account.sent() - given[0], seen.len() - given[1]];
     println!(
-        "{DEPARTURES} departures through taps: {}; after our closing tag arrived {} requests and \
+        "{kind}: {DEPARTURES} departures through taps: {}; after our closing tag arrived {} requests and \
          {} replies; the server itself dropped {} requests and {} replies",
         run.account.figures(),
         late[0],
@@ -114,11 +112,12 @@ struct Departure {
 
 impl Run {
     fn new(
+        kind: Kind,
         mut fleet: Fleet,
         leave: impl Fn(&mut Proxy) -> (Instant, usize),
     ) -> Result<Run, String> {
         let client = Answerer::start(fleet.service("a"), Duration::ZERO);
-        let user = Asker::start(fleet.user(), &fleet.domain, RATE);
+        let user = Asker::start(fleet.user(), &fleet.domain, rate(kind));
         let mut departures = Vec::new();
         for number in 0..DEPARTURES {
             // All are up, at different moments of the load.
@@ -134,7 +133,7 @@ impl Run {
         for replica in &mut fleet.replicas {
             assert_eq!(leave(replica).1, 0, "there was nothing left that could come too late");
         }
-        account.check_rate()?;
+        account.check_rate(rate(kind))?;
         let Account { repeated, refused, .. } = &account;
         assert!(repeated.is_empty(), "more than one reply: {repeated:?}");
         assert!(refused.is_empty(), "there is always somebody to relay: {refused:?}");

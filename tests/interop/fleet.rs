@@ -1,4 +1,5 @@
-//! Three replicas on one domain of ejabberd, which gives each stanza to one of them at random.
+//! Three replicas on one domain of ejabberd, or of Prosody with `mod_component_fleet`: each stanza
+//! goes to one of them at random.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -9,10 +10,15 @@ use rustix::process::Signal;
 use crate::client::{Client, SILENCE};
 use crate::load::{Answerer, Asker};
 use crate::proxy::{Proxy, Settings};
-use crate::scene::accept_subscription;
-use crate::server::{Kind, Server};
+use crate::scene::accept_subscriptions;
+use crate::server::{Kind, Server, Software};
 
 pub const SIZE: usize = 3;
+
+/// Requests for each second that a server carries on two cores beside what else the tests do.
+pub fn rate(kind: Kind) -> usize {
+    if kind.is(Software::Prosody) { 300 } else { 1_200 }
+}
 
 pub struct Fleet {
     pub server: &'static Server,
@@ -43,7 +49,7 @@ impl Fleet {
 
     fn with(kind: Kind, adapt: impl Fn(usize, &mut Settings)) -> Fleet {
         let server = Server::shared(kind);
-        let (domain, account) = (server.new_domain(), server.new_account("service"));
+        let (domain, account) = (server.new_fleet_domain(), server.new_account("service"));
         let replica = |number| {
             let mut settings = Settings::new(&domain, &account);
             adapt(number, &mut settings);
@@ -82,16 +88,13 @@ impl Fleet {
     }
 }
 
-// Prosody has no fleets.
-case!(every_replica_sees_every_resource: ejabberd);
+case!(every_replica_sees_every_resource: both);
 fn every_replica_sees_every_resource(kind: Kind) {
     let mut fleet = Fleet::new(kind);
     let mut a = fleet.service("a");
     a.available("");
     let domains: Vec<_> = fleet.replicas.iter().map(presence_domain).collect();
-    for domain in &domains {
-        accept_subscription(&mut a, domain);
-    }
+    accept_subscriptions(&mut a, domains.iter().map(String::as_str));
     fleet.wait_resources(&[&a.jid]);
     let asked = a.try_receive_where(SILENCE, |it| it.attr("type") == Some("subscribe"));
     assert!(asked.is_none(), "one request from each presence domain is enough: {asked:?}");
@@ -135,15 +138,14 @@ fn every_replica_sees_every_resource(kind: Kind) {
 }
 
 // One that joins has streams of its own before it knows the resources.
-case!(a_replica_that_joins_refuses_nobody: ejabberd);
+case!(a_replica_that_joins_refuses_nobody: both);
 fn a_replica_that_joins_refuses_nobody(kind: Kind) {
     const JOINS: usize = 9;
     let mut fleet = Fleet::new(kind);
     let mut service = fleet.service("a");
     service.available("");
-    for replica in &fleet.replicas {
-        accept_subscription(&mut service, &presence_domain(replica));
-    }
+    let domains: Vec<_> = fleet.replicas.iter().map(presence_domain).collect();
+    accept_subscriptions(&mut service, domains.iter().map(String::as_str));
     fleet.wait_resources(&[&service.jid]);
     let client = Answerer::start(service, Duration::ZERO);
     let user = Asker::start(fleet.user(), &fleet.domain, 600);

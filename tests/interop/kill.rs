@@ -43,8 +43,7 @@ fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
 
 // What it has read, or the server has given it, and not written yet: how much that is depends on
 // the machine, so the figure is printed.
-// Prosody has no fleets.
-case!(replicas_killed_under_load_lose_only_what_was_inside: ejabberd);
+case!(replicas_killed_under_load_lose_only_what_was_inside: both);
 fn replicas_killed_under_load_lose_only_what_was_inside(kind: Kind) {
     const RATE: usize = 300;
     let _alone = alone();
@@ -60,14 +59,13 @@ fn replicas_killed_under_load_lose_only_what_was_inside(kind: Kind) {
     sleep(GONE);
     let account = user.finish();
     client.finish();
-    println!("{KILLS} kills under load: {}", account.figures());
+    println!("{kind}: {KILLS} kills under load: {}", account.figures());
     assert!(account.repeated.is_empty(), "more than one reply: {:?}", account.repeated);
     assert!(account.refused.is_empty(), "there is always another: {:?}", account.refused);
     assert!(account.answered.len() > account.sent() / 2, "most come through");
 }
 
-// Prosody has no fleets.
-case!(what_a_killed_replica_forwarded_is_reverted_by_others: ejabberd);
+case!(what_a_killed_replica_forwarded_is_reverted_by_others: both);
 fn what_a_killed_replica_forwarded_is_reverted_by_others(kind: Kind) {
     const HELD: usize = 50;
     let _alone = alone();
@@ -98,7 +96,7 @@ fn what_a_killed_replica_forwarded_is_reverted_by_others(kind: Kind) {
         assert_eq!(fleet.count_without(killed, REVERTED) - before, HELD as u64);
         fleet.replicas[killed].restart();
     }
-    println!("{KILLS} kills in a fleet, {delivered} of {} replies", KILLS * HELD);
+    println!("{kind}: {KILLS} kills in a fleet, {delivered} of {} replies", KILLS * HELD);
     assert_eq!(delivered, KILLS * HELD);
 }
 

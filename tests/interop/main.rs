@@ -67,6 +67,7 @@ mod lost_machine;
 mod migration;
 mod nobody_online;
 mod presence;
+mod prosody_fleet;
 mod random_payloads;
 mod refusals;
 mod rotation;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
 
-use crate::fleet::{FORWARDED, Fleet, REVERTED};
+use crate::fleet::{FORWARDED, Fleet, REVERTED, rate};
 use crate::keys::key_id;
 use crate::load::{Account, Answerer, Asker, Seen, alone, answer, carried};
 use crate::process::PATIENCE;
@@ -15,13 +15,10 @@ use crate::proxy::{Proxy, key};
 use crate::server::{Kind, fresh_folder};
 use crate::wire::{Class, Iq, Wire};
 
-const RATE: usize = 1_200;
-
 /// Between a request and its reply, so that many are in flight when the keys change.
 const DELAY: Duration = Duration::from_millis(700);
 
-// Prosody has no fleets.
-case!(a_rotation_under_load_loses_nothing: ejabberd);
+case!(a_rotation_under_load_loses_nothing: both);
 fn a_rotation_under_load_loses_nothing(kind: Kind) {
     let _alone = alone();
     carried(|| rotate(kind));
@@ -31,7 +28,7 @@ fn a_rotation_under_load_loses_nothing(kind: Kind) {
 fn rotate(kind: Kind) -> Result<(), String> {
     let (fleet, key_file) = fleet(kind);
     let client = Answerer::start(fleet.service("a"), DELAY);
-    let user = Asker::start(fleet.user(), &fleet.domain, RATE);
+    let user = Asker::start(fleet.user(), &fleet.domain, rate(kind));
     sleep(Duration::from_millis(500));
 
     let said = fleet.replicas[0].cli(&["keys", "add", "--in", "5s"]);
@@ -61,14 +58,14 @@ fn rotate(kind: Kind) -> Result<(), String> {
 
     let account = user.finish();
     let (_, seen) = client.finish();
-    account.check_rate()?;
+    account.check_rate(rate(kind))?;
     if !in_time {
         return Err("not all replicas had the key before it signed".into());
     }
     let kids = [1, 2].map(|kid| seen.iter().filter(|it| signed_by(&it.request) == kid).count());
     let crossing = |it: &&Seen| it.at < switch && it.at + DELAY > switch;
     println!(
-        "rotation: {}; signed by key 1: {}, by key 2: {}; in flight at the switch: {}",
+        "{kind}: rotation: {}; signed by key 1: {}, by key 2: {}; in flight at the switch: {}",
         account.figures(),
         kids[0],
         kids[1],
@@ -94,7 +91,7 @@ fn judge_switch(account: &Account, seen: &[Seen], switch: SystemTime) {
     }
 }
 
-case!(a_key_that_goes_too_early_takes_its_replies_with_it: ejabberd);
+case!(a_key_that_goes_too_early_takes_its_replies_with_it: both);
 fn a_key_that_goes_too_early_takes_its_replies_with_it(kind: Kind) {
     const HELD: usize = 200;
     let (fleet, key_file) = fleet(kind);

@@ -75,10 +75,20 @@ pub fn round_trip(domain: &str, user: &mut Client, service: &mut Client) {
 
 /// Waits for the subscription request of this domain and grants it.
 pub fn accept_subscription(service: &mut Client, domain: &str) {
-    service.receive_where("the subscription request", |it| {
-        it.name == "presence"
-            && it.attr("type") == Some("subscribe")
-            && it.attr("from") == Some(domain)
-    });
-    service.send(format!("<presence type='subscribed' to='{domain}'/>"));
+    accept_subscriptions(service, [domain]);
+}
+
+/// The same for several, which come in whatever order the server likes.
+pub fn accept_subscriptions<'a>(service: &mut Client, domains: impl IntoIterator<Item = &'a str>) {
+    let mut awaited: Vec<&str> = domains.into_iter().collect();
+    while !awaited.is_empty() {
+        let request = service.receive_where("a subscription request", |it| {
+            it.name == "presence"
+                && it.attr("type") == Some("subscribe")
+                && it.attr("from").is_some_and(|from| awaited.contains(&from))
+        });
+        let from = request.attr("from").unwrap();
+        service.send(format!("<presence type='subscribed' to='{from}'/>"));
+        awaited.retain(|it| *it != from);
+    }
 }

@@ -41,8 +41,9 @@ pub struct Server {
     /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
     pub routing_port: u16,
     folder: PathBuf,
-    /// How many component domains tests have been given.
+    /// How many component domains tests have been given, and how many of those for fleets.
     domains: AtomicUsize,
+    fleets: AtomicUsize,
     /// One, but jabberd2 is several programs.
     processes: Vec<Process>,
 }
@@ -74,9 +75,16 @@ impl Server {
         }
         paste(kind, &folder, snippet);
         let processes = launch(kind, &folder);
-        let domains = AtomicUsize::new(0);
-        let server =
-            Server { kind, client_port, component_port, routing_port, folder, domains, processes };
+        let server = Server {
+            kind,
+            client_port,
+            component_port,
+            routing_port,
+            folder,
+            domains: AtomicUsize::new(0),
+            fleets: AtomicUsize::new(0),
+            processes,
+        };
         server.wait_ready();
         server
     }
@@ -141,6 +149,20 @@ impl Server {
         component_domain(self.kind.software, number)
     }
 
+    /// The same for several connections at a time, with presence domains below it: `a`, `b`, and
+    /// the name of this machine. Prosody has a module of ours for that.
+    pub fn new_fleet_domain(&self) -> String {
+        let number = 1 + self.fleets.fetch_add(1, Ordering::Relaxed);
+        assert!(number <= FLEETS, "more fleets than Prosody is configured for");
+        fleet_domain(self.kind.software, number)
+    }
+
+    /// What Prosody's operator says to it; gives what it answers.
+    pub fn shell(&self, said: &str) -> String {
+        assert!(self.kind.is(Software::Prosody));
+        prosody::shell(self.kind.suite, &self.folder, said)
+    }
+
     /// Ready means: the host that has the accounts answers, and components can log in.
     fn wait_ready(&self) {
         let what = format!("{} to listen, see {}", self.kind, self.folder.display());
@@ -195,5 +217,10 @@ fn component_domain(software: Software, number: usize) -> String {
     format!("proxy{number}.{software}.example")
 }
 
+fn fleet_domain(software: Software, number: usize) -> String {
+    format!("fleet{number}.{software}.example")
+}
+
 /// The more, the longer it takes to start.
 const COMPONENTS: usize = 150;
+const FLEETS: usize = 24;

@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{COMPONENTS, HOST, SECRET, Software, Suite, component_domain};
+use super::{COMPONENTS, FLEETS, HOST, SECRET, Software, Suite, component_domain, fleet_domain};
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
     let shown = folder.display();
+    let modules = concat!(env!("CARGO_MANIFEST_DIR"), "/config/prosody");
     let mut text = format!(
         r#"
 daemonize = false
@@ -20,7 +21,9 @@ interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {client_port} }}
 component_ports = {{ {component_port} }}
 component_interfaces = {{ "127.0.0.1" }}
-modules_enabled = {{ "c2s"; "saslauth"; "roster"; "disco"; "ping"; "time"; "register_ibr" }}
+plugin_paths = {{ "{modules}" }}
+modules_enabled = {{ "c2s"; "saslauth"; "roster"; "disco"; "ping"; "time"; "register_ibr"; "admin_shell" }}
+admin_socket = "{shown}/shell"
 modules_disabled = {{ "s2s"; "tls"; "offline" }}
 c2s_stanza_size_limit = 1200000 -- with the white space that is sent behind a stanza
 c2s_require_encryption = false
@@ -31,12 +34,34 @@ authentication = "internal_plain"
 VirtualHost "{HOST}"
 "#
     );
+    let mut component = |domain: &str, more: &str| {
+        writeln!(text, "Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"\n{more}")
+            .unwrap();
+    };
     for number in 1..=COMPONENTS {
-        let domain = component_domain(Software::Prosody, number);
-        writeln!(text, "Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"").unwrap();
+        component(&component_domain(Software::Prosody, number), "");
+    }
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    for number in 1..=FLEETS {
+        let domain = fleet_domain(Software::Prosody, number);
+        component(&domain, "\tmodules_enabled = { \"component_fleet\" }\n");
+        // The presence domains of its replicas.
+        for name in ["a", "b", hostname.trim_end()] {
+            component(&format!("{name}.{domain}"), "");
+        }
     }
     std::fs::create_dir_all(folder.join("data")).unwrap();
     std::fs::write(folder.join("prosody.cfg.lua"), text).unwrap();
+}
+
+/// What an operator says to the running server; gives what it answers.
+pub fn shell(suite: Suite, folder: &Path, said: &str) -> String {
+    let mut command = suite.command("prosodyctl");
+    command.arg("--config").arg(folder.join("prosody.cfg.lua")).args(["shell", said]);
+    let output = command.output().unwrap();
+    let answer = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}: {answer}");
+    answer
 }
 
 pub fn command_line(suite: Suite, folder: &Path) -> Command {

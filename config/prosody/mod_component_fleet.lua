@@ -1,0 +1,206 @@
+-- mod_component_fleet: several connections for one component (XEP-0114).
+--
+-- Prosody accepts one connection for a component and refuses others. With this module it accepts
+-- all that know the secret, and each stanza to the component goes to one of them, at random. One
+-- that does not read is left out as long as another does. When the last one is gone, Prosody
+-- answers as it does without the module.
+--
+--     plugin_paths = { "/usr/share/jat-proxy/prosody" }    -- global: the folder of this file
+--
+--     Component "proxy.example"
+--         modules_enabled = { "component_fleet" }
+--         component_secret = "the content of proxy.secret"
+--
+-- Only components that name it in their modules_enabled are concerned; for them,
+-- component_conflict_resolve has no effect. Streams, secrets and what components send stay with
+-- mod_component; this module hooks its events and replaces none of it.
+--
+-- `module:reload` keeps all connections and loses no stanza. `module:unload` closes all of them;
+-- the first that comes back is the one connection that Prosody accepts then.
+--
+-- Run with Prosody 0.12.3, 13.0.1 and 13.0.7, network_backend "epoll" and "select".
+--
+-- Part of jat-proxy. SPDX-License-Identifier: MIT OR Apache-2.0
+
+-- Bytes that may wait in Prosody for one connection before others are preferred.
+local MAX_WAITING = 32 * 1024;
+
+-- What waits in the kernel is seen by nobody, and by itself a connection takes megabytes there:
+-- thousands of stanzas, before it is known that nobody reads them.
+local SEND_BUFFER = 32 * 1024;
+
+local random, time = math.random, os.time;
+local hosts = prosody.hosts;
+
+local kind = module:get_option_string("component_module");
+if kind ~= "component" and kind ~= "component_fleet" then
+	error("mod_component_fleet belongs into the modules_enabled of an external component", 0);
+end
+module:depends("component");
+
+-- The sessions that are logged in, in no order.
+local members = {};
+
+-- What mod_component wants to be called when it has no connection any more.
+local on_last_gone;
+
+-- Since when each session that does not read has been seen so, or true once that was logged.
+local behind = setmetatable({}, { __mode = "k" });
+
+local function report()
+	module:set_status(#members > 0 and "info" or "warn", #members.." connections");
+end
+
+local function leave(session, reason)
+	for i = #members, 1, -1 do
+		if members[i] == session then
+			members[i] = members[#members];
+			members[#members] = nil;
+		end
+	end
+	session.on_destroy = nil;
+	report();
+	if #members == 0 and on_last_gone then
+		on_last_gone(session, reason);
+	end
+end
+
+local function join(session)
+	on_last_gone = session.on_destroy or on_last_gone;
+	session.on_destroy = leave;
+	pcall(session.conn.setoption, session.conn, "send-buffer-size", SEND_BUFFER);
+	members[#members + 1] = session;
+	report();
+end
+
+-- How many bytes Prosody holds for a connection. Each network backend keeps its own account.
+local function waiting(conn)
+	if type(conn.bufferlen) == "function" then -- select
+		return (conn:bufferlen());
+	elseif type(conn.writebufferlen) == "number" then -- event
+		return conn.writebufferlen;
+	end
+	local buffer = conn.writebuffer; -- epoll
+	if type(buffer) == "string" then
+		return #buffer;
+	elseif type(buffer) ~= "table" then
+		return 0;
+	elseif type(buffer.length) == "function" then -- since 13.0
+		return buffer:length();
+	end
+	local bytes = 0;
+	for _, data in ipairs(buffer) do
+		bytes = bytes + #data;
+		if bytes > MAX_WAITING then break; end
+	end
+	return bytes;
+end
+
+local function reads(session)
+	-- epoll of 0.12 keeps a connection that the other side has closed until its last bytes are out.
+	local closing = session.conn._connected == false;
+	if not closing and waiting(session.conn) <= MAX_WAITING then
+		if behind[session] == true then
+			session.log("info", "The component reads again: it gets its share");
+		end
+		behind[session] = nil;
+		return true;
+	end
+	-- A burst is not worth a line.
+	local since = behind[session] or time();
+	behind[session] = since;
+	if since ~= true and time() - since > 1 then
+		session.log("warn", "The component does not read: its stanzas go to other connections");
+		behind[session] = true;
+	end
+	return false;
+end
+
+local function choose()
+	if #members < 2 then
+		return members[1];
+	end
+	-- Those that do not read go to the end, so that the others are equally likely.
+	for last = #members, 1, -1 do
+		local i = random(last);
+		local session = members[i];
+		if reads(session) then
+			return session;
+		end
+		members[i], members[last] = members[last], session;
+	end
+	return members[random(#members)];
+end
+
+local function deliver(event)
+	local stanza = event.stanza;
+	local session = choose();
+	while session do
+		stanza.attr.xmlns = nil; -- as mod_component does
+		session.send(stanza);
+		-- Some backends find out while they write that a connection is no more.
+		if not session.destroyed then
+			return true;
+		end
+		session = choose();
+	end
+	-- Nobody is connected: mod_component answers.
+end
+
+-- Behind whatever comes before mod_component, which has -1.
+for _, name in ipairs({ "iq", "message", "presence" }) do
+	for _, to in ipairs({ "host", "bare", "full" }) do
+		module:hook(name.."/"..to, deliver, -0.5);
+	end
+end
+
+-- mod_component checks each login as if it were the first.
+module:wrap_event("stanza/jabber:component:accept:handshake", function (handlers, name, event)
+	local session = event.origin;
+	if session.type == "component_unauthed" and session.host ~= module.host then
+		-- Its stream is for another component, and only its handshake is addressed to this one.
+		session:close("not-authorized");
+		return true;
+	end
+	local component = hosts[module.host].modules.component;
+	component.connected = false;
+	local handled = handlers(name, event);
+	component.connected = #members > 0;
+	return handled;
+end);
+
+module:hook("component-authenticated", function (event)
+	join(event.session);
+end);
+
+-- Loaded while Prosody runs: the one connection that is there goes on.
+function module.load()
+	local session = hosts[module.host].modules.component.session;
+	if session and not session.destroyed and not module.reloading then
+		join(session);
+	end
+end
+
+function module.save()
+	return { members = members };
+end
+
+function module.restore(saved)
+	for _, session in ipairs(saved.members or {}) do
+		join(session);
+	end
+end
+
+function module.unload()
+	local leaving = {};
+	for i, session in ipairs(members) do
+		session.on_destroy = on_last_gone;
+		leaving[i] = session;
+	end
+	if module.reloading then
+		return;
+	end
+	for _, session in ipairs(leaving) do
+		session:close({ condition = "reset", text = "mod_component_fleet was unloaded" });
+	end
+end
