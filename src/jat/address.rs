@@ -2,7 +2,7 @@
 //!
 //! The server is the authority on addresses: what it sends is split and kept byte for byte,
 //! never refused for its spelling. Only comparisons and MACs use the normal form, since some
-//! servers pass addresses on as their users typed them.
+//! servers pass addresses on as their users typed them (docs/servers.md#as-typed).
 
 use std::borrow::Cow;
 

@@ -151,7 +151,8 @@ impl<'t> Exchange<'t> {
     }
 }
 
-/// The resource that gets a request of this user: its address, and that in normal form.
+/// The resource that gets a request of this user: its address, and that in normal form. Never the
+/// bare address, for which the server answers itself (docs/servers.md#bare-address).
 fn choose<'t>(
     settings: &'t Settings,
     presence: &'t Presence,
@@ -195,7 +196,8 @@ fn asked<'a>(settings: &'a Settings, to: &Address<'_>, room: &'a mut String) -> 
     if to.node().is_none() {
         return Cow::Borrowed(home);
     }
-    // Our domain as it is configured, since another spelling ends the stream on Prosody.
+    // Our domain as it is configured, since another spelling ends the stream on some servers
+    // (docs/servers.md#from-spelling).
     to.write_at_domain(home, None, room);
     normal_bare(room)
 }

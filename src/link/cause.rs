@@ -36,7 +36,7 @@ macro_rules! causes {
 causes! {
     /// Nobody listens at the address.
     Refused "refused" SOON "is the server running, and does it listen for components there?",
-    /// Another component is connected under our name.
+    /// Another component is connected under our name (docs/servers.md#one-connection).
     Conflict "conflict" STANDBY
         "another component is connected under this name; standing by until it goes",
     /// A working stream ended because another instance logged in under our name.

@@ -170,7 +170,7 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
             // Whatever it holds, and in whatever namespace: this is who was asked.
             "handshake" => return Ok(()),
             // To a stream header with a version some servers answer with features first (RFC 6120
-            // section 4.3.2), but take the handshake all the same: jabberd2 does.
+            // section 4.3.2), but take the handshake all the same (docs/servers.md#features-first).
             "features" => {}
             "error" => {
                 let mut bytes = Vec::new();

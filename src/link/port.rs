@@ -23,7 +23,8 @@ pub enum Port {
 impl Port {
     /// What `said`, the first bytes that came, tell; `None`: it may well be one for components.
     pub fn of(said: &[u8]) -> Option<Self> {
-        // The alert of a server that wanted a TLS handshake (RFC 8446 section 5.1).
+        // The alert of a server that wanted a TLS handshake (RFC 8446 section 5.1;
+        // docs/servers.md#tls-alert).
         if said.first() == Some(&21) {
             return Some(Self::Tls);
         }

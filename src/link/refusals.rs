@@ -100,6 +100,7 @@ fn is_told(direction: Direction, reason: Reason) -> bool {
 /// Dropped stanzas that an operator can do something about.
 const REMEDIES: [(Reason, &str); 3] = [
     (
+        // docs/servers.md#global-routes
         Reason::NotOurDomain,
         "the server sends us stanzas for other domains: on ejabberd set `global_routes: false` \
          for the listener",

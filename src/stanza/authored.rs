@@ -34,7 +34,8 @@ pub struct Envelope<'a> {
     pub id: &'a str,
 }
 
-/// Appends a stanza of type error; `by` is the component's domain.
+/// Appends a stanza of type error; `by` is the component's domain. It has an id, if need be an
+/// empty one (docs/servers.md#answer-without-id).
 pub fn write_error(
     kind: Kind,
     envelope: &Envelope<'_>,

@@ -256,7 +256,8 @@ pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
 }
 
 /// A raw value with its references resolved. White space stays what it is, unlike XML 1.0
-/// section 3.3.3 has it: Prosody writes the line feed of an `&#10;` raw.
+/// section 3.3.3 has it: Prosody writes the line feed of an `&#10;` raw
+/// (docs/servers.md#raw-line-feed).
 fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, Fault> {
     if references { unescape(raw).map_err(|_| Fault::Tag) } else { Ok(Cow::Borrowed(raw)) }
 }

@@ -3,7 +3,8 @@
 /// Limits on one stanza; one that exceeds them is skipped in constant memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most bytes, in and out. Prosody cuts a component off above 512 KiB.
+    /// Most bytes, in and out. Prosody cuts a component off above 512 KiB
+    /// (docs/servers.md#stanza-limit).
     pub max_bytes: usize,
     /// Most levels of nested elements, the stanza itself being the first.
     pub max_depth: usize,

@@ -1,9 +1,9 @@
 //! The namespace prefixes in scope within one stanza (Namespaces in XML 1.0).
 //!
 //! Servers deliver stanzas that they would not take: ejabberd passes a prefix on whose
-//! declaration stood on the user's stream header, and both it and Prosody write the XML
-//! namespace under other names. Whoever sends such a stanza on loses its stream, so a stanza
-//! is only relayed when it is sound.
+//! declaration stood on the user's stream header (docs/servers.md#undeclared-prefix), and both
+//! it and Prosody write the XML namespace under other names. Whoever sends such a stanza on
+//! loses its stream, so a stanza is only relayed when it is sound.
 
 use super::tag::{Attribute, Tag};
 

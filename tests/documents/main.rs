@@ -14,6 +14,7 @@
 //! | [`commands`] | of commands that no test can run: what they name exists |
 //! | [`inline`] | the same for what is quoted within sentences, and more |
 //! | [`links`] | every link leads somewhere |
+//! | [`servers`] | each habit of a server is dealt with and tested where servers.md says |
 //! | [`facts`] | exit codes, and the keys of the configuration |
 //!
 //! Those on real servers are ignored by a plain `cargo test`; `tests/run` runs them, or
@@ -55,6 +56,7 @@ mod facts;
 mod first_steps;
 mod inline;
 mod links;
+mod servers;
 mod service;
 mod snippets;
 mod stage;

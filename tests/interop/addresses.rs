@@ -5,7 +5,7 @@ use crate::scene::Scene;
 use crate::server::{HOST, Kind, Software};
 use crate::stanza::escape;
 
-case!(node_and_resource_come_back: both);
+case!(node_and_resource_come_back: all);
 fn node_and_resource_come_back(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -66,7 +66,7 @@ fn ids_come_back_exactly(kind: Kind) {
     }
 }
 
-case!(users_resources_come_back_exactly: both);
+case!(users_resources_come_back_exactly: all);
 fn users_resources_come_back_exactly(kind: Kind) {
     let scene = Scene::new(kind);
     let mut service = scene.service("a");

@@ -1,7 +1,7 @@
 //! Hostile stanzas that a real server passes on: each is answered or counted, and the
 //! same stream serves the next request.
 //!
-//! Deep nesting goes through Prosody only: Debian's ejabberd itself dies of it.
+//! Deep nesting goes through Prosody only (docs/servers.md#deep-nesting).
 
 use crate::client::{Client, is_request};
 use crate::scene::Scene;
@@ -149,7 +149,7 @@ fn stanzas_over_the_byte_limit(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-// ejabberd leaves out attributes that it does not know.
+// ejabberd leaves out attributes that it does not know (docs/servers.md#unknown-attributes).
 case!(attributes_of_the_stanza_are_bounded: prosody);
 fn attributes_of_the_stanza_are_bounded(kind: Kind) {
     let scene = Scene::new(kind);

@@ -17,10 +17,19 @@ pub struct Component {
 impl Component {
     /// Logs in; an error is why the server ended the stream.
     pub fn try_login(server: &Server, domain: &str) -> Result<Component, String> {
+        Component::try_login_declaring(server, domain, "")
+    }
+
+    /// As `try_login`, with more attributes on the stream header.
+    pub fn try_login_declaring(
+        server: &Server,
+        domain: &str,
+        more: &str,
+    ) -> Result<Component, String> {
         let mut connection = Connection::to(server, server.component_port).unwrap();
         connection.send(format!(
             "<stream:stream xmlns='jabber:component:accept' \
-             xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+             xmlns:stream='http://etherx.jabber.org/streams' to='{domain}' {more}>"
         ));
         let id = connection.header().and_then(|it| it.attr("id")).map(str::to_owned);
         let id = id.ok_or_else(|| connection.ended().unwrap_or_default().to_owned())?;

@@ -65,7 +65,7 @@ fn assert_good(out: &str, domain: &str, service: &str) {
     }
 }
 
-case!(each_problem_comes_with_its_remedy: both);
+case!(each_problem_comes_with_its_remedy: all);
 fn each_problem_comes_with_its_remedy(kind: Kind) {
     let server = Server::shared(kind);
     let target = server.new_account("service");

@@ -6,7 +6,7 @@ use crate::bot::Bot;
 use crate::scene::Scene;
 use crate::server::Kind;
 
-case!(addresses_are_translated_there_and_back: both);
+case!(addresses_are_translated_there_and_back: all);
 fn addresses_are_translated_there_and_back(kind: Kind) {
     let scene = Scene::new(kind);
     let mut service = scene.service("a");

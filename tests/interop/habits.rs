@@ -111,7 +111,7 @@ fn another_spelling_of_its_own_domain(kind: Kind) {
     assert_eq!(stage.component.ends(), kind.is(Prosody));
 }
 
-case!(prefixes_that_are_declared_outside: both);
+case!(prefixes_that_are_declared_outside: all);
 fn prefixes_that_are_declared_outside(kind: Kind) {
     let mut stage = Stage::new(kind);
     let mut user = Client::login_declaring(stage.server, &stage.account, "a", "xmlns:p='urn:p'");
@@ -128,6 +128,14 @@ fn a_second_connection_and_an_unknown_domain(kind: Kind) {
     let takes = |domain: &str| Component::try_login(stage.server, domain).is_ok();
     assert_eq!(takes(&stage.component.domain), kind.software != Prosody);
     assert_eq!(takes("unknown.example"), kind.software != Prosody);
+}
+
+case!(features_before_the_handshake: all);
+fn features_before_the_handshake(kind: Kind) {
+    let server = Server::shared(kind);
+    let login = Component::try_login_declaring(server, &server.new_domain(), "version='1.0'");
+    let features = login.err().is_some_and(|why| why.contains("name: \"features\""));
+    assert_eq!(features, kind.is(Jabberd2));
 }
 
 case!(a_stanza_above_512_kib: all);

@@ -16,7 +16,7 @@ use crate::server::Kind;
 use crate::tally::{difference, read, shown, total};
 use crate::wire::{Class, Iq, Wire};
 
-// Deep nesting must not go through ejabberd.
+// Deep nesting must not go through ejabberd (docs/servers.md#deep-nesting).
 case!(good_requests_among_hostile_stanzas_are_served: prosody);
 fn good_requests_among_hostile_stanzas_are_served(kind: Kind) {
     let _alone = alone();

@@ -8,7 +8,7 @@ use crate::server::Kind;
 
 const LONG_AGO: Option<&str> = Some("2020-01-01T00:00:00Z");
 
-case!(a_rotation_reverts_replies_to_old_tokens: both);
+case!(a_rotation_reverts_replies_to_old_tokens: all);
 fn a_rotation_reverts_replies_to_old_tokens(kind: Kind) {
     let mut scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -66,7 +66,7 @@ fn a_reload_is_all_or_nothing(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-case!(a_token_expires: both);
+case!(a_token_expires: all);
 fn a_token_expires(kind: Kind) {
     let scene = Scene::with(kind, |settings| settings.top = "reply-ttl = \"2s\"".into());
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -81,7 +81,7 @@ fn a_token_expires(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-case!(the_token_may_be_in_the_id: both);
+case!(the_token_may_be_in_the_id: all);
 fn the_token_may_be_in_the_id(kind: Kind) {
     let mut scene = Scene::with(kind, |settings| settings.component = "token-in = \"id\"".into());
     let (mut service, mut user) = (scene.service("a"), scene.user());

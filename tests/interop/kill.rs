@@ -18,7 +18,7 @@ const GONE: Duration = Duration::from_millis(400);
 
 const KILLS: usize = 20;
 
-case!(a_killed_single_proxy_reverts_what_it_forwarded_before: both);
+case!(a_killed_single_proxy_reverts_what_it_forwarded_before: all);
 fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
     const HELD: usize = 5;
     let mut scene = Scene::new(kind);

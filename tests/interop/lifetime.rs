@@ -9,7 +9,7 @@ use crate::proxy::{Proxy, Settings};
 use crate::scene::{Scene, accept_subscription, round_trip};
 use crate::server::{Kind, Server};
 
-case!(a_killed_proxy_reverts_after_its_restart: both);
+case!(a_killed_proxy_reverts_after_its_restart: all);
 fn a_killed_proxy_reverts_after_its_restart(kind: Kind) {
     let mut scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -25,7 +25,7 @@ fn a_killed_proxy_reverts_after_its_restart(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-case!(a_stopped_proxy_exits_clean: both);
+case!(a_stopped_proxy_exits_clean: all);
 fn a_stopped_proxy_exits_clean(kind: Kind) {
     for signal in [Signal::TERM, Signal::INT] {
         // The server's own closing tag ends the wait, not this.
@@ -43,7 +43,7 @@ fn a_stopped_proxy_exits_clean(kind: Kind) {
     }
 }
 
-case!(a_proxy_that_never_got_through_exits_clean_too: both);
+case!(a_proxy_that_never_got_through_exits_clean_too: all);
 fn a_proxy_that_never_got_through_exits_clean_too(kind: Kind) {
     let mut server = Server::start(kind);
     let (domain, target) = (server.new_domain(), server.new_account("service"));
@@ -52,7 +52,8 @@ fn a_proxy_that_never_got_through_exits_clean_too(kind: Kind) {
     assert_eq!(proxy.stop_with(Signal::TERM).code(), Some(0));
 }
 
-// ejabberd itself loses some of what it has for a component that closes its stream.
+// ejabberd itself loses some of what it has for a component that closes its stream
+// (docs/servers.md#lost-at-goodbye).
 case!(every_request_is_accounted_for_when_a_proxy_stops: prosody);
 fn every_request_is_accounted_for_when_a_proxy_stops(kind: Kind) {
     const BURST: usize = 1_000;
@@ -86,7 +87,7 @@ fn the_server_restarts_in_the_middle_of_traffic(kind: Kind) {
     survives_an_outage(kind, Server::stop);
 }
 
-// ejabberd has its accounts on disk only some time after it took them.
+// docs/servers.md#late-to-disk
 case!(the_server_is_killed_in_the_middle_of_traffic: prosody);
 fn the_server_is_killed_in_the_middle_of_traffic(kind: Kind) {
     survives_an_outage(kind, Server::kill);

@@ -31,7 +31,7 @@ fn refusals_are_told_once_and_summed_up(kind: Kind) {
     assert!(all[1].ends_with(" stanzas=4"), "{all:?}");
 }
 
-case!(as_json_each_line_is_an_event_with_the_words_of_the_metrics: both);
+case!(as_json_each_line_is_an_event_with_the_words_of_the_metrics: all);
 fn as_json_each_line_is_an_event_with_the_words_of_the_metrics(kind: Kind) {
     let mut scene = Scene::with(kind, |settings| {
         settings.top = "log = { level = \"debug\", format = \"json\" }".into();

@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::proxy::{Proxy, Settings};
 use crate::server::{Kind, Server};
 
-case!(a_wrong_secret_is_named: both);
+case!(a_wrong_secret_is_named: all);
 fn a_wrong_secret_is_named(kind: Kind) {
     let proxy = failing(kind, |settings| settings.secret = "wrong".into());
     says_once(&proxy, "not-authorized", "secret");
     assert!(!proxy.log().join("\n").contains("wrong"), "a secret in the log");
 }
 
-// ejabberd takes every domain whose component has the password.
+// ejabberd takes every domain whose component has the password (docs/servers.md#any-domain).
 case!(an_unknown_domain_is_named: prosody);
 fn an_unknown_domain_is_named(kind: Kind) {
     let proxy = failing(kind, |settings| settings.domain = "unknown.example".into());
@@ -26,7 +26,7 @@ fn a_server_that_is_not_there_is_named(kind: Kind) {
     says_once(&proxy, "refused", "running");
 }
 
-case!(a_port_for_clients_is_no_port_for_components: both);
+case!(a_port_for_clients_is_no_port_for_components: all);
 fn a_port_for_clients_is_no_port_for_components(kind: Kind) {
     let clients = Server::shared(kind).client_port;
     let proxy = failing(kind, |settings| settings.server_port = Some(clients));

@@ -9,7 +9,7 @@ use crate::proxy::{Proxy, Settings};
 use crate::scene::{Scene, accept_subscription};
 use crate::server::{HOST, Kind, Server};
 
-case!(pending_and_denied_are_told_apart: both);
+case!(pending_and_denied_are_told_apart: all);
 fn pending_and_denied_are_told_apart(kind: Kind) {
     let scene = Scene::new(kind);
     let mut user = scene.user();
@@ -26,7 +26,7 @@ fn pending_and_denied_are_told_apart(kind: Kind) {
     assert!(scene.proxy.reason("subscription-denied") >= 1);
 }
 
-case!(a_reload_after_a_denial_asks_again_at_once: both);
+case!(a_reload_after_a_denial_asks_again_at_once: all);
 fn a_reload_after_a_denial_asks_again_at_once(kind: Kind) {
     let scene = Scene::new(kind);
     let mut user = scene.user();
@@ -65,7 +65,7 @@ fn an_account_that_is_not_there_says_nothing(kind: Kind) {
     assert_eq!(scene.proxy.reason("never-subscribed"), 0);
 }
 
-case!(offline_is_told_apart_from_withdrawn: both);
+case!(offline_is_told_apart_from_withdrawn: all);
 fn offline_is_told_apart_from_withdrawn(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -92,7 +92,7 @@ fn a_subscription_that_failed_says_so(kind: Kind) {
     assert!(scene.proxy.reason("never-subscribed") >= 1);
 }
 
-case!(a_target_that_comes_late_is_served_at_once: both);
+case!(a_target_that_comes_late_is_served_at_once: all);
 fn a_target_that_comes_late_is_served_at_once(kind: Kind) {
     let server = Server::shared(kind);
     let (domain, target) = (server.new_domain(), server.new_account("service"));

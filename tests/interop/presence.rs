@@ -7,7 +7,7 @@ use crate::server::Kind;
 /// Enough that one of two random resources stays unused once in 8 million runs.
 const REQUESTS: usize = 24;
 
-case!(requests_are_spread_over_what_is_online: both);
+case!(requests_are_spread_over_what_is_online: all);
 fn requests_are_spread_over_what_is_online(kind: Kind) {
     let scene = Scene::new(kind);
     let mut user = scene.user();
@@ -76,7 +76,7 @@ fn sticky_keeps_a_user_with_its_resource(kind: Kind) {
     }
 }
 
-case!(the_target_may_subscribe_in_return: both);
+case!(the_target_may_subscribe_in_return: all);
 fn the_target_may_subscribe_in_return(kind: Kind) {
     let scene = Scene::new(kind);
     let mut service = scene.service("a");
@@ -102,7 +102,7 @@ fn the_target_may_subscribe_in_return(kind: Kind) {
     ask_one(&scene, &mut user, &mut services);
 }
 
-case!(strange_presence_of_the_target_is_survived: both);
+case!(strange_presence_of_the_target_is_survived: all);
 fn strange_presence_of_the_target_is_survived(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());

@@ -77,7 +77,7 @@ fn messages_and_presence_of_users(kind: Kind) {
     assert!(!scene.proxy.status().to_string().contains(&user.jid));
 }
 
-case!(forged_replies_are_dropped_with_their_reason: both);
+case!(forged_replies_are_dropped_with_their_reason: all);
 fn forged_replies_are_dropped_with_their_reason(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -134,7 +134,7 @@ fn forged_replies_are_dropped_with_their_reason(kind: Kind) {
     assert_eq!(user.receive_reply("r").attr("type"), Some("result"));
 }
 
-case!(a_token_of_one_component_is_worthless_at_another: both);
+case!(a_token_of_one_component_is_worthless_at_another: all);
 fn a_token_of_one_component_is_worthless_at_another(kind: Kind) {
     // Both proxies have the same key and the same target.
     let one = Scene::new(kind);
@@ -153,7 +153,7 @@ fn a_token_of_one_component_is_worthless_at_another(kind: Kind) {
     user.receive_reply("r");
 }
 
-case!(the_targets_own_requests: both);
+case!(the_targets_own_requests: all);
 fn the_targets_own_requests(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());

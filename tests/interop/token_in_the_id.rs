@@ -34,7 +34,7 @@ fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
     }
 }
 
-case!(a_client_that_only_echoes_the_id_works: both);
+case!(a_client_that_only_echoes_the_id_works: all);
 fn a_client_that_only_echoes_the_id_works(kind: Kind) {
     let scene = scene(kind, "1h");
     let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -47,7 +47,7 @@ fn a_client_that_only_echoes_the_id_works(kind: Kind) {
     assert!(user.receive_reply("mine").child("a").is_some());
 }
 
-case!(a_forged_id_is_refused: both);
+case!(a_forged_id_is_refused: all);
 fn a_forged_id_is_refused(kind: Kind) {
     let scene = scene(kind, "3s");
     let mut service = scene.service("a");

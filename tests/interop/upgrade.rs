@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 64;
 /// Each is two stanzas: a request and its reply.
 const REQUESTS: usize = 25_000;
 
-case!(twenty_upgrades_in_a_row_lose_nothing: both);
+case!(twenty_upgrades_in_a_row_lose_nothing: all);
 fn twenty_upgrades_in_a_row_lose_nothing(kind: Kind) {
     let _alone = alone();
     let scene = Scene::new(kind);

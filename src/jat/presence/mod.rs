@@ -83,7 +83,8 @@ impl Presence {
         self.since
     }
 
-    /// The stream is up: asks, since no server tells by itself what changed meanwhile.
+    /// The stream is up: asks, since no server tells by itself what changed meanwhile
+    /// (docs/servers.md#no-push).
     fn connect(&mut self, now: Now, rng: &mut Rng) -> Action {
         self.connected = true;
         self.resources.doubt();
@@ -121,15 +122,17 @@ impl Presence {
                 self.probe_was_answered(now);
             }
             Heard::Unavailable if full => self.resources.remove(from),
+            // Nobody is online, or the request is still pending (docs/servers.md#nobody-online).
             Heard::Unavailable => {
                 self.resources.clear();
                 self.probe_was_answered(now);
             }
-            // A probe earlier than this makes Prosody cancel a pending request.
+            // A probe earlier than this can cancel the request (docs/servers.md#pending-probe).
             Heard::Subscribed => {
                 if self.subscription == Subscription::Denied {
-                    // Nobody was asked since the denial, and ejabberd passes such a stanza on
-                    // without a subscription behind it: ask for one that holds.
+                    // Nobody was asked since the denial, and servers pass such a stanza on without
+                    // a subscription behind it (docs/servers.md#unasked-acceptance): ask for one
+                    // that holds.
                     self.become_(Subscription::Pending, now);
                     return Answer::Used(&[Action::Subscribe]);
                 }

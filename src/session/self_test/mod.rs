@@ -1,6 +1,7 @@
 //! Do we share the domain with another process?
 //!
-//! A server hands each stanza for a shared domain to one connection at random. Of a round of
+//! A server hands each stanza for a shared domain to one connection at random
+//! (docs/servers.md#random-connection). Of a round of
 //! sixteen echoes a lone process hears all, one of two hears about eight. Three things are a
 //! sign of a sibling: an echo that a later one has overtaken, for it will not come; an echo of
 //! another process; and echoes that don't come while other stanzas do.

@@ -38,8 +38,8 @@ impl Kind {
         self.software == software
     }
 
-    /// Whether a start tag that comes in pieces can wait in it for as many bytes more: it hands
-    /// what it reads to an expat with reparse deferral.
+    /// Whether a start tag that comes in pieces can wait in it for as many bytes more
+    /// (docs/servers.md#reparse-deferral).
     pub fn defers(self) -> bool {
         match self.software {
             Software::Prosody => self.suite != Suite::Debian12,

@@ -95,8 +95,7 @@ impl Server {
             process.signal(Signal::TERM);
             let ended = process.wait(Duration::from_secs(20)).is_some();
             if !ended && self.kind.is(Software::Prosody) && self.kind.suite == Suite::Debian12 {
-                // 0.12 obeys in the middle of whatever it does. If that is the end of another
-                // session it fails, and hears no signal any more: systemd kills it then.
+                // docs/servers.md#deaf-to-signals: systemd kills it then.
                 process.kill();
             } else {
                 assert!(ended, "{} did not stop", self.kind);
