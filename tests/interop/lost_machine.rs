@@ -5,7 +5,7 @@ use std::fs;
 use crate::proxy::{Proxy, Settings};
 use crate::server::{Kind, Server};
 
-// So the times are those of the kernel, which the document measures.
+// So the times are those of the kernel (docs/servers.md#lost-machine).
 case!(the_server_has_keepalive_on_the_stream_of_a_component: both);
 fn the_server_has_keepalive_on_the_stream_of_a_component(kind: Kind) {
     let server = Server::start(kind);

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::client::Client;
 use crate::proxy::{Proxy, Settings};
 use crate::scene::{Scene, accept_subscription};
-use crate::server::{HOST, Kind, Server};
+use crate::server::{HOST, Kind, Server, Software};
 
 case!(pending_and_denied_are_told_apart: all);
 fn pending_and_denied_are_told_apart(kind: Kind) {
@@ -90,6 +90,10 @@ fn a_subscription_that_failed_says_so(kind: Kind) {
     let mut user = scene.user();
     wait_refusal(&scene.domain, &mut user, "failed");
     assert!(scene.proxy.reason("never-subscribed") >= 1);
+    // docs/servers.md#no-other-server
+    let condition = if kind.is(Software::Prosody) { "not-allowed" } else { "forbidden" };
+    let status = scene.proxy.status();
+    assert_eq!(status["components"][0]["subscription"]["condition"], condition, "{status}");
 }
 
 case!(a_target_that_comes_late_is_served_at_once: all);

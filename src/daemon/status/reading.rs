@@ -139,6 +139,7 @@ fn remedy(subscription: &Subscription, settings: &Settings) -> String {
             "Asking for it failed with {condition}: is {target} the right account, and its \
              server up? It is asked again."
         ),
+        // docs/servers.md#silent-account
         Subscription::Pending => format!(
             "{target} has to accept the presence subscription of {subscriber}: start the \
              implementing client, and let it do so. If {target} is not the right account, its server \
