@@ -14,7 +14,7 @@ use crate::jat::translator::Translator;
 use crate::session::Turn;
 
 use super::heartbeat::Heartbeat;
-use super::stream::{State, Stream};
+use super::stream::Stream;
 
 /// A component: its translator, and what is known of its streams. The tasks of its links work
 /// on it, one turn at a time; others look at it between turns.
@@ -135,8 +135,9 @@ impl Component {
         let mut new = Stream::new(domain.clone(), Arc::clone(link));
         let at = self.streams.iter().position(|stream| stream.domain == *domain);
         if let Some(at) = at {
-            let Stream { failures, logins, unsent, .. } = self.streams.remove(at);
-            (new.failures, new.logins, new.unsent) = (failures, logins, unsent);
+            let Stream { failures, logins, standstills, unsent, .. } = self.streams.remove(at);
+            (new.failures, new.logins) = (failures, logins);
+            (new.standstills, new.unsent) = (standstills, unsent);
         }
         // The component's own is the first, and stays so.
         let at = at.unwrap_or(self.streams.len());
@@ -151,9 +152,9 @@ impl Component {
         self.streams.retain(|stream| settings.has_stream(&stream.domain));
     }
 
-    /// Is the stream up, and somebody there to forward to?
+    /// Does the stream serve, and is there somebody to forward to?
     pub fn is_ready(&self) -> bool {
-        matches!(self.stream().state, State::Up { .. }) && self.translator.is_ready()
+        self.stream().serves() && self.translator.is_ready()
     }
 }
 

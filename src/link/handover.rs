@@ -43,6 +43,9 @@ struct StreamHandover {
     domain: String,
     logins: u64,
     unsent: u64,
+    /// [`Stream::standstills`]; came later than the rest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    standstills: u64,
     /// By cause, without zeros.
     failures: BTreeMap<String, u64>,
     up: Option<Up>,
@@ -152,6 +155,10 @@ pub fn take_back(component: &Component) {
     }
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl StreamHandover {
     fn of(stream: &Stream) -> io::Result<Self> {
         let parked = stream.paused.iter().flatten().next();
@@ -164,6 +171,7 @@ impl StreamHandover {
             domain: stream.domain.to_string(),
             logins: stream.logins,
             unsent: stream.unsent,
+            standstills: stream.standstills,
             failures: failures.filter(|(_, count)| *count > 0).collect(),
             up,
         })
@@ -171,6 +179,7 @@ impl StreamHandover {
 
     fn restore(&self, stream: &mut Stream) {
         (stream.logins, stream.unsent) = (self.logins, self.unsent);
+        stream.standstills = self.standstills;
         for cause in Cause::ALL {
             let count = self.failures.get(cause.name());
             stream.failures[*cause as usize] = count.copied().unwrap_or_default();

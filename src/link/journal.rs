@@ -25,6 +25,7 @@ pub struct Journal {
     offline_since: Option<Instant>,
     sharing: Sharing,
     alarm: Option<String>,
+    stands_still: bool,
     clock_is_off: bool,
     refusals: Refusals,
     unlisted: u64,
@@ -42,6 +43,7 @@ impl Journal {
             offline_since: None,
             sharing: Sharing::Unknown,
             alarm: None,
+            stands_still: false,
             clock_is_off: false,
             refusals: Refusals::default(),
             unlisted: 0,
@@ -141,6 +143,7 @@ impl Journal {
             self.observe_online(component);
         }
         self.observe_sharing(component);
+        self.observe_standstill(component);
         // All streams count together, and one of them tells.
         if settings.domain == self.domain {
             self.refusals.observe(self.domain.as_str(), &component.tally);
@@ -181,6 +184,19 @@ impl Journal {
             None if alarmed.is_some() => info!(component, "the trouble with the domain is over"),
             None if stream.sharing == Sharing::Shared && before != Sharing::Shared => {
                 info!(component, "other replicas have this domain too");
+            }
+            _ => {}
+        }
+    }
+
+    fn observe_standstill(&mut self, component: &Component) {
+        let Some(stream) = component.find_stream(&self.domain) else { return };
+        let was = std::mem::replace(&mut self.stands_still, stream.standstill.is_some());
+        match stream.standstill_alarm() {
+            Some(alarm) if !was => warn!(component = self.domain.as_str(), "{alarm}"),
+            // A stream that was given up has a line of its own.
+            None if was && stream.serves() => {
+                info!(component = self.domain.as_str(), "the server works again");
             }
             _ => {}
         }

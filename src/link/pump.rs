@@ -272,8 +272,7 @@ impl<'a> Pump<'a> {
         let mut component = lock(&self.component);
         let result = work(&mut self.parked.session, &mut component.turn());
         if let Some(stream) = component.stream_of(&self.heartbeat) {
-            stream.sharing = self.parked.session.sharing();
-            stream.clock_offset = self.parked.session.clock_offset();
+            stream.learn(&self.parked.session);
         }
         self.journal.observe(&component);
         result.map_err(Stopped::Ended)

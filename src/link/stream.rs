@@ -1,6 +1,7 @@
 //! One stream as the rest of the process sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jid::DomainPart;
 
@@ -23,6 +24,10 @@ pub struct Stream {
     pub state: State,
     /// Does another process share the domain?
     pub sharing: Sharing,
+    /// For how long the server has worked on nothing that it was sent, if for too long.
+    pub standstill: Option<Duration>,
+    /// How often that began.
+    pub standstills: u64,
     /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
     pub clock_offset: Option<i64>,
     /// Lost streams and failed logins, by [`Cause`].
@@ -66,6 +71,8 @@ impl Stream {
             link,
             state: State::Starting,
             sharing: Sharing::Unknown,
+            standstill: None,
+            standstills: 0,
             clock_offset: None,
             failures: [0; Cause::ALL.len()],
             logins: 0,
@@ -80,12 +87,38 @@ impl Stream {
         self.failures[cause as usize] += 1;
         self.backlog = 0;
         self.sharing = Sharing::Unknown;
+        self.standstill = None;
         self.clock_offset = None;
         let since = match self.state {
             State::Down { since, .. } => since,
             _ => now,
         };
         self.state = State::Down { since, cause, message: message.to_owned() };
+    }
+
+    /// Takes what its session knows.
+    pub fn learn(&mut self, session: &Session) {
+        self.sharing = session.sharing();
+        self.clock_offset = session.clock_offset();
+        let standstill = session.standstill();
+        self.standstills += u64::from(self.standstill.is_none() && standstill.is_some());
+        self.standstill = standstill;
+    }
+
+    /// Is it up, and does the server work on what it is sent, as far as is known?
+    pub fn serves(&self) -> bool {
+        matches!(self.state, State::Up { .. }) && self.standstill.is_none()
+    }
+
+    /// What an operator has to know about a server that stands still.
+    pub fn standstill_alarm(&self) -> Option<String> {
+        let seconds = self.standstill?.as_secs();
+        Some(format!(
+            "the stream of {} is up, but the server has worked on nothing that it was sent for \
+             {seconds} s, so users get no answers: is the server overloaded, or stopped? A new \
+             stream is opened after 30 s",
+            self.domain
+        ))
     }
 
     /// What an operator has to add because another process has the domain too; `None` where

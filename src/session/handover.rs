@@ -4,6 +4,7 @@ use jid::DomainPart;
 use serde::{Deserialize, Serialize};
 
 use super::echo::{Echo, Sharing};
+use super::output::Output;
 use super::server_time::ServerTime;
 use super::{Bounds, Session, Turn};
 
@@ -31,7 +32,7 @@ impl Session {
     pub fn hand_over(&self) -> Option<Handover> {
         self.can_hand_over().then(|| Handover {
             input: self.input[self.splitter.done()..].to_vec(),
-            output: self.output().to_vec(),
+            output: self.output.hand_over(),
             echo_nonce: self.echo.nonce(),
             echo_next: self.echo.next(),
             sharing: self.echo.sharing(),
@@ -50,7 +51,7 @@ impl Session {
         let echo = Echo::resume(from.echo_nonce, from.echo_next, from.sharing, now);
         Self {
             input: from.input,
-            output: from.output,
+            output: Output::new(from.output, now),
             server_time: ServerTime::resume(from.echo_nonce, from.clock_offset, now),
             ..Self::silent(domain, bounds, echo, now)
         }

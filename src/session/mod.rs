@@ -9,8 +9,10 @@
 pub mod echo;
 pub mod ending;
 pub mod handover;
+mod output;
 mod self_test;
 pub mod server_time;
+mod standstill;
 mod stanza;
 
 use std::time::Duration;
@@ -26,9 +28,11 @@ use crate::stanza::authored;
 use crate::stanza::limits::Limits;
 use crate::stanza::splitter::{Piece, Splitter};
 
-use echo::{Due, Echo, Sharing};
+use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
+use output::Output;
 use server_time::ServerTime;
+use stanza::Payload;
 
 /// How much may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +49,9 @@ pub struct Session {
     bounds: Bounds,
     splitter: Splitter,
     input: Vec<u8>,
-    output: Vec<u8>,
-    /// Bytes of `output` that were written.
-    written: usize,
+    output: Output,
     echo: Echo,
     server_time: ServerTime,
-    last_input: Duration,
-    last_output: Duration,
-    /// Since when the server takes none of the output.
-    stalled_since: Option<Duration>,
     /// Was input left, as too much waited for the server?
     held_up: bool,
     closed: bool,
@@ -76,8 +74,8 @@ impl Session {
     pub fn new(domain: DomainPart, bounds: Bounds, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let mut session = Self::silent(domain, bounds, Echo::new(turn.rng.u64(..), now), now);
-        if let Due::Send(ids) = session.echo.tick(now, now) {
-            session.send_echoes(&ids);
+        if let Due::Send(ids) = session.echo.tick(session.flow(), now) {
+            session.send_echoes(&ids, now);
         }
         let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
         session.act(action.as_slice(), turn.translator);
@@ -91,13 +89,9 @@ impl Session {
             bounds,
             splitter: Splitter::new(bounds.limits),
             input: Vec::new(),
-            output: Vec::new(),
-            written: 0,
+            output: Output::new(Vec::new(), now),
             server_time: ServerTime::new(echo.nonce(), now),
             echo,
-            last_input: now,
-            last_output: now,
-            stalled_since: None,
             held_up: false,
             closed: false,
             late: 0,
@@ -131,6 +125,7 @@ impl Session {
             input = Vec::new();
         }
         self.input = input;
+        self.output.settle();
         ended
     }
 
@@ -151,40 +146,22 @@ impl Session {
 
     /// Notes that bytes arrived.
     pub fn received(&mut self, now: Now) {
-        self.last_input = now.mono;
         self.echo.input(now.mono);
     }
 
     /// Bytes to be written.
     pub fn output(&self) -> &[u8] {
-        &self.output[self.written..]
+        self.output.bytes()
     }
 
     /// The first `count` bytes of [`Self::output`] were written.
     pub fn sent(&mut self, count: usize, now: Now) {
-        self.written += count;
-        self.last_output = now.mono;
-        if self.written == self.output.len() {
-            self.output.clear();
-            self.written = 0;
-            self.stalled_since = None;
-            if self.output.capacity() > KEEP_CAPACITY {
-                self.output = Vec::new();
-            }
-        } else if count > 0 {
-            self.stalled_since = Some(now.mono);
-        }
-        // Moving the rest is paid for by what was written before it, three bytes for one; so the
-        // buffer is at most a third larger than what waits in it.
-        if self.written > KEEP_CAPACITY && self.written >= self.output().len() / 3 {
-            self.output.drain(..self.written);
-            self.written = 0;
-        }
+        self.output.sent(count, now.mono);
     }
 
     /// The server takes no more at the moment.
     pub fn blocked(&mut self, now: Now) {
-        self.stalled_since.get_or_insert(now.mono);
+        self.output.blocked(now.mono);
     }
 
     /// May more be read? Not while so much waits for the server that memory would run out.
@@ -198,41 +175,34 @@ impl Session {
     /// The stream is dead.
     pub fn tick(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
         let now = turn.now.mono;
-        if self.stalled_since.is_some_and(|since| now >= since + STALL_TIME) {
+        if self.output.is_stalled(now) {
             return Err(Ending::Stalled);
         }
         if self.closed {
             // Nothing may follow the closing tag.
             return Ok(());
         }
-        // An echo behind a backlog would tell of the backlog; Stalled watches over that.
-        if self.stalled_since.is_none() {
-            match self.echo.tick(self.last_input, now) {
-                Due::Silent => return Err(Ending::Silent),
-                Due::Send(ids) => self.send_echoes(&ids),
-                Due::Nothing => {}
-            }
+        match self.echo.tick(self.flow(), now) {
+            Due::Silent => return Err(Ending::Silent),
+            Due::Nudge => self.output.space(NUDGE),
+            Due::Send(ids) => self.send_echoes(&ids, now),
+            Due::Nothing => {}
         }
         let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
         self.ask_time(turn);
-        if self.output.is_empty() && now >= self.last_output + KEEPALIVE {
-            // RFC 6120 section 4.6.1.
-            self.output.push(b' ');
-        }
+        self.output.tick(now);
         Ok(())
     }
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, translator: &Translator) -> Duration {
-        let stalled = self.stalled_since.map(|since| since + STALL_TIME);
-        let idle = self.output.is_empty();
-        let silent = idle.then(|| self.last_output + KEEPALIVE);
-        let echo = self.echo.deadline(self.last_input).filter(|_| stalled.is_none());
+        let output = self.output.deadline();
+        let echo = self.echo.deadline(self.flow());
         let presence = translator.deadline(&self.domain);
         let time = asks_time(&self.domain, translator).then(|| self.server_time.deadline());
-        let while_open = [silent, echo, presence, time].into_iter().filter(|_| !self.closed);
-        while_open.chain([stalled]).flatten().min().unwrap_or(Duration::MAX)
+        let while_open = [output, echo, presence, time].into_iter().filter(|_| !self.closed);
+        while_open.chain([self.output.stalls()]).flatten().min().unwrap_or(Duration::MAX)
     }
 
     /// Takes new bounds.
@@ -245,7 +215,7 @@ impl Session {
     pub fn close(&mut self) {
         if !self.closed {
             self.closed = true;
-            self.output.extend(b"</stream:stream>");
+            self.output.close();
         }
     }
 
@@ -257,6 +227,12 @@ impl Session {
     /// Does another process share the domain, as far as is known?
     pub fn sharing(&self) -> Sharing {
         self.echo.sharing()
+    }
+
+    /// How long the server has worked on nothing that it was told, if for longer than a server
+    /// may be slow; known of streams that are ours alone.
+    pub fn standstill(&self) -> Option<Duration> {
+        self.echo.standstill()
     }
 
     /// Seconds by which the server's clock is ahead of ours: [`ServerTime::offset`].
@@ -276,7 +252,7 @@ impl Session {
                 }
                 Some(Piece::OverLimit { start, head_end: Some(end), children }) => {
                     let head = self.head(&input[start..end])?;
-                    self.stanza(&head, Body::OverLimit { children }, &[], turn);
+                    self.stanza(&head, Body::OverLimit { children }, Payload::default(), turn);
                 }
             }
         }
@@ -284,10 +260,16 @@ impl Session {
         Ok(())
     }
 
-    fn send_echoes(&mut self, ids: &[String]) {
+    fn send_echoes(&mut self, ids: &[String], now: Duration) {
         for id in ids {
-            authored::write_echo(&self.domain, id, &mut self.output);
+            self.output.say(usize::MAX, |to| authored::write_echo(&self.domain, id, to));
         }
+        self.echo.asked(self.output.said(), now);
+    }
+
+    fn flow(&self) -> Flow {
+        let (said, blocked) = (self.output.said(), self.output.is_blocked());
+        Flow { said, blocked, hearing: self.wants_input() }
     }
 
     fn ask_time(&mut self, turn: &Turn<'_>) {
@@ -296,7 +278,9 @@ impl Session {
         }
         if let Some(id) = self.server_time.tick(turn.now) {
             let server = turn.translator.settings().target.bare().domain();
-            authored::write_time_request(&self.domain, server, &id, &mut self.output);
+            self.output.say(usize::MAX, |to| {
+                authored::write_time_request(&self.domain, server, &id, to);
+            });
         }
     }
 }
@@ -308,6 +292,8 @@ fn asks_time(domain: &DomainPart, translator: &Translator) -> bool {
     settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain
 }
 
+/// White space for a server that stands still: longer than most tags.
+const NUDGE: usize = 64 * 1024;
 /// Silence after which a space is sent.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a server may leave its input unread.

@@ -31,7 +31,8 @@ impl Session {
             return Err(Ending::from_stream_error(stanza));
         }
         let body = Body::Whole { children: element.children, sound: element.sound, stanza };
-        self.stanza(&head, body, payload, turn);
+        let reach = element.reach.saturating_sub(stanza.len() - payload.len());
+        self.stanza(&head, body, Payload { bytes: payload, reach }, turn);
         Ok(())
     }
 
@@ -46,7 +47,7 @@ impl Session {
         &mut self,
         head: &Head<'_>,
         body: Body<'_>,
-        payload: &[u8],
+        payload: Payload<'_>,
         turn: &mut Turn<'_>,
     ) {
         let Turn { translator, tally, rng, now } = turn;
@@ -68,25 +69,28 @@ impl Session {
             self.echo.other_stanza();
         }
         let (direction, mut reason) = verdict.counts_as();
-        let begin = self.output.len();
+        let limit = self.bounds.limits.max_bytes;
+        let mut fits = true;
         match verdict {
             Verdict::Forward { to, from, id } => {
-                relay(head, payload, &Rewrite { to, from, id }, &mut self.output);
+                let rewrite = Rewrite { to, from, id };
+                fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
             }
             Verdict::Revert(Envelope { to, from, id }) => {
-                relay(head, payload, &Rewrite { to, from, id: Some(id) }, &mut self.output);
+                let rewrite = Rewrite { to, from, id: Some(id) };
+                fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
             }
             Verdict::RevertError { envelope, refusal, .. } => {
-                self.refuse(head.kind, &envelope, &refusal);
+                fits = self.refuse(head.kind, &envelope, &refusal);
             }
             Verdict::Answer { from, refusal, .. } => {
                 let to = head.from.as_deref().unwrap_or_default();
                 let id = head.id.as_deref().unwrap_or_default();
-                self.refuse(head.kind, &Envelope { to, from: &from, id }, &refusal);
+                fits = self.refuse(head.kind, &Envelope { to, from: &from, id }, &refusal);
             }
             Verdict::Unsubscribe { from } => {
                 let to = head.from.as_deref().unwrap_or_default();
-                authored::write_unsubscribed(to, &from, &mut self.output);
+                fits = self.output.say(limit, |o| authored::write_unsubscribed(to, &from, o));
             }
             Verdict::Presence(actions) => self.act(actions, translator),
             Verdict::Own(_) => {
@@ -96,11 +100,10 @@ impl Session {
             }
             Verdict::Drop(..) => {}
         }
-        if self.output.len() - begin > self.bounds.limits.max_bytes {
+        if !fits {
             // Longer addresses, or an id full of quotes, made it too large for the server.
-            self.output.truncate(begin);
             if reason == Reason::Relayed {
-                self.stanza(head, Body::OverLimit { children: 1 }, &[], turn);
+                self.stanza(head, Body::OverLimit { children: 1 }, Payload::default(), turn);
                 return;
             }
             reason = Reason::HeadTooLarge;
@@ -108,8 +111,12 @@ impl Session {
         tally.count(direction, reason);
     }
 
-    fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) {
-        authored::write_error(kind, envelope, &self.domain, refusal, &mut self.output);
+    /// Says whether it could.
+    fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) -> bool {
+        let limit = self.bounds.limits.max_bytes;
+        self.output.say(limit, |to| {
+            authored::write_error(kind, envelope, &self.domain, refusal, to);
+        })
     }
 
     /// Sends presence to the target.
@@ -122,13 +129,27 @@ impl Session {
                 Action::Available => Presence::available(),
             };
             let target = translator.settings().target.bare();
-            authored::write_presence(presence, &self.domain, target, &mut self.output);
+            self.output.say(usize::MAX, |to| {
+                authored::write_presence(presence, &self.domain, target, to);
+            });
         }
     }
 }
 
-/// Appends a stanza with other addresses, and its payload as it is.
-fn relay(head: &Head<'_>, payload: &[u8], with: &Rewrite<'_>, output: &mut Vec<u8>) {
+/// What stands behind the start tag.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Payload<'a> {
+    bytes: &'a [u8],
+    /// [`Element::reach`], from its beginning on.
+    reach: usize,
+}
+
+/// Appends a stanza with other addresses, and its payload as it is; gives its
+/// [`Element::reach`].
+fn relay(head: &Head<'_>, payload: Payload<'_>, with: &Rewrite<'_>, output: &mut Vec<u8>) -> usize {
+    let begin = output.len();
     head.rewrite(with, output);
-    output.extend(payload);
+    let length = output.len() - begin;
+    output.extend(payload.bytes);
+    (2 * length).max(length + payload.reach)
 }

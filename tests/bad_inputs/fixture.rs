@@ -252,6 +252,18 @@ impl Proxy {
         whole
     }
 
+    /// As [`Self::after`], one second after the other, until something comes of it.
+    pub fn within(&mut self, seconds: u64) -> Said {
+        let mut said = self.after(Duration::ZERO);
+        for _ in 0..seconds {
+            if !said.out.is_empty() || said.ended.is_some() {
+                break;
+            }
+            said = self.after(Duration::from_secs(1));
+        }
+        said
+    }
+
     pub fn reconfigure(&mut self, settings: &Settings) -> Said {
         let now = self.now;
         let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| {
@@ -288,8 +300,9 @@ impl Proxy {
     pub fn close(&mut self) {
         for side in [&mut self.whole, &mut self.cut] {
             side.session.close();
-            assert_eq!(side.session.output(), b"</stream:stream>");
-            side.session.sent(16, self.now);
+            let output = side.session.output();
+            assert_eq!(output.trim_ascii_start(), b"</stream:stream>");
+            side.session.sent(output.len(), self.now);
         }
     }
 
@@ -350,10 +363,15 @@ impl Side {
         output
     }
 
+    /// Does what is due; says why the stream is over, if it is.
+    pub fn due(&mut self, now: Now) -> Option<Ending> {
+        let (session, mut turn) = self.split(now);
+        session.tick(&mut turn).err()
+    }
+
     fn tick(&mut self, now: Now) -> Said {
         let before = self.tally.clone();
-        let (session, mut turn) = self.split(now);
-        let ended = session.tick(&mut turn).err();
+        let ended = self.due(now);
         self.said(&before, ended, now)
     }
 

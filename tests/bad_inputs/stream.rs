@@ -179,19 +179,43 @@ fn on_a_shared_stream_silence_is_no_death() {
 }
 
 #[test]
-fn on_a_stream_of_our_own_silence_is_asked_and_then_death() {
+fn on_a_stream_of_our_own_an_echo_that_does_not_come_is_death() {
     // [45]
     let (mut proxy, echoes) = Proxy::with_echoes();
     assert_eq!(proxy.exchange(echoes).out.len(), 0);
-    let said = proxy.after(Duration::from_secs(60));
+    // Presence was told to it, and so an echo follows.
+    let said = proxy.within(5);
     assert_eq!((said.out.len(), said.ended), (1, None));
-    let echo = said.out[0].clone();
-    proxy.after(Duration::from_secs(14));
-    assert!(proxy.exchange(&echo).counted.iter().all(|(_, reason, _)| *reason == Reason::Echo));
+    assert!(proxy.exchange(&said.out[0]).counted.iter().all(|(_, r, _)| *r == Reason::Echo));
+    assert_eq!(proxy.within(59).out, Vec::<String>::new());
+    let said = proxy.within(1);
+    assert_eq!((said.out.len(), said.ended), (1, None), "nothing was said for a minute");
+    // Other stanzas are no answer.
+    for _ in 0..9 {
+        assert_eq!(proxy.session().standstill(), None);
+        proxy.after(Duration::from_secs(1));
+        proxy.forwarded(&get(USER, "proxy.example", "7"));
+    }
+    proxy.after(Duration::from_secs(1));
+    assert_eq!(proxy.session().standstill(), Some(Duration::from_secs(10)));
+    for second in 11..30 {
+        assert_eq!(proxy.after(Duration::from_secs(1)).ended, None, "after {second} s");
+    }
+    assert_eq!(proxy.after(Duration::from_secs(1)).ended, Some(Ending::Silent));
+}
+
+#[test]
+fn a_server_that_works_again_is_forgiven() {
+    let (mut proxy, echoes) = Proxy::with_echoes();
+    proxy.exchange(echoes);
+    let echo = proxy.within(5).out.concat();
+    for _ in 0..29 {
+        proxy.after(Duration::from_secs(1));
+    }
+    assert_eq!(proxy.session().standstill(), Some(Duration::from_secs(29)));
+    proxy.exchange(echo);
+    assert_eq!(proxy.session().standstill(), None);
     proxy.still_serves();
-    let said = proxy.after(Duration::from_secs(60));
-    assert_eq!(said.out.len(), 1);
-    assert_eq!(proxy.after(Duration::from_secs(15)).ended, Some(Ending::Silent));
 }
 
 #[test]

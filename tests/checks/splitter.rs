@@ -78,9 +78,9 @@ pub fn most_held(limits: Limits) -> usize {
 
 fn moved(piece: Piece, by: usize) -> Piece {
     match piece {
-        Piece::Element(Element { start, head_end, end, children, sound }) => {
+        Piece::Element(Element { start, head_end, end, children, sound, reach }) => {
             let [start, head_end, end] = [start, head_end, end].map(|at| at + by);
-            Piece::Element(Element { start, head_end, end, children, sound })
+            Piece::Element(Element { start, head_end, end, children, sound, reach })
         }
         Piece::OverLimit { start, head_end, children } => {
             Piece::OverLimit { start: start + by, head_end: head_end.map(|end| end + by), children }

@@ -355,8 +355,14 @@ pub fn large(cast: &Cast<'_>, most: usize) -> Vec<Case> {
         (iq(&"h".repeat(most), ASK), Other, Reason::HeadTooLarge),
         (iq("h", ASK).replacen("<iq ", &format!("<iq {many}"), 1), Other, Reason::HeadTooLarge),
         (iq(&"h".repeat(most / 25), ASK), Forward, Reason::TooLong),
+        // As much again may have to follow a tag.
         (
             iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 4))),
+            Forward,
+            Reason::OverLimit,
+        ),
+        (
+            iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 2))),
             Forward,
             Reason::Relayed,
         ),

@@ -59,18 +59,24 @@ async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
         }
     };
     timeout(Duration::from_secs(60), answered).await.expect("an answer to the last one");
-    let counts = it.replica.component().tally.clone();
+    let mut counts = shown(&it.replica.component().tally);
+    counts.retain(|count| !count.starts_with("message echo "));
     assert_eq!(it.replica.component().stream().logins, 1);
-    (without_time(&said()), shown(&counts))
+    (without_time(&said()), counts)
 }
 
 /// What depends on the time is left out. Two tokens for one request differ when a second has
-/// passed between them, and a machine that is slow enough makes a replica send a space.
+/// passed between them; white space and echoes follow when nothing else does for a while.
 fn without_time(said: &str) -> String {
+    let mut stanzas = String::new();
+    for part in said.split_inclusive('>') {
+        let part = part.trim_start();
+        if !part.starts_with("<message type='headline' id='jat-echo-") {
+            stanzas += part;
+        }
+    }
     let mut output = String::new();
-    for part in
-        said.replace("> <", "><").split_inclusive(|c: char| !matches!(c, 'a'..='z' | '2'..='7'))
-    {
+    for part in stanzas.split_inclusive(|c: char| !matches!(c, 'a'..='z' | '2'..='7')) {
         let token = part.len() > 64 && part.starts_with("ae");
         output += if token { "TOKEN'" } else { part };
     }

@@ -133,6 +133,8 @@ struct StreamReading {
     purpose: &'static str,
     up: bool,
     shared: bool,
+    standstill: u64,
+    standstills: u64,
     logins: u64,
     failures: [u64; Cause::ALL.len()],
     backlog: u64,
@@ -145,6 +147,8 @@ impl StreamReading {
             purpose,
             up: matches!(stream.state, State::Up { .. }),
             shared: stream.sharing == Sharing::Shared,
+            standstill: stream.standstill.map_or(0, |lasts| lasts.as_secs()),
+            standstills: stream.standstills,
             logins: stream.logins,
             failures: stream.failures,
             backlog: stream.backlog as u64,
@@ -246,6 +250,18 @@ impl Collector for Readings {
             "Is the stream logged in? 1 or 0.",
             None,
             all.iter().flat_map(|r| r.streams(|s| s.up.into())),
+        )?;
+        out.gauges(
+            "jat_proxy_stream_standstill",
+            "For how long the server has worked on nothing that it was sent; 0 while it does, or \
+             while that is not known.",
+            Some(&Unit::Seconds),
+            all.iter().flat_map(|r| r.streams(|s| s.standstill)),
+        )?;
+        out.counters(
+            "jat_proxy_stream_standstills",
+            "How often a server began to stand still for longer than 10 s.",
+            all.iter().flat_map(|r| r.streams(|s| s.standstills)),
         )?;
         out.counters(
             "jat_proxy_logins",

@@ -93,6 +93,9 @@ pub enum StreamState {
     Starting,
     Up {
         since: String,
+        /// For how long the server has worked on nothing that it was sent; `null` while it does.
+        #[serde(default)]
+        standstill_seconds: Option<u64>,
     },
     Down {
         since: String,

@@ -58,7 +58,8 @@ impl ComponentStatus {
             warnings: streams
                 .into_iter()
                 .flatten()
-                .filter_map(|s| component.alarm(s))
+                .flat_map(|s| [s.standstill_alarm(), component.alarm(s)])
+                .flatten()
                 .chain(component.clock_alarm())
                 .collect(),
             own: StreamStatus::of(component.stream()),
@@ -162,7 +163,9 @@ fn missing_stream(stream: &Stream) -> Option<String> {
         State::Down { since, cause, message } => {
             Some(format!("no stream since {}: {}", show_moment(*since), cause.explain(message)))
         }
-        State::Up { .. } => None,
+        State::Up { .. } => stream.standstill.map(|lasts| {
+            format!("the server has worked on nothing that it was sent for {} s", lasts.as_secs())
+        }),
     }
 }
 
@@ -211,7 +214,7 @@ impl StreamStatus {
             Cause::ALL.iter().map(|c| (c.name().to_owned(), stream.failures[*c as usize]));
         Self {
             domain: stream.domain.to_string(),
-            stream: StreamState::of(&stream.state),
+            stream: StreamState::of(stream),
             sharing: match stream.sharing {
                 Sharing::Unknown => "unknown".to_owned(),
                 Sharing::Alone => "alone".to_owned(),
@@ -225,11 +228,14 @@ impl StreamStatus {
 }
 
 impl StreamState {
-    fn of(state: &State) -> Self {
-        match state {
+    fn of(stream: &Stream) -> Self {
+        match &stream.state {
             State::Starting => Self::Starting,
             State::Closed => Self::Closed,
-            State::Up { since } => Self::Up { since: show_moment(*since) },
+            State::Up { since } => Self::Up {
+                since: show_moment(*since),
+                standstill_seconds: stream.standstill.map(|lasts| lasts.as_secs()),
+            },
             State::Down { since, cause, message } => Self::Down {
                 since: show_moment(*since),
                 cause: cause.name().to_owned(),

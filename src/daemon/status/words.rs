@@ -20,7 +20,10 @@ pub fn spread(component: &ComponentStatus) -> String {
 pub fn stream(stream: &StreamState) -> String {
     match stream {
         StreamState::Starting => "connecting".to_owned(),
-        StreamState::Up { since } => format!("up since {since}"),
+        StreamState::Up { since, standstill_seconds: None } => format!("up since {since}"),
+        StreamState::Up { since, standstill_seconds: Some(seconds) } => {
+            format!("up since {since}, but the server has worked on nothing for {seconds} s")
+        }
         StreamState::Down { since, cause, .. } => format!("down since {since}: {cause}"),
         StreamState::Closed => "closed".to_owned(),
     }

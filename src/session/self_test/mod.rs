@@ -91,6 +91,11 @@ impl SelfTest {
         self.sharing
     }
 
+    /// Is the stream known to be ours alone, with no sign of a sibling since?
+    pub fn is_settled(&self) -> bool {
+        self.stage == Stage::Settled
+    }
+
     /// Bytes came; what they were is told afterwards.
     pub fn input(&mut self, now: Duration) {
         self.now = now;

@@ -29,6 +29,7 @@ impl Splitter {
                 [b'&', ..] => {
                     let Some(length) = reference_len(rest) else { return Ok(None) };
                     self.at += length;
+                    self.reach_behind(length);
                     None
                 }
                 [_, b'/', name @ ..] => {
@@ -37,8 +38,9 @@ impl Splitter {
                         name.starts_with(innermost) && name.get(innermost.len()) == Some(&b'>')
                     });
                     let Some(name) = name else { return Ok(None) };
-                    self.at += name.len() + 3;
-                    self.end_tag()
+                    let length = name.len() + 3;
+                    self.at += length;
+                    self.end_tag(length)
                 }
                 _ => {
                     let Some((tag, namespaces)) = self.read_tag(rest) else { return Ok(None) };

@@ -38,6 +38,10 @@ pub struct Element {
     pub children: usize,
     /// Are its namespaces such that every server takes it?
     pub sound: bool,
+    /// So many bytes, from `start` on, make any parser look at all of it: a tag that comes in
+    /// pieces may have to wait until its own length has come behind it (docs/servers.md,
+    /// reparse-deferral).
+    pub reach: usize,
 }
 
 /// An incremental scanner over one stream's bytes after login.
@@ -59,6 +63,8 @@ pub struct Splitter {
     children: usize,
     open: Nesting,
     sound: bool,
+    /// [`Element::reach`] of what was read of it.
+    reach: usize,
     /// Open elements of a top-level element that is being skipped.
     skipping: Option<usize>,
 }
@@ -77,6 +83,7 @@ impl Splitter {
             children: 0,
             open: Nesting::default(),
             sound: true,
+            reach: 0,
             skipping: None,
         }
     }
@@ -167,6 +174,7 @@ impl Splitter {
                 if !str::from_utf8(bytes).is_ok_and(is_reference) {
                     return Err(Fault::Entity);
                 }
+                self.reach_behind(end - from);
             }
             Lexeme::Markup => {
                 self.lexeme_start = from;
@@ -194,7 +202,7 @@ impl Splitter {
                 None => {
                     let name = bytes[2..bytes.len() - 1].trim_ascii_end();
                     return match self.open.innermost(&buffer[self.start..]) {
-                        Some(innermost) if innermost == name => Ok(self.end_tag()),
+                        Some(innermost) if innermost == name => Ok(self.end_tag(bytes.len())),
                         Some(_) => Err(Fault::EndTag),
                         None => self.stream_end(name).map(Some),
                     };
@@ -236,6 +244,7 @@ impl Splitter {
                 self.head_end = self.at;
                 self.children = 0;
                 self.sound = true;
+                self.reach = 0;
                 if tag.attributes > self.limits.max_attributes {
                     self.head_end = 0;
                     return Ok(Some(self.skip_behind(tag.empty)));
@@ -247,14 +256,22 @@ impl Splitter {
         if self.open.depth() >= self.limits.max_depth {
             return Ok(Some(self.skip_behind(tag.empty)));
         }
+        self.reach_behind(tag.length);
         let stanza = &buffer[self.start..];
         self.sound &= self.open.enter(stanza, tag_start - self.start, tag, namespaces);
         Ok(self.open.is_empty().then(|| self.element()))
     }
 
-    fn end_tag(&mut self) -> Option<Piece> {
+    /// Leaves the innermost element, whose end tag has so many bytes.
+    fn end_tag(&mut self, length: usize) -> Option<Piece> {
+        self.reach_behind(length);
         self.open.leave();
         self.open.is_empty().then(|| self.element())
+    }
+
+    /// A tag or reference of so many bytes has just ended.
+    fn reach_behind(&mut self, length: usize) {
+        self.reach = self.reach.max(self.at - self.start + length);
     }
 
     /// An end tag with this name that ends no element.
@@ -273,6 +290,7 @@ impl Splitter {
             end: self.at,
             children: self.children,
             sound: self.sound,
+            reach: self.reach,
         })
     }
 

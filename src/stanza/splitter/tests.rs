@@ -159,3 +159,20 @@ fn broken_utf8_ends_the_stream_and_a_cut_character_does_not() {
     }
     assert_eq!(whole("<a>😀</a>"), ["<a>|😀</a> 0"]);
 }
+
+#[test]
+fn what_a_parser_may_want_behind_a_tag_is_known() {
+    let reach = |xml: &str| {
+        let mut splitter = Splitter::new(Limits { max_bytes: 1_000, ..LIMITS });
+        match splitter.next(xml.as_bytes()) {
+            Ok(Some(Piece::Element(element))) => element.reach,
+            piece => panic!("{piece:?}"),
+        }
+    };
+    assert_eq!(reach("<iq/>"), 2 * 5);
+    assert_eq!(reach("<iq a='0123456789'></iq>"), 2 * 19, "its start tag");
+    assert_eq!(reach("<iq><a b='0123456789'/></iq>"), 4 + 2 * 19, "that of a child");
+    assert_eq!(reach("<iq></iq  \n  \n >"), 4 + 2 * 12, "an end tag");
+    assert_eq!(reach("<iq>&#x00000000000041;</iq>"), 4 + 2 * 18, "a reference");
+    assert_eq!(reach("<iq>012345678901234567890123456789</iq>"), 34 + 2 * 5, "text does not wait");
+}

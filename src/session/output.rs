@@ -1,0 +1,254 @@
+//! What waits to be written to the server, and the white space that has to follow it.
+//!
+//! Some servers read XML with a parser that defers tags that come in pieces (docs/servers.md,
+//! reparse-deferral): having seen a part of one, it does not look again before twice as many
+//! bytes are there. A tag whose end has come may so wait for bytes behind it, as many as it has
+//! itself, and everything behind it waits too. Where the bytes are cut is up to networks and to
+//! the server. So white space follows (RFC 6120 section 4.6.1 allows it between stanzas) unless
+//! enough other bytes do: at once behind a tag that is long enough for every server to cut it,
+//! else after [`PAY_AFTER`].
+
+use std::time::Duration;
+
+use super::{KEEP_CAPACITY, KEEPALIVE, STALL_TIME};
+
+/// Bytes for the server, in order.
+#[derive(Debug)]
+pub struct Output {
+    bytes: Vec<u8>,
+    /// How many of them were written.
+    written: usize,
+    last_written: Duration,
+    /// Since when the server takes none.
+    stalled_since: Option<Duration>,
+    /// So many bytes have to follow until every tag was looked at.
+    owed: usize,
+    /// When white space follows if nothing else does.
+    due: Option<Duration>,
+    /// How many bytes of stanzas were ever appended.
+    said: u64,
+}
+
+impl Output {
+    /// `bytes` are left from another process.
+    pub fn new(bytes: Vec<u8>, now: Duration) -> Self {
+        let said = bytes.len() as u64;
+        Self { bytes, written: 0, last_written: now, stalled_since: None, owed: 0, due: None, said }
+    }
+
+    /// Bytes to be written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// How many bytes of stanzas were appended so far.
+    pub fn said(&self) -> u64 {
+        self.said
+    }
+
+    /// Appends the stanza that `write` writes, unless more than `limit` bytes are needed to have
+    /// it looked at; says whether it did.
+    pub fn say(&mut self, limit: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.relay(limit, |bytes| {
+            let begin = bytes.len();
+            write(bytes);
+            // As if it was a single tag; it is short.
+            2 * (bytes.len() - begin)
+        })
+    }
+
+    /// As [`Self::say`], for one that says how many bytes are needed.
+    pub fn relay(&mut self, limit: usize, write: impl FnOnce(&mut Vec<u8>) -> usize) -> bool {
+        let begin = self.bytes.len();
+        let reach = write(&mut self.bytes);
+        let length = self.bytes.len() - begin;
+        if reach.max(length) > limit {
+            self.bytes.truncate(begin);
+            return false;
+        }
+        self.owed = self.owed.saturating_sub(length).max(reach.saturating_sub(length));
+        self.said += length as u64;
+        true
+    }
+
+    /// A turn is over: what is sure to be cut gets its white space.
+    pub fn settle(&mut self) {
+        if self.owed > SURELY_CUT {
+            self.pay();
+        }
+    }
+
+    /// Appends all white space that is owed.
+    pub fn pay(&mut self) {
+        self.space(self.owed);
+        (self.owed, self.due) = (0, None);
+    }
+
+    /// Appends white space.
+    pub fn space(&mut self, count: usize) {
+        self.bytes.resize(self.bytes.len() + count, b' ');
+    }
+
+    /// Appends the closing tag of the stream.
+    pub fn close(&mut self) {
+        self.pay();
+        self.bytes.extend(b"</stream:stream>");
+    }
+
+    /// The first `count` bytes of [`Self::bytes`] were written.
+    pub fn sent(&mut self, count: usize, now: Duration) {
+        self.written += count;
+        self.last_written = now;
+        if self.owed > 0 {
+            self.due.get_or_insert(now + PAY_AFTER);
+        }
+        if self.written == self.bytes.len() {
+            self.bytes.clear();
+            self.written = 0;
+            self.stalled_since = None;
+            if self.bytes.capacity() > KEEP_CAPACITY {
+                self.bytes = Vec::new();
+            }
+        } else if count > 0 {
+            self.stalled_since = Some(now);
+        }
+        // Moving the rest is paid for by what was written before it, three bytes for one; so the
+        // buffer is at most a third larger than what waits in it.
+        if self.written > KEEP_CAPACITY && self.written >= self.bytes().len() / 3 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// The server takes no more at the moment.
+    pub fn blocked(&mut self, now: Duration) {
+        self.stalled_since.get_or_insert(now);
+    }
+
+    /// Is there something that the server does not take?
+    pub fn is_blocked(&self) -> bool {
+        self.stalled_since.is_some()
+    }
+
+    /// Has the server taken nothing for so long that the stream is dead?
+    pub fn is_stalled(&self, now: Duration) -> bool {
+        self.stalled_since.is_some_and(|since| now >= since + STALL_TIME)
+    }
+
+    /// Appends white space that is due: that which is owed, or some to keep the connection.
+    pub fn tick(&mut self, now: Duration) {
+        if self.due.is_some_and(|due| now >= due) {
+            self.pay();
+        }
+        if self.bytes().is_empty() && now >= self.last_written + KEEPALIVE {
+            self.space(1);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        let silent = self.bytes().is_empty().then(|| self.last_written + KEEPALIVE);
+        [self.due, silent].into_iter().flatten().min()
+    }
+
+    /// When [`Self::is_stalled`] may become true.
+    pub fn stalls(&self) -> Option<Duration> {
+        self.stalled_since.map(|since| since + STALL_TIME)
+    }
+
+    /// What a successor has to write.
+    pub fn hand_over(&self) -> Vec<u8> {
+        let mut bytes = self.bytes().to_vec();
+        bytes.resize(bytes.len() + self.owed, b' ');
+        bytes
+    }
+}
+
+/// Less than what any server reads at a time (jabberd2: 1,024 bytes), so that a shorter tag that
+/// arrives in one piece is read in one piece.
+const SURELY_CUT: usize = 1_000;
+/// How long a stanza may stand still in the server. Longer than it takes under load until another
+/// follows; so that at most ten times a second white space is sent.
+const PAY_AFTER: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// Says a stanza of so many bytes, whose tags need so many.
+    fn said(length: usize, reach: usize) -> Output {
+        let mut output = Output::new(Vec::new(), at(0));
+        assert!(output.relay(10_000, |bytes| {
+            bytes.resize(length, b'x');
+            reach
+        }));
+        output
+    }
+
+    /// Writes all; gives how many bytes that were.
+    fn write(output: &mut Output, now: Duration) -> usize {
+        let count = output.bytes().len();
+        output.sent(count, now);
+        count
+    }
+
+    #[test]
+    fn white_space_follows_a_stanza_when_nothing_else_does() {
+        let mut output = said(300, 450);
+        output.settle();
+        assert_eq!(write(&mut output, at(5)), 300);
+        assert_eq!(output.deadline(), Some(at(5) + PAY_AFTER));
+        output.tick(at(104));
+        assert!(output.bytes().is_empty());
+        output.tick(at(105));
+        assert_eq!(output.bytes(), " ".repeat(150).as_bytes());
+        assert_eq!(write(&mut output, at(105)), 150);
+        assert_eq!(output.deadline(), Some(at(105) + KEEPALIVE), "once");
+    }
+
+    #[test]
+    fn what_follows_counts_as_well() {
+        let mut output = said(300, 450);
+        output.say(10_000, |bytes| bytes.extend([b'y'; 100]));
+        output.tick(at(0));
+        write(&mut output, at(5));
+        output.tick(at(105));
+        assert_eq!(output.bytes().len(), 100, "the second needs more than is left of the first");
+    }
+
+    #[test]
+    fn a_long_tag_gets_it_at_once_and_a_turn_only_once() {
+        let mut output = said(3_000, 5_900);
+        output.relay(10_000, |bytes| {
+            bytes.extend([b'y'; 1_000]);
+            0
+        });
+        output.settle();
+        output.settle();
+        assert_eq!(output.bytes().len(), 5_900);
+    }
+
+    #[test]
+    fn what_needs_more_than_the_limit_is_not_said() {
+        let mut output = Output::new(Vec::new(), at(0));
+        assert!(!output.relay(500, |bytes| {
+            bytes.extend([b'x'; 300]);
+            501
+        }));
+        assert!(!output.say(500, |bytes| bytes.extend([b'x'; 251])));
+        assert!(output.say(500, |bytes| bytes.extend([b'x'; 250])));
+        assert_eq!((output.bytes().len(), output.said()), (250, 250));
+    }
+
+    #[test]
+    fn a_successor_and_the_end_pay_what_is_owed() {
+        let mut output = said(300, 450);
+        assert_eq!(output.hand_over().len(), 450);
+        output.close();
+        assert_eq!(output.bytes().len(), 450 + "</stream:stream>".len());
+    }
+}

@@ -1,0 +1,194 @@
+//! Does the server work on what it is told? A stream can be up, read and written, and yet do
+//! nothing: its server hangs, or waits for bytes that do not come.
+//!
+//! The proof of work is an echo of our own that comes back, whatever else comes. One goes out
+//! behind what was said, now and then, and always behind much, so that from a server that is
+//! only slow one comes back every few seconds.
+
+use std::time::Duration;
+
+/// Watches the echoes of one stream that nobody shares.
+#[derive(Clone, Debug)]
+pub struct Standstill {
+    /// Number of the echo that comes back next; those from it to the next one are on their way.
+    awaited: u64,
+    /// When the last one was sent, and how much had been said with it.
+    sent: Duration,
+    said: u64,
+    /// How long none came back although some are on their way; without time in which we could
+    /// have heard nothing.
+    waited: Duration,
+    /// When somebody last looked.
+    looked: Duration,
+    /// Was white space sent that might help?
+    nudged: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Nothing,
+    /// Send an echo.
+    Ask,
+    /// Send white space: perhaps it waits for more bytes.
+    Nudge,
+    /// Give the stream up.
+    End,
+}
+
+impl Standstill {
+    /// `next` is the number of the next echo.
+    pub fn new(next: u64, now: Duration) -> Self {
+        Self {
+            awaited: next,
+            sent: now,
+            said: 0,
+            waited: Duration::ZERO,
+            looked: now,
+            nudged: false,
+        }
+    }
+
+    /// Echoes went out, and with them so many bytes were said.
+    pub fn asked(&mut self, said: u64, now: Duration) {
+        (self.sent, self.said) = (now, said);
+    }
+
+    /// The echo with this number came back, and so all before it was worked on.
+    pub fn heard(&mut self, number: u64) {
+        self.awaited = self.awaited.max(number + 1);
+        (self.waited, self.nudged) = (Duration::ZERO, false);
+    }
+
+    /// Not watched at the moment, as others may get our echoes.
+    pub fn rest(&mut self, next: u64, now: Duration) {
+        *self = Self { sent: self.sent, said: self.said, ..Self::new(next, now) };
+    }
+
+    /// What is due. `next` is the number of the next echo, `said` how many bytes of stanzas were
+    /// said so far; `hearing`: is what comes read at all?
+    pub fn tick(&mut self, next: u64, said: u64, hearing: bool, now: Duration) -> Step {
+        let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now));
+        if self.is_waiting(next) && hearing {
+            // Who looks this late did not run meanwhile.
+            self.waited += passed.min(2 * LOOK);
+            if self.waited >= END {
+                return Step::End;
+            }
+            if self.waited >= STILL && !std::mem::replace(&mut self.nudged, true) {
+                return Step::Nudge;
+            }
+        }
+        if said - self.said >= MUCH || now >= self.sent + self.pause(said) {
+            return Step::Ask;
+        }
+        Step::Nothing
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self, next: u64, said: u64) -> Duration {
+        let ask = self.sent + self.pause(said);
+        if self.is_waiting(next) { ask.min(self.looked + LOOK) } else { ask }
+    }
+
+    /// How long the server has worked on nothing, if that is longer than a server may be slow.
+    pub fn lasts(&self) -> Option<Duration> {
+        (self.waited >= STILL).then_some(self.waited)
+    }
+
+    fn is_waiting(&self, next: u64) -> bool {
+        self.awaited < next
+    }
+
+    fn pause(&self, said: u64) -> Duration {
+        if said > self.said { ASK_BEHIND } else { ASK_IDLE }
+    }
+}
+
+/// From one echo to the next, behind something that was said.
+const ASK_BEHIND: Duration = Duration::from_secs(5);
+/// The same while nothing is said.
+const ASK_IDLE: Duration = Duration::from_secs(60);
+/// So many bytes get an echo behind them at once: one that works on less in [`STILL`] stands
+/// still, as users see it.
+const MUCH: u64 = 256 * 1024;
+/// A server that works on nothing for so long stands still.
+const STILL: Duration = Duration::from_secs(10);
+/// It may have been stopped for a while, and a new stream would lose what is inside it.
+const END: Duration = Duration::from_secs(30);
+/// How often somebody looks while echoes are on their way.
+const LOOK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// Says something at each of these seconds, ticks every second; gives what was due when.
+    /// Echoes come back after `answers` says so.
+    fn watch(seconds: u64, answers: impl Fn(u64) -> bool) -> Vec<(u64, Step)> {
+        let (mut it, mut next, mut steps) = (Standstill::new(0, at(0)), 0, Vec::new());
+        for second in 1..=seconds {
+            match it.tick(next, second * 100, true, at(second)) {
+                Step::Nothing => {}
+                Step::Ask => {
+                    it.asked(second * 100, at(second));
+                    next += 1;
+                }
+                step => steps.push((second, step)),
+            }
+            if answers(second) && next > 0 {
+                it.heard(next - 1);
+            }
+            if it.lasts().is_some() && steps.last().is_none_or(|(_, step)| *step == Step::Nothing) {
+                panic!("it stands still unnoticed");
+            }
+        }
+        steps
+    }
+
+    #[test]
+    fn one_that_answers_is_left_alone() {
+        assert_eq!(watch(1_000, |_| true), []);
+        assert_eq!(watch(1_000, |second| second % 9 == 0), [], "slow, but at work");
+    }
+
+    #[test]
+    fn one_that_answers_nothing_is_nudged_and_given_up() {
+        let steps = watch(40, |_| false);
+        assert_eq!(steps[..2], [(15, Step::Nudge), (35, Step::End)], "asked after 5 s");
+    }
+
+    #[test]
+    fn one_that_goes_on_is_forgiven() {
+        let steps = watch(60, |second| second >= 20);
+        assert_eq!(steps, [(15, Step::Nudge)]);
+    }
+
+    #[test]
+    fn much_is_asked_behind_at_once_and_an_idle_one_once_a_minute() {
+        let mut it = Standstill::new(0, at(0));
+        assert_eq!(it.tick(0, MUCH - 1, true, at(1)), Step::Nothing);
+        assert_eq!(it.tick(0, MUCH, true, at(1)), Step::Ask);
+        it.asked(MUCH, at(1));
+        it.heard(0);
+        assert_eq!(it.tick(1, MUCH, true, at(60)), Step::Nothing);
+        assert_eq!(it.deadline(1, MUCH), at(61));
+        assert_eq!(it.tick(1, MUCH, true, at(61)), Step::Ask);
+    }
+
+    #[test]
+    fn time_in_which_we_did_not_run_or_read_does_not_count() {
+        let mut it = Standstill::new(0, at(0));
+        it.asked(1, at(0));
+        assert_eq!(it.tick(1, 1, true, at(1_000)), Step::Ask, "stopped by a signal, say");
+        it.asked(1, at(1_000));
+        for second in 1_001..1_040 {
+            assert_eq!(it.tick(2, 1, false, at(second)), Step::Nothing);
+        }
+        assert_eq!(it.lasts(), None);
+    }
+}

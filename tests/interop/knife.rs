@@ -1,0 +1,126 @@
+//! A way between a replica and its server that cuts what the replica says at a given place, or
+//! holds it back: what networks do at any time.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::PATIENCE;
+
+pub struct Knife {
+    /// Where the replica is to connect to.
+    pub port: u16,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Of what comes at a time and has an IQ in it, the first piece is so long; 0: all of it.
+    first: AtomicUsize,
+    /// The most that came at a time and had an IQ in it.
+    longest: AtomicUsize,
+    cuts: AtomicUsize,
+    held: AtomicBool,
+}
+
+impl Knife {
+    pub fn start(server_port: u16) -> Knife {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for replica in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
+                let state = Arc::clone(&shared);
+                let (from, to) = (replica.try_clone().unwrap(), server.try_clone().unwrap());
+                thread::spawn(move || pass_on_in_pieces(from, to, &state));
+                thread::spawn(move || pass_on(server, replica));
+            }
+        });
+        Knife { port, state }
+    }
+
+    /// Cuts from now on behind so many bytes, where there are more and an IQ is among them.
+    pub fn cut_behind(&self, bytes: usize) {
+        self.state.first.store(bytes, Ordering::SeqCst);
+    }
+
+    /// How often it has cut.
+    pub fn cuts(&self) -> usize {
+        self.state.cuts.load(Ordering::SeqCst)
+    }
+
+    /// The most that had an IQ in it and came at a time, since the last question.
+    pub fn take_longest(&self) -> usize {
+        self.state.longest.swap(0, Ordering::SeqCst)
+    }
+
+    /// Holds back all that the replica says, or lets it go.
+    pub fn hold(&self, held: bool) {
+        self.state.held.store(held, Ordering::SeqCst);
+    }
+}
+
+fn pass_on_in_pieces(mut from: TcpStream, mut to: TcpStream, state: &State) {
+    to.set_nodelay(true).unwrap();
+    let mut buffer = vec![0; 1 << 20];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..count];
+        while state.held.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let mut first = state.first.load(Ordering::SeqCst);
+        if memchr::memmem::find(bytes, b"<iq ").is_none() {
+            first = 0;
+        } else {
+            state.longest.fetch_max(count, Ordering::SeqCst);
+        }
+        let (piece, rest) = bytes.split_at(first.min(count));
+        if !piece.is_empty() && !rest.is_empty() {
+            state.cuts.fetch_add(1, Ordering::SeqCst);
+            if to.write_all(piece).is_err() {
+                break;
+            }
+            wait_until_read(&to);
+        }
+        if to.write_all(if rest.is_empty() { piece } else { rest }).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    to.set_nodelay(true).unwrap();
+    let _ = std::io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// Waits until the other end has read all that was written.
+fn wait_until_read(socket: &TcpStream) {
+    let hex = |address: std::net::SocketAddr| format!("0100007F:{:04X}", address.port());
+    let near = hex(socket.local_addr().unwrap());
+    let far = hex(socket.peer_addr().unwrap());
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        // proc_pid_net(5): local and remote address, state, then both queues.
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let row = |from: &str, to: &str| {
+            let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            row.filter(|row| row.len() > 4 && row[1] == from && row[2] == to)
+                .map(|row| row[4].to_owned())
+                .next()
+        };
+        let sent = row(&near, &far).is_none_or(|queues| queues.starts_with("00000000:"));
+        let read = row(&far, &near).is_none_or(|queues| queues.ends_with(":00000000"));
+        if sent && read {
+            return;
+        }
+        assert!(Instant::now() < limit, "the server does not read");
+        thread::sleep(Duration::from_micros(200));
+    }
+}

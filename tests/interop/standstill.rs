@@ -1,0 +1,89 @@
+//! A server that works on nothing is seen from outside, and told from one that is slow.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::client::Client;
+use crate::knife::Knife;
+use crate::process::wait_within;
+use crate::proxy::{Proxy, Settings};
+use crate::scene::{accept_subscription, round_trip};
+use crate::server::{Kind, Server};
+
+case!(a_server_that_stands_still_is_noticed_and_forgiven: both);
+fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {
+    let server = Server::start(kind);
+    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    let account = server.new_account("user");
+    let proxy = Proxy::start(&server, Settings::new(&domain, &target));
+    let mut service = Client::login(&server, &target, "a");
+    service.available("");
+    accept_subscription(&mut service, &domain);
+    proxy.wait_online(&[&service.jid]);
+    let mut user = Client::login(&server, &account, "abc");
+    round_trip(&domain, &mut user, &mut service);
+    assert_eq!(proxy.try_get("/readyz").unwrap().0, 200);
+
+    server.signal(Signal::STOP);
+    // What the domain says of itself goes out, and nothing comes back.
+    wait_within(LIMIT, "the standstill to be noticed", || stands_still(&proxy));
+    let component = &proxy.status()["components"][0];
+    assert_eq!(component["stream"]["state"], "up", "{component}");
+    assert!(component["stream"]["standstill_seconds"].as_u64() >= Some(10), "{component}");
+    let (code, missing) = proxy.try_get("/readyz").unwrap();
+    assert!(code == 503 && missing.contains("worked on nothing"), "{code} {missing}");
+    server.signal(Signal::CONT);
+    wait_within(LIMIT, "it to be forgiven", || !stands_still(&proxy));
+    round_trip(&domain, &mut user, &mut service);
+    assert_eq!(proxy.try_get("/readyz").unwrap().0, 200);
+    let said = proxy.log();
+    let lines = |text: &str| said.iter().filter(|line| line.contains(text)).count();
+    assert_eq!((lines("worked on nothing"), lines("the server works again")), (1, 1), "{said:#?}");
+    assert_eq!(proxy.count(&["jat_proxy_stream_standstills_total", OWN]), 1);
+    assert_eq!(proxy.logins(), 1, "the stream was kept");
+}
+
+case!(a_stream_that_is_read_but_not_worked_on_is_opened_anew: both);
+fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
+    let server = Server::shared(kind);
+    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    let knife = Knife::start(server.component_port);
+    let mut settings = Settings::new(&domain, &target);
+    settings.server_port = Some(knife.port);
+    let proxy = Proxy::start(server, settings);
+    let mut service = Client::login(server, &target, "a");
+    service.available("");
+    accept_subscription(&mut service, &domain);
+    proxy.wait_online(&[&service.jid]);
+    let mut user = Client::login(server, &server.new_account("user"), "abc");
+    round_trip(&domain, &mut user, &mut service);
+
+    knife.hold(true);
+    // Bytes come all the time, which are no proof of anything.
+    wait_within(3 * LIMIT, "the stream to be given up", || {
+        user.ask(&domain, "unheard");
+        std::thread::sleep(Duration::from_millis(500));
+        let held = stands_still(&proxy);
+        if !proxy.is_connected() {
+            assert!(!held, "a stream that is down does not stand still");
+        }
+        proxy.count(&["jat_proxy_stream_failures_total", "cause=\"unresponsive\"", OWN]) == 1
+    });
+    knife.hold(false);
+    wait_within(3 * LIMIT, "a new stream", || proxy.logins() == 2 && proxy.is_connected());
+    proxy.wait_online(&[&service.jid]);
+    let mut user = Client::login(server, &server.new_account("user"), "abc");
+    let mut fresh = Client::login(server, &target, "a");
+    fresh.available("");
+    proxy.wait_online(&[&fresh.jid]);
+    round_trip(&domain, &mut user, &mut fresh);
+}
+
+fn stands_still(proxy: &Proxy) -> bool {
+    proxy.count(&["jat_proxy_stream_standstill_seconds", OWN]) > 0
+}
+
+const OWN: &str = "stream=\"component\"";
+/// What is noticed after 15 s at the latest gets four times as long on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(60);
