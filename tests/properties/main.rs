@@ -11,6 +11,7 @@ mod oracle;
 #[path = "../checks/mod.rs"]
 mod checks;
 mod configuration;
+mod deferral;
 mod generators;
 mod head;
 mod seeds;

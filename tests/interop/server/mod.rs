@@ -103,6 +103,11 @@ impl Server {
         }
     }
 
+    /// To all of its processes.
+    pub fn signal(&self, signal: Signal) {
+        self.processes.iter().for_each(|process| process.signal(signal));
+    }
+
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
         self.processes.iter_mut().for_each(Process::kill);
