@@ -26,7 +26,8 @@
 local MAX_WAITING = 32 * 1024;
 
 -- What waits in the kernel is seen by nobody, and by itself a connection takes megabytes there:
--- thousands of stanzas, before it is known that nobody reads them.
+-- thousands of stanzas, before it is known that nobody reads them
+-- (docs/servers.md#unread-connection of jat-proxy).
 local SEND_BUFFER = 32 * 1024;
 
 local random, time = math.random, os.time;
@@ -34,7 +35,7 @@ local hosts = prosody.hosts;
 
 local kind = module:get_option_string("component_module");
 if kind ~= "component" and kind ~= "component_fleet" then
-	error("mod_component_fleet belongs into the modules_enabled of an external component", 0);
+	error("mod_component_fleet belongs in the modules_enabled of an external component", 0);
 end
 module:depends("component");
 
@@ -101,7 +102,7 @@ local function reads(session)
 	local closing = session.conn._connected == false;
 	if not closing and waiting(session.conn) <= MAX_WAITING then
 		if behind[session] == true then
-			session.log("info", "The component reads again: it gets its share");
+			session.log("info", "This connection of %s reads again", module.host);
 		end
 		behind[session] = nil;
 		return true;
@@ -110,7 +111,7 @@ local function reads(session)
 	local since = behind[session] or time();
 	behind[session] = since;
 	if since ~= true and time() - since > 1 then
-		session.log("warn", "The component does not read: its stanzas go to other connections");
+		session.log("warn", "This connection of %s does not read, others are preferred", module.host);
 		behind[session] = true;
 	end
 	return false;

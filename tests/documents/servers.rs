@@ -18,7 +18,8 @@ fn each_row_is_dealt_with_and_tested_where_it_says() {
         let files = quoted(files);
         assert!(!files.is_empty(), "{habit} is dealt with nowhere");
         for file in files {
-            let path = if file.starts_with("tests/") { file } else { format!("src/{file}") };
+            let whole = ["tests/", "config/"].iter().any(|it| file.starts_with(it));
+            let path = if whole { file } else { format!("src/{file}") };
             let text =
                 fs::read_to_string(&path).unwrap_or_else(|it| panic!("{habit}: {path}: {it}"));
             assert!(text.contains(&format!("{PAGE}#{habit}")), "{path} does not name {habit}");
@@ -41,7 +42,8 @@ fn each_row_is_dealt_with_and_tested_where_it_says() {
 fn each_habit_that_the_code_names_has_a_row() {
     let rows = rows();
     let mut named = BTreeSet::new();
-    for text in ["src", "tests", "benches"].iter().flat_map(|it| inline::files(it, "rs")) {
+    let code = ["src", "tests", "benches"].iter().flat_map(|it| inline::files(it, "rs"));
+    for text in code.chain(inline::files("config", "lua")) {
         for (at, _) in text.match_indices(&format!("{PAGE}#")) {
             let name = &text[at + PAGE.len() + 1..];
             let ends = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');

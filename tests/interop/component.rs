@@ -26,6 +26,16 @@ impl Component {
         domain: &str,
         more: &str,
     ) -> Result<Component, String> {
+        Component::try_login_saying(server, domain, more, "")
+    }
+
+    /// As `try_login_declaring`, with attributes on the handshake.
+    pub fn try_login_saying(
+        server: &Server,
+        domain: &str,
+        more: &str,
+        handshake: &str,
+    ) -> Result<Component, String> {
         let mut connection = Connection::to(server, server.component_port).unwrap();
         connection.send(format!(
             "<stream:stream xmlns='jabber:component:accept' \
@@ -35,7 +45,7 @@ impl Component {
         let id = id.ok_or_else(|| connection.ended().unwrap_or_default().to_owned())?;
         let proof = Handshake::from_stream_id_and_password(id, SECRET).data.unwrap();
         let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
-        connection.send(format!("<handshake>{proof}</handshake>"));
+        connection.send(format!("<handshake {handshake}>{proof}</handshake>"));
         match connection.try_receive(PATIENCE) {
             Some(it) if it.name == "handshake" => {
                 Ok(Component { connection, domain: domain.into() })

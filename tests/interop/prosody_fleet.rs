@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::client::{Client, SILENCE};
+use crate::component::Component;
 use crate::fleet::{FORWARDED, Fleet, REVERTED, SIZE};
 use crate::load::{Answerer, Asker, alone};
 use crate::process::{PATIENCE, wait_until};
@@ -29,6 +30,25 @@ fn each_replica_gets_a_third(kind: Kind) {
     // Nine standard deviations from a third.
     let fair = account.sent() as u64 * 3 / 14..=account.sent() as u64 * 19 / 42;
     assert!(forwarded.iter().chain(&reverted).all(|it| fair.contains(it)), "not in thirds");
+}
+
+case!(nothing_goes_to_a_connection_that_is_gone: prosody);
+fn nothing_goes_to_a_connection_that_is_gone(kind: Kind) {
+    let _alone = alone();
+    let mut fleet = Fleet::fixed(kind, |_, _| ());
+    let client = Answerer::start(fleet.service("a"), Duration::ZERO);
+    for going in [2, 0] {
+        // The latest, whose end is the end of all for Prosody itself; and one that says nothing.
+        match going {
+            2 => assert_eq!(fleet.replicas[going].stop_with(Signal::TERM).code(), Some(0)),
+            _ => fleet.replicas[going].kill(),
+        }
+        let user = Asker::in_flight(fleet.user(), &fleet.domain, 8);
+        heard(&user, 200);
+        let account = user.finish();
+        assert_eq!(account.answered.len(), account.sent(), "missing: {:?}", account.missing);
+    }
+    client.finish();
 }
 
 case!(a_reload_of_the_module_loses_nothing: prosody);
@@ -175,6 +195,16 @@ fn other_components_are_as_they_were(kind: Kind) {
         format!("{:?}", error.unwrap()).replace(domain, "DOMAIN")
     });
     assert_eq!((with_again, without_again), (with, without));
+}
+
+// Prosody looks for the component of a handshake in the handshake, if that is addressed.
+case!(a_handshake_is_for_the_component_of_its_stream: prosody);
+fn a_handshake_is_for_the_component_of_its_stream(kind: Kind) {
+    let server = Server::shared(kind);
+    let (fleet, other) = (server.new_fleet_domain(), server.new_domain());
+    let to = format!("to='{fleet}'");
+    assert!(Component::try_login_saying(server, &other, "", &to).is_err());
+    assert!(Component::try_login_saying(server, &fleet, "", &to).is_ok());
 }
 
 case!(unloading_the_module_leaves_one_connection: prosody);
