@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::encryption::authority::{Authority, Valid};
+use crate::process::free_ports;
 use crate::proxy::{Proxy, Settings};
-use crate::server::{Kind, Server};
+use crate::server::{HOST, Kind, Server, Software, Suite, fresh_folder, paste, prosody};
 
 case!(a_wrong_secret_is_named: all);
 fn a_wrong_secret_is_named(kind: Kind) {
@@ -21,7 +23,7 @@ fn an_unknown_domain_is_named(kind: Kind) {
 
 case!(a_server_that_is_not_there_is_named: prosody);
 fn a_server_that_is_not_there_is_named(kind: Kind) {
-    let [nobody] = crate::process::free_ports();
+    let [nobody] = free_ports();
     let proxy = failing(kind, |settings| settings.server_port = Some(nobody));
     says_once(&proxy, "refused", "running");
 }
@@ -30,8 +32,69 @@ case!(a_port_for_clients_is_no_port_for_components: all);
 fn a_port_for_clients_is_no_port_for_components(kind: Kind) {
     let clients = Server::shared(kind).client_port;
     let proxy = failing(kind, |settings| settings.server_port = Some(clients));
-    proxy.wait_until("a line about it", |it| it.log().join("\n").contains("no stream"));
-    assert!(!proxy.is_connected());
+    says_once(&proxy, "wrong-port", "the server takes clients at that port; set [server] address");
+}
+
+case!(every_other_port_is_told: both);
+fn every_other_port_is_told(kind: Kind) {
+    let folder = fresh_folder("ports");
+    let ca = Authority::new("CA");
+    let certificate = folder.join("server.pem");
+    std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    std::fs::write(&certificate, ca.sign(&[HOST], Valid::Now).pem()).unwrap();
+    let [servers, http, encrypted] = free_ports();
+    let server = Server::start_changed(kind, |text| match kind.software {
+        Software::Prosody => {
+            let lines = format!(
+                "s2s_ports = {{ {servers} }}\nhttp_ports = {{ {http} }}\nhttps_ports = {{}}\n\
+                 http_interfaces = {{ \"127.0.0.1\" }}\nc2s_direct_tls_ports = {{ {encrypted} }}\n\
+                 c2s_direct_tls_ssl = {{ certificate = {certificate:?}; key = {certificate:?} }}\n"
+            );
+            // What is disabled there are the very modules that have those ports.
+            let text =
+                text.replace("modules_disabled = { \"s2s\"; \"tls\"; ", "modules_disabled = { ");
+            prosody::with_module(&text, "http", &lines)
+        }
+        _ => {
+            let listener = |port, module, more: &str| {
+                format!(
+                    "  -\n    port: {port}\n    ip: \"127.0.0.1\"\n    module: {module}\n{more}"
+                )
+            };
+            let tls = format!("    tls: true\n    certfile: {certificate:?}\n");
+            let listeners = listener(servers, "ejabberd_s2s_in", "")
+                + &listener(http, "ejabberd_http", "    request_handlers:\n      /a: mod_bosh\n")
+                + &listener(encrypted, "ejabberd_c2s", &tls);
+            let text = text.replace("\nmodules:\n", "\nmodules:\n  mod_bosh: {}\n");
+            paste(kind, &text, &listeners)
+        }
+    });
+    let tls =
+        format!("tls = true\nca-file = {:?}\nserver-name = \"{HOST}\"\n", folder.join("ca.pem"));
+    // The old one closes without a word.
+    let alert = kind.is(Software::Ejabberd) && kind.suite != Suite::Debian12;
+    for (port, tls, said) in [
+        (servers, "", "the server takes other servers at that port; set [server] address"),
+        (http, "", "is it the server's port for components (XEP-0114)"),
+        (
+            encrypted,
+            "",
+            if alert {
+                "tls-wanted"
+            } else {
+                "before it had said anything; is it the server's port"
+            },
+        ),
+        (encrypted, &tls, "the server takes clients at that port; set [server] address"),
+    ] {
+        let mut settings = Settings::new(&server.new_domain(), "service@host.example");
+        settings.server_port = Some(port);
+        settings.server = tls.to_owned();
+        let proxy = Proxy::launch(&server, settings);
+        let log = |it: &Proxy| it.log().join("\n");
+        proxy.wait_until("a line about it", |it| log(it).contains("no stream"));
+        assert!(log(&proxy).contains(said), "{said}: {}", log(&proxy));
+    }
 }
 
 fn failing(kind: Kind, adapt: impl FnOnce(&mut Settings)) -> Proxy {

@@ -8,7 +8,7 @@ mod each;
 mod ejabberd;
 mod jabberd2;
 mod kind;
-mod prosody;
+pub mod prosody;
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -62,6 +62,11 @@ impl Server {
 
     /// One whose operator pasted `snippet` where a component belongs in its configuration.
     pub fn start_with(kind: Kind, snippet: &str) -> Server {
+        Server::start_changed(kind, |text| paste(kind, &text, snippet))
+    }
+
+    /// One whose operator changed its configuration before the first start.
+    pub fn start_changed(kind: Kind, change: impl FnOnce(String) -> String) -> Server {
         let folder = fresh_folder(&kind.to_string());
         let [client_port, component_port, routing_port] = free_ports();
         match kind.software {
@@ -73,9 +78,7 @@ impl Server {
                 jabberd2::configure(kind.suite, &folder, client_port, component_port);
             }
         }
-        paste(kind, &folder, snippet);
-        let processes = launch(kind, &folder);
-        let server = Server {
+        let mut server = Server {
             kind,
             client_port,
             component_port,
@@ -83,9 +86,10 @@ impl Server {
             folder,
             domains: AtomicUsize::new(0),
             fleets: AtomicUsize::new(0),
-            processes,
+            processes: Vec::new(),
         };
-        server.wait_ready();
+        server.reconfigure(change);
+        server.resume();
         server
     }
 
@@ -117,6 +121,12 @@ impl Server {
     pub fn resume(&mut self) {
         self.processes = launch(self.kind, &self.folder);
         self.wait_ready();
+    }
+
+    /// Has it read its configuration again, and what belongs to that.
+    pub fn reload(&self) {
+        assert!(self.kind.is(Software::Prosody), "ejabberd has a command for it");
+        self.processes.iter().for_each(|it| it.signal(Signal::HUP));
     }
 
     /// What its operator changes in its configuration, for the next start or reload.
@@ -190,20 +200,18 @@ pub fn fresh_folder(name: &str) -> PathBuf {
     folder
 }
 
-fn paste(kind: Kind, folder: &Path, snippet: &str) {
-    let (file, behind) = match kind.software {
-        Software::Prosody => ("prosody.cfg.lua", ""),
+/// The configuration with `snippet` where a component, or a listener, belongs.
+pub fn paste(kind: Kind, text: &str, snippet: &str) -> String {
+    match kind.software {
+        Software::Prosody => format!("{text}{snippet}"),
         // The list of listeners ends there.
-        Software::Ejabberd => ("ejabberd.yml", "modules:\n"),
+        Software::Ejabberd => text.replacen("\nmodules:\n", &format!("\n{snippet}modules:\n"), 1),
         // Its components need no configuration.
-        Software::Jabberd2 => return assert_eq!(snippet, ""),
-    };
-    let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let (before, after) = match text.find(behind).filter(|_| !behind.is_empty()) {
-        Some(at) => text.split_at(at),
-        None => (text.as_str(), ""),
-    };
-    std::fs::write(folder.join(file), format!("{before}{snippet}{after}")).unwrap();
+        Software::Jabberd2 => {
+            assert_eq!(snippet, "");
+            text.to_owned()
+        }
+    }
 }
 
 fn launch(kind: Kind, folder: &Path) -> Vec<Process> {

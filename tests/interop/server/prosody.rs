@@ -64,6 +64,14 @@ pub fn shell(suite: Suite, folder: &Path, said: &str) -> String {
     answer
 }
 
+/// A configuration with one module more, and these lines more in the global section.
+pub fn with_module(configuration: &str, module: &str, lines: &str) -> String {
+    let start = "\nmodules_enabled = { ";
+    let modules = format!("\n{lines}{start}\"{module}\"; ");
+    assert_eq!(configuration.matches(start).count(), 1);
+    configuration.replace(start, &modules)
+}
+
 pub fn command_line(suite: Suite, folder: &Path) -> Command {
     let mut command = suite.command("prosody");
     command.arg("--config").arg(folder.join("prosody.cfg.lua")).arg("-F");
