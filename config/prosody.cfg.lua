@@ -28,7 +28,9 @@ Component "proxy.domain.example"
 --
 -- component_ports = { 5347 }                  -- [server] address
 -- component_interfaces = { "127.0.0.1", "::1" }
---     The link is not encrypted: keep it on this machine or a private network.
+--     The link is not encrypted: keep it on this machine or a private network, or add
+--     "net_multiplex" to modules_enabled, say ssl_ports = { 5348 }, and connect there
+--     with `tls = true` (docs/operating.md).
 -- component_stanza_size_limit = 512 * 1024
 --     Prosody closes the connection of a component that sends more. Keep
 --     max-stanza-bytes below it.

@@ -72,7 +72,8 @@ causes! {
     Unresponsive "unresponsive" USUAL "",
     /// It ended the connection before it had said anything.
     HungUp "hung-up" USUAL
-        "does `tls` say what it speaks there, and may this machine connect? Its log may say more",
+        "is it the server's port for components (XEP-0114), does `tls` say what it speaks there, \
+         and may this machine connect? Its log may say more",
     /// Its name has no address, or there is no way to it.
     Unreachable "unreachable" USUAL
         "check [server] address, and the way to it: does a firewall refuse?",
@@ -90,11 +91,12 @@ causes! {
     TlsWanted "tls-wanted" REPAIR "set tls = true beside the server's address",
     /// We speak TLS, and the server does not.
     NoTls "no-tls" REPAIR
-        "let the server speak TLS there (on ejabberd `tls: true` and a certfile), or take tls = \
-         true out",
+        "let the server speak TLS there (on ejabberd `tls: true` and a certfile, on Prosody \
+         mod_net_multiplex), or take tls = true out",
     /// The server's certificate is for other names.
     CertificateName "certificate-name" REPAIR
-        "connect to the server by a name in its certificate, or set server-name to one",
+        "connect to the server by a name in its certificate, or set server-name to one (on \
+         Prosody to one of its hosts)",
     /// The server's certificate is not valid now.
     CertificateExpired "certificate-expired" REPAIR
         "renew it, and let the server load it; or is a clock wrong?",
@@ -185,7 +187,7 @@ impl From<&LoginError> for Cause {
 impl From<&TlsError> for Cause {
     fn from(error: &TlsError) -> Self {
         match error {
-            TlsError::WrongName { .. } => Self::CertificateName,
+            TlsError::WrongName { .. } | TlsError::UnknownName(_) => Self::CertificateName,
             TlsError::Expired { .. } | TlsError::NotYetValid { .. } => Self::CertificateExpired,
             TlsError::UnknownIssuer { .. } | TlsError::OtherKey => Self::CertificateUntrusted,
             TlsError::NotOfServer | TlsError::Certificate(_) => Self::Certificate,

@@ -21,7 +21,8 @@ pub enum Port {
 }
 
 impl Port {
-    /// What `said`, the first bytes that came, tell; `None`: it may well be one for components.
+    /// What `said`, the first bytes that came, tell; `None`: it may well be one for components. A
+    /// stream header says what the port is for (docs/servers.md#says-its-port).
     pub fn of(said: &[u8]) -> Option<Self> {
         // The alert of a server that wanted a TLS handshake (RFC 8446 section 5.1;
         // docs/servers.md#tls-alert).

@@ -21,6 +21,8 @@ use crate::misleading::is_misleading;
 pub enum TlsError {
     #[error("the server's certificate is not for {wanted}, but for {}", listed(names))]
     WrongName { wanted: String, names: Vec<String> },
+    #[error("the server has no host of the name {0}")]
+    UnknownName(String),
     #[error("the server's certificate expired {}", moment("at ", *at))]
     Expired { at: Option<UnixTime> },
     #[error("the server's certificate is not valid before {}", moment("", *at))]
@@ -60,6 +62,10 @@ pub async fn encrypt(socket: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream
         None => TlsError::Broken(error),
         Some(Error::InvalidCertificate(wrong)) => TlsError::of_certificate(wrong, tls),
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsError::NotSpoken,
+        // docs/servers.md#hosts-only
+        Some(Error::AlertReceived(AlertDescription::UnrecognisedName)) => {
+            TlsError::UnknownName(tls.name.to_str().into_owned())
+        }
         Some(other) => TlsError::of(other),
     })
 }

@@ -131,6 +131,7 @@ const CLAIMS: &[Claim] = &[
     claim(OPERATING, "cargo install --locked --path", RUNS_SERVICE),
     claim(OPERATING, "[server]", Configuration("", COMPONENT)),
     claim(OPERATING, "  - port: 5348", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(OPERATING, "ssl_ports", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(OPERATING, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
     claim(OPERATING, "install -m 0755", RUNS_SERVICE),
     claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),

@@ -86,8 +86,8 @@ fn the_log_says_what_operating_quotes() {
     for (place, span) in spans().into_iter().filter(|it| it.0.starts_with("docs/operating.md:")) {
         let words = span.split(' ').count();
         let is_phrase = span.chars().all(|c| c.is_ascii_lowercase() || " .,".contains(c));
-        // Commands, and what HAProxy has.
-        let others = ["systemctl", "token", "keys", "status", "apt", "mode"];
+        // Commands.
+        let others = ["systemctl", "prosodyctl", "token", "keys", "status", "apt"];
         if words == 1 || !is_phrase || others.iter().any(|it| span.starts_with(it)) {
             continue;
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::claims;
 use crate::process::{Process, command, free_ports, wait_until};
-use crate::server::{Kind, Server, fresh_folder};
+use crate::server::{Kind, Server, fresh_folder, prosody};
 use crate::stage::Stage;
 
 const SECRET: &str = "the content of proxy.secret";
@@ -31,6 +31,27 @@ fn prosody_takes_each_piece(kind: Kind) {
     let file = fs::read_to_string("config/prosody.cfg.lua").unwrap();
     let server = Server::start_with(kind, &file);
     assert_logs_in("config", &server, server.component_port, &["proxy.domain.example"]);
+    drop(server);
+
+    // With the certificate that the document has the reader make, for a host of that name.
+    let stage = Stage::new();
+    fs::create_dir_all(stage.path("a", "etc/ejabberd")).unwrap();
+    stage.run(OPERATING, &claims::text(OPERATING, "openssl req"));
+    let made = stage.folder.join("repository");
+    for (from, to) in [("server.pem", "xmpp.example.crt"), ("server.key", "xmpp.example.key")] {
+        fs::copy(made.join(from), made.join(to)).unwrap();
+    }
+    let [port] = free_ports();
+    let lines = claims::text(OPERATING, "ssl_ports").replace("5348", &port.to_string()) + "\n";
+    let server = Server::start_changed(kind, |text| {
+        let text = prosody::with_module(&text, "net_multiplex", &lines);
+        let own = text.lines().find(|line| line.starts_with("certificates = ")).unwrap();
+        let text = text.replace(own, &format!("certificates = {made:?}"));
+        text + &file + "\nVirtualHost \"xmpp.example\"\n"
+    });
+    let ca = made.join("ca.pem");
+    let tls = format!("tls = true\nca-file = {ca:?}\nserver-name = \"xmpp.example\"\n");
+    assert_logs_in_with(OPERATING, &server, port, &tls, &["proxy.domain.example"]);
 }
 
 case!(ejabberd_takes_each_piece: ejabberd);

@@ -8,6 +8,7 @@ use jat_proxy::demo::server::{Login, Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -138,6 +139,14 @@ async fn another_ca() {
     let anew = Authority::new("CA").sign(&[NAME], Valid::Now);
     let said = fails(&anew, &ca, NAME, Cause::CertificateUntrusted).await;
     assert!(said.ends_with("another key has signed it: was the CA made anew?"), "{said}");
+    for kind in [&PKCS_ED25519, &PKCS_ECDSA_P384_SHA384] {
+        let anew = Authority::of_kind("CA", kind);
+        for (signs, trusted) in [(&anew, &ca), (&ca, &anew)] {
+            let identity = signs.sign(&[NAME], Valid::Now);
+            let said = fails(&identity, trusted, NAME, Cause::CertificateUntrusted).await;
+            assert!(said.ends_with("another key has signed it: was the CA made anew?"), "{said}");
+        }
+    }
     let said = fails(&self_signed(NAME), &ca, NAME, Cause::CertificateUntrusted).await;
     assert_eq!(said, untrusted);
     // A CA's own is no server's, be it named.
@@ -179,6 +188,8 @@ async fn a_server_without_tls() {
     assert!(junk.starts_with("TLS failed: "), "{junk}");
     let alert = met(Cause::Tls, |tcp| say(tcp, b"\x15\x03\x03\x00\x02\x02\x28")).await;
     assert_eq!(alert, "the server ended TLS with an alert: handshake failure");
+    let alert = met(Cause::CertificateName, |tcp| say(tcp, b"\x15\x03\x03\x00\x02\x02\x70")).await;
+    assert_eq!(alert, "the server has no host of the name xmpp.example");
     let gone = met(Cause::Disconnected, |tcp| async move { drop(tcp) }).await;
     assert!(gone.contains("has the server a certificate for this port?"), "{gone}");
 }
@@ -204,7 +215,7 @@ async fn a_server_with_tls_that_is_not_expected() {
     });
     let it = it.await;
     it.until_failed(Cause::HungUp).await;
-    assert!(Cause::HungUp.remedy().starts_with("does `tls` say what it speaks there"));
+    assert!(Cause::HungUp.remedy().contains("does `tls` say what it speaks there"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    SignatureAlgorithm, date_time_ymd,
 };
 
 /// A CA that nobody knows.
@@ -26,12 +26,27 @@ pub enum Valid {
 }
 
 impl Authority {
+    /// With a key on the curve P-256.
     pub fn new(name: &str) -> Self {
+        Self::with(name, KeyPair::generate().unwrap())
+    }
+
+    /// With a key of this kind.
+    pub fn of_kind(name: &str, kind: &'static SignatureAlgorithm) -> Self {
+        Self::with(name, KeyPair::generate_for(kind).unwrap())
+    }
+
+    /// With this key in PEM.
+    pub fn with_key(name: &str, pem: &str) -> Self {
+        Self::with(name, KeyPair::from_pem(pem).unwrap())
+    }
+
+    fn with(name: &str, key: KeyPair) -> Self {
         let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Python 3.13 is strict about it, and about whose key has signed, below.
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
     /// Its own certificate.
