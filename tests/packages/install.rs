@@ -50,6 +50,7 @@ fn it_is_installed_configured_removed_and_purged() {
     assert_eq!(it.does("stat -c '%U %a' /etc/jat-proxy/*").lines().count(), 3);
     assert!(it.does("stat -c '%U %a' /etc/jat-proxy/*").lines().all(|l| l == "jat-proxy 600"));
     it.does("runuser -u jat-proxy -- jat-proxy check");
+    it.does("test -s /usr/share/jat-proxy/prosody/mod_component_fleet.lua");
     it.does("cp /usr/share/doc/jat-proxy/examples/jat-proxy.toml /etc/jat-proxy/example.toml");
     it.does("jat-proxy check -c /etc/jat-proxy/example.toml");
     it.does("rm /etc/jat-proxy/example.toml");
