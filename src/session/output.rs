@@ -1,8 +1,8 @@
 //! What waits to be written to the server, and the white space that has to follow it.
 //!
-//! Some servers read XML with a parser that defers tags that come in pieces (docs/servers.md,
-//! reparse-deferral): having seen a part of one, it does not look again before twice as many
-//! bytes are there. A tag whose end has come may so wait for bytes behind it, as many as it has
+//! Some servers read XML with a parser that defers tags that come in pieces
+//! (docs/servers.md#reparse-deferral): having seen a part of one, it does not look again before
+//! twice as many bytes are there. A tag whose end has come may so wait for bytes behind it, as many as it has
 //! itself, and everything behind it waits too. Where the bytes are cut is up to networks and to
 //! the server. So white space follows (RFC 6120 section 4.6.1 allows it between stanzas) unless
 //! enough other bytes do: at once behind a tag that is long enough for every server to cut it,

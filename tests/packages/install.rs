@@ -16,7 +16,7 @@ fn lintian_has_nothing_to_say_about_it() {
 }
 
 #[test]
-#[ignore = "needs root and a clean Debian 12, which tests/run makes"]
+#[ignore = "needs root and a clean Debian, which tests/run makes"]
 fn it_is_installed_configured_removed_and_purged() {
     let it = Machine::boot();
     let before = it.files();

@@ -1,4 +1,4 @@
-//! A clean Debian 12 that runs: its own systemd as process 1, in namespaces.
+//! A clean Debian that runs: its own systemd as process 1, in namespaces.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,11 +26,11 @@ pub struct Outcome {
 }
 
 impl Machine {
-    /// A copy of target/debian-12, which tests/run makes, booted.
+    /// A copy of target/debian-12 or -13, which tests/run makes, booted.
     pub fn boot() -> Self {
         assert!(rustix::process::geteuid().is_root(), "only root can boot a system");
         let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let base = tmp.parent().expect("a target folder").join("debian-12");
+        let base = tmp.parent().expect("a target folder").join(format!("debian-{}", release()));
         assert!(base.is_dir(), "{} is missing: tests/run makes it", base.display());
         let folder = TempDir::new_in(tmp).unwrap();
         let root = folder.path().join("root");
@@ -127,6 +127,16 @@ impl Drop for Machine {
             sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// That which `CLEAN_DEBIAN` asks for, else that of this system: a package does not fit an older
+/// one than it was built on.
+fn release() -> String {
+    std::env::var("CLEAN_DEBIAN").unwrap_or_else(|_| {
+        let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let is_12 = text.contains("ID=debian\n") && text.contains("VERSION_ID=\"12\"");
+        if is_12 { "12" } else { "13" }.into()
+    })
 }
 
 /// A name that no other machine has.

@@ -1,10 +1,10 @@
-//! The Debian package on a clean Debian 12, booted with its own systemd, and the container image's
+//! The Debian package on a clean Debian, booted with its own systemd, and the container image's
 //! content where nothing else is.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | package | the package, as packaging/deb makes it, and others made from it |
-//! | machine | a copy of target/debian-12 that runs, in namespaces |
+//! | machine | a copy of target/debian-12 or -13 that runs, in namespaces |
 //! | service | the daemon there, on the built-in server, with somebody who asks all the time |
 //! | install, upgrade | what an operator does, and what must come of it |
 //! | image | the static program in an empty folder |

@@ -6,7 +6,7 @@ use crate::package::{self, VERSION, next_version};
 use crate::service::Service;
 
 #[tokio::test]
-#[ignore = "needs root and a clean Debian 12, which tests/run makes"]
+#[ignore = "needs root and a clean Debian, which tests/run makes"]
 async fn another_version_takes_over_under_load_and_nothing_is_lost() {
     let (service, mut crowd) = Service::new().await;
     let life = service.life().await;
@@ -40,7 +40,7 @@ async fn another_version_takes_over_under_load_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-#[ignore = "needs root and a clean Debian 12, which tests/run makes"]
+#[ignore = "needs root and a clean Debian, which tests/run makes"]
 async fn a_version_that_refuses_leaves_the_old_one_at_work_and_says_so() {
     let (service, mut crowd) = Service::new().await;
     let life = service.life().await;
@@ -68,7 +68,7 @@ async fn a_version_that_refuses_leaves_the_old_one_at_work_and_says_so() {
 }
 
 #[tokio::test]
-#[ignore = "needs root and a clean Debian 12, which tests/run makes"]
+#[ignore = "needs root and a clean Debian, which tests/run makes"]
 async fn an_operators_own_arrangements_stay() {
     let (service, _crowd) = Service::new().await;
     let next = package::next();
