@@ -11,6 +11,7 @@ use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
+use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
 use jat_proxy::stanza::limits::Limits;
 use zeroize::Zeroizing;
@@ -130,10 +131,45 @@ fn replies_of_resources_that_nobody_told_of_are_counted() {
     assert_eq!((it.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 4));
 }
 
+#[test]
+fn on_a_shared_domain_the_presence_domain_is_the_witness() {
+    let mut it = Replica::start();
+    // Of sixteen echoes a sibling got the last, so that nothing on this stream proves anything.
+    let echoes = it.said_first(OWN);
+    let (first, _) = echoes.rsplit_once("<message").unwrap();
+    it.hear(OWN, &first[first.find("<message").unwrap()..]);
+    it.witness.listens = true;
+    let mut proofs = 0;
+    for second in 0..30 {
+        for proof in it.wait_a_second(OWN).split_inclusive("/>").filter(|s| s.contains(PROOF)) {
+            assert!(proof.contains("to='a.proxy.example' from='proxy.example'"), "{proof}");
+            assert_eq!(it.hear(PRESENCE, proof.trim()), "");
+            proofs += 1;
+        }
+        let ask = format!("<iq type='get' id='{second}' from='u@s.example/r' to='{OWN}'><q/></iq>");
+        it.hear(OWN, &ask);
+    }
+    assert!(proofs >= 5, "{proofs} proofs in half a minute");
+    assert_eq!(it.count(Reason::Echo), 15 + proofs, "each counts as an echo");
+    assert_eq!(it.own.as_ref().unwrap().standstill(), None);
+    for _ in 0..17 {
+        it.wait_a_second(OWN);
+    }
+    let still = it.own.as_ref().unwrap().standstill();
+    assert!(still >= Some(Duration::from_secs(10)), "{still:?}");
+    // Without a witness nothing is known.
+    it.witness.listens = false;
+    it.wait_a_second(OWN);
+    assert_eq!(it.own.as_ref().unwrap().standstill(), None);
+}
+
+const PROOF: &str = "jat-proof-";
+
 struct Replica {
     translator: Translator,
     tally: Tally,
     rng: Rng,
+    witness: Witness,
     now: Now,
     own: Option<Session>,
     presence: Option<Session>,
@@ -145,6 +181,7 @@ impl Replica {
             translator: Translator::new(settings(Some(PRESENCE))),
             tally: Tally::default(),
             rng: Rng::with_seed(1),
+            witness: Witness::default(),
             now: START,
             own: None,
             presence: None,
@@ -158,8 +195,14 @@ impl Replica {
     }
 
     fn turn(&mut self) -> Turn<'_> {
-        let Self { translator, tally, rng, now, .. } = self;
-        Turn { translator, tally, rng, now: *now }
+        let Self { translator, tally, rng, witness, now, .. } = self;
+        Turn { translator, tally, rng, witness, now: *now }
+    }
+
+    /// What goes out on the stream of this domain in the next second.
+    fn wait_a_second(&mut self, at: &str) -> String {
+        self.now = self.now.plus(Duration::from_secs(1));
+        self.with(at, |session, turn| session.tick(turn).unwrap())
     }
 
     fn with(&mut self, at: &str, work: impl FnOnce(&mut Session, &mut Turn<'_>)) -> String {

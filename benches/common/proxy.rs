@@ -13,6 +13,7 @@ use jat_proxy::jat::reason::{Direction, Reason, Tally};
 use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
+use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
 use jat_proxy::stanza::limits::Limits;
 use zeroize::Zeroizing;
@@ -28,6 +29,7 @@ pub struct Proxy {
     translator: Translator,
     tally: Tally,
     rng: Rng,
+    witness: Witness,
 }
 
 impl Proxy {
@@ -51,11 +53,17 @@ impl Proxy {
         let mut translator = Translator::new(settings);
         let (mut tally, mut rng) = (Tally::default(), Rng::with_seed(7));
         let bounds = Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 };
-        let mut turn =
-            Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: NOW };
+        let mut witness = Witness::default();
+        let mut turn = Turn {
+            translator: &mut translator,
+            tally: &mut tally,
+            rng: &mut rng,
+            witness: &mut witness,
+            now: NOW,
+        };
         let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
         let responder = Responder::new(DOMAIN);
-        let mut proxy = Self { session, responder, translator, tally, rng };
+        let mut proxy = Self { session, responder, translator, tally, rng, witness };
         proxy.settle();
         proxy
     }
@@ -99,8 +107,8 @@ impl Proxy {
     }
 
     fn take(&mut self, input: &[u8]) {
-        let Self { session, translator, tally, rng, .. } = self;
-        let mut turn = Turn { translator, tally, rng, now: NOW };
+        let Self { session, translator, tally, rng, witness, .. } = self;
+        let mut turn = Turn { translator, tally, rng, witness, now: NOW };
         session.input().extend_from_slice(input);
         session.received(NOW);
         session.process(&mut turn).expect("the stream goes on");

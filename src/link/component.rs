@@ -12,6 +12,7 @@ use crate::jat::reason::{Reason, Tally};
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
 use crate::session::Turn;
+use crate::session::witness::Witness;
 
 use super::heartbeat::Heartbeat;
 use super::stream::Stream;
@@ -26,6 +27,7 @@ pub struct Component {
     /// that it had before.
     streams: Vec<Stream>,
     rng: Rng,
+    witness: Witness,
     clock: Clock,
 }
 
@@ -47,6 +49,7 @@ impl Component {
             tally: Tally::default(),
             streams: vec![own],
             rng: Rng::with_seed(seed),
+            witness: Witness::default(),
             clock: Clock { origin: Instant::now() },
         }
     }
@@ -62,8 +65,10 @@ impl Component {
 
     /// What a session needs for one turn.
     pub fn turn(&mut self) -> Turn<'_> {
+        self.witness.listens = self.presence_stream().is_some_and(Stream::is_ours_alone);
         let now = self.now();
-        Turn { translator: &mut self.translator, tally: &mut self.tally, rng: &mut self.rng, now }
+        let Self { translator, tally, rng, witness, .. } = self;
+        Turn { translator, tally, rng, witness, now }
     }
 
     /// The generator that everything random comes from.

@@ -110,6 +110,11 @@ impl Stream {
         matches!(self.state, State::Up { .. }) && self.standstill.is_none()
     }
 
+    /// Is it up, and shared with no other process?
+    pub fn is_ours_alone(&self) -> bool {
+        matches!(self.state, State::Up { .. }) && self.sharing == Sharing::Alone
+    }
+
     /// What an operator has to know about a server that stands still.
     pub fn standstill_alarm(&self) -> Option<String> {
         let seconds = self.standstill?.as_secs();

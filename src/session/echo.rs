@@ -6,6 +6,7 @@ use std::time::Duration;
 pub use super::self_test::Sharing;
 use super::self_test::{ROUND, SelfTest};
 use super::standstill::{Standstill, Step};
+use super::witness::Proof;
 
 /// What a stanza from our own address was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,19 @@ pub struct Echo {
     next: u64,
     test: SelfTest,
     standstill: Standstill,
+    /// Where what `standstill` watches comes back; `None`: nowhere for sure.
+    way: Option<Way>,
+    /// Number of the next proof.
+    proofs: u64,
+}
+
+/// Where what we say to ourselves comes back to us, and to nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// On this stream, as nobody shares it.
+    Echo,
+    /// On that of the presence domain.
+    Witness,
 }
 
 impl Echo {
@@ -34,7 +48,8 @@ impl Echo {
     /// Goes on where another left off, given what that one last said of itself.
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
         let test = SelfTest::new(sharing, now);
-        Self { nonce, next, test, standstill: Standstill::new(next, now) }
+        let standstill = Standstill::new(next, now);
+        Self { nonce, next, test, standstill, way: None, proofs: 0 }
     }
 
     pub fn nonce(&self) -> u64 {
@@ -55,7 +70,9 @@ impl Echo {
         match parse(id) {
             Some((nonce, number)) if nonce == self.nonce => {
                 self.test.own(number);
-                self.standstill.heard(number);
+                if self.way != Some(Way::Witness) {
+                    self.standstill.heard(number);
+                }
                 Heard::Ours
             }
             Some(_) => {
@@ -69,6 +86,13 @@ impl Echo {
     /// How long the server has worked on nothing that we said, if for too long.
     pub fn standstill(&self) -> Option<Duration> {
         self.standstill.lasts()
+    }
+
+    /// The proof with this number came where the witness listens.
+    pub fn proven(&mut self, number: u64) {
+        if self.way == Some(Way::Witness) {
+            self.standstill.heard(number);
+        }
     }
 
     /// Anything at all arrived.
@@ -88,15 +112,22 @@ impl Echo {
         if !flow.blocked && self.test.tick(self.next, now) {
             count += ROUND;
         }
-        if !self.test.is_settled() {
-            // A sibling may get our echoes.
-            self.standstill.rest(self.next, now);
-        } else {
-            match self.standstill.tick(self.next, flow.said, flow.hearing, now) {
-                Step::Nothing => {}
-                Step::Ask => count = count.max(1),
+        let way = self.way(flow);
+        if way != self.way || way.is_none() {
+            self.way = way;
+            self.standstill.rest(self.watched(), now);
+        }
+        if way.is_some() {
+            match self.standstill.tick(self.watched(), flow.said, flow.hearing, now) {
                 Step::Nudge => return Due::Nudge,
                 Step::End => return Due::Silent,
+                Step::Ask if way == Some(Way::Witness) && count == 0 => {
+                    let number = self.proofs;
+                    self.proofs += 1;
+                    return Due::Prove(Proof { nonce: self.nonce, number });
+                }
+                Step::Ask => count = count.max(1),
+                Step::Nothing => {}
             }
         }
         if count == 0 {
@@ -107,17 +138,37 @@ impl Echo {
         Due::Send((first..self.next).map(|number| id(self.nonce, number)).collect())
     }
 
-    /// The echoes that [`Self::tick`] wanted were said, behind all else so far.
+    /// Echoes that [`Self::tick`] wanted were said, behind all else so far.
     pub fn asked(&mut self, said: u64, now: Duration) {
+        if self.way == Some(Way::Echo) {
+            self.standstill.asked(said, now);
+        }
+    }
+
+    /// The proof that [`Self::tick`] wanted was said, behind all else so far.
+    pub fn asked_witness(&mut self, said: u64, now: Duration) {
         self.standstill.asked(said, now);
     }
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, flow: Flow) -> Option<Duration> {
-        let settled = self.test.is_settled();
-        let asked = settled.then(|| self.standstill.deadline(self.next, flow.said));
+        let watches = self.way.is_some() || self.test.is_settled();
+        let asked = watches.then(|| self.standstill.deadline(self.watched(), flow.said));
         let test = self.test.deadline().filter(|_| !flow.blocked);
         [asked, test].into_iter().flatten().min()
+    }
+
+    fn way(&self, flow: Flow) -> Option<Way> {
+        match () {
+            () if self.test.is_settled() => Some(Way::Echo),
+            () if flow.witnessed => Some(Way::Witness),
+            () => None,
+        }
+    }
+
+    /// Number of the next message that is watched.
+    fn watched(&self) -> u64 {
+        if self.way == Some(Way::Witness) { self.proofs } else { self.next }
     }
 }
 
@@ -130,6 +181,8 @@ pub struct Flow {
     pub blocked: bool,
     /// Is what comes read at all?
     pub hearing: bool,
+    /// Does a witness listen at the presence domain?
+    pub witnessed: bool,
 }
 
 /// What [`Echo::tick`] asks for.
@@ -138,6 +191,8 @@ pub enum Due {
     Nothing,
     /// Send echoes with these ids, in this order.
     Send(Vec<String>),
+    /// Send this to the presence domain.
+    Prove(Proof),
     /// The server stands still: white space may help.
     Nudge,
     /// The stream is dead.
@@ -164,7 +219,7 @@ mod tests {
     }
 
     fn flow(said: u64) -> Flow {
-        Flow { said, blocked: false, hearing: true }
+        Flow { said, hearing: true, ..Flow::default() }
     }
 
     fn sent(due: Due) -> Vec<String> {
@@ -232,6 +287,39 @@ mod tests {
             let due = echo.tick(flow(seconds), at(seconds));
             assert!(matches!(due, Due::Nothing | Due::Send(_)), "{due:?}");
         }
+    }
+
+    #[test]
+    fn on_a_shared_stream_a_witness_is_asked() {
+        let mut echo = tested(1);
+        let watched = |said| Flow { witnessed: true, ..flow(said) };
+        let mut proofs = Vec::new();
+        for second in 1..40 {
+            let said = 100 * second;
+            match echo.tick(watched(said), at(second)) {
+                Due::Prove(proof) => {
+                    echo.asked_witness(said, at(second));
+                    proofs.push(proof.number);
+                    echo.proven(proof.number);
+                }
+                Due::Send(_) => echo.asked(said, at(second)),
+                due => assert_eq!(due, Due::Nothing),
+            }
+        }
+        assert!(proofs.len() > 5, "{proofs:?}");
+        // Echoes are no proof, nor is an old one.
+        let mut ended = false;
+        for second in 40..80 {
+            echo.hear("jat-echo-0000000000000007-1");
+            echo.proven(0);
+            match echo.tick(watched(100 * second), at(second)) {
+                Due::Prove(_) => echo.asked_witness(100 * second, at(second)),
+                due => ended |= due == Due::Silent,
+            }
+        }
+        assert!(ended);
+        echo.tick(flow(0), at(80));
+        assert_eq!(echo.standstill(), None, "without a witness nothing is known");
     }
 
     #[test]

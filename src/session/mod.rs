@@ -14,6 +14,7 @@ mod self_test;
 pub mod server_time;
 mod standstill;
 mod stanza;
+pub mod witness;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use ending::Ending;
 use output::Output;
 use server_time::ServerTime;
 use stanza::Payload;
+use witness::{Proof, Witness};
 
 /// How much may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub struct Turn<'a> {
     pub translator: &'a mut Translator,
     pub tally: &'a mut Tally,
     pub rng: &'a mut Rng,
+    pub witness: &'a mut Witness,
     pub now: Now,
 }
 
@@ -182,10 +185,15 @@ impl Session {
             // Nothing may follow the closing tag.
             return Ok(());
         }
-        match self.echo.tick(self.flow(), now) {
+        if let Some(number) = turn.witness.heard_of(self.echo.nonce()) {
+            self.echo.proven(number);
+        }
+        let flow = Flow { witnessed: self.is_witnessed(turn), ..self.flow() };
+        match self.echo.tick(flow, now) {
             Due::Silent => return Err(Ending::Silent),
             Due::Nudge => self.output.space(NUDGE),
             Due::Send(ids) => self.send_echoes(&ids, now),
+            Due::Prove(proof) => self.prove(proof, turn.translator, now),
             Due::Nothing => {}
         }
         let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
@@ -262,14 +270,28 @@ impl Session {
 
     fn send_echoes(&mut self, ids: &[String], now: Duration) {
         for id in ids {
-            self.output.say(usize::MAX, |to| authored::write_echo(&self.domain, id, to));
+            self.output
+                .say(usize::MAX, |to| authored::write_echo(&self.domain, &self.domain, id, to));
         }
         self.echo.asked(self.output.said(), now);
     }
 
+    fn prove(&mut self, proof: Proof, translator: &Translator, now: Duration) {
+        if let Some(witness) = &translator.settings().presence_domain {
+            let (from, id) = (&self.domain, proof.id());
+            self.output.say(usize::MAX, |to| authored::write_echo(from, witness, &id, to));
+            self.echo.asked_witness(self.output.said(), now);
+        }
+    }
+
     fn flow(&self) -> Flow {
         let (said, blocked) = (self.output.said(), self.output.is_blocked());
-        Flow { said, blocked, hearing: self.wants_input() }
+        Flow { said, blocked, hearing: self.wants_input(), witnessed: false }
+    }
+
+    /// Is there somebody at the presence domain who hears what this stream sends there?
+    fn is_witnessed(&self, turn: &Turn<'_>) -> bool {
+        turn.witness.listens && turn.translator.settings().domain == self.domain
     }
 
     fn ask_time(&mut self, turn: &Turn<'_>) {

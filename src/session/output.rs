@@ -1,12 +1,12 @@
 //! What waits to be written to the server, and the white space that has to follow it.
 //!
-//! Some servers read XML with a parser that defers tags that come in pieces
-//! (docs/servers.md#reparse-deferral): having seen a part of one, it does not look again before
-//! twice as many bytes are there. A tag whose end has come may so wait for bytes behind it, as many as it has
-//! itself, and everything behind it waits too. Where the bytes are cut is up to networks and to
-//! the server. So white space follows (RFC 6120 section 4.6.1 allows it between stanzas) unless
-//! enough other bytes do: at once behind a tag that is long enough for every server to cut it,
-//! else after [`PAY_AFTER`].
+//! Some servers read XML with a parser that defers tags which come in pieces: having seen a part
+//! of one, it does not look again before twice as many bytes are there
+//! (docs/servers.md#reparse-deferral). A tag that is whole by then waits for bytes behind it, as
+//! many as it has itself at most, and everything behind it waits too. Where the bytes are cut is
+//! up to networks and to the server. So white space follows (RFC 6120 section 4.6.1 allows it
+//! between stanzas) unless enough other bytes do: at once behind a tag that is long enough for
+//! every server to cut it, else after [`PAY_AFTER`].
 
 use std::time::Duration;
 
@@ -164,8 +164,8 @@ impl Output {
     }
 }
 
-/// Less than what any server reads at a time (jabberd2: 1,024 bytes), so that a shorter tag that
-/// arrives in one piece is read in one piece.
+/// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
+/// which arrives in one piece is read in one piece.
 const SURELY_CUT: usize = 1_000;
 /// How long a stanza may stand still in the server. Longer than it takes under load until another
 /// follows; so that at most ten times a second white space is sent.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-/// Watches the echoes of one stream that nobody shares.
+/// Watches the echoes of one stream, or the proofs that go to a witness.
 #[derive(Clone, Debug)]
 pub struct Standstill {
     /// Number of the echo that comes back next; those from it to the next one are on their way.
@@ -56,8 +56,10 @@ impl Standstill {
 
     /// The echo with this number came back, and so all before it was worked on.
     pub fn heard(&mut self, number: u64) {
-        self.awaited = self.awaited.max(number + 1);
-        (self.waited, self.nudged) = (Duration::ZERO, false);
+        if number >= self.awaited {
+            self.awaited = number + 1;
+            (self.waited, self.nudged) = (Duration::ZERO, false);
+        }
     }
 
     /// Not watched at the moment, as others may get our echoes.

@@ -14,6 +14,7 @@ use crate::stanza::splitter::Element;
 
 use super::echo::Heard;
 use super::ending::Ending;
+use super::witness::Proof;
 use super::{Session, Turn};
 
 impl Session {
@@ -50,7 +51,7 @@ impl Session {
         payload: Payload<'_>,
         turn: &mut Turn<'_>,
     ) {
-        let Turn { translator, tally, rng, now } = turn;
+        let Turn { translator, tally, rng, witness, now } = turn;
         if let Body::Whole { stanza, .. } = body {
             let server = translator.settings().target.bare().domain();
             if self.server_time.hear(head, stanza, server.as_str(), *now) {
@@ -94,14 +95,19 @@ impl Session {
             }
             Verdict::Presence(actions) => self.act(actions, translator),
             Verdict::Own(_) => {
-                if self.echo.hear(head.id.as_deref().unwrap_or_default()) == Heard::Ours {
+                let id = head.id.as_deref().unwrap_or_default();
+                if let Some(proof) = Proof::parse(id) {
+                    witness.hear(proof);
+                    reason = Reason::Echo;
+                } else if self.echo.hear(id) == Heard::Ours {
                     reason = Reason::Echo;
                 }
             }
             Verdict::Drop(..) => {}
         }
         if !fits {
-            // Longer addresses, or an id full of quotes, made it too large for the server.
+            // Longer addresses, or an id full of quotes, made it too large for the server, which
+            // may count what has to wait behind a tag as well (docs/servers.md#counts-what-waits).
             if reason == Reason::Relayed {
                 self.stanza(head, Body::OverLimit { children: 1 }, Payload::default(), turn);
                 return;

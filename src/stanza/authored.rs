@@ -88,11 +88,12 @@ pub fn write_unsubscribed(to: &str, from: &str, output: &mut Vec<u8>) {
     output.extend(b"/>");
 }
 
-/// Appends a message from the component to itself. A headline is never stored, and unlike an
-/// IQ it comes back on whatever connection the server picks.
-pub fn write_echo(domain: &DomainPart, id: &str, output: &mut Vec<u8>) {
+/// Appends a message from the component to itself, from one of its domains to the same or another.
+/// A headline is never stored, and unlike an IQ it comes back on whatever connection the server
+/// picks.
+pub fn write_echo(from: &DomainPart, to: &DomainPart, id: &str, output: &mut Vec<u8>) {
     output.extend(b"<message type='headline'");
-    for (name, value) in [("id", id), ("to", domain.as_str()), ("from", domain.as_str())] {
+    for (name, value) in [("id", id), ("to", to.as_str()), ("from", from.as_str())] {
         output.push(b' ');
         write_attribute(name, value, output);
     }
@@ -158,7 +159,7 @@ mod tests {
             (Some("bot@s.example"), Some("subscribe"))
         );
         let mut output = Vec::new();
-        write_echo(&domain(), "e1", &mut output);
+        write_echo(&domain(), &domain(), "e1", &mut output);
         let text = text(output).replacen(' ', " xmlns='jabber:component:accept' ", 1);
         let element: Element = text.parse().unwrap();
         assert_eq!(

@@ -14,6 +14,7 @@ use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::ending::Ending;
+use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
 use jat_proxy::stanza::limits::Limits;
 use zeroize::Zeroizing;
@@ -63,6 +64,7 @@ pub struct Side {
     pub tally: Tally,
     translator: Translator,
     rng: Rng,
+    witness: Witness,
 }
 
 /// What came of some input.
@@ -329,16 +331,21 @@ impl Side {
     pub fn new(settings: Settings, bounds: Bounds) -> Self {
         let mut translator = Translator::new(settings);
         let mut tally = Tally::default();
-        let mut rng = Rng::with_seed(7);
-        let mut turn =
-            Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now: START };
+        let (mut rng, mut witness) = (Rng::with_seed(7), Witness::default());
+        let mut turn = Turn {
+            translator: &mut translator,
+            tally: &mut tally,
+            rng: &mut rng,
+            witness: &mut witness,
+            now: START,
+        };
         let session = Session::new(turn.translator.settings().domain.clone(), bounds, &mut turn);
-        Self { session, tally, translator, rng }
+        Self { session, tally, translator, rng, witness }
     }
 
     fn split(&mut self, now: Now) -> (&mut Session, Turn<'_>) {
-        let Self { session, tally, translator, rng } = self;
-        (session, Turn { translator, tally, rng, now })
+        let Self { session, tally, translator, rng, witness } = self;
+        (session, Turn { translator, tally, rng, witness, now })
     }
 
     /// Takes what the server sends, until the stream is over.

@@ -12,6 +12,7 @@ use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::echo::Sharing;
+use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
 use jat_proxy::stanza::limits::Limits;
 use zeroize::Zeroizing;
@@ -26,6 +27,7 @@ pub struct Process {
     translator: Translator,
     tally: Tally,
     rng: Rng,
+    witness: Witness,
     /// What has arrived and was not read.
     pub socket: Vec<u8>,
     /// It is stopped from here to there.
@@ -40,9 +42,15 @@ impl Process {
     /// One that has just logged in.
     pub fn new(seed: u64, at: u64) -> Self {
         let (mut translator, mut tally) = (Translator::new(settings()), Tally::default());
-        let mut rng = Rng::with_seed(seed);
+        let (mut rng, mut witness) = (Rng::with_seed(seed), Witness::default());
         let now = now(at);
-        let mut turn = Turn { translator: &mut translator, tally: &mut tally, rng: &mut rng, now };
+        let mut turn = Turn {
+            translator: &mut translator,
+            tally: &mut tally,
+            rng: &mut rng,
+            witness: &mut witness,
+            now,
+        };
         let bounds = Bounds { limits: Limits::default(), max_backlog: 1 << 20 };
         let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
         Self {
@@ -50,6 +58,7 @@ impl Process {
             translator,
             tally,
             rng,
+            witness,
             socket: Vec::new(),
             stopped: (0, 0),
             unread: (0, 0),
@@ -66,8 +75,8 @@ impl Process {
     pub fn run(&mut self, at: u64) -> (Vec<u8>, u64) {
         let mut written = Vec::new();
         let is_unread = (self.unread.0..self.unread.1).contains(&at);
-        let Self { session, translator, tally, rng, .. } = self;
-        let mut turn = Turn { translator, tally, rng, now: now(at) };
+        let Self { session, translator, tally, rng, witness, .. } = self;
+        let mut turn = Turn { translator, tally, rng, witness, now: now(at) };
         let mut idle = 0;
         loop {
             session.process(&mut turn).expect("a sound stream");

@@ -9,6 +9,7 @@ use jat_proxy::jat::reason::{Direction, Reason, Tally};
 use jat_proxy::jat::settings::{Settings, TokenIn};
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::Turn;
+use jat_proxy::session::witness::Witness;
 
 use crate::bugs::Bug;
 use crate::ledger::{Forwarded, How, Reply};
@@ -32,6 +33,7 @@ pub struct Replica {
     translator: Translator,
     tally: Tally,
     rng: Rng,
+    witness: Witness,
     /// What the tally must be.
     due: Tally,
 }
@@ -57,6 +59,7 @@ impl Replica {
             translator: Translator::new(settings),
             tally: Tally::default(),
             rng: Rng::with_seed(seed),
+            witness: Witness::default(),
             due: Tally::default(),
         };
         let Settings { domain, presence_domain, .. } = replica.settings().clone();
@@ -168,13 +171,13 @@ impl Replica {
     }
 
     pub fn turn(&mut self, at: u64) -> Turn<'_> {
-        let Self { translator, tally, rng, skew, .. } = self;
-        Turn { translator, tally, rng, now: now(at, *skew) }
+        let Self { translator, tally, rng, witness, skew, .. } = self;
+        Turn { translator, tally, rng, witness, now: now(at, *skew) }
     }
 
     pub fn split(&mut self, role: usize, at: u64) -> (&mut Stream, Turn<'_>) {
-        let Self { streams, translator, tally, rng, skew, .. } = self;
-        (&mut streams[role], Turn { translator, tally, rng, now: now(at, *skew) })
+        let Self { streams, translator, tally, rng, witness, skew, .. } = self;
+        (&mut streams[role], Turn { translator, tally, rng, witness, now: now(at, *skew) })
     }
 
     /// It has read presence of the target: what it must count that as.

@@ -39,8 +39,8 @@ pub struct Element {
     /// Are its namespaces such that every server takes it?
     pub sound: bool,
     /// So many bytes, from `start` on, make any parser look at all of it: a tag that comes in
-    /// pieces may have to wait until its own length has come behind it (docs/servers.md,
-    /// reparse-deferral).
+    /// pieces may have to wait until its own length has come behind it
+    /// (docs/servers.md#reparse-deferral).
     pub reach: usize,
 }
 
