@@ -1,5 +1,5 @@
 //! No stanza of ours stands still in a server that defers tags which come in pieces
-//! (docs/servers.md, reparse-deferral): wherever a network, or the server itself, cuts.
+//! (docs/servers.md#reparse-deferral): wherever a network, or the server itself, cuts.
 
 use std::time::{Duration, Instant};
 
@@ -32,8 +32,8 @@ fn a_stanza_cut_anywhere_arrives(kind: Kind) {
     stage.kept_its_stream();
 }
 
-// In jabberd2 a tag that is longer than one read stands still between its own programs as well,
-// and there nobody can help.
+// In jabberd2 such a tag stands still between its own programs as well
+// (docs/servers.md#slow-inside).
 case!(a_long_tag_cut_anywhere_arrives: both);
 fn a_long_tag_cut_anywhere_arrives(kind: Kind) {
     let mut stage = Stage::new(kind);

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::knife::Knife;
 use crate::process::wait_within;
 use crate::proxy::{Proxy, Settings};
-use crate::scene::{accept_subscription, round_trip};
+use crate::scene::{accept_subscription, accept_subscriptions, round_trip};
 use crate::server::{Kind, Server};
 
 case!(a_server_that_stands_still_is_noticed_and_forgiven: both);
@@ -78,6 +78,43 @@ fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
     fresh.available("");
     proxy.wait_online(&[&fresh.jid]);
     round_trip(&domain, &mut user, &mut fresh);
+}
+
+// The presence domain is the witness of a stream that others share.
+case!(one_of_several_replicas_notices_it_too: both);
+fn one_of_several_replicas_notices_it_too(kind: Kind) {
+    let server = Server::shared(kind);
+    let (domain, target) = (server.new_fleet_domain(), server.new_account("service"));
+    let knife = Knife::start(server.component_port);
+    let replica = |name: &str, port| {
+        let mut settings = Settings::new(&domain, &target);
+        settings.component = format!("presence-domain = \"{name}.{domain}\"");
+        settings.server_port = port;
+        Proxy::start(server, settings)
+    };
+    let replicas = [replica("a", None), replica("b", Some(knife.port))];
+    let mut service = Client::login(server, &target, "a");
+    service.available("");
+    accept_subscriptions(
+        &mut service,
+        [format!("a.{domain}"), format!("b.{domain}")].iter().map(String::as_str),
+    );
+    for replica in &replicas {
+        replica.wait_online(&[&service.jid]);
+        replica.wait_until("it to know that the domain is shared", |it| {
+            it.count(&["jat_proxy_domain_shared", OWN]) == 1
+        });
+    }
+    let mut user = Client::login(server, &server.new_account("user"), "abc");
+    knife.hold(true);
+    wait_within(2 * LIMIT, "the standstill to be noticed", || {
+        user.ask(&domain, "perhaps-held");
+        stands_still(&replicas[1])
+    });
+    assert!(!stands_still(&replicas[0]), "nothing holds that one");
+    knife.hold(false);
+    wait_within(LIMIT, "it to be forgiven", || !stands_still(&replicas[1]));
+    assert_eq!(replicas.map(|replica| replica.logins()), [1, 1]);
 }
 
 fn stands_still(proxy: &Proxy) -> bool {

@@ -1,5 +1,5 @@
 //! Whatever is said, and wherever it is cut, a parser with reparse deferral has looked at all of it
-//! soon after (docs/servers.md, reparse-deferral).
+//! soon after (docs/servers.md#reparse-deferral).
 
 use std::time::Duration;
 
