@@ -87,7 +87,8 @@ impl Stage {
         assert!(modules.join("mod_client_proxy.lua").is_file(), "{}", modules.display());
         terminal.server.reconfigure(|text| {
             let text = text.replace("\"register_ibr\" }", "\"register_ibr\"; \"admin_shell\" }");
-            format!("plugin_paths = {{ {modules:?} }}\n{text}{before}")
+            let text = text.replace("plugin_paths = {", &format!("plugin_paths = {{ {modules:?};"));
+            text + &before
         });
         terminal.server.resume();
         // The entry in the roster, which an operator of Jitsi has from the installation. The module
