@@ -49,11 +49,10 @@ fn a_lone_proxy_raises_no_alarm_under_load(kind: Kind) {
     assert!(requests > 100 && stanzas > 10_000);
 }
 
-// Prosody takes one connection for each domain, and the second waits for it.
-case!(a_successor_that_overlaps_raises_no_alarm: ejabberd);
+case!(a_successor_that_overlaps_raises_no_alarm: both);
 fn a_successor_that_overlaps_raises_no_alarm(kind: Kind) {
     let server = Server::shared(kind);
-    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    let (domain, target) = (server.new_fleet_domain(), server.new_account("service"));
     let start = || Proxy::start(server, Settings::new(&domain, &target));
     let mut proxy = start();
     for _ in 0..5 {
@@ -65,13 +64,12 @@ fn a_successor_that_overlaps_raises_no_alarm(kind: Kind) {
     }
 }
 
-// Prosody takes one connection for each domain.
-case!(two_proxies_on_one_domain_both_say_so: ejabberd);
+case!(two_proxies_on_one_domain_both_say_so: both);
 fn two_proxies_on_one_domain_both_say_so(kind: Kind) {
     let server = Server::shared(kind);
     let target = server.new_account("service");
     for time in 1..=5 {
-        let domain = server.new_domain();
+        let domain = server.new_fleet_domain();
         let start = || Proxy::start(server, Settings::new(&domain, &target));
         let first = start();
         wait_for(&first, "alone", IN_TIME);

@@ -235,4 +235,4 @@ fn fleet_domain(software: Software, number: usize) -> String {
 
 /// The more, the longer it takes to start.
 const COMPONENTS: usize = 150;
-const FLEETS: usize = 24;
+const FLEETS: usize = 32;
