@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::knife::Knife;
+use crate::load::{Answerer, Asker, alone};
+use crate::process::{PATIENCE, wait_within};
 use crate::proxy::Settings;
 use crate::scene::{Scene, accept_subscription};
 use crate::server::{Kind, Server};
@@ -63,6 +65,23 @@ fn what_one_user_says_delays_nobody_else(kind: Kind) {
     }
     println!("{kind}: others were served after {slowest:.2?} at most");
     stage.kept_its_stream();
+}
+
+case!(what_is_cut_under_load_arrives: all);
+fn what_is_cut_under_load_arrives(kind: Kind) {
+    const REQUESTS: usize = 1_000;
+    let _alone = alone();
+    let stage = Stage::new(kind);
+    stage.knife.cut_anywhere();
+    let answerer = Answerer::start(stage.service, Duration::ZERO);
+    let asker = Asker::in_flight(stage.user, &stage.domain, 20);
+    wait_within(4 * PATIENCE, "the requests to be answered", || asker.heard() > REQUESTS);
+    let account = asker.finish();
+    answerer.finish();
+    println!("{kind}: {} answered, cut {} times", account.answered.len(), stage.knife.cuts());
+    assert_eq!((account.missing, account.refused, account.repeated), (vec![], vec![], vec![]));
+    assert!(account.answered.len() > REQUESTS && stage.knife.cuts() > 100);
+    assert_eq!(stage.scene.proxy.logins(), 1);
 }
 
 /// 25 payloads with long tags of every kind.

@@ -20,6 +20,8 @@ pub struct Knife {
 struct State {
     /// Of what comes at a time and has an IQ in it, the first piece is so long; 0: all of it.
     first: AtomicUsize,
+    /// It is of any length instead.
+    random: AtomicBool,
     /// The most that came at a time and had an IQ in it.
     longest: AtomicUsize,
     cuts: AtomicUsize,
@@ -49,6 +51,11 @@ impl Knife {
         self.state.first.store(bytes, Ordering::SeqCst);
     }
 
+    /// Cuts from now on wherever it is, anew each time.
+    pub fn cut_anywhere(&self) {
+        self.state.random.store(true, Ordering::SeqCst);
+    }
+
     /// How often it has cut.
     pub fn cuts(&self) -> usize {
         self.state.cuts.load(Ordering::SeqCst)
@@ -67,7 +74,7 @@ impl Knife {
 
 fn pass_on_in_pieces(mut from: TcpStream, mut to: TcpStream, state: &State) {
     to.set_nodelay(true).unwrap();
-    let mut buffer = vec![0; 1 << 20];
+    let (mut buffer, mut rng) = (vec![0; 1 << 20], fastrand::Rng::with_seed(1));
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         let bytes = &buffer[..count];
         while state.held.load(Ordering::SeqCst) {
@@ -78,6 +85,9 @@ fn pass_on_in_pieces(mut from: TcpStream, mut to: TcpStream, state: &State) {
             first = 0;
         } else {
             state.longest.fetch_max(count, Ordering::SeqCst);
+            if state.random.load(Ordering::SeqCst) {
+                first = rng.usize(..count);
+            }
         }
         let (piece, rest) = bytes.split_at(first.min(count));
         if !piece.is_empty() && !rest.is_empty() {
