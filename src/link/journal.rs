@@ -196,7 +196,7 @@ impl Journal {
             Some(alarm) if !was => warn!(component = self.domain.as_str(), "{alarm}"),
             // A stream that was given up has a line of its own.
             None if was && stream.serves() => {
-                info!(component = self.domain.as_str(), "the server works again");
+                info!(component = self.domain.as_str(), "the server processes stanzas again");
             }
             _ => {}
         }

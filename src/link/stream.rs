@@ -24,7 +24,7 @@ pub struct Stream {
     pub state: State,
     /// Does another process share the domain?
     pub sharing: Sharing,
-    /// For how long the server has worked on nothing that it was sent, if for too long.
+    /// For how long the server has processed nothing that it was sent, if for too long.
     pub standstill: Option<Duration>,
     /// How often that began.
     pub standstills: u64,
@@ -105,7 +105,7 @@ impl Stream {
         self.standstill = standstill;
     }
 
-    /// Is it up, and does the server work on what it is sent, as far as is known?
+    /// Is it up, and does the server process what it is sent, as far as is known?
     pub fn serves(&self) -> bool {
         matches!(self.state, State::Up { .. }) && self.standstill.is_none()
     }
@@ -119,7 +119,7 @@ impl Stream {
     pub fn standstill_alarm(&self) -> Option<String> {
         let seconds = self.standstill?.as_secs();
         Some(format!(
-            "the stream of {} is up, but the server has worked on nothing that it was sent for \
+            "the stream of {} is up, but the server has processed nothing that it was sent for \
              {seconds} s, so users get no answers: is the server overloaded, or stopped? A new \
              stream is opened after 30 s",
             self.domain

@@ -1,4 +1,4 @@
-//! Messages to ourselves: do we share the domain with another process, and does the server work on
+//! Messages to ourselves: do we share the domain with another process, and does the server process
 //! what we say?
 
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl Echo {
         }
     }
 
-    /// How long the server has worked on nothing that we said, if for too long.
+    /// How long the server has processed nothing that we said, if for too long.
     pub fn standstill(&self) -> Option<Duration> {
         self.standstill.lasts()
     }

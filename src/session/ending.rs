@@ -13,7 +13,7 @@ pub enum Ending {
     Closed,
     #[error("the server sent {0}")]
     Broken(#[from] Fault),
-    #[error("the server has worked on nothing that it was sent for 30 s")]
+    #[error("the server has processed nothing that it was sent for 30 s")]
     Silent,
     #[error("the server did not read for 30 s")]
     Stalled,

@@ -237,7 +237,7 @@ impl Session {
         self.echo.sharing()
     }
 
-    /// How long the server has worked on nothing that it was told, if for longer than a server
+    /// How long the server has processed nothing that it was told, if for longer than a server
     /// may be slow; known of streams that are ours alone.
     pub fn standstill(&self) -> Option<Duration> {
         self.echo.standstill()

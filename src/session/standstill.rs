@@ -1,7 +1,7 @@
-//! Does the server work on what it is told? A stream can be up, read and written, and yet do
+//! Does the server process what it is sent? A stream can be up, read and written, and yet do
 //! nothing: its server hangs, or waits for bytes that do not come.
 //!
-//! The proof of work is an echo of our own that comes back, whatever else comes. One goes out
+//! The proof is an echo of our own that comes back, whatever else comes. One goes out
 //! behind what was said, now and then, and always behind much, so that from a server that is
 //! only slow one comes back every few seconds.
 
@@ -54,7 +54,7 @@ impl Standstill {
         (self.sent, self.said) = (now, said);
     }
 
-    /// The echo with this number came back, and so all before it was worked on.
+    /// The echo with this number came back, and so all before it was processed.
     pub fn heard(&mut self, number: u64) {
         if number >= self.awaited {
             self.awaited = number + 1;
@@ -93,7 +93,7 @@ impl Standstill {
         if self.is_waiting(next) { ask.min(self.looked + LOOK) } else { ask }
     }
 
-    /// How long the server has worked on nothing, if that is longer than a server may be slow.
+    /// How long the server has processed nothing, if that is longer than a server may be slow.
     pub fn lasts(&self) -> Option<Duration> {
         (self.waited >= STILL).then_some(self.waited)
     }
@@ -111,10 +111,10 @@ impl Standstill {
 const ASK_BEHIND: Duration = Duration::from_secs(5);
 /// The same while nothing is said.
 const ASK_IDLE: Duration = Duration::from_secs(60);
-/// So many bytes get an echo behind them at once: one that works on less in [`STILL`] stands
+/// So many bytes get an echo behind them at once: one that processes less in [`STILL`] stands
 /// still, as users see it.
 const MUCH: u64 = 256 * 1024;
-/// A server that works on nothing for so long stands still.
+/// A server that processes nothing for so long stands still.
 const STILL: Duration = Duration::from_secs(10);
 /// It may have been stopped for a while, and a new stream would lose what is inside it.
 const END: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! A server that works on nothing is seen from outside, and told from one that is slow.
+//! A server that processes nothing is seen from outside, and told from one that is slow.
 
 use std::time::Duration;
 
@@ -32,14 +32,18 @@ fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {
     assert_eq!(component["stream"]["state"], "up", "{component}");
     assert!(component["stream"]["standstill_seconds"].as_u64() >= Some(10), "{component}");
     let (code, missing) = proxy.try_get("/readyz").unwrap();
-    assert!(code == 503 && missing.contains("worked on nothing"), "{code} {missing}");
+    assert!(code == 503 && missing.contains("processed nothing"), "{code} {missing}");
     server.signal(Signal::CONT);
     wait_within(LIMIT, "it to be forgiven", || !stands_still(&proxy));
     round_trip(&domain, &mut user, &mut service);
     assert_eq!(proxy.try_get("/readyz").unwrap().0, 200);
     let said = proxy.log();
     let lines = |text: &str| said.iter().filter(|line| line.contains(text)).count();
-    assert_eq!((lines("worked on nothing"), lines("the server works again")), (1, 1), "{said:#?}");
+    assert_eq!(
+        (lines("processed nothing"), lines("the server processes stanzas again")),
+        (1, 1),
+        "{said:#?}"
+    );
     assert_eq!(proxy.count(&["jat_proxy_stream_standstills_total", OWN]), 1);
     assert_eq!(proxy.logins(), 1, "the stream was kept");
 }

@@ -253,7 +253,7 @@ impl Collector for Readings {
         )?;
         out.gauges(
             "jat_proxy_stream_standstill",
-            "For how long the server has worked on nothing that it was sent; 0 while it does, or \
+            "For how long the server has processed nothing that it was sent; 0 while it does, or \
              while that is not known.",
             Some(&Unit::Seconds),
             all.iter().flat_map(|r| r.streams(|s| s.standstill)),

@@ -93,7 +93,7 @@ pub enum StreamState {
     Starting,
     Up {
         since: String,
-        /// For how long the server has worked on nothing that it was sent; `null` while it does.
+        /// For how long the server has processed nothing that it was sent; `null` while it does.
         #[serde(default)]
         standstill_seconds: Option<u64>,
     },

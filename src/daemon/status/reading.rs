@@ -164,7 +164,7 @@ fn missing_stream(stream: &Stream) -> Option<String> {
             Some(format!("no stream since {}: {}", show_moment(*since), cause.explain(message)))
         }
         State::Up { .. } => stream.standstill.map(|lasts| {
-            format!("the server has worked on nothing that it was sent for {} s", lasts.as_secs())
+            format!("the server has processed nothing that it was sent for {} s", lasts.as_secs())
         }),
     }
 }

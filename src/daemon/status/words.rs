@@ -22,7 +22,7 @@ pub fn stream(stream: &StreamState) -> String {
         StreamState::Starting => "connecting".to_owned(),
         StreamState::Up { since, standstill_seconds: None } => format!("up since {since}"),
         StreamState::Up { since, standstill_seconds: Some(seconds) } => {
-            format!("up since {since}, but the server has worked on nothing for {seconds} s")
+            format!("up since {since}, but the server has processed nothing for {seconds} s")
         }
         StreamState::Down { since, cause, .. } => format!("down since {since}: {cause}"),
         StreamState::Closed => "closed".to_owned(),
