@@ -31,7 +31,7 @@ use crate::stanza::splitter::{Piece, Splitter};
 
 use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
-use output::Output;
+use output::{KEEP_CAPACITY, Output};
 use server_time::ServerTime;
 use stanza::Payload;
 use witness::{Proof, Witness};
@@ -316,9 +316,3 @@ fn asks_time(domain: &DomainPart, translator: &Translator) -> bool {
 
 /// White space for a server that stands still: longer than most tags.
 const NUDGE: usize = 64 * 1024;
-/// Silence after which a space is sent.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-/// How long a server may leave its input unread.
-const STALL_TIME: Duration = Duration::from_secs(30);
-/// Larger buffers are given back when they are empty.
-const KEEP_CAPACITY: usize = 256 * 1024;

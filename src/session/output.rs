@@ -10,8 +10,6 @@
 
 use std::time::Duration;
 
-use super::{KEEP_CAPACITY, KEEPALIVE, STALL_TIME};
-
 /// Bytes for the server, in order.
 #[derive(Debug)]
 pub struct Output {
@@ -164,6 +162,12 @@ impl Output {
     }
 }
 
+/// Silence after which a space is sent.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long a server may leave its input unread.
+const STALL_TIME: Duration = Duration::from_secs(30);
+/// Larger buffers are given back when they are empty.
+pub const KEEP_CAPACITY: usize = 256 * 1024;
 /// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
 /// which arrives in one piece is read in one piece.
 const SURELY_CUT: usize = 1_000;
