@@ -66,7 +66,7 @@ fn ids_come_back_exactly(kind: Kind) {
     }
 }
 
-case!(users_resources_come_back_exactly: all);
+case!(users_resources_come_back_exactly: both);
 fn users_resources_come_back_exactly(kind: Kind) {
     let scene = Scene::new(kind);
     let mut service = scene.service("a");

@@ -28,7 +28,7 @@ fn a_server_that_is_not_there_is_named(kind: Kind) {
     says_once(&proxy, "refused", "running");
 }
 
-case!(a_port_for_clients_is_no_port_for_components: all);
+case!(a_port_for_clients_is_no_port_for_components: both);
 fn a_port_for_clients_is_no_port_for_components(kind: Kind) {
     let clients = Server::shared(kind).client_port;
     let proxy = failing(kind, |settings| settings.server_port = Some(clients));
