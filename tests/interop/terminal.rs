@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::pages::Block;
 use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
-use crate::server::{Server, fresh_folder};
+use crate::server::{Server, Suite, fresh_folder};
 
 pub struct Terminal {
     pub server: Server,
@@ -121,6 +121,9 @@ impl Terminal {
             self.take_free_ports();
         }
         let [http_port, server_port] = [self.http_port, self.server.component_port];
+        // docs/servers.md#shell-everywhere
+        let newest = self.server.kind.suite == Suite::Sid;
+        let said = if newest { said.replace("    admin_shell\n", "") } else { said };
         let said = self.names.iter().fold(said, |said, (page, here)| said.replace(here, page));
         let said = said.replace(&format!(":{http_port}"), ":9114");
         without_advice(&said.replace(&format!(":{server_port}"), ":5347"))
