@@ -253,5 +253,7 @@ fn watch_over(socket: &TcpStream) -> io::Result<()> {
 const LOGIN_TIME: Duration = Duration::from_secs(15);
 /// For each address of the server.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
-const TIMEOUTS: Timeouts = Timeouts { read_timeout: LOGIN_TIME, response_timeout: LOGIN_TIME };
+/// Those of the library have no words for an operator: ours come first.
+const LATER: Duration = Duration::from_secs(2 * LOGIN_TIME.as_secs());
+const TIMEOUTS: Timeouts = Timeouts { read_timeout: LATER, response_timeout: LATER };
 const LONGEST_NAME: usize = 50;

@@ -20,14 +20,12 @@ pub enum Heard {
 #[derive(Clone, Debug)]
 pub struct Echo {
     nonce: u64,
-    /// Number of the next echo.
+    /// Number of the next echo or proof.
     next: u64,
     test: SelfTest,
     standstill: Standstill,
     /// Where what `standstill` watches comes back; `None`: nowhere for sure.
     way: Option<Way>,
-    /// Number of the next proof.
-    proofs: u64,
 }
 
 /// Where what we say to ourselves comes back to us, and to nobody else.
@@ -49,7 +47,7 @@ impl Echo {
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
         let test = SelfTest::new(sharing, now);
         let standstill = Standstill::new(next, now);
-        Self { nonce, next, test, standstill, way: None, proofs: 0 }
+        Self { nonce, next, test, standstill, way: None }
     }
 
     pub fn nonce(&self) -> u64 {
@@ -70,8 +68,8 @@ impl Echo {
         match parse(id) {
             Some((nonce, number)) if nonce == self.nonce => {
                 self.test.own(number);
-                if self.way != Some(Way::Witness) {
-                    self.standstill.heard(number);
+                if self.standstill.heard(number) && self.way == Some(Way::Echo) {
+                    self.test.foreign();
                 }
                 Heard::Ours
             }
@@ -90,9 +88,7 @@ impl Echo {
 
     /// The proof with this number came where the witness listens.
     pub fn proven(&mut self, number: u64) {
-        if self.way == Some(Way::Witness) {
-            self.standstill.heard(number);
-        }
+        self.standstill.heard(number);
     }
 
     /// Anything at all arrived.
@@ -115,17 +111,13 @@ impl Echo {
         let way = self.way(flow);
         if way != self.way || way.is_none() {
             self.way = way;
-            self.standstill.rest(self.watched(), now);
+            self.standstill.rest(self.next, now);
         }
         if way.is_some() {
-            match self.standstill.tick(self.watched(), flow.said, flow.hearing, now) {
+            match self.standstill.tick(self.next, flow.said, flow.hearing, now) {
                 Step::Nudge => return Due::Nudge,
                 Step::End => return Due::Silent,
-                Step::Ask if way == Some(Way::Witness) && count == 0 => {
-                    let number = self.proofs;
-                    self.proofs += 1;
-                    return Due::Prove(Proof { nonce: self.nonce, number });
-                }
+                Step::Ask if way == Some(Way::Witness) && count == 0 => return self.prove(),
                 Step::Ask => count = count.max(1),
                 Step::Nothing => {}
             }
@@ -133,9 +125,23 @@ impl Echo {
         if count == 0 {
             return Due::Nothing;
         }
+        Due::Send(self.echoes(count))
+    }
+
+    /// The witness may be what hangs. So while a proof does not come, echoes go with it, of which
+    /// some will be ours if the server processes them.
+    fn prove(&mut self) -> Due {
+        let waiting = self.standstill.is_waiting(self.next);
+        let echoes = self.echoes(if waiting { ROUND } else { 0 });
+        let number = self.next;
+        self.next += 1;
+        Due::Prove(Proof { nonce: self.nonce, number }, echoes)
+    }
+
+    fn echoes(&mut self, count: u64) -> Vec<String> {
         let first = self.next;
         self.next += count;
-        Due::Send((first..self.next).map(|number| id(self.nonce, number)).collect())
+        (first..self.next).map(|number| id(self.nonce, number)).collect()
     }
 
     /// Echoes that [`Self::tick`] wanted were said, behind all else so far.
@@ -153,7 +159,7 @@ impl Echo {
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, flow: Flow) -> Option<Duration> {
         let watches = self.way.is_some() || self.test.is_settled();
-        let asked = watches.then(|| self.standstill.deadline(self.watched(), flow.said));
+        let asked = watches.then(|| self.standstill.deadline(self.next, flow.said));
         let test = self.test.deadline().filter(|_| !flow.blocked);
         [asked, test].into_iter().flatten().min()
     }
@@ -164,11 +170,6 @@ impl Echo {
             () if flow.witnessed => Some(Way::Witness),
             () => None,
         }
-    }
-
-    /// Number of the next message that is watched.
-    fn watched(&self) -> u64 {
-        if self.way == Some(Way::Witness) { self.proofs } else { self.next }
     }
 }
 
@@ -191,8 +192,8 @@ pub enum Due {
     Nothing,
     /// Send echoes with these ids, in this order.
     Send(Vec<String>),
-    /// Send this to the presence domain.
-    Prove(Proof),
+    /// Send this to the presence domain, behind echoes with these ids.
+    Prove(Proof, Vec<String>),
     /// The server stands still: white space may help.
     Nudge,
     /// The stream is dead.
@@ -271,12 +272,16 @@ mod tests {
         for second in 6..35 {
             echo.input(at(second));
             echo.other_stanza();
-            nudged |= echo.tick(flow(1), at(second)) == Due::Nudge;
+            match echo.tick(flow(1), at(second)) {
+                Due::Send(_) => echo.asked(1, at(second)),
+                due => nudged |= due == Due::Nudge,
+            }
         }
         assert_eq!((nudged, echo.standstill()), (true, Some(at(29))));
         let mut answered = echo.clone();
         answered.hear("jat-echo-0000000000000007-16");
-        assert_eq!((answered.standstill(), answered.tick(flow(1), at(35))), (None, Due::Nothing));
+        assert_eq!(answered.standstill(), None);
+        assert!(matches!(answered.tick(flow(1), at(35)), Due::Nothing | Due::Send(_)));
         assert_eq!(echo.tick(flow(1), at(35)), Due::Silent);
     }
 
@@ -289,37 +294,64 @@ mod tests {
         }
     }
 
+    /// Ticks a shared stream with a witness for so many seconds; says whether it was given up.
+    /// `proven`: do proofs come; `heard`: do some echoes, of which a sibling gets the others?
+    fn witnessed(echo: &mut Echo, from: u64, seconds: u64, proven: bool, heard: bool) -> bool {
+        let mut ended = false;
+        for second in from..from + seconds {
+            let said = 100 * second;
+            let mut echoes = Vec::new();
+            match echo.tick(Flow { witnessed: true, ..flow(said) }, at(second)) {
+                Due::Prove(proof, with) => {
+                    echo.asked_witness(said, at(second));
+                    if proven {
+                        echo.proven(proof.number);
+                    }
+                    echoes = with;
+                }
+                Due::Send(ids) => echoes = ids,
+                due => ended |= due == Due::Silent,
+            }
+            if heard {
+                for id in echoes.iter().step_by(2) {
+                    echo.hear(id);
+                }
+            }
+        }
+        ended
+    }
+
     #[test]
     fn on_a_shared_stream_a_witness_is_asked() {
         let mut echo = tested(1);
-        let watched = |said| Flow { witnessed: true, ..flow(said) };
-        let mut proofs = Vec::new();
-        for second in 1..40 {
-            let said = 100 * second;
-            match echo.tick(watched(said), at(second)) {
-                Due::Prove(proof) => {
-                    echo.asked_witness(said, at(second));
-                    proofs.push(proof.number);
-                    echo.proven(proof.number);
-                }
-                Due::Send(_) => echo.asked(said, at(second)),
-                due => assert_eq!(due, Due::Nothing),
-            }
-        }
-        assert!(proofs.len() > 5, "{proofs:?}");
-        // Echoes are no proof, nor is an old one.
-        let mut ended = false;
-        for second in 40..80 {
-            echo.hear("jat-echo-0000000000000007-1");
-            echo.proven(0);
-            match echo.tick(watched(100 * second), at(second)) {
-                Due::Prove(_) => echo.asked_witness(100 * second, at(second)),
-                due => ended |= due == Due::Silent,
-            }
-        }
-        assert!(ended);
-        echo.tick(flow(0), at(80));
+        assert!(!witnessed(&mut echo, 1, 60, true, false));
+        assert!(witnessed(&mut echo, 61, 60, false, false));
+        echo.tick(flow(0), at(121));
         assert_eq!(echo.standstill(), None, "without a witness nothing is known");
+    }
+
+    #[test]
+    fn a_witness_that_hangs_is_not_believed() {
+        let mut echo = tested(1);
+        assert!(!witnessed(&mut echo, 1, 20, true, true));
+        assert!(!witnessed(&mut echo, 21, 200, false, true));
+        assert_eq!(echo.standstill(), None);
+    }
+
+    #[test]
+    fn an_echo_that_somebody_else_got_is_looked_into() {
+        let mut echo = tested(16);
+        let lost = sent(echo.tick(flow(0), at(60)));
+        echo.asked(0, at(60));
+        let next = sent(echo.tick(flow(0), at(65)));
+        assert_eq!((lost.len(), next.len()), (1, 1));
+        echo.asked(0, at(65));
+        echo.hear(&next[0]);
+        let round = (66..80).find_map(|second| match echo.tick(flow(0), at(second)) {
+            Due::Send(ids) => Some(ids.len()),
+            _ => None,
+        });
+        assert_eq!(round, Some(16), "the self-test begins anew");
     }
 
     #[test]

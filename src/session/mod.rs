@@ -193,7 +193,10 @@ impl Session {
             Due::Silent => return Err(Ending::Silent),
             Due::Nudge => self.output.space(NUDGE),
             Due::Send(ids) => self.send_echoes(&ids, now),
-            Due::Prove(proof) => self.prove(proof, turn.translator, now),
+            Due::Prove(proof, echoes) => {
+                self.send_echoes(&echoes, now);
+                self.prove(proof, turn.translator, now);
+            }
             Due::Nothing => {}
         }
         let action = turn.translator.tick(&self.domain, turn.now, turn.rng);

@@ -10,8 +10,10 @@ use std::time::Duration;
 /// Watches the echoes of one stream, or the proofs that go to a witness.
 #[derive(Clone, Debug)]
 pub struct Standstill {
-    /// Number of the echo that comes back next; those from it to the next one are on their way.
+    /// Echoes with numbers from this one to the next are on their way.
     awaited: u64,
+    /// Number behind the last one that came back.
+    heard: u64,
     /// When the last one was sent, and how much had been said with it.
     sent: Duration,
     said: u64,
@@ -41,6 +43,7 @@ impl Standstill {
     pub fn new(next: u64, now: Duration) -> Self {
         Self {
             awaited: next,
+            heard: 0,
             sent: now,
             said: 0,
             waited: Duration::ZERO,
@@ -54,17 +57,24 @@ impl Standstill {
         (self.sent, self.said) = (now, said);
     }
 
-    /// The echo with this number came back, and so all before it was processed.
-    pub fn heard(&mut self, number: u64) {
-        if number >= self.awaited {
-            self.awaited = number + 1;
-            (self.waited, self.nudged) = (Duration::ZERO, false);
+    /// The echo with this number came back, and so all before it was processed. It may be one
+    /// that was sent before a rest, or by the program before this one: what waits in a backlog is
+    /// old. Says whether one before it is lost.
+    pub fn heard(&mut self, number: u64) -> bool {
+        if number < self.heard {
+            return false;
         }
+        let lost = self.heard > 0 && number > self.heard;
+        self.heard = number + 1;
+        self.awaited = self.awaited.max(number + 1);
+        (self.waited, self.nudged) = (Duration::ZERO, false);
+        lost
     }
 
     /// Not watched at the moment, as others may get our echoes.
     pub fn rest(&mut self, next: u64, now: Duration) {
-        *self = Self { sent: self.sent, said: self.said, ..Self::new(next, now) };
+        let Self { heard, sent, said, .. } = *self;
+        *self = Self { heard, sent, said, ..Self::new(next, now) };
     }
 
     /// What is due. `next` is the number of the next echo, `said` how many bytes of stanzas were
@@ -81,15 +91,12 @@ impl Standstill {
                 return Step::Nudge;
             }
         }
-        if said - self.said >= MUCH || now >= self.sent + self.pause(said) {
-            return Step::Ask;
-        }
-        Step::Nothing
+        if now >= self.ask_at(next, said) { Step::Ask } else { Step::Nothing }
     }
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, next: u64, said: u64) -> Duration {
-        let ask = self.sent + self.pause(said);
+        let ask = self.ask_at(next, said);
         if self.is_waiting(next) { ask.min(self.looked + LOOK) } else { ask }
     }
 
@@ -98,16 +105,23 @@ impl Standstill {
         (self.waited >= STILL).then_some(self.waited)
     }
 
-    fn is_waiting(&self, next: u64) -> bool {
+    /// Are echoes on their way?
+    pub fn is_waiting(&self, next: u64) -> bool {
         self.awaited < next
     }
 
-    fn pause(&self, said: u64) -> Duration {
-        if said > self.said { ASK_BEHIND } else { ASK_IDLE }
+    fn ask_at(&self, next: u64, said: u64) -> Duration {
+        match said - self.said {
+            MUCH.. => self.sent,
+            // Somebody who came meanwhile may have got the one that does not come.
+            1.. => self.sent + ASK_BEHIND,
+            0 if self.is_waiting(next) => self.sent + ASK_BEHIND,
+            0 => self.sent + ASK_IDLE,
+        }
     }
 }
 
-/// From one echo to the next, behind something that was said.
+/// From one echo to the next, behind something that was said, or while one does not come.
 const ASK_BEHIND: Duration = Duration::from_secs(5);
 /// The same while nothing is said.
 const ASK_IDLE: Duration = Duration::from_secs(60);
@@ -176,10 +190,35 @@ mod tests {
         assert_eq!(it.tick(0, MUCH - 1, true, at(1)), Step::Nothing);
         assert_eq!(it.tick(0, MUCH, true, at(1)), Step::Ask);
         it.asked(MUCH, at(1));
+        assert!(it.deadline(1, 2 * MUCH - 1) > at(1));
+        assert!(it.deadline(1, 2 * MUCH) <= at(1), "whoever only looks at deadlines sees it, too");
         it.heard(0);
         assert_eq!(it.tick(1, MUCH, true, at(60)), Step::Nothing);
         assert_eq!(it.deadline(1, MUCH), at(61));
         assert_eq!(it.tick(1, MUCH, true, at(61)), Step::Ask);
+    }
+
+    #[test]
+    fn what_was_asked_before_is_a_proof_as_well() {
+        let mut it = Standstill::new(40, at(0));
+        for second in 1..30 {
+            it.asked(second, at(second));
+            assert!(it.tick(40 + second, second, true, at(second)) != Step::Nudge);
+            assert!(!it.heard(10 + second), "all of the backlog came, in order");
+        }
+        it.rest(80, at(30));
+        assert!(!it.heard(40));
+        assert!(it.heard(45), "41 to 44 are lost");
+    }
+
+    #[test]
+    fn while_one_does_not_come_others_are_asked() {
+        let mut it = Standstill::new(0, at(0));
+        assert_eq!(it.deadline(0, 0), at(60));
+        assert_eq!(it.tick(0, 0, true, at(60)), Step::Ask);
+        it.asked(0, at(60));
+        assert_eq!(it.tick(1, 0, true, at(64)), Step::Nothing);
+        assert_eq!(it.tick(1, 0, true, at(65)), Step::Ask);
     }
 
     #[test]
@@ -189,7 +228,7 @@ mod tests {
         assert_eq!(it.tick(1, 1, true, at(1_000)), Step::Ask, "stopped by a signal, say");
         it.asked(1, at(1_000));
         for second in 1_001..1_040 {
-            assert_eq!(it.tick(2, 1, false, at(second)), Step::Nothing);
+            assert!(matches!(it.tick(2, 1, false, at(second)), Step::Nothing | Step::Ask));
         }
         assert_eq!(it.lasts(), None);
     }
