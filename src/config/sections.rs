@@ -50,6 +50,8 @@ pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usi
             ));
         }
     }
+    let tag = table.optional("max-tag-bytes", problems, |v| v.integer(TAG_BYTES));
+    limits.max_tag = tag.map_or(limits.max_tag, size);
     let depth = table.optional("max-depth", problems, |v| v.integer(DEPTH));
     limits.max_depth = depth.map_or(limits.max_depth, size);
     let key = "max-backlog-bytes";
@@ -85,6 +87,7 @@ const SHUTDOWN_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(3600);
 /// RFC 6120 section 13.12: no limit may be below 10,000 bytes.
 const STANZA_BYTES: RangeInclusive<u64> = 10_000..=10_000_000;
+const TAG_BYTES: RangeInclusive<u64> = 4_000..=10_000_000;
 const DEPTH: RangeInclusive<u64> = 4..=10_000;
 const DEFAULT_BACKLOG: usize = 16 << 20;
 const MAX_BACKLOG: u64 = 1 << 30;

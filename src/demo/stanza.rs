@@ -121,8 +121,13 @@ fn write_attributes(attributes: &[(&str, Option<&str>)], output: &mut Vec<u8>) {
 }
 
 /// A server has limits of its own; this one leaves them to the component under test.
-pub(super) const UNLIMITED: Limits =
-    Limits { max_bytes: usize::MAX / 2, max_depth: usize::MAX / 2, max_attributes: usize::MAX / 2 };
+pub(super) const UNLIMITED: Limits = Limits {
+    max_bytes: UNBOUNDED,
+    max_tag: UNBOUNDED,
+    max_depth: UNBOUNDED,
+    max_attributes: UNBOUNDED,
+};
+const UNBOUNDED: usize = usize::MAX / 2;
 
 #[cfg(test)]
 mod tests {

@@ -287,6 +287,14 @@ impl Proxy {
         }
     }
 
+    /// Takes this limit on the bytes of a start tag.
+    pub fn limit_tags(&mut self, max_tag: usize) {
+        let limits = Limits { max_tag, ..Limits::default() };
+        for side in [&mut self.whole, &mut self.cut] {
+            side.session.set_bounds(Bounds { limits, ..bounds() });
+        }
+    }
+
     /// Time passes and the server takes nothing of what is written.
     pub fn withhold(&mut self, time: Duration) {
         self.now = self.now.plus(time);

@@ -90,6 +90,21 @@ fn a_tag_of_half_the_byte_limit_is_too_long() {
 }
 
 #[test]
+fn a_tag_over_a_limit_of_its_own_is_answered_and_skipped() {
+    let mut proxy = Proxy::new();
+    proxy.limit_tags(8_000);
+    let with = |length| with_payload(&format!("<q xmlns='urn:q' a='{}'/>", "v".repeat(length)));
+    proxy.refused(&with(8_000), &head(), "policy-violation", Forward, Reason::OverLimit);
+    proxy.forwarded(&with(7_900));
+    proxy.forwarded(&with_payload(&format!("<q>{}</q>", "<r a='1'/>".repeat(2_000))));
+    let long = format!(
+        "<iq type='get' from='{USER}' to='proxy.example' id='1' a='{}'><q/></iq>",
+        "v".repeat(8_000)
+    );
+    proxy.silent(&long, Other, Reason::HeadTooLarge);
+}
+
+#[test]
 fn a_stanza_over_the_byte_limit_is_answered_and_skipped() {
     let mut proxy = Proxy::new();
     for length in [500_000, 700_000] {

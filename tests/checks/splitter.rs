@@ -12,9 +12,10 @@ use super::Stream;
 use crate::oracle;
 
 /// Small enough that short inputs exceed them.
-pub const SMALL: Limits = Limits { max_bytes: 900, max_depth: 5, max_attributes: 9 };
+pub const SMALL: Limits = Limits { max_bytes: 900, max_tag: 700, max_depth: 5, max_attributes: 9 };
 
-const LARGE: Limits = Limits { max_bytes: 4 << 20, max_depth: 10_000, max_attributes: 10_000 };
+const LARGE: Limits =
+    Limits { max_bytes: 4 << 20, max_tag: 4 << 20, max_depth: 10_000, max_attributes: 10_000 };
 
 /// Checks a stream; see [`Stream`] for how it is cut.
 pub fn check(data: &[u8]) {

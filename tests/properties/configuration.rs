@@ -18,6 +18,7 @@ target-address = "bot@some.example"
 presence-domain = "{hostname}.proxy.example"
 presence-secret = "SesameStreet"
 [limits]
+max-tag-bytes = 8000
 max-depth = 128
 [http]
 listen = "127.0.0.1:9114"

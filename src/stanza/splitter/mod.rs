@@ -219,7 +219,7 @@ impl Splitter {
                 self.children = 0;
                 self.sound = true;
                 self.reach = 0;
-                if tag.attributes > self.limits.max_attributes {
+                if tag.attributes > self.limits.max_attributes || tag.length > self.limits.max_tag {
                     self.head_end = 0;
                     return Ok(Some(self.skip_behind(tag.empty)));
                 }
@@ -227,7 +227,7 @@ impl Splitter {
             1 => self.children += 1,
             _ => {}
         }
-        if self.open.depth() >= self.limits.max_depth {
+        if self.open.depth() >= self.limits.max_depth || tag.length > self.limits.max_tag {
             return Ok(Some(self.skip_behind(tag.empty)));
         }
         self.reach_behind(tag.length);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits { max_bytes: 200, max_depth: 4, max_attributes: 3 };
+const LIMITS: Limits = Limits { max_bytes: 200, max_tag: 120, max_depth: 4, max_attributes: 3 };
 
 /// What the splitter says of `input` when it arrives in `cuts`, each element as its text,
 /// and the most bytes it held at once.
