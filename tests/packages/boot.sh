@@ -22,6 +22,8 @@ mkdir dev/pts
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 echo jat-proxy-test >etc/hostname
+# Debian 13 would load modules of the kernel, which is not its own.
+ln -sf /dev/null etc/systemd/system/systemd-modules-load.service
 pivot_root . mnt
 umount -l /mnt
 # That cgroup is the root of what it sees. "container" has it change no setting of the kernel.
