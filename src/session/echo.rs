@@ -103,29 +103,24 @@ impl Echo {
 
     /// What is due.
     pub fn tick(&mut self, flow: Flow, now: Duration) -> Due {
-        let mut count = 0;
-        // An echo behind a backlog would tell of the backlog.
-        if !flow.blocked && self.test.tick(self.next, now) {
-            count += ROUND;
-        }
         let way = self.way(flow);
         if way != self.way || way.is_none() {
             self.way = way;
             self.standstill.rest(self.next, now);
         }
-        if way.is_some() {
-            match self.standstill.tick(self.next, flow.said, flow.hearing, now) {
-                Step::Nudge => return Due::Nudge,
-                Step::End => return Due::Silent,
-                Step::Ask if way == Some(Way::Witness) && count == 0 => return self.prove(),
-                Step::Ask => count = count.max(1),
-                Step::Nothing => {}
-            }
+        let step = match way {
+            Some(_) => self.standstill.tick(self.next, flow.said, flow.hearing, now),
+            None => Step::Nothing,
+        };
+        match (step, way) {
+            (Step::Nudge, _) => Due::Nudge,
+            (Step::End, _) => Due::Silent,
+            // An echo behind a backlog would tell of the backlog.
+            _ if !flow.blocked && self.test.tick(self.next, now) => Due::Send(self.echoes(ROUND)),
+            (Step::Ask, Some(Way::Witness)) => self.prove(),
+            (Step::Ask, _) => Due::Send(self.echoes(1)),
+            (Step::Nothing, _) => Due::Nothing,
         }
-        if count == 0 {
-            return Due::Nothing;
-        }
-        Due::Send(self.echoes(count))
     }
 
     /// The witness may be what hangs. So while a proof does not come, echoes go with it, of which
