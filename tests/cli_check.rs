@@ -36,7 +36,7 @@ fn the_shipped_configuration_shows_what_works() {
             _ => format!("{line}\n"),
         })
         .collect();
-    assert!(shown.matches("\nmax-").count() == 3 && shown.contains("\nserver = "));
+    assert!(shown.matches("\nmax-").count() == 4 && shown.contains("\nserver = "));
     assert!(shown.contains("\ntls = true\n"));
     folder.write("ca.pem", &Authority::new("CA").pem());
     folder.write("jat-proxy.toml", &shown);
