@@ -5,6 +5,7 @@
 //! test run can itself be killed: so the kernel is asked to end every child with
 //! us (`PR_SET_PDEATHSIG`, through `setpriv` since it needs no unsafe code).
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
@@ -84,10 +85,19 @@ pub fn command(program: &str) -> Command {
     command
 }
 
-/// Ports of 127.0.0.1 that nobody listens on now, all different.
+/// Ports of 127.0.0.1 that nobody listens on now, all different. They are below those that the
+/// system gives to outgoing connections, of which there are many: one that is free now stays so.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let sockets = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap().port())
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN.lock().unwrap();
+    [(); N].map(|()| {
+        let free =
+            |port: &u16| !taken.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let port = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(10_000).find(free);
+        let port = port.expect("a free port");
+        taken.insert(port);
+        port
+    })
 }
 
 /// Polls until `found` says so; the panic names what was waited for.
