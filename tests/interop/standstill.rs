@@ -77,8 +77,12 @@ fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
     knife.hold(false);
     wait_within(3 * LIMIT, "a new stream", || proxy.logins() == 2 && proxy.is_connected());
     proxy.wait_online(&[&service.jid]);
+    // This one gets what was held back.
+    let gone = service.jid.clone();
+    drop(service);
+    proxy.wait_offline(&gone);
     let mut user = Client::login(server, &server.new_account("user"), "abc");
-    let mut fresh = Client::login(server, &target, "a");
+    let mut fresh = Client::login(server, &target, "b");
     fresh.available("");
     proxy.wait_online(&[&fresh.jid]);
     round_trip(&domain, &mut user, &mut fresh);
