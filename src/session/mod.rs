@@ -241,7 +241,7 @@ impl Session {
     }
 
     /// How long the server has processed nothing that it was told, if for longer than a server
-    /// may be slow; known of streams that are ours alone.
+    /// may be slow; known of a stream that is ours alone, and where a witness listens.
     pub fn standstill(&self) -> Option<Duration> {
         self.echo.standstill()
     }
