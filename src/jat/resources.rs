@@ -9,8 +9,8 @@ use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
 #[derive(Clone, Debug, Default)]
 pub struct Resources {
     online: Vec<Resource>,
-    /// How many of them drain.
-    draining: usize,
+    /// How many of them have each rank.
+    ranked: [usize; RANKS],
 }
 
 /// One online resource.
@@ -22,7 +22,8 @@ pub struct Resource {
     hash: u64,
     /// `show='dnd'`: it gets no new request while another one is online.
     pub dnd: bool,
-    /// Was it seen since we last connected?
+    /// Was it told to be online since there was reason to doubt it? It gets no new request while
+    /// one is online of which that is true.
     pub verified: bool,
 }
 
@@ -30,6 +31,12 @@ impl Resource {
     /// The full JID in normal form.
     pub fn normal(&self) -> &str {
         &self.normal
+    }
+
+    /// How gladly it is given a request; only those of the highest rank get any. One that drains
+    /// still serves, one in doubt may not be there.
+    fn rank(&self) -> usize {
+        2 * usize::from(self.verified) + usize::from(!self.dnd)
     }
 }
 
@@ -65,7 +72,8 @@ impl Resources {
     }
 
     fn recount(&mut self) {
-        self.draining = self.online.iter().filter(|r| r.dnd).count();
+        self.ranked = [0; RANKS];
+        self.online.iter().for_each(|r| self.ranked[r.rank()] += 1);
     }
 
     fn find(&self, normal: &str) -> Result<usize, usize> {
@@ -87,6 +95,7 @@ impl Resources {
     /// We were away: what is in the list may have gone meanwhile.
     pub fn doubt(&mut self) {
         self.online.iter_mut().for_each(|r| r.verified = false);
+        self.recount();
     }
 
     pub fn remove_unverified(&mut self) {
@@ -101,18 +110,18 @@ impl Resources {
         user: &Address<'_>,
         rng: &mut Rng,
     ) -> Option<&Resource> {
-        let awake = self.online.len() - self.draining;
-        let ready = || self.online.iter().filter(move |r| awake == 0 || !r.dnd);
+        let rank = (0..RANKS).rev().find(|rank| self.ranked[*rank] > 0)?;
+        let count = self.ranked[rank];
+        let mut ready = self.online.iter().filter(|r| r.rank() == rank);
         match dispatch {
-            Dispatch::Random if self.online.is_empty() => None,
-            Dispatch::Random if awake == 0 || self.draining == 0 => {
-                Some(&self.online[rng.usize(..self.online.len())])
+            Dispatch::Random if count == self.online.len() => {
+                Some(&self.online[rng.usize(..count)])
             }
-            Dispatch::Random => ready().nth(rng.usize(..awake)),
+            Dispatch::Random => ready.nth(rng.usize(..count)),
             Dispatch::Sticky => {
                 let user = sticky_hash(&user.normal_bare());
                 // Equal weights would need equal hashes; the name decides even then.
-                ready().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
+                ready.max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
             }
         }
     }
@@ -131,6 +140,8 @@ impl Resources {
 }
 
 const MOST_ONLINE: usize = 2_000;
+/// Of [`Resource::rank`].
+const RANKS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -170,6 +181,20 @@ mod tests {
         assert_eq!(chosen(&resources, Dispatch::Sticky), ["bot@s/b"]);
         let resources = online(&[("bot@s/a", true), ("bot@s/b", true)]);
         assert_eq!(chosen(&resources, Dispatch::Random), ["bot@s/a", "bot@s/b"]);
+    }
+
+    #[test]
+    fn a_resource_in_doubt_gets_requests_only_when_all_are() {
+        let mut resources = online(&[("bot@s/a", false), ("bot@s/b", false), ("bot@s/c", false)]);
+        resources.doubt();
+        for dispatch in Dispatch::ALL {
+            assert_eq!(chosen(&resources, dispatch), ["bot@s/a", "bot@s/b", "bot@s/c"]);
+        }
+        // Even one that drains is better than one that may not be there.
+        resources.add(&Address::new("bot@s/b"), true);
+        for dispatch in Dispatch::ALL {
+            assert_eq!(chosen(&resources, dispatch), ["bot@s/b"]);
+        }
     }
 
     #[test]
