@@ -29,6 +29,7 @@
 //! | [`config`] | files to ready-to-use types, with every error at once |
 //! | [`cli`] | one file for each subcommand |
 //! | [`clock`] | the wall clock, for all of the shell |
+//! | `base64` | bytes as text, for the next program |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
@@ -43,6 +44,7 @@
     warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unwrap_used)
 )]
 
+mod base64;
 pub mod cli;
 pub mod clock;
 pub mod config;

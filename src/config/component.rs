@@ -1,7 +1,5 @@
 //! `[[component]]` tables.
 
-use std::path::Path;
-
 use jid::DomainPart;
 
 use crate::jat::dispatch::Dispatch;
@@ -9,6 +7,7 @@ use crate::jat::settings::TokenIn;
 use crate::jat::target::Target;
 
 use super::addresses;
+use super::outside::Outside;
 use super::presence_domain;
 use super::problem::{Place, Problem};
 use super::secret::{self, Secret};
@@ -33,11 +32,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Reads `table`; files are relative to `folder`, and `common` is the server of components
+    /// Reads `table`; its files are those of `outside`, and `common` is the server of components
     /// that have none of their own.
     pub fn read(
         mut table: Table<'_>,
-        folder: &Path,
+        outside: &Outside<'_>,
         common: &Server,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
@@ -46,7 +45,7 @@ impl Draft {
         let target = table.required("target-address", example, problems, target);
         let example = "secret = { file = \"proxy.secret\" }";
         let secret = table.required("secret", example, problems, Ok);
-        let secret = secret.and_then(|value| secret::read(value, folder, problems));
+        let secret = secret.and_then(|value| secret::read(value, outside, problems));
         let presence = table.optional("presence-domain", problems, presence_domain);
         let presence_secret = table.optional("presence-secret", problems, Ok);
         if let (None, Some(value)) = (&presence, presence_secret) {
@@ -54,8 +53,8 @@ impl Draft {
             problems.push(value.error("a secret for a presence domain that is not there", hint));
         }
         let presence_secret =
-            presence_secret.and_then(|value| secret::read(value, folder, problems));
-        let server = Server::of_component(&mut table, folder, common, problems);
+            presence_secret.and_then(|value| secret::read(value, outside, problems));
+        let server = Server::of_component(&mut table, outside, common, problems);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
         let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));

@@ -19,6 +19,7 @@ pub use http::{Host, Http};
 pub use problem::{Place, Problem, Severity, render};
 pub use read::load;
 pub use secret::Secret;
+pub use snapshot::Snapshot;
 pub use tls::{Tls, Trust};
 
 pub mod addresses;
@@ -36,6 +37,7 @@ mod read;
 mod secret;
 mod sections;
 mod server;
+mod snapshot;
 mod source;
 mod table;
 mod value;

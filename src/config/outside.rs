@@ -1,23 +1,68 @@
 //! What the configuration takes from outside: files and environment. The only place in it
 //! that touches either.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustls_native_certs::CertificateResult;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+use super::snapshot::Snapshot;
+
+/// The files of a configuration: as they are, or as they were when a [`Snapshot`] was taken.
+pub struct Outside<'p> {
+    /// What names of files are relative to.
+    folder: &'p Path,
+    before: Option<&'p Snapshot>,
+    taken: RefCell<Snapshot>,
+}
+
 /// A file as it was found.
+#[derive(Clone)]
 pub struct Found {
     pub bytes: Zeroizing<Vec<u8>>,
     /// Readable by every account of the machine?
     pub world_readable: bool,
 }
 
-/// Reads `path`, which must not have more than [`MAX_BYTES`].
-pub fn file(path: &Path) -> io::Result<Found> {
+impl<'p> Outside<'p> {
+    /// For the configuration at `path`; what `before` has is taken from there.
+    pub fn of(path: &'p Path, before: Option<&'p Snapshot>) -> Self {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self { folder, before, taken: RefCell::default() }
+    }
+
+    /// The path of a file that the configuration names.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Reads `path`, which must not have more than [`MAX_BYTES`].
+    pub fn file(&self, path: &Path) -> io::Result<Found> {
+        let known = self.before.and_then(|snapshot| snapshot.file(path));
+        let found = known.map_or_else(|| file(path), Ok)?;
+        self.taken.borrow_mut().add_file(path, &found);
+        Ok(found)
+    }
+
+    /// The CA certificates that the system trusts, and the first thing that went wrong with them.
+    pub fn system_certificates(&self) -> (Vec<CertificateDer<'static>>, Option<String>) {
+        let known = self.before.and_then(Snapshot::certificates);
+        let found = known.map_or_else(system_certificates, |certificates| (certificates, None));
+        self.taken.borrow_mut().set_certificates(&found.0);
+        found
+    }
+
+    /// All that was taken.
+    pub fn into_snapshot(self) -> Snapshot {
+        self.taken.into_inner()
+    }
+}
+
+fn file(path: &Path) -> io::Result<Found> {
     // Opening a pipe would wait for a writer, and with it a reload the whole daemon.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -41,9 +86,9 @@ pub fn variable(name: &str) -> Option<Zeroizing<String>> {
     std::env::var(name).ok().map(Zeroizing::new)
 }
 
-/// The CA certificates that the system trusts, and what went wrong with some of them.
-pub fn system_certificates() -> CertificateResult {
-    rustls_native_certs::load_native_certs()
+fn system_certificates() -> (Vec<CertificateDer<'static>>, Option<String>) {
+    let found = rustls_native_certs::load_native_certs();
+    (found.certs, found.errors.first().map(ToString::to_string))
 }
 
 /// The name of this machine.

@@ -12,7 +12,7 @@ use super::component::{self, Draft};
 use super::document::Document;
 use super::http;
 use super::keys;
-use super::outside;
+use super::outside::Outside;
 use super::problem::{Place, Problem};
 use super::sections;
 use super::server::Server;
@@ -28,11 +28,20 @@ use super::{Component, Config};
 /// # Errors
 /// All errors and warnings, in the order of their places. None of them shows a secret.
 pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let (source, world_readable) = open(path).map_err(|problem| vec![problem])?;
+    load_from(path, now, &Outside::of(path, None))
+}
+
+/// Does what [`load`] does, with the files of `outside`.
+pub fn load_from(
+    path: &Path,
+    now: u64,
+    outside: &Outside<'_>,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let (source, world_readable) = open(path, outside).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let document = Document::parse(&source);
     let config = document.root().and_then(|root| {
-        let mut file = Reading { path, now, world_readable, problems: &mut problems };
+        let mut file = Reading { path, now, outside, world_readable, problems: &mut problems };
         file.config(root)
     });
     document.finish(&mut problems);
@@ -43,8 +52,8 @@ pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem
     }
 }
 
-fn open(path: &Path) -> Result<(Source, bool), Problem> {
-    let found = outside::file(path).map_err(|error| {
+fn open(path: &Path, outside: &Outside<'_>) -> Result<(Source, bool), Problem> {
+    let found = outside.file(path).map_err(|error| {
         let message = format!("can't read {}: {error}", path.display());
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -61,6 +70,7 @@ fn open(path: &Path) -> Result<(Source, bool), Problem> {
 struct Reading<'p> {
     path: &'p Path,
     now: u64,
+    outside: &'p Outside<'p>,
     world_readable: bool,
     problems: &'p mut Vec<Problem>,
 }
@@ -70,7 +80,7 @@ impl<'p> Reading<'p> {
         let reply_ttl = sections::reply_ttl(&mut root, self.problems);
         let keys = self.keys(&mut root, reply_ttl);
         let shutdown_timeout = sections::shutdown_timeout(&mut root, self.problems);
-        let server = Server::common(&mut root, self.folder(), self.problems);
+        let server = Server::common(&mut root, self.outside, self.problems);
         let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
         let drafts = self.components(&mut root, &server);
         let http = http::http(&mut root, self.problems);
@@ -143,8 +153,8 @@ impl<'p> Reading<'p> {
         value: Value<'_>,
         reply_ttl: u64,
     ) -> Option<(Arc<Keyring>, PathBuf)> {
-        let path = self.folder().join(name);
-        let found = outside::file(&path).map_err(|error| {
+        let path = self.outside.path(name);
+        let found = self.outside.file(&path).map_err(|error| {
             let message = format!("can't read the key file {}: {error}", path.display());
             let hint = "it must be there, and readable for the user that runs jat-proxy";
             self.problems.push(value.error(message, hint));
@@ -187,18 +197,13 @@ impl<'p> Reading<'p> {
             }
             Ok(tables)
         })?;
-        let (folder, count) = (self.folder(), tables.len());
+        let (outside, count) = (self.outside, tables.len());
         let drafts: Vec<_> = tables
             .into_iter()
-            .filter_map(|table| Draft::read(table, folder, server, self.problems))
+            .filter_map(|table| Draft::read(table, outside, server, self.problems))
             .collect();
         component::compare(&drafts, self.problems);
         (drafts.len() == count).then_some(drafts)
-    }
-
-    /// What paths in the configuration are relative to.
-    fn folder(&self) -> &'p Path {
-        self.path.parent().unwrap_or(Path::new(""))
     }
 }
 

@@ -1,11 +1,10 @@
 //! Secrets that are cleared from memory and never shown, and where they come from.
 
 use std::fmt;
-use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::outside;
+use super::outside::{self, Outside};
 use super::problem::Problem;
 use super::table::Table;
 use super::value::Value;
@@ -32,11 +31,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `secret = ...`: a string, or a table that says where the secret is. Files are
-/// relative to `folder`.
-pub fn read(value: Value<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Option<Secret> {
+/// Reads `secret = ...`: a string, or a table that says where the secret is, be it in a file
+/// of `outside`.
+pub fn read(
+    value: Value<'_>,
+    outside: &Outside<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Secret> {
     let secret = match Table::of(value, "`secret`") {
-        Ok(table) => elsewhere(value, table, folder, problems)?,
+        Ok(table) => elsewhere(value, table, outside, problems)?,
         Err(_) => inline(value, problems),
     };
     secret.map_err(|problem| problems.push(problem)).ok()
@@ -57,7 +60,7 @@ fn inline(value: Value<'_>, problems: &mut Vec<Problem>) -> Result<Secret, Probl
 fn elsewhere(
     value: Value<'_>,
     mut table: Table<'_>,
-    folder: &Path,
+    outside: &Outside<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Result<Secret, Problem>> {
     let before = problems.len();
@@ -70,7 +73,7 @@ fn elsewhere(
     }
     table.finish(problems);
     match named[..] {
-        [(source, name)] => Some(source.read(value, name, folder, problems)),
+        [(source, name)] => Some(source.read(value, name, outside, problems)),
         [] if problems.len() > before => None,
         _ => Some(Err(value.error(
             "`secret` needs exactly one of `file`, `env` and `credential`",
@@ -92,7 +95,7 @@ impl Source {
         self,
         value: Value<'_>,
         name: &str,
-        folder: &Path,
+        outside: &Outside<'_>,
         problems: &mut Vec<Problem>,
     ) -> Result<Secret, Problem> {
         let path = match self {
@@ -103,7 +106,7 @@ impl Source {
                 })?;
                 return stripped(text, value);
             }
-            Self::File => folder.join(name),
+            Self::File => outside.path(name),
             Self::Credential => {
                 let credentials = outside::credentials_directory().ok_or_else(|| {
                     value.error(
@@ -117,7 +120,7 @@ impl Source {
                 credentials.join(name)
             }
         };
-        let found = outside::file(&path).map_err(|error| {
+        let found = outside.file(&path).map_err(|error| {
             let message = format!("can't read the secret file {}: {error}", path.display());
             value.error(message, "it must be there, and readable for the user that runs jat-proxy")
         })?;

@@ -1,11 +1,10 @@
 //! Servers: `[server]`, and `server` in a component, each with its keys for TLS.
 
 use std::net::SocketAddrV6;
-use std::path::Path;
 
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::outside;
+use super::outside::Outside;
 use super::problem::Problem;
 use super::table::Table;
 use super::tls::{self, Tls, Trust, TrustError};
@@ -24,8 +23,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// That of the components that name none; files are relative to `folder`.
-    pub fn common(root: &mut Table<'_>, folder: &Path, problems: &mut Vec<Problem>) -> Self {
+    /// That of the components that name none; its files are those of `outside`.
+    pub fn common(
+        root: &mut Table<'_>,
+        outside: &Outside<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let plain = |address| Self { address, tls: None, encrypted: false, trust: None };
         let default = plain(DEFAULT.to_owned());
         let table = root.optional("server", problems, |v| Table::of(v, "[server]"));
@@ -35,7 +38,7 @@ impl Server {
         let keys = Keys::read(&mut table, problems);
         table.finish(problems);
         let server = plain(at.unwrap_or(default.address));
-        keys.apply(server, None, folder, problems)
+        keys.apply(server, None, outside, problems)
     }
 
     /// A component's own, or `common`.
@@ -45,7 +48,7 @@ impl Server {
     /// it goes with the address.
     pub fn of_component(
         table: &mut Table<'_>,
-        folder: &Path,
+        outside: &Outside<'_>,
         common: &Self,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
@@ -61,7 +64,7 @@ impl Server {
         };
         let address = address.map_err(|problem| problems.push(problem)).ok()?;
         let server = Self { address, tls: None, ..common.clone() };
-        Some(keys.apply(server, Some(value), folder, problems))
+        Some(keys.apply(server, Some(value), outside, problems))
     }
 }
 
@@ -103,7 +106,7 @@ impl<'a> Keys<'a> {
         self,
         mut server: Server,
         at: Option<Value<'a>>,
-        folder: &Path,
+        outside: &Outside<'_>,
         problems: &mut Vec<Problem>,
     ) -> Server {
         let place = self.tls.as_ref().map(|(_, value)| *value).or(at);
@@ -135,8 +138,8 @@ impl<'a> Keys<'a> {
             return server;
         }
         server.trust = match self.ca_file {
-            Some((file, value)) => ca_file(folder, file, value, problems),
-            None => inherited.or_else(|| of_system(place, problems)),
+            Some((file, value)) => ca_file(outside, file, value, problems),
+            None => inherited.or_else(|| of_system(place, outside, problems)),
         };
         server.tls = name.zip(server.trust.clone()).map(|(name, trust)| Tls::new(name, trust));
         server
@@ -159,13 +162,13 @@ fn address(value: Value<'_>) -> Result<String, Problem> {
 }
 
 fn ca_file(
-    folder: &Path,
+    outside: &Outside<'_>,
     file: &str,
     value: Value<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Trust> {
-    let path = folder.join(file);
-    let found = outside::file(&path).map_err(|error| {
+    let path = outside.path(file);
+    let found = outside.file(&path).map_err(|error| {
         let message = format!("can't read the CA file {}: {error}", path.display());
         value.error(message, "it must be there, and readable for the user that runs jat-proxy")
     });
@@ -179,10 +182,14 @@ fn ca_file(
     trust.map_err(|problem| problems.push(problem)).ok()
 }
 
-fn of_system(place: Value<'_>, problems: &mut Vec<Problem>) -> Option<Trust> {
+fn of_system(
+    place: Value<'_>,
+    outside: &Outside<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Trust> {
     let hint = "install them (ca-certificates), or name the CA of the server: ca-file = \"ca.pem\"";
     let trust =
-        Trust::of_system().map_err(|error: TrustError| place.error(error.to_string(), hint));
+        Trust::of_system(outside).map_err(|error: TrustError| place.error(error.to_string(), hint));
     trust.map_err(|problem| problems.push(problem)).ok()
 }
 

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::outside;
+use super::outside::Outside;
 
 /// How a stream is encrypted. The server has to prove with its certificate that it is
 /// [`Self::name`]; nothing turns that off.
@@ -81,13 +81,13 @@ impl Trust {
 
     /// The CAs that the system trusts: those of the files that OpenSSL would read, be it by
     /// SSL_CERT_FILE and SSL_CERT_DIR.
-    pub fn of_system() -> Result<Self, TrustError> {
-        let mut found = outside::system_certificates();
+    pub fn of_system(outside: &Outside<'_>) -> Result<Self, TrustError> {
+        let (certificates, fault) = outside.system_certificates();
         let mut roots = RootCertStore::empty();
         // One that can't be used is no reason to trust none.
-        let (usable, _) = roots.add_parsable_certificates(std::mem::take(&mut found.certs));
+        let (usable, _) = roots.add_parsable_certificates(certificates);
         if usable == 0 {
-            let why = found.errors.first().map(|error| format!(": {error}"));
+            let why = fault.map(|error| format!(": {error}"));
             return Err(TrustError::NoneOfSystem(why.unwrap_or_default()));
         }
         Ok(Self { file: None, client: client(roots) })

@@ -3,6 +3,8 @@
 use jid::DomainPart;
 use serde::{Deserialize, Serialize};
 
+use crate::base64;
+
 use super::echo::{Echo, Sharing};
 use super::output::Output;
 use super::server_time::ServerTime;
@@ -55,21 +57,5 @@ impl Session {
             server_time: ServerTime::resume(from.echo_nonce, from.clock_offset, now),
             ..Self::silent(domain, bounds, echo, now)
         }
-    }
-}
-
-/// Bytes as text.
-mod base64 {
-    use data_encoding::BASE64;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&BASE64.encode(bytes))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(from)?;
-        BASE64.decode(text.as_bytes()).map_err(D::Error::custom)
     }
 }

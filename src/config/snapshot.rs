@@ -1,0 +1,116 @@
+//! What a configuration took from outside when it was read, so that another program can read it
+//! again as it was, whatever becomes of the files.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+use crate::base64;
+
+use super::outside::{Found, Outside};
+use super::{Config, Problem, read};
+
+/// The files of a good configuration, secrets and keys among them. Environment variables are not
+/// in it: a program that takes the place of another has the same.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The Unix second in which it was taken.
+    at: u64,
+    files: Vec<File>,
+    /// The CA certificates that the system trusted, if they were wanted.
+    certificates: Option<Vec<Certificate>>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct File {
+    /// As it was opened; in bytes, since it need not be text.
+    #[serde(with = "base64")]
+    path: Vec<u8>,
+    #[serde(with = "base64")]
+    bytes: Zeroizing<Vec<u8>>,
+    world_readable: bool,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Certificate(#[serde(with = "base64")] Vec<u8>);
+
+impl Snapshot {
+    /// Reads the configuration at `path`, at Unix second `now`.
+    ///
+    /// # Errors
+    /// Those of [`read::load`].
+    pub fn take(path: &Path, now: u64) -> Result<Self, Vec<Problem>> {
+        let outside = Outside::of(path, None);
+        read::load_from(path, now, &outside)?;
+        Ok(Self { at: now, ..outside.into_snapshot() })
+    }
+
+    /// The configuration at `path` as it was when this was taken.
+    ///
+    /// # Errors
+    /// Those of [`read::load`]; a newer program may want what an older one does not.
+    pub fn load(&self, path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+        read::load_from(path, self.at, &Outside::of(path, Some(self)))
+    }
+
+    pub(super) fn file(&self, path: &Path) -> Option<Found> {
+        let path = path.as_os_str().as_bytes();
+        let file = self.files.iter().find(|file| file.path == path)?;
+        Some(Found { bytes: file.bytes.clone(), world_readable: file.world_readable })
+    }
+
+    pub(super) fn certificates(&self) -> Option<Vec<CertificateDer<'static>>> {
+        let certificates = self.certificates.as_ref()?;
+        Some(certificates.iter().map(|c| CertificateDer::from(c.0.clone())).collect())
+    }
+
+    pub(super) fn add_file(&mut self, path: &Path, found: &Found) {
+        if self.file(path).is_none() {
+            let path = path.as_os_str().as_bytes().to_vec();
+            let Found { bytes, world_readable } = found.clone();
+            self.files.push(File { path, bytes, world_readable });
+        }
+    }
+
+    pub(super) fn set_certificates(&mut self, certificates: &[CertificateDer<'_>]) {
+        let certificates = certificates.iter().map(|c| Certificate(c.to_vec()));
+        self.certificates = Some(certificates.collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_read_again_when_the_files_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jat-proxy.toml");
+        let key = format!("[[key]]\nid = 1\nsecret = \"{}=\"\n", "A".repeat(43));
+        let files = [("keys.toml", key.as_str()), ("proxy.secret", "one\n")];
+        files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        let config = "key-file = \"keys.toml\"\n[server]\naddress = \"xmpp.example:5347\"\n\
+                      [[component]]\ndomain = \"proxy.example\"\ntarget-address = \
+                      \"bot@some.example\"\nsecret = { file = \"proxy.secret\" }\n";
+        fs::write(&path, config).unwrap();
+        let taken = serde_json::to_vec(&Snapshot::take(&path, 1_800_000_000).unwrap()).unwrap();
+        drop(folder);
+        let taken: Snapshot = serde_json::from_slice(&taken).unwrap();
+        let (config, _) = taken.load(&path).unwrap();
+        assert_eq!(config.components[0].secret.expose(), "one");
+        assert_eq!(config.keyring.keys().len(), 1);
+        assert!(read::load(&path, 1_800_000_000).is_err());
+    }
+
+    #[test]
+    fn a_configuration_with_an_error_gives_none() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "colour = 1").unwrap();
+        assert!(Snapshot::take(file.path(), 1_800_000_000).is_err());
+    }
+}
