@@ -49,6 +49,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
                     "is it running, with this configuration? systemctl status jat-proxy"
                 }
                 NoStatus::Mute => "it hangs, or has too many HTTP connections: see its log",
+                NoStatus::Busy => "others read the same, slowly: ask again in some seconds",
                 NoStatus::Odd(_) | NoStatus::Unreadable(_) => {
                     "is it a jat-proxy of this version? --json shows what it says"
                 }
@@ -67,11 +68,23 @@ pub enum NoStatus {
     Unreachable(io::Error),
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Mute,
+    /// It has no room for one more large answer.
+    #[error("it is busy with the answers to others")]
+    Busy,
     /// Whatever listens there, it is not what we expect.
     #[error("{0}")]
     Odd(io::Error),
     #[error("can't read it: {0}")]
     Unreadable(#[from] serde_json::Error),
+}
+
+impl From<io::Error> for NoStatus {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Mute,
+            _ => Self::Odd(error),
+        }
+    }
 }
 
 /// What the daemon says that listens for HTTP at `listen`.
@@ -91,27 +104,29 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 /// The body of `GET /status`. HTTP/1.0, so that the answer ends with the connection.
 fn ask(address: SocketAddr) -> Result<String, NoStatus> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(NoStatus::Unreachable)?;
-    exchange(stream, address).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => NoStatus::Mute,
-        _ => NoStatus::Odd(error),
-    })
+    exchange(stream, address)
 }
 
-fn exchange(mut stream: TcpStream, address: SocketAddr) -> io::Result<String> {
+fn exchange(mut stream: TcpStream, address: SocketAddr) -> Result<String, NoStatus> {
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /status HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     let until = Until { stream, deadline: Instant::now() + PATIENCE };
-    until.take(MAX_BYTES).read_to_string(&mut answer)?;
+    if until.take(MAX_BYTES).read_to_string(&mut answer)? as u64 == MAX_BYTES {
+        let error = format!("its answer has more than {} MiB", MAX_BYTES >> 20);
+        return Err(NoStatus::Odd(io::Error::other(error)));
+    }
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let first = head.lines().next().unwrap_or_default();
-    if first.split(' ').nth(1) != Some("200") {
-        return Err(io::Error::other(format!("it answered {first:?}")));
+    match first.split(' ').nth(1) {
+        Some("200") => Ok(body.to_owned()),
+        Some("503") => Err(NoStatus::Busy),
+        _ => Err(NoStatus::Odd(io::Error::other(format!("it answered {first:?}")))),
     }
-    Ok(body.to_owned())
 }
 
-/// Reads until a deadline, however little comes at a time.
+/// Reads until a deadline, which is further away the more has come, but not for who sends little at
+/// a time.
 struct Until {
     stream: TcpStream,
     deadline: Instant,
@@ -124,7 +139,9 @@ impl Read for Until {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.stream.set_read_timeout(Some(left))?;
-        self.stream.read(buffer)
+        let count = self.stream.read(buffer)?;
+        self.deadline += Duration::from_secs(1).mul_f64(count as f64 / LEAST_SPEED);
+        Ok(count)
     }
 }
 
@@ -216,7 +233,10 @@ fn count(count: &Count, window: Option<&str>) -> String {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-const MAX_BYTES: u64 = 16 << 20;
+/// More than a hundred components have with the most resources, and the longest.
+const MAX_BYTES: u64 = 1 << 30;
+/// Bytes a second, from a daemon that has begun to answer.
+const LEAST_SPEED: f64 = (1 << 20) as f64;
 
 #[cfg(test)]
 mod tests {

@@ -41,14 +41,19 @@ impl Resource {
 }
 
 impl Resources {
-    /// A full JID is available; `dnd`: as in [`Resource::dnd`]. Beyond a number that no service
-    /// has in earnest it is ignored: a server elsewhere could claim any.
+    /// A full JID is available; `dnd`: as in [`Resource::dnd`]. It is ignored if it is longer than
+    /// any may be, or beyond a number that no service has in earnest: a server elsewhere could
+    /// claim any.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool) {
         self.put(address, dnd, true);
     }
 
     /// Like [`Self::add`], with what is known of [`Resource::verified`].
     pub fn put(&mut self, address: &Address<'_>, dnd: bool, verified: bool) {
+        let resource = address.resource().unwrap_or_default();
+        if resource.len() > MAX_PART || address.as_str().len() > MAX_ADDRESS {
+            return;
+        }
         let normal = address.normal();
         let address = address.as_str().to_owned();
         match self.find(&normal) {
@@ -142,6 +147,10 @@ impl Resources {
 const MOST_ONLINE: usize = 2_000;
 /// Of [`Resource::rank`].
 const RANKS: usize = 4;
+/// Bytes of a resource, and of each other part of an address (RFC 7622 sections 3.2 to 3.4).
+const MAX_PART: usize = 1023;
+/// All three, and what stands between them.
+const MAX_ADDRESS: usize = 3 * MAX_PART + 2;
 
 #[cfg(test)]
 mod tests {
@@ -209,6 +218,23 @@ mod tests {
             };
             assert_eq!(pick(&one), pick(&other));
         }
+    }
+
+    #[test]
+    fn what_a_list_holds_is_bounded_in_bytes() {
+        let mut resources = Resources::default();
+        let longest = "r".repeat(MAX_PART - 4);
+        for number in 0..MOST_ONLINE + 100 {
+            resources.add(&Address::new(&format!("bot@s/{longest}{number:04}")), false);
+            resources.add(&Address::new(&format!("bot@s/{longest}{number:05}")), false);
+        }
+        assert_eq!(resources.len(), MOST_ONLINE);
+        let bytes = |r: &Resource| r.address.len() + r.normal.len();
+        assert_eq!(resources.iter().map(bytes).sum::<usize>(), 2 * MOST_ONLINE * (6 + MAX_PART));
+        let long_bare = format!("{}@s/a", "B".repeat(MAX_ADDRESS));
+        let mut resources = Resources::default();
+        resources.add(&Address::new(&long_bare), false);
+        assert!(resources.is_empty());
     }
 
     #[test]

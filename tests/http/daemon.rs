@@ -72,6 +72,14 @@ impl Daemon {
         }
     }
 
+    /// The most memory that it has had, in KiB.
+    pub fn most_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Runs another command on the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Output {
         run(arguments, &self.folder)

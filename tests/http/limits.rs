@@ -1,11 +1,14 @@
 //! What clients can take: connections, time, memory, descriptors.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt;
+
 use super::daemon::{Daemon, PATIENCE, ask, configuration, free_address};
+use super::server;
 
 #[test]
 fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
@@ -24,15 +27,80 @@ fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
     assert!(seconds > 4.5, "cut after {seconds} s");
 }
 
+/// Whoever looks after the daemon's health asks anew each time, and waits for a second perhaps.
 #[test]
-fn one_connection_more_than_64_waits_for_another_to_go() {
+fn one_connection_more_than_64_takes_the_place_of_one_that_asks_for_nothing() {
     let daemon = Daemon::start(free_address());
     let idle: Vec<_> = (0..63).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
     assert_eq!(daemon.get("/healthz").status, 200);
     assert!(idle.iter().all(is_open), "63 connections leave room for one");
     let last = TcpStream::connect(daemon.http).unwrap();
     assert_eq!(daemon.get("/healthz").status, 200);
-    assert!(!idle.iter().chain([&last]).all(is_open), "it was one too many");
+    assert!(!is_open(&idle[0]), "it was one too many");
+    assert!(idle[1..].iter().chain([&last]).all(is_open), "one has to go, no more");
+}
+
+#[test]
+fn a_thousand_that_ask_for_nothing_delay_nobody() {
+    let daemon = Daemon::start(free_address());
+    let idle: Vec<_> = (0..900).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
+    assert_eq!(daemon.get("/healthz").status, 200);
+    // Nobody waited for the first to be cut, which takes five seconds.
+    assert!(idle[899..].iter().all(is_open), "the last was cut too");
+    assert_eq!(daemon.get("/healthz").status, 200);
+}
+
+/// Sixty who do not read an answer of eight megabytes.
+#[test]
+fn answers_that_nobody_reads_are_bounded_in_bytes() {
+    let server = server::start();
+    let domains = ["proxy.example", "a.example", "b.example", "c.example"];
+    let component = |domain| {
+        format!(
+            "[[component]]\ndomain = \"{domain}\"\nsecret = \"s\"\n\
+             target-address = \"bot@some.example\"\n"
+        )
+    };
+    let more: String = domains[1..].iter().map(component).collect();
+    let configuration = |http| configuration(server.address, Some(http)) + &more;
+    let daemon = Daemon::start_with(configuration, 1024);
+    daemon.wait_for("/status", |answer| answer.body.matches("\"logins\":1").count() == 5);
+    let name = "r".repeat(1_000);
+    for domain in domains {
+        let resource = |i| format!("<presence from='bot@some.example/{name}{i}' to='{domain}'/>");
+        let all: String = (0..2_000).map(resource).collect();
+        server.say(domain, &all);
+    }
+    let last = format!("{name}1999\"");
+    daemon.wait_for("/status", |answer| answer.body.matches(&last).count() == domains.len());
+    let before = daemon.most_memory();
+    let mut slow: Vec<_> = (0..60).map(|_| reads_nothing(daemon.http)).collect();
+    let told: Vec<String> = slow.iter_mut().map(beginning).collect();
+    let good = told.iter().filter(|t| t.starts_with("HTTP/1.1 200")).count();
+    let refused = told.iter().filter(|t| t.starts_with("HTTP/1.1 503")).count();
+    assert_eq!(good + refused, 60, "{told:?}");
+    assert!(good >= 3 && refused >= 40, "{good} answers of eight megabytes, {refused} refused");
+    let grown = daemon.most_memory().saturating_sub(before);
+    assert!(grown < 100 << 10, "{grown} KiB for answers that nobody reads");
+    assert_eq!(daemon.get("/healthz").status, 200);
+    drop(slow);
+    daemon.wait_for("/status", |answer| answer.status == 200);
+}
+
+/// A connection that asks for the status, and takes little of it.
+fn reads_nothing(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    sockopt::set_socket_recv_buffer_size(&stream, 4096).expect("a socket");
+    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it is open");
+    stream
+}
+
+/// The status line of the answer.
+fn beginning(stream: &mut TcpStream) -> String {
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).expect("an answer");
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 fn is_open(connection: &TcpStream) -> bool {

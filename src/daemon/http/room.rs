@@ -1,0 +1,161 @@
+//! Who is connected to HTTP, and who has to go when too many are.
+//!
+//! Connections that ask for nothing, or do not read what they asked for, must not keep a probe
+//! of the daemon's health waiting until it is killed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
+
+/// The connections of a listener, at most [`MAX_CONNECTIONS`].
+#[derive(Default)]
+pub struct Room {
+    /// In the order in which they came.
+    guests: Mutex<Vec<Guest>>,
+    left: Notify,
+}
+
+struct Guest {
+    number: u64,
+    stage: Stage,
+    /// Dropping it ends the connection.
+    _stays: oneshot::Sender<()>,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Its request has not come, not all of its head.
+    Asking,
+    /// Its answer is being made.
+    Waiting,
+    /// Its answer has been there since then.
+    Reading(Instant),
+}
+
+/// The place of one connection, which is free again when this is dropped.
+pub struct Place {
+    room: Arc<Room>,
+    number: u64,
+}
+
+impl Room {
+    /// A place for a connection with this `number`, and what ends when it has to go. If there is
+    /// none, the one goes that has asked for nothing for the longest time, else one that does not
+    /// read; whoever waits for an answer stays.
+    pub async fn enter(self: &Arc<Self>, number: u64) -> (Place, oneshot::Receiver<()>) {
+        while !self.has_room() {
+            // One that reads may have read for long enough by then.
+            let _ = timeout(READING_TIME / 4, self.left.notified()).await;
+        }
+        let (stays, ends) = oneshot::channel();
+        self.guests().push(Guest { number, stage: Stage::Asking, _stays: stays });
+        (Place { room: Arc::clone(self), number }, ends)
+    }
+
+    fn has_room(&self) -> bool {
+        let mut guests = self.guests();
+        if guests.len() < MAX_CONNECTIONS {
+            return true;
+        }
+        let asking = |guest: &Guest| matches!(guest.stage, Stage::Asking);
+        let slow = |guest: &Guest| match guest.stage {
+            Stage::Reading(since) => since.elapsed() >= READING_TIME,
+            Stage::Asking | Stage::Waiting => false,
+        };
+        let goes = guests.iter().position(asking).or_else(|| guests.iter().position(slow));
+        goes.map(|at| guests.remove(at)).is_some()
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Vec<Guest>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// The request has come.
+    pub fn asked(&self) {
+        self.reached(Stage::Waiting);
+    }
+
+    /// The answer is there.
+    pub fn answered(&self) {
+        self.reached(Stage::Reading(Instant::now()));
+    }
+
+    fn reached(&self, stage: Stage) {
+        let mut guests = self.room.guests();
+        // One that had to go is in nobody's way any more.
+        let guest = guests.iter_mut().find(|guest| guest.number == self.number);
+        guest.into_iter().for_each(|guest| guest.stage = stage);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.guests().retain(|guest| guest.number != self.number);
+        self.room.left.notify_one();
+    }
+}
+
+pub const MAX_CONNECTIONS: usize = 64;
+/// How long a client may read its answer while others wait for a place.
+const READING_TIME: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+
+    type Guests = Vec<(Place, oneshot::Receiver<()>)>;
+
+    async fn full() -> (Arc<Room>, Guests) {
+        let room = Arc::new(Room::default());
+        let mut guests = Guests::new();
+        for number in 0..MAX_CONNECTIONS as u64 {
+            guests.push(room.enter(number).await);
+        }
+        (room, guests)
+    }
+
+    /// Which of them had to go.
+    fn gone(guests: &mut Guests) -> Vec<usize> {
+        let ended = |ends: &mut oneshot::Receiver<()>| {
+            matches!(ends.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        };
+        (0..guests.len()).filter(|at| ended(&mut guests[*at].1)).collect()
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_nothing_goes_first_and_who_waits_stays() {
+        let (room, mut guests) = full().await;
+        assert!(gone(&mut guests).is_empty(), "there is room for so many");
+        guests[0].0.asked();
+        guests.push(room.enter(100).await);
+        guests.push(room.enter(101).await);
+        assert_eq!(gone(&mut guests), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_goes_and_the_next_waits_for_that() {
+        let (room, mut guests) = full().await;
+        guests.iter().for_each(|(place, _)| place.asked());
+        guests[7].0.answered();
+        guests.push(room.enter(100).await);
+        assert_eq!(gone(&mut guests), [7]);
+    }
+
+    #[tokio::test]
+    async fn a_place_is_free_when_its_connection_has_ended() {
+        let (room, mut guests) = full().await;
+        guests.iter().for_each(|(place, _)| place.asked());
+        guests.truncate(MAX_CONNECTIONS - 1);
+        guests.push(room.enter(100).await);
+        assert!(gone(&mut guests).is_empty());
+        let numbers: Vec<_> = room.guests().iter().map(|guest| guest.number).collect();
+        let expected: Vec<_> = (0..MAX_CONNECTIONS as u64 - 1).chain(iter::once(100)).collect();
+        assert_eq!(numbers, expected);
+    }
+}
