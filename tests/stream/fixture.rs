@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 pub const DOMAIN: &str = "proxy.example";
 pub const TARGET: &str = "service@some-domain.example";
 pub const SECRET: &str = "a secret of the tests";
+/// Little, so that it is soon full on a busy machine, too.
+pub const MAX_BACKLOG: usize = 1 << 18;
 
 pub struct Fixture {
     pub server: Server,
@@ -125,7 +127,7 @@ pub fn component(server: &Server) -> Component {
         secret: secret(SECRET),
         presence_secret: secret(SECRET),
         limits: Limits::default(),
-        max_backlog_bytes: 1 << 20,
+        max_backlog_bytes: MAX_BACKLOG,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The stream over real TCP, against the built-in server and its faults.
 
+mod backlog;
 mod ends;
 mod fixture;
 mod login;

@@ -9,7 +9,7 @@ use jat_proxy::stanza::limits::Limits;
 
 use tokio::time::{sleep, timeout};
 
-use crate::fixture::{Fixture, component, secret};
+use crate::fixture::{Fixture, MAX_BACKLOG, component, secret};
 
 #[tokio::test]
 async fn a_stop_answers_what_was_read_and_says_goodbye() {
@@ -38,7 +38,7 @@ async fn a_stop_behind_a_backlog_waits_for_the_server() {
     connection.set_reading(false);
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(REQUESTS).as_bytes());
-    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    it.until("the backlog is full", |r| r.component().stream().backlog > MAX_BACKLOG).await;
     it.replica.stop(Duration::from_secs(60));
     sleep(Duration::from_millis(200)).await;
     assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
@@ -57,13 +57,13 @@ async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
     connection.set_reading(false);
     let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
     connection.inject(request.repeat(20_000).as_bytes());
-    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
+    it.until("the backlog is full", |r| r.component().stream().backlog > MAX_BACKLOG).await;
     let translated = it.replica.count(Reason::ChildCount);
     it.replica.stop(Duration::from_secs(1));
     let ordered = std::time::Instant::now();
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     assert!(ordered.elapsed() < Duration::from_secs(5), "{:?}", ordered.elapsed());
-    assert!(it.replica.component().stream().unsent > 1 << 20);
+    assert!(it.replica.component().stream().unsent > MAX_BACKLOG as u64);
     // What had been read and had to wait for the server is translated, and counted as unsent.
     assert!(it.replica.count(Reason::ChildCount) > translated);
 }

@@ -6,29 +6,14 @@ use jat_proxy::config::Component;
 use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
-use tokio::time::sleep;
 
+use crate::backlog::{self, REQUEST};
 use crate::fixture::{DOMAIN, Fixture, SECRET, component};
 
 /// Both TCP buffers full in both directions would be a deadlock.
 #[tokio::test]
 async fn a_server_that_stops_reading_gets_everything_later() {
-    const REQUESTS: usize = 20_000;
-    let mut it = Fixture::start().await;
-    let connection = it.connection().await;
-    connection.set_reading(false);
-    connection.inject(REQUEST.repeat(REQUESTS).as_bytes());
-    it.until("the backlog is full", |r| r.component().stream().backlog > 1 << 20).await;
-    sleep(Duration::from_millis(300)).await;
-    let backlog = it.replica.component().stream().backlog;
-    assert!(backlog < (1 << 20) + 200_000, "{backlog} bytes wait");
-    let before = it.replica.count(Reason::ChildCount);
-    assert!(before < REQUESTS as u64, "it went on reading");
-    connection.set_reading(true);
-    it.until("all are answered", |r| r.count(Reason::ChildCount) == REQUESTS as u64).await;
-    it.until("the backlog is gone", |r| r.component().stream().backlog == 0).await;
-    it.serves().await;
-    assert_eq!(it.replica.component().stream().logins, 1);
+    backlog::is_taken_later(Fixture::start().await).await;
 }
 
 /// What one read brought may be more than a backlog, although the server takes all.
@@ -56,9 +41,6 @@ async fn small_backlog() -> Fixture {
     it.until("the service is online", |r| r.online() == 1).await;
     it
 }
-
-const REQUEST: &str =
-    "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
 
 #[tokio::test]
 async fn one_byte_at_a_time() {

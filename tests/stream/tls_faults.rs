@@ -1,7 +1,5 @@
 //! An encrypted stream on a network, and before a server, that do what they can.
 
-use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,11 +10,9 @@ use jat_proxy::link::stream::State;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::fixture::{DOMAIN, Fixture, reply_to};
+use crate::backlog::{self, Backlog, REQUEST};
+use crate::fixture::{DOMAIN, reply_to};
 use crate::tls_login::good;
-
-const REQUEST: &str =
-    "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
 
 #[tokio::test]
 async fn large_stanzas_both_ways() {
@@ -108,20 +104,8 @@ async fn every_end() {
 /// Both TCP buffers full in both directions would be a deadlock.
 #[tokio::test]
 async fn a_server_that_stops_reading_gets_everything_later() {
-    let (mut it, _port) = good().await;
-    let connection = it.connection().await;
-    let before = connection.received().len();
-    let requests = fill_backlog(&it, &connection).await;
-    sleep(Duration::from_millis(300)).await;
-    let backlog = it.replica.component().stream().backlog;
-    assert!(backlog < (1 << 20) + 200_000, "{backlog} bytes wait");
-    assert!(it.replica.count(Reason::ChildCount) < requests as u64, "it went on reading");
-    connection.set_reading(true);
-    it.until("all are answered", |r| r.count(Reason::ChildCount) == requests as u64).await;
-    it.until("the backlog is gone", |r| r.component().stream().backlog == 0).await;
-    it.serves().await;
-    assert_eq!(it.replica.component().stream().logins, 1);
-    assert_answers(&connection, before, requests);
+    let (it, _port) = good().await;
+    backlog::is_taken_later(it).await;
 }
 
 /// What was read before the goodbye is translated, even if the server is slow to take it.
@@ -129,44 +113,16 @@ async fn a_server_that_stops_reading_gets_everything_later() {
 async fn a_stop_behind_a_backlog_waits_for_the_server() {
     let (it, port) = good().await;
     let connection = it.connection().await;
-    let before = connection.received().len();
-    let requests = fill_backlog(&it, &connection).await;
+    let backlog = Backlog::fill(&it, &connection).await;
     it.replica.stop(Duration::from_secs(60));
     sleep(Duration::from_millis(200)).await;
     assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
     connection.set_reading(true);
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     let answered = it.replica.count(Reason::ChildCount);
-    assert_eq!(answered + it.replica.count(Reason::ArrivedAfterClose), requests as u64);
+    assert_eq!(answered + it.replica.count(Reason::ArrivedAfterClose), backlog.requests as u64);
     assert_eq!(it.replica.component().stream().unsent, 0);
-    assert_answers(&connection, before, answered as usize);
+    backlog.assert_answers(&connection, answered as usize);
     assert!(connection.received().ends_with(b"</stream:stream>"));
     it.until("a goodbye", |_| port.habits.farewells.load(Ordering::Relaxed) == 1).await;
-}
-
-/// Has the server read no more, and send requests until the replica's backlog is full, and three
-/// thousand above that; gives how many. It takes as many as the system has room for in the four
-/// buffers before the server, which is 3 MB at one time and more than 12 at another: they grow for
-/// who reads quickly, as the port in between does at first.
-async fn fill_backlog(it: &Fixture, connection: &Connection) -> usize {
-    connection.set_reading(false);
-    let sent = Cell::new(0);
-    it.until("the backlog is full", |r| {
-        let wanted = r.count(Reason::ChildCount) as usize + 3_000;
-        for id in sent.get()..wanted {
-            connection.inject(REQUEST.replace("'1'", &format!("'n{id}'")).as_bytes());
-        }
-        sent.set(wanted);
-        r.component().stream().backlog > 1 << 20
-    })
-    .await;
-    sent.get()
-}
-
-/// The server got an answer to each of so many requests, once and in order.
-fn assert_answers(connection: &Arc<Connection>, before: usize, count: usize) {
-    let said = String::from_utf8(connection.received()[before..].to_vec()).unwrap();
-    let ids = said.split(" id='n").skip(1).map(|rest| rest.split('\'').next().unwrap());
-    let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
-    assert!(ids.into_iter().eq(0..count), "each once, and in order");
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -82,6 +83,8 @@ pub fn listen<F: Future<Output = ()> + Send + 'static>(
     with: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    // Else the system's buffers grow to some 10 MB, which a busy machine takes minutes to fill.
+    sockopt::set_socket_recv_buffer_size(&listener, BUFFER).unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -114,6 +117,7 @@ async fn serve(
     tcp.set_nodelay(true)?;
     let tls = acceptor.accept(Faulty { tcp, habits: Arc::clone(habits) }).await?;
     let backend = TcpStream::connect(server).await?;
+    sockopt::set_socket_send_buffer_size(&backend, BUFFER)?;
     backend.set_nodelay(true)?;
     let (mut tls_reader, mut tls_writer) = tokio::io::split(tls);
     let (mut reader, mut writer) = backend.into_split();
@@ -209,3 +213,5 @@ impl AsyncWrite for Faulty {
         Pin::new(&mut self.tcp).poll_shutdown(context)
     }
 }
+
+const BUFFER: usize = 64 * 1024;

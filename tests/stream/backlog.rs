@@ -1,0 +1,77 @@
+//! A server that does not read, so that answers wait in the replica.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jat_proxy::demo::connection::Connection;
+use jat_proxy::jat::reason::Reason;
+use tokio::time::sleep;
+
+use crate::fixture::{Fixture, MAX_BACKLOG};
+
+/// Requests whose answers wait for the server, in order.
+pub struct Backlog {
+    pub requests: usize,
+    /// How much the server had received before them.
+    before: usize,
+}
+
+impl Backlog {
+    /// Has the server read no more, and send requests until the replica's backlog is full, and some
+    /// above that. What goes before is as much as the system's buffers have room for, some
+    /// megabytes; in a few long answers, since a busy machine takes its time for many short ones,
+    /// and a server that has not read for half a minute is given up.
+    pub async fn fill(it: &Fixture, connection: &Connection) -> Self {
+        let before = connection.received().len();
+        connection.set_reading(false);
+        let sent = Cell::new(0);
+        it.until("the backlog is full", |r| {
+            let wanted = r.count(Reason::ChildCount) as usize + MORE;
+            for id in sent.get()..wanted {
+                let id = format!("'n{id}.{}'", "x".repeat(ID_SIZE));
+                connection.inject(REQUEST.replace("'1'", &id).as_bytes());
+            }
+            sent.set(wanted);
+            r.component().stream().backlog > MAX_BACKLOG
+        })
+        .await;
+        Self { requests: sent.get(), before }
+    }
+
+    /// The server got an answer to each of the first `count` requests, once and in order.
+    pub fn assert_answers(&self, connection: &Arc<Connection>, count: usize) {
+        let said = String::from_utf8(connection.received()[self.before..].to_vec()).unwrap();
+        let ids = said.split(" id='n").skip(1).map(|rest| rest.split('.').next().unwrap());
+        let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
+        assert!(ids.into_iter().eq(0..count), "each once, and in order");
+    }
+}
+
+/// The replica reads no more than fits its backlog, and all of it arrives once the server reads.
+pub async fn is_taken_later(mut it: Fixture) {
+    let connection = it.connection().await;
+    let backlog = Backlog::fill(&it, &connection).await;
+    let requests = backlog.requests as u64;
+    sleep(Duration::from_millis(300)).await;
+    let waiting = it.replica.component().stream().backlog;
+    assert!(waiting < MAX_BACKLOG + 200_000, "{waiting} bytes wait");
+    assert!(it.replica.count(Reason::ChildCount) < requests, "it went on reading");
+    connection.set_reading(true);
+    it.until("all are answered", |r| r.count(Reason::ChildCount) == requests).await;
+    it.until("the backlog is gone", |r| r.component().stream().backlog == 0).await;
+    // What the server has not read is before what it is asked next.
+    let last = format!(" id='n{}.", requests - 1);
+    let finder = memchr::memmem::Finder::new(last.as_bytes());
+    it.until("the server has read all", |_| finder.find(&connection.received()).is_some()).await;
+    it.serves().await;
+    assert_eq!(it.replica.component().stream().logins, 1);
+    backlog.assert_answers(&connection, requests as usize);
+}
+
+/// It has no child element, and so is answered.
+pub const REQUEST: &str =
+    "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
+const ID_SIZE: usize = 8_000;
+/// As long together as a replica reads at a time, and longer.
+const MORE: usize = 100;
