@@ -5,8 +5,11 @@ mod common_cli;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
 use common_cli::Folder;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
 
 #[test]
 fn what_init_writes_is_good_as_it_is() {
@@ -40,6 +43,41 @@ fn what_init_writes_is_good_as_it_is() {
     assert_eq!(out.code, 64);
     assert!(out.err.contains("jat-proxy.toml exists"), "{}", out.err);
     assert_eq!(folder.read("new/one/proxy.secret"), secret);
+}
+
+/// What is left of an attempt that failed would be in the way of the next one.
+#[test]
+fn what_could_not_be_written_whole_is_taken_away() {
+    let folder = Folder::new();
+    let path = folder.path("new/one");
+    let script = "ulimit -f 0 && exec \"$0\" init --domain p.example --target bot@s.example \"$1\"";
+    let limited = |script: &str| {
+        let mut command = Command::new("sh");
+        // Without the signal it is an error like that of a full disk.
+        command.args(["-c", &format!("trap '' XFSZ; {script}"), PROGRAM]).arg(&path);
+        command.output().unwrap()
+    };
+    let output = limited(script);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{told}");
+    assert!(told.contains("can't write") && told.contains("help: "), "{told}");
+    assert!(!folder.path("new").exists(), "it was made for this");
+    let output = limited(&script.replace("ulimit -f 0", "true"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(path.join("keys.toml").exists());
+}
+
+#[test]
+fn paths_are_printed_as_a_shell_takes_them() {
+    let folder = Folder::new();
+    let path = folder.path("a b's");
+    let arguments = ["init", "--domain", "p.example", "--target", "bot@s.example"];
+    let out = folder.run_plain(&[&arguments[..], &[path.to_str().unwrap()]].concat());
+    let line = out.out.lines().find(|line| line.contains("jat-proxy check -c")).unwrap();
+    let line = line.trim().replace("DIR", folder.path("").to_str().unwrap());
+    let script = line.replacen("jat-proxy", PROGRAM, 1);
+    let checked = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(checked.status.success(), "{line}: {checked:?}");
 }
 
 /// As root into the folder of the service's account.

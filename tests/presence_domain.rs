@@ -131,6 +131,30 @@ fn replies_of_resources_that_nobody_told_of_are_counted() {
     assert_eq!((it.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 4));
 }
 
+/// The id has one byte for each quote on the way to us, and six on the way to the user.
+#[test]
+fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
+    let mut it = Replica::start();
+    it.hear(PRESENCE, "<presence type='subscribed' from='bot@s.example' to='a.proxy.example'/>");
+    it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
+    it.now = it.now.plus(Duration::from_secs(61));
+    it.tick(PRESENCE);
+    let id = "'".repeat(400);
+    let ask =
+        format!("<iq type='get' id=\"{id}\" from='u@s.example/r' to='proxy.example'><q/></iq>");
+    let forwarded = it.hear(OWN, &ask);
+    let token = forwarded.split_once("from='").unwrap().1.split_once('\'').unwrap().0;
+    let gone = "<presence type='unavailable' from='bot@s.example/x' to='a.proxy.example'/>";
+    it.hear(PRESENCE, gone);
+    let text = "x".repeat(Limits::default().max_bytes - 1_000);
+    let head = format!("<iq type='result' id='1' from='bot@s.example/x' to='{token}'>");
+    let refused = it.hear(OWN, &format!("{head}<q>{text}</q></iq>"));
+    assert!(refused.contains("policy-violation") && refused.contains("to='u@s.example/r'"));
+    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
+    it.hear(OWN, &format!("{head}<q/></iq>"));
+    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::OverLimit)), (2, 1));
+}
+
 #[test]
 fn on_a_shared_domain_the_presence_domain_is_the_witness() {
     let mut it = Replica::start();
@@ -250,7 +274,7 @@ fn settings(presence_domain: Option<&str>) -> Settings {
         target: Target::new("bot@s.example".parse().unwrap()),
         dispatch: Dispatch::Random,
         token_in: TokenIn::Resource,
-        keyring: Arc::new(Keyring::new(vec![key], START.unix).unwrap()),
+        keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
         reply_ttl: 3600,
     }
 }

@@ -73,7 +73,7 @@ impl Vector {
     }
 
     fn ring(&self) -> Keyring {
-        Keyring::new(vec![self.key()], self.now).expect("one key, active at all times")
+        Keyring::new(vec![self.key()]).expect("one key, active at all times")
     }
 
     fn binding(&self) -> Binding<'_> {

@@ -46,7 +46,7 @@ impl Proxy {
             target: Target::new(TARGET.parse().expect("an address")),
             dispatch: Dispatch::Random,
             token_in: TokenIn::Resource,
-            keyring: Arc::new(Keyring::new(vec![key], NOW.unix).expect("one key that signs")),
+            keyring: Arc::new(Keyring::new(vec![key]).expect("one key that signs")),
             reply_ttl: 3600,
         };
         change(&mut settings);

@@ -26,7 +26,7 @@ pub fn peer(server: &str) {
     runtime.expect("a runtime").block_on(async {
         let mut stream = log_in(server).await;
         let key = Key::new(1, &Zeroizing::new(vec![0; 32]), None).expect("a key");
-        let ring = Keyring::new(vec![key], now()).expect("a key ring");
+        let ring = Keyring::new(vec![key]).expect("a key ring");
         while let Some(mut stanza) = next(&mut stream).await {
             if translate(&mut stanza, &ring).is_some() {
                 stream.feed(&stanza).await.expect("the driver reads");

@@ -34,8 +34,8 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
     }
     match configuration(&arguments.config.path, now) {
         Ok(config) => {
-            say(&summary(&config, now));
-            if arguments.connect { connect::run(&config) } else { Exit::Success }
+            let said = say(&summary(&config, now));
+            said.and(if arguments.connect { connect::run(&config) } else { Exit::Success })
         }
         Err(exit) => exit,
     }

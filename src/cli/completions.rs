@@ -17,6 +17,5 @@ pub fn run(arguments: &Arguments) -> Exit {
     clap_complete::generate(arguments.shell, &mut command, super::PROGRAM, &mut script);
     // For bash, clap_complete 4.6 names the commands below one with a hyphen in two ways.
     let script = String::from_utf8_lossy(&script).replace("jat__subcmd__proxy", "jat__proxy");
-    say(&script);
-    Exit::Success
+    say(&script)
 }

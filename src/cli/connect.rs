@@ -17,9 +17,10 @@ use super::{Exit, complain, say};
 
 /// Looks at the daemon that runs with this configuration, or connects in its place.
 pub fn run(config: &Config) -> Exit {
+    let mut said = Exit::Success;
     let seen = match running(config.http.as_ref().map(|http| http.listen)) {
         Ok(Some(status)) => {
-            say("\nThe daemon is running, and this is what it sees:\n");
+            said = say("\nThe daemon is running, and this is what it sees:\n");
             Ok(status)
         }
         Ok(None) => {
@@ -30,7 +31,7 @@ pub fn run(config: &Config) -> Exit {
         Err(problem) => Err(problem),
     };
     match seen {
-        Ok(status) => report(config, &status),
+        Ok(status) => said.and(report(config, &status)),
         Err(problem) => {
             complain(&problem);
             Exit::Unavailable
@@ -64,6 +65,7 @@ fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
 
 fn report(config: &Config, status: &Status) -> Exit {
     let mut problems = 0;
+    let mut text = String::new();
     for component in &config.components {
         let domain = component.settings.domain.as_str();
         let seen = status.components.iter().find(|c| c.own.domain == domain);
@@ -73,18 +75,16 @@ fn report(config: &Config, status: &Status) -> Exit {
                 vec![Finding::problem("daemon", "the running one has no such component", RELOAD)]
             }
         };
-        say(&format!("\n{domain} -> {}\n", component.settings.target.as_str()));
-        for finding in &findings {
-            say(&finding.show());
-        }
+        text += &format!("\n{domain} -> {}\n", component.settings.target.as_str());
+        text.extend(findings.iter().map(Finding::show));
         problems += findings.iter().filter(|f| f.remedy.is_some()).count();
     }
-    say(&match problems {
+    text += &match problems {
         0 => "\nall is well\n".to_owned(),
         1 => "\n1 problem\n".to_owned(),
         count => format!("\n{count} problems\n"),
-    });
-    if problems == 0 { Exit::Success } else { Exit::Unavailable }
+    };
+    say(&text).and(if problems == 0 { Exit::Success } else { Exit::Unavailable })
 }
 
 /// Something that was seen of a component.

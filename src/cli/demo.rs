@@ -2,8 +2,8 @@
 
 use tokio::runtime;
 
-use super::{Exit, complain};
-use crate::demo::tour;
+use super::{Exit, complain, said};
+use crate::demo::{Failure, tour};
 
 #[derive(clap::Args)]
 pub struct Arguments {}
@@ -13,6 +13,7 @@ pub fn run(Arguments {}: Arguments) -> Exit {
     let result = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(tour::run()));
     match result {
         Ok(()) => Exit::Success,
+        Err(Failure::Output(error)) => said(Err(error)),
         Err(failure) => {
             complain(&format!("error: {failure}\n"));
             Exit::Software

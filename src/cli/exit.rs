@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 /// How the program ends.
+#[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Success = 0,
@@ -14,8 +15,17 @@ pub enum Exit {
     Unavailable = 69,
     /// It should have worked.
     Software = 70,
+    /// A file, or standard output, can't be written.
+    Io = 74,
     /// The configuration is wrong.
     Config = 78,
+}
+
+impl Exit {
+    /// Of two things that were done the first that failed.
+    pub fn and(self, then: Self) -> Self {
+        if self == Self::Success { then } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {

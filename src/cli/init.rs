@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::config::addresses::{self, AddressError};
 use crate::jat::target::Target;
 
+use super::replace::write_hint;
 use super::{Exit, complain, key_file, say};
 
 #[derive(clap::Args)]
@@ -28,16 +29,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Exit {
     match init(arguments) {
-        Ok(text) => {
-            say(&text);
-            Exit::Success
-        }
+        Ok(text) => say(&text),
         Err(fault) => {
             let (hint, exit) = match &fault {
                 Fault::Address(error) => (error.hint(), Exit::Usage),
                 Fault::OwnDomain => ("name an account of an XMPP server", Exit::Usage),
                 Fault::Exists(_) => ("nothing is overwritten: choose another DIR", Exit::Usage),
-                Fault::Write(..) => ("choose a DIR where you can write", Exit::Software),
+                Fault::Write(_, error) => (write_hint(error), Exit::Io),
                 Fault::Random(_) => {
                     ("the kernel is too old, or a sandbox too strict", Exit::Software)
                 }
@@ -87,19 +85,50 @@ fn init(arguments: &Arguments) -> Result<String, Fault> {
     if let Some((path, _)) = files.iter().find(|(path, _)| fs::symlink_metadata(path).is_ok()) {
         return Err(Fault::Exists(path.clone()));
     }
-    let folder = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    folder.map_err(|error| Fault::Write(dir.clone(), error))?;
-    let folder = fs::metadata(dir).map_err(|error| Fault::Write(dir.clone(), error))?;
+    let mut made = Made::default();
+    let fault = |error| Fault::Write(dir.clone(), error);
+    made.folder(dir).map_err(fault)?;
+    let folder = fs::metadata(dir).map_err(fault)?;
     for (path, text) in &files {
-        write(path, text, &folder)?;
+        write(path, text, &folder, &mut made)?;
     }
+    made.stays();
     Ok(next_steps(&domain, &target, &secret, &files[0].0))
 }
 
+/// What was made so far. It goes away unless it is told to stay: what is left of an attempt that
+/// failed, on a full disk, say, would be in the way of the next one.
+#[derive(Default)]
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder that is there for its owner alone, and those above it that are missing.
+    fn folder(&mut self, path: &Path) -> io::Result<()> {
+        let missing = path.ancestors().take_while(|a| !a.as_os_str().is_empty() && !a.exists());
+        let missing: Vec<_> = missing.map(Path::to_owned).collect();
+        self.0.extend(missing.into_iter().rev());
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    fn stays(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for path in self.0.iter().rev() {
+            // A folder goes only if nobody has put anything into it.
+            let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+        }
+    }
+}
+
 /// Writes a file that is there for its owner alone: that of the `folder`, if root does it.
-fn write(path: &Path, text: &str, folder: &fs::Metadata) -> Result<(), Fault> {
-    let write = || {
+fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Result<(), Fault> {
+    let mut write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        made.0.push(path.to_owned());
         // Nobody else can give a file away; then it belongs to whoever makes it.
         let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
         writeln!(file, "{}", text.trim_end_matches('\n'))?;
@@ -124,7 +153,7 @@ fn configuration(domain: &str, target: &Target) -> String {
 }
 
 fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> String {
-    let config = config.display();
+    let config = quoted(config);
     let accept = match target {
         Target::Resource { .. } => String::new(),
         Target::Account(bare) => format!(
@@ -147,6 +176,16 @@ fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> Str
          2. Check and run:\n\n     \
          jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}"
     )
+}
+
+/// The path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%~=".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 const KEYS: &str = "\

@@ -53,15 +53,17 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         Action::Prune => prune(path, &config, now),
     };
     match done {
-        Ok(text) => {
-            say(&text);
-            Exit::Success
-        }
+        Ok(text) => say(&text),
         Err(error) => {
             complain(&format!("error: {error}\n"));
             match error {
                 Fault::Full | Fault::Changed(_) | Fault::Edit(..) => Exit::Config,
-                Fault::Replace(_) | Fault::Random(_) => Exit::Software,
+                Fault::Replace(ReplaceError::Io(_, error)) => {
+                    complain(&format!("  help: {}\n", replace::write_hint(&error)));
+                    Exit::Io
+                }
+                Fault::Replace(ReplaceError::Busy(_)) => Exit::Io,
+                Fault::Random(_) => Exit::Software,
             }
         }
     }
@@ -202,7 +204,7 @@ mod tests {
             let key = |(at, id): (usize, &u8)| {
                 Key::new(*id, &Zeroizing::new(vec![*id; 32]), Some(at as u64)).unwrap()
             };
-            Keyring::new(ids.iter().enumerate().map(key).collect(), 1000).unwrap()
+            Keyring::new(ids.iter().enumerate().map(key).collect()).unwrap()
         };
         assert_eq!(free_id(&ring(&[7])), Some(8));
         assert_eq!(free_id(&ring(&[0, 255])), Some(1));

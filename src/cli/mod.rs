@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
@@ -30,9 +30,10 @@ pub fn main() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version come this way too. Nobody is left to tell if this fails.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            // Help and version come this way too.
+            let printed = error.print();
+            // Nobody is left to tell if this fails.
+            return if error.use_stderr() { Exit::Usage } else { said(printed) };
         }
     };
     match arguments.command {
@@ -100,9 +101,25 @@ pub fn configuration(path: &Path, now: u64) -> Result<Config, Exit> {
     }
 }
 
-/// Prints to standard output. A reader that has gone away (`| head`) is no error.
-pub fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Prints to standard output.
+pub fn say(text: &str) -> Exit {
+    let mut output = io::stdout();
+    said(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
+}
+
+/// What comes of an attempt to print to standard output: what nobody gets must not pass for
+/// printed, but a reader that has gone away (`| head`) has what it wants.
+pub fn said(printed: io::Result<()>) -> Exit {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!(
+                "error: can't write to standard output: {error}\n  help: nothing was printed, or \
+                 a part; what the command changes is changed\n"
+            ));
+            Exit::Io
+        }
+        _ => Exit::Success,
+    }
 }
 
 /// Prints to standard error.

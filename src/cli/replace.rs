@@ -21,6 +21,20 @@ pub fn edit<E: From<ReplaceError>>(
     Ok(())
 }
 
+/// What to do when a file can't be written, for whoever runs the command.
+pub fn write_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "be a user who may write there, in the folder too, as in: sudo jat-proxy ..."
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only: make the change where the file comes from"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
+        _ => "choose a place where you can write",
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
     #[error("can't change {0}: {1}")]

@@ -88,7 +88,7 @@ mod tests {
             key(4, Some(now + 60)),
             key(5, Some(now + 90)),
         ];
-        let told: Vec<String> = states(&Keyring::new(keys, now).unwrap(), now, 3600)
+        let told: Vec<String> = states(&Keyring::new(keys).unwrap(), now, 3600)
             .iter()
             .map(ToString::to_string)
             .collect();

@@ -39,10 +39,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         of_daemon(listen).map(|status| show(&status))
     };
     match shown {
-        Ok(text) => {
-            say(&text);
-            Exit::Success
-        }
+        Ok(text) => say(&text),
         Err(error) => {
             let hint = match error {
                 NoStatus::Unreachable(_) => {

@@ -54,14 +54,13 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
             return Exit::Data;
         }
     };
-    say(&fields(&token, now));
-    let Some(config) = config else { return Exit::Success };
+    let said = say(&fields(&token, now));
+    let Some(config) = config else { return said };
     let (verdict, exit) = match &inspect.peer {
         None => unbound(&config, &token),
         Some(peer) => verify(&config, text, asked, Address::new(peer), now),
     };
-    say(&format!("verifies  {verdict}\n"));
-    exit
+    said.and(say(&format!("verifies  {verdict}\n"))).and(exit)
 }
 
 fn fields(token: &Token, now: u64) -> String {

@@ -10,30 +10,30 @@ use super::table::Table;
 use super::time::show_moment;
 use super::value::Value;
 
-/// The ring of the `[[key]]` tables that stand at `whole`, for a start at Unix second `now`.
+/// The ring of the `[[key]]` tables that stand at `whole`.
 pub fn ring(
     tables: Vec<Table<'_>>,
     whole: &Place,
-    now: u64,
     problems: &mut Vec<Problem>,
 ) -> Option<(Keyring, Vec<Entry>)> {
     let count = tables.len();
     let entries: Vec<Entry> = tables.into_iter().filter_map(|t| entry(t, problems)).collect();
     let keys = entries.iter().map(|entry| entry.key.clone()).collect();
-    match Keyring::new(keys, now) {
+    match Keyring::new(keys) {
         Ok(ring) => (entries.len() == count).then_some((ring, entries)),
         Err(errors) => {
             // What a ring lacks is told only of one whose keys could all be read.
-            let lacking =
-                |e: &KeyringError| matches!(e, KeyringError::NoneActive | KeyringError::Empty);
-            let told = errors.iter().filter(|e| entries.len() == count || !lacking(e));
+            let told = errors
+                .iter()
+                .filter(|error| entries.len() == count || **error != KeyringError::Empty);
             problems.extend(told.map(|error| explain(*error, &entries, whole)));
             None
         }
     }
 }
 
-/// What is allowed of a ring, but probably not meant. Tokens live `reply_ttl` seconds.
+/// What is allowed of a ring, but probably not meant, at Unix second `now`. Tokens live
+/// `reply_ttl` seconds.
 pub fn warn(
     ring: &Keyring,
     entries: &[Entry],
@@ -49,10 +49,34 @@ pub fn warn(
             "a rotation must bring a new secret: jat-proxy keys add",
         ));
     }
+    let place = |key: &Key| entry(key.id()).and_then(|entry| entry.not_before.clone());
+    if ring.is_ahead(now) {
+        let (oldest, time) = (&ring.keys()[0], show_moment(now));
+        problems.push(Problem::warning(
+            place(oldest),
+            format!("every not-before is in the future, as it is {time} here"),
+            format!(
+                "key {}, the oldest, signs until then. Is the clock of this machine right? Else \
+                 take the not-before out of the first key of the ring",
+                oldest.id()
+            ),
+        ));
+    }
+    for key in ring.far_ahead(now) {
+        problems.push(Problem::warning(
+            place(key),
+            format!(
+                "key {} takes over in more than a year, as it is {} here",
+                key.id(),
+                show_moment(now)
+            ),
+            "is the clock of this machine right? Else write the time when the key is to take over",
+        ));
+    }
     if let Some(until) = ring.predecessor_missing(now, reply_ttl) {
         let oldest = &ring.keys()[0];
         problems.push(Problem::warning(
-            entry(oldest.id()).and_then(|entry| entry.not_before.clone()),
+            place(oldest),
             format!("the key before key {} went too early: replies to it may be lost", oldest.id()),
             format!("put it back if you have it, until {}", show_moment(until)),
         ));
@@ -98,13 +122,6 @@ fn explain(error: KeyringError, entries: &[Entry], whole: &Place) -> Problem {
         KeyringError::DuplicateId { index, .. } => {
             (Some(&entries[index].id), "each key needs an id of its own, from 0 to 255")
         }
-        KeyringError::TooFarAhead { index, .. } => {
-            (entries[index].not_before.as_ref(), "write the time when the key is to take over")
-        }
-        KeyringError::NoneActive => (
-            entries.first().and_then(|entry| entry.not_before.as_ref()),
-            "the first key of a ring needs no not-before: take it out",
-        ),
         KeyringError::Empty => (Some(whole), "make one with: jat-proxy init"),
     };
     Problem::error(place.cloned(), error.to_string(), hint)

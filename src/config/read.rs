@@ -183,7 +183,7 @@ impl<'p> Reading<'p> {
         whole: &Place,
         reply_ttl: u64,
     ) -> Option<Arc<Keyring>> {
-        let (ring, entries) = keys::ring(tables, whole, self.now, self.problems)?;
+        let (ring, entries) = keys::ring(tables, whole, self.problems)?;
         keys::warn(&ring, &entries, self.now, reply_ttl, self.problems);
         Some(Arc::new(ring))
     }

@@ -7,6 +7,8 @@ use std::io;
 pub enum Failure {
     #[error("the built-in server cannot listen: {0}")]
     Server(#[from] io::Error),
+    #[error("can't write to standard output: {0}")]
+    Output(io::Error),
     #[error("the system has no random bytes: {0}")]
     Random(#[from] getrandom::Error),
     #[error("the replicas were not ready within 30 s")]

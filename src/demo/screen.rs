@@ -1,16 +1,23 @@
 //! What the tour puts on the terminal: headings, notes, stanzas.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 /// A place to print to, in colours or not.
 pub(super) struct Screen<'a> {
     output: &'a mut dyn Write,
     colours: bool,
+    /// The first thing that went wrong with it.
+    fault: io::Result<()>,
 }
 
 impl<'a> Screen<'a> {
     pub(super) fn new(output: &'a mut dyn Write, colours: bool) -> Self {
-        Self { output, colours }
+        Self { output, colours, fault: Ok(()) }
+    }
+
+    /// Could all be printed? The tour goes on without, as what it checks stays the same.
+    pub(super) fn end(self) -> io::Result<()> {
+        self.fault
     }
 
     pub(super) fn heading(&mut self, text: &str) {
@@ -69,9 +76,9 @@ impl<'a> Screen<'a> {
     }
 
     fn line(&mut self, text: &str) {
-        // A reader that has gone away (`| head`) changes nothing in what the tour checks.
-        let _ = writeln!(self.output, "{text}");
-        let _ = self.output.flush();
+        if self.fault.is_ok() {
+            self.fault = writeln!(self.output, "{text}").and_then(|()| self.output.flush());
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl Stage {
     }
 
     fn component(&self) -> Component {
-        let keyring = Keyring::new(self.keys.clone(), unix_now());
+        let keyring = Keyring::new(self.keys.clone());
         let secret = Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty");
         Component {
             settings: Settings {

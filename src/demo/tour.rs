@@ -40,7 +40,8 @@ async fn run_on(options: Options, output: &mut dyn Write, colours: bool) -> Resu
     tour.show_killed_replica().await?;
     tour.show_rotated_key().await?;
     tour.show_forged_replies().await?;
-    tour.show_counts()
+    tour.show_counts()?;
+    tour.screen.end().map_err(Failure::Output)
 }
 
 struct Tour<'a> {

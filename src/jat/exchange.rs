@@ -72,6 +72,7 @@ impl<'t> Exchange<'t> {
             Body::Whole { children, .. } => children == 1,
             // The first one may still have been to come.
             Body::OverLimit { children } => children <= 1,
+            Body::Outgrown => true,
         };
         if !one_child {
             return refuse(Reason::ChildCount);
@@ -82,7 +83,7 @@ impl<'t> Exchange<'t> {
             return refuse(Reason::RequestToToken);
         }
         match iq.body {
-            Body::OverLimit { .. } => return refuse(Reason::OverLimit),
+            Body::OverLimit { .. } | Body::Outgrown => return refuse(Reason::OverLimit),
             Body::Whole { sound: false, .. } => return refuse(Reason::BadNamespace),
             Body::Whole { .. } => {}
         }
@@ -130,7 +131,8 @@ impl<'t> Exchange<'t> {
             Ok(token) => scratch.opened.insert(token),
             Err(reason) => return drop(reason),
         };
-        let result = iq.type_() == Some("result");
+        // What is judged for the second time was counted at the first.
+        let result = iq.type_() == Some("result") && !matches!(iq.body, Body::Outgrown);
         if result && presence.is_settled() && settings.subscriber().is_some() {
             let listed = presence.resources.contains(&iq.from.normal());
             *unlisted_replies += u64::from(!listed);
@@ -144,7 +146,7 @@ impl<'t> Exchange<'t> {
             Verdict::RevertError { envelope, reason, refusal }
         };
         match iq.body {
-            Body::OverLimit { .. } => refuse(Reason::OverLimit),
+            Body::OverLimit { .. } | Body::Outgrown => refuse(Reason::OverLimit),
             Body::Whole { sound: false, .. } => refuse(Reason::BadNamespace),
             Body::Whole { .. } => Verdict::Revert(envelope),
         }

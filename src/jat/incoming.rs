@@ -29,6 +29,9 @@ pub enum Body<'a> {
         /// Number of child elements until then.
         children: usize,
     },
+    /// It was whole, and judged as that, but with the addresses that it gets it would be over a
+    /// limit.
+    Outgrown,
 }
 
 impl Incoming<'_> {

@@ -12,7 +12,7 @@ pub const SKEW: u64 = 300;
 /// Shortest secret that is taken, in bytes: the output length of SHA-256 (RFC 2104 section 3).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// A `not-before` further away than this is taken for a mistake (milliseconds, say).
+/// A `not-before` further away than this is a mistake, or the clock is wrong.
 pub const MAX_AHEAD: u64 = 366 * 24 * 3600;
 
 /// One signing key. Holds the keyed MAC, not the secret.
@@ -85,10 +85,6 @@ pub struct ShortSecret {
 pub enum KeyringError {
     #[error("key id {id} is used twice")]
     DuplicateId { index: usize, id: u8 },
-    #[error("not-before of key {id} is more than a year away: milliseconds instead of seconds?")]
-    TooFarAhead { index: usize, id: u8 },
-    #[error("no key is active now: every not-before is in the future")]
-    NoneActive,
     #[error("there is no key")]
     Empty,
 }
@@ -102,25 +98,21 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A ring of `keys` for a process that starts or reloads at Unix second `now`.
+    /// A ring of `keys`.
     ///
     /// # Errors
-    /// Every fault of the list, not only the first.
-    pub fn new(keys: Vec<Key>, now: u64) -> Result<Self, Vec<KeyringError>> {
+    /// Every fault of the list, not only the first. None of them is one of the clock: a machine that
+    /// boots with a clock that is behind gets its time soon.
+    pub fn new(keys: Vec<Key>) -> Result<Self, Vec<KeyringError>> {
         let mut errors = Vec::new();
         for (index, key) in keys.iter().enumerate() {
             let id = key.id;
             if keys[..index].iter().any(|k| k.id == id) {
                 errors.push(KeyringError::DuplicateId { index, id });
             }
-            if key.since() > now.saturating_add(MAX_AHEAD) {
-                errors.push(KeyringError::TooFarAhead { index, id });
-            }
         }
         if keys.is_empty() {
             errors.push(KeyringError::Empty);
-        } else if keys.iter().all(|k| k.since() > now) {
-            errors.push(KeyringError::NoneActive);
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -139,15 +131,27 @@ impl Keyring {
         &self.keys
     }
 
-    /// The key to sign with at Unix second `now`: the newest active one. A clock that stepped
-    /// back before every `not-before` gets the oldest, which all replicas verify anyway.
+    /// The key to sign with at Unix second `now`: the newest active one. A clock that is before
+    /// every `not-before` gets the oldest, which all replicas verify anyway.
     pub fn signing(&self, now: u64) -> &Key {
         self.keys.iter().rev().find(|k| k.since() <= now).unwrap_or(&self.keys[0])
     }
 
     /// The key that takes over next, and the Unix second when it does.
     pub fn next(&self, now: u64) -> Option<(&Key, u64)> {
-        self.keys.iter().find(|k| k.since() > now).map(|k| (k, k.since()))
+        let comes = |k: &&Key| k.since() > now && k.id != self.keys[0].id;
+        self.keys.iter().find(comes).map(|k| (k, k.since()))
+    }
+
+    /// Is no key active yet at Unix second `now`? A clock is behind, then, or nobody has thought of
+    /// the first key.
+    pub fn is_ahead(&self, now: u64) -> bool {
+        self.keys[0].since() > now
+    }
+
+    /// Keys that take over more than [`MAX_AHEAD`] from now.
+    pub fn far_ahead(&self, now: u64) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |k| k.since() > now.saturating_add(MAX_AHEAD))
     }
 
     /// The key with this id, active or not: replicas need not switch at one moment.
@@ -166,15 +170,16 @@ impl Keyring {
     /// Was the predecessor of the oldest key taken away while its tokens may still live?
     /// Gives the Unix second until which it should have stayed.
     pub fn predecessor_missing(&self, now: u64, reply_ttl: u64) -> Option<u64> {
-        let oldest = self.keys[0].not_before?;
+        let oldest = self.keys[0].not_before.filter(|oldest| *oldest <= now)?;
         let needed = oldest.saturating_add(reply_ttl).saturating_add(SKEW);
         (needed > now).then_some(needed)
     }
 
     /// Ids of keys that live tokens may carry and that `newer` no longer verifies.
     pub fn dropped_by(&self, newer: &Keyring, now: u64, reply_ttl: u64) -> Vec<u8> {
+        let signing = self.signing(now).id;
         let live = |key: &&Key| {
-            key.since() <= now.saturating_add(SKEW)
+            (key.since() <= now.saturating_add(SKEW) || key.id == signing)
                 && self.retires(key.id, reply_ttl).is_none_or(|until| until > now)
         };
         let gone = |key: &&Key| newer.verifying(key.id).is_none_or(|other| !other.same_secret(key));
@@ -200,7 +205,7 @@ mod tests {
     }
 
     fn ring(keys: Vec<Key>) -> Keyring {
-        Keyring::new(keys, NOW).unwrap()
+        Keyring::new(keys).unwrap()
     }
 
     #[test]
@@ -215,23 +220,24 @@ mod tests {
 
     #[test]
     fn a_clock_that_steps_back_before_every_key_still_signs() {
-        let ring = ring(vec![key(2, Some(NOW - 5)), key(3, Some(NOW + 5))]);
-        assert_eq!(ring.signing(NOW - 1000).id(), 2);
+        let both = ring(vec![key(2, Some(NOW - 5)), key(3, Some(NOW + 5))]);
+        for now in [0, NOW - 1000] {
+            assert_eq!(both.signing(now).id(), 2);
+            assert_eq!(both.next(now).map(|(k, _)| k.id()), Some(3));
+            assert!(both.is_ahead(now) && both.predecessor_missing(now, 3600).is_none());
+            assert_eq!(both.dropped_by(&ring(vec![key(3, None)]), now, 3600), [2]);
+        }
+        assert!(!both.is_ahead(NOW));
+        assert_eq!(both.far_ahead(0).count(), 2);
+        assert_eq!(both.far_ahead(NOW).count(), 0);
     }
 
     #[test]
     fn every_fault_is_reported() {
-        let faults =
-            Keyring::new(vec![key(1, Some(NOW * 1000)), key(1, Some(NOW + 1))], NOW).unwrap_err();
-        assert_eq!(
-            faults,
-            [
-                KeyringError::TooFarAhead { index: 0, id: 1 },
-                KeyringError::DuplicateId { index: 1, id: 1 },
-                KeyringError::NoneActive
-            ]
-        );
-        assert_eq!(Keyring::new(vec![], NOW).unwrap_err(), [KeyringError::Empty]);
+        let faults = Keyring::new(vec![key(1, None), key(1, None), key(1, None)]).unwrap_err();
+        let duplicate = |index| KeyringError::DuplicateId { index, id: 1 };
+        assert_eq!(faults, [duplicate(1), duplicate(2)]);
+        assert_eq!(Keyring::new(vec![]).unwrap_err(), [KeyringError::Empty]);
         let short = Key::new(1, &Zeroizing::new(vec![0; 31]), None).unwrap_err();
         assert_eq!(short.bytes, 31);
     }

@@ -137,11 +137,11 @@ pub fn open(
     binding: &Binding<'_>,
     now: u64,
 ) -> Result<Token, TokenError> {
-    let mut token = Token::decode(token)?;
-    let key = ring.verifying(token.kid()).ok_or(TokenError::UnknownKey)?;
-    let (signed, tag) = token.signed_and_tag();
+    let decoded = Decoded::new(token)?;
+    let key = ring.verifying(decoded.kid()).ok_or(TokenError::UnknownKey)?;
+    let (signed, tag) = decoded.signed_and_tag();
     mac(key, signed, binding).verify_truncated_left(tag).map_err(|_| TokenError::Signature)?;
-    token.check()?;
+    let token = decoded.read()?;
     if now >= token.expires() {
         return Err(TokenError::Expired);
     }
@@ -150,16 +150,13 @@ pub fn open(
 
 /// Reads `token` without any key: what it claims, not whether that is true.
 pub fn inspect(token: &str) -> Result<Token, TokenError> {
-    let mut token = Token::decode(token)?;
-    token.check()?;
-    Ok(token)
+    Decoded::new(token)?.read()
 }
 
-/// A decoded token.
+/// A token whose fields were found.
 #[derive(Clone)]
 pub struct Token {
-    bytes: [u8; MAX_BYTES],
-    length: usize,
+    decoded: Decoded,
     user_end: usize,
     resource_end: usize,
 }
@@ -167,26 +164,35 @@ pub struct Token {
 impl Token {
     /// The id of the key that it names.
     pub fn kid(&self) -> u8 {
-        self.bytes[2]
+        self.decoded.kid()
     }
 
     /// Unix second from which on it is refused.
     pub fn expires(&self) -> u64 {
-        self.bytes[3..HEADER].iter().fold(0, |exp, byte| exp << 8 | u64::from(*byte))
+        self.decoded.bytes[3..HEADER].iter().fold(0, |exp, byte| exp << 8 | u64::from(*byte))
     }
 
     pub fn claims(&self) -> Claims<'_> {
         let text = |from: usize, to: usize| {
-            str::from_utf8(&self.bytes[from..to]).expect("checked when the token was decoded")
+            str::from_utf8(&self.decoded.bytes[from..to]).expect("checked when it was read")
         };
         Claims {
             user: text(HEADER + 2, self.user_end),
             resource: text(self.user_end + 2, self.resource_end),
-            id: text(self.resource_end, self.length - TAG),
+            id: text(self.resource_end, self.decoded.length - TAG),
         }
     }
+}
 
-    fn decode(text: &str) -> Result<Self, TokenError> {
+/// The bytes of a token, of which nothing is known but their version.
+#[derive(Clone)]
+struct Decoded {
+    bytes: [u8; MAX_BYTES],
+    length: usize,
+}
+
+impl Decoded {
+    fn new(text: &str) -> Result<Self, TokenError> {
         if text.len() > MAX_CHARS || text.len() < (MIN_BYTES * 8).div_ceil(5) {
             return Err(TokenError::Length);
         }
@@ -198,11 +204,15 @@ impl Token {
         if bytes[0] != VERSION {
             return Err(TokenError::Version);
         }
-        Ok(Self { bytes, length, user_end: 0, resource_end: 0 })
+        Ok(Self { bytes, length })
+    }
+
+    fn kid(&self) -> u8 {
+        self.bytes[2]
     }
 
     /// Finds the fields. Runs after the MAC was verified, unless for inspection.
-    fn check(&mut self) -> Result<(), TokenError> {
+    fn read(self) -> Result<Token, TokenError> {
         let end = self.length - TAG;
         let field = |at: usize| -> Option<usize> {
             let size = self.bytes[..end].get(at..at + 2)?;
@@ -210,15 +220,15 @@ impl Token {
             let bytes = self.bytes[..end].get(at + 2..field_end)?;
             str::from_utf8(bytes).is_ok().then_some(field_end)
         };
-        self.user_end = field(HEADER).ok_or(TokenError::Malformed)?;
-        self.resource_end = field(self.user_end).ok_or(TokenError::Malformed)?;
-        if str::from_utf8(&self.bytes[self.resource_end..end]).is_err() {
+        let user_end = field(HEADER).ok_or(TokenError::Malformed)?;
+        let resource_end = field(user_end).ok_or(TokenError::Malformed)?;
+        if str::from_utf8(&self.bytes[resource_end..end]).is_err() {
             return Err(TokenError::Malformed);
         }
         if self.bytes[1] != KIND_IQ {
             return Err(TokenError::Kind);
         }
-        Ok(())
+        Ok(Token { decoded: self, user_end, resource_end })
     }
 
     fn signed_and_tag(&self) -> (&[u8], &[u8]) {
@@ -274,7 +284,7 @@ mod tests {
 
     fn ring() -> Keyring {
         let key = |id| Key::new(id, &Zeroizing::new(vec![id; 32]), None).unwrap();
-        Keyring::new(vec![key(1), key(2)], NOW).unwrap()
+        Keyring::new(vec![key(1), key(2)]).unwrap()
     }
 
     fn sealed(claims: &Claims<'_>) -> String {

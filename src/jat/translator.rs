@@ -166,7 +166,7 @@ impl Translator {
         }
         let bytes = match stanza.body {
             Body::Whole { stanza, .. } => stanza,
-            Body::OverLimit { .. } => &[],
+            Body::OverLimit { .. } | Body::Outgrown => &[],
         };
         let heard = match stanza.type_() {
             None => Heard::Available {

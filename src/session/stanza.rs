@@ -51,7 +51,7 @@ impl Session {
         payload: Payload<'_>,
         turn: &mut Turn<'_>,
     ) {
-        let Turn { translator, tally, rng, witness, now } = turn;
+        let Turn { translator, tally, now, .. } = turn;
         if let Body::Whole { stanza, .. } = body {
             let server = translator.settings().target.bare().domain();
             if self.server_time.hear(head, stanza, server.as_str(), *now) {
@@ -65,6 +65,21 @@ impl Session {
             self.late += 1;
             return;
         }
+        if !self.carry_out(head, body, payload, turn) {
+            self.carry_out(head, Body::Outgrown, Payload::default(), turn);
+        }
+    }
+
+    /// Has a stanza judged, does what the verdict says, and counts it; unless it can't be relayed,
+    /// since it would be too large then.
+    fn carry_out(
+        &mut self,
+        head: &Head<'_>,
+        body: Body<'_>,
+        payload: Payload<'_>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let Turn { translator, tally, rng, witness, now } = turn;
         let verdict = translator.judge(&self.domain, head, body, *now, rng);
         if !matches!(verdict, Verdict::Own(_)) {
             self.echo.other_stanza();
@@ -109,12 +124,12 @@ impl Session {
             // Longer addresses, or an id full of quotes, made it too large for the server, which
             // may count what has to wait behind a tag as well (docs/servers.md#counts-what-waits).
             if reason == Reason::Relayed {
-                self.stanza(head, Body::OverLimit { children: 1 }, Payload::default(), turn);
-                return;
+                return false;
             }
             reason = Reason::HeadTooLarge;
         }
         tally.count(direction, reason);
+        true
     }
 
     /// Says whether it could.

@@ -36,7 +36,7 @@ pub fn key(id: u8, not_before: Option<u64>) -> Key {
 }
 
 pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
-    Arc::new(Keyring::new(keys, START.unix).unwrap())
+    Arc::new(Keyring::new(keys).unwrap())
 }
 
 pub fn settings() -> Settings {

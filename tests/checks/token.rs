@@ -22,7 +22,7 @@ const EXPIRES: u64 = START.unix + 60;
 
 static RING: LazyLock<Keyring> = LazyLock::new(|| {
     let key = |id, secret: &[u8]| Key::new(id, &Zeroizing::new(secret.to_vec()), None).unwrap();
-    Keyring::new(vec![key(KEY_ID, SECRET), key(2, &[2; 32])], START.unix).unwrap()
+    Keyring::new(vec![key(KEY_ID, SECRET), key(2, &[2; 32])]).unwrap()
 });
 
 /// Checks `data` as a token, as what a token encodes, and as the claims of one: user, resource

@@ -124,7 +124,7 @@ fn settings() -> Settings {
         target: Target::new(TARGET.parse().expect("an address")),
         dispatch: Dispatch::Random,
         token_in: TokenIn::Resource,
-        keyring: Arc::new(Keyring::new(vec![key], START).expect("a good ring")),
+        keyring: Arc::new(Keyring::new(vec![key]).expect("a good ring")),
         reply_ttl: 3600,
     }
 }

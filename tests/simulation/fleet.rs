@@ -8,8 +8,7 @@ use crate::world::{Event, Place, World};
 impl World {
     pub fn start(&mut self, slot: usize) {
         let skew = self.rng.i64(-30..=30);
-        let unix = (START + self.at / 1000).saturating_add_signed(skew);
-        let settings = self.file.settings(unix, slot);
+        let settings = self.file.settings(slot);
         let mut replica = Replica::start(slot, settings, skew, self.at, self.rng.u64(..));
         replica.bug = self.bug.filter(|(buggy, _)| *buggy == slot).map(|(_, bug)| bug);
         let number = self.replicas.len();
@@ -56,7 +55,7 @@ impl World {
             }
         }
         let replica = &mut self.replicas[number];
-        let settings = self.file.settings(replica.unix(self.at), replica.slot);
+        let settings = self.file.settings(replica.slot);
         replica.upgrade(settings, self.at, self.rng.u64(..));
         self.collect_all(number);
     }
@@ -122,7 +121,7 @@ impl World {
     pub fn reload(&mut self, number: usize) {
         let replica = &mut self.replicas[number];
         if replica.life == Life::Running {
-            let settings = self.file.settings(replica.unix(self.at), replica.slot);
+            let settings = self.file.settings(replica.slot);
             replica.reload(settings, self.at);
             self.log(|| format!("replica {number} rereads its configuration"));
             self.collect_all(number);

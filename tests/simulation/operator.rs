@@ -44,8 +44,8 @@ impl File {
         }
     }
 
-    /// As a process on a machine reads it whose clock shows this Unix second.
-    pub fn settings(&self, unix: u64, slot: usize) -> Settings {
+    /// As a process reads it.
+    pub fn settings(&self, slot: usize) -> Settings {
         let target = self.fixed.unwrap_or(TARGET);
         let presence_domain = self.presence_domains.then(|| format!("r{slot}.{DOMAIN}"));
         Settings {
@@ -54,7 +54,7 @@ impl File {
             target: Target::new(target.parse().expect("an address")),
             dispatch: self.dispatch,
             token_in: self.token_in,
-            keyring: Arc::new(Keyring::new(self.keys.clone(), unix).expect("a good ring")),
+            keyring: Arc::new(Keyring::new(self.keys.clone()).expect("a good ring")),
             reply_ttl: TTL,
         }
     }

@@ -119,7 +119,7 @@ pub fn component(server: &Server) -> Component {
             target: Target::new(TARGET.parse().unwrap()),
             dispatch: Dispatch::Random,
             token_in: TokenIn::Resource,
-            keyring: Arc::new(Keyring::new(vec![key], 1_800_000_000).unwrap()),
+            keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
             reply_ttl: 3600,
         },
         server: server.address().to_string(),

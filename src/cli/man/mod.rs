@@ -30,8 +30,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     say(&match arguments.page {
         Page::Program => commands::page(super::Arguments::command()),
         Page::Configuration => configuration::page(EXAMPLE),
-    });
-    Exit::Success
+    })
 }
 
 /// The configuration with every key that there is.
