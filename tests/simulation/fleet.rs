@@ -1,7 +1,7 @@
 //! The life of replicas: they start, read and write, lose a stream, leave, are killed.
 
 use crate::ledger::Loss;
-use crate::replica::{Life, Replica, START};
+use crate::replica::{Life, Replica};
 use crate::stream::{State, What};
 use crate::world::{Event, Place, World};
 
