@@ -32,6 +32,7 @@
 //! | `base64` | bytes as text, for the next program |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
+//! | `thread` | threads for what may block |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
 //! One stanza's way: [`link`] reads bytes into a [`session::Session`], whose
@@ -56,3 +57,4 @@ pub mod link;
 mod misleading;
 pub mod session;
 pub mod stanza;
+mod thread;

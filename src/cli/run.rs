@@ -21,14 +21,16 @@ pub fn run(arguments: &Arguments) -> Exit {
     };
     match daemon::run(&arguments.config.path, config, &warnings) {
         Ok(()) => Exit::Success,
-        Err(error) => {
-            complain(&format!("error: {error}\n"));
-            match error {
-                DaemonError::Listen { .. } => Exit::Unavailable,
-                DaemonError::System(_) | DaemonError::Legacy(_) | DaemonError::TaskEnded(_) => {
-                    Exit::Software
-                }
+        // Those that can be are in the log, which does not wait for its reader.
+        Err(error) => match error {
+            DaemonError::Log(_) => {
+                complain(&format!("error: {error}\n"));
+                Exit::Software
             }
-        }
+            DaemonError::Listen { .. } => Exit::Unavailable,
+            DaemonError::System(_) | DaemonError::Legacy(_) | DaemonError::TaskEnded(_) => {
+                Exit::Software
+            }
+        },
     }
 }

@@ -1,9 +1,11 @@
 //! Lines on standard error, for people or for machines.
 
 use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
+use std::time::Duration;
 
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing::{Subscriber, error};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -11,17 +13,32 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Log, LogFormat};
 
+use super::log_queue::LogQueue;
+
 /// Changes the level while the daemon runs.
 pub struct Handle(reload::Handle<Targets, Registry>);
 
 /// Starts to log for the whole process. Records of the `log` crate, and with them whatever
 /// tokio-xmpp says of a handshake, go nowhere.
-pub fn start(log: Log) -> Handle {
+///
+/// The second half says whether there is a thread that writes: until there is one, lines wait.
+pub fn start(log: Log) -> (Handle, io::Result<()>) {
     let (filter, handle) = reload::Layer::new(filter(log));
     let subscriber = Registry::default().with(filter).with(lines(log.format));
     // A second start in one process, as in tests, keeps the first.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    Handle(handle)
+    panic::set_hook(Box::new(tell_of_panic));
+    (Handle(handle), QUEUE.start(StandardError))
+}
+
+/// Gives the lines that wait a moment to get out.
+pub fn flush() {
+    QUEUE.flush(FLUSH_TIME);
+}
+
+/// How many lines were dropped since the process began.
+pub fn dropped_lines() -> u64 {
+    QUEUE.dropped()
 }
 
 impl Handle {
@@ -42,9 +59,52 @@ fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let layer = fmt::layer().with_writer(io::stderr).with_target(false);
+    let layer = fmt::layer().with_writer(|| Line).with_target(false);
     match format {
         LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     }
 }
+
+/// Takes one line, whole.
+struct Line;
+
+impl io::Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        QUEUE.push(line);
+        // Perhaps there was no thread before: another line is another attempt.
+        let _ = QUEUE.start(StandardError);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Standard error without the lock of the standard library, which others would wait for while a
+/// write hangs.
+struct StandardError;
+
+impl io::Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(io::stderr(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The usual hook writes to standard error by itself, and so may hang there.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    error!("a bug of this program, please report it: {} ({place})", text.unwrap_or("no text"));
+}
+
+static QUEUE: LogQueue = LogQueue::new();
+/// Who does not read until then loses the lines.
+const FLUSH_TIME: Duration = Duration::from_millis(500);

@@ -3,6 +3,7 @@
 pub mod history;
 pub mod http;
 pub mod links;
+mod log_queue;
 mod logging;
 mod memory_file;
 pub mod metrics;
@@ -46,6 +47,9 @@ pub enum DaemonError {
     Listen { address: SocketAddr, error: io::Error },
     #[error("can't start: {0}")]
     System(#[from] io::Error),
+    /// Nothing else can tell of this one.
+    #[error("can't start: {0}")]
+    Log(io::Error),
     #[error("what the program before this one handed over can't be used: {0}")]
     Legacy(io::Error),
     #[error("the task of component {0} ended by itself: this is a bug")]
@@ -54,9 +58,26 @@ pub enum DaemonError {
 
 /// Runs the daemon on `config`, which was read from `path`, until it is told to stop.
 pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), DaemonError> {
-    let logging = logging::start(config.log);
+    let (logging, writes) = logging::start(config.log);
     reload::log_problems(warnings);
+    let ended = work(path, config, logging, writes);
+    if let Err(error) = &ended {
+        error!("{error}");
+    }
+    logging::flush();
+    ended
+}
+
+fn work(
+    path: &Path,
+    config: Config,
+    logging: logging::Handle,
+    log_writes: io::Result<()>,
+) -> Result<(), DaemonError> {
     let legacy = Legacy::inherited().map_err(DaemonError::Legacy)?;
+    if legacy.is_none() {
+        log_writes.map_err(DaemonError::Log)?;
+    }
     let program = Program::of_this_process()?;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().on_thread_start(signals::block).build()?;

@@ -17,6 +17,7 @@ use crate::link::handover::Handover;
 
 use super::http::endpoint::Endpoint;
 use super::links::Links;
+use super::logging;
 use super::memory_file;
 use super::program::Program;
 use super::signals::{self, Signals};
@@ -99,6 +100,7 @@ fn leave(program: &Program, links: &Links, http: &Endpoint) -> UpgradeError {
         Err(error) => return error.into(),
     };
     info!(program = %program.path().display(), "handing over");
+    logging::flush();
     let error = program.execute(HANDOVER, file.as_raw_fd());
     UpgradeError::Execute { path: program.path().display().to_string(), error }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::error;
 
 use super::links::Links;
+use super::logging;
 use super::signals;
 
 /// Starts the thread.
@@ -21,11 +22,8 @@ pub fn start(links: Arc<Links>) {
             // A process that was stopped and goes on is late too, but only once.
             strikes = if is_late(&links) { strikes + 1 } else { 0 };
             if strikes == 2 {
-                // Standard error may be what it hangs at.
-                thread::spawn(|| {
-                    error!("the event loop hangs for more than {} s", HANGS.as_secs())
-                });
-                thread::sleep(Duration::from_millis(500));
+                error!("the event loop hangs for more than {} s", HANGS.as_secs());
+                logging::flush();
                 process::abort();
             }
         }

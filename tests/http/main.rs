@@ -109,7 +109,7 @@ fn an_address_that_is_taken_is_an_error_with_a_remedy() {
     let output = run(&["run"], &folder(&configuration(free_address(), Some(http))));
     let text = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(69), "{text}");
-    assert!(text.contains(&format!("error: can't listen on {http} for HTTP")), "{text}");
+    assert!(text.contains(&format!("ERROR can't listen on {http} for HTTP")), "{text}");
     assert!(text.contains("change [http] listen"), "{text}");
 }
 

@@ -1,7 +1,8 @@
 //! The daemon as a child process, and a service manager that listens to it.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,6 +37,15 @@ impl Daemon {
     /// For [`DOMAIN`] on `server`, with `more` in its configuration. `log` is its standard
     /// error.
     pub fn start(server: SocketAddr, more: &str, log: impl Into<Stdio>) -> Self {
+        Self::start_with(server, more, log, |_| ())
+    }
+
+    pub fn start_with(
+        server: SocketAddr,
+        more: &str,
+        log: impl Into<Stdio>,
+        adapt: impl FnOnce(&mut Command),
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let config = format!(
             "{more}\n[server]\naddress = \"{server}\"\n\
@@ -45,14 +55,13 @@ impl Daemon {
         );
         fs::write(folder.path().join(CONFIG), config).unwrap();
         let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
-        let child = Command::new(PROGRAM)
-            .args(["run", "-c", CONFIG])
-            // A core file, if any, goes with the folder.
-            .current_dir(folder.path())
-            .env("NOTIFY_SOCKET", folder.path().join("notify"))
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "-c", CONFIG]).stderr(log);
+        // A core file, if any, goes with the folder.
+        command.current_dir(folder.path());
+        command.env("NOTIFY_SOCKET", folder.path().join("notify"));
+        adapt(&mut command);
+        let child = command.spawn().unwrap();
         let notices = Arc::default();
         tokio::spawn(listen(socket, Arc::clone(&notices)));
         Self { child, folder, notices }
@@ -106,6 +115,18 @@ impl Daemon {
         panic!("it runs after {within:?} and told {:?}", self.notices());
     }
 
+    /// What it serves at `/metrics`.
+    pub fn metrics(&self) -> String {
+        let config = fs::read_to_string(self.folder.path().join(CONFIG)).unwrap();
+        let (_, listen) = config.split_once("listen = \"").expect("[http]");
+        let mut socket = TcpStream::connect(listen.split_once('"').unwrap().0).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Runs another command on the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(PROGRAM);
@@ -120,6 +141,12 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An address that nobody listens on.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// Always at it: a service manager that does not read holds up who tells it something.

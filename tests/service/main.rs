@@ -2,5 +2,7 @@
 //! something stands still.
 
 mod daemon;
+mod log_output;
 mod notices;
+mod shim;
 mod standstill;

@@ -10,6 +10,12 @@ use prometheus_client::registry::Unit;
 pub struct Families<'a>(pub DescriptorEncoder<'a>);
 
 impl Families<'_> {
+    /// Of the whole process.
+    pub fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        family.encode_counter::<NoLabelSet, _, f64>(&value, None)
+    }
+
     pub fn counters<L: EncodeLabelSet>(
         &mut self,
         name: &str,

@@ -22,6 +22,7 @@ use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 
 use super::links::Links;
+use super::logging;
 use super::status::{SUBSCRIPTION_STATES, subscription_state};
 use families::Families;
 
@@ -331,6 +332,11 @@ impl Collector for Readings {
         for (reading, offset) in all.iter().filter_map(|r| Some((r, r.clock_offset?))) {
             offsets.encode_family(&[reading.label()])?.encode_gauge(&offset)?;
         }
+        out.counter(
+            "jat_proxy_log_lines_dropped",
+            "Lines of the log that could not be written, or found no room while nobody read it.",
+            logging::dropped_lines(),
+        )?;
         let help = "The running version.";
         let mut build = out.0.encode_descriptor("jat_proxy_build", help, None, MetricType::Info)?;
         build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;

@@ -1,0 +1,53 @@
+//! Functions of the C library that fail or hang while the daemon runs: see `shim.c`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// What goes wrong in a process that was started with it.
+pub struct Shim {
+    faults: TempDir,
+}
+
+impl Shim {
+    /// Nothing, so far.
+    pub fn new() -> Self {
+        Self { faults: TempDir::new().unwrap() }
+    }
+
+    pub fn attach(&self, command: &mut Command) {
+        command.env("LD_PRELOAD", library()).env("SHIM", self.faults.path());
+    }
+
+    /// From now on `function` does not return.
+    pub fn hang(&self, function: &str) {
+        self.write(function, "hang");
+    }
+
+    fn write(&self, function: &str, fault: &str) {
+        // Whole or not at all.
+        let new = self.faults.path().join("new");
+        fs::write(&new, fault).unwrap();
+        fs::rename(new, self.faults.path().join(function)).unwrap();
+    }
+}
+
+/// Made once for a run of the tests.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let name = format!("shim-{}.so", std::process::id());
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/service/shim.c");
+        let made = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+            .arg(&library)
+            .arg(source)
+            .status();
+        assert!(made.unwrap().success(), "no shim");
+        library
+    })
+}
