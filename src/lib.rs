@@ -32,6 +32,7 @@
 //! | `base64` | bytes as text, for the next program |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
+//! | `patience` | trying again what a moment may mend |
 //! | `thread` | threads for what may block |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
@@ -55,6 +56,7 @@ mod descriptor;
 pub mod jat;
 pub mod link;
 mod misleading;
+mod patience;
 pub mod session;
 pub mod stanza;
 mod thread;

@@ -1,9 +1,17 @@
 //! `jat-proxy check`: is the configuration good, and what does it come to? With `--connect`,
 //! does it work?
 
-use std::fmt::Write;
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+use std::path::Path;
 
-use crate::config::{Component, Config};
+use zeroize::Zeroizing;
+
+use crate::config::{self, Component, Config, Snapshot};
+use crate::daemon::program::ASKED;
+use crate::daemon::takeover;
 use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
@@ -22,6 +30,9 @@ pub struct Arguments {
     /// version (SIGUSR2)
     #[arg(long, value_name = "N")]
     handover_version: Option<u32>,
+    /// Take over what is in this memory file, for a trial
+    #[arg(long, value_name = "DESCRIPTOR", hide = true)]
+    rehearse: Option<RawFd>,
 }
 
 pub fn run(arguments: &Arguments, now: u64) -> Exit {
@@ -32,12 +43,41 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         ));
         return Exit::Unavailable;
     }
-    match configuration(&arguments.config.path, now) {
+    let path = &arguments.config.path;
+    if let Some(number) = arguments.rehearse {
+        return match takeover::rehearse(path, number) {
+            Ok(()) => Exit::Success,
+            Err(reason) => {
+                complain(&format!("error: {reason}\n"));
+                Exit::Unavailable
+            }
+        };
+    }
+    if arguments.handover_version.is_some() && env::var_os(ASKED).is_some() {
+        return give_snapshot(path, now);
+    }
+    match configuration(path, now) {
         Ok(config) => {
             let said = say(&summary(&config, now));
             said.and(if arguments.connect { connect::run(&config) } else { Exit::Success })
         }
         Err(exit) => exit,
+    }
+}
+
+/// Prints the files of a good configuration, for the program that asks and for nobody else.
+fn give_snapshot(path: &Path, now: u64) -> Exit {
+    let snapshot = Snapshot::take(path, now).map_err(|problems| config::render(&problems));
+    let text = snapshot.and_then(|taken| serde_json::to_vec(&taken).map_err(|e| e.to_string()));
+    let written = text.map(Zeroizing::new).and_then(|text| {
+        io::stdout().write_all(&text).map_err(|error| format!("can't answer: {error}"))
+    });
+    match written {
+        Ok(()) => Exit::Success,
+        Err(reason) => {
+            complain(&reason);
+            Exit::Config
+        }
     }
 }
 

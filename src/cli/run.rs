@@ -1,7 +1,8 @@
 //! `jat-proxy run`: the daemon.
 
 use crate::clock::unix_now;
-use crate::daemon::{self, DaemonError};
+use crate::daemon::upgrade::Legacy;
+use crate::daemon::{self, DaemonError, takeover};
 
 use super::{ConfigFile, Exit, complain};
 
@@ -12,14 +13,23 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Exit {
-    let (config, warnings) = match crate::config::load(&arguments.config.path, unix_now()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            complain(&crate::config::render(&problems));
-            return Exit::Config;
+    let path = &arguments.config.path;
+    let ended = match Legacy::inherited() {
+        Ok(Some(legacy)) => takeover::run(path, legacy),
+        Err(error) => {
+            let error = DaemonError::TakeOver(error.to_string());
+            complain(&format!("error: {error}\n"));
+            return Exit::Software;
         }
+        Ok(None) => match crate::config::load(path, unix_now()) {
+            Ok((config, warnings)) => daemon::run(path, config, &warnings),
+            Err(problems) => {
+                complain(&crate::config::render(&problems));
+                return Exit::Config;
+            }
+        },
     };
-    match daemon::run(&arguments.config.path, config, &warnings) {
+    match ended {
         Ok(()) => Exit::Success,
         // Those that can be are in the log, which does not wait for its reader.
         Err(error) => match error {
@@ -28,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Exit {
                 Exit::Software
             }
             DaemonError::Listen { .. } => Exit::Unavailable,
-            DaemonError::System(_) | DaemonError::Legacy(_) | DaemonError::TaskEnded(_) => {
+            DaemonError::System(_) | DaemonError::TakeOver(_) | DaemonError::TaskEnded(_) => {
                 Exit::Software
             }
         },

@@ -33,18 +33,15 @@ impl Links {
         self.started
     }
 
-    /// Goes on with the components of the program before this one; gives the domains of
-    /// streams that `config` does not have any more, which are closed.
-    pub fn resume(&self, config: &Config, from: Vec<Handover>) -> Vec<String> {
-        let mut closed = Vec::new();
-        for mut component in from {
+    /// Goes on with the components of the program before this one. What stays in `from` are
+    /// streams that `config` does not have any more, and those that could not be taken over.
+    pub fn resume(&self, config: &Config, from: &mut [Handover]) {
+        for component in from {
             let mut configs = config.components.iter();
             if let Some(config) = configs.find(|c| c.settings.domain.as_str() == component.domain) {
-                self.members().push(Member::resume(config, &mut component));
+                self.members().push(Member::resume(config, component));
             }
-            closed.extend(component.close_rest());
         }
-        closed
     }
 
     /// Has all links leave their streams as they are; says which one did not in time. They go

@@ -1,10 +1,12 @@
 //! A file in memory that nobody can change any more, for what one program leaves to the next.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create};
+use rustix::io::pread;
+use zeroize::Zeroizing;
 
 /// A sealed file with this content (memfd_create(2)).
 pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
@@ -20,15 +22,25 @@ pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
 /// The content of a file that [`write()`] made.
 ///
 /// # Errors
-/// It is another file, which anybody might have written or still write.
-pub fn read(fd: OwnedFd) -> io::Result<Vec<u8>> {
-    let mut file = File::from(fd);
-    if !fcntl_get_seals(&file).is_ok_and(|seals| seals.contains(sealed())) {
+/// [`io::ErrorKind::InvalidInput`]: it is another file, which anybody might have written or still
+/// write. Others may be over in a moment.
+pub fn read(fd: impl AsFd) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(sealed())) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a sealed memory file"));
     }
-    let mut content = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut content)?;
+    let size = usize::try_from(fstat(&fd)?.st_size).unwrap_or_default();
+    // All at once: secrets are not left behind where it grew.
+    let mut content = Zeroizing::new(Vec::new());
+    content.try_reserve_exact(size)?;
+    content.resize(size, 0);
+    let mut done = 0;
+    // Not by its position, which is shared with whoever else has it open.
+    while done < size {
+        match pread(&fd, &mut content[done..], done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => done += count,
+        }
+    }
     Ok(content)
 }
 
@@ -46,12 +58,12 @@ mod tests {
         let mut file = File::from(fd.try_clone().unwrap());
         assert!(file.write_all(b"other").is_err());
         assert!(file.set_len(0).is_err());
-        assert_eq!(read(fd).unwrap(), b"content");
+        assert_eq!(*read(fd).unwrap(), b"content");
     }
 
     #[test]
     fn another_file_is_refused() {
         let file = tempfile::tempfile().unwrap();
-        assert!(read(file.into()).is_err());
+        assert_eq!(read(file).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -7,12 +7,14 @@ mod log_queue;
 mod logging;
 mod memory_file;
 pub mod metrics;
-mod program;
+pub mod program;
 pub mod recorder;
 mod reload;
 mod service;
 mod signals;
 pub mod status;
+mod successor;
+pub mod takeover;
 pub mod trial;
 pub mod upgrade;
 mod watchdog;
@@ -23,12 +25,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::clock::unix_now;
-use crate::config::{Config, Problem};
+use crate::config::{self, Config, Problem, Snapshot};
 
 use http::endpoint::Endpoint;
 use links::Links;
@@ -36,7 +39,8 @@ use program::Program;
 use recorder::Recorder;
 use service::Service;
 use signals::{Signal, Signals};
-use upgrade::{HANDOVER_VERSION, Legacy, UpgradeError};
+use successor::Successor;
+use upgrade::{Legacy, UpgradeError};
 
 /// Why the daemon did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +54,11 @@ pub enum DaemonError {
     /// Nothing else can tell of this one.
     #[error("can't start: {0}")]
     Log(io::Error),
-    #[error("what the program before this one handed over can't be used: {0}")]
-    Legacy(io::Error),
+    #[error(
+        "the program before this one has handed over its streams, but this one can't go on with \
+         them: {0}"
+    )]
+    TakeOver(String),
     #[error("the task of component {0} ended by itself: this is a bug")]
     TaskEnded(String),
 }
@@ -60,7 +67,17 @@ pub enum DaemonError {
 pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), DaemonError> {
     let (logging, writes) = logging::start(config.log);
     reload::log_problems(warnings);
-    let ended = work(path, config, logging, writes);
+    upgrade::warn_of_stray_variable();
+    let ended = match (writes, Prepared::new()) {
+        (Ok(()), Ok(prepared)) => serve(path, config, logging, prepared, None),
+        (Err(error), _) => Err(DaemonError::Log(error)),
+        (_, Err(error)) => Err(error.into()),
+    };
+    told(ended)
+}
+
+/// Sees to it that the log says why the daemon ends.
+fn told(ended: Result<(), DaemonError>) -> Result<(), DaemonError> {
     if let Err(error) = &ended {
         error!("{error}");
     }
@@ -68,21 +85,35 @@ pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), Daem
     ended
 }
 
-fn work(
+/// What has to be had of the system before the first stream.
+struct Prepared {
+    runtime: Runtime,
+    signals: Signals,
+    program: Program,
+}
+
+impl Prepared {
+    fn new() -> io::Result<Self> {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().on_thread_start(signals::block).build()?;
+        let inside = runtime.enter();
+        let signals = Signals::listen()?;
+        drop(inside);
+        Ok(Self { runtime, signals, program: Program::of_this_process()? })
+    }
+}
+
+/// Runs the daemon, with all that the program before this one left, until it is told to stop.
+fn serve(
     path: &Path,
     config: Config,
     logging: logging::Handle,
-    log_writes: io::Result<()>,
+    prepared: Prepared,
+    legacy: Option<Legacy>,
 ) -> Result<(), DaemonError> {
-    let legacy = Legacy::inherited().map_err(DaemonError::Legacy)?;
-    if legacy.is_none() {
-        log_writes.map_err(DaemonError::Log)?;
-    }
-    let program = Program::of_this_process()?;
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().on_thread_start(signals::block).build()?;
+    let Prepared { runtime, signals, program } = prepared;
     runtime.block_on(async {
-        let mut daemon = Daemon::start(path, config, logging, program, legacy).await?;
+        let mut daemon = Daemon::start(path, config, logging, signals, program, legacy).await?;
         daemon.work().await?;
         daemon.stop().await;
         Ok(())
@@ -102,7 +133,9 @@ struct Daemon {
     signals: Signals,
     service: Service,
     /// The program that is to take over looks whether it can; `None`: none is asked.
-    check: Option<JoinHandle<Result<(), String>>>,
+    check: Option<JoinHandle<Result<Successor, String>>>,
+    /// A reload was asked for meanwhile: it comes after the upgrade, which has read the files already.
+    reload_later: bool,
 }
 
 impl Daemon {
@@ -110,10 +143,10 @@ impl Daemon {
         path: &Path,
         config: Config,
         logging: logging::Handle,
+        signals: Signals,
         program: Program,
         legacy: Option<Legacy>,
     ) -> Result<Self, DaemonError> {
-        let signals = Signals::listen()?;
         let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
         let recorder = Recorder::start(Arc::clone(&links));
         let mut http = Endpoint::new(Arc::clone(&recorder));
@@ -121,9 +154,8 @@ impl Daemon {
             if let Some(socket) = legacy.take_http() {
                 http.resume(socket).await;
             }
-            for domain in links.resume(&config, legacy.components) {
-                warn!(component = domain, "stream closed: the configuration wants no such stream");
-            }
+            links.resume(&config, &mut legacy.components);
+            takeover::close_rest(legacy.components);
             // Streams that were taken over are worth more than HTTP.
             if let Err(error) = http.listen(config.http.as_ref()).await {
                 error!("{error}");
@@ -148,6 +180,7 @@ impl Daemon {
             signals,
             service,
             check: None,
+            reload_later: false,
         })
     }
 
@@ -157,24 +190,23 @@ impl Daemon {
             tokio::select! {
                 signal = self.signals.next() => match signal {
                     Signal::Stop => return Ok(()),
-                    Signal::Reload => {
-                        if self.reload().await {
-                            // Who accepts now may have denied it before.
-                            self.links.ask_again();
-                        }
-                    }
+                    Signal::Reload if self.check.is_some() => self.reload_later = true,
+                    Signal::Reload => self.reload_and_ask().await,
                     Signal::Upgrade => self.ask_successor(),
                 },
                 checked = ended(&mut self.check) => {
                     self.check = None;
                     let reason = match checked {
-                        Ok(()) => match self.hand_over().await {
+                        Ok(successor) => match self.hand_over(&successor).await {
                             UpgradeError::Stopped => return Ok(()),
                             error => error.to_string(),
                         },
                         Err(reason) => reason,
                     };
                     error!("not upgraded, going on as before: {reason}");
+                    if std::mem::take(&mut self.reload_later) {
+                        self.reload_and_ask().await;
+                    }
                 }
                 () = self.service.tick(&self.links) => {}
                 domain = self.links.unexpected_end() => {
@@ -184,9 +216,21 @@ impl Daemon {
         }
     }
 
-    /// Says whether the new configuration was taken.
-    async fn reload(&mut self) -> bool {
-        let new = reload::reload(&self.path, &self.config, &self.links, &mut self.http).await;
+    async fn reload_and_ask(&mut self) {
+        if self.reload(None).await {
+            // Who accepts now may have denied it before.
+            self.links.ask_again();
+        }
+    }
+
+    /// Takes a new configuration, from the disk or as it was in `snapshot`; says whether it was
+    /// taken.
+    async fn reload(&mut self, snapshot: Option<&Snapshot>) -> bool {
+        let new = match snapshot {
+            Some(snapshot) => snapshot.load(&self.path),
+            None => config::load(&self.path, unix_now()),
+        };
+        let new = reload::reload(new, &self.config, &self.links, &mut self.http).await;
         let taken = new.is_some();
         if let Some(new) = new {
             self.logging.set(new.log);
@@ -198,18 +242,22 @@ impl Daemon {
 
     /// Has the program that is to take over look at the configuration, if it does not already.
     fn ask_successor(&mut self) {
-        let check = self.program.clone().check(self.path.clone(), HANDOVER_VERSION);
-        self.check.get_or_insert_with(|| tokio::spawn(check));
+        let ask = Successor::ask(self.program.clone(), self.path.clone());
+        self.check.get_or_insert_with(|| tokio::spawn(ask));
     }
 
     /// Does not return if all goes well.
-    async fn hand_over(&mut self) -> UpgradeError {
+    async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
         // What is not configured any more is closed by who knows it, and what this program can't
         // take now is no good beginning for the next one.
-        if !self.reload().await {
+        if !self.reload(successor.snapshot.as_ref()).await {
             return UpgradeError::Configuration;
         }
-        upgrade::hand_over(&self.program, &self.links, &self.http, &mut self.signals).await
+        if std::mem::take(&mut self.reload_later) {
+            // For the next program; for this one, if there is none.
+            self.signals.raise_reload();
+        }
+        upgrade::hand_over(successor, &self.links, &self.http, &mut self.signals).await
     }
 
     async fn stop(&self) {
@@ -224,7 +272,9 @@ impl Daemon {
 }
 
 /// Waits for what a program says of itself, if one is asked.
-async fn ended(check: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
+async fn ended(
+    check: &mut Option<JoinHandle<Result<Successor, String>>>,
+) -> Result<Successor, String> {
     match check {
         Some(task) => task.await.unwrap_or_else(|error| Err(error.to_string())),
         None => std::future::pending().await,

@@ -15,8 +15,17 @@ use std::time::Duration;
 use nix::unistd::execve;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use crate::misleading::is_misleading;
+
+/// What a file is, and when it was last written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    file: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+}
 
 /// Where the program is, and its arguments.
 #[derive(Clone, Debug)]
@@ -40,17 +49,26 @@ impl Program {
         &self.path
     }
 
-    /// Asks the program as it is now whether it takes this configuration, and this version of a
-    /// hand-over.
+    /// What tells whether the file is still the same, and as it was.
+    pub fn identity(&self) -> io::Result<Identity> {
+        let found = self.path.metadata()?;
+        let modified = (found.mtime(), found.mtime_nsec());
+        Ok(Identity { file: (found.dev(), found.ino()), size: found.len(), modified })
+    }
+
+    /// Runs the program as it is now; gives what it writes to standard output, which may be
+    /// secret.
     ///
     /// # Errors
-    /// Why it does not, for people.
-    pub async fn check(self, config: PathBuf, handover_version: u32) -> Result<(), String> {
+    /// Why that is no success, for people.
+    pub async fn ask(
+        &self,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Zeroizing<Vec<u8>>, String> {
         let name = self.path.display();
         let mut command = Command::new(&self.path);
-        command.arg("check").arg("-c").arg(config);
-        command.arg("--handover-version").arg(handover_version.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(arguments).env(ASKED, "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: what it starts ends with it.
         command.process_group(0);
         let mut command = tokio::process::Command::from(command);
@@ -58,7 +76,7 @@ impl Program {
         let child = child.map_err(|error| format!("can't run {name}: {error}"))?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         match timeout(CHECK_TIME, child.wait_with_output()).await {
-            Ok(Ok(output)) if output.status.success() => Ok(()),
+            Ok(Ok(output)) if output.status.success() => Ok(Zeroizing::new(output.stdout)),
             Ok(Ok(output)) => Err(format!("{name} refuses: {}", said(&output))),
             Ok(Err(error)) => Err(format!("can't wait for {name}: {error}")),
             Err(_) => {
@@ -126,6 +144,9 @@ fn said(output: &Output) -> String {
     }
 }
 
+/// The environment variable that says to a program who asks it: one that understands its answer on
+/// standard output.
+pub const ASKED: &str = "JAT_PROXY_ASKED";
 /// How long a program may think about whether it can take over.
 const CHECK_TIME: Duration = Duration::from_secs(5);
 const LONGEST_SAID: usize = 600;

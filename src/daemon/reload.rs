@@ -1,26 +1,25 @@
 //! SIGHUP: takes a new configuration, whole or not at all.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
 use crate::clock::unix_now;
-use crate::config::{self, Config, Problem, time::show_moment};
+use crate::config::{Config, Problem, time::show_moment};
 
 use super::http::endpoint::Endpoint;
 use super::links::Links;
 
-/// Reads the configuration at `path` again and brings everything in line with it. `None`: it
-/// has errors, which were logged, and nothing changed.
+/// Brings everything in line with a configuration that was just read. `None`: it has errors, which
+/// were logged, and nothing changed.
 pub async fn reload(
-    path: &Path,
+    new: Result<(Config, Vec<Problem>), Vec<Problem>>,
     old: &Config,
     links: &Arc<Links>,
     http: &mut Endpoint,
 ) -> Option<Config> {
     let now = unix_now();
-    let new = match config::load(path, now) {
+    let new = match new {
         Ok((new, warnings)) => {
             log_problems(&warnings);
             new

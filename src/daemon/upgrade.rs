@@ -10,17 +10,21 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use crate::clock::unix_now;
+use crate::config::Snapshot;
 use crate::descriptor;
 use crate::link::handover::Handover;
+use crate::patience::patiently;
 
 use super::http::endpoint::Endpoint;
 use super::links::Links;
 use super::logging;
 use super::memory_file;
-use super::program::Program;
 use super::signals::{self, Signals};
+use super::successor::{ExecuteError, Successor};
+use super::takeover::PATIENCE;
 
 /// The version of [`Legacy`] that this program leaves and takes. Fields may be added under the
 /// same one if both sides can do without them (`#[serde(default)]`), words of enums may not.
@@ -37,6 +41,10 @@ pub struct Legacy {
     /// The socket that HTTP is served on.
     http: Option<RawFd>,
     pub components: Vec<Handover>,
+    /// The configuration, as the next program has checked it. Came later than the rest: without it
+    /// the files are read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
 }
 
 /// Why the running program goes on.
@@ -52,31 +60,36 @@ pub enum UpgradeError {
     Busy(String),
     #[error("can't write down what is to be handed over: {0}")]
     Write(#[from] io::Error),
-    #[error("can't execute {path}: {error}")]
-    Execute { path: String, error: io::Error },
+    /// All its own words.
+    #[error("{0}")]
+    Rehearsal(String),
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
 }
 
-/// Hands everything over to `program`. Returns if that fails, and then all goes on as before.
+/// Hands everything over to `successor`. Returns if that fails, and then all goes on as before.
 pub async fn hand_over(
-    program: &Program,
+    successor: &Successor,
     links: &Links,
     http: &Endpoint,
     signals: &mut Signals,
 ) -> UpgradeError {
-    let halted = tokio::select! {
-        halted = halt(links) => halted,
+    let ready = tokio::select! {
+        ready = prepare(successor, links, http) => ready,
         () = signals.stop() => Err(UpgradeError::Stopped),
     };
-    let error = match halted {
-        Ok(()) => {
+    let error = match ready {
+        Ok(file) => {
             // Those that come from now on are for the next program, which inherits them.
             signals::block();
             // One that was caught before shows after a look at the outside.
             sleep(Duration::from_millis(1)).await;
             signals.raise_pending();
-            let error = leave(program, links, http);
+            info!(program = successor.path(), "handing over");
+            logging::flush();
+            let error = successor.execute(HANDOVER, file.as_raw_fd());
             signals::unblock();
-            error
+            error.into()
         }
         Err(error) => error,
     };
@@ -93,27 +106,30 @@ async fn halt(links: &Links) -> Result<(), UpgradeError> {
     links.pause().await.map_err(UpgradeError::Busy)
 }
 
-/// Nothing else in this process happens between its first line and the end of the process.
-fn leave(program: &Program, links: &Links, http: &Endpoint) -> UpgradeError {
-    let file = match write(links, http) {
-        Ok(file) => file,
-        Err(error) => return error.into(),
-    };
-    info!(program = %program.path().display(), "handing over");
-    logging::flush();
-    let error = program.execute(HANDOVER, file.as_raw_fd());
-    UpgradeError::Execute { path: program.path().display().to_string(), error }
+/// Halts everything, writes it down, and has the next program take over exactly that for a trial.
+/// What is left to do then is to execute it.
+async fn prepare(
+    successor: &Successor,
+    links: &Links,
+    http: &Endpoint,
+) -> Result<OwnedFd, UpgradeError> {
+    halt(links).await?;
+    let file = write(successor, links, http)?;
+    successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
+    Ok(file)
 }
 
-fn write(links: &Links, http: &Endpoint) -> io::Result<OwnedFd> {
+fn write(successor: &Successor, links: &Links, http: &Endpoint) -> io::Result<OwnedFd> {
     let legacy = Legacy {
         version: HANDOVER_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         started: links.started(),
         http: http.keep(true)?,
         components: links.hand_over()?,
+        snapshot: successor.snapshot.clone(),
     };
-    let file = memory_file::write(&serde_json::to_vec(&legacy)?)?;
+    let content = Zeroizing::new(serde_json::to_vec(&legacy)?);
+    let file = memory_file::write(&content)?;
     descriptor::keep(file.as_fd(), true)?;
     Ok(file)
 }
@@ -128,27 +144,59 @@ impl Legacy {
         let Some(number) = env::var(HANDOVER).ok().and_then(|number| number.parse().ok()) else {
             return Ok(None);
         };
-        let Ok(content) = descriptor::adopt(number).and_then(memory_file::read) else {
-            warn!("the variable {HANDOVER} is set, but no program has handed over anything");
-            return Ok(None);
-        };
-        let legacy: Self = serde_json::from_slice(&content)?;
+        let Ok(file) = descriptor::adopt(number) else { return Ok(None) };
+        match patiently(PATIENCE, || memory_file::read(&file).map(Some).or_else(foreign))? {
+            Some(content) => Self::read(&content).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What a program left in the memory file that has this number, for a trial.
+    pub fn given(number: RawFd) -> io::Result<Self> {
+        Self::read(&memory_file::read(descriptor::adopt(number)?)?)
+    }
+
+    fn read(content: &[u8]) -> io::Result<Self> {
+        let legacy: Self = serde_json::from_slice(content)?;
         if legacy.version != HANDOVER_VERSION {
             let message = format!("a hand-over of version {}", legacy.version);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
+        Ok(legacy)
+    }
+
+    /// Says in the log that this program goes on with it.
+    pub fn announce(&self) {
         info!(
-            from_version = legacy.program,
+            from_version = self.program,
             to_version = env!("CARGO_PKG_VERSION"),
-            up_seconds = unix_now().saturating_sub(legacy.started),
+            up_seconds = unix_now().saturating_sub(self.started),
             "upgraded in place"
         );
-        Ok(Some(legacy))
+    }
+
+    /// Ends the streams in good order, since nobody can go on with them.
+    pub fn close(self) {
+        for domain in self.components.into_iter().flat_map(Handover::close_rest) {
+            warn!(component = domain, "stream closed: it could not be taken over");
+        }
     }
 
     /// The socket that HTTP was served on.
     pub fn take_http(&mut self) -> Option<OwnedFd> {
         descriptor::adopt(self.http.take()?).ok()
+    }
+}
+
+/// Another file is no hand-over, as when a variable was copied with its environment.
+fn foreign<T>(error: io::Error) -> io::Result<Option<T>> {
+    if error.kind() == io::ErrorKind::InvalidInput { Ok(None) } else { Err(error) }
+}
+
+/// For a program that starts afresh.
+pub fn warn_of_stray_variable() {
+    if env::var_os(HANDOVER).is_some() {
+        warn!("the variable {HANDOVER} is set, but no program has handed over anything");
     }
 }
 

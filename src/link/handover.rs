@@ -3,18 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
-use tracing::error;
 
 use crate::config;
 use crate::descriptor;
 use crate::jat::presence;
 use crate::jat::reason::{Direction, Reason};
 use crate::jat::settings::Settings;
+use crate::patience::patiently;
 use crate::session::{self, Session};
 
 use super::cause::Cause;
@@ -35,6 +36,9 @@ pub struct Handover {
     /// Direction, reason, stanzas; without zeros.
     counts: Vec<(String, String, u64)>,
     streams: Vec<StreamHandover>,
+    /// Streams that could not be taken over, and why.
+    #[serde(skip)]
+    pub lost: Vec<(String, io::Error)>,
 }
 
 /// A stream, up or down.
@@ -76,6 +80,7 @@ impl Handover {
             unlisted_replies: component.translator.unlisted_replies(),
             counts: counts.map(|(d, r, n)| (d.name().into(), r.name().into(), n)).collect(),
             streams: streams.collect::<io::Result<_>>()?,
+            lost: Vec::new(),
         })
     }
 
@@ -115,12 +120,9 @@ impl Handover {
         known.restore(component.stream_of(link)?);
         let Up { socket, since, session, .. } =
             known.up.take_if(|up| up.server == config.server && config.tls.is_none())?;
-        let socket = descriptor::adopt(socket).and_then(|fd| TcpStream::from_std(fd.into()));
-        let usable = socket.inspect_err(|error| {
-            let domain = config.domain.as_str();
-            error!(component = domain, "the stream can't be taken over: {error}");
-        });
-        let socket = Socket::Plain(usable.ok()?);
+        let socket = descriptor::adopt(socket).and_then(watch);
+        let lost = |error| self.lost.push((config.domain.to_string(), error));
+        let socket = Socket::Plain(socket.map_err(lost).ok()?);
         let domain = config.domain.clone();
         let session = Session::resume(domain, config.bounds, session, &mut component.turn());
         let stream = component.stream_of(link)?;
@@ -152,6 +154,15 @@ pub fn take_back(component: &Component) {
         if let Some(socket) = parked.socket.as_plain() {
             let _ = descriptor::keep(socket.as_fd(), false);
         }
+    }
+}
+
+/// A socket that the runtime looks after.
+fn watch(socket: OwnedFd) -> io::Result<TcpStream> {
+    match socket.try_clone() {
+        // A second one, since a failure closes it.
+        Ok(_) => patiently(PATIENCE, || TcpStream::from_std(socket.try_clone()?.into())),
+        Err(_) => TcpStream::from_std(socket.into()),
     }
 }
 
@@ -206,3 +217,6 @@ fn subscriber(settings: &Settings) -> Option<String> {
 fn is_up(stream: &Stream) -> bool {
     matches!(stream.state, State::Up { .. })
 }
+
+/// For each stream.
+const PATIENCE: Duration = Duration::from_millis(200);

@@ -22,18 +22,6 @@ async fn http_is_to_move_to_an_address_that_is_taken() {
     assert_eq!(it.server.accepted(), 1);
 }
 
-#[tokio::test]
-async fn the_configuration_breaks_behind_the_check() {
-    let mut it = Stage::new().await;
-    let built = env!("CARGO_BIN_EXE_jat-proxy");
-    let check = format!("{built} \"$@\" && echo 'colour = 1' >> jat-proxy.toml");
-    it.daemon.replace_with_script(&check);
-    it.daemon.signal(Signal::USR2);
-    it.daemon.until_logged("going on as before: the configuration was not reloaded", 1).await;
-    it.serves().await;
-    assert_eq!(it.server.accepted(), 1);
-}
-
 /// A program that goes on after all must not die of a reader of its log that went away.
 #[tokio::test]
 async fn a_failed_upgrade_leaves_the_process_as_it_was() {

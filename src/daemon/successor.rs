@@ -1,0 +1,94 @@
+//! The program that is to take the place of this one, and what it has to do before it may: read
+//! the configuration, and take over everything for a trial.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+
+use crate::config::Snapshot;
+
+use super::program::{Identity, Program};
+use super::upgrade::HANDOVER_VERSION;
+
+/// A program that takes the configuration and this version of a hand-over, or did when it was
+/// asked.
+pub struct Successor {
+    program: Program,
+    identity: Identity,
+    config: PathBuf,
+    /// The files of the configuration that it takes. `None`: it is too old to give them, and to
+    /// rehearse.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// Why the program was not executed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    #[error("can't execute {path}: {error}")]
+    Failed { path: String, error: io::Error },
+    #[error("{path} was replaced after it was checked; send SIGUSR2 again")]
+    Replaced { path: String },
+}
+
+impl Successor {
+    /// Asks `program` as it is now whether it takes the configuration at `config`, and this
+    /// version of a hand-over.
+    ///
+    /// # Errors
+    /// Why it does not, for people.
+    pub async fn ask(program: Program, config: PathBuf) -> Result<Self, String> {
+        let failed = |error| format!("can't run {}: {error}", program.path().display());
+        let identity = program.identity().map_err(failed)?;
+        let answer = program.ask(check(&config)).await?;
+        // An older program prints something else: what the configuration comes to.
+        let snapshot = serde_json::from_slice(&answer).ok();
+        Ok(Self { program, identity, config, snapshot })
+    }
+
+    /// Has it take over what is in `handover`, in a process of its own that ends then.
+    ///
+    /// # Errors
+    /// Why it can't, for people.
+    pub async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
+        if self.snapshot.is_none() {
+            return Ok(());
+        }
+        self.is_unchanged().map_err(|error| error.to_string())?;
+        let number = handover.as_raw_fd().to_string();
+        let rehearse = [OsString::from("--rehearse"), OsString::from(number)];
+        let arguments = check(&self.config).into_iter().chain(rehearse);
+        self.program.ask(arguments).await.map(drop)
+    }
+
+    /// Puts it in the place of this program. Returns if that fails, and then nothing has changed.
+    pub fn execute(&self, variable: &str, descriptor: RawFd) -> ExecuteError {
+        match self.is_unchanged() {
+            Ok(()) => self.failed(self.program.execute(variable, descriptor)),
+            Err(error) => error,
+        }
+    }
+
+    /// Nobody has asked the program that may be there otherwise.
+    fn is_unchanged(&self) -> Result<(), ExecuteError> {
+        match self.program.identity() {
+            Ok(identity) if identity == self.identity => Ok(()),
+            Ok(_) => Err(ExecuteError::Replaced { path: self.path() }),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> ExecuteError {
+        ExecuteError::Failed { path: self.path(), error }
+    }
+
+    pub fn path(&self) -> String {
+        self.program.path().display().to_string()
+    }
+}
+
+/// The arguments with which a program is asked.
+fn check(config: &Path) -> Vec<OsString> {
+    let version = HANDOVER_VERSION.to_string();
+    ["check".into(), "-c".into(), config.into(), "--handover-version".into(), version.into()].into()
+}

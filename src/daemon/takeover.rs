@@ -1,0 +1,96 @@
+//! What a program does that was put in the place of another: it goes on with what that left.
+//!
+//! It has done the same a moment before, for a trial, in a process of its own. So what can fail
+//! here is a shortage, or a file that an older program did not hand over; both may be over soon.
+
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use crate::clock::unix_now;
+use crate::config::{self, Config, Log, LogFormat, Problem};
+use crate::link::handover::Handover;
+use crate::patience::patiently;
+
+use super::links::Links;
+use super::upgrade::Legacy;
+use super::{DaemonError, Prepared, logging, reload, serve, told};
+
+/// Goes on with `legacy`, with the configuration at `path`, until it is told to stop.
+pub fn run(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
+    told(go_on(path, legacy))
+}
+
+fn go_on(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
+    let loaded = patiently(PATIENCE, || configuration(path, &legacy));
+    let log = loaded.as_ref().map_or(DEFAULT_LOG, |(config, _)| config.log);
+    // Without a thread that writes them, lines wait for one.
+    let (logging, _) = logging::start(log);
+    legacy.announce();
+    let (config, warnings) = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            reload::log_problems(&problems);
+            return Err(give_up(legacy, "the configuration can't be read"));
+        }
+    };
+    reload::log_problems(&warnings);
+    match patiently(PATIENCE, Prepared::new) {
+        Ok(prepared) => serve(path, config, logging, prepared, Some(legacy)),
+        Err(error) => Err(give_up(legacy, &error.to_string())),
+    }
+}
+
+/// Takes over what is in the memory file of this number, for a trial: from the first to the last
+/// step that can fail, and without a byte from or to a server.
+///
+/// # Errors
+/// Why it can't, for people.
+pub fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
+    let mut legacy = Legacy::given(number).map_err(|error| format!("no hand-over: {error}"))?;
+    let (config, _) = configuration(path, &legacy).map_err(|problems| config::render(&problems))?;
+    let prepared = Prepared::new().map_err(|error| error.to_string())?;
+    // No task of a link runs: nothing waits for one.
+    let _inside = prepared.runtime.enter();
+    Links::new(legacy.started).resume(&config, &mut legacy.components);
+    match legacy.components.iter().flat_map(|component| &component.lost).next() {
+        Some((domain, error)) => {
+            Err(format!("the stream of {domain} can't be taken over: {error}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Says what became of the streams that are left in `from` after [`Links::resume`], and closes
+/// them.
+pub fn close_rest(from: Vec<Handover>) {
+    for mut component in from {
+        for (domain, error) in component.lost.drain(..) {
+            error!(component = domain, "the stream can't be taken over: {error}");
+        }
+        for domain in component.close_rest() {
+            warn!(component = domain, "stream closed: the configuration wants no such stream");
+        }
+    }
+}
+
+/// What was checked before; what an older program did not hand over is read from the disk.
+fn configuration(path: &Path, legacy: &Legacy) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    match &legacy.snapshot {
+        Some(snapshot) => snapshot.load(path),
+        None => config::load(path, unix_now()),
+    }
+}
+
+/// Nothing is left to go back to. Whoever restarts this program finds a server that knows that
+/// its streams have ended.
+fn give_up(legacy: Legacy, reason: &str) -> DaemonError {
+    legacy.close();
+    DaemonError::TakeOver(reason.to_owned())
+}
+
+/// How long is waited for what a moment may mend. The server keeps what it has for us meanwhile.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const DEFAULT_LOG: Log = Log { level: tracing::Level::INFO, format: LogFormat::Text };
