@@ -9,7 +9,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::config::{self, Component, Config, Snapshot};
+use crate::config::{self, Component, Config, Problem, Snapshot};
 use crate::daemon::program::ASKED;
 use crate::daemon::takeover;
 use crate::daemon::upgrade::HANDOVER_VERSION;
@@ -67,7 +67,11 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
 
 /// Prints the files of a good configuration, for the program that asks and for nobody else.
 fn give_snapshot(path: &Path, now: u64) -> Exit {
-    let snapshot = Snapshot::take(path, now).map_err(|problems| config::render(&problems));
+    let snapshot = Snapshot::take(path, now).map_err(|mut problems| {
+        // For one line of a log.
+        problems.retain(Problem::is_error);
+        config::render(&problems)
+    });
     let text = snapshot.and_then(|taken| serde_json::to_vec(&taken).map_err(|e| e.to_string()));
     let written = text.map(Zeroizing::new).and_then(|text| {
         io::stdout().write_all(&text).map_err(|error| format!("can't answer: {error}"))

@@ -150,6 +150,7 @@ impl Daemon {
         let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
         let recorder = Recorder::start(Arc::clone(&links));
         let mut http = Endpoint::new(Arc::clone(&recorder));
+        let reload_later = legacy.as_ref().is_some_and(|legacy| legacy.reload_later);
         if let Some(mut legacy) = legacy {
             if let Some(socket) = legacy.take_http() {
                 http.resume(socket).await;
@@ -180,12 +181,15 @@ impl Daemon {
             signals,
             service,
             check: None,
-            reload_later: false,
+            reload_later,
         })
     }
 
     /// Works until it is told to stop.
     async fn work(&mut self) -> Result<(), DaemonError> {
+        if std::mem::take(&mut self.reload_later) {
+            self.reload_and_ask().await;
+        }
         loop {
             tokio::select! {
                 signal = self.signals.next() => match signal {
@@ -253,11 +257,13 @@ impl Daemon {
         if !self.reload(successor.snapshot.as_ref()).await {
             return UpgradeError::Configuration;
         }
-        if std::mem::take(&mut self.reload_later) {
-            // For the next program; for this one, if there is none.
+        if self.reload_later && successor.snapshot.is_none() {
+            // All that an older program understands; and this one, if it goes on.
             self.signals.raise_reload();
+            self.reload_later = false;
         }
-        upgrade::hand_over(successor, &self.links, &self.http, &mut self.signals).await
+        let (signals, later) = (&mut self.signals, self.reload_later);
+        upgrade::hand_over(successor, &self.links, &self.http, signals, later).await
     }
 
     async fn stop(&self) {

@@ -45,6 +45,9 @@ pub struct Legacy {
     /// the files are read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
+    /// A reload was asked for after the new program had read the files. Came later than the rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reload_later: bool,
 }
 
 /// Why the running program goes on.
@@ -73,9 +76,10 @@ pub async fn hand_over(
     links: &Links,
     http: &Endpoint,
     signals: &mut Signals,
+    reload_later: bool,
 ) -> UpgradeError {
     let ready = tokio::select! {
-        ready = prepare(successor, links, http) => ready,
+        ready = prepare(successor, links, http, reload_later) => ready,
         () = signals.stop() => Err(UpgradeError::Stopped),
     };
     let error = match ready {
@@ -112,14 +116,20 @@ async fn prepare(
     successor: &Successor,
     links: &Links,
     http: &Endpoint,
+    reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
     halt(links).await?;
-    let file = write(successor, links, http)?;
+    let file = write(successor, links, http, reload_later)?;
     successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
     Ok(file)
 }
 
-fn write(successor: &Successor, links: &Links, http: &Endpoint) -> io::Result<OwnedFd> {
+fn write(
+    successor: &Successor,
+    links: &Links,
+    http: &Endpoint,
+    reload_later: bool,
+) -> io::Result<OwnedFd> {
     let legacy = Legacy {
         version: HANDOVER_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -127,6 +137,7 @@ fn write(successor: &Successor, links: &Links, http: &Endpoint) -> io::Result<Ow
         http: http.keep(true)?,
         components: links.hand_over()?,
         snapshot: successor.snapshot.clone(),
+        reload_later,
     };
     let content = Zeroizing::new(serde_json::to_vec(&legacy)?);
     let file = memory_file::write(&content)?;

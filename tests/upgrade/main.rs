@@ -1,6 +1,7 @@
 //! Upgrades in place (SIGUSR2): the real program, on the built-in server, which shows single
 //! bytes. What it does under load on real servers is in the interop tests.
 
+mod changes;
 mod daemon;
 mod meanwhile;
 mod nothing_lost;
