@@ -166,7 +166,7 @@ async fn a_reload_during_the_check_comes_after_the_upgrade() {
     let folder = it.daemon.folder().to_owned();
     it.daemon.until("the files are read", |_| folder.join("is-read").exists()).await;
     it.daemon.reconfigure("max-stanza-bytes = 20000", "max-stanza-bytes = 30000");
-    it.daemon.reconfigure(&component("two.example").replace('\n', "\n"), &component("3.example"));
+    it.daemon.reconfigure(&component("two.example"), &component("3.example"));
     it.daemon.signal(Signal::HUP);
     it.serves().await;
     fs::write(folder.join("go-on"), "").unwrap();
