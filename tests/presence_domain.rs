@@ -128,7 +128,8 @@ fn replies_of_resources_that_nobody_told_of_are_counted() {
     it.hear(OWN, &reply("error"));
     assert_eq!(it.translator.unlisted_replies(), 0);
     it.hear(OWN, &reply("result"));
-    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 4));
+    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 3));
+    assert_eq!(it.count(Reason::RelayedError), 1);
 }
 
 /// The id has one byte for each quote on the way to us, and six on the way to the user.

@@ -193,7 +193,7 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
     };
     rows("domain", all().map(domain).collect());
     rows("subscription", component.subscription.iter().map(words::subscription).collect());
-    rows("resources", words::resources(component));
+    rows("resources", words::serving(component));
     // On one line, so that grep shows all of them.
     rows("keys", vec![words::keys(&component.keys).join("; ")]);
     rows("clock", component.clock_offset_seconds.map(words::clock).into_iter().collect());
@@ -203,6 +203,7 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
         s.failures.iter().map(|(cause, n)| format!("{}{cause} {n}", name(s))).collect()
     };
     rows("failures", all().flat_map(failures).collect());
+    rows("error replies", words::error_replies(component));
     rows("rates", rates(component));
     let window = component.rates.last().map(Rates::period);
     rows("stanzas", component.counts.iter().map(|c| count(c, window.as_deref())).collect());
@@ -259,11 +260,13 @@ mod tests {
         "missing":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
         "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false},
-                     {"address":"t@s/b","dnd":false,"verified":true}],
+                     {"address":"t@s/b","dnd":false,"verified":true,
+                      "answers":{"forwarded":9,"results":1,"errors":2,"last_answer":"L","last_error":"gone"},
+                      "trouble":"is odd"}],
         "keys":{"signing":2,"signing_since":"B","next":{"id":3,"at":"K","due":false},
                 "superseded":[{"id":1,"at":"G","due":true}]},
         "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
-        "rates":[{"seconds":60,"requests":123.4,"replies":0.017,"answered":0,"dropped":0},
+        "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"answered":0,"dropped":0},
                  {"seconds":600,"requests":12.34,"replies":1.5,"answered":0.005,"dropped":0}],
         "counts":[{"direction":"forward","outcome":"relayed","reason":"relayed","count":5,"recent":4},
                   {"direction":"forward","outcome":"answered","reason":"offline","count":7,"recent":3},
@@ -278,12 +281,13 @@ d -> t@s (dispatch random, token in the resource), on h:1
   domain        ours alone
   subscription  failed (c) since F, requested again at N
   resources     t@s/?[2J?a, dnd, not confirmed yet
-                t@s/b
+                t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
   keys          key 1 can go, since G; key 2 signs since B; key 3 signs from K
   clock         the target's server is 40 s behind
   backlog       0 bytes
   logins        1
   failures      refused 4
+  error replies gone 2
   rates         requests relayed       123/s over 1m, 12.3/s over 10m
                 replies relayed        0.017/s over 1m, 1.50/s over 10m
                 answered with an error 0/s over 1m, 0.005/s over 10m

@@ -50,6 +50,8 @@ pub enum Series {
     Requests,
     /// Replies that were relayed.
     Replies,
+    /// Those of them that were errors.
+    Errors,
     /// Stanzas of any kind that were answered with an error.
     Answered,
     /// Stanzas of any kind that were dropped.
@@ -57,13 +59,15 @@ pub enum Series {
 }
 
 impl Series {
-    pub const ALL: [Self; 4] = [Self::Requests, Self::Replies, Self::Answered, Self::Dropped];
+    pub const ALL: [Self; 5] =
+        [Self::Requests, Self::Replies, Self::Errors, Self::Answered, Self::Dropped];
 
     /// What it is called, for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests relayed",
             Self::Replies => "replies relayed",
+            Self::Errors => "error replies",
             Self::Answered => "answered with an error",
             Self::Dropped => "dropped",
         }
@@ -72,7 +76,8 @@ impl Series {
     fn has(self, direction: Direction, reason: Reason) -> bool {
         match self {
             Self::Requests => (direction, reason) == (Direction::Forward, Reason::Relayed),
-            Self::Replies => (direction, reason) == (Direction::Revert, Reason::Relayed),
+            Self::Replies => direction == Direction::Revert && reason.is_relay(),
+            Self::Errors => reason == Reason::RelayedError,
             Self::Answered => reason.outcome() == Outcome::Answered,
             Self::Dropped => reason.outcome() == Outcome::Dropped,
         }

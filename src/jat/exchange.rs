@@ -6,8 +6,10 @@ use std::fmt;
 use fastrand::Rng;
 
 use crate::stanza::authored::Envelope;
+use crate::stanza::condition::DefinedCondition;
 
 use super::address::{Address, normal_bare};
+use super::answers::{Answers, Event};
 use super::incoming::{Body, Incoming};
 use super::now::Now;
 use super::presence::Presence;
@@ -23,6 +25,7 @@ pub struct Exchange<'t> {
     pub settings: &'t Settings,
     pub presence: &'t Presence,
     pub scratch: &'t mut Scratch,
+    pub answers: &'t mut Answers,
     /// Counts results from resources that are not listed.
     pub unlisted_replies: &'t mut u64,
 }
@@ -58,7 +61,7 @@ impl fmt::Debug for Scratch {
 impl<'t> Exchange<'t> {
     /// Judges an IQ that is neither a result nor an error.
     pub fn request(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
-        let Self { settings, presence, scratch, .. } = self;
+        let Self { settings, presence, scratch, answers, .. } = self;
         let Incoming { from, to, .. } = iq;
         let subscription = presence.subscription();
         let refuse = |reason| {
@@ -113,14 +116,18 @@ impl<'t> Exchange<'t> {
             }
         };
         match sealed {
-            Ok(()) => Verdict::Forward { to: peer, from: written, id },
+            Ok(()) => {
+                let resource = resource_of(settings, &normal_peer);
+                answers.prepare(resource, Event::Asked, &presence.resources);
+                Verdict::Forward { to: peer, from: written, id }
+            }
             Err(_) => refuse(Reason::TooLong),
         }
     }
 
     /// Judges a result or an error.
     pub fn reply(self, iq: &Incoming<'_>, now: Now) -> Verdict<'t> {
-        let Self { settings, presence, scratch, unlisted_replies } = self;
+        let Self { settings, presence, scratch, answers, unlisted_replies } = self;
         let drop = |reason| Verdict::Drop(Direction::Revert, reason);
         if !settings.target.owns(&iq.from) {
             return drop(Reason::NotFromTarget);
@@ -131,10 +138,11 @@ impl<'t> Exchange<'t> {
             Ok(token) => scratch.opened.insert(token),
             Err(reason) => return drop(reason),
         };
+        let peer = iq.from.normal();
         // What is judged for the second time was counted at the first.
         let result = iq.type_() == Some("result") && !matches!(iq.body, Body::Outgrown);
         if result && presence.is_settled() && settings.subscriber().is_some() {
-            let listed = presence.resources.contains(&iq.from.normal());
+            let listed = presence.resources.contains(&peer);
             *unlisted_replies += u64::from(!listed);
         }
         let claims = token.claims();
@@ -145,11 +153,23 @@ impl<'t> Exchange<'t> {
             let refusal = refusal(reason, presence.subscription());
             Verdict::RevertError { envelope, reason, refusal }
         };
-        match iq.body {
-            Body::OverLimit { .. } | Body::Outgrown => refuse(Reason::OverLimit),
-            Body::Whole { sound: false, .. } => refuse(Reason::BadNamespace),
-            Body::Whole { .. } => Verdict::Revert(envelope),
-        }
+        let (event, verdict) = match iq.body {
+            Body::OverLimit { .. } | Body::Outgrown => {
+                (Event::Error(DefinedCondition::PolicyViolation), refuse(Reason::OverLimit))
+            }
+            Body::Whole { sound: false, .. } => {
+                (Event::Error(DefinedCondition::BadRequest), refuse(Reason::BadNamespace))
+            }
+            Body::Whole { .. } if result => {
+                (Event::Result, Verdict::Revert { envelope, error: false })
+            }
+            Body::Whole { stanza, .. } => {
+                let condition = DefinedCondition::of(stanza);
+                (Event::Error(condition), Verdict::Revert { envelope, error: true })
+            }
+        };
+        answers.prepare(resource_of(settings, &peer), event, &presence.resources);
+        verdict
     }
 }
 
@@ -170,6 +190,11 @@ fn choose<'t>(
             Some((&chosen.address, Cow::Borrowed(chosen.normal())))
         }
     }
+}
+
+/// The resource of this address of the target; both are in normal form.
+fn resource_of<'a>(settings: &Settings, peer: &'a str) -> &'a str {
+    peer.get(settings.target.bare().as_str().len() + 1..).unwrap_or_default()
 }
 
 /// Opens the token of a reply: in the resource it was sent to, else in its id, whatever the

@@ -3,6 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
 pub mod address;
+pub mod answers;
 pub mod dispatch;
 mod exchange;
 pub mod incoming;
@@ -11,6 +12,7 @@ pub mod now;
 pub mod presence;
 pub mod reason;
 pub mod resources;
+pub mod serving;
 pub mod settings;
 pub mod target;
 pub mod token;

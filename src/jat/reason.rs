@@ -85,6 +85,11 @@ macro_rules! reasons {
                 match self { $(Self::$variant => Outcome::$outcome,)+ }
             }
 
+            /// Did a stanza go on to whom it was for?
+            pub fn is_relay(self) -> bool {
+                self.outcome() == Outcome::Relayed
+            }
+
             /// Was a stanza answered or dropped for it?
             pub fn is_refusal(self) -> bool {
                 matches!(self.outcome(), Outcome::Answered | Outcome::Dropped)
@@ -101,6 +106,8 @@ macro_rules! reasons {
 reasons! {
     /// Relayed with its addresses translated.
     Relayed Relayed "relayed",
+    /// A reply that is an error, relayed with its addresses translated.
+    RelayedError Relayed "relayed-error",
 
     /// An IQ request without an id.
     NoId Answered "no-id",

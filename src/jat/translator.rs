@@ -9,6 +9,7 @@ use crate::stanza::head::Head;
 use crate::stanza::peek;
 
 use super::address::Address;
+use super::answers::{self, Answers};
 use super::exchange::{Exchange, Scratch};
 use super::incoming::{Body, Incoming};
 use super::now::Now;
@@ -22,6 +23,7 @@ use super::verdict::Verdict;
 pub struct Translator {
     settings: Settings,
     presence: Presence,
+    answers: Answers,
     unlisted_replies: u64,
     scratch: Scratch,
 }
@@ -31,6 +33,7 @@ impl Translator {
         Self {
             settings,
             presence: Presence::new(),
+            answers: Answers::default(),
             unlisted_replies: 0,
             scratch: Scratch::default(),
         }
@@ -44,6 +47,16 @@ impl Translator {
         &self.presence
     }
 
+    /// What users got.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// The stanza that was judged last was relayed, at this Unix second.
+    pub fn relayed(&mut self, now: u64) {
+        self.answers.relayed(now);
+    }
+
     /// Takes new settings. Another target starts with an empty list; for another domain to
     /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
     pub fn reconfigure(&mut self, settings: Settings) {
@@ -52,6 +65,7 @@ impl Translator {
         self.settings = settings;
         if !same_target {
             self.presence = Presence::new();
+            self.answers = self.answers.of_another_target();
         } else if !same_subscriber {
             self.presence.start_anew();
         }
@@ -63,8 +77,15 @@ impl Translator {
     }
 
     /// Takes what another process knew of the target's presence, and counted.
-    pub fn resume(&mut self, from: presence::Handover, unlisted_replies: u64, now: Now) {
-        self.presence = Presence::resume(from, now);
+    pub fn resume(
+        &mut self,
+        presence: presence::Handover,
+        answers: answers::Handover,
+        unlisted_replies: u64,
+        now: Now,
+    ) {
+        self.presence = Presence::resume(presence, now);
+        self.answers = Answers::resume(answers);
         self.unlisted_replies = unlisted_replies;
     }
 
@@ -80,17 +101,16 @@ impl Translator {
         if !self.subscribes_at(at) {
             return None;
         }
-        self.presence.tick(now, rng)
+        let listed = self.presence.resources.len();
+        let action = self.presence.tick(now, rng);
+        let gone = listed - self.presence.resources.len();
+        self.answers.unconfirmed(gone, now.unix);
+        action
     }
 
     /// When [`Self::tick`] has something to do on that stream.
     pub fn deadline(&self, at: &DomainPart) -> Option<Duration> {
         self.subscribes_at(at).then(|| self.presence.deadline()).flatten()
-    }
-
-    /// Is there anybody to forward to?
-    pub fn is_ready(&self) -> bool {
-        self.settings.subscriber().is_none() || !self.presence.resources.is_empty()
     }
 
     /// Decides what is done with a stanza that arrived on the stream of the domain `at`: the
@@ -103,6 +123,7 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
+        self.answers.forget();
         let direction = Direction::of(head);
         if direction == Direction::Other {
             return Verdict::Drop(direction, Reason::NotAStanza);
@@ -139,8 +160,8 @@ impl Translator {
     }
 
     fn exchange(&mut self) -> Exchange<'_> {
-        let Self { settings, presence, scratch, unlisted_replies } = self;
-        Exchange { settings, presence, scratch, unlisted_replies }
+        let Self { settings, presence, answers, scratch, unlisted_replies } = self;
+        Exchange { settings, presence, answers, scratch, unlisted_replies }
     }
 
     fn judge_presence(
@@ -185,6 +206,11 @@ impl Translator {
             ),
             Some(_) => Heard::Other,
         };
+        if let (Heard::Available { .. }, Some(_)) = (&heard, from.resource()) {
+            let normal = from.normal();
+            let new = !self.presence.resources.contains(&normal);
+            self.answers.seen(Address::new(&normal).resource().unwrap_or_default(), new);
+        }
         match self.presence.hear(from, heard, now, rng) {
             Answer::Used(actions) => Verdict::Presence(actions),
             Answer::Ignored => ignored,

@@ -16,8 +16,8 @@ use super::token::MAX_CLAIM_BYTES;
 pub enum Verdict<'t> {
     /// To a resource of the target.
     Forward { to: &'t str, from: &'t str, id: Option<&'t str> },
-    /// To the user who asked, as the token says, and under the user's own id.
-    Revert(Envelope<'t>),
+    /// To the user who asked, as the token says, and under the user's own id; an error, or a result.
+    Revert { envelope: Envelope<'t>, error: bool },
     /// To the user who asked, but an error instead of a reply that can't be relayed.
     RevertError { envelope: Envelope<'t>, reason: Reason, refusal: Refusal },
     /// An error to the sender, from the address it wrote to.
@@ -49,11 +49,17 @@ impl Verdict<'_> {
         }
     }
 
+    /// Did a resource of the target get a request by it, or make a reply? See [`super::answers`].
+    pub fn counts_for_resource(&self) -> bool {
+        matches!(self, Self::Forward { .. } | Self::Revert { .. } | Self::RevertError { .. })
+    }
+
     /// What it counts as; for [`Verdict::Own`], if it is no echo of ours.
     pub fn counts_as(&self) -> (Direction, Reason) {
         match self {
             Self::Forward { .. } => (Direction::Forward, Reason::Relayed),
-            Self::Revert(_) => (Direction::Revert, Reason::Relayed),
+            Self::Revert { error: false, .. } => (Direction::Revert, Reason::Relayed),
+            Self::Revert { error: true, .. } => (Direction::Revert, Reason::RelayedError),
             Self::RevertError { reason, .. } => (Direction::Revert, *reason),
             Self::Answer { direction, reason, .. } => (*direction, *reason),
             Self::Unsubscribe { .. } => (Direction::Presence, Reason::SubscriptionRefused),
@@ -124,6 +130,7 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
         ),
         // These are relayed, consumed, dropped, or answered with presence.
         Reason::Relayed
+        | Reason::RelayedError
         | Reason::SubscriptionRefused
         | Reason::PresenceUsed
         | Reason::Echo

@@ -12,6 +12,7 @@ use crate::jat::reason::{Reason, Tally};
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
 use crate::session::Turn;
+use crate::session::echo::Sharing;
 use crate::session::witness::Witness;
 
 use super::heartbeat::Heartbeat;
@@ -109,6 +110,13 @@ impl Component {
         ))
     }
 
+    /// Do all answers of the target come to us? Of several replicas a server chooses one for each
+    /// (docs/servers.md#random-connection).
+    pub fn hears_all_answers(&self) -> bool {
+        let alone = self.translator.settings().presence_domain.is_none();
+        alone && self.stream().sharing != Sharing::Shared
+    }
+
     /// The stream of the presence domain, if there is one.
     pub fn presence_stream(&self) -> Option<&Stream> {
         self.find_stream(self.translator.settings().presence_domain.as_ref()?)
@@ -159,7 +167,7 @@ impl Component {
 
     /// Does the stream serve, and is there somebody to forward to?
     pub fn is_ready(&self) -> bool {
-        self.stream().serves() && self.translator.is_ready()
+        self.stream().serves() && self.translator.is_ready(self.now().unix)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::config;
 use crate::descriptor;
+use crate::jat::answers;
 use crate::jat::presence;
 use crate::jat::reason::{Direction, Reason};
 use crate::jat::settings::Settings;
@@ -33,6 +34,9 @@ pub struct Handover {
     subscriber: Option<String>,
     presence: presence::Handover,
     unlisted_replies: u64,
+    /// What users got; came later than the rest.
+    #[serde(default, skip_serializing_if = "answers::Handover::is_empty")]
+    answers: answers::Handover,
     /// Direction, reason, stanzas; without zeros.
     counts: Vec<(String, String, u64)>,
     streams: Vec<StreamHandover>,
@@ -78,6 +82,7 @@ impl Handover {
             subscriber: settings.subscriber().map(ToString::to_string),
             presence: component.translator.presence().hand_over(component.now()),
             unlisted_replies: component.translator.unlisted_replies(),
+            answers: component.translator.answers().hand_over(),
             counts: counts.map(|(d, r, n)| (d.name().into(), r.name().into(), n)).collect(),
             streams: streams.collect::<io::Result<_>>()?,
             lost: Vec::new(),
@@ -102,7 +107,8 @@ impl Handover {
         let up = stream.is_some_and(is_up);
         let now = component.now();
         let presence = self.presence.clone();
-        component.translator.resume(presence, self.unlisted_replies, now);
+        let answers = self.answers.clone();
+        component.translator.resume(presence, answers, self.unlisted_replies, now);
         if let (false, Some(domain)) = (up, subscriber) {
             // Without its stream it has to be asked for again.
             component.translator.disconnected(&domain);

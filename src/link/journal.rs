@@ -10,6 +10,7 @@ use crate::session::echo::Sharing;
 
 use super::cause::Cause;
 use super::component::Component;
+use super::failings::Failings;
 use super::refusals::Refusals;
 
 /// Remembers what was said, so that it is said once.
@@ -28,6 +29,7 @@ pub struct Journal {
     stands_still: bool,
     clock_is_off: bool,
     refusals: Refusals,
+    failings: Failings,
     unlisted: u64,
     unlisted_said: Option<Instant>,
 }
@@ -46,6 +48,7 @@ impl Journal {
             stands_still: false,
             clock_is_off: false,
             refusals: Refusals::default(),
+            failings: Failings::default(),
             unlisted: 0,
             unlisted_said: None,
         }
@@ -55,7 +58,7 @@ impl Journal {
     pub fn resume(&mut self, component: &Component) {
         self.logged_in_before = true;
         self.subscription = component.translator.subscription().cloned();
-        self.online = component.translator.is_ready();
+        self.online = component.translator.has_resources();
         self.sharing = component.find_stream(&self.domain).map_or(self.sharing, |s| s.sharing);
         self.alarm = component.find_stream(&self.domain).and_then(|s| component.alarm(s));
         self.clock_is_off = component.clock_is_off();
@@ -147,6 +150,7 @@ impl Journal {
         // All streams count together, and one of them tells.
         if settings.domain == self.domain {
             self.refusals.observe(self.domain.as_str(), &component.tally);
+            self.failings.observe(self.domain.as_str(), component);
             self.observe_unlisted(component);
             self.observe_clock(component);
         }

@@ -4,6 +4,7 @@
 mod backoff;
 pub mod cause;
 pub mod component;
+mod failings;
 mod greeting;
 pub mod handover;
 pub mod heartbeat;
@@ -182,7 +183,7 @@ impl Link {
                     // Nothing will be told soon, or there is nothing to wait for.
                     Some(State::Down { .. } | State::Closed) | None => true,
                 };
-                answered || settings.domain != self.domain || component.translator.is_ready()
+                answered || settings.domain != self.domain || component.translator.has_resources()
             };
             if told {
                 return;

@@ -85,6 +85,7 @@ impl Session {
             self.echo.other_stanza();
         }
         let (direction, mut reason) = verdict.counts_as();
+        let for_resource = verdict.counts_for_resource();
         let limit = self.bounds.limits.max_bytes;
         let mut fits = true;
         match verdict {
@@ -92,7 +93,7 @@ impl Session {
                 let rewrite = Rewrite { to, from, id };
                 fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
             }
-            Verdict::Revert(Envelope { to, from, id }) => {
+            Verdict::Revert { envelope: Envelope { to, from, id }, .. } => {
                 let rewrite = Rewrite { to, from, id: Some(id) };
                 fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
             }
@@ -123,10 +124,12 @@ impl Session {
         if !fits {
             // Longer addresses, or an id full of quotes, made it too large for the server, which
             // may count what has to wait behind a tag as well (docs/servers.md#counts-what-waits).
-            if reason == Reason::Relayed {
+            if reason.is_relay() {
                 return false;
             }
             reason = Reason::HeadTooLarge;
+        } else if for_resource {
+            translator.relayed(now.unix);
         }
         tally.count(direction, reason);
         true

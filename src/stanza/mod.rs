@@ -3,6 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
 pub mod authored;
+pub mod condition;
 pub mod fault;
 pub mod head;
 mod legal;

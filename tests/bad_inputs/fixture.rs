@@ -197,7 +197,9 @@ impl Proxy {
     /// A reply that is reverted; gives what the user gets.
     pub fn reverted(&mut self, reply: &str) -> String {
         let said = self.exchange(reply);
-        assert_eq!(said.counted, [(Direction::Revert, Reason::Relayed, 1)], "{reply}: {said:?}");
+        let error = oracle::attribute(reply, "type").as_deref() == Some("error");
+        let reason = if error { Reason::RelayedError } else { Reason::Relayed };
+        assert_eq!(said.counted, [(Direction::Revert, reason, 1)], "{reply}: {said:?}");
         let [xml] = &said.out[..] else { panic!("{said:?}") };
         xml.clone()
     }

@@ -255,7 +255,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
     }
     // Prosody keeps back these errors.
     let empty = format!("<iq type='error' id='h' to='{domain}/{token}'/>");
-    cases.push(Case::new(Sender::Service, empty, Revert, Reason::Relayed));
+    cases.push(Case::new(Sender::Service, empty, Revert, Reason::RelayedError));
     let error = format!("<message type='error' to='{domain}' id='h'>{ERROR}</message>");
     cases.push(Case::new(Sender::User, error, Message, Reason::ErrorIgnored));
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(3_000));
@@ -321,7 +321,9 @@ pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
         ("error", "<error type='foo'><no-such-condition xmlns='urn:x'/></error>"),
         ("error", "<error type='cancel'/><error type='wait'/>"),
     ] {
-        reply(Sender::Service, type_, token, payload, Reason::Relayed);
+        let error = type_ == "error";
+        let reason = if error { Reason::RelayedError } else { Reason::Relayed };
+        reply(Sender::Service, type_, token, payload, reason);
     }
     reply(Sender::Service, "result", token, &nested(128), Reason::OverLimit);
     let mut add = |xml, direction, reason| {

@@ -1,5 +1,6 @@
 //! Metrics, health, readiness and status of the real program, without a server and with one.
 
+mod answers;
 mod daemon;
 mod flood;
 #[path = "../interpreter/mod.rs"]

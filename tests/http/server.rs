@@ -1,4 +1,5 @@
-//! The least of an XMPP server: it lets every component in and says what it is told to.
+//! The least of an XMPP server: it lets every component in and says what it is told to; resources
+//! of the target may answer on it.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -14,6 +15,16 @@ use jat_proxy::demo::server::Options;
 pub struct Server {
     pub address: SocketAddr,
     streams: Streams,
+    bots: Bots,
+}
+
+/// What a resource of the target answers, or its server in its place; silence, if it is not there.
+type Bots = Arc<Mutex<HashMap<String, Answer>>>;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    Result,
+    Error(&'static str),
 }
 
 /// The logged-in streams by their domain, and how many IQs came on each.
@@ -22,15 +33,15 @@ type Streams = Arc<Mutex<HashMap<String, (TcpStream, Arc<AtomicUsize>)>>>;
 pub fn start() -> Server {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let streams = Streams::default();
-    let shared = Arc::clone(&streams);
+    let (streams, bots) = (Streams::default(), Bots::default());
+    let shared = (Arc::clone(&streams), Arc::clone(&bots));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let streams = Arc::clone(&shared);
-            thread::spawn(move || serve(stream, &streams));
+            let (streams, bots) = shared.clone();
+            thread::spawn(move || serve(stream, &streams, &bots));
         }
     });
-    Server { address, streams }
+    Server { address, streams, bots }
 }
 
 /// Another one, of the program's demo, that tells what time it is. It runs until the test ends.
@@ -58,6 +69,15 @@ impl Server {
         stream.write_all(xml.as_bytes()).expect("it is open");
     }
 
+    /// From now on the resource with this full JID answers like this; `None`: nothing.
+    pub fn let_answer(&self, resource: &str, answer: Option<Answer>) {
+        let mut bots = self.bots.lock().expect("no thread panics");
+        match answer {
+            Some(answer) => bots.insert(resource.to_owned(), answer),
+            None => bots.remove(resource),
+        };
+    }
+
     /// How many IQs came on the stream of `domain`.
     pub fn iqs(&self, domain: &str) -> usize {
         let streams = self.streams.lock().expect("no thread panics");
@@ -66,7 +86,7 @@ impl Server {
 }
 
 /// XEP-0114 section 3, with any secret; then counts what it gets.
-fn serve(mut stream: TcpStream, streams: &Streams) {
+fn serve(mut stream: TcpStream, streams: &Streams, bots: &Bots) {
     let head = read_until(&mut stream, "component:accept");
     let domain = head.split(" to=").nth(1).and_then(|rest| rest.split(['"', '\'']).nth(1));
     let domain = domain.expect("a component names its domain").to_owned();
@@ -80,13 +100,36 @@ fn serve(mut stream: TcpStream, streams: &Streams) {
     let writer = stream.try_clone().expect("a second descriptor");
     let iqs = Arc::new(AtomicUsize::new(0));
     streams.lock().expect("no thread panics").insert(domain, (writer, Arc::clone(&iqs)));
-    let (mut buffer, mut kept) = ([0; 65536], 0);
-    while let Ok(count @ 1..) = stream.read(&mut buffer[kept..]) {
-        let end = kept + count;
-        iqs.fetch_add(buffer[..end].windows(3).filter(|w| *w == b"<iq").count(), Ordering::Relaxed);
-        // A tag may go on in the next piece.
-        kept = end.min(2);
-        buffer.copy_within(end - kept..end, 0);
+    let (mut buffer, mut text) = ([0; 65536], String::new());
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        text += &String::from_utf8_lossy(&buffer[..count]);
+        // Nothing else ends like this.
+        while let Some((iq, rest)) = text.split_once("</iq>") {
+            iqs.fetch_add(1, Ordering::Relaxed);
+            stream.write_all(answer_to(iq, bots).as_bytes()).expect("it is open");
+            text = rest.to_owned();
+        }
+    }
+}
+
+/// To a request without its end tag; empty for anything else, and where nobody answers.
+fn answer_to(iq: &str, bots: &Bots) -> String {
+    let tag = iq.rsplit("<iq ").next().unwrap_or_default();
+    let value = |name: &str| {
+        let rest = tag.split_once(&format!("{name}='"))?.1;
+        Some(rest.split_once('\'')?.0)
+    };
+    let (Some(to), Some(from), Some(id)) = (value("to"), value("from"), value("id")) else {
+        return String::new();
+    };
+    let addresses = format!("id='{id}' to='{from}' from='{to}'");
+    match bots.lock().expect("no thread panics").get(to) {
+        None => String::new(),
+        Some(Answer::Result) => format!("<iq type='result' {addresses}/>"),
+        Some(Answer::Error(condition)) => format!(
+            "<iq type='error' {addresses}><error type='cancel'>\
+             <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        ),
     }
 }
 

@@ -19,6 +19,7 @@ fn a_prometheus_scrapes_the_daemon() {
         "<presence type='subscribed' from='bot@some.example' to='proxy.example'/>\
          <presence from='bot@some.example/a' to='proxy.example'/>",
     );
+    server.let_answer("bot@some.example/a", Some(server::Answer::Error("forbidden")));
     let prometheus = Prometheus::start(daemon.http);
     let began = Instant::now();
     // A rate needs two scrapes with something between.
@@ -66,7 +67,7 @@ fn a_prometheus_scrapes_the_daemon() {
 /// Panels that show only what did not happen here; this server does not tell its time.
 const QUIET: [&str; 2] = ["Failures by cause", "Clock of the server"];
 
-/// A relayed request, a refused one, a refused message, and a reply without a token.
+/// A relayed request, which the target refuses, a refused one, a refused message, and a reply without a token.
 fn traffic(server: &Server) {
     server.say(
         "proxy.example",

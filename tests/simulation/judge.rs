@@ -138,7 +138,7 @@ impl World {
         let has_expired = replica.unix(self.at) >= forwarded.expires;
         let event = match due {
             Reason::ArrivedAfterClose => Some(Loss::AfterClose),
-            Reason::Relayed => None,
+            Reason::Relayed | Reason::RelayedError => None,
             _ if reply.how.is_forged() => Some(Loss::ForgeryRefused),
             Reason::TokenLength => Some(Loss::IdThrownAway),
             _ if has_expired => Some(Loss::Expired),

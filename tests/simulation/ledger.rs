@@ -44,6 +44,7 @@ pub struct Forwarded {
 pub struct Reply {
     pub forwarded: usize,
     pub how: How,
+    pub error: bool,
     /// What the replica that read it had to do with it; `None` until one has.
     pub due: Option<Reason>,
     pub fate: Fate,
@@ -202,7 +203,7 @@ impl Ledger {
         let Some(number) = known else {
             return self.report(Invariant::Cause, xml);
         };
-        let Reply { forwarded, how, due, fate } = self.replies[number];
+        let Reply { forwarded, how, due, fate, .. } = self.replies[number];
         let [user, address, id] = self.asks[self.forwarded[forwarded].ask].envelope(&stanza);
         let authentic = !how.is_forged();
         let checks = [
@@ -212,7 +213,7 @@ impl Ledger {
             (Invariant::Once, fate != Fate::Arrived),
             (Invariant::Authentic, authentic),
             (Invariant::Cause, due.is_some()),
-            (Invariant::InTime, !authentic || due.is_none_or(|due| due == Reason::Relayed)),
+            (Invariant::InTime, !authentic || due.is_none_or(Reason::is_relay)),
         ];
         self.replies[number].fate = Fate::Arrived;
         self.report_broken(&checks, || format!("Reply({number}), {how:?}: {xml}"));

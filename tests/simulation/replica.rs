@@ -125,10 +125,11 @@ impl Replica {
         let now = now(at, self.skew);
         let presence = self.translator.presence().hand_over(now);
         let unlisted = self.translator.unlisted_replies();
+        let answers = self.translator.answers().hand_over();
         self.translator = Translator::new(settings);
         self.rng = Rng::with_seed(seed);
         if same_target {
-            self.translator.resume(presence, unlisted, now);
+            self.translator.resume(presence, answers, unlisted, now);
         }
         for (role, from) in streams.into_iter().enumerate() {
             if let Some(from) = from {
@@ -224,6 +225,7 @@ impl Replica {
             _ if !self.has_key(forwarded.key) => Reason::UnknownKey,
             how if how.is_forged() => Reason::TokenSignature,
             _ if self.unix(at) >= forwarded.expires => Reason::TokenExpired,
+            _ if reply.error => Reason::RelayedError,
             _ => Reason::Relayed,
         }
     }

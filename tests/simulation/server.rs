@@ -52,7 +52,8 @@ impl World {
     fn reply(&mut self, forwarded: usize, how: How) {
         let number = self.ledger.replies.len();
         let xml = traffic::reply(number, &self.ledger.forwarded[forwarded], how, &mut self.rng);
-        self.ledger.replies.push(Reply { forwarded, how, due: None, fate: Fate::Underway });
+        let error = Stanza::read(&xml).type_ == "error";
+        self.ledger.replies.push(Reply { forwarded, how, error, due: None, fate: Fate::Underway });
         let ask = self.ledger.forwarded[forwarded].ask;
         self.log(|| format!("a reply to Ask({ask}), {how:?}: Reply({number})"));
         self.route(Letter { what: What::Reply(number), xml });

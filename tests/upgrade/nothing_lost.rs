@@ -20,8 +20,19 @@ async fn what_is_known_and_counted_stays() {
     let after = it.daemon.status();
     assert_eq!(after["started"], before["started"]);
     let [before, after] = [before, after].map(|mut s| s["components"][0].take());
-    for field in ["stream", "logins", "sharing", "subscription", "resources", "failures"] {
+    for field in ["stream", "logins", "sharing", "subscription", "failures"] {
         assert_eq!(after[field], before[field], "{field}");
+    }
+    let [was, is] = [&before, &after].map(|of| &of["resources"][0]);
+    for field in ["address", "dnd", "verified"] {
+        assert_eq!(is[field], was[field], "{field}");
+    }
+    for count in ["forwarded", "results"] {
+        assert_eq!(
+            [was, is].map(|of| of["answers"][count].as_u64()),
+            [Some(1), Some(2)],
+            "{count}"
+        );
     }
     assert_eq!(before["logins"], 1);
     let relayed = |of: &serde_json::Value| -> u64 {

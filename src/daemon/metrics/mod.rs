@@ -5,8 +5,8 @@
 
 mod classic;
 mod families;
+mod reading;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -15,16 +15,13 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::jat::reason::{Direction, Reason, Tally};
-use crate::link::cause::Cause;
-use crate::link::component::{Component, lock};
-use crate::link::stream::{State, Stream};
-use crate::session::echo::Sharing;
+use crate::jat::reason::{Direction, Reason};
+use crate::link::component::lock;
 
 use super::links::Links;
 use super::logging;
-use super::status::{SUBSCRIPTION_STATES, subscription_state};
 use families::Families;
+use reading::Reading;
 
 /// The two forms of an exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +87,8 @@ pub fn directions(reason: Reason) -> &'static [Direction] {
         | Reason::TokenMalformed
         | Reason::TokenKind
         | Reason::TokenExpired
-        | Reason::ServerTime => &[Revert],
+        | Reason::ServerTime
+        | Reason::RelayedError => &[Revert],
         Reason::PresenceDomain => &[Forward, Message],
         Reason::MessageRefused | Reason::Echo | Reason::ErrorIgnored => &[Message],
         Reason::SubscriptionRefused | Reason::PresenceUsed | Reason::PresenceIgnored => &[Presence],
@@ -108,135 +106,6 @@ struct Readings {
     components: Vec<Reading>,
 }
 
-/// The numbers of one component, copied so that its lock is held briefly.
-#[derive(Debug)]
-struct Reading {
-    domain: String,
-    tally: Tally,
-    streams: Vec<StreamReading>,
-    /// `None` for a fixed destination, like the next.
-    resources: Option<u64>,
-    unlisted_replies: u64,
-    subscription: Option<&'static str>,
-    /// The ids of all keys, and whether each signs.
-    keys: Vec<(u8, bool)>,
-    clock_offset: Option<i64>,
-    /// Seconds since the key signs that does; `None` when it has no beginning.
-    key_age: Option<u64>,
-    /// Seconds until the next key signs.
-    next_key: Option<u64>,
-}
-
-/// The numbers of one stream.
-#[derive(Debug)]
-struct StreamReading {
-    /// The value of the metric label.
-    purpose: &'static str,
-    up: bool,
-    shared: bool,
-    standstill: u64,
-    standstills: u64,
-    logins: u64,
-    failures: [u64; Cause::ALL.len()],
-    backlog: u64,
-    unsent: u64,
-}
-
-impl StreamReading {
-    fn of(purpose: &'static str, stream: &Stream) -> Self {
-        Self {
-            purpose,
-            up: matches!(stream.state, State::Up { .. }),
-            shared: stream.sharing == Sharing::Shared,
-            standstill: stream.standstill.map_or(0, |lasts| lasts.as_secs()),
-            standstills: stream.standstills,
-            logins: stream.logins,
-            failures: stream.failures,
-            backlog: stream.backlog as u64,
-            unsent: stream.unsent,
-        }
-    }
-}
-
-impl Reading {
-    fn of(component: &Component) -> Self {
-        let settings = component.translator.settings();
-        let subscription = component.translator.subscription();
-        let now = component.now().unix;
-        let key = settings.keyring.signing(now);
-        let signing = key.id();
-        let resources = component.translator.presence().resources.len() as u64;
-        Self {
-            domain: settings.domain.to_string(),
-            tally: component.tally.clone(),
-            streams: std::iter::once(StreamReading::of("component", component.stream()))
-                .chain(component.presence_stream().map(|s| StreamReading::of("presence", s)))
-                .collect(),
-            resources: subscription.map(|_| resources),
-            unlisted_replies: component.translator.unlisted_replies(),
-            subscription: subscription.map(subscription_state),
-            keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
-            clock_offset: component.clock_offset(),
-            // A clock that stepped back makes it negative.
-            key_age: key.not_before().map(|since| now.saturating_sub(since)),
-            next_key: settings.keyring.next(now).map(|(_, at)| at - now),
-        }
-    }
-
-    /// Every count that can occur, zeros too, so that a rate sees the first one.
-    fn stanzas(&self) -> impl Iterator<Item = ([Label<'_>; 4], u64)> {
-        let can_occur = |(d, r, n): &(Direction, Reason, u64)| *n > 0 || directions(*r).contains(d);
-        self.tally.iter().filter(can_occur).map(|(direction, reason, count)| {
-            let labels = [
-                self.label(),
-                ("direction", direction.name().into()),
-                ("outcome", reason.outcome().name().into()),
-                ("reason", reason.name().into()),
-            ];
-            (labels, count)
-        })
-    }
-
-    /// A value of each stream.
-    fn streams(
-        &self,
-        value: impl Fn(&StreamReading) -> u64,
-    ) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
-        let series = move |s: &StreamReading| ([self.label(), stream_label(s)], value(s));
-        self.streams.iter().map(series)
-    }
-
-    fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
-        self.streams.iter().flat_map(move |stream| {
-            let series = move |c: &Cause| {
-                let labels = [self.label(), stream_label(stream), ("cause", c.name().into())];
-                (labels, stream.failures[*c as usize])
-            };
-            Cause::ALL.iter().map(series)
-        })
-    }
-
-    fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
-        let series = move |now: &'static str| {
-            let of =
-                move |s: &'static str| ([self.label(), ("state", s.into())], (s == now).into());
-            SUBSCRIPTION_STATES.into_iter().map(of)
-        };
-        self.subscription.into_iter().flat_map(series)
-    }
-
-    fn keys(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
-        let series = |(id, signs): &(u8, bool)| {
-            ([self.label(), ("kid", id.to_string().into())], u64::from(*signs))
-        };
-        self.keys.iter().map(series)
-    }
-
-    fn label(&self) -> Label<'_> {
-        ("component", self.domain.as_str().into())
-    }
-}
-
 impl Collector for Readings {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let all = &self.components;
@@ -245,6 +114,23 @@ impl Collector for Readings {
             "jat_proxy_stanzas",
             "Stanzas that arrived, by what became of each.",
             all.iter().flat_map(Reading::stanzas),
+        )?;
+        out.counters(
+            "jat_proxy_error_replies",
+            "Errors that users got as replies to requests that were relayed, by their condition.",
+            all.iter().flat_map(Reading::errors),
+        )?;
+        out.gauges(
+            "jat_proxy_ready",
+            "Is the component logged in, with somebody to forward to who is not known to fail? 1 or 0.",
+            None,
+            all.iter().map(|r| ([r.label()], r.ready.into())),
+        )?;
+        out.gauges(
+            "jat_proxy_troubled_resources",
+            "Resources of the target that something is wrong with, by what they answer.",
+            None,
+            all.iter().flat_map(Reading::troubled),
         )?;
         out.gauges(
             "jat_proxy_stream_up",
@@ -346,9 +232,3 @@ impl Collector for Readings {
         start?.encode_gauge(&self.started)
     }
 }
-
-fn stream_label(stream: &StreamReading) -> Label<'static> {
-    ("stream", stream.purpose.into())
-}
-
-type Label<'a> = (&'static str, Cow<'a, str>);

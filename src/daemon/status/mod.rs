@@ -4,6 +4,7 @@
 //! Times are RFC 3339 in UTC.
 
 mod reading;
+mod resources;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ pub struct ComponentStatus {
     pub presence: Option<StreamStatus>,
     /// `null` for a fixed destination.
     pub subscription: Option<SubscriptionStatus>,
-    /// Online resources of the target.
+    /// Online resources of the target, or the one that is its fixed destination.
     pub resources: Vec<ResourceStatus>,
     pub keys: KeysStatus,
     /// Seconds by which the clock of the target's server is ahead of ours, give or take one;
@@ -53,6 +54,10 @@ pub struct ComponentStatus {
     /// beginning.
     #[serde(default)]
     pub rates: Vec<Rates>,
+    /// Errors that users got as replies to requests that were relayed, by their condition,
+    /// without zeros.
+    #[serde(default)]
+    pub error_replies: BTreeMap<String, u64>,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
 }
@@ -66,6 +71,9 @@ pub struct Rates {
     pub requests: f64,
     /// Replies that were relayed.
     pub replies: f64,
+    /// Those of them that were errors.
+    #[serde(default)]
+    pub errors: f64,
     /// Stanzas of any kind that were answered with an error.
     pub answered: f64,
     /// Stanzas of any kind that were dropped.
@@ -130,6 +138,25 @@ pub struct ResourceStatus {
     pub dnd: bool,
     /// Was it seen since the stream came up?
     pub verified: bool,
+    /// What it made of its requests since the daemon was started.
+    #[serde(default)]
+    pub answers: AnswersStatus,
+    /// What is wrong with it by that, for people; `null` when nothing is known to be.
+    #[serde(default)]
+    pub trouble: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct AnswersStatus {
+    /// Requests that it got.
+    pub forwarded: u64,
+    /// Answers that went to users. With several replicas those to other requests than these.
+    pub results: u64,
+    pub errors: u64,
+    /// When the last of them came.
+    pub last_answer: Option<String>,
+    /// The condition of the last error.
+    pub last_error: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -16,8 +16,8 @@ use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 
 use super::{
-    ComponentStatus, Count, KeyTime, KeysStatus, Rates, ResourceStatus, Status, StreamState,
-    StreamStatus, SubscriptionStatus,
+    ComponentStatus, Count, KeyTime, KeysStatus, Rates, Status, StreamState, StreamStatus,
+    SubscriptionStatus, resources,
 };
 
 impl Status {
@@ -40,6 +40,7 @@ impl ComponentStatus {
         let now = component.now().unix;
         let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);
         let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
+        let errors = component.translator.answers().errors().iter().filter(|(_, count)| *count > 0);
         let streams = [Some(component.stream()), component.presence_stream()];
         let counts = component.tally.iter().map(|(direction, reason, count)| Count {
             direction: direction.name().to_owned(),
@@ -61,15 +62,17 @@ impl ComponentStatus {
                 .flat_map(|s| [s.standstill_alarm(), component.alarm(s)])
                 .flatten()
                 .chain(component.clock_alarm())
+                .chain(resources::alarms(component))
                 .collect(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
             subscription: component.translator.subscription().map(|s| subscription(component, s)),
-            resources: resources(component),
+            resources: resources::of(component),
             clock_offset_seconds: component.clock_offset(),
             keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
             reply_ttl_seconds: settings.reply_ttl,
             rates: Rates::of(&WINDOWS.map(recent)),
+            error_replies: errors.map(|(c, count)| (c.name().to_owned(), count)).collect(),
             counts: counts.filter(|c| c.count > 0).collect(),
         }
     }
@@ -88,6 +91,7 @@ impl Rates {
                     seconds,
                     requests: rate(Series::Requests),
                     replies: rate(Series::Replies),
+                    errors: rate(Series::Errors),
                     answered: rate(Series::Answered),
                     dropped: rate(Series::Dropped),
                 });
@@ -101,6 +105,7 @@ impl Rates {
         Series::ALL.map(|series| match series {
             Series::Requests => (series, self.requests),
             Series::Replies => (series, self.replies),
+            Series::Errors => (series, self.errors),
             Series::Answered => (series, self.answered),
             Series::Dropped => (series, self.dropped),
         })
@@ -117,8 +122,12 @@ pub fn missing(component: &Component) -> Option<String> {
     if let Some(what) = missing_stream(component.stream()) {
         return Some(what);
     }
-    if component.translator.is_ready() {
+    let now = component.now().unix;
+    if component.translator.is_ready(now) {
         return None;
+    }
+    if component.translator.is_failing(now) {
+        return Some(resources::all_fail(component));
     }
     if let Some(stream) = component.presence_stream()
         && let Some(what) = missing_stream(stream)
@@ -196,16 +205,9 @@ fn subscription(component: &Component, subscription: &Subscription) -> Subscript
             _ => None,
         },
         next_retry: presence.retry_at().map(|at| show_moment(unix(at))),
-        remedy: (!component.translator.is_ready())
+        remedy: (!component.translator.has_resources())
             .then(|| remedy(subscription, component.translator.settings())),
     }
-}
-
-fn resources(component: &Component) -> Vec<ResourceStatus> {
-    let resources = component.translator.presence().resources.iter();
-    resources
-        .map(|r| ResourceStatus { address: r.address.clone(), dnd: r.dnd, verified: r.verified })
-        .collect()
 }
 
 impl StreamStatus {

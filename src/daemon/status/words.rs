@@ -1,7 +1,8 @@
 //! What the status says, for people: the same words on the command line and on the page.
 
 use super::{
-    ComponentStatus, KeyTime, KeysStatus, ResourceStatus, StreamState, SubscriptionStatus,
+    AnswersStatus, ComponentStatus, KeyTime, KeysStatus, ResourceStatus, StreamState,
+    SubscriptionStatus,
 };
 
 /// Can it forward, or why not?
@@ -53,12 +54,53 @@ pub fn subscription(subscription: &SubscriptionStatus) -> String {
 
 pub fn resources(component: &ComponentStatus) -> Vec<String> {
     let dnd = |r: &ResourceStatus| if r.dnd { ", dnd" } else { "" };
-    let doubt = |r: &ResourceStatus| if r.verified { "" } else { ", not confirmed yet" };
+    let fixed = component.subscription.is_none();
+    let doubt = |r: &ResourceStatus| if r.verified || fixed { "" } else { ", not confirmed yet" };
     let line = |r: &ResourceStatus| format!("{}{}{}", r.address, dnd(r), doubt(r));
     match &component.subscription {
         Some(_) if component.resources.is_empty() => vec!["none online".to_owned()],
         _ => component.resources.iter().map(line).collect(),
     }
+}
+
+/// The same, with what each made of its requests.
+pub fn serving(component: &ComponentStatus) -> Vec<String> {
+    let mut lines = resources(component);
+    for (line, resource) in lines.iter_mut().zip(&component.resources) {
+        let answers = answers(&resource.answers);
+        let trouble = resource.trouble.as_ref();
+        for (text, before) in [(answers.as_ref(), ": "), (trouble, "; ")] {
+            *line += &text.map(|text| format!("{before}{text}")).unwrap_or_default();
+        }
+    }
+    lines
+}
+
+/// What a resource made of its requests, if there were any.
+fn answers(answers: &AnswersStatus) -> Option<String> {
+    let AnswersStatus { forwarded, results, errors, last_answer, last_error } = answers;
+    let count = |count: u64, what| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    let mut text = format!("{}, {}", count(*forwarded, "request"), count(*results, "result"));
+    if *errors > 0 {
+        let last = last_error.as_deref().unwrap_or("unknown");
+        text += &format!(", {} ({last})", count(*errors, "error"));
+    }
+    if let Some(last) = last_answer {
+        text += &format!(", last answer at {last}");
+    }
+    (*forwarded > 0 || last_answer.is_some()).then_some(text)
+}
+
+/// Those of users' requests that were relayed, each with its number.
+pub fn error_replies(component: &ComponentStatus) -> Vec<String> {
+    component
+        .error_replies
+        .iter()
+        .map(|(condition, count)| format!("{condition} {count}"))
+        .collect()
 }
 
 pub fn keys(keys: &KeysStatus) -> Vec<String> {

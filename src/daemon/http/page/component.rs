@@ -2,7 +2,7 @@
 
 use crate::daemon::history::Series;
 use crate::daemon::recorder::Recorder;
-use crate::daemon::status::{ComponentStatus, Count, Rates, StreamStatus, words};
+use crate::daemon::status::{ComponentStatus, Count, Rates, ResourceStatus, StreamStatus, words};
 use crate::jat::reason::Reason;
 use crate::link::cause::Cause;
 
@@ -51,6 +51,10 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
                 fact(html, "subscription", &[words::subscription(subscription)]);
             }
             fact(html, "keys", &words::keys(&component.keys));
+            let errors = words::error_replies(component);
+            if !errors.is_empty() {
+                fact(html, "error replies", &errors);
+            }
             if let Some(offset) = component.clock_offset_seconds {
                 fact(html, "clock", &[words::clock(offset)]);
             }
@@ -93,9 +97,9 @@ fn fact(html: &mut Html, name: &str, lines: &[String]) {
 
 fn resources(html: &mut Html, component: &ComponentStatus) {
     html.leaf("h3", &[], "Resources of the target");
-    if component.subscription.is_none() {
+    let fixed = component.subscription.is_none();
+    if fixed {
         html.leaf("p", &[], "All requests go to one resource, online or not.");
-        return;
     }
     if component.resources.is_empty() {
         html.leaf("p", &[], "None online.");
@@ -105,17 +109,17 @@ fn resources(html: &mut Html, component: &ComponentStatus) {
         html,
         "Resources of the target",
         |html| {
-            html.leaf("th", &[("scope", "col")], "address");
-            html.leaf("th", &[("scope", "col")], "state");
+            for name in ["address", "state"] {
+                html.leaf("th", &[("scope", "col")], name);
+            }
+            for name in ["requests", "results", "errors"] {
+                html.leaf("th", &[("scope", "col"), ("class", "number")], name);
+            }
+            html.leaf("th", &[("scope", "col")], "last answer");
         },
         |html| {
             for resource in component.resources.iter().take(MOST_RESOURCES) {
-                html.element("tr", &[], |html| {
-                    html.element("th", &[("scope", "row")], |html| html.address(&resource.address));
-                    let busy = if resource.dnd { "dnd" } else { "online" };
-                    let doubt = if resource.verified { "" } else { ", not confirmed yet" };
-                    html.leaf("td", &[], &format!("{busy}{doubt}"));
-                });
+                html.element("tr", &[], |html| resource_row(html, resource, fixed));
             }
         },
     );
@@ -124,6 +128,28 @@ fn resources(html: &mut Html, component: &ComponentStatus) {
         let text = format!("And {more} more; /status and jat-proxy status have all.");
         html.leaf("p", &[("class", "muted")], &text);
     }
+}
+
+fn resource_row(html: &mut Html, resource: &ResourceStatus, fixed: bool) {
+    let ResourceStatus { address, dnd, verified, answers, trouble } = resource;
+    html.element("th", &[("scope", "row")], |html| html.address(address));
+    let state = match (fixed, dnd) {
+        (true, _) => "fixed",
+        (false, true) => "dnd",
+        (false, false) => "online",
+    };
+    let doubt = if *verified || fixed { "" } else { ", not confirmed yet" };
+    match trouble {
+        None => html.leaf("td", &[], &format!("{state}{doubt}")),
+        Some(trouble) => html.element("td", &[("class", "text")], |html| {
+            html.text(&format!("{state}{doubt}; "));
+            html.leaf("span", &[("class", "warn")], trouble);
+        }),
+    }
+    for number in [answers.forwarded, answers.results, answers.errors] {
+        html.leaf("td", &[("class", "number")], &number.to_string());
+    }
+    html.leaf("td", &[], answers.last_answer.as_deref().unwrap_or("–"));
 }
 
 /// What was not relayed, the most frequent of late first.

@@ -1,0 +1,62 @@
+//! The resources that requests go to: what each made of them, and what is wrong with it.
+
+use crate::config::time::show_moment;
+use crate::jat::answers::{Record, Trouble};
+use crate::jat::serving::Serving;
+use crate::link::component::Component;
+
+use super::{AnswersStatus, ResourceStatus};
+
+pub fn of(component: &Component) -> Vec<ResourceStatus> {
+    let now = component.now().unix;
+    let status = |serving: Serving<'_>| ResourceStatus {
+        address: serving.address.to_owned(),
+        dnd: serving.listed.is_some_and(|listed| listed.dnd),
+        verified: serving.listed.is_some_and(|listed| listed.verified),
+        answers: serving.record.map(AnswersStatus::of).unwrap_or_default(),
+        trouble: serving.trouble(component.hears_all_answers(), now).map(Trouble::describe),
+    };
+    component.translator.serving().map(status).collect()
+}
+
+/// What an operator has to look at, a line for each resource, if they are few.
+pub fn alarms(component: &Component) -> Vec<String> {
+    let now = component.now().unix;
+    let troubled = component.translator.serving().filter_map(|serving| {
+        let trouble = serving.trouble(component.hears_all_answers(), now)?;
+        Some((serving.address, trouble))
+    });
+    let troubled: Vec<(&str, Trouble)> = troubled.collect();
+    let alarm = |(address, trouble): &(&str, Trouble)| {
+        format!("{address} {}: {}", trouble.describe(), trouble.remedy())
+    };
+    let mut alarms: Vec<String> = troubled.iter().take(MOST_ALARMS).map(alarm).collect();
+    let more = troubled.len() - alarms.len();
+    if more > 0 {
+        alarms.push(format!("{more} more resources are no better: see the list of resources"));
+    }
+    alarms
+}
+
+/// Why nothing is served although somebody is listed.
+pub fn all_fail(component: &Component) -> String {
+    let mut serving = component.translator.serving();
+    let now = component.now().unix;
+    let trouble = serving.find_map(|s| s.trouble(component.hears_all_answers(), now));
+    let remedy = trouble.map(Trouble::remedy).unwrap_or_default();
+    format!("Nobody to forward to: every resource that is known seems to be gone. {remedy}")
+}
+
+impl AnswersStatus {
+    fn of(record: &Record) -> Self {
+        Self {
+            forwarded: record.forwarded,
+            results: record.results,
+            errors: record.errors,
+            last_answer: record.last_answer.map(show_moment),
+            last_error: record.last_error.map(|condition| condition.name().to_owned()),
+        }
+    }
+}
+
+const MOST_ALARMS: usize = 3;

@@ -1,0 +1,197 @@
+//! What the resources of the target made of the requests that they got: what users got.
+//!
+//! Counters only: nothing is kept of a single request, so a reply may go through another replica
+//! than its request did.
+
+mod outage;
+mod record;
+mod trouble;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stanza::condition::DefinedCondition;
+
+use super::address::Address;
+use super::resources::Resources;
+
+pub use outage::Outage;
+pub use record::Record;
+pub use trouble::Trouble;
+
+/// The counters of one component.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// In the order of their resources. One that leaves keeps its counters, as it may come back.
+    records: Vec<Record>,
+    /// Errors that users got for requests that were relayed.
+    errors: Errors,
+    outage: Outage,
+    /// What is being relayed, and to or from which of `records`.
+    pending: Option<(Option<usize>, Event)>,
+}
+
+/// What happens to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It gets a request.
+    Asked,
+    /// It answers one with a result.
+    Result,
+    /// It, or a server in its place, answers one with an error; or the user gets one since the
+    /// answer can't be relayed.
+    Error(DefinedCondition),
+}
+
+/// How many errors of each kind.
+#[derive(Clone, Debug)]
+pub struct Errors([u64; DefinedCondition::ALL.len()]);
+
+impl Default for Errors {
+    fn default() -> Self {
+        Self([0; DefinedCondition::ALL.len()])
+    }
+}
+
+impl Errors {
+    /// Every count, zero or not.
+    pub fn iter(&self) -> impl Iterator<Item = (DefinedCondition, u64)> {
+        DefinedCondition::ALL.iter().map(|condition| (*condition, self.0[*condition as usize]))
+    }
+}
+
+impl Answers {
+    /// An event that is about to be relayed to or from this resource, given in normal form: it
+    /// counts once [`Self::relayed`] says that it was.
+    pub fn prepare(&mut self, resource: &str, event: Event, listed: &Resources) {
+        // One that has no such name can't come back under it, and would take memory for nothing.
+        let record = (resource.len() <= LONGEST).then(|| self.place(resource, listed));
+        self.pending = Some((record, event));
+    }
+
+    /// What was prepared will not be relayed.
+    pub fn forget(&mut self) {
+        self.pending = None;
+    }
+
+    /// What was prepared was relayed, at this Unix second.
+    pub fn relayed(&mut self, now: u64) {
+        let Some((record, event)) = self.pending.take() else { return };
+        if let Event::Error(condition) = event {
+            self.errors.0[condition as usize] += 1;
+        }
+        let Some(record) = record.and_then(|place| self.records.get_mut(place)) else { return };
+        let was_missing = record.is_missing();
+        record.count(event, now);
+        if record.is_missing() {
+            self.outage.missing(!was_missing, now);
+        }
+    }
+
+    /// Available presence of this resource: it is there. `new`: it was not listed before.
+    pub fn seen(&mut self, resource: &str, new: bool) {
+        if let Ok(place) = self.find(resource) {
+            let record = &mut self.records[place];
+            if record.is_missing() {
+                self.outage.found();
+            }
+            record.seen(new);
+        }
+    }
+
+    /// So many resources were taken off the list at once, as no presence confirmed them.
+    pub fn unconfirmed(&mut self, resources: usize, now: u64) {
+        self.outage.unconfirmed(resources, now);
+    }
+
+    /// What is known of this resource, given in normal form.
+    pub fn of(&self, resource: &str) -> Option<&Record> {
+        self.find(resource).ok().map(|place| &self.records[place])
+    }
+
+    /// Errors that users got for requests that were relayed.
+    pub fn errors(&self) -> &Errors {
+        &self.errors
+    }
+
+    /// Resources that seem to be missing all at once.
+    pub fn outage(&self) -> &Outage {
+        &self.outage
+    }
+
+    /// Is some resource known to fail, perhaps? It costs nothing to ask.
+    pub fn is_any_missing(&self, now: u64) -> bool {
+        self.outage.is_recent(now)
+    }
+
+    /// All that is known, for another process.
+    pub fn hand_over(&self) -> Handover {
+        let errors = self.errors.iter().filter(|(_, count)| *count > 0);
+        Handover { records: self.records.clone(), errors: errors.collect() }
+    }
+
+    /// Goes on where another process stopped.
+    pub fn resume(from: Handover) -> Self {
+        let mut answers = Self { records: from.records, ..Self::default() };
+        answers.records.sort_by(|a, b| a.resource.cmp(&b.resource));
+        for (condition, count) in from.errors {
+            answers.errors.0[condition as usize] += count;
+        }
+        answers
+    }
+
+    /// Those of a component that gets another target.
+    pub fn of_another_target(&self) -> Self {
+        Self { errors: self.errors.clone(), ..Self::default() }
+    }
+
+    fn find(&self, resource: &str) -> Result<usize, usize> {
+        self.records.binary_search_by(|record| record.resource.as_str().cmp(resource))
+    }
+
+    fn place(&mut self, resource: &str, listed: &Resources) -> usize {
+        self.find(resource).unwrap_or_else(|mut place| {
+            if self.records.len() >= MOST {
+                self.drop_oldest(listed);
+                place = self.find(resource).unwrap_or_else(|place| place);
+            }
+            self.records.insert(place, Record::new(resource.to_owned()));
+            place
+        })
+    }
+
+    /// Forgets the half of those that are not listed of which nothing was heard for the longest
+    /// time. As the list is shorter than [`MOST`], there are some.
+    fn drop_oldest(&mut self, listed: &Resources) {
+        let addresses = listed.iter().map(|listed| Address::new(listed.normal()));
+        let listed: BTreeSet<&str> = addresses.filter_map(|address| address.resource()).collect();
+        let is_gone = |record: &&Record| !listed.contains(record.resource.as_str());
+        let mut ages: Vec<u64> = self.records.iter().filter(is_gone).map(Record::touched).collect();
+        ages.sort_unstable();
+        let Some(oldest) = ages.get(ages.len() / 2) else { return };
+        self.records.retain(|record| !is_gone(&record) || record.touched() > *oldest);
+    }
+}
+
+/// On the way to another process.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Handover {
+    records: Vec<Record>,
+    errors: Vec<(DefinedCondition, u64)>,
+}
+
+impl Handover {
+    /// Is there nothing in it?
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.errors.is_empty()
+    }
+}
+
+/// Twice as many as can be listed.
+const MOST: usize = 4_000;
+/// In bytes (RFC 7622 section 3.4).
+const LONGEST: usize = 1_023;
+
+#[cfg(test)]
+mod tests;

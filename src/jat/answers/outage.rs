@@ -1,0 +1,63 @@
+//! Several resources that seem to be missing all at once.
+
+/// Errors as of missing resources that came shortly after each other, after none. Times are Unix
+/// seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Outage {
+    began: u64,
+    last: u64,
+    /// Resources that such errors came from, and have not been seen since.
+    missing: usize,
+    /// Resources that no presence confirmed meanwhile.
+    unconfirmed: usize,
+}
+
+impl Outage {
+    /// A resource seems to be missing; `new`: it did not before.
+    pub fn missing(&mut self, new: bool, now: u64) {
+        if self.last.abs_diff(now) > QUIET {
+            *self = Self { began: now, ..Self::default() };
+        }
+        self.last = now;
+        if new && self.is_beginning(now) {
+            self.missing += 1;
+        }
+    }
+
+    /// One that seemed to be missing is there.
+    pub fn found(&mut self) {
+        self.missing = self.missing.saturating_sub(1);
+    }
+
+    /// So many resources are taken off the list, as they were not confirmed.
+    pub fn unconfirmed(&mut self, resources: usize, now: u64) {
+        // After a login of ours this may be for another reason.
+        if self.missing > 0 && self.is_beginning(now) {
+            self.unconfirmed += resources;
+        }
+    }
+
+    /// When it began, and how many resources it took, if several; said once it is clear that they
+    /// stay away.
+    pub fn of_several(&self, now: u64) -> Option<(u64, usize)> {
+        let resources = self.missing.max(self.unconfirmed);
+        let clear = now.saturating_sub(self.began) >= SETTLES && self.is_recent(now);
+        (resources > 1 && clear).then_some((self.began, resources))
+    }
+
+    /// Did such an error come of late?
+    pub fn is_recent(&self, now: u64) -> bool {
+        self.last.abs_diff(now) <= QUIET
+    }
+
+    fn is_beginning(&self, now: u64) -> bool {
+        now.abs_diff(self.began) <= AT_ONCE
+    }
+}
+
+/// Seconds without such an error, after which one begins something new.
+const QUIET: u64 = 60;
+/// Seconds in which what has one cause happens.
+const AT_ONCE: u64 = 10;
+/// Seconds that a probe may take.
+const SETTLES: u64 = 3;

@@ -1,0 +1,125 @@
+//! What one resource made of its requests.
+
+use serde::{Deserialize, Serialize};
+
+use crate::stanza::condition::DefinedCondition;
+
+use super::{Event, Trouble};
+
+/// The counters of one resource, and what they say of it. Times are Unix seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    /// In normal form.
+    pub resource: String,
+    /// Requests that it got.
+    pub forwarded: u64,
+    /// Its answers.
+    pub results: u64,
+    pub errors: u64,
+    pub last_answer: Option<u64>,
+    pub last_error: Option<DefinedCondition>,
+    now: Now,
+}
+
+/// What counts since the resource came online, or since something else happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Now {
+    results: u64,
+    errors: u64,
+    errors_since_result: u64,
+    /// Requests since its last answer, and when it got the first of them.
+    asked_since_answer: u64,
+    first_asked: Option<u64>,
+    /// Errors as of a missing resource since it was last known to be there, and when it gave the
+    /// last of them.
+    missing: u64,
+    last_missing: u64,
+    /// Presence told that it is there after it gave such an error: they are its own.
+    gives_such_errors: bool,
+}
+
+impl Record {
+    pub fn new(resource: String) -> Self {
+        Self { resource, ..Self::default() }
+    }
+
+    pub fn count(&mut self, event: Event, at: u64) {
+        let now = &mut self.now;
+        match event {
+            Event::Asked => {
+                self.forwarded += 1;
+                now.asked_since_answer += 1;
+                now.first_asked.get_or_insert(at);
+                return;
+            }
+            Event::Result => {
+                self.results += 1;
+                now.results += 1;
+                (now.errors_since_result, now.missing) = (0, 0);
+            }
+            Event::Error(condition) => {
+                self.errors += 1;
+                now.errors += 1;
+                now.errors_since_result += 1;
+                self.last_error = Some(condition);
+                match condition.is_of_missing() && !now.gives_such_errors {
+                    true => (now.missing, now.last_missing) = (now.missing + 1, at),
+                    // No server says anything else in its place.
+                    false => now.missing = 0,
+                }
+            }
+        }
+        self.last_answer = Some(at);
+        (now.asked_since_answer, now.first_asked) = (0, None);
+    }
+
+    /// Presence told that it is there. `new`: it was not before.
+    pub fn seen(&mut self, new: bool) {
+        if new {
+            self.now = Now::default();
+        } else if self.now.missing > 0 {
+            (self.now.missing, self.now.gives_such_errors) = (0, true);
+        }
+    }
+
+    /// What is wrong with it. `enough`: so many errors as of a missing resource tell that it is
+    /// one, for a minute: if nobody asks, nobody learns that it is there again. `hears_all`: do
+    /// all its answers come to us?
+    pub fn trouble(&self, enough: u64, hears_all: bool, at: u64) -> Option<Trouble> {
+        let Now { results, errors, errors_since_result, .. } = self.now;
+        let Now { asked_since_answer, first_asked, missing, last_missing, .. } = self.now;
+        let error = self.last_error.unwrap_or(DefinedCondition::UndefinedCondition);
+        if missing >= enough && last_missing.abs_diff(at) < LASTS {
+            return Some(Trouble::Missing(error));
+        }
+        if results == 0 && errors >= FEW || errors_since_result >= MANY {
+            return Some(Trouble::OnlyErrors(error));
+        }
+        let seconds = at.saturating_sub(first_asked?);
+        let silent = hears_all && asked_since_answer >= FEW && seconds >= PATIENCE;
+        silent.then_some(Trouble::Silent { requests: asked_since_answer, seconds })
+    }
+
+    /// Was its last answer an error that servers make for a missing resource, and did no presence
+    /// say otherwise since?
+    pub fn is_missing(&self) -> bool {
+        self.now.missing > 0
+    }
+
+    /// When it was last heard of.
+    pub fn touched(&self) -> u64 {
+        self.last_answer.max(self.now.first_asked).unwrap_or_default()
+    }
+}
+
+/// Errors of one that gave no result since it came online, or requests that it did not answer:
+/// fewer may be an accident.
+const FEW: u64 = 3;
+/// Errors in a row of one that gives results, too: users may ask for what it does not know.
+const MANY: u64 = 20;
+/// Seconds that every answer may take.
+const PATIENCE: u64 = 10;
+/// Seconds for which an error tells that a resource fails.
+const LASTS: u64 = 60;

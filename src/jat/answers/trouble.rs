@@ -1,0 +1,64 @@
+//! What is wrong with a resource, and what to do about it.
+
+use crate::stanza::condition::DefinedCondition;
+
+/// What is wrong with a resource, by what it answers. The error is the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Servers say this in place of a resource that is not there, and no presence said otherwise.
+    Missing(DefinedCondition),
+    /// It gave no result for a long time.
+    OnlyErrors(DefinedCondition),
+    /// It answers nothing, not even with an error.
+    Silent { requests: u64, seconds: u64 },
+}
+
+impl Trouble {
+    pub const NAMES: [&str; 3] = ["missing", "only-errors", "silent"];
+
+    /// The value of the metric label.
+    pub fn name(self) -> &'static str {
+        let [missing, only_errors, silent] = Self::NAMES;
+        match self {
+            Self::Missing(_) => missing,
+            Self::OnlyErrors(_) => only_errors,
+            Self::Silent { .. } => silent,
+        }
+    }
+    /// Does it seem to be gone?
+    pub fn is_missing(self) -> bool {
+        matches!(self, Self::Missing(_))
+    }
+
+    /// What it does, for people, behind its name.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Missing(condition) => {
+                format!("seems to be gone, as requests to it end with {}", condition.name())
+            }
+            Self::OnlyErrors(condition) => {
+                format!("answers only errors, {} the last", condition.name())
+            }
+            Self::Silent { requests, seconds } => {
+                format!("has answered none of its last {requests} requests, for {seconds} s")
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Missing(_) => {
+                "is the implementing client still connected, and can its server be reached?"
+            }
+            Self::OnlyErrors(_) => {
+                "does another program use this account, which does not know these requests? Log \
+                 it out, or give it an account of its own"
+            }
+            Self::Silent { .. } => {
+                "does it hang? A server keeps a client whose connection broke for some minutes \
+                 (XEP-0198), and requests to it wait"
+            }
+        }
+    }
+}

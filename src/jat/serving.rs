@@ -1,0 +1,72 @@
+//! Whom requests go to, and whether they are served there, as far as is known.
+
+use super::address::Address;
+use super::answers::{Record, Trouble};
+use super::resources::Resource;
+use super::target::Target;
+use super::translator::Translator;
+
+/// One of those whom requests go to.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving<'t> {
+    /// The full JID.
+    pub address: &'t str,
+    /// What presence tells; `None` for a fixed destination.
+    pub listed: Option<&'t Resource>,
+    /// What it made of its requests; `None` before the first.
+    pub record: Option<&'t Record>,
+}
+
+impl Serving<'_> {
+    /// What is wrong with it. `hears_all`: do all its answers come to us? `now` in Unix seconds.
+    pub fn trouble(&self, hears_all: bool, now: u64) -> Option<Trouble> {
+        let enough = if self.listed.is_some() { 1 } else { UNCONFIRMED };
+        self.record?.trouble(enough, hears_all, now)
+    }
+
+    fn fails(&self, now: u64) -> bool {
+        self.trouble(false, now).is_some_and(Trouble::is_missing)
+    }
+}
+
+impl Translator {
+    /// All of them: the resources that are online, or the fixed destination.
+    pub fn serving(&self) -> impl Iterator<Item = Serving<'_>> {
+        let fixed = match &self.settings().target {
+            Target::Resource { full, .. } => Some(Serving {
+                address: full.as_str(),
+                listed: None,
+                record: self.answers().of(full.resource().as_str()),
+            }),
+            Target::Account(_) => None,
+        };
+        let listed = self.presence().resources.iter().map(|listed| Serving {
+            address: &listed.address,
+            listed: Some(listed),
+            record: Address::new(listed.normal()).resource().and_then(|r| self.answers().of(r)),
+        });
+        fixed.into_iter().chain(listed)
+    }
+
+    /// Is there anybody to forward to?
+    pub fn has_resources(&self) -> bool {
+        self.settings().subscriber().is_none() || !self.presence().resources.is_empty()
+    }
+
+    /// Is there anybody to forward to who is not known to fail? `now` in Unix seconds.
+    pub fn is_ready(&self, now: u64) -> bool {
+        self.has_resources() && !self.is_failing(now)
+    }
+
+    /// Is everybody to forward to known to fail: are they, by what they answer, not there?
+    pub fn is_failing(&self, now: u64) -> bool {
+        // Asked at each turn, and hardly ever so.
+        self.answers().is_any_missing(now)
+            && self.has_resources()
+            && self.serving().all(|serving| serving.fails(now))
+    }
+}
+
+/// After so many errors as of a missing resource a fixed one is known to fail: no presence tells
+/// whether they are its own.
+const UNCONFIRMED: u64 = 3;

@@ -1,0 +1,159 @@
+//! What a stanza error says, in one word.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use serde::{Deserialize, Serialize};
+
+macro_rules! conditions {
+    ($($variant:ident $name:literal,)+) => {
+        /// A defined condition of a stanza error (RFC 6120 section 8.3.3). The list is a fixed one,
+        /// so that nobody outside can make a word of it longer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum DefinedCondition { $($variant,)+ }
+
+        impl DefinedCondition {
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The name of its element, and the value of the metric label.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            fn named(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+conditions! {
+    BadRequest "bad-request",
+    Conflict "conflict",
+    FeatureNotImplemented "feature-not-implemented",
+    Forbidden "forbidden",
+    Gone "gone",
+    InternalServerError "internal-server-error",
+    ItemNotFound "item-not-found",
+    JidMalformed "jid-malformed",
+    NotAcceptable "not-acceptable",
+    NotAllowed "not-allowed",
+    NotAuthorized "not-authorized",
+    PolicyViolation "policy-violation",
+    RecipientUnavailable "recipient-unavailable",
+    Redirect "redirect",
+    RegistrationRequired "registration-required",
+    RemoteServerNotFound "remote-server-not-found",
+    RemoteServerTimeout "remote-server-timeout",
+    ResourceConstraint "resource-constraint",
+    ServiceUnavailable "service-unavailable",
+    SubscriptionRequired "subscription-required",
+    UndefinedCondition "undefined-condition",
+    UnexpectedRequest "unexpected-request",
+}
+
+impl DefinedCondition {
+    /// That of a stanza of type error; one that has none of the list is undefined. It is read up
+    /// to there, past the request that is sent back with it, perhaps.
+    pub fn of(stanza: &[u8]) -> Self {
+        find(stanza).unwrap_or(Self::UndefinedCondition)
+    }
+
+    /// Is it what a server says in place of a resource that is not there, or can't be reached? A
+    /// client may say it, too: RFC 6120 section 8.4 has it answer `service-unavailable` to what it
+    /// does not understand.
+    pub fn is_of_missing(self) -> bool {
+        matches!(
+            self,
+            Self::ServiceUnavailable
+                | Self::RecipientUnavailable
+                | Self::ItemNotFound
+                | Self::Gone
+                | Self::RemoteServerNotFound
+                | Self::RemoteServerTimeout
+        )
+    }
+}
+
+fn find(stanza: &[u8]) -> Option<DefinedCondition> {
+    let mut reader = Reader::from_str(str::from_utf8(stanza).ok()?);
+    reader.config_mut().expand_empty_elements = true;
+    let (mut depth, mut in_error) = (0, false);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => {
+                let name = tag.local_name();
+                let name: &str = name.as_ref();
+                match depth {
+                    1 => in_error = name == "error",
+                    2 if in_error => {
+                        // A text, or a condition of the application's own, may stand before it.
+                        if let Some(condition) = DefinedCondition::named(name) {
+                            return Some(condition);
+                        }
+                    }
+                    _ => {}
+                }
+                depth += 1;
+            }
+            Event::End(_) => {
+                depth -= 1;
+                if depth == 0 || depth == 1 && in_error {
+                    return None;
+                }
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(error: &str) -> &'static str {
+        DefinedCondition::of(format!("<iq type='error'>{error}</iq>").as_bytes()).name()
+    }
+
+    #[test]
+    fn every_condition_is_known_by_its_name() {
+        assert_eq!(DefinedCondition::ALL.len(), 22);
+        for (place, condition) in DefinedCondition::ALL.iter().enumerate() {
+            assert_eq!(*condition as usize, place);
+            let name = condition.name();
+            assert_eq!(of(&format!("<error><{name} xmlns='x'/></error>")), name);
+            assert_eq!(serde_json::to_value(condition).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn it_is_found_wherever_it_stands_within_the_error() {
+        let gone = "<gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>xmpp:a@b</gone>";
+        assert_eq!(of(&format!("<error type='cancel'>{gone}</error>")), "gone");
+        assert_eq!(of(&format!("<error><text>conflict</text><own/>{gone}</error>")), "gone");
+        assert_eq!(
+            of(&format!(
+                "<query><error><conflict/></error></query><e:error xmlns:e='jabber:client'>{gone}</e:error>"
+            )),
+            "gone"
+        );
+    }
+
+    #[test]
+    fn what_is_no_condition_of_the_list_is_undefined() {
+        for error in [
+            "",
+            "<error/>",
+            "<error><my-own-condition/></error>",
+            "<error><x><conflict/></x></error>",
+            "<conflict/>",
+            "<error/><error><conflict/></error>",
+            "<error><conflict",
+        ] {
+            assert_eq!(of(error), "undefined-condition", "{error}");
+        }
+        assert_eq!(DefinedCondition::of(b"\xff"), DefinedCondition::UndefinedCondition);
+        assert_eq!(DefinedCondition::of(b"</a></b>"), DefinedCondition::UndefinedCondition);
+    }
+}
