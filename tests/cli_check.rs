@@ -148,3 +148,26 @@ fn the_cas_of_the_system_must_be_there_where_they_are_needed() {
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(String::from_utf8_lossy(&out.stdout).contains(" with TLS (127.0.0.1), token in"));
 }
+
+#[test]
+fn the_configuration_may_stand_in_front_of_the_subcommand() {
+    let folder = Folder::ready();
+    let config = folder.path("jat-proxy.toml");
+    let config = config.to_str().unwrap();
+    let behind = folder.run_plain(&["check", "-c", config]);
+    assert_eq!(behind.code, 0);
+    for option in [&["-c", config][..], &["--config", config], &[&format!("--config={config}")]] {
+        let before = folder.run_plain(&[option, &["check"]].concat());
+        assert_eq!((before.code, before.out), (0, behind.out.clone()), "{option:?}");
+    }
+    assert_eq!(folder.run_plain(&["-c", config, "keys", "list"]).code, 0);
+    let token = "p.example/aeaqcadljhqbaaa4ovzwk4saonxw2zjnmrxw2yljnyxgk6dbnvygyzjpmfrggaaagezdgnh4\
+                 aa7ulrg472rfhjdbc5h77sj3";
+    let inspected = folder.run_plain(&["-c", config, "token", "inspect", token]);
+    assert!(inspected.out.contains("verifies"), "{inspected:?}");
+    for wrong in [&["-c", config, "check", "-c", "other.toml"][..], &["-c", config, "man"]] {
+        let out = folder.run_plain(wrong);
+        assert_eq!(out.code, 64, "{wrong:?}");
+        assert!(out.err.contains("\n  help: "), "{out:?}");
+    }
+}

@@ -80,3 +80,37 @@ fn keys_can_stand_in_the_configuration() {
     assert_eq!((out.code, out.err.as_str()), (0, ""));
     assert!(out.out.contains("; key 2 signs from"), "{}", out.out);
 }
+
+/// By hand and by a timer, say.
+#[test]
+fn a_second_rotation_at_a_time_is_told_of_the_first() {
+    let folder = Folder::ready();
+    assert_eq!(folder.run(&["keys", "add"]).err, "");
+    let second = folder.run(&["keys", "add"]);
+    assert_eq!(second.code, 0);
+    assert!(
+        second.err.starts_with("warning: key 2 was added already, and signs from 20"),
+        "{second:?}"
+    );
+    assert!(second.err.contains("help: one new key is enough"), "{second:?}");
+    assert!(second.out.starts_with("key 3 is in "), "{second:?}");
+}
+
+#[test]
+fn a_file_that_can_not_be_written_comes_with_a_remedy() {
+    let folder = Folder::ready();
+    // Its draft would be a file of this name.
+    std::fs::create_dir(folder.path("keys.toml.new")).unwrap();
+    let out = folder.run(&["keys", "add"]);
+    assert_eq!(out.code, 74, "{out:?}");
+    assert!(out.err.contains("keys.toml.new is there"), "{out:?}");
+    std::fs::remove_dir(folder.path("keys.toml.new")).unwrap();
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" keys add -c \"$1\"";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_jat-proxy")]).arg(folder.path("jat-proxy.toml"));
+    let output = shell.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{told}");
+    assert!(told.contains("can't change") && told.contains("\n  help: "), "{told}");
+    assert!(!folder.path("keys.toml.new").exists());
+}

@@ -19,6 +19,11 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::start_by(&["env"])
+    }
+
+    /// Started by a command that the program's own follows.
+    fn start_by(command: &[&str]) -> Self {
         let folder = Folder::ready();
         // Nothing listens on port 1.
         let config = folder.read("jat-proxy.toml");
@@ -29,8 +34,9 @@ impl Service {
         );
         let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_jat-proxy"))
-            .args(["run", "-c"])
+        let child = Command::new(command[0])
+            .args(&command[1..])
+            .args([env!("CARGO_BIN_EXE_jat-proxy"), "run", "-c"])
             .arg(folder.path("jat-proxy.toml"))
             .env("NOTIFY_SOCKET", folder.path("notify"))
             .stderr(File::create(folder.path("log")).unwrap())
@@ -123,4 +129,17 @@ fn a_reload_is_taken_whole_or_not_at_all() {
     assert!(log.contains("did you mean `target-address`?"), "{log}");
     // One of them is the upgrade's.
     assert_eq!(log.matches("configuration reloaded").count(), 2, "{log}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn without_proc_it_runs_and_upgrades() {
+    let script = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
+    let service = Service::start_by(&["unshare", "--mount", "sh", "-c", script]);
+    service.until("READY=1");
+    service.signal(Signal::USR2);
+    service.logged("upgraded in place");
+    service.signal(Signal::TERM);
+    let (code, log) = service.end();
+    assert_eq!(code, Some(0), "{log}");
 }

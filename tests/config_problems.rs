@@ -53,6 +53,8 @@ fn folder() -> TempDir {
     write(&folder.path().join("proxy.secret"), "Open Sesame\n", 0o600);
     write(&folder.path().join("empty.secret"), "\n", 0o600);
     write(&folder.path().join("latin.secret"), b"Open Sesam\xe9\n", 0o600);
+    write(&folder.path().join("space.secret"), "Open Sesame \r\n", 0o600);
+    write(&folder.path().join("mark.secret"), "\u{feff}Open Sesame", 0o600);
     write(&folder.path().join("public.secret"), "Open Sesame\n", 0o604);
     let ca = Authority::new("CA").pem();
     write(&folder.path().join("ca.pem"), &ca, 0o644);

@@ -21,7 +21,7 @@ use super::{ConfigFile, Exit, complain, configuration, connect, ring, say};
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    config: ConfigFile,
+    pub config: ConfigFile,
     /// Also log in, and tell what works: handshake, presence domain, subscription, resources,
     /// keys, clock. A running daemon that serves HTTP is asked instead
     #[arg(long)]

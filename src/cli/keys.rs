@@ -16,7 +16,7 @@ use super::{ConfigFile, Exit, complain, configuration, say};
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    config: ConfigFile,
+    pub config: ConfigFile,
     #[command(subcommand)]
     action: Action,
 }
@@ -92,6 +92,7 @@ fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, 
     let at = if options.now { now } else { now.saturating_add(options.wait.as_secs()) };
     let mut told = String::new();
     edit(path, config, now, |config, text| {
+        warn_of_another(&config.keyring, now);
         let id = free_id(&config.keyring).ok_or(Fault::Full)?;
         let mut secret = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *secret)?;
@@ -99,6 +100,18 @@ fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, 
         Ok(key_file::add(text, id, &secret, Some(at)))
     })?;
     Ok(told)
+}
+
+/// A rotation is under way already: two that have begun it at once, by hand and by a timer, say.
+fn warn_of_another(ring: &Keyring, now: u64) {
+    if let Some((key, at)) = ring.next(now) {
+        let when = ring::from(at, now);
+        complain(&format!(
+            "warning: key {} was added already, and signs {when}\n  help: one new key is enough for \
+             a rotation: take one of the two out by hand, unless both are meant\n",
+            key.id()
+        ));
+    }
 }
 
 fn prune(path: &Path, config: &Config, now: u64) -> Result<String, Fault> {

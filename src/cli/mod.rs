@@ -36,7 +36,14 @@ pub fn main() -> Exit {
             return if error.use_stderr() { Exit::Usage } else { said(printed) };
         }
     };
-    match arguments.command {
+    let Arguments { config, mut command } = arguments;
+    if let Some(path) = config
+        && let Err(text) = command.take_configuration(path)
+    {
+        complain(text);
+        return Exit::Usage;
+    }
+    match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments, unix_now()),
         Command::Init(arguments) => init::run(&arguments),
@@ -53,6 +60,9 @@ pub fn main() -> Exit {
 #[derive(Parser)]
 #[command(name = PROGRAM, version)]
 struct Arguments {
+    /// The configuration, where it stands in front of the subcommand
+    #[arg(short = 'c', long = "config", value_name = "FILE", hide = true)]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -77,6 +87,27 @@ enum Command {
     Man(man::Arguments),
     /// Print what a shell needs to complete the command line
     Completions(completions::Arguments),
+}
+
+impl Command {
+    /// Takes a configuration that was named in front of the subcommand.
+    fn take_configuration(&mut self, path: PathBuf) -> Result<(), &'static str> {
+        let named = match self {
+            Self::Run(arguments) => &mut arguments.config.path,
+            Self::Check(arguments) => &mut arguments.config.path,
+            Self::Keys(arguments) => &mut arguments.config.path,
+            Self::Status(arguments) => &mut arguments.config.path,
+            Self::Token(arguments) => arguments.config().get_or_insert_with(|| DEFAULT_FILE.into()),
+            Self::Init(_) | Self::Demo(_) | Self::Man(_) | Self::Completions(_) => {
+                return Err("error: this subcommand reads no configuration\n  help: take -c out\n");
+            }
+        };
+        if *named != Path::new(DEFAULT_FILE) {
+            return Err("error: two configurations\n  help: name one of them only\n");
+        }
+        *named = path;
+        Ok(())
+    }
 }
 
 /// The option that nearly all subcommands share.

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::daemon::history::Series;
 use crate::daemon::status::{ComponentStatus, Count, Rates, Status, StreamStatus, words};
-use crate::misleading::is_misleading;
+use crate::misleading::{is_misleading, printable_json};
 
 use super::{ConfigFile, Exit, complain, configuration, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    config: ConfigFile,
+    pub config: ConfigFile,
     /// Print the JSON document as it is
     #[arg(long)]
     json: bool,
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         return Exit::Config;
     };
     let shown = if arguments.json {
-        ask(reachable(listen)).map(|body| format!("{}\n", body.trim_end()))
+        ask(reachable(listen)).map(|body| printable_json(body.trim_end()) + "\n")
     } else {
         of_daemon(listen).map(|status| show(&status))
     };

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::config::time::{show_duration, show_moment};
 use crate::jat::address::Address;
 use crate::jat::token::{self, Binding, Token, TokenError};
-use crate::misleading::is_misleading;
+use crate::misleading::printable;
 
 use super::{Exit, complain, configuration, say};
 
@@ -33,6 +33,14 @@ struct Inspect {
     /// The full address that the request was forwarded to: the token is bound to it
     #[arg(long, value_name = "JID", requires = "config")]
     peer: Option<String>,
+}
+
+impl Arguments {
+    /// The configuration, if one is named.
+    pub fn config(&mut self) -> &mut Option<PathBuf> {
+        let Action::Inspect(inspect) = &mut self.action;
+        &mut inspect.config
+    }
 }
 
 pub fn run(arguments: &Arguments, now: u64) -> Exit {
@@ -131,25 +139,4 @@ fn verify(
         _ => "",
     };
     (format!("no: {reason}{told}"), Exit::Data)
-}
-
-/// `text` without anything that a terminal obeys or that misleads: a token can hold whatever its maker wants.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = is_misleading(c).then(|| c.escape_default());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn terminals_are_not_talked_to() {
-        assert_eq!(printable("a😀\u{1b}[2J\n\u{202e}"), "a😀\\u{1b}[2J\\n\\u{202e}");
-    }
 }

@@ -4,13 +4,16 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+use super::problem::Problem;
 use super::snapshot::Snapshot;
+use super::value::Value;
 
 /// The files of a configuration: as they are, or as they were when a [`Snapshot`] was taken.
 pub struct Outside<'p> {
@@ -48,6 +51,15 @@ impl<'p> Outside<'p> {
         Ok(found)
     }
 
+    /// Reads the file at `path`, which `value` names and messages call `what`.
+    pub fn named(&self, what: &str, path: &Path, value: Value<'_>) -> Result<Found, Problem> {
+        self.file(path).map_err(|error| {
+            let message = format!("can't read the {what} {}: {error}", path.display());
+            let home = path.strip_prefix(self.folder).is_ok_and(is_home);
+            value.error(message, if home { HOME } else { FOR_WHOM })
+        })
+    }
+
     /// The CA certificates that the system trusts, and the first thing that went wrong with them.
     pub fn system_certificates(&self) -> (Vec<CertificateDer<'static>>, Option<String>) {
         let known = self.before.and_then(Snapshot::certificates);
@@ -60,6 +72,11 @@ impl<'p> Outside<'p> {
     pub fn into_snapshot(self) -> Snapshot {
         self.taken.into_inner()
     }
+}
+
+/// Does it begin with `~`, or `~user`?
+pub fn is_home(path: &Path) -> bool {
+    path.as_os_str().as_bytes().starts_with(b"~")
 }
 
 fn file(path: &Path) -> io::Result<Found> {
@@ -101,6 +118,9 @@ pub fn credentials_directory() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
+/// Why a path that begins with `~` leads nowhere.
+pub const HOME: &str = "`~` is not expanded: write the whole path of the folder";
+const FOR_WHOM: &str = "it must be there, and readable for the user that runs jat-proxy";
 /// Far above any configuration, far below what hurts.
 const MAX_BYTES: u64 = 1 << 20;
 

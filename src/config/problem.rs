@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::misleading::printable;
+
 /// One thing to tell the operator. Never shows a secret.
 ///
 /// Displays as `error: FILE:LINE:COLUMN: message`, and on a second line the remedy.
@@ -37,8 +39,10 @@ impl Problem {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        let severity = Severity::Error;
-        Self { severity, place: place.into(), message: message.into(), hint: hint.into() }
+        let (severity, place) = (Severity::Error, place.into());
+        // Names and values of a file stand in them, and a file may hold anything.
+        let [message, hint] = [message.into(), hint.into()].map(|text| printable(&text));
+        Self { severity, place, message, hint }
     }
 
     pub fn warning(
@@ -78,6 +82,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+        let file = printable(&self.file.to_string_lossy());
+        write!(f, "{file}:{}:{}", self.line, self.column)
     }
 }

@@ -12,7 +12,7 @@ use super::component::{self, Draft};
 use super::document::Document;
 use super::http;
 use super::keys;
-use super::outside::Outside;
+use super::outside::{HOME, Outside, is_home};
 use super::problem::{Place, Problem};
 use super::sections;
 use super::server::Server;
@@ -59,6 +59,7 @@ fn open(path: &Path, outside: &Outside<'_>) -> Result<(Source, bool), Problem> {
             io::ErrorKind::PermissionDenied => {
                 "be the user that runs jat-proxy, as in: sudo -u jat-proxy jat-proxy check"
             }
+            _ if is_home(path) => HOME,
             _ => "name it with -c FILE, or make one with: jat-proxy init",
         };
         Problem::error(None, message, hint)
@@ -154,12 +155,8 @@ impl<'p> Reading<'p> {
         reply_ttl: u64,
     ) -> Option<(Arc<Keyring>, PathBuf)> {
         let path = self.outside.path(name);
-        let found = self.outside.file(&path).map_err(|error| {
-            let message = format!("can't read the key file {}: {error}", path.display());
-            let hint = "it must be there, and readable for the user that runs jat-proxy";
-            self.problems.push(value.error(message, hint));
-        });
-        let found = found.ok()?;
+        let found = self.outside.named("key file", &path, value);
+        let found = found.map_err(|problem| self.problems.push(problem)).ok()?;
         if found.world_readable {
             self.problems.push(world_readable(value.place(), &path));
         }

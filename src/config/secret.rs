@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::misleading::is_misleading;
+
 use super::outside::{self, Outside};
 use super::problem::Problem;
 use super::table::Table;
@@ -104,7 +106,7 @@ impl Source {
                     let message = format!("the environment variable {name} is not set");
                     value.error(message, "set it for this process too, or use `file`")
                 })?;
-                return stripped(text, value);
+                return stripped(text, value, problems);
             }
             Self::File => outside.path(name),
             Self::Credential => {
@@ -120,10 +122,7 @@ impl Source {
                 credentials.join(name)
             }
         };
-        let found = outside.file(&path).map_err(|error| {
-            let message = format!("can't read the secret file {}: {error}", path.display());
-            value.error(message, "it must be there, and readable for the user that runs jat-proxy")
-        })?;
+        let found = outside.named("secret file", &path, value)?;
         if found.world_readable && matches!(self, Self::File) {
             problems.push(Problem::warning(
                 value.place(),
@@ -133,14 +132,26 @@ impl Source {
         }
         let text = str::from_utf8(&found.bytes)
             .map_err(|_| value.error("the secret file is not UTF-8 text", ""))?;
-        stripped(Zeroizing::new(text.to_owned()), value)
+        stripped(Zeroizing::new(text.to_owned()), value, problems)
     }
 }
 
 /// The secret without the newline that editors and `echo` leave at its end.
-fn stripped(text: Zeroizing<String>, value: Value<'_>) -> Result<Secret, Problem> {
+fn stripped(
+    text: Zeroizing<String>,
+    value: Value<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<Secret, Problem> {
     let stripped = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t));
     let text = Zeroizing::new(stripped.unwrap_or(&text).to_owned());
+    let unseen = |c: char| c.is_whitespace() || is_misleading(c);
+    if text.starts_with(unseen) || text.ends_with(unseen) {
+        problems.push(Problem::warning(
+            value.place(),
+            "the secret begins or ends with white space, or with something else that can't be seen",
+            "it is a part of the secret: take it out, unless the server's has it too",
+        ));
+    }
     Secret::new(text).ok_or_else(|| empty(value))
 }
 

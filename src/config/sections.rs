@@ -82,7 +82,8 @@ fn size(value: u64) -> usize {
 const DEFAULT_REPLY_TTL: u64 = 3600;
 const REPLY_TTL: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
-const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Less than the 10 s after which Docker kills.
+const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 const SHUTDOWN_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(3600);
 /// RFC 6120 section 13.12: no limit may be below 10,000 bytes.

@@ -168,11 +168,7 @@ fn ca_file(
     problems: &mut Vec<Problem>,
 ) -> Option<Trust> {
     let path = outside.path(file);
-    let found = outside.file(&path).map_err(|error| {
-        let message = format!("can't read the CA file {}: {error}", path.display());
-        value.error(message, "it must be there, and readable for the user that runs jat-proxy")
-    });
-    let trust = found.and_then(|found| {
+    let trust = outside.named("CA file", &path, value).and_then(|found| {
         Trust::from_pem(&found.bytes).map_err(|error| {
             let message = format!("can't use the CA file {}: {error}", path.display());
             let hint = "it holds the certificates of CAs: -----BEGIN CERTIFICATE----- and so on";

@@ -99,7 +99,7 @@ impl Prepared {
         let inside = runtime.enter();
         let signals = Signals::listen()?;
         drop(inside);
-        Ok(Self { runtime, signals, program: Program::of_this_process()? })
+        Ok(Self { runtime, signals, program: Program::of_this_process() })
     }
 }
 

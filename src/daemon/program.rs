@@ -37,12 +37,16 @@ pub struct Program {
 impl Program {
     /// What this process was started as. The path is the one that was given, not the file that
     /// it led to: where that is a symbolic link, an upgrade changes the link.
-    pub fn of_this_process() -> io::Result<Self> {
+    pub fn of_this_process() -> Self {
         let mut arguments = env::args_os();
-        let image = env::current_exe()?;
-        let named = arguments.next().map(PathBuf::from).and_then(|name| find(&name));
-        let path = named.filter(|path| is_same(path, &image)).unwrap_or(image);
-        Ok(Self { path, arguments: arguments.collect() })
+        let name = arguments.next().map(PathBuf::from).unwrap_or_default();
+        let named = find(&name).unwrap_or(name);
+        // Without /proc, in a bare chroot, say, nobody knows better than who started it.
+        let path = match env::current_exe() {
+            Ok(image) if !is_same(&named, &image) => image,
+            _ => named,
+        };
+        Self { path, arguments: arguments.collect() }
     }
 
     pub fn path(&self) -> &Path {

@@ -198,7 +198,7 @@ impl Proxy {
     /// A signal that ends it, and the exit status that follows.
     pub fn stop_with(&mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
-        // Its shutdown-timeout is 10 s.
+        // Its shutdown-timeout is 8 s.
         let status = self.process.wait(Duration::from_secs(30));
         status.expect("jat-proxy ends within its shutdown-timeout")
     }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::misleading::is_misleading;
+use crate::misleading::{is_joiner, is_misleading};
 
 /// A piece of a document.
 #[derive(Default)]
@@ -91,7 +91,7 @@ fn harmless(from: &str, to: &mut String) {
             '>' => to.push_str("&gt;"),
             '"' => to.push_str("&quot;"),
             '\'' => to.push_str("&#39;"),
-            c if is_misleading(c) => to.push(char::REPLACEMENT_CHARACTER),
+            c if is_misleading(c) && !is_joiner(c) => to.push(char::REPLACEMENT_CHARACTER),
             c => to.push(c),
         }
     }
