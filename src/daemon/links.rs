@@ -8,10 +8,10 @@ use jid::DomainPart;
 use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Config};
-use crate::link::Order;
 use crate::link::component::{Shared, lock};
 use crate::link::handover::{Handover, take_back};
 use crate::link::member::{Member, Running};
+use crate::link::{Order, Successor};
 
 /// All components, each with its links.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ impl Links {
 
     /// Has all links leave their streams as they are; says which one did not in time. They go
     /// on with [`Self::go_on`].
-    pub async fn pause(&self) -> Result<(), String> {
-        self.order(|stream| Order::Pause(Arc::new(stream)));
+    pub async fn pause(&self, for_whom: Successor) -> Result<(), String> {
+        self.order(|stream| Order::Pause { stream: Arc::new(stream), for_whom });
         let end = Instant::now() + PAUSE_TIME;
         loop {
             let busy = self.components().iter().find_map(|component| {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::clock::unix_now;
 use crate::config::Snapshot;
 use crate::descriptor;
-use crate::link::handover::Handover;
+use crate::link::{self, handover::Handover};
 use crate::patience::patiently;
 
 use super::http::endpoint::Endpoint;
@@ -104,10 +104,10 @@ pub async fn hand_over(
 }
 
 /// Has all links leave their streams as they are.
-async fn halt(links: &Links) -> Result<(), UpgradeError> {
+async fn halt(links: &Links, for_whom: link::Successor) -> Result<(), UpgradeError> {
     let left = timeout(CLOSING_TIME, links.all_left()).await;
     left.map_err(|_| UpgradeError::Closing)?;
-    links.pause().await.map_err(UpgradeError::Busy)
+    links.pause(for_whom).await.map_err(UpgradeError::Busy)
 }
 
 /// Halts everything, writes it down, and has the next program take over exactly that for a trial.
@@ -118,7 +118,8 @@ async fn prepare(
     http: &Endpoint,
     reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
-    halt(links).await?;
+    let newer = successor.snapshot.is_some();
+    halt(links, if newer { link::Successor::Newer } else { link::Successor::Older }).await?;
     let file = write(successor, links, http, reload_later)?;
     successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
     Ok(file)

@@ -45,9 +45,18 @@ pub enum Order {
     /// Keep this stream up.
     Run(Arc<config::Stream>),
     /// Leave this stream as it is, where others find it: [`stream::Stream::paused`].
-    Pause(Arc<config::Stream>),
+    Pause { stream: Arc<config::Stream>, for_whom: Successor },
     /// Close it in good order within this time, and end.
     Stop { within: Duration },
+}
+
+/// Whom a stream is left for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Successor {
+    /// A program like this one.
+    Newer,
+    /// One that may be so old that it can't go on within a stanza that is skipped.
+    Older,
 }
 
 /// Keeps one stream of a component up.
@@ -90,7 +99,7 @@ impl Link {
                         break;
                     }
                 }
-                Order::Pause(_) => {
+                Order::Pause { .. } => {
                     if self.pause().await.is_break() {
                         break;
                     }
@@ -293,7 +302,7 @@ async fn interrupted(orders: &watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error says that nobody gives orders any more.
     let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
-    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause(_)));
+    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause { .. }));
     if pause {
         // The server may take us for logged in already, and stanzas are on their way.
         sleep(PAUSE_PATIENCE).await;

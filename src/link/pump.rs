@@ -20,7 +20,7 @@ use super::heartbeat::Heartbeat;
 use super::journal::Journal;
 use super::socket::Ready;
 use super::stream::Parked;
-use super::{HEARTBEAT, Order};
+use super::{HEARTBEAT, Order, Successor};
 
 /// Why the pump stopped.
 #[derive(Debug)]
@@ -96,9 +96,11 @@ impl<'a> Pump<'a> {
             let order = orders.borrow_and_update().clone();
             let within = match &order {
                 Order::Stop { within } => *within,
-                Order::Pause(new) if self.obey(new) => return self.halt().await,
+                Order::Pause { stream: new, for_whom } if self.obey(new) => {
+                    return self.halt(*for_whom).await;
+                }
                 Order::Run(new) if changed.is_ok() && self.obey(new) => continue,
-                Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
+                Order::Pause { .. } | Order::Run(_) => CLOSE_TIME,
             };
             return self.close(within).await;
         }
@@ -179,9 +181,9 @@ impl<'a> Pump<'a> {
     }
 
     /// Leaves the stream as it is, if another program can go on with it; else closes it.
-    async fn halt(&mut self) -> Result<Stopped, Stopped> {
+    async fn halt(&mut self, successor: Successor) -> Result<Stopped, Stopped> {
         if self.parked.socket.as_plain().is_some() {
-            return self.settle().await;
+            return self.settle(successor).await;
         }
         // The keys of TLS, and what it has read of a record, are in this process only.
         match self.close(HALT_TIME).await? {
@@ -191,10 +193,10 @@ impl<'a> Pump<'a> {
     }
 
     /// Gets the stream into a state that can be handed over. One that skips a stanza for too
-    /// long is closed.
-    async fn settle(&mut self) -> Result<Stopped, Stopped> {
+    /// long for an older program is closed.
+    async fn settle(&mut self, successor: Successor) -> Result<Stopped, Stopped> {
         let settled = async {
-            while !self.parked.session.can_hand_over() {
+            while self.parked.session.is_skipping() && successor == Successor::Older {
                 self.wait().await?;
                 self.work()?;
             }

@@ -4,6 +4,7 @@ use jid::DomainPart;
 use serde::{Deserialize, Serialize};
 
 use crate::base64;
+use crate::stanza::splitter::{Skipped, Splitter};
 
 use super::echo::{Echo, Sharing};
 use super::output::Output;
@@ -26,32 +27,46 @@ pub struct Handover {
     /// [`ServerTime::offset`]; came later than the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset: Option<i64>,
+    /// A stanza over a limit that is being skipped. Came later than the rest: an older program
+    /// can't go on within one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Skipped>,
 }
 
 impl Session {
-    /// What a successor needs. `None` while a stanza over a limit is skipped, whose beginning
-    /// is gone, and when we have said goodbye.
+    /// What a successor needs. `None` when we have said goodbye.
     pub fn hand_over(&self) -> Option<Handover> {
-        self.can_hand_over().then(|| Handover {
-            input: self.input[self.splitter.done()..].to_vec(),
+        (!self.closed).then(|| Handover {
+            input: self.input[self.splitter.needed()..].to_vec(),
             output: self.output.hand_over(),
             echo_nonce: self.echo.nonce(),
             echo_next: self.echo.next(),
             sharing: self.echo.sharing(),
             clock_offset: self.clock_offset(),
+            skipped: self.splitter.skipped(),
         })
+    }
+
+    /// Is a stanza over a limit being skipped, so that an older program could not go on?
+    pub fn is_skipping(&self) -> bool {
+        self.splitter.is_skipping()
     }
 
     /// Would [`Self::hand_over`] give something?
     pub fn can_hand_over(&self) -> bool {
-        !self.closed && !self.splitter.is_skipping()
+        !self.closed
     }
 
     /// Goes on with the stream of `domain` where another session stopped.
     pub fn resume(domain: DomainPart, bounds: Bounds, from: Handover, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let echo = Echo::resume(from.echo_nonce, from.echo_next, from.sharing, now);
+        let splitter = match &from.skipped {
+            Some(skipped) => Splitter::resume(bounds.limits, skipped, &from.input),
+            None => Splitter::new(bounds.limits),
+        };
         Self {
+            splitter,
             input: from.input,
             output: Output::new(from.output, now),
             server_time: ServerTime::resume(from.echo_nonce, from.clock_offset, now),

@@ -12,7 +12,7 @@ use crate::daemon::{DOMAIN, Stage, component, reply_to};
 const FILES: [&str; 4] = ["jat-proxy.toml", "keys.toml", "proxy.secret", "ca.pem"];
 
 /// What is done in front of the new program, in a shell, when it is to do what `step` says.
-fn script(step: &str, does: &str) -> String {
+pub fn script(step: &str, does: &str) -> String {
     let built = env!("CARGO_BIN_EXE_jat-proxy");
     format!(
         "case \"$*\" in *--rehearse*) step=rehearse;; check*) step=check;; *) step=run;; esac\n\
@@ -178,7 +178,7 @@ async fn a_reload_during_the_check_comes_after_the_upgrade() {
 }
 
 /// As an older program does, which says nothing of files: they are read by the new one.
-const OLDER: &str = "unset JAT_PROXY_ASKED";
+pub const OLDER: &str = "unset JAT_PROXY_ASKED";
 
 #[tokio::test]
 async fn what_an_older_program_does_not_hand_over_is_read_in_the_end() {

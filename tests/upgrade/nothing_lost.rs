@@ -279,17 +279,35 @@ async fn another_server_holds_after_an_upgrade() {
     other.serves().await;
 }
 
-/// Its beginning is gone, so its end can't be found by somebody else.
+/// Of one over a limit nothing is left but how deep it is, and where in it the bytes end.
+#[tokio::test]
+async fn a_stanza_that_is_skipped_is_skipped_to_its_end() {
+    let mut it = Stage::new().await;
+    let connection = it.server.connections(DOMAIN).remove(0);
+    let end = "<b c='>'><![CDATA[</iq>]]></b></a></iq>";
+    for cut in 0..end.len() {
+        let large = format!("{}{}{}", large_head(), "x".repeat(30_000), &end[..cut]);
+        connection.inject(large.as_bytes());
+        let refused = it.user.recv_iq().await.expect("the refusal");
+        assert!(refused.contains("policy-violation"), "{refused}");
+        it.upgrade().await;
+        connection.inject(&end.as_bytes()[cut..]);
+        it.serves().await;
+    }
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+}
+
+/// An older program can't go on within it.
 #[tokio::test]
 async fn a_stanza_that_is_skipped_may_end_first() {
     let mut it = Stage::new().await;
     let connection = it.server.connections(DOMAIN).remove(0);
+    let head = large_head();
     let large = "x".repeat(30_000);
-    let head =
-        format!("<iq type='get' id='l' from='user@some-domain.example/abc' to='{DOMAIN}'><a>");
     connection.inject(format!("{head}{large}").as_bytes());
     let refused = it.user.recv_iq().await.expect("the refusal");
     assert!(refused.contains("policy-violation"), "{refused}");
+    it.daemon.replace_with_script(&crate::changes::script("no", crate::changes::OLDER));
     it.daemon.signal(rustix::process::Signal::USR2);
     sleep(Duration::from_millis(300)).await;
     connection.inject(b"</a></iq>");
@@ -300,12 +318,18 @@ async fn a_stanza_that_is_skipped_may_end_first() {
     // One that does not end costs the stream, which is closed and opened again.
     connection.inject(format!("{head}{large}").as_bytes());
     it.user.recv_iq().await.expect("the refusal");
+    it.daemon.replace_with_script(&crate::changes::script("no", crate::changes::OLDER));
     it.upgrade().await;
     it.daemon.until("again", |d| d.is_ready(1)).await;
     it.serves().await;
     assert_eq!(it.server.accepted(), 2, "{}", it.daemon.log());
     let said = String::from_utf8(connection.received()).unwrap();
     assert!(said.ends_with("</stream:stream>"), "{said}");
+}
+
+/// The beginning of a request that gets too large.
+fn large_head() -> String {
+    format!("<iq type='get' id='l' from='user@some-domain.example/abc' to='{DOMAIN}'><a>")
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod leap;
 mod piece;
+mod skipped;
 
 use super::fault::Fault;
 use super::legal::Legal;
@@ -17,6 +18,7 @@ use super::scope::Scope;
 use super::tag::{Attribute, Tag};
 
 pub use piece::{Element, Piece};
+pub use skipped::Skipped;
 
 /// An incremental scanner over one stream's bytes after login.
 #[derive(Clone, Debug)]

@@ -89,6 +89,29 @@ fn what_is_over_a_limit_is_reported_once_and_skipped() {
     );
 }
 
+/// The other splitter knows no more of it than what is handed over.
+#[test]
+fn another_splitter_goes_on_skipping_at_each_byte() {
+    let within = "<x a='>'/><y b=\"'\">é<![CDATA[</iq>]]]]>&amp;</y ><z\n/>";
+    let text = format!("<iq id='1'>{}{within}</iq><ok/>", "x".repeat(300));
+    let mut skipped = 0;
+    for cut in 0..text.len() {
+        let before = &text.as_bytes()[..cut];
+        let mut one = Splitter::new(LIMITS);
+        while one.next(before).unwrap().is_some() {}
+        let Some(state) = one.skipped() else { continue };
+        skipped += 1;
+        let state = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        let rest = &text.as_bytes()[one.needed()..];
+        let mut other = Splitter::resume(LIMITS, &state, &rest[..cut - one.needed()]);
+        let Piece::Element(element) = other.next(rest).unwrap().unwrap() else {
+            panic!("{cut}: what is skipped is told again");
+        };
+        assert_eq!(&rest[element.start..element.end], b"<ok/>", "{cut}");
+    }
+    assert!(skipped > within.len(), "{skipped}");
+}
+
 #[test]
 fn unsound_namespaces_are_told() {
     assert_eq!(
