@@ -157,13 +157,13 @@ fn beside_replicas_it_relays_its_part(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-struct Checked {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Checked {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
-fn check(file: &Path) -> Checked {
+pub fn check(file: &Path) -> Checked {
     let mut check = command(env!("CARGO_BIN_EXE_jat-proxy"));
     let output = check.args(["check", "--connect", "-c"]).arg(file).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

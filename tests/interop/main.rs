@@ -47,6 +47,7 @@ mod wire;
 mod encryption;
 
 mod addresses;
+mod answers;
 mod bad_input;
 mod clients;
 mod components;

@@ -9,7 +9,7 @@ pub enum Trouble {
     Missing(DefinedCondition),
     /// It gave no result for a long time.
     OnlyErrors(DefinedCondition),
-    /// It answers nothing, not even with an error.
+    /// It answers nothing, not even with an error (docs/servers.md#sleeping-session).
     Silent { requests: u64, seconds: u64 },
 }
 

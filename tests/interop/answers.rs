@@ -1,0 +1,223 @@
+//! What users got is counted, and whoever does not answer for real is named.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::client::{Client, SILENCE, is_request};
+use crate::connect::check;
+use crate::process::wait_until;
+use crate::proxy::{Proxy, Settings};
+use crate::scene::{Scene, accept_subscription, round_trip};
+use crate::server::{Kind, Server, Software, prosody};
+use crate::stanza::escape;
+
+/// Enough that each of two resources gets three at least but once in 50,000 runs.
+const REQUESTS: usize = 24;
+
+case!(two_programs_share_the_account: both);
+fn two_programs_share_the_account(kind: Kind) {
+    let scene = Scene::new(kind);
+    let (mut focus, mut other) = (scene.service("focus"), scene.another("other"));
+    let mut user = scene.user();
+    let mut refused = 0;
+    for number in 0..REQUESTS {
+        let id = format!("r{number}");
+        user.ask(&scene.domain, &id);
+        refused += u64::from(serve_one(&mut focus, &mut other));
+        user.receive_reply(&id);
+    }
+    let answered = REQUESTS as u64 - refused;
+    assert!(refused >= 3 && answered >= 3, "{refused} of {REQUESTS}");
+
+    let errors = |condition: &str| {
+        scene.proxy.count(&["jat_proxy_error_replies_total", &format!("condition=\"{condition}\"")])
+    };
+    assert_eq!(errors("feature-not-implemented"), refused);
+    assert_eq!((scene.proxy.reason("relayed-error"), errors("")), (refused, 0));
+    let status = scene.proxy.status();
+    for resource in status["components"][0]["resources"].as_array().unwrap() {
+        let expected = if resource["address"] == focus.jid { [answered, 0] } else { [0, refused] };
+        let answers = &resource["answers"];
+        let counted = ["results", "errors"].map(|it| answers[it].as_u64().unwrap());
+        assert_eq!(counted, expected, "{resource}");
+        assert_eq!(answers["forwarded"].as_u64().unwrap(), expected[0] + expected[1]);
+    }
+    let checked = check(&scene.proxy.configuration());
+    let told = format!("{} answers only errors, feature-not-implemented the last", other.jid);
+    assert!(checked.code == 69 && checked.out.contains(&told), "{}", checked.out);
+    assert!(!checked.out.contains(&format!("{} answers", focus.jid)), "{}", checked.out);
+    // Both are there, and one of them serves.
+    assert_eq!(scene.proxy.try_get("/readyz").unwrap().0, 200);
+}
+
+/// One of them gets a request; says whether it is the one that refuses.
+fn serve_one(focus: &mut Client, other: &mut Client) -> bool {
+    for _ in 0..6_000 {
+        let limit = Duration::from_millis(5);
+        if let Some(request) = focus.try_receive_where(limit, is_request) {
+            focus.answer(&request, "");
+            return false;
+        }
+        if let Some(request) = other.try_receive_where(limit, is_request) {
+            let [from, id] = ["from", "id"].map(|name| escape(request.attr(name).unwrap()));
+            other.send(format!(
+                "<iq type='error' id='{id}' to='{from}'><error type='cancel'>\
+                 <feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
+                 </error></iq>"
+            ));
+            return true;
+        }
+    }
+    panic!("nobody got the request");
+}
+
+// It takes the time in which any bot should answer.
+case!(a_session_that_sleeps_is_named: both);
+fn a_session_that_sleeps_is_named(kind: Kind) {
+    let server = Server::start_changed(kind, |text| match kind.software {
+        Software::Prosody => prosody::with_module(&text, "smacks", "smacks_hibernation_time = 300"),
+        _ => format!("{text}  mod_stream_mgmt: {{}}\n"),
+    });
+    let target = server.new_account("service");
+    let proxy = Proxy::start(&server, Settings::new(&server.new_domain(), &target));
+    let domain = &proxy.settings.domain;
+    let mut asleep = Client::login(&server, &target, "a");
+    asleep.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    asleep.receive_where("stream management", |it| it.name == "enabled");
+    asleep.available("");
+    accept_subscription(&mut asleep, domain);
+    proxy.wait_online(&[&asleep.jid]);
+    // The connection breaks, and the bot comes back as somebody else.
+    let gone = asleep.jid.clone();
+    drop(asleep);
+    let mut service = Client::login(&server, &target, "b");
+    service.available("");
+    proxy.wait_online(&[&gone, &service.jid]);
+    let mut user = Client::login(&server, &server.new_account("user"), "abc");
+    let answers = |jid: &str| {
+        let status = proxy.status();
+        let resources = status["components"][0]["resources"].as_array().unwrap().clone();
+        let found = resources.into_iter().find(|it| it["address"] == jid);
+        found.unwrap_or_else(|| panic!("{jid} is listed"))["answers"].clone()
+    };
+    for number in 0.. {
+        user.ask(domain, &format!("r{number}"));
+        if let Some(request) = service.try_receive_where(Duration::from_millis(100), is_request) {
+            service.answer(&request, "");
+        }
+        if answers(&gone)["forwarded"].as_u64() >= Some(3) {
+            break;
+        }
+    }
+    let silent = format!("{gone} has answered none of its last ");
+    proxy.wait_until("the silence to be told", |proxy| {
+        check(&proxy.configuration()).out.contains(&silent)
+    });
+    assert_eq!(answers(&gone)["results"], 0);
+    assert!(!check(&proxy.configuration()).out.contains(&format!("{} has", service.jid)));
+}
+
+case!(with_nobody_alive_it_is_not_ready: both);
+fn with_nobody_alive_it_is_not_ready(kind: Kind) {
+    let way = Way::start(Server::shared(kind).component_port);
+    let scene = Scene::with(kind, |settings| settings.server_port = Some(way.port));
+    let mut user = scene.user();
+    let mut service = scene.service("a");
+    scene.round_trip(&mut user, &mut service);
+    assert_eq!(scene.proxy.try_get("/readyz").unwrap().0, 200);
+
+    // It goes, and what its server says of that is lost.
+    way.loses_departures.store(true, Ordering::Relaxed);
+    service.send("<presence type='unavailable'/></stream:stream>");
+    while service.try_receive(SILENCE).is_some() {}
+    drop(service);
+    wait_until("it to be not ready", || {
+        user.ask(&scene.domain, "gone");
+        let (code, text) = scene.proxy.try_get("/readyz").unwrap();
+        code == 503 && text.contains(": Nobody to forward to: ")
+    });
+    assert!(scene.proxy.count(&["error_replies_total", "\"service-unavailable\""]) > 0);
+    assert_eq!(scene.proxy.count(&["jat_proxy_ready"]), 0);
+
+    way.loses_departures.store(false, Ordering::Relaxed);
+    let mut service = scene.another("b");
+    scene.proxy.wait_until("it to be ready", |it| it.try_get("/readyz").unwrap().0 == 200);
+    wait_until("somebody to be served", || {
+        user.ask(&scene.domain, "served");
+        let request = service.try_receive_where(SILENCE, is_request);
+        request.is_some_and(|request| request.attr("id") == Some("served"))
+    });
+}
+
+case!(a_fixed_destination_that_is_gone_is_not_ready: both);
+fn a_fixed_destination_that_is_gone_is_not_ready(kind: Kind) {
+    let scene = Scene::with(kind, |settings| settings.target += "/focus");
+    let mut user = scene.user();
+    for number in 0..3 {
+        user.ask(&scene.domain, &format!("r{number}"));
+        let reply = user.receive_reply(&format!("r{number}"));
+        assert!(reply.child("error").unwrap().child("service-unavailable").is_some(), "{reply:?}");
+    }
+    let (code, text) = scene.proxy.try_get("/readyz").unwrap();
+    assert!(code == 503 && text.contains("seems to be gone"), "{text}");
+    let checked = check(&scene.proxy.configuration());
+    let told = format!("{}/focus seems to be gone, as requests to it end with ", scene.target);
+    assert!(checked.code == 69 && checked.out.contains(&told), "{}", checked.out);
+
+    let mut service = Client::login(scene.server, &scene.target, "focus");
+    round_trip(&scene.domain, &mut user, &mut service);
+    assert_eq!(scene.proxy.try_get("/readyz").unwrap().0, 200);
+    assert_eq!(check(&scene.proxy.configuration()).code, 0);
+}
+
+/// A way from the server to the component on which the news that somebody left can get lost.
+struct Way {
+    port: u16,
+    loses_departures: Arc<AtomicBool>,
+}
+
+impl Way {
+    fn start(server_port: u16) -> Way {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let loses_departures = Arc::new(AtomicBool::new(false));
+        let loses = Arc::clone(&loses_departures);
+        thread::spawn(move || {
+            for component in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
+                pass_on(&component, &server, &Arc::new(AtomicBool::new(false)));
+                pass_on(&server, &component, &loses);
+            }
+        });
+        Way { port, loses_departures }
+    }
+}
+
+fn pass_on(from: &TcpStream, to: &TcpStream, loses: &Arc<AtomicBool>) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    let loses = Arc::clone(loses);
+    to.set_nodelay(true).unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let mut text = buffer[..count].to_vec();
+            if loses.load(Ordering::Relaxed) {
+                // A type that says nothing. The server writes a small stanza at once.
+                while let Some(at) = memchr::memmem::find(&text, GONE) {
+                    text[at..at + GONE.len()].copy_from_slice(NOTHING);
+                }
+            }
+            if to.write_all(&text).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+const GONE: &[u8] = b"type='unavailable'";
+const NOTHING: &[u8] = b"type='nothing-new'";
