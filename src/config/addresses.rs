@@ -1,7 +1,8 @@
 //! The addresses that an operator gives: strict, unlike those that come from a server.
 
-use jid::{BareJid, DomainPart, Jid};
+use jid::DomainPart;
 
+use crate::jat::address::Address;
 use crate::jat::target::Target;
 
 /// Why an address can't be used.
@@ -36,14 +37,14 @@ pub fn domain(text: &str) -> Result<DomainPart, AddressError> {
     if text.contains(['"', '&', '\'', '/', ':', '<', '>', '@']) {
         return Err(error());
     }
-    let jid = BareJid::new(text).map_err(|_| error())?;
+    let jid = Address::new(text).jid().map_err(|_| error())?;
     Ok(jid.domain().to_owned())
 }
 
 /// Whom requests go to: an account, or a fixed full address.
 pub fn target(text: &str) -> Result<Target, AddressError> {
     let error = |error: jid::Error| AddressError::Target(text.to_owned(), error.to_string());
-    let jid = Jid::new(text).map_err(error)?;
+    let jid = Address::new(text).jid().map_err(error)?;
     if jid.node().is_none() && jid.resource().is_none() {
         return Err(AddressError::NoNode(text.to_owned()));
     }
@@ -58,6 +59,7 @@ mod tests {
     fn a_domain_is_a_domain_alone() {
         assert_eq!(domain("PROXY.example.").unwrap().as_str(), "proxy.example");
         assert_eq!(domain("ö.example").unwrap().as_str(), "ö.example");
+        assert_eq!(domain("xn--nda.example.").unwrap().as_str(), "ö.example");
         for bad in
             ["", ".", "a..b", "a b", "node@a.example", "a.example/r", "a.example:5347", "a'b", "-"]
         {
@@ -68,6 +70,7 @@ mod tests {
     #[test]
     fn a_target_is_an_account_or_a_fixed_address() {
         assert_eq!(target("Bot@Some.example").unwrap().bare().as_str(), "bot@some.example");
+        assert_eq!(target("bot@some.example.").unwrap().bare().as_str(), "bot@some.example");
         assert!(matches!(target("bot@some.example/a"), Ok(Target::Resource { .. })));
         assert!(matches!(target("focus.example/focus"), Ok(Target::Resource { .. })));
         assert!(matches!(target("some.example"), Err(AddressError::NoNode(_))));

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use jid::{BareJid, ResourcePart};
+use jid::{BareJid, DomainPart, Jid, NodePart, ResourcePart};
 
 /// An address as it stands in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl<'a> Address<'a> {
     /// Splits `text` at its first `/` and the first `@` before that; every text splits.
     pub fn new(text: &'a str) -> Self {
         let (mut bare, mut domain) = (text.len(), 0);
-        let mut plain = true;
+        let (mut plain, mut before) = (true, 0);
         for (at, byte) in text.bytes().enumerate() {
             match byte {
                 b'/' => {
@@ -32,8 +32,11 @@ impl<'a> Address<'a> {
                     break;
                 }
                 b'@' if domain == 0 => domain = at + 1,
+                // The mark of an A-label, `xn--`.
+                b'-' if before == b'-' => plain = false,
                 _ => plain &= IS_PLAIN[usize::from(byte)],
             }
+            before = byte;
         }
         plain &= !text[..bare].ends_with('.');
         Self { text, bare, domain, plain }
@@ -62,16 +65,41 @@ impl<'a> Address<'a> {
         self.text.get(self.bare + 1..).filter(|r| !r.is_empty())
     }
 
+    /// Whether nothing is before its `@` or behind its `/`. No server takes that, but some send it,
+    /// when nothing is left of a part that was prepared (docs/servers.md#empty-part).
+    pub fn has_empty_part(&self) -> bool {
+        self.domain == 1 || self.bare + 1 == self.text.len()
+    }
+
     /// The bare address in normal form (RFC 7622 sections 3.2 and 3.3): that of the `jid`
     /// library where it parses, else the text itself.
     pub fn normal_bare(&self) -> Cow<'a, str> {
         if self.plain {
             return Cow::Borrowed(self.bare());
         }
-        match BareJid::new(self.bare()) {
+        match self.bare_jid() {
             Ok(jid) => Cow::Owned(jid.into_inner()),
             Err(_) => Cow::Borrowed(self.bare()),
         }
+    }
+
+    /// The whole address in normal form, if all of it has one: the one for what an operator
+    /// gives. [`Self::normal`] is for what comes from a server.
+    pub fn jid(&self) -> Result<Jid, jid::Error> {
+        let bare = self.bare_jid()?;
+        match self.text.get(self.bare + 1..) {
+            Some(resource) => Ok(bare.with_resource(&ResourcePart::new(resource)?).into()),
+            None => Ok(bare.into()),
+        }
+    }
+
+    /// Part by part: given a whole address, the library leaves the final dot where it is.
+    fn bare_jid(&self) -> Result<BareJid, jid::Error> {
+        let domain = u_labels(self.domain());
+        let domain = DomainPart::new(&domain)?;
+        // An empty node is an error.
+        let node = self.domain.checked_sub(1).map(|at| NodePart::new(&self.text[..at]));
+        Ok(BareJid::from_parts(node.transpose()?.as_deref(), &domain))
     }
 
     /// Is the bare address the one that `normal`, in normal form, is?
@@ -126,6 +154,17 @@ pub fn normal_bare(bare: &str) -> Cow<'_, str> {
     if address.bare == bare.len() { address.normal_bare() } else { Cow::Borrowed(bare) }
 }
 
+/// A domain with A-labels (`xn--…`, RFC 5890) as it stands in addresses (RFC 7622 section 3.2.1).
+fn u_labels(domain: &str) -> Cow<'_, str> {
+    if !domain.contains("--") {
+        return Cow::Borrowed(domain);
+    }
+    match idna::domain_to_unicode(domain) {
+        (unicode, Ok(())) => Cow::Owned(unicode),
+        _ => Cow::Borrowed(domain),
+    }
+}
+
 fn normal_resource(resource: &str) -> Cow<'_, str> {
     if resource.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         return Cow::Borrowed(resource);
@@ -164,6 +203,8 @@ mod tests {
         assert_eq!(parts("d.example/x@y"), (None, "d.example", Some("x@y")));
         assert_eq!(parts("@d.example/"), (None, "d.example", None));
         assert_eq!(parts(""), (None, "", None));
+        let whole = |text| !Address::new(text).has_empty_part();
+        assert!(whole("n@d/r") && whole("d") && whole("d//") && !whole("@d/r") && !whole("d/"));
     }
 
     #[test]
@@ -171,6 +212,26 @@ mod tests {
         assert_eq!(Address::new("NoDe@PROXY.example/Res").normal(), "node@proxy.example/Res");
         assert_eq!(normal_bare("STRASSE@Example.ORG"), "strasse@example.org");
         assert_eq!(normal_bare("Ä@ö.example"), "ä@ö.example");
+    }
+
+    #[test]
+    fn a_domain_has_one_normal_form() {
+        for spelled in [
+            "bot@bücher.example",
+            "bot@BÜCHER.example.",
+            "BOT@xn--bcher-kva.example",
+            "bot@XN--BCHER-KVA.example.",
+        ] {
+            assert_eq!(normal_bare(spelled), "bot@bücher.example");
+            assert!(Address::new(spelled).is_at("bücher.example"), "{spelled}");
+        }
+        assert_eq!(normal_bare("bot@b.example."), "bot@b.example");
+        assert_eq!(normal_bare("b--c.example"), "b--c.example");
+        let jid = |text| Address::new(text).jid().map(|jid| jid.to_string());
+        assert_eq!(jid("B@c.example./R").unwrap(), "b@c.example/R");
+        for bad in ["@c.example", "b@", "b@c.example/", "a@b@c", "b@xn--a.example"] {
+            assert!(jid(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

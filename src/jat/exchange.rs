@@ -14,6 +14,7 @@ use super::incoming::{Body, Incoming};
 use super::now::Now;
 use super::presence::Presence;
 use super::reason::{Direction, Reason};
+use super::resourcepart::is_resource;
 use super::settings::{Settings, TokenIn};
 use super::target::Target;
 use super::token::{self, Binding, Claims, Token, TokenError};
@@ -104,15 +105,15 @@ impl<'t> Exchange<'t> {
         let home = settings.domain.as_str();
         let Scratch { sender: written, id: token, .. } = scratch;
         let (sealed, id) = match settings.token_in {
-            TokenIn::Resource => {
+            // Else the token goes where the address can't.
+            TokenIn::Id if is_resource(from.as_str()) => {
+                to.write_at_domain(home, Some(from.as_str()), written);
+                (token::write_sealed(key, &claims, expires, &binding, token), Some(&**token))
+            }
+            TokenIn::Resource | TokenIn::Id => {
                 to.write_at_domain(home, None, written);
                 written.push('/');
                 (token::write_sealed(key, &claims, expires, &binding, written), None)
-            }
-            // What fits a token fits a resource in clear.
-            TokenIn::Id => {
-                to.write_at_domain(home, Some(from.as_str()), written);
-                (token::write_sealed(key, &claims, expires, &binding, token), Some(&**token))
             }
         };
         match sealed {

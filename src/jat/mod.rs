@@ -11,6 +11,7 @@ pub mod keyring;
 pub mod now;
 pub mod presence;
 pub mod reason;
+mod resourcepart;
 pub mod resources;
 pub mod serving;
 pub mod settings;

@@ -147,7 +147,7 @@ reasons! {
 
     /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
     OwnAddress Dropped "own-address",
-    /// Without a sender.
+    /// Without a sender, or from one with an empty part, whom no answer would reach.
     NoFrom Dropped "no-from",
     /// To a domain that is not this stream's.
     NotOurDomain Dropped "not-our-domain",

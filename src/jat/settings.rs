@@ -46,7 +46,8 @@ pub enum TokenIn {
     #[default]
     Resource,
     /// In the id; the resource of `from` is the user's address in clear, as services written
-    /// for mod_client_proxy expect it.
+    /// for mod_client_proxy expect it. An address that can be no resource is not written there:
+    /// such a request is as with [`Self::Resource`].
     Id,
 }
 

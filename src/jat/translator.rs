@@ -147,6 +147,9 @@ impl Translator {
             Direction::Message if stanza.type_() == Some("error") => {
                 Verdict::Drop(direction, Reason::ErrorIgnored)
             }
+            Direction::Forward | Direction::Message if from.has_empty_part() => {
+                Verdict::Drop(direction, Reason::NoFrom)
+            }
             Direction::Presence => self.judge_presence(at, &stanza, now, rng),
             Direction::Revert if for_presence_alone => Verdict::Drop(direction, Reason::NoToken),
             Direction::Forward | Direction::Message if for_presence_alone => {
@@ -177,7 +180,7 @@ impl Translator {
             && self.settings.subscriber().is_some()
             && self.settings.target.owns(from);
         if !of_target {
-            let subscribe = stanza.type_() == Some("subscribe");
+            let subscribe = stanza.type_() == Some("subscribe") && !from.has_empty_part();
             let from = || to.at_domain(at.as_str(), None);
             return if subscribe { Verdict::Unsubscribe { from: from() } } else { ignored };
         }

@@ -136,3 +136,30 @@ fn the_client_may_log_in_in_capitals(kind: Kind) {
     let mut service = upper.service("a");
     upper.round_trip(&mut user, &mut service);
 }
+
+case!(the_configuration_and_users_may_write_a_final_dot: both);
+fn the_configuration_and_users_may_write_a_final_dot(kind: Kind) {
+    let scene = Scene::with(kind, |settings| {
+        settings.target.push('.');
+        settings.domain.push('.');
+    });
+    let account = scene.target.clone();
+    let domain = scene.domain.trim_end_matches('.').to_owned();
+    let mut service = Client::login(scene.server, &account, "a");
+    service.available("");
+    crate::scene::accept_subscription(&mut service, &domain);
+    scene.proxy.wait_online(&[&service.jid]);
+    let mut user = scene.user();
+    crate::scene::round_trip(&domain, &mut user, &mut service);
+    // Prosody prepares it away; ejabberd looks for another server.
+    user.ask(&scene.domain, "dot");
+    if kind.is(Software::Prosody) {
+        let request = service.receive_request();
+        service.answer(&request, "");
+        assert_eq!(user.receive_reply("dot").attr("type"), Some("result"));
+    } else {
+        user.receive_reply("dot").error().expect("nobody has that address");
+    }
+    crate::scene::round_trip(&domain, &mut user, &mut service);
+    assert_eq!(scene.proxy.logins(), 1);
+}

@@ -51,6 +51,7 @@ mod answers;
 mod bad_input;
 mod clients;
 mod components;
+mod composed;
 mod connect;
 mod deferral;
 mod departure;

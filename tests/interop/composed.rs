@@ -1,0 +1,264 @@
+//! Every address that the proxy composes is one that the server takes: names of all kinds, as the
+//! user's node and resource, as those that it writes to, and as the bot's resource.
+//!
+//! Users and bots are at domains of other components, where anybody can have any name: what the
+//! server does not take from those is no matter of the proxy, and never gets to it.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::client::{is_reply, is_request};
+use crate::component::Component;
+use crate::process::PATIENCE;
+use crate::proxy::{Proxy, Settings};
+use crate::server::{Kind, Server};
+use crate::stanza::{Stanza, escape};
+
+case!(every_composed_address_is_taken: both);
+fn every_composed_address_is_taken(kind: Kind) {
+    let server = Server::shared(kind);
+    let mut rng = Rng::with_seed(20_261_127);
+    let bots = Bots::start(server, (0..BOTS).map(|_| name(&mut rng)).collect());
+    let mut users = Component::login(server, &server.new_domain());
+    let proxies = ["resource", "id"].map(|token_in| {
+        let mut settings = Settings::new(&server.new_domain(), &bots.target);
+        settings.component = format!("token-in = \"{token_in}\"");
+        Proxy::start(server, settings)
+    });
+    for proxy in &proxies {
+        proxy.wait_online(&[&format!("{}/plain", bots.target)]);
+        let seen = judge(proxy, &mut users, &mut rng);
+        let asked = bots.asked(&proxy.settings.domain);
+        println!("{kind}, {}: {seen:?}, {} bots", proxy.settings.component, asked.bots.len());
+        let count = |direction: &str, outcome: &str| {
+            let labels = [("direction", direction), ("outcome", outcome)];
+            let labels = labels.map(|(name, value)| format!("{name}=\"{value}\""));
+            proxy.count(&["jat_proxy_stanzas_total", &labels[0], &labels[1]])
+        };
+        // What was relayed arrived, in both directions, and so did every refusal.
+        assert_eq!(count("forward", "relayed"), asked.requests);
+        assert_eq!(count("revert", "relayed"), asked.requests);
+        assert_eq!(seen.results, asked.requests);
+        assert_eq!(count("forward", "answered"), seen.refused);
+        assert_eq!(count("message", "answered"), seen.messages_refused);
+        assert_eq!(proxy.reason("subscription-refused"), seen.unsubscribed);
+        assert_eq!(proxy.logins(), 1, "no name ends the stream");
+        // Enough of all that was tried for this to mean something.
+        assert!(seen.results > REQUESTS / 3, "{seen:?}");
+        assert!(seen.messages_refused > REQUESTS / 3 && seen.unsubscribed > REQUESTS / 3);
+        assert!(asked.bots.len() > BOTS / 3, "{} bots", asked.bots.len());
+    }
+    bots.end();
+}
+
+/// What came to the users.
+#[derive(Debug, Default)]
+struct Seen {
+    results: u64,
+    /// Errors that the proxy made.
+    refused: u64,
+    messages_refused: u64,
+    unsubscribed: u64,
+    /// What the server did not take from a user.
+    by_server: u64,
+}
+
+/// Has a thousand users say something to the proxy, and waits for all that comes of it.
+fn judge(proxy: &Proxy, users: &mut Component, rng: &mut Rng) -> Seen {
+    let mut seen = Seen::default();
+    let domain = &proxy.settings.domain;
+    for number in 0..REQUESTS {
+        let (user, asked) = names(number, &users.domain, domain, rng);
+        let from_to = format!("from='{}' to='{}'", escape(&user), escape(&asked));
+        users.send(format!("<iq type='get' id='{number}' {from_to}>{ASK}</iq>"));
+        users.send(format!("<message id='{number}' {from_to}><body>hi</body></message>"));
+        users.send(format!("<presence type='subscribe' {from_to}/>"));
+        if number % 20 == 0 {
+            while let Some(stanza) = users.connection.try_receive(Duration::from_millis(1)) {
+                seen.count(domain, &stanza);
+            }
+        }
+    }
+    // What the bots say comes in order, and what the proxy says itself.
+    let (user, message) = (format!("last@{}/r", users.domain), "<message type='chat' id='last'");
+    users.send(format!("<iq type='get' id='last' from='{user}' to='{domain}'>{ASK}</iq>"));
+    users.send(format!("{message} from='{user}' to='{domain}'/>"));
+    let mut awaited = vec!["iq", "message"];
+    while !awaited.is_empty() {
+        let stanza = users.connection.try_receive(PATIENCE);
+        let ended = users.connection.ended();
+        let stanza = stanza.unwrap_or_else(|| panic!("no answer to the last; {ended:?}"));
+        seen.count(domain, &stanza);
+        if stanza.attr("id") == Some("last") {
+            awaited.retain(|name| *name != stanza.name);
+        }
+    }
+    seen
+}
+
+impl Seen {
+    fn count(&mut self, domain: &str, stanza: &Stanza) {
+        let by = stanza.child("error").and_then(|error| error.attr("by"));
+        match (stanza.name.as_str(), stanza.attr("type"), by) {
+            ("iq", Some("result"), _) => self.results += 1,
+            ("iq", Some("error"), Some(by)) if by == domain => self.refused += 1,
+            ("message", Some("error"), Some(by)) if by == domain => self.messages_refused += 1,
+            ("presence", Some("unsubscribed"), _) => self.unsubscribed += 1,
+            (_, Some("error"), _) => self.by_server += 1,
+            // Prosody gives it back to who sent it, if the one that it is for has no good address.
+            _ if stanza.attr("from").is_some_and(|from| !from.contains(domain)) => {
+                self.by_server += 1;
+            }
+            _ => panic!("{:?}", String::from_utf8_lossy(&stanza.bytes)),
+        }
+    }
+}
+
+/// A user, and the address that it writes to: generated names as one part of both, as two, or as all.
+fn names(number: u64, users: &str, domain: &str, rng: &mut Rng) -> (String, String) {
+    let mut part = |parts: &[u64], plain: &str| {
+        if parts.contains(&(number % 6)) { name(rng) } else { plain.to_owned() }
+    };
+    let resource = part(&[1, 4, 5], "abc");
+    // What is before these is another domain, and the server ends the stream of one who lies.
+    let mut node = |parts, plain| part(parts, plain).replace(['@', '/'], "-");
+    let (node, asked_node) = (node(&[0, 4, 5], "user"), node(&[2, 5], ""));
+    let asked_resource = part(&[3, 5], "");
+    let at = if asked_node.is_empty() { "" } else { "@" };
+    let slash = if asked_resource.is_empty() { "" } else { "/" };
+    let asked = format!("{asked_node}{at}{domain}{slash}{asked_resource}");
+    (format!("{node}@{users}/{resource}"), asked)
+}
+
+/// A name of one to twelve characters of one or two kinds, or of many more.
+fn name(rng: &mut Rng) -> String {
+    let pools: Vec<Vec<char>> =
+        (0..rng.usize(1..=2)).map(|_| POOLS[rng.usize(..POOLS.len())].chars().collect()).collect();
+    let length = if rng.u8(..) < 12 { rng.usize(50..400) } else { rng.usize(1..=12) };
+    let mut one = || {
+        let pool = &pools[rng.usize(..pools.len())];
+        pool[rng.usize(..pool.len())]
+    };
+    (0..length).map(|_| one()).collect()
+}
+
+/// A target with many resources, each of which answers.
+struct Bots {
+    target: String,
+    orders: Sender<String>,
+    answers: Receiver<Asked>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// What the bots heard of one proxy.
+#[derive(Default)]
+struct Asked {
+    requests: u64,
+    bots: BTreeSet<String>,
+}
+
+impl Bots {
+    fn start(server: &Server, names: Vec<String>) -> Bots {
+        let component = Component::login(server, &server.new_domain());
+        let target = format!("bot@{}", component.domain);
+        let (orders, received) = channel::<String>();
+        let (answering, answers) = channel();
+        let bot = target.clone();
+        let thread = thread::spawn(move || answer(component, &bot, &names, &received, &answering));
+        Bots { target, orders, answers, thread }
+    }
+
+    /// What was heard so far; the last answer was given before.
+    fn asked(&self, domain: &str) -> Asked {
+        self.orders.send(domain.to_owned()).unwrap();
+        self.answers.recv_timeout(PATIENCE).expect("the bots are there")
+    }
+
+    /// That none of them lost its stream.
+    fn end(self) {
+        drop(self.orders);
+        self.thread.join().expect("the bots' stream stays up");
+    }
+}
+
+fn answer(
+    mut component: Component,
+    target: &str,
+    names: &[String],
+    orders: &Receiver<String>,
+    answers: &Sender<Asked>,
+) {
+    let mut heard: Vec<(String, String)> = Vec::new();
+    loop {
+        match orders.try_recv() {
+            Ok(domain) => {
+                let mut asked = Asked::default();
+                for (_, bot) in heard.iter().filter(|(from, _)| *from == domain) {
+                    asked.requests += 1;
+                    asked.bots.insert(bot.clone());
+                }
+                answers.send(asked).unwrap();
+            }
+            Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
+            Err(std::sync::mpsc::TryRecvError::Empty) => {}
+        }
+        let Some(stanza) = component.connection.try_receive(Duration::from_millis(20)) else {
+            assert_eq!(component.connection.ended(), None);
+            continue;
+        };
+        let from = stanza.attr("from").unwrap_or_default();
+        let (to, kind) = (stanza.attr("to").unwrap_or_default(), stanza.attr("type"));
+        if is_request(&stanza) {
+            let id = escape(stanza.attr("id").unwrap());
+            let (asker, bot) = (escape(from), escape(to));
+            component.send(format!("<iq type='result' id='{id}' from='{bot}' to='{asker}'/>"));
+            // The proxy asks the server for the time, too.
+            if stanza.child("ask").is_some() {
+                heard.push((bare_domain(from), to.to_owned()));
+            }
+        } else if stanza.name == "presence" && kind == Some("subscribe") {
+            component.send(format!("<presence type='subscribed' from='{target}' to='{from}'/>"));
+        } else if stanza.name == "presence" && kind == Some("probe") {
+            for name in names.iter().map(String::as_str).chain(["plain"]) {
+                let bot = escape(&format!("{target}/{name}"));
+                component.send(format!("<presence from='{bot}' to='{from}'/>"));
+            }
+        } else {
+            // The server did not take a name.
+            assert!(!is_reply(&stanza), "an answer was refused: {stanza:?}");
+        }
+    }
+}
+
+fn bare_domain(address: &str) -> String {
+    let bare = address.split('/').next().unwrap_or_default();
+    bare.rsplit('@').next().unwrap_or_default().to_owned()
+}
+
+const REQUESTS: u64 = 1_000;
+const BOTS: usize = 150;
+const ASK: &str = "<ask xmlns='urn:example:ask'/>";
+/// Scripts of both directions, upper and lower case, what normalisation changes, shortens and
+/// lengthens, what is prohibited, and what Unicode 3.2 did not have, or no Unicode has.
+const POOLS: [&str; 16] = [
+    "abcdefghijklmnopqrstuvwxyz",
+    "ABCXYZ0123456789-_.+~!$*",
+    " <>'\"&/@:%\\",
+    "äöüéñçøåÄÖÉÑßẞſıİŁł",
+    "e\u{301}o\u{308}n\u{303}a\u{30a}\u{323}\u{327}\u{345}",
+    "\u{300}\u{308}\u{327}\u{20dd}\u{3099}\u{fe0f}",
+    "αβγΣςσΩώΐΰ",
+    "жЖщЩёЁїҐ",
+    "שלוםעברית",
+    "عربيسلام",
+    "٠١٢٣۴۵",
+    "日本語漢字ひらがなカタカナ",
+    "\u{1112}\u{1161}\u{11ab}한글",
+    "ﬁﬀㅀ㌖㍿Ⅻ①ＡＢｃｄﷺ",
+    "😀🏳🧑ꙮ\u{7ca}\u{7d2}\u{1e922}\u{378}\u{2fe0}\u{e0080}Ა\u{10a0}",
+    "\u{ad}\u{200b}\u{200d}\u{2060}\u{e000}\u{fdd0}\u{feff}\u{2028}\u{3000}\u{a0}",
+];
