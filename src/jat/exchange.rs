@@ -24,7 +24,7 @@ use super::verdict::{Verdict, refusal};
 #[derive(Debug)]
 pub struct Exchange<'t> {
     pub settings: &'t Settings,
-    pub presence: &'t Presence,
+    pub presence: &'t mut Presence,
     pub scratch: &'t mut Scratch,
     pub answers: &'t mut Answers,
     /// Counts results from resources that are not listed.
@@ -63,6 +63,7 @@ impl<'t> Exchange<'t> {
     /// Judges an IQ that is neither a result nor an error.
     pub fn request(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
         let Self { settings, presence, scratch, answers, .. } = self;
+        let presence = &*presence;
         let Incoming { from, to, .. } = iq;
         let subscription = presence.subscription();
         let refuse = |reason| {
@@ -127,7 +128,7 @@ impl<'t> Exchange<'t> {
     }
 
     /// Judges a result or an error.
-    pub fn reply(self, iq: &Incoming<'_>, now: Now) -> Verdict<'t> {
+    pub fn reply(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
         let Self { settings, presence, scratch, answers, unlisted_replies } = self;
         let drop = |reason| Verdict::Drop(Direction::Revert, reason);
         if !settings.target.owns(&iq.from) {
@@ -141,10 +142,19 @@ impl<'t> Exchange<'t> {
         };
         let peer = iq.from.normal();
         // What is judged for the second time was counted at the first.
-        let result = iq.type_() == Some("result") && !matches!(iq.body, Body::Outgrown);
-        if result && presence.is_settled() && settings.subscriber().is_some() {
-            let listed = presence.resources.contains(&peer);
-            *unlisted_replies += u64::from(!listed);
+        let first = !matches!(iq.body, Body::Outgrown);
+        let result = first && iq.type_() == Some("result");
+        let error = match iq.body {
+            Body::Whole { stanza, .. } if iq.type_() == Some("error") => {
+                Some(DefinedCondition::of(stanza))
+            }
+            _ => None,
+        };
+        if first && settings.subscriber().is_some() {
+            if result && presence.is_settled() {
+                *unlisted_replies += u64::from(!presence.resources.contains(&peer));
+            }
+            presence.answered(&peer, error, now, rng);
         }
         let claims = token.claims();
         let written = &mut scratch.sender;
@@ -161,12 +171,9 @@ impl<'t> Exchange<'t> {
             Body::Whole { sound: false, .. } => {
                 (Event::Error(DefinedCondition::BadRequest), refuse(Reason::BadNamespace))
             }
-            Body::Whole { .. } if result => {
-                (Event::Result, Verdict::Revert { envelope, error: false })
-            }
-            Body::Whole { stanza, .. } => {
-                let condition = DefinedCondition::of(stanza);
-                (Event::Error(condition), Verdict::Revert { envelope, error: true })
+            Body::Whole { .. } => {
+                let event = error.map_or(Event::Result, Event::Error);
+                (event, Verdict::Revert { envelope, error: error.is_some() })
             }
         };
         answers.prepare(resource_of(settings, &peer), event, &presence.resources);

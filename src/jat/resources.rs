@@ -25,6 +25,14 @@ pub struct Resource {
     /// Was it told to be online since there was reason to doubt it? It gets no new request while
     /// one is online of which that is true.
     pub verified: bool,
+    /// Was it heard of since the target was last asked?
+    pub confirmed: bool,
+    /// How many questions in a row it was missing from the answer to.
+    missed: u8,
+    /// Errors since it was heard of that servers send in the name of one that is not there.
+    errors: u8,
+    /// Does it send such errors itself? It was there after one.
+    answers_so: bool,
 }
 
 impl Resource {
@@ -41,34 +49,75 @@ impl Resource {
 }
 
 impl Resources {
-    /// A full JID is available; `dnd`: as in [`Resource::dnd`]. It is ignored if it is longer than
-    /// any may be, or beyond a number that no service has in earnest: a server elsewhere could
-    /// claim any.
-    pub fn add(&mut self, address: &Address<'_>, dnd: bool) {
-        self.put(address, dnd, true);
+    /// A full JID is available; `dnd`: as in [`Resource::dnd`]. Says whether that is new. It is
+    /// ignored if it is longer than any may be; or beyond a number that no service has in earnest,
+    /// unless it can take the place of one in doubt: a server elsewhere could claim any.
+    pub fn add(&mut self, address: &Address<'_>, dnd: bool) -> bool {
+        let new = self.put(address, dnd, true, true);
+        if let Ok(at) = self.find(&address.normal()) {
+            let known = &mut self.online[at];
+            known.answers_so |= known.errors > 0;
+            (known.errors, known.missed) = (0, 0);
+        }
+        new
     }
 
-    /// Like [`Self::add`], with what is known of [`Resource::verified`].
-    pub fn put(&mut self, address: &Address<'_>, dnd: bool, verified: bool) {
+    /// Like [`Self::add`], with what is known of [`Resource::verified`] and
+    /// [`Resource::confirmed`].
+    pub fn put(
+        &mut self,
+        address: &Address<'_>,
+        dnd: bool,
+        verified: bool,
+        confirmed: bool,
+    ) -> bool {
         let resource = address.resource().unwrap_or_default();
         if resource.len() > MAX_PART || address.as_str().len() > MAX_ADDRESS {
-            return;
+            return false;
         }
         let normal = address.normal();
         let address = address.as_str().to_owned();
-        match self.find(&normal) {
+        let found = self.find(&normal);
+        match found {
             Ok(at) => {
                 let known = &mut self.online[at];
-                (known.address, known.dnd, known.verified) = (address, dnd, verified);
+                self.ranked[known.rank()] -= 1;
+                (known.address, known.dnd) = (address, dnd);
+                (known.verified, known.confirmed) = (verified, confirmed);
+                self.ranked[known.rank()] += 1;
             }
-            Err(_) if self.online.len() >= MOST_ONLINE => {}
             Err(at) => {
+                let Some(at) = self.room_at(at) else { return false };
                 let hash = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
                 let normal = normal.into_owned();
-                self.online.insert(at, Resource { address, normal, hash, dnd, verified });
+                let (missed, errors, answers_so) = (0, 0, false);
+                let new = Resource {
+                    address,
+                    normal,
+                    hash,
+                    dnd,
+                    verified,
+                    confirmed,
+                    missed,
+                    errors,
+                    answers_so,
+                };
+                self.ranked[new.rank()] += 1;
+                self.online.insert(at, new);
             }
         }
-        self.recount();
+        found.is_err()
+    }
+
+    /// Where one can be put in that belongs `at` this place.
+    fn room_at(&mut self, at: usize) -> Option<usize> {
+        if self.online.len() < MOST_ONLINE {
+            return Some(at);
+        }
+        let stale = self.online.iter().position(|r| !r.verified)?;
+        let gone = self.online.remove(stale);
+        self.ranked[gone.rank()] -= 1;
+        Some(at - usize::from(stale < at))
     }
 
     /// Is the resource with this full JID, in normal form, in the list?
@@ -103,9 +152,53 @@ impl Resources {
         self.recount();
     }
 
-    pub fn remove_unverified(&mut self) {
-        self.online.retain(|r| r.verified);
+    /// The target is asked who is online.
+    pub fn begin_round(&mut self) {
+        self.online.iter_mut().for_each(|r| r.confirmed = false);
+    }
+
+    /// The answer is complete: what it did not name is in doubt, and goes when that was so `limit`
+    /// times in a row. Says how many go.
+    pub fn end_round(&mut self, limit: Option<u8>) -> usize {
+        let before = self.online.len();
+        for missed in self.online.iter_mut().filter(|r| !r.confirmed) {
+            (missed.verified, missed.missed) = (false, missed.missed.saturating_add(1));
+        }
+        self.online.retain(|r| r.confirmed || limit.is_none_or(|limit| r.missed < limit));
         self.recount();
+        before - self.online.len()
+    }
+
+    /// A result came from a full JID, in normal form: it is there.
+    pub fn vouch(&mut self, normal: &str) {
+        let Ok(at) = self.find(normal) else { return };
+        let known = &mut self.online[at];
+        known.errors = 0;
+        known.confirmed = true;
+        if !std::mem::replace(&mut known.verified, true) {
+            self.recount();
+        }
+    }
+
+    /// An error came from a full JID, in normal form, that servers send in the name of one that
+    /// is not there. Clients may send the same, so it is in doubt and no more. Says whether it is
+    /// listed.
+    pub fn suspect(&mut self, normal: &str) -> bool {
+        let Ok(at) = self.find(normal) else { return false };
+        let known = &mut self.online[at];
+        known.errors = known.errors.saturating_add(1);
+        // Else anybody could make a client answer so, and move the users who stick to it.
+        let suffices = if known.answers_so { MANY_ERRORS } else { 1 };
+        if known.errors >= suffices {
+            (known.verified, known.confirmed) = (false, false);
+            self.recount();
+        }
+        true
+    }
+
+    /// Is one of them in doubt?
+    pub fn has_doubtful(&self) -> bool {
+        self.ranked[0] + self.ranked[1] > 0
     }
 
     /// The resource that gets the next request of `user`; `None` when nobody is online.
@@ -145,6 +238,8 @@ impl Resources {
 }
 
 const MOST_ONLINE: usize = 2_000;
+/// Such errors in a row that speak against one which answers so itself.
+const MANY_ERRORS: u8 = 3;
 /// Of [`Resource::rank`].
 const RANKS: usize = 4;
 /// Bytes of a resource, and of each other part of an address (RFC 7622 sections 3.2 to 3.4).
@@ -158,7 +253,9 @@ mod tests {
 
     fn online(addresses: &[(&str, bool)]) -> Resources {
         let mut resources = Resources::default();
-        addresses.iter().for_each(|(a, dnd)| resources.add(&Address::new(a), *dnd));
+        addresses.iter().for_each(|(a, dnd)| {
+            resources.add(&Address::new(a), *dnd);
+        });
         resources
     }
 
@@ -238,11 +335,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_confirmed_after_a_reconnect_goes() {
+    fn what_a_question_does_not_confirm_goes() {
         let mut resources = online(&[("bot@s/a", false), ("bot@s/b", false)]);
         resources.doubt();
+        resources.begin_round();
         resources.add(&Address::new("bot@s/b"), false);
-        resources.remove_unverified();
+        assert_eq!(resources.end_round(Some(1)), 1);
         assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
         resources.remove(&Address::new("bot@s/unknown"));
         assert_eq!(resources.len(), 1);

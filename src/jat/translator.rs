@@ -13,7 +13,7 @@ use super::answers::{self, Answers};
 use super::exchange::{Exchange, Scratch};
 use super::incoming::{Body, Incoming};
 use super::now::Now;
-use super::presence::{self, Action, Answer, Heard, Presence, Subscription};
+use super::presence::{self, Action, Answer, Heard, Hearing, Presence, Subscription};
 use super::reason::{Direction, Reason};
 use super::settings::Settings;
 use super::verdict::Verdict;
@@ -96,6 +96,17 @@ impl Translator {
         }
     }
 
+    /// Notes whether another process has the domain `at` too.
+    pub fn shares(&mut self, at: &DomainPart, shared: bool) {
+        if self.subscribes_at(at) {
+            self.presence.hears(match shared {
+                true => Hearing::Part,
+                false if self.settings.presence_domain.is_some() => Hearing::All,
+                false => Hearing::Likely,
+            });
+        }
+    }
+
     /// Does what is due on the stream of the domain `at`, which is up.
     pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Option<Action> {
         if !self.subscribes_at(at) {
@@ -156,7 +167,7 @@ impl Translator {
                 refuse(Reason::PresenceDomain)
             }
             Direction::Forward => self.exchange().request(&stanza, now, rng),
-            Direction::Revert => self.exchange().reply(&stanza, now),
+            Direction::Revert => self.exchange().reply(&stanza, now, rng),
             Direction::Message => refuse(Reason::MessageRefused),
             Direction::Other => Verdict::Drop(direction, Reason::NotAStanza),
         }

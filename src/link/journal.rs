@@ -23,6 +23,7 @@ pub struct Journal {
     logged_in_before: bool,
     subscription: Option<Subscription>,
     online: bool,
+    lapsed: u64,
     offline_since: Option<Instant>,
     sharing: Sharing,
     alarm: Option<String>,
@@ -42,6 +43,7 @@ impl Journal {
             logged_in_before: false,
             subscription: None,
             online: false,
+            lapsed: 0,
             offline_since: None,
             sharing: Sharing::Unknown,
             alarm: None,
@@ -143,6 +145,7 @@ impl Journal {
         let settings = component.translator.settings();
         if settings.subscriber() == Some(&self.domain) {
             self.observe_subscription(component);
+            self.observe_lapsed(component);
             self.observe_online(component);
         }
         self.observe_sharing(component);
@@ -243,6 +246,21 @@ impl Journal {
             }
         }
         self.subscription = Some(subscription.clone());
+    }
+
+    /// What went without a word: a client or a node that crashed, or presence that was lost.
+    fn observe_lapsed(&mut self, component: &Component) {
+        let lapsed = component.translator.presence().lapsed();
+        if let gone @ 1.. = lapsed.saturating_sub(self.lapsed) {
+            let target = component.translator.settings().target.bare();
+            info!(
+                component = self.domain.as_str(),
+                resources = gone,
+                "the server of {target} was asked, and does not name resources any more that it \
+                 never said had gone"
+            );
+        }
+        self.lapsed = lapsed;
     }
 
     /// Online is said at once, offline when it lasts: clients come back by themselves.

@@ -199,6 +199,9 @@ impl Session {
             }
             Due::Nothing => {}
         }
+        if self.sharing() != Sharing::Unknown {
+            turn.translator.shares(&self.domain, self.sharing() == Sharing::Shared);
+        }
         let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
         self.act(action.as_slice(), turn.translator);
         self.ask_time(turn);

@@ -197,6 +197,11 @@ impl Client {
         self.connection.socket
     }
 
+    /// Can nothing more come?
+    pub fn ended(&self) -> bool {
+        self.connection.ended.is_some()
+    }
+
     pub fn resource(&self) -> &str {
         self.jid.split_once('/').unwrap().1
     }

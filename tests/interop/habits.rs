@@ -56,6 +56,28 @@ fn a_probe_with_nobody_online(kind: Kind) {
     assert_eq!(stage.presence(), if silent { &[][..] } else { &["unavailable bare"] });
 }
 
+case!(a_probe_without_a_subscription: all);
+fn a_probe_without_a_subscription(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let _bot = stage.bot();
+    stage.sends("probe");
+    let told = stage.presence();
+    let silent = !kind.is(Jabberd2);
+    assert_eq!(told, if silent { &[][..] } else { &["unsubscribed bare"] });
+}
+
+case!(a_request_to_a_resource_that_is_not_there: all);
+fn a_request_to_a_resource_that_is_not_there(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let _bot = stage.subscribed();
+    let (from, to) = (&stage.component.domain, &stage.account);
+    let ask = format!("<iq type='get' id='ask' from='{from}' to='{to}/gone'>{ASK}</iq>");
+    stage.component.send(ask);
+    let answer = stage.component.receive_where("the answer", |it| it.attr("id") == Some("ask"));
+    assert_eq!(answer.attr("from"), Some(&*format!("{}/gone", stage.account)));
+    assert_eq!(answer.error().unwrap().0, "service-unavailable");
+}
+
 case!(an_acceptance_that_nobody_asked_for: all);
 fn an_acceptance_that_nobody_asked_for(kind: Kind) {
     let mut stage = Stage::new(kind);

@@ -68,6 +68,7 @@ mod lifetime;
 mod log;
 mod login_failures;
 mod lost_machine;
+mod lost_presence;
 mod migration;
 mod nobody_online;
 mod presence;

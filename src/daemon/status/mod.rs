@@ -121,6 +121,10 @@ pub struct SubscriptionStatus {
     pub state: String,
     /// `null` when it was never requested.
     pub since: Option<String>,
+    /// When the target's server last answered, with the subscription or with who is online;
+    /// `null` before the first time.
+    #[serde(default)]
+    pub confirmed: Option<String>,
     /// The stanza error condition, where the server refused the request.
     pub condition: Option<String>,
     /// When it will be requested again.
@@ -136,7 +140,7 @@ pub struct ResourceStatus {
     pub address: String,
     /// It gets no new requests while another resource is online.
     pub dnd: bool,
-    /// Was it seen since the stream came up?
+    /// Was it told to be online since there was reason to doubt it?
     pub verified: bool,
     /// What it made of its requests since the daemon was started.
     #[serde(default)]

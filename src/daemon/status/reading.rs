@@ -200,6 +200,7 @@ fn subscription(component: &Component, subscription: &Subscription) -> Subscript
     SubscriptionStatus {
         state: subscription_state(subscription).to_owned(),
         since: (*subscription != Subscription::Never).then(|| show_moment(presence.since())),
+        confirmed: presence.confirmed().map(show_moment),
         condition: match subscription {
             Subscription::Failed(condition) => Some(condition.clone()),
             _ => None,

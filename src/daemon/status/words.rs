@@ -46,6 +46,9 @@ pub fn subscription(subscription: &SubscriptionStatus) -> String {
     if let Some(since) = &subscription.since {
         text += &format!(" since {since}");
     }
+    if let Some(confirmed) = &subscription.confirmed {
+        text += &format!(", confirmed at {confirmed}");
+    }
     if let Some(next) = &subscription.next_retry {
         text += &format!(", requested again at {next}");
     }

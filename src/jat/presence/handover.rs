@@ -8,6 +8,7 @@ use crate::jat::address::Address;
 use crate::jat::now::Now;
 use crate::jat::resources::{Resource, Resources};
 
+use super::probing::{Open, Probing};
 use super::{Presence, Subscription};
 
 /// All that is known.
@@ -20,9 +21,16 @@ pub struct Handover {
     /// Until the subscription is requested again, and how often that was done in vain.
     pub retry_in: Option<Duration>,
     pub attempts: u32,
-    /// Until entries go that nobody has confirmed.
+    /// Until entries go that the answer to a question has not confirmed.
     pub doubt_ends_in: Option<Duration>,
     pub connected: bool,
+    /// That question, and the Unix second of the last answer; these came later than the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub granted: bool,
 }
 
 /// A resource that is known to be online.
@@ -31,19 +39,26 @@ pub struct Known {
     pub address: String,
     pub dnd: bool,
     pub verified: bool,
+    /// Has the answer to the open question named it?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
 }
 
 impl Presence {
     pub fn hand_over(&self, now: Now) -> Handover {
         let left = |at: Duration| at.saturating_sub(now.mono);
+        let open = self.probing.hand_over(now.mono);
         Handover {
             resources: self.resources.iter().map(known).collect(),
             subscription: self.subscription.clone(),
             since: self.since,
             retry_in: self.retry_at.map(left),
             attempts: self.attempts,
-            doubt_ends_in: self.doubt_ends.map(left),
+            doubt_ends_in: open.map(|open| open.ends_in),
             connected: self.connected,
+            open,
+            confirmed: self.confirmed,
+            granted: self.granted,
         }
     }
 
@@ -52,20 +67,34 @@ impl Presence {
         let at = |left: Duration| now.mono + left;
         let mut resources = Resources::default();
         for known in &from.resources {
-            resources.put(&Address::new(&known.address), known.dnd, known.verified);
+            let address = Address::new(&known.address);
+            resources.put(&address, known.dnd, known.verified, known.confirmed);
         }
+        let subscribed = from.subscription == Subscription::Subscribed;
+        // An older program did not say whether it was answered: it is asked again.
+        let unknown = |ends_in| {
+            let ends_in = if subscribed { Duration::ZERO } else { ends_in };
+            Open { ends_in, answered: false, once_more: subscribed, probed: !subscribed }
+        };
+        let open = from.open.or(from.doubt_ends_in.map(unknown));
+        let doubtful = subscribed && resources.has_doubtful();
+        let probing = Probing::resume(open, doubtful, now.mono);
         Self {
             resources,
             subscription: from.subscription,
             since: from.since,
             retry_at: from.retry_in.map(at),
             attempts: from.attempts,
-            doubt_ends: from.doubt_ends_in.map(at),
             connected: from.connected,
+            confirmed: from.confirmed,
+            granted: from.granted || subscribed,
+            unsettled: from.doubt_ends_in.is_some(),
+            probing,
+            ..Self::new()
         }
     }
 }
 
-fn known(Resource { address, dnd, verified, .. }: &Resource) -> Known {
-    Known { address: address.clone(), dnd: *dnd, verified: *verified }
+fn known(Resource { address, dnd, verified, confirmed, .. }: &Resource) -> Known {
+    Known { address: address.clone(), dnd: *dnd, verified: *verified, confirmed: *confirmed }
 }

@@ -4,12 +4,21 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::stanza::condition::DefinedCondition;
+
 use super::address::Address;
 use super::now::Now;
 use super::resources::Resources;
 
+mod asking;
 mod handover;
+mod probing;
+mod recent;
 mod subscription;
+
+use asking::{QUICK_RETRY, SLOW_RETRY};
+use probing::{AFTER_HEELS, Cause, Probing, SOON};
+use recent::Recent;
 
 pub use handover::Handover;
 pub use subscription::Subscription;
@@ -50,10 +59,32 @@ pub struct Presence {
     /// When to subscribe again, and how often that was done in vain.
     retry_at: Option<Duration>,
     attempts: u32,
-    /// When entries go that nobody has confirmed since we connected.
-    doubt_ends: Option<Duration>,
+    /// Was it granted, and not refused since? Then nobody has to decide anything.
+    granted: bool,
+    probing: Probing,
+    recent: Recent,
+    hearing: Hearing,
+    /// Unix second of the last answer of the target's server.
+    confirmed: Option<u64>,
+    /// Resources that went since they were missing from an answer, without a word before.
+    lapsed: u64,
     /// Is there a stream on which the subscription was requested?
     connected: bool,
+    /// Has nothing been judged since it is up?
+    unsettled: bool,
+}
+
+/// How much of what the target's server tells comes to us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hearing {
+    /// All: the domain is of this replica alone.
+    All,
+    /// All, unless another node of the server's cluster has a replica without a presence domain
+    /// too: nothing shows that.
+    #[default]
+    Likely,
+    /// A share, as another process has the same domain.
+    Part,
 }
 
 impl Presence {
@@ -64,8 +95,14 @@ impl Presence {
             since: 0,
             retry_at: None,
             attempts: 0,
-            doubt_ends: None,
+            granted: false,
+            probing: Probing::default(),
+            recent: Recent::default(),
+            hearing: Hearing::default(),
+            confirmed: None,
+            lapsed: 0,
             connected: false,
+            unsettled: true,
         }
     }
 
@@ -73,9 +110,9 @@ impl Presence {
         &self.subscription
     }
 
-    /// Do we hear of every resource, and has every one been seen since we connected?
+    /// Do we hear of every resource, and was the list complete since we connected?
     pub fn is_settled(&self) -> bool {
-        self.subscription == Subscription::Subscribed && self.connected && self.doubt_ends.is_none()
+        self.subscription == Subscription::Subscribed && self.connected && !self.unsettled
     }
 
     /// Unix second of the last change of [`Self::subscription`].
@@ -83,21 +120,22 @@ impl Presence {
         self.since
     }
 
-    /// The stream is up: asks, since no server tells by itself what changed meanwhile
-    /// (docs/servers.md#no-push).
-    fn connect(&mut self, now: Now, rng: &mut Rng) -> Action {
-        self.connected = true;
-        self.resources.doubt();
-        self.doubt_ends = Some(now.mono + CONFIRM_AFTER_CONNECT);
-        self.attempts = 0;
-        self.subscribe(now, rng)
+    /// Unix second at which the target's server last said that it stands, or who is online.
+    pub fn confirmed(&self) -> Option<u64> {
+        self.confirmed
+    }
+
+    /// Resources that went since the target's server did not name them any more.
+    pub fn lapsed(&self) -> u64 {
+        self.lapsed
     }
 
     /// The stream is down: nothing is asked until it is up again.
     pub fn disconnected(&mut self) {
         self.connected = false;
         self.retry_at = None;
-        self.doubt_ends = None;
+        self.probing.rest();
+        self.recent = Recent::default();
     }
 
     /// The subscription is to be another one: the resources may last, until it tells of them.
@@ -112,20 +150,64 @@ impl Presence {
         self.retry_at = self.connected.then_some(Duration::ZERO);
     }
 
+    /// How much of the target's presence comes to us.
+    pub fn hears(&mut self, hearing: Hearing) {
+        self.hearing = hearing;
+    }
+
     /// The target, or its server in its name, sent presence from `from`; what to answer, and
     /// whether it told anything.
     pub fn hear(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {
+        let answer = self.take(from, heard, now, rng);
+        self.plan(now, rng);
+        answer
+    }
+
+    /// A reply with a good token came from a full JID in normal form: a result, or an error with
+    /// this stanza error condition.
+    pub fn answered(
+        &mut self,
+        normal: &str,
+        error: Option<DefinedCondition>,
+        now: Now,
+        rng: &mut Rng,
+    ) {
+        match error {
+            None => self.resources.vouch(normal),
+            Some(condition) => {
+                let of_missing = OF_THE_MISSING.contains(&condition);
+                if of_missing && self.resources.suspect(normal) && self.may_probe() {
+                    self.probing.want(Cause::Error, SOON, now.mono, rng);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {
         let full = from.resource().is_some();
         match heard {
             Heard::Available { dnd } if full => {
-                self.resources.add(from, dnd);
-                self.probe_was_answered(now);
+                let new = self.resources.add(from, dnd);
+                self.confirm(new, now, rng);
+                let on_heels = self.recent.note(from, true, now.mono);
+                // While a question is open it is most likely the answer.
+                if on_heels && self.may_probe() && !self.probing.is_open() {
+                    self.probing.want(Cause::Came, AFTER_HEELS, now.mono, rng);
+                }
+                if self.recent.is_clear() {
+                    self.probing.drop(Cause::Left);
+                }
             }
-            Heard::Unavailable if full => self.resources.remove(from),
+            Heard::Unavailable if full => {
+                self.resources.remove(from);
+                if self.recent.note(from, false, now.mono) && self.may_probe() {
+                    self.probing.want(Cause::Left, AFTER_HEELS, now.mono, rng);
+                }
+            }
             // Nobody is online, or the request is still pending (docs/servers.md#nobody-online).
             Heard::Unavailable => {
                 self.resources.clear();
-                self.probe_was_answered(now);
+                self.confirm(false, now, rng);
             }
             // A probe earlier than this can cancel the request (docs/servers.md#pending-probe).
             Heard::Subscribed => {
@@ -137,21 +219,32 @@ impl Presence {
                     return Answer::Used(&[Action::Subscribe]);
                 }
                 self.become_(Subscription::Subscribed, now);
+                self.confirmed = Some(now.unix);
+                self.granted = true;
                 self.retry_at = None;
                 self.attempts = 0;
+                self.begin_round();
+                self.probing.go_on(true, !self.resources.is_empty(), now.mono);
                 return Answer::Used(&[Action::Probe]);
             }
             Heard::Unsubscribed => {
+                // One that was granted may be lost without anybody's will, with an account that is
+                // made anew, say: that is put right by asking once.
+                let was_granted = std::mem::take(&mut self.granted);
                 self.become_(Subscription::Denied, now);
                 self.resources.clear();
-                self.retry_later(SLOW_RETRY, now, rng);
+                self.probing.rest();
+                self.retry_later(if was_granted { QUICK_RETRY } else { SLOW_RETRY }, now, rng);
             }
             // An error from a resource is that client's reply to something else.
             Heard::Error(condition) if !full => {
                 if self.subscription != Subscription::Subscribed {
                     self.become_(Subscription::Failed(condition), now);
                 }
-                self.retry_later(QUICK_RETRY, now, rng);
+                // It says nothing of who is online, so a question is open as before.
+                if !self.probing.is_open() || self.subscription != Subscription::Subscribed {
+                    self.retry_later(QUICK_RETRY, now, rng);
+                }
             }
             Heard::Subscribe => return Answer::Used(&[Action::Subscribed, Action::Available]),
             Heard::Probe => return Answer::Used(&[Action::Available]),
@@ -160,40 +253,18 @@ impl Presence {
         Answer::Used(&[])
     }
 
-    /// Does what is due on a stream that is up; at [`Self::deadline`] at the latest. The first
-    /// time on each stream that is asking.
-    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
-        if !self.connected {
-            return Some(self.connect(now, rng));
-        }
-        if self.doubt_ends.is_some_and(|at| at <= now.mono) {
-            self.doubt_ends = None;
-            self.resources.remove_unverified();
-        }
-        let due = self.retry_at.is_some_and(|at| at <= now.mono);
-        due.then(|| self.subscribe(now, rng))
+    fn may_probe(&self) -> bool {
+        self.connected && self.subscription == Subscription::Subscribed
     }
 
-    /// When [`Self::tick`] has something to do.
-    pub fn deadline(&self) -> Option<Duration> {
-        if !self.connected {
-            return Some(Duration::ZERO);
+    fn plan(&mut self, now: Now, rng: &mut Rng) {
+        if self.may_probe() {
+            self.probing.plan(self.resources.is_empty(), now.mono, rng);
         }
-        [self.retry_at, self.doubt_ends].into_iter().flatten().min()
     }
 
-    /// When the next `subscribe` goes out if nothing is heard.
-    pub fn retry_at(&self) -> Option<Duration> {
-        self.retry_at
-    }
-
-    fn subscribe(&mut self, now: Now, rng: &mut Rng) -> Action {
-        if self.subscription != Subscription::Subscribed {
-            self.become_(Subscription::Pending, now);
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        self.retry_later(SLOW_RETRY, now, rng);
-        Action::Subscribe
+    fn begin_round(&mut self) {
+        self.resources.begin_round();
     }
 
     fn become_(&mut self, subscription: Subscription, now: Now) {
@@ -203,17 +274,11 @@ impl Presence {
         }
     }
 
-    /// `first` after the first attempt, twice as much after each further one, up to an hour;
-    /// less up to a quarter at random.
-    fn retry_later(&mut self, first: Duration, now: Now, rng: &mut Rng) {
-        let doublings = self.attempts.saturating_sub(1).min(16);
-        let full = (first * 2u32.pow(doublings)).min(LAST_RETRY);
-        self.retry_at = Some(now.mono + full.mul_f64(1.0 - rng.f64() / 4.0));
-    }
-
-    fn probe_was_answered(&mut self, now: Now) {
-        let soon = now.mono + CONFIRM_AFTER_ANSWER;
-        self.doubt_ends = self.doubt_ends.map(|ends| ends.min(soon));
+    fn confirm(&mut self, new: bool, now: Now, rng: &mut Rng) {
+        if self.probing.is_open() {
+            self.confirmed = Some(now.unix);
+            self.probing.answered(new, now.mono, rng);
+        }
     }
 }
 
@@ -231,15 +296,16 @@ pub enum Answer {
     Ignored,
 }
 
-/// After an answer that some server's fault may explain (its hosts are not up yet, say).
-const QUICK_RETRY: Duration = Duration::from_secs(5);
-/// After a denial, or no answer at all: people decide those.
-const SLOW_RETRY: Duration = Duration::from_secs(60);
-const LAST_RETRY: Duration = Duration::from_secs(3600);
-/// How long entries from before a reconnect stay unconfirmed.
-const CONFIRM_AFTER_CONNECT: Duration = Duration::from_secs(60);
-/// The same, once the first answer to the probe is there.
-const CONFIRM_AFTER_ANSWER: Duration = Duration::from_secs(10);
+/// What servers say in the name of a resource that is not there, or that they can't reach
+/// (docs/servers.md#missing-resource).
+const OF_THE_MISSING: [DefinedCondition; 6] = [
+    DefinedCondition::ServiceUnavailable,
+    DefinedCondition::RecipientUnavailable,
+    DefinedCondition::ItemNotFound,
+    DefinedCondition::Gone,
+    DefinedCondition::RemoteServerNotFound,
+    DefinedCondition::RemoteServerTimeout,
+];
 
 #[cfg(test)]
 mod tests;

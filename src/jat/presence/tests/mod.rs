@@ -3,6 +3,8 @@
 use super::*;
 use crate::jat::reason::Reason;
 
+mod asking;
+
 const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
 
 struct Fixture {
@@ -12,8 +14,21 @@ struct Fixture {
 }
 
 impl Fixture {
+    fn new() -> Self {
+        Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START }
+    }
+
+    /// One that was told of these, and has asked whether that is all.
+    fn with(online: &[&str]) -> Self {
+        let mut it = Self::connected();
+        it.hear(BARE, Heard::Subscribed);
+        it.hear_all(online);
+        assert_eq!(it.until(2_000), []);
+        it
+    }
+
     fn connected() -> Self {
-        let mut it = Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START };
+        let mut it = Self::new();
         assert_eq!(it.presence.tick(it.now, &mut it.rng), Some(Action::Subscribe));
         it
     }
@@ -22,9 +37,57 @@ impl Fixture {
         self.presence.hear(&Address::new(from), heard, self.now, &mut self.rng)
     }
 
+    fn hear_all(&mut self, online: &[impl AsRef<str>]) {
+        for address in online {
+            assert_eq!(self.hear(address.as_ref(), AVAILABLE), Answer::Used(&[]));
+        }
+    }
+
     fn after(&mut self, seconds: u64) -> Option<Action> {
         self.now = self.now.plus(Duration::from_secs(seconds));
         self.presence.tick(self.now, &mut self.rng)
+    }
+
+    fn tick(&mut self) -> Option<Action> {
+        self.presence.tick(self.now, &mut self.rng)
+    }
+
+    /// What it asks in so many milliseconds, each at its time.
+    fn until(&mut self, milliseconds: u64) -> Vec<Action> {
+        let end = self.now.mono + Duration::from_millis(milliseconds);
+        let mut asked = Vec::new();
+        while let Some(at) = self.presence.deadline().filter(|at| *at <= end) {
+            self.now = self.now.plus(at.saturating_sub(self.now.mono));
+            asked.extend(self.tick());
+        }
+        self.now = self.now.plus(end - self.now.mono);
+        asked
+    }
+
+    /// Lets a server with these online answer at once for so many milliseconds; how many probes
+    /// it got.
+    fn served(&mut self, milliseconds: u64, online: &[impl AsRef<str>]) -> usize {
+        let mut probes = 0;
+        for _ in 0..milliseconds / 100 {
+            for action in self.until(100) {
+                if action == Action::Probe {
+                    probes += 1;
+                } else {
+                    self.hear(BARE, Heard::Subscribed);
+                }
+                self.hear_all(online);
+            }
+        }
+        probes
+    }
+
+    fn error(&mut self, from: &str, condition: DefinedCondition) {
+        self.presence.answered(from, Some(condition), self.now, &mut self.rng);
+    }
+
+    fn verified(&self) -> Vec<&str> {
+        let verified = self.presence.resources.iter().filter(|r| r.verified);
+        verified.map(|r| r.address.as_str()).collect()
     }
 
     fn online(&self) -> Vec<&str> {
@@ -34,6 +97,7 @@ impl Fixture {
 
 const BARE: &str = "bot@s.example";
 const A: &str = "bot@s.example/a";
+const B: &str = "bot@s.example/b";
 const AVAILABLE: Heard = Heard::Available { dnd: false };
 
 #[test]
@@ -121,27 +185,28 @@ fn an_error_changes_neither_a_subscription_nor_the_list() {
 
 #[test]
 fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
-    let mut it = Fixture::connected();
-    it.hear(BARE, Heard::Subscribed);
-    it.hear(A, AVAILABLE);
-    it.hear("bot@s.example/b", AVAILABLE);
+    let mut it = Fixture::with(&[A, B]);
     it.presence.disconnected();
     it.after(1000);
-    it.presence.tick(it.now, &mut it.rng);
-    it.after(5);
-    assert_eq!(it.online().len(), 2);
+    assert!(it.presence.resources.has_doubtful() && !it.presence.is_settled());
+    it.hear(BARE, Heard::Subscribed);
     it.hear(A, AVAILABLE);
-    it.after(9);
-    assert_eq!(it.online().len(), 2);
-    it.after(1);
+    assert_eq!(it.until(900), []);
+    assert_eq!(it.online(), [A, B]);
+    it.until(700);
     assert_eq!(it.online(), [A]);
+    assert!(it.presence.is_settled());
 
+    // Silence is an answer, too: the second time.
     it.presence.disconnected();
-    it.presence.tick(it.now, &mut it.rng);
-    it.after(59);
+    it.after(0);
+    it.hear(BARE, Heard::Subscribed);
+    assert_eq!(it.until(2_900), []);
+    assert_eq!(it.until(200), [Action::Probe]);
     assert_eq!(it.online(), [A]);
-    it.after(1);
+    it.until(3_000);
     assert!(it.online().is_empty());
+    assert_eq!(it.presence.lapsed(), 2);
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! What the target is asked, and what its answer or its silence means.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::jat::now::Now;
+
+use super::probing::{ANSWER_TIME, Cause, GRANT_TIME, Round};
+use super::{Action, Hearing, Presence, Subscription};
+
+impl Presence {
+    /// Does what is due on a stream that is up; at [`Self::deadline`] at the latest. The first
+    /// time on each stream that is asking.
+    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+        if !self.connected {
+            return Some(self.connect(now, rng));
+        }
+        if let Some(round) = self.probing.ended(now.mono)
+            && let Some(action) = self.judge(round, now, rng)
+        {
+            return Some(action);
+        }
+        if self.retry_at.is_some_and(|at| at <= now.mono) {
+            return Some(self.subscribe(Cause::Order, now, rng));
+        }
+        self.plan(now, rng);
+        self.probing.due(self.resources.len()).filter(|at| *at <= now.mono)?;
+        if self.resources.is_empty() {
+            // Servers are silent to a probe without a subscription, or take it for the end of
+            // one (docs/servers.md#lost-subscription, docs/servers.md#pending-probe).
+            return Some(self.subscribe(Cause::Empty, now, rng));
+        }
+        self.begin_round();
+        self.probing.ask(Cause::Routine, true, ANSWER_TIME, true, now.mono);
+        Some(Action::Probe)
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        if !self.connected {
+            return Some(Duration::ZERO);
+        }
+        let probing = self.probing.deadline(self.resources.len());
+        [self.retry_at, probing].into_iter().flatten().min()
+    }
+
+    /// When the next `subscribe` goes out if nothing is heard.
+    pub fn retry_at(&self) -> Option<Duration> {
+        self.retry_at
+    }
+
+    /// The answer to a question is complete, or there is none: asks again, or draws the line.
+    fn judge(&mut self, round: Round, now: Now, rng: &mut Rng) -> Option<Action> {
+        let silent = !round.answered;
+        if silent && round.once_more {
+            self.probing.go_on(round.probed, false, now.mono);
+            return Some(if round.probed { Action::Probe } else { Action::Subscribe });
+        }
+        let limit = match self.hearing {
+            Hearing::Part => Some(MISSED_OF_PART),
+            // Each answer may have gone to a replica on another node.
+            Hearing::Likely if silent && round.is_routine() => None,
+            Hearing::Likely | Hearing::All => Some(1),
+        };
+        let lapsed = self.resources.end_round(limit);
+        self.lapsed += lapsed as u64;
+        self.unsettled = false;
+        self.probing.judged(lapsed > 0, now.mono, rng);
+        let lost = silent && !round.probed && self.resources.is_empty();
+        if lost && self.may_probe() && self.hearing != Hearing::Part {
+            // All servers say at once that a subscription stands (docs/servers.md#no-push).
+            self.become_(Subscription::Pending, now);
+            self.retry_later(SLOW_RETRY, now, rng);
+        }
+        if !self.may_probe() {
+            self.probing.rest();
+        }
+        self.plan(now, rng);
+        None
+    }
+
+    fn subscribe(&mut self, cause: Cause, now: Now, rng: &mut Rng) -> Action {
+        if self.subscription == Subscription::Subscribed {
+            self.retry_at = None;
+            self.begin_round();
+            let once_more = !self.resources.is_empty();
+            self.probing.ask(cause, false, GRANT_TIME, once_more, now.mono);
+            return Action::Subscribe;
+        }
+        self.become_(Subscription::Pending, now);
+        self.attempts = self.attempts.saturating_add(1);
+        self.retry_later(SLOW_RETRY, now, rng);
+        if !self.resources.is_empty() && !self.probing.is_open() {
+            // Known from another subscription.
+            self.begin_round();
+            self.probing.ask(cause, true, CONFIRM_WITHOUT_GRANT, false, now.mono);
+        }
+        Action::Subscribe
+    }
+
+    /// The stream is up: asks, since no server tells by itself what changed meanwhile
+    /// (docs/servers.md#no-push).
+    fn connect(&mut self, now: Now, rng: &mut Rng) -> Action {
+        self.connected = true;
+        self.unsettled = true;
+        self.resources.doubt();
+        self.attempts = 0;
+        self.subscribe(Cause::Order, now, rng)
+    }
+
+    /// `first` after the first attempt, twice as much after each further one, up to an hour, or
+    /// to a minute when it only has to be told again; less up to a quarter at random.
+    pub(super) fn retry_later(&mut self, first: Duration, now: Now, rng: &mut Rng) {
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        let last = if self.granted { SLOW_RETRY } else { LAST_RETRY };
+        let full = (first * 2u32.pow(doublings)).min(last);
+        self.retry_at = Some(now.mono + full.mul_f64(1.0 - rng.f64() / 4.0));
+    }
+}
+
+/// After an answer that some server's fault may explain (its hosts are not up yet, say).
+pub(super) const QUICK_RETRY: Duration = Duration::from_secs(5);
+/// After a denial, or no answer at all: people decide those.
+pub(super) const SLOW_RETRY: Duration = Duration::from_secs(60);
+const LAST_RETRY: Duration = Duration::from_secs(3600);
+/// How long resources stay that were known before the subscription is granted.
+const CONFIRM_WITHOUT_GRANT: Duration = Duration::from_secs(60);
+/// Where answers are shared by three, an answer to one of twenty questions has come to us in all
+/// likelihood: all but 1 in 3,000, and questions of the others are answered to us, too.
+const MISSED_OF_PART: u8 = 20;

@@ -1,0 +1,239 @@
+//! When the target is asked what is online, and when its answer is taken for complete.
+//!
+//! Nothing that presence told is believed for ever, since servers lose presence, or tell it in
+//! the wrong order (docs/servers.md#late-unavailable). A question is a probe; or a request for the
+//! subscription, whose answer leads to one.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// The schedule.
+#[derive(Clone, Debug, Default)]
+pub struct Probing {
+    round: Option<Round>,
+    /// When each cause wants a question, if it does.
+    due: [Option<Duration>; CAUSES],
+    /// When it last had one, and how long it waits then; it grows while nothing comes of it.
+    last: [Option<Duration>; CAUSES],
+    pause: [Duration; CAUSES],
+    /// When the last question went out.
+    asked: Option<Duration>,
+    /// How often it was asked in vain while nobody was online.
+    vain: u32,
+}
+
+/// Why the target is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// An error came that servers send in the name of a resource that they do not find.
+    Error,
+    /// A resource went on the heels of its coming.
+    Left,
+    /// One came on the heels of its going.
+    Came,
+    /// The last question took some for gone: that they are, or an answer was lost.
+    Loss,
+    /// Nobody is online.
+    Empty,
+    /// Nobody has asked for some minutes.
+    Routine,
+    /// The stream is new, or an operator wants to know.
+    Order,
+}
+
+/// A question whose answer is not complete yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// When it is judged, and when at the latest.
+    ends: Duration,
+    latest: Duration,
+    /// Has it been answered?
+    pub answered: bool,
+    /// Has an unknown resource come meanwhile?
+    pub found: bool,
+    /// May it be asked once more? One answer that is lost does not empty the list.
+    pub once_more: bool,
+    /// Was the probe sent, and not only the request for the subscription?
+    pub probed: bool,
+    causes: [bool; CAUSES],
+}
+
+/// A round on its way to another process.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Open {
+    pub ends_in: Duration,
+    pub answered: bool,
+    pub once_more: bool,
+    pub probed: bool,
+}
+
+impl Round {
+    pub fn is_routine(&self) -> bool {
+        let mut others = self.causes;
+        others[Cause::Routine as usize] = false;
+        !others.contains(&true)
+    }
+}
+
+impl Probing {
+    /// Goes on with a question that another process asked, whose answer comes to this one. Without
+    /// one, asks soon if some resource is `doubtful`.
+    pub fn resume(open: Option<Open>, doubtful: bool, now: Duration) -> Self {
+        let mut probing = Self::default();
+        if let Some(Open { ends_in, answered, once_more, probed }) = open {
+            probing.ask(Cause::Order, probed, ends_in, once_more, now);
+            probing.round.iter_mut().for_each(|round| round.answered = answered);
+        } else if doubtful {
+            probing.due[Cause::Error as usize] = Some(now + SOON);
+        }
+        probing
+    }
+
+    /// The open question, for another process.
+    pub fn hand_over(&self, now: Duration) -> Option<Open> {
+        let Round { ends, answered, once_more, probed, .. } = self.round?;
+        Some(Open { ends_in: ends.saturating_sub(now), answered, once_more, probed })
+    }
+
+    /// A question is wanted, within `within`; later if its cause had one of late.
+    pub fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
+        let rested = self.last[cause as usize].map(|last| last + self.pause[cause as usize]);
+        let at = (now + within.mul_f64(1.0 - rng.f64() / 2.0)).max(rested.unwrap_or_default());
+        let due = &mut self.due[cause as usize];
+        *due = Some(due.map_or(at, |due| due.min(at)));
+    }
+
+    /// It is wanted no more.
+    pub fn drop(&mut self, cause: Cause) {
+        self.due[cause as usize] = None;
+    }
+
+    /// After each piece of news, from one that is subscribed: is anybody online?
+    pub fn plan(&mut self, nobody: bool, now: Duration, rng: &mut Rng) {
+        if !nobody {
+            self.vain = 0;
+            self.drop(Cause::Empty);
+        } else if self.due[Cause::Empty as usize].is_none() && self.round.is_none() {
+            let wait = match self.vain {
+                0 => FIRST_IF_NOBODY,
+                vain => (NEXT_IF_NOBODY * 2u32.pow(vain.min(8) - 1)).min(LONGEST_PAUSE),
+            };
+            self.want(Cause::Empty, wait, now, rng);
+        }
+        if self.due[Cause::Routine as usize].is_none() {
+            self.want(Cause::Routine, ROUTINE, now, rng);
+        }
+    }
+
+    /// Nothing is wanted while there is no stream, or no subscription.
+    pub fn rest(&mut self) {
+        *self = Self { pause: self.pause, ..Self::default() };
+    }
+
+    /// A question goes out now, for this cause and all that want one by now.
+    pub fn ask(
+        &mut self,
+        cause: Cause,
+        probed: bool,
+        answer_time: Duration,
+        once_more: bool,
+        now: Duration,
+    ) {
+        let mut causes = self.due.map(|due| due.is_some_and(|due| due <= now));
+        causes[cause as usize] = true;
+        for cause in (0..CAUSES).filter(|cause| causes[*cause]) {
+            self.due[cause] = None;
+            self.last[cause] = Some(now);
+        }
+        self.vain = self.vain.saturating_add(u32::from(causes[Cause::Empty as usize]));
+        self.asked = Some(now);
+        let ends = now + answer_time;
+        let (answered, found, latest) = (false, false, ends + LONGEST_ANSWER);
+        self.round = Some(Round { ends, latest, answered, found, once_more, probed, causes });
+    }
+
+    /// The question of this round goes out once more, or the probe after its request.
+    pub fn go_on(&mut self, probed: bool, once_more: bool, now: Duration) {
+        match &mut self.round {
+            None => self.ask(Cause::Order, probed, ANSWER_TIME, once_more, now),
+            Some(round) => {
+                (round.probed, round.once_more) = (probed, once_more);
+                round.ends = now + ANSWER_TIME;
+                round.latest = round.ends + LONGEST_ANSWER;
+            }
+        }
+    }
+
+    /// An answer came, and others may follow.
+    pub fn answered(&mut self, new: bool, now: Duration, rng: &mut Rng) {
+        if let Some(round) = self.round.as_mut().filter(|round| round.probed) {
+            round.answered = true;
+            round.found |= new;
+            round.ends = (now + SETTLE.mul_f64(1.0 + rng.f64() / 2.0)).min(round.latest);
+        }
+    }
+
+    /// The round that is to be judged.
+    pub fn ended(&mut self, now: Duration) -> Option<Round> {
+        self.round.filter(|round| round.ends <= now)
+    }
+
+    /// It was judged, and some were taken for gone, or not.
+    pub fn judged(&mut self, lost: bool, now: Duration, rng: &mut Rng) {
+        let Some(round) = self.round.take() else { return };
+        let news = lost || round.found;
+        for cause in (0..CAUSES).filter(|cause| round.causes[*cause]) {
+            let pause = &mut self.pause[cause];
+            *pause = if news { SHORTEST_PAUSE } else { (*pause * 2).min(LONGEST_PAUSE) };
+            *pause = (*pause).max(SHORTEST_PAUSE);
+        }
+        self.drop(Cause::Routine);
+        if lost {
+            self.want(Cause::Loss, NEXT_IF_NOBODY, now, rng);
+        }
+    }
+
+    /// When a question is to go out, to a target with so many resources: each of them answers.
+    pub fn due(&self, resources: usize) -> Option<Duration> {
+        let first = self.due.iter().flatten().min()?;
+        let resources = u32::try_from(resources).unwrap_or(u32::MAX);
+        let pause = SHORTEST_PAUSE.max(PER_RESOURCE.saturating_mul(resources));
+        let rested = self.asked.map_or(Duration::ZERO, |asked| asked + pause);
+        self.round.is_none().then(|| rested.max(*first))
+    }
+
+    /// When something is to be done.
+    pub fn deadline(&self, resources: usize) -> Option<Duration> {
+        self.round.map(|round| round.ends).or_else(|| self.due(resources))
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.round.is_some()
+    }
+}
+
+const CAUSES: usize = Cause::Order as usize + 1;
+
+/// How long a probe may take to be answered. ejabberd answers none while nobody is online.
+pub const ANSWER_TIME: Duration = Duration::from_secs(3);
+/// The same for a request for a subscription, which may have to go to another server.
+pub const GRANT_TIME: Duration = Duration::from_secs(5);
+/// How soon after the last answer no more are expected; up to half as much again, at random.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long answers may trickle in.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
+/// What is wanted at once is spread a little, since all replicas, and all components with the
+/// same target, hear of a failure at the same time.
+pub const SOON: Duration = Duration::from_millis(200);
+/// The end of a session may be told after its successor's beginning; the truth is known then.
+pub const AFTER_HEELS: Duration = Duration::from_secs(1);
+/// Between two questions of one cause, and of any.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Two thousand resources answer at most once in ten seconds.
+const PER_RESOURCE: Duration = Duration::from_millis(5);
+const FIRST_IF_NOBODY: Duration = Duration::from_secs(2);
+const NEXT_IF_NOBODY: Duration = Duration::from_secs(10);
+const ROUTINE: Duration = Duration::from_secs(300);

@@ -1,0 +1,56 @@
+//! What came and went just now: servers can tell these in the wrong order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::jat::address::Address;
+use crate::jat::dispatch::sticky_hash;
+
+/// The resources that presence was heard of within [`HEELS`].
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    /// By the hash of the resource: when it was heard of last, and what.
+    heard: BTreeMap<u64, Heard>,
+    /// Those that went on the heels of their coming, and were not heard of since.
+    doubtful: BTreeMap<u64, Duration>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    at: Duration,
+    online: bool,
+}
+
+impl Recent {
+    /// Notes that a resource, a full JID, is online or is not; says whether it is told so on the
+    /// heels of the opposite.
+    pub fn note(&mut self, address: &Address<'_>, online: bool, now: Duration) -> bool {
+        if self.heard.len() >= MOST_RECENT {
+            self.heard.retain(|_, heard| heard.at + HEELS > now);
+        }
+        let normal = address.normal();
+        let key = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
+        let before = self.heard.get(&key).filter(|heard| heard.at + HEELS > now);
+        let on_heels = before.is_some_and(|heard| heard.online != online);
+        if self.heard.len() < MOST_RECENT {
+            self.heard.insert(key, Heard { at: now, online });
+        }
+        if online {
+            self.doubtful.remove(&key);
+        } else if on_heels {
+            self.doubtful.retain(|_, at| *at + HEELS > now);
+            self.doubtful.insert(key, now);
+        }
+        on_heels
+    }
+
+    /// May none of them have been taken for gone although it is not?
+    pub fn is_clear(&self) -> bool {
+        self.doubtful.is_empty()
+    }
+}
+
+/// How long after the one the other is suspicious.
+const HEELS: Duration = Duration::from_secs(5);
+/// With more than this the oldest news is no longer looked at.
+const MOST_RECENT: usize = 4_000;

@@ -1,0 +1,230 @@
+//! When it asks by itself, and what it makes of the answer.
+
+use super::*;
+
+#[test]
+fn what_was_known_before_the_subscription_stays_for_a_minute() {
+    let mut it = Fixture::with(&[A]);
+    it.presence.start_anew();
+    it.after(0);
+    it.until(59_000);
+    assert_eq!(it.online(), [A]);
+    it.until(1_500);
+    assert!(it.online().is_empty());
+    // A probe would cancel the request on some servers.
+    assert!(!it.until(3_600_000).contains(&Action::Probe));
+}
+
+#[test]
+fn an_unavailable_on_the_heels_of_an_available_is_looked_into() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    for round in 0..20 {
+        // The old session's end is told after the new one's beginning.
+        it.hear(A, AVAILABLE);
+        it.hear(A, Heard::Unavailable);
+        assert_eq!(it.online(), [B]);
+        assert_eq!(it.served(2_000, &[A, B]), 1, "{round}");
+        assert_eq!(it.online(), [A, B]);
+        it.served(2_000, &[A, B]);
+    }
+    // The other order is looked into, too, but told soon to be the usual one.
+    let mut probes = 0;
+    for _ in 0..100 {
+        it.hear(A, Heard::Unavailable);
+        it.hear(A, AVAILABLE);
+        probes += it.served(6_000, &[A, B]);
+    }
+    assert!((5..25).contains(&probes), "{probes} in 600 s");
+}
+
+#[test]
+fn while_nobody_is_online_it_asks_at_once_and_then_once_a_minute() {
+    let mut it = Fixture::with(&[A]);
+    it.after(60);
+    it.hear(A, Heard::Unavailable);
+    let mut gaps = Vec::new();
+    for _ in 0..10 {
+        let begun = it.now.mono;
+        while it.tick() != Some(Action::Subscribe) {
+            it.now = it.now.plus(Duration::from_millis(100));
+        }
+        gaps.push((it.now.mono - begun).as_millis());
+        it.hear(BARE, Heard::Subscribed);
+    }
+    assert!((500..=2_100).contains(&gaps[0]) && (5_000..=14_000).contains(&gaps[1]), "{gaps:?}");
+    assert!(gaps[6..].iter().all(|gap| (30_000..=64_000).contains(gap)), "{gaps:?}");
+    assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
+}
+
+#[test]
+fn a_subscription_that_nobody_confirms_is_pending_again() {
+    let mut it = Fixture::with(&[A]);
+    it.after(60);
+    it.hear(A, Heard::Unavailable);
+    assert!(it.until(2_100).contains(&Action::Subscribe));
+    // Prosody says this of a request that waits for the account.
+    it.hear(BARE, Heard::Unavailable);
+    it.until(5_000);
+    assert_eq!(it.presence.subscription(), &Subscription::Pending);
+    let asked = it.until(600_000);
+    assert!((9..=15).contains(&asked.len()), "{} times in 10 min", asked.len());
+    assert!(asked.iter().all(|action| *action == Action::Subscribe));
+    it.hear(BARE, Heard::Subscribed);
+    it.hear(A, AVAILABLE);
+    assert_eq!(it.online(), [A]);
+}
+
+#[test]
+fn one_that_was_granted_and_is_no_more_is_asked_for_once_at_once() {
+    let mut it = Fixture::with(&[A]);
+    it.after(60);
+    it.hear(BARE, Heard::Unsubscribed);
+    assert_eq!(it.presence.subscription(), &Subscription::Denied);
+    assert_eq!(it.until(5_100), [Action::Subscribe]);
+    it.hear(BARE, Heard::Unsubscribed);
+    assert_eq!(it.until(40_000), [], "this one was refused");
+}
+
+#[test]
+fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.error(A, DefinedCondition::FeatureNotImplemented);
+    it.error("bot@s.example/unknown", DefinedCondition::Gone);
+    assert!(!it.presence.resources.has_doubtful());
+    assert_eq!(it.until(2_000), []);
+
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    assert_eq!(it.verified(), [B], "at once");
+    assert_eq!(it.until(300), [Action::Probe]);
+    it.hear(B, AVAILABLE);
+    it.until(2_000);
+    assert_eq!(it.online(), [B]);
+
+    // A client that says so itself stays, and is asked for less and less.
+    let mut probes = 0;
+    for second in 0..600 {
+        it.error(B, DefinedCondition::ServiceUnavailable);
+        probes += it.served(1_000, &[B]);
+        assert_eq!(it.online(), [B], "after {second} s");
+    }
+    assert!((12..30).contains(&probes), "{probes} in 600 s");
+}
+
+#[test]
+fn one_that_answers_with_such_errors_itself_is_not_in_doubt_for_each() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    it.until(300);
+    it.hear_all(&[A, B]);
+    it.until(2_000);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    assert_eq!(it.verified(), [A, B]);
+    it.presence.answered(A, None, it.now, &mut it.rng);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    assert_eq!(it.verified(), [A, B]);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    assert_eq!(it.verified(), [B]);
+    it.presence.answered(A, None, it.now, &mut it.rng);
+    assert_eq!(it.verified(), [A, B], "a result proves that it is there");
+}
+
+#[test]
+fn every_few_minutes_it_asks_anyway() {
+    let mut it = Fixture::with(&[A, B]);
+    it.presence.hears(Hearing::All);
+    let mut probes = 0;
+    for _ in 0..3_600 {
+        if it.until(1_000).contains(&Action::Probe) {
+            probes += 1;
+            it.hear(A, AVAILABLE);
+            if probes > 1 {
+                it.hear(B, AVAILABLE);
+            }
+        }
+    }
+    assert!((12..=26).contains(&probes), "{probes} in an hour");
+    assert_eq!(it.online(), [A, B], "the lost answer was asked for again");
+}
+
+#[test]
+fn silence_to_a_routine_question_is_believed_where_all_answers_come_to_us() {
+    for hearing in [Hearing::All, Hearing::Likely, Hearing::Part] {
+        let mut it = Fixture::with(&[A]);
+        it.presence.hears(hearing);
+        it.until(310_000);
+        assert_eq!(it.online().is_empty(), hearing == Hearing::All, "{hearing:?}");
+        assert_eq!(it.verified(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_share_of_the_answers_empties_no_list() {
+    let mut it = Fixture::with(&[A, B, "bot@s.example/c"]);
+    it.presence.hears(Hearing::Part);
+    let mut lost = 0;
+    for _ in 0..7_200 {
+        if it.until(1_000).contains(&Action::Probe) {
+            // One in three comes to us.
+            for address in [A, B, "bot@s.example/c"] {
+                if it.rng.u8(..3) == 0 {
+                    it.hear(address, AVAILABLE);
+                }
+            }
+        }
+        lost += 3 - it.online().len();
+    }
+    assert_eq!(lost, 0);
+    // One that has gone is not believed for ever.
+    for _ in 0..36_000 {
+        if it.until(1_000).contains(&Action::Probe) {
+            it.hear(A, AVAILABLE);
+        }
+    }
+    assert_eq!(it.online(), [A]);
+}
+
+#[test]
+fn many_resources_are_not_asked_for_often() {
+    let mut it = Fixture::with(&[BARE; 0]);
+    let names: Vec<String> = (0..2_000).map(|n| format!("{BARE}/{n}")).collect();
+    it.hear_all(&names);
+    it.until(60_000);
+    let mut probes = 0;
+    for second in 0..600 {
+        // Some of them fail all the time, and others come and go.
+        it.error(&names[second], DefinedCondition::ServiceUnavailable);
+        it.hear(&names[second + 700], Heard::Unavailable);
+        it.hear(&names[second + 700], AVAILABLE);
+        probes += it.served(1_000, &names);
+    }
+    assert!((10..=60).contains(&probes), "{probes} in 600 s");
+    assert_eq!(it.online().len(), 2_000);
+}
+
+#[test]
+fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    for asked in [false, true] {
+        if asked {
+            assert_eq!(it.until(300), [Action::Probe]);
+            it.hear(B, AVAILABLE);
+        }
+        let handed = it.presence.hand_over(it.now);
+        let mut next = Fixture { presence: Presence::resume(handed, it.now), ..Fixture::new() };
+        next.now = it.now;
+        assert_eq!((next.online(), next.verified()), (vec![A, B], vec![B]));
+        if !asked {
+            assert_eq!(next.until(300), [Action::Probe]);
+            next.hear(B, AVAILABLE);
+        }
+        next.until(2_000);
+        assert_eq!(next.online(), [B]);
+    }
+}

@@ -1,0 +1,134 @@
+//! Presence that servers lose, or tell in the wrong order: the truth is asked for.
+
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, SILENCE, is_reply, is_request};
+use crate::proxy::{Proxy, Settings};
+use crate::scene::{Scene, accept_subscription, round_trip};
+use crate::server::{Kind, Server};
+use crate::stanza::Stanza;
+
+case!(a_client_that_takes_its_own_resource_over_is_there: both);
+fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
+    // ejabberd tells the old session's end last in one of three (docs/servers.md#late-unavailable).
+    let takeovers = std::env::var("TAKEOVERS").map_or(12, |it| it.parse().unwrap());
+    let scene = Scene::new(kind);
+    let mut user = scene.user();
+    let mut service = scene.service("focus");
+    let mut longest = Duration::ZERO;
+    let mut absences = 0;
+    for _ in 0..takeovers {
+        let mut old = std::mem::replace(&mut service, {
+            let mut new = Client::login(scene.server, &scene.target, "focus");
+            new.available("");
+            new
+        });
+        // With its stream its session ends, and what comes of that is on its way.
+        crate::process::wait_until("the old stream to end", || {
+            old.try_receive(Duration::from_millis(100));
+            old.ended()
+        });
+        let refused = asked_until_served(&scene.domain, &mut user, &mut service);
+        absences += usize::from(refused > Duration::ZERO);
+        longest = longest.max(refused);
+    }
+    println!("{kind}: absent in {absences} of {takeovers} takeovers, for up to {longest:.1?}");
+}
+
+case!(an_account_that_is_made_anew_is_asked_again: both);
+fn an_account_that_is_made_anew_is_asked_again(kind: Kind) {
+    let scene = Scene::new(kind);
+    let mut user = scene.user();
+    let mut service = scene.service("a");
+    scene.round_trip(&mut user, &mut service);
+    service.send(
+        "<iq type='set' id='remove'><query xmlns='jabber:iq:register'><remove/></query></iq>",
+    );
+    crate::process::wait_until("its stream to end", || {
+        service.try_receive(Duration::from_millis(100));
+        service.ended()
+    });
+    scene.server.register(scene.target.split('@').next().unwrap());
+    let mut service = Client::login(scene.server, &scene.target, "b");
+    service.fetch_roster();
+    service.available("");
+    // Prosody tells nobody, so a request that fails is what shows it.
+    let begun = Instant::now();
+    while service.try_receive_where(SILENCE, is_subscription).is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", scene.proxy.status());
+        user.ask(&scene.domain, "is anybody there");
+    }
+    service.send(format!("<presence type='subscribed' to='{}'/>", scene.domain));
+    scene.proxy.wait_online(&[&service.jid]);
+    scene.round_trip(&mut user, &mut service);
+}
+
+case!(one_that_went_without_a_word_fails_one_request: prosody);
+fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
+    // As when its server, another one, crashed (docs/servers.md#missing-resource).
+    let module = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/server");
+    let server = Server::start_changed(kind, |text| {
+        let path = text.replace("plugin_paths = { ", &format!("plugin_paths = {{ \"{module}\", "));
+        let first = "Component \"proxy1.prosody.example\"\n";
+        path.replace(first, &format!("{first}\tmodules_enabled = {{ \"lost_presence\" }}\n"))
+    });
+    let (domain, target) = (server.new_domain(), server.new_account("service"));
+    let proxy = Proxy::start(&server, Settings::new(&domain, &target));
+    let mut user = Client::login(&server, &server.new_account("user"), "abc");
+    let mut stays = Client::login(&server, &target, "stays");
+    stays.available("");
+    accept_subscription(&mut stays, &domain);
+    let mut goes = Client::login(&server, &target, "goes");
+    goes.available("");
+    proxy.wait_online(&[&stays.jid, &goes.jid]);
+    let gone = goes.jid.clone();
+    // Its end is told to nobody.
+    goes.send("</stream:stream>");
+    crate::process::wait_until("its stream to end", || {
+        goes.try_receive(Duration::from_millis(100));
+        goes.ended()
+    });
+
+    let mut failed = 0;
+    let begun = Instant::now();
+    while proxy.status().to_string().contains(&gone) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", proxy.status());
+        failed += u32::from(asked_once(&domain, &mut user, &mut stays).is_err());
+    }
+    println!("{kind}: {failed} failed, and it went after {:.1?}", begun.elapsed());
+    assert_eq!(failed, 1, "the first of them puts it in doubt");
+    round_trip(&domain, &mut user, &mut stays);
+    assert!(proxy.log().iter().any(|line| line.contains("does not name resources any more")));
+}
+
+fn is_subscription(stanza: &Stanza) -> bool {
+    stanza.name == "presence" && stanza.attr("type") == Some("subscribe")
+}
+
+/// Asks until the service is reached; for how long that was refused.
+fn asked_until_served(domain: &str, user: &mut Client, service: &mut Client) -> Duration {
+    let begun = Instant::now();
+    let mut refused = Duration::ZERO;
+    while asked_once(domain, user, service).is_err() {
+        refused = begun.elapsed();
+        assert!(refused < Duration::from_secs(60), "nobody is there for {refused:.1?}");
+    }
+    refused
+}
+
+/// Asks, and lets the service answer; the error if there is one.
+fn asked_once(domain: &str, user: &mut Client, service: &mut Client) -> Result<(), String> {
+    user.ask(domain, "once");
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no answer at all");
+        let limit = Duration::from_millis(5);
+        if let Some(request) = service.try_receive_where(limit, is_request) {
+            service.answer(&request, "");
+        }
+        if let Some(reply) = user.try_receive_where(limit, is_reply) {
+            let error = reply.error().map(|(condition, text)| format!("{condition}: {text}"));
+            return error.map_or(Ok(()), Err);
+        }
+    }
+}
