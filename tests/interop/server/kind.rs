@@ -42,8 +42,9 @@ impl Kind {
     /// (docs/servers.md#reparse-deferral).
     pub fn defers(self) -> bool {
         match self.software {
-            Software::Prosody => self.suite != Suite::Debian12,
-            Software::Ejabberd => false,
+            Software::Prosody => self.suite.expat_defers(),
+            // Newer ones have libexpat not do it.
+            Software::Ejabberd => self.suite == Suite::Debian12 && self.suite.expat_defers(),
             Software::Jabberd2 => true,
         }
     }
@@ -121,6 +122,17 @@ impl Suite {
         let root = self.root().display().to_string();
         let words = ["unshare", "--mount", "sh", &script, &root, project];
         words.iter().copied().chain([env!("CARGO_TARGET_TMPDIR")]).map(str::to_owned).collect()
+    }
+
+    /// Debian 12's libexpat has it since an update (2.5.0-1+deb12u2), which may be missing here.
+    fn expat_defers(self) -> bool {
+        let libraries = self.root().join("usr/lib").read_dir().expect("every Debian has it");
+        let library = libraries
+            .filter_map(|folder| std::fs::read(folder.ok()?.path().join("libexpat.so.1")).ok())
+            .next()
+            .expect("the servers need libexpat");
+        let switch = b"XML_SetReparseDeferralEnabled";
+        library.windows(switch.len()).any(|bytes| bytes == switch)
     }
 
     fn is_here(self) -> bool {
