@@ -152,8 +152,8 @@ impl Daemon {
         let mut http = Endpoint::new(Arc::clone(&recorder));
         let reload_later = legacy.as_ref().is_some_and(|legacy| legacy.reload_later);
         if let Some(mut legacy) = legacy {
-            if let Some(socket) = legacy.take_http() {
-                http.resume(socket).await;
+            if let Some((socket, connections)) = legacy.take_http() {
+                http.resume(socket, connections).await;
             }
             links.resume(&config, &mut legacy.components);
             takeover::close_rest(legacy.components);
@@ -262,8 +262,8 @@ impl Daemon {
             self.signals.raise_reload();
             self.reload_later = false;
         }
-        let (signals, later) = (&mut self.signals, self.reload_later);
-        upgrade::hand_over(successor, &self.links, &self.http, signals, later).await
+        let (http, signals, later) = (&mut self.http, &mut self.signals, self.reload_later);
+        upgrade::hand_over(successor, &self.links, http, signals, later).await
     }
 
     async fn stop(&self) {

@@ -18,7 +18,7 @@ use crate::descriptor;
 use crate::link::{self, handover::Handover};
 use crate::patience::patiently;
 
-use super::http::endpoint::Endpoint;
+use super::http::endpoint::{self, Endpoint};
 use super::links::Links;
 use super::logging;
 use super::memory_file;
@@ -41,6 +41,9 @@ pub struct Legacy {
     /// The socket that HTTP is served on.
     http: Option<RawFd>,
     pub components: Vec<Handover>,
+    /// Requests that are being read or answered. Came later than the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    http_connections: Vec<endpoint::Handover>,
     /// The configuration, as the next program has checked it. Came later than the rest: without it
     /// the files are read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +77,7 @@ pub enum UpgradeError {
 pub async fn hand_over(
     successor: &Successor,
     links: &Links,
-    http: &Endpoint,
+    http: &mut Endpoint,
     signals: &mut Signals,
     reload_later: bool,
 ) -> UpgradeError {
@@ -99,6 +102,8 @@ pub async fn hand_over(
     };
     // A socket that stays open over a later exec would be a leak, no more.
     let _ = http.keep(false);
+    let _ = http.keep_connections(false);
+    http.go_on().await;
     links.go_on();
     error
 }
@@ -115,11 +120,15 @@ async fn halt(links: &Links, for_whom: link::Successor) -> Result<(), UpgradeErr
 async fn prepare(
     successor: &Successor,
     links: &Links,
-    http: &Endpoint,
+    http: &mut Endpoint,
     reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
     let newer = successor.snapshot.is_some();
     halt(links, if newer { link::Successor::Newer } else { link::Successor::Older }).await?;
+    if newer {
+        // An older one would not know what to do with requests.
+        http.halt().await;
+    }
     let file = write(successor, links, http, reload_later)?;
     successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
     Ok(file)
@@ -136,6 +145,7 @@ fn write(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         started: links.started(),
         http: http.keep(true)?,
+        http_connections: http.keep_connections(true)?,
         components: links.hand_over()?,
         snapshot: successor.snapshot.clone(),
         reload_later,
@@ -194,9 +204,10 @@ impl Legacy {
         }
     }
 
-    /// The socket that HTTP was served on.
-    pub fn take_http(&mut self) -> Option<OwnedFd> {
-        descriptor::adopt(self.http.take()?).ok()
+    /// The socket that HTTP was served on, and the requests there.
+    pub fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::Handover>)> {
+        let socket = descriptor::adopt(self.http.take()?).ok()?;
+        Some((socket, std::mem::take(&mut self.http_connections)))
     }
 }
 

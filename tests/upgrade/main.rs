@@ -3,6 +3,7 @@
 
 mod changes;
 mod daemon;
+mod http;
 mod meanwhile;
 mod nothing_lost;
 mod refused;

@@ -5,17 +5,21 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use crate::base64;
 use crate::config::{Host, Http};
 use crate::daemon::DaemonError;
 use crate::daemon::recorder::Recorder;
 use crate::descriptor;
 
 use super::Site;
+use super::halt::Connections;
+use super::wire::Visit;
 
 /// The address of HTTP, and the task that serves there.
 pub struct Endpoint {
@@ -25,22 +29,62 @@ pub struct Endpoint {
     server: Option<JoinHandle<()>>,
     /// What is listened on, to be handed over.
     socket: Option<OwnedFd>,
+    connections: Connections,
+    /// Those that were halted.
+    halted: Vec<Visit>,
+}
+
+/// A connection as one program leaves it to the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Handover {
+    socket: RawFd,
+    #[serde(with = "base64")]
+    input: Vec<u8>,
+    #[serde(with = "base64")]
+    output: Vec<u8>,
 }
 
 impl Endpoint {
     /// Nowhere, so far.
     pub fn new(recorder: Arc<Recorder>) -> Self {
         let hosts = watch::Sender::default();
-        Self { recorder, hosts, address: None, server: None, socket: None }
+        let connections = Connections::new();
+        Self {
+            recorder,
+            hosts,
+            address: None,
+            server: None,
+            socket: None,
+            connections,
+            halted: Vec::new(),
+        }
     }
 
     /// Serves where the program before this one did, so that nobody who connects meanwhile is
     /// turned away.
-    pub async fn resume(&mut self, socket: OwnedFd) {
+    pub async fn resume(&mut self, socket: OwnedFd, connections: Vec<Handover>) {
         // One that can't be used is opened anew by `listen`.
         let Ok(listener) = TcpListener::from_std(socket.into()) else { return };
         self.address = listener.local_addr().ok();
+        // A client that is lost asks again.
+        self.halted.extend(connections.into_iter().filter_map(|c| c.take().ok()));
         self.serve(Some(listener)).await;
+    }
+
+    /// Leaves all requests as they are, until [`Self::go_on`].
+    pub async fn halt(&mut self) {
+        let connections = std::mem::replace(&mut self.connections, Connections::new());
+        self.halted = connections.stop().await;
+        self.end().await;
+    }
+
+    /// Goes on after [`Self::halt`], if there is something to go on with.
+    pub async fn go_on(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        let Some(socket) = self.socket.take() else { return };
+        self.resume(socket, Vec::new()).await;
     }
 
     /// Decides whether the socket stays open for the next program; gives its number.
@@ -48,6 +92,16 @@ impl Endpoint {
         let Some(socket) = &self.socket else { return Ok(None) };
         descriptor::keep(socket, keep)?;
         Ok(Some(socket.as_raw_fd()))
+    }
+
+    /// The same for the connections that were halted.
+    pub fn keep_connections(&self, keep: bool) -> io::Result<Vec<Handover>> {
+        let of = |visit: &Visit| {
+            descriptor::keep(visit.tcp.as_fd(), keep)?;
+            let (input, output) = (visit.input.clone(), visit.output.clone());
+            Ok(Handover { socket: visit.tcp.as_raw_fd(), input, output })
+        };
+        self.halted.iter().map(of).collect()
     }
 
     /// Serves as `config` says, and nowhere else.
@@ -89,14 +143,28 @@ impl Endpoint {
     }
 
     async fn serve(&mut self, listener: Option<TcpListener>) {
+        self.end().await;
+        self.socket = listener.as_ref().and_then(|l| l.as_fd().try_clone_to_owned().ok());
+        let site = Site { recorder: Arc::clone(&self.recorder), hosts: self.hosts.subscribe() };
+        let (halt, visits) = (self.connections.halt(), std::mem::take(&mut self.halted));
+        let serve = |listener| tokio::spawn(super::serve(listener, site, halt, visits));
+        self.server = listener.map(serve);
+    }
+
+    /// Takes no more connections.
+    async fn end(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
             // Its listener is closed when it has ended.
             let _ = server.await;
         }
-        self.socket = listener.as_ref().and_then(|l| l.as_fd().try_clone_to_owned().ok());
-        let site = Site { recorder: Arc::clone(&self.recorder), hosts: self.hosts.subscribe() };
-        let serve = |listener| tokio::spawn(super::serve(listener, site));
-        self.server = listener.map(serve);
+    }
+}
+
+impl Handover {
+    fn take(self) -> io::Result<Visit> {
+        let socket = descriptor::adopt(self.socket)?;
+        let tcp = Arc::new(TcpStream::from_std(socket.into())?);
+        Ok(Visit { tcp, input: self.input, output: self.output })
     }
 }

@@ -7,11 +7,14 @@
 
 mod answers;
 pub mod endpoint;
+mod halt;
 mod host;
 mod page;
 mod room;
 mod stock;
+mod wire;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +26,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -31,8 +34,10 @@ use tracing::{info, warn};
 use crate::config::Host;
 
 use super::recorder::Recorder;
+use halt::Halt;
 use room::{Place, Room};
 use stock::Stock;
+use wire::{Visit, Wire};
 
 /// What is served, and under which names.
 #[derive(Clone)]
@@ -41,26 +46,35 @@ pub struct Site {
     pub hosts: watch::Receiver<Vec<Host>>,
 }
 
-/// Serves until it is aborted. Requests that are being answered then are answered still.
-pub async fn serve(listener: TcpListener, site: Site) {
+/// Serves until it is aborted. Requests that are being answered then are answered still, until
+/// they are told to `halt`. `visits` are there already.
+pub async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Visit>) {
     let counter = Counter {
         routes: TowerToHyperService::new(answers::routes(site.recorder)),
         hosts: site.hosts,
         turn: Arc::default(),
         stock: Arc::new(Stock::new()),
+        halt,
     };
     let room = Arc::new(Room::default());
     // Since when none can be taken.
     let mut trouble: Option<Instant> = None;
-    for number in 0.. {
-        match listener.accept().await {
+    let mut numbers = 0..;
+    for (visit, number) in visits.into_iter().zip(&mut numbers) {
+        counter.admit(visit, &room, number).await;
+    }
+    for number in numbers {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = counter.halt.ordered() => return,
+        };
+        match accepted {
             Ok((socket, _)) => {
                 if let Some(since) = trouble.take() {
                     let seconds = since.elapsed().as_secs_f64();
                     info!("HTTP connections can be taken again after {seconds:.1} s");
                 }
-                let (place, dismissed) = room.enter(number).await;
-                tokio::spawn(counter.clone().serve(socket, place, dismissed));
+                counter.admit(Visit::new(socket), &room, number).await;
                 if number % BATCH == 0 {
                     sleep(PACE).await;
                 }
@@ -70,7 +84,7 @@ pub async fn serve(listener: TcpListener, site: Site) {
                     warn!("can't take HTTP connections, trying on: {error}");
                     Instant::now()
                 });
-                sleep(ACCEPT_AGAIN).await;
+                let _ = timeout(ACCEPT_AGAIN, counter.halt.ordered()).await;
             }
         }
     }
@@ -83,14 +97,30 @@ struct Counter {
     hosts: watch::Receiver<Vec<Host>>,
     turn: Arc<Mutex<()>>,
     stock: Arc<Stock>,
+    halt: Halt,
 }
 
 impl Counter {
+    /// Serves a connection as soon as there is a place for it.
+    async fn admit(&self, visit: Visit, room: &Arc<Room>, number: u64) {
+        tokio::select! {
+            (place, dismissed) = room.enter(number) => {
+                tokio::spawn(self.clone().serve(visit, place, dismissed));
+            }
+            () = self.halt.ordered() => self.halt.leave(visit),
+        }
+    }
+
     /// Answers one request.
-    async fn serve(self, socket: TcpStream, place: Place, dismissed: oneshot::Receiver<()>) {
+    async fn serve(self, visit: Visit, place: Place, dismissed: oneshot::Receiver<()>) {
+        if !visit.output.is_empty() {
+            return self.finish(visit, place, dismissed).await;
+        }
         // An error says that the client has gone already.
-        let Ok(local) = socket.local_addr() else { return };
+        let Ok(local) = visit.tcp.local_addr() else { return };
         let place = &place;
+        let halt = self.halt.clone();
+        let wire = Wire::new(visit.tcp, visit.input);
         let service = service_fn(move |request: Request<Incoming>| {
             place.asked();
             let known = host::check(&request, local.ip(), &self.hosts.borrow());
@@ -111,12 +141,34 @@ impl Counter {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(socket), service);
+            .serve_connection(TokioIo::new(wire.clone()), service);
+        let mut connection = pin!(timeout(CONNECTION_TIME, connection));
         tokio::select! {
             // Whatever ends it early is the client's own affair.
-            _ = timeout(CONNECTION_TIME, connection) => {}
-            _ = dismissed => {}
+            _ = &mut connection => return,
+            _ = dismissed => return,
+            () = halt.ordered() => {}
         }
+        let answered = wire.hold();
+        if answered {
+            // The library gives the rest of the answer at once.
+            let _ = connection.await;
+        }
+        let visit = wire.visit();
+        if !(answered && visit.output.is_empty()) {
+            halt.leave(visit);
+        }
+    }
+
+    /// Writes the rest of an answer.
+    async fn finish(self, mut visit: Visit, place: Place, dismissed: oneshot::Receiver<()>) {
+        place.answered();
+        tokio::select! {
+            _ = timeout(CONNECTION_TIME, visit.finish()) => return,
+            _ = dismissed => return,
+            () = self.halt.ordered() => {}
+        }
+        self.halt.leave(visit);
     }
 
     /// Makes one answer at a time, and lets the relay have four times as long before the next.

@@ -1,0 +1,68 @@
+//! How all connections come to a halt, to be handed to the next program or to be gone on with.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout_at;
+
+use super::wire::Visit;
+
+/// What each connection holds: it is told to halt, and leaves itself.
+#[derive(Clone, Debug)]
+pub struct Halt {
+    ordered: watch::Receiver<bool>,
+    left: mpsc::UnboundedSender<Visit>,
+}
+
+/// The other side of every [`Halt`].
+#[derive(Debug)]
+pub struct Connections {
+    order: watch::Sender<bool>,
+    halt: Halt,
+    left: mpsc::UnboundedReceiver<Visit>,
+}
+
+impl Halt {
+    /// Waits for the order.
+    pub async fn ordered(&self) {
+        // An error says that nobody is left to give it.
+        if self.ordered.clone().wait_for(|ordered| *ordered).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Leaves a connection as it is.
+    pub fn leave(&self, visit: Visit) {
+        // Who does not want it any more drops it.
+        let _ = self.left.send(visit);
+    }
+}
+
+impl Connections {
+    pub fn new() -> Self {
+        let (order, ordered) = watch::channel(false);
+        let (sender, left) = mpsc::unbounded_channel();
+        Self { order, halt: Halt { ordered, left: sender }, left }
+    }
+
+    pub fn halt(&self) -> Halt {
+        self.halt.clone()
+    }
+
+    /// Halts all connections, and gives those that have not ended.
+    pub async fn stop(self) -> Vec<Visit> {
+        let Self { order, halt, mut left } = self;
+        drop(halt);
+        order.send_replace(true);
+        let end = tokio::time::Instant::now() + HALT_TIME;
+        let mut visits = Vec::new();
+        // Until all have dropped their side.
+        while let Ok(Some(visit)) = timeout_at(end, left.recv()).await {
+            visits.push(visit);
+        }
+        visits
+    }
+}
+
+/// They need one turn of the event loop each.
+const HALT_TIME: Duration = Duration::from_secs(1);
