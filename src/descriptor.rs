@@ -34,4 +34,13 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
+/// Whether so many more can be open at a time.
+///
+/// # Errors
+/// What the system says to the first that is too many.
+pub fn room_for(count: usize) -> io::Result<()> {
+    let open = |_| io::stderr().as_fd().try_clone_to_owned();
+    (0..count).map(open).collect::<io::Result<Vec<_>>>().map(drop)
+}
+
 const STANDARD_ERROR: RawFd = 2;

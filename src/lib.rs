@@ -33,6 +33,7 @@
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
 //! | `patience` | trying again what a moment may mend |
+//! | `shortage` | what a process can be short of |
 //! | `thread` | threads for what may block |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
@@ -58,5 +59,6 @@ pub mod link;
 mod misleading;
 mod patience;
 pub mod session;
+mod shortage;
 pub mod stanza;
 mod thread;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::unix_now;
 use crate::config::{self, Config};
+use crate::daemon::signals;
 
 pub use exit::Exit;
 
@@ -27,6 +28,7 @@ mod token;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> Exit {
+    signals::hold();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -42,6 +44,9 @@ pub fn main() -> Exit {
     {
         complain(text);
         return Exit::Usage;
+    }
+    if !matches!(command, Command::Run(_)) {
+        signals::release();
     }
     match command {
         Command::Run(arguments) => run::run(&arguments),

@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Exit {
                 Exit::Software
             }
             DaemonError::Listen { .. } => Exit::Unavailable,
-            DaemonError::System(_) | DaemonError::TakeOver(_) | DaemonError::TaskEnded(_) => {
+            DaemonError::System(_) | DaemonError::TakeOver(_) | DaemonError::Panicked => {
                 Exit::Software
             }
         },

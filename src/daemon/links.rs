@@ -160,18 +160,9 @@ impl Links {
         }
     }
 
-    /// Waits for a link that ends without being told to; says which.
-    pub async fn unexpected_end(&self) -> String {
-        loop {
-            let ended = self.running(|links| {
-                let ended = links.iter().find(|link| link.task.is_finished());
-                ended.map(|link| link.domain.to_string())
-            });
-            if let Some(domain) = ended {
-                return domain;
-            }
-            sleep(Duration::from_secs(1)).await;
-        }
+    /// Begins anew with each link that has ended without being told to.
+    pub fn revive(&self) {
+        self.members().iter_mut().for_each(Member::revive);
     }
 
     /// What `look` finds among the links that are to run.

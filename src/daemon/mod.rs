@@ -7,11 +7,12 @@ mod log_queue;
 mod logging;
 mod memory_file;
 pub mod metrics;
+mod notify;
 pub mod program;
 pub mod recorder;
 mod reload;
 mod service;
-mod signals;
+pub mod signals;
 pub mod status;
 mod successor;
 pub mod takeover;
@@ -19,8 +20,10 @@ pub mod trial;
 pub mod upgrade;
 mod watchdog;
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +35,8 @@ use tracing::{error, info, warn};
 
 use crate::clock::unix_now;
 use crate::config::{self, Config, Problem, Snapshot};
+use crate::descriptor;
+use crate::shortage::{explain, is_shortage};
 
 use http::endpoint::Endpoint;
 use links::Links;
@@ -45,22 +50,21 @@ use upgrade::{Legacy, UpgradeError};
 /// Why the daemon did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    #[error(
-        "can't listen on {address} for HTTP: {error}; another process has it, or change [http] listen"
-    )]
+    #[error("can't listen on {address} for HTTP: {}", why_not(error))]
     Listen { address: SocketAddr, error: io::Error },
-    #[error("can't start: {0}")]
+    #[error("can't start: {}", explain(.0))]
     System(#[from] io::Error),
     /// Nothing else can tell of this one.
-    #[error("can't start: {0}")]
+    #[error("can't start: {}", explain(.0))]
     Log(io::Error),
     #[error(
         "the program before this one has handed over its streams, but this one can't go on with \
          them: {0}"
     )]
     TakeOver(String),
-    #[error("the task of component {0} ended by itself: this is a bug")]
-    TaskEnded(String),
+    /// Which one was told.
+    #[error("ended by a bug")]
+    Panicked,
 }
 
 /// Runs the daemon on `config`, which was read from `path`, until it is told to stop.
@@ -94,6 +98,8 @@ struct Prepared {
 
 impl Prepared {
     fn new() -> io::Result<Self> {
+        // Without them the runtime would panic.
+        descriptor::room_for(NEEDED)?;
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().on_thread_start(signals::block).build()?;
         let inside = runtime.enter();
@@ -112,12 +118,26 @@ fn serve(
     legacy: Option<Legacy>,
 ) -> Result<(), DaemonError> {
     let Prepared { runtime, signals, program } = prepared;
-    runtime.block_on(async {
-        let mut daemon = Daemon::start(path, config, logging, signals, program, legacy).await?;
-        daemon.work().await?;
-        daemon.stop().await;
-        Ok(())
-    })
+    let work = || {
+        runtime.block_on(async {
+            let mut daemon = Daemon::start(path, config, logging, signals, program, legacy).await?;
+            daemon.work().await;
+            daemon.stop().await;
+            Ok(())
+        })
+    };
+    let ended = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(DaemonError::Panicked));
+    // Nobody waits for what hangs on a thread of its own.
+    runtime.shutdown_background();
+    ended
+}
+
+fn why_not(error: &io::Error) -> String {
+    if is_shortage(error) {
+        explain(error)
+    } else {
+        format!("{error}; another process has it, or change [http] listen")
+    }
 }
 
 /// All that the process does.
@@ -150,6 +170,7 @@ impl Daemon {
         let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
         let recorder = Recorder::start(Arc::clone(&links));
         let mut http = Endpoint::new(Arc::clone(&recorder));
+        let resumed = legacy.is_some();
         let reload_later = legacy.as_ref().is_some_and(|legacy| legacy.reload_later);
         if let Some(mut legacy) = legacy {
             if let Some((socket, connections)) = legacy.take_http() {
@@ -168,7 +189,12 @@ impl Daemon {
         info!(version, components = config.components.len(), "starting");
         links.apply(&config);
         recorder.record();
-        watchdog::start(Arc::clone(&links));
+        match watchdog::start(Arc::clone(&links)) {
+            Ok(()) => {}
+            // What it would watch over is worth more.
+            Err(error) if resumed => warn!("nobody will notice a hang: {}", explain(&error)),
+            Err(error) => return Err(error.into()),
+        }
         let (path, service) = (path.to_owned(), Service::new());
         Ok(Self {
             path,
@@ -186,23 +212,24 @@ impl Daemon {
     }
 
     /// Works until it is told to stop.
-    async fn work(&mut self) -> Result<(), DaemonError> {
+    async fn work(&mut self) {
         if std::mem::take(&mut self.reload_later) {
             self.reload_and_ask().await;
         }
         loop {
             tokio::select! {
                 signal = self.signals.next() => match signal {
-                    Signal::Stop => return Ok(()),
+                    Signal::Stop => return,
                     Signal::Reload if self.check.is_some() => self.reload_later = true,
                     Signal::Reload => self.reload_and_ask().await,
                     Signal::Upgrade => self.ask_successor(),
+                    Signal::Nothing => info!("SIGUSR1 does nothing: an upgrade is SIGUSR2"),
                 },
                 checked = ended(&mut self.check) => {
                     self.check = None;
                     let reason = match checked {
                         Ok(successor) => match self.hand_over(&successor).await {
-                            UpgradeError::Stopped => return Ok(()),
+                            UpgradeError::Stopped => return,
                             error => error.to_string(),
                         },
                         Err(reason) => reason,
@@ -212,10 +239,7 @@ impl Daemon {
                         self.reload_and_ask().await;
                     }
                 }
-                () = self.service.tick(&self.links) => {}
-                domain = self.links.unexpected_end() => {
-                    return Err(DaemonError::TaskEnded(domain));
-                }
+                () = self.service.tick(&self.links) => self.links.revive(),
             }
         }
     }
@@ -266,11 +290,19 @@ impl Daemon {
         upgrade::hand_over(successor, &self.links, http, signals, later).await
     }
 
-    async fn stop(&self) {
-        self.service.stopping();
+    async fn stop(&mut self) {
         info!("stopping");
         let within = self.config.shutdown_timeout;
-        if timeout(within + GRACE, self.links.stop(within)).await.is_err() {
+        let tell = async {
+            self.service.stopping().await;
+            pending().await
+        };
+        let stopped = tokio::select! {
+            biased;
+            () = tell => Ok(()),
+            stopped = timeout(within + GRACE, self.links.stop(within)) => stopped,
+        };
+        if stopped.is_err() {
             warn!("a stream did not close within {} s (shutdown-timeout)", within.as_secs_f64());
         }
         info!("stopped");
@@ -283,9 +315,11 @@ async fn ended(
 ) -> Result<Successor, String> {
     match check {
         Some(task) => task.await.unwrap_or_else(|error| Err(error.to_string())),
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 
 /// For what a link has to say after its time is up.
 const GRACE: Duration = Duration::from_millis(250);
+/// Descriptors: the runtime's, and one or two to begin with.
+const NEEDED: usize = 8;

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use sd_notify::NotifyState;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::link::component::lock;
 
 use super::links::Links;
+use super::notify::Manager;
 use super::status::missing;
 use super::watchdog;
 
-/// The service manager's view of the daemon; silent when there is none.
+/// The service manager's view of the daemon. What it does not take is told again with the next
+/// beat.
 pub struct Service {
+    manager: Manager,
     beat: Interval,
     ready: bool,
     status: String,
@@ -22,34 +24,32 @@ impl Service {
     pub fn new() -> Self {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { beat, ready: false, status: String::new() }
+        let manager = Manager::of_this_process();
+        Self { manager, beat, ready: false, status: String::new() }
     }
 
     /// Tells what is to be told, once a beat. Cancelling it loses nothing.
     pub async fn tick(&mut self, links: &Links) {
         self.beat.tick().await;
         if !self.ready && links.all_attempted() {
-            self.ready = true;
-            notify(&[NotifyState::Ready]);
+            self.ready = self.manager.tell("READY=1");
         }
         if !watchdog::is_late(links) {
-            notify(&[NotifyState::Watchdog]);
+            // The next beat says the same.
+            self.manager.tell("WATCHDOG=1");
         }
         let status = summary(links);
-        if status != self.status {
-            notify(&[NotifyState::Status(&status)]);
+        if status != self.status && self.manager.tell(&format!("STATUS={status}")) {
             self.status = status;
         }
     }
 
-    pub fn stopping(&self) {
-        notify(&[NotifyState::Stopping]);
+    /// Tells that it stops, for as long as that takes.
+    pub async fn stopping(&mut self) {
+        while !self.manager.tell("STOPPING=1") {
+            self.beat.tick().await;
+        }
     }
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    // Without a service manager this does nothing; one that does not listen is its own fault.
-    let _ = sd_notify::notify(states);
 }
 
 /// One line: how many can forward, and what the first that can't is waiting for.

@@ -3,6 +3,7 @@
 use std::io;
 
 use futures_util::FutureExt;
+use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use nix::sys::signal::{self, SigSet};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
@@ -15,11 +16,13 @@ pub enum Signal {
     Reload,
     /// SIGUSR2.
     Upgrade,
+    /// SIGUSR1, which some daemons take for a harmless wish.
+    Nothing,
 }
 
 /// Handlers for all of them; from now on none has its default action.
 pub struct Signals {
-    streams: [(signal::Signal, Signal, Stream); 4],
+    streams: [(signal::Signal, Signal, Stream); 5],
 }
 
 impl Signals {
@@ -36,6 +39,7 @@ impl Signals {
                 listen(SignalKind::interrupt(), Signal::Stop)?,
                 listen(SignalKind::hangup(), Signal::Reload)?,
                 listen(SignalKind::user_defined2(), Signal::Upgrade)?,
+                listen(SignalKind::user_defined1(), Signal::Nothing)?,
             ],
         };
         unblock();
@@ -43,12 +47,14 @@ impl Signals {
     }
 
     pub async fn next(&mut self) -> Signal {
-        let [(_, a, term), (_, b, int), (_, c, hup), (_, d, usr2)] = &mut self.streams;
+        let [(_, a, term), (_, b, int), (_, c, hup), (_, d, usr2), (_, e, usr1)] =
+            &mut self.streams;
         tokio::select! {
             _ = term.recv() => *a,
             _ = int.recv() => *b,
             _ = hup.recv() => *c,
             _ = usr2.recv() => *d,
+            _ = usr1.recv() => *e,
         }
     }
 
@@ -78,6 +84,20 @@ impl Signals {
     }
 }
 
+/// What this process does before anything else: a signal for the daemon that it is to become
+/// waits until that takes it, and a limit on the size of files (`LimitFSIZE=`) is an error that a
+/// write gives.
+pub fn hold() {
+    // Fails only for an invalid argument.
+    let _ = early().thread_block();
+    let _ = SigSet::from(signal::Signal::SIGXFSZ).thread_block();
+}
+
+/// It becomes no daemon: those signals have their default action.
+pub fn release() {
+    let _ = early().thread_unblock();
+}
+
 /// Takes the signals that were held back, and all that come.
 pub fn unblock() {
     // Fails only for an invalid argument.
@@ -90,7 +110,11 @@ pub fn block() {
     let _ = taken().thread_block();
 }
 
+/// Those that must not end a daemon that begins. One that begins may be told to stop.
+fn early() -> SigSet {
+    [SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect()
+}
+
 fn taken() -> SigSet {
-    use signal::Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
-    [SIGHUP, SIGINT, SIGTERM, SIGUSR2].into_iter().collect()
+    [SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2].into_iter().collect()
 }

@@ -19,13 +19,16 @@ use super::status::{ComponentStatus, Status, StreamState};
 /// Runs the components of `config` until nothing more is to be expected; says what was seen.
 pub fn run(config: &Config) -> io::Result<Status> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(async {
+    let status = runtime.block_on(async {
         let links = Arc::new(Links::new(unix_now()));
         links.apply(config);
         let status = watch(&Recorder::new(Arc::clone(&links))).await;
         links.stop(LEAVING_TIME).await;
         status
-    }))
+    });
+    // A look-up may hang for longer.
+    runtime.shutdown_background();
+    Ok(status)
 }
 
 async fn watch(recorder: &Recorder) -> Status {

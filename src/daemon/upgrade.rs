@@ -17,6 +17,7 @@ use crate::config::Snapshot;
 use crate::descriptor;
 use crate::link::{self, handover::Handover};
 use crate::patience::patiently;
+use crate::shortage::explain;
 
 use super::http::endpoint::{self, Endpoint};
 use super::links::Links;
@@ -64,7 +65,7 @@ pub enum UpgradeError {
     Closing,
     #[error("the stream of {0} could not be halted; try again later")]
     Busy(String),
-    #[error("can't write down what is to be handed over: {0}")]
+    #[error("can't write down what is to be handed over: {}", explain(.0))]
     Write(#[from] io::Error),
     /// All its own words.
     #[error("{0}")]

@@ -1,24 +1,28 @@
 //! A plain thread that ends the process when its event loop hangs: a hung replica is worse
 //! than a dead one, since the server goes on to give it stanzas.
 
+use std::io;
 use std::process;
 use std::sync::Arc;
-use std::thread;
+use std::thread::sleep;
 use std::time::Duration;
 
 use tracing::error;
 
+use crate::thread;
+
 use super::links::Links;
 use super::logging;
-use super::signals;
 
 /// Starts the thread.
-pub fn start(links: Arc<Links>) {
-    thread::spawn(move || {
-        signals::block();
+///
+/// # Errors
+/// There is none.
+pub fn start(links: Arc<Links>) -> io::Result<()> {
+    thread::start("the watchdog", move || {
         let mut strikes = 0;
         loop {
-            thread::sleep(LOOK_EVERY);
+            sleep(LOOK_EVERY);
             // A process that was stopped and goes on is late too, but only once.
             strikes = if is_late(&links) { strikes + 1 } else { 0 };
             if strikes == 2 {
@@ -27,7 +31,7 @@ pub fn start(links: Arc<Links>) {
                 process::abort();
             }
         }
-    });
+    })
 }
 
 /// Is the last turn of some link so long ago that the event loop must hang?

@@ -54,6 +54,15 @@ impl Replica {
         self.component().tally.total(reason)
     }
 
+    /// Has its tasks fail, as a bug would, and begins anew as a daemon does.
+    pub async fn crash(&mut self) {
+        for link in &mut self.member.links {
+            link.task.abort();
+            let _ = (&mut link.task).await;
+        }
+        self.member.revive();
+    }
+
     /// Ends it where it stands, as kill -9 does: nothing is said on its streams any more.
     pub async fn kill(self) {
         for link in self.member.links {

@@ -109,6 +109,12 @@ causes! {
     /// The TLS handshake failed for another reason.
     Tls "tls" REPAIR
         "has the server a certificate for this port, and TLS 1.2 or 1.3? Its log may say more",
+    /// This process, or this machine, has too few descriptors, threads or memory to connect.
+    Shortage "shortage" USUAL
+        "raise the limit that is reached: LimitNOFILE= (ulimit -n), TasksMax= or MemoryMax= in its \
+         unit, or that of the container",
+    /// The task that kept the stream up failed.
+    Crashed "crashed" USUAL "this is a bug: please report it, with the lines before",
     /// The configuration wants another server or secret.
     Reconfigured "reconfigured" NONE "",
     /// Closed for an upgrade in place, since TLS can't be handed over.
@@ -156,7 +162,8 @@ impl From<&Ending> for Cause {
 impl From<&LoginError> for Cause {
     fn from(error: &LoginError) -> Self {
         match error {
-            LoginError::Lookup { .. } => Self::Unreachable,
+            error if error.is_shortage() => Self::Shortage,
+            LoginError::Lookup { .. } | LoginError::NotLookedUp { .. } => Self::Unreachable,
             error if error.is_refusal() => Self::Refused,
             LoginError::Connect { .. } => Self::Unreachable,
             LoginError::NoAnswer { .. } => Self::NoAnswer,

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
 use xmpp_parsers::component::Handshake;
@@ -17,8 +16,10 @@ use xmpp_parsers::ns;
 
 use crate::config;
 use crate::session::ending::Ending;
+use crate::shortage::is_shortage;
 
 use super::greeting::{Greeting, READ_SIZE};
+use super::lookup::lookup;
 use super::port::Port;
 use super::socket::{Socket, Tls};
 use super::tls::{self, TlsError};
@@ -36,6 +37,8 @@ pub struct LoggedIn {
 pub enum LoginError {
     #[error("can't find {server}: {error}")]
     Lookup { server: String, error: io::Error },
+    #[error("can't find {server}: the resolver did not answer within {} s", LOGIN_TIME.as_secs())]
+    NotLookedUp { server: String },
     #[error("can't connect to {server}: {error}")]
     Connect { server: String, error: io::Error },
     #[error("nothing at {server} answered within {} s", CONNECT_TIME.as_secs())]
@@ -66,6 +69,18 @@ impl LoginError {
     /// Does nobody listen there?
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Did this process, or this machine, have too little of something?
+    pub fn is_shortage(&self) -> bool {
+        match self {
+            // There was no thread.
+            Self::Lookup { error, .. } if error.kind() == io::ErrorKind::WouldBlock => true,
+            Self::Lookup { error, .. } | Self::Connect { error, .. } | Self::Broken(error) => {
+                is_shortage(error)
+            }
+            _ => false,
+        }
     }
 
     /// Does only a server that takes components there say so?
@@ -210,15 +225,14 @@ async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, 
 }
 
 async fn connect(server: &str) -> Result<TcpStream, LoginError> {
-    let lookup = |error| LoginError::Lookup { server: server.to_owned(), error };
     let failed = |error| LoginError::Connect { server: server.to_owned(), error };
     let timed_out = || LoginError::NoAnswer { server: server.to_owned() };
-    let addresses: Vec<SocketAddr> = timeout(LOGIN_TIME, lookup_host(server))
+    let unfound = |error| LoginError::Lookup { server: server.to_owned(), error };
+    let addresses = timeout(LOGIN_TIME, lookup(server))
         .await
-        .map_err(|_| lookup(io::ErrorKind::TimedOut.into()))?
-        .map_err(lookup)?
-        .collect();
-    let mut told = lookup(io::ErrorKind::NotFound.into());
+        .map_err(|_| LoginError::NotLookedUp { server: server.to_owned() })?
+        .map_err(unfound)?;
+    let mut told = unfound(io::ErrorKind::NotFound.into());
     for address in addresses {
         // One that leads nowhere must not use up the time of the others.
         let error = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {

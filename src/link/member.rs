@@ -1,14 +1,19 @@
 //! A component with all its links, and the means to give them orders.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jid::DomainPart;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::error;
 
 use crate::config;
 use crate::jat::translator::Translator;
 
+use super::backoff::Backoff;
+use super::cause::Cause;
 use super::component::{Component, Shared, lock};
 use super::handover::Handover;
 use super::heartbeat::Heartbeat;
@@ -31,6 +36,9 @@ pub struct Running {
     pub orders: watch::Sender<Order>,
     pub attempted: watch::Receiver<bool>,
     pub task: JoinHandle<()>,
+    began: Instant,
+    /// Of tasks that failed.
+    backoff: Backoff,
 }
 
 impl Member {
@@ -54,8 +62,9 @@ impl Member {
         }
         from.restore(&mut component);
         let component = Arc::new(Mutex::new(component));
-        let start =
-            |(stream, heartbeat, parked)| Running::start(&component, stream, heartbeat, parked);
+        let start = |(stream, heartbeat, parked)| {
+            Running::start(&component, stream, heartbeat, parked, Duration::ZERO)
+        };
         let links = streams.into_iter().map(start).collect();
         Self { component, config: Arc::new(config.clone()), links }
     }
@@ -79,6 +88,18 @@ impl Member {
         before
     }
 
+    /// Begins anew, after a pause, with each link whose task has failed: nothing else of the
+    /// process has to end for that.
+    pub fn revive(&mut self) {
+        for link in self.links.iter_mut().filter(|link| link.task.is_finished()) {
+            let stream = self.config.streams().find(|stream| stream.domain == link.domain);
+            let stopped = matches!(*link.orders.borrow(), Order::Stop { .. });
+            if let Some(stream) = stream.filter(|_| !stopped) {
+                link.revive(&self.component, stream);
+            }
+        }
+    }
+
     /// Asks the target for its presence again: at once, if there is a stream.
     pub fn ask_again(&self) {
         lock(&self.component).translator.ask_again();
@@ -99,7 +120,28 @@ impl Running {
     fn begin(component: &Shared, stream: config::Stream) -> Self {
         let heartbeat = Arc::default();
         lock(component).begin_stream(&stream.domain, &heartbeat);
-        Self::start(component, stream, heartbeat, None)
+        Self::start(component, stream, heartbeat, None, Duration::ZERO)
+    }
+
+    fn revive(&mut self, component: &Shared, stream: config::Stream) {
+        let heartbeat = Arc::default();
+        let pause = {
+            let mut component = lock(component);
+            component.translator.disconnected(&stream.domain);
+            let now = component.now().unix;
+            let message = "the task of this stream failed";
+            component.begin_stream(&stream.domain, &heartbeat).fail(Cause::Crashed, message, now);
+            self.backoff.wait(Cause::Crashed, Some(self.began.elapsed()), component.rng())
+        };
+        error!(
+            component = stream.domain.as_str(),
+            cause = Cause::Crashed.name(),
+            "the task of this stream failed, and begins anew in {:.1} s: {}",
+            pause.as_secs_f64(),
+            Cause::Crashed.remedy()
+        );
+        let backoff = self.backoff;
+        *self = Self { backoff, ..Self::start(component, stream, heartbeat, None, pause) };
     }
 
     /// Its stream is begun: [`Component::begin_stream`].
@@ -108,6 +150,7 @@ impl Running {
         stream: config::Stream,
         heartbeat: Arc<Heartbeat>,
         parked: Option<Parked>,
+        pause: Duration,
     ) -> Self {
         let domain = stream.domain.clone();
         let (orders, receiver) = watch::channel(Order::Run(Arc::new(stream)));
@@ -120,7 +163,8 @@ impl Running {
             attempted: attempting,
             parked,
         };
-        let task = tokio::spawn(link.run());
-        Self { domain, heartbeat, orders, attempted, task }
+        let task = tokio::spawn(link.run(pause));
+        let (began, backoff) = (Instant::now(), Backoff::default());
+        Self { domain, heartbeat, orders, attempted, task, began, backoff }
     }
 }

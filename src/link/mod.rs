@@ -10,6 +10,7 @@ pub mod handover;
 pub mod heartbeat;
 mod journal;
 mod login;
+mod lookup;
 pub mod member;
 mod port;
 mod pump;
@@ -74,8 +75,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Runs until it is ordered to stop, or nobody is left to give orders.
-    pub async fn run(mut self) {
+    /// Runs, after a pause, until it is ordered to stop, or nobody is left to give orders.
+    pub async fn run(mut self, pause: Duration) {
         let mut journal = Journal::new(&self.domain);
         {
             let component = lock(&self.component);
@@ -88,6 +89,9 @@ impl Link {
             self.attempted.send_replace(true);
         }
         let mut backoff = Backoff::default();
+        if !pause.is_zero() && self.idle(pause, &mut backoff).await.is_break() {
+            return;
+        }
         loop {
             let order = self.orders.borrow_and_update().clone();
             match order {

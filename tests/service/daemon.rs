@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jat_proxy::demo::server::{Options, Server, Subscription};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 use tokio::net::UnixDatagram;
 use tokio::time::{Instant, sleep, timeout};
@@ -21,6 +21,21 @@ pub async fn server() -> Server {
     let server = Server::start(Options::prosody(DOMAIN, "s")).await.unwrap();
     server.set_subscription(TARGET, DOMAIN, Subscription::From);
     server
+}
+
+/// A request comes to the target, as soon as that is known to be online.
+pub async fn serves(server: &Server) {
+    let mut service = server.client(&format!("{TARGET}/a"));
+    let user = server.client("user@some-domain.example/abc");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        user.send(&format!("<iq type='get' id='1' to='{DOMAIN}'><ask/></iq>")).unwrap();
+        let forwarded = timeout(Duration::from_millis(200), service.recv_iq()).await;
+        if forwarded.is_ok_and(|request| request.expect("a stanza").contains("<ask/>")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "it does not serve");
+    }
 }
 
 /// A running daemon; it is killed when it goes out of scope.
@@ -55,8 +70,10 @@ impl Daemon {
         );
         fs::write(folder.path().join(CONFIG), config).unwrap();
         let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
-        let mut command = Command::new(PROGRAM);
-        command.args(["run", "-c", CONFIG]).stderr(log);
+        let mut command = Command::new("sh");
+        // What adapts it may begin with a limit.
+        command.args(["-c", "eval \"$LIMIT\" && exec \"$0\" run -c \"$1\"", PROGRAM, CONFIG]);
+        command.env("LIMIT", "true").stderr(log);
         // A core file, if any, goes with the folder.
         command.current_dir(folder.path());
         command.env("NOTIFY_SOCKET", folder.path().join("notify"));
@@ -77,6 +94,23 @@ impl Daemon {
     pub fn notices(&self) -> Vec<String> {
         let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// Is `signal` blocked, or caught, by now?
+    pub fn holds_back(&self, signal: Signal) -> bool {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(path).unwrap();
+        let has = |field: &str| {
+            let mask = text.lines().find_map(|line| line.strip_prefix(field)).unwrap().trim();
+            u64::from_str_radix(mask, 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1
+        };
+        has("SigBlk:") || has("SigCgt:")
+    }
+
+    /// From now on it has only so much.
+    pub fn limit(&self, resource: Resource, most: u64) {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        prlimit(Some(Pid::from_child(&self.child)), resource, limit).unwrap();
     }
 
     /// Waits until it has told something that begins with `word`, so many times in all.
@@ -117,11 +151,16 @@ impl Daemon {
 
     /// What it serves at `/metrics`.
     pub fn metrics(&self) -> String {
+        self.ask("/metrics")
+    }
+
+    /// What it serves at a path.
+    pub fn ask(&self, path: &str) -> String {
         let config = fs::read_to_string(self.folder.path().join(CONFIG)).unwrap();
         let (_, listen) = config.split_once("listen = \"").expect("[http]");
         let mut socket = TcpStream::connect(listen.split_once('"').unwrap().0).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        write!(socket, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         answer

@@ -2,7 +2,9 @@
 //! something stands still.
 
 mod daemon;
+mod hangs;
 mod log_output;
 mod notices;
 mod shim;
+mod shortage;
 mod standstill;

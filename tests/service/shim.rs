@@ -27,6 +27,16 @@ impl Shim {
         self.write(function, "hang");
     }
 
+    /// From now on `function` fails.
+    pub fn fail(&self, function: &str, errno: rustix::io::Errno) {
+        self.write(function, &errno.raw_os_error().to_string());
+    }
+
+    /// From now on `function` does as ever.
+    pub fn heal(&self, function: &str) {
+        fs::remove_file(self.faults.path().join(function)).unwrap();
+    }
+
     fn write(&self, function: &str, fault: &str) {
         // Whole or not at all.
         let new = self.faults.path().join("new");

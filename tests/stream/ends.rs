@@ -114,3 +114,18 @@ async fn a_server_that_was_away_is_found_again_at_once() {
     it.until_logged_in(2).await;
     it.serves().await;
 }
+
+/// A task that fails is no end of the process, and costs no other stream.
+#[tokio::test]
+async fn a_bug_in_the_task_of_a_stream() {
+    let mut it = Fixture::start().await;
+    it.serves().await;
+    it.replica.crash().await;
+    it.until_failed(Cause::Crashed).await;
+    it.until_logged_in(2).await;
+    it.until("the service is online", |r| r.online() == 1).await;
+    it.serves().await;
+    // Again and again it takes longer, but it comes back.
+    it.replica.crash().await;
+    it.until_logged_in(3).await;
+}

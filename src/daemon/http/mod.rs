@@ -32,6 +32,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::config::Host;
+use crate::shortage::explain;
 
 use super::recorder::Recorder;
 use halt::Halt;
@@ -81,7 +82,7 @@ pub async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Vi
             }
             Err(error) => {
                 trouble.get_or_insert_with(|| {
-                    warn!("can't take HTTP connections, trying on: {error}");
+                    warn!("can't take HTTP connections, trying on: {}", explain(&error));
                     Instant::now()
                 });
                 let _ = timeout(ACCEPT_AGAIN, counter.halt.ordered()).await;

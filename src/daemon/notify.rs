@@ -1,0 +1,48 @@
+//! Tells the service manager something (sd_notify(3)), and never waits for it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// The way to the service manager.
+pub struct Manager {
+    /// `None`: there is none.
+    address: Option<SocketAddr>,
+    socket: Option<UnixDatagram>,
+}
+
+impl Manager {
+    /// The one that the environment names.
+    pub fn of_this_process() -> Self {
+        let name = env::var_os("NOTIFY_SOCKET");
+        Self { address: name.and_then(|name| address(&name).ok()), socket: None }
+    }
+
+    /// Tells it `state`, one of those of sd_notify(3). Whether that is done: a manager that does
+    /// not read what is told has no room at some time.
+    pub fn tell(&mut self, state: &str) -> bool {
+        let Some(address) = &self.address else { return true };
+        if self.socket.is_none() {
+            self.socket = open().ok();
+        }
+        let socket = self.socket.as_ref();
+        socket.is_some_and(|socket| socket.send_to_addr(state.as_bytes(), address).is_ok())
+    }
+}
+
+/// The path of a socket, or with `@` the name of an abstract one.
+fn address(name: &OsStr) -> io::Result<SocketAddr> {
+    match name.as_bytes() {
+        [b'@', abstract_name @ ..] => SocketAddr::from_abstract_name(abstract_name),
+        _ => SocketAddr::from_pathname(name),
+    }
+}
+
+fn open() -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

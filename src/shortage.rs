@@ -1,0 +1,42 @@
+//! What a process can be short of. It is one failed attempt, with a name.
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// Whether `error` says that this process, or this machine, has too little of something.
+pub fn is_shortage(error: &io::Error) -> bool {
+    let shortages = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::FBIG,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
+}
+
+/// `error`, and what to do about a shortage.
+pub fn explain(error: &io::Error) -> String {
+    let no_thread = error.kind() == io::ErrorKind::WouldBlock;
+    let remedy = Errno::from_io_error(error).and_then(remedy);
+    match remedy.or(no_thread.then_some("raise TasksMax= or LimitNPROC= in its unit")) {
+        Some(remedy) => format!("{error}; {remedy}"),
+        None => error.to_string(),
+    }
+}
+
+fn remedy(errno: Errno) -> Option<&'static str> {
+    Some(match errno {
+        Errno::MFILE => "raise LimitNOFILE= in its unit (ulimit -n)",
+        Errno::NFILE => "the whole machine has too many open files: see fs.file-max",
+        Errno::NOMEM | Errno::NOBUFS => {
+            "there is too little memory: see MemoryMax= and LimitAS= in its unit"
+        }
+        Errno::FBIG => "LimitFSIZE= in its unit (ulimit -f) limits memory files, too",
+        Errno::NOSPC | Errno::DQUOT => "there is no room left",
+        _ => return None,
+    })
+}

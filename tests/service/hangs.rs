@@ -1,0 +1,111 @@
+//! Whatever hangs, the relay goes on, and the daemon ends when it is told to.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::{NamedTempFile, TempDir};
+use tokio::time::{Instant, sleep};
+
+use crate::daemon::{Daemon, TARGET, server, serves};
+use crate::shim::Shim;
+
+/// For an end that waits for nobody.
+const AT_ONCE: Duration = Duration::from_secs(60);
+
+/// Sends until there is no room.
+fn fill(socket: &Path) {
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.set_nonblocking(true).unwrap();
+    let full = loop {
+        if let Err(error) = sender.send_to(b"X_FULL=1", socket) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock, "{full}");
+}
+
+/// All that was told so far, and is now read.
+fn drain(manager: &UnixDatagram) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(count) = manager.recv(&mut buffer) {
+        told.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_service_manager_that_does_not_read() {
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("manager");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_nonblocking(true).unwrap();
+    fill(&socket);
+    let server = server().await;
+    let mut daemon = Daemon::start_with(server.address(), "", Stdio::null(), |command| {
+        command.env("NOTIFY_SOCKET", &socket);
+    });
+    serves(&server).await;
+    // What it did not take it is told again.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut told: Vec<String> = Vec::new();
+    let has = |told: &[String], word: &str| told.iter().any(|told| told.starts_with(word));
+    while !has(&told, "READY=1") || !has(&told, "STATUS=") {
+        assert!(Instant::now() < deadline, "{told:?}");
+        told.extend(drain(&manager));
+        sleep(Duration::from_millis(20)).await;
+    }
+    fill(&socket);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_resolver_that_does_not_answer() {
+    let (server, shim) = (server().await, Shim::new());
+    shim.hang("getaddrinfo");
+    let port = server.address().port();
+    let other = format!(
+        "[[component]]\ndomain = \"other.example\"\nserver = \"localhost:{port}\"\n\
+         secret = \"s\"\ntarget-address = \"{TARGET}\"\n"
+    );
+    let attach = |command: &mut Command| shim.attach(command);
+    let mut daemon = Daemon::start_with(server.address(), &other, Stdio::null(), attach);
+    serves(&server).await;
+    daemon.signal(Signal::HUP);
+    serves(&server).await;
+    daemon.signal(Signal::TERM);
+    let began = Instant::now();
+    assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
+    // It does not wait for the resolver to answer, as it never does; nor for an attempt to end.
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "takes 20 s"]
+async fn check_connect_with_a_resolver_that_does_not_answer() {
+    let shim = Shim::new();
+    shim.hang("getaddrinfo");
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("jat-proxy.toml");
+    let text = format!(
+        "[server]\naddress = \"localhost:5347\"\n[[component]]\ndomain = \"proxy.example\"\n\
+         secret = \"s\"\ntarget-address = \"{TARGET}\"\n[[key]]\nid = 1\nsecret = \"{}=\"\n",
+        "A".repeat(43)
+    );
+    std::fs::write(&config, text).unwrap();
+    let out = NamedTempFile::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jat-proxy"));
+    command.args(["check", "--connect", "-c"]).arg(&config).stdout(out.reopen().unwrap());
+    shim.attach(&mut command);
+    let began = Instant::now();
+    let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
+    assert_eq!(status.code(), Some(69));
+    let said = std::fs::read_to_string(out.path()).unwrap();
+    assert!(said.contains("the resolver did not answer within 15 s"), "{said}");
+}
