@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use super::daemon::{Daemon, configuration, free_address};
-use super::server::{self, Server};
+use super::server::{self, Answer, Server};
 
 #[test]
 #[ignore = "needs chromium; tests/screenshots runs it"]
@@ -17,6 +17,9 @@ fn of_a_lively_daemon_in_light_dark_and_narrow() {
     let daemon = Daemon::start_with(|http| four_components(server.address, http), 1024);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     server.say("proxy.example", PRESENCE);
+    // One answers all, one refuses all, the fixed one and the others are silent.
+    server.let_answer("bot@some.example/a", Some(Answer::Result));
+    server.let_answer("bot@some.example/phone", Some(Answer::Error("feature-not-implemented")));
     let seconds = env::var("SCREENSHOT_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(45);
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(seconds) {
@@ -98,6 +101,7 @@ const PRESENCE: &str = "\
     <presence type='subscribed' from='bot@some.example' to='proxy.example'/>\
     <presence from='bot@some.example/a' to='proxy.example'/>\
     <presence from='bot@some.example/b' to='proxy.example'><show>dnd</show></presence>\
+    <presence from='bot@some.example/phone' to='proxy.example'/>\
     <presence from='bot@some.example/&lt;script&gt;alert(1)&lt;/script&gt;' to='proxy.example'/>\
     <presence from='bot@some.example/abc\u{202e}nimda' to='proxy.example'/>\
     <presence from='bot@some.example/\u{5e9}\u{5dc}\u{5d5}\u{5dd} 7' to='proxy.example'/>\

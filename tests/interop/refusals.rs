@@ -187,7 +187,7 @@ fn errors_that_the_server_makes_for_a_gone_client_are_reverted(kind: Kind) {
         scene.proxy.count(&[
             "jat_proxy_stanzas_total",
             "direction=\"revert\"",
-            "reason=\"relayed\""
+            "reason=\"relayed-error\""
         ]),
         1
     );
@@ -215,7 +215,7 @@ fn errors_from_beyond_the_server_are_reverted(kind: Kind) {
         scene.proxy.count(&[
             "jat_proxy_stanzas_total",
             "direction=\"revert\"",
-            "reason=\"relayed\""
+            "reason=\"relayed-error\""
         ]),
         1
     );

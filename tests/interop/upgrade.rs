@@ -33,7 +33,7 @@ fn twenty_upgrades_in_a_row_lose_nothing(kind: Kind) {
     }
     let account = user.finish();
     client.finish();
-    let stanzas = scene.proxy.count(&["jat_proxy_stanzas_total", "reason=\"relayed\""]);
+    let stanzas = scene.proxy.count(&["jat_proxy_stanzas_total", "outcome=\"relayed\""]);
     println!(
         "{kind}: {UPGRADES} upgrades with {IN_FLIGHT} requests in flight, {stanzas} stanzas \
          relayed: {}",

@@ -458,5 +458,5 @@ fn an_upgrade_that_fails_opens_the_stream_again(kind: Kind) {
     assert_eq!((proxy.logins(), proxy.is_connected()), (1, true), "nothing was closed for it");
 }
 
-const RELAYED: [&str; 2] = ["jat_proxy_stanzas_total", "reason=\"relayed\""];
+const RELAYED: [&str; 2] = ["jat_proxy_stanzas_total", "outcome=\"relayed\""];
 const RELOADED: &str = "configuration reloaded";
