@@ -112,10 +112,9 @@ impl Translator {
         if !self.subscribes_at(at) {
             return None;
         }
-        let listed = self.presence.resources.len();
+        let before = self.presence.resources.len();
         let action = self.presence.tick(now, rng);
-        let gone = listed - self.presence.resources.len();
-        self.answers.unconfirmed(gone, now.unix);
+        self.note_unconfirmed(before, now);
         action
     }
 
@@ -225,10 +224,22 @@ impl Translator {
             let new = !self.presence.resources.contains(&normal);
             self.answers.seen(Address::new(&normal).resource().unwrap_or_default(), new);
         }
-        match self.presence.hear(from, heard, now, rng) {
+        let nobody = heard == Heard::Unavailable && from.resource().is_none();
+        let before = self.presence.resources.len();
+        let answer = self.presence.hear(from, heard, now, rng);
+        if nobody {
+            self.note_unconfirmed(before, now);
+        }
+        match answer {
             Answer::Used(actions) => Verdict::Presence(actions),
             Answer::Ignored => ignored,
         }
+    }
+
+    /// There were so many resources before some went that did not say so themselves.
+    fn note_unconfirmed(&mut self, before: usize, now: Now) {
+        let gone = before.saturating_sub(self.presence.resources.len());
+        self.answers.unconfirmed(gone, now.unix);
     }
 
     /// Does it come from an address of ours, so from this process or from a sibling that shares

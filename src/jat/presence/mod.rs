@@ -175,7 +175,7 @@ impl Presence {
         match error {
             None => self.resources.vouch(normal),
             Some(condition) => {
-                let of_missing = OF_THE_MISSING.contains(&condition);
+                let of_missing = condition.is_of_missing();
                 if of_missing && self.resources.suspect(normal) && self.may_probe() {
                     self.probing.want(Cause::Error, SOON, now.mono, rng);
                 }
@@ -295,17 +295,6 @@ pub enum Answer {
     Used(&'static [Action]),
     Ignored,
 }
-
-/// What servers say in the name of a resource that is not there, or that they can't reach
-/// (docs/servers.md#missing-resource).
-const OF_THE_MISSING: [DefinedCondition; 6] = [
-    DefinedCondition::ServiceUnavailable,
-    DefinedCondition::RecipientUnavailable,
-    DefinedCondition::ItemNotFound,
-    DefinedCondition::Gone,
-    DefinedCondition::RemoteServerNotFound,
-    DefinedCondition::RemoteServerTimeout,
-];
 
 #[cfg(test)]
 mod tests;
