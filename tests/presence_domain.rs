@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
@@ -274,6 +275,8 @@ fn settings(presence_domain: Option<&str>) -> Settings {
         presence_domain: presence_domain.map(|domain| domain.parse().unwrap()),
         target: Target::new("bot@s.example".parse().unwrap()),
         dispatch: Dispatch::Random,
+        resources: Arc::default(),
+        access: Access::default(),
         token_in: TokenIn::Resource,
         keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
         reply_ttl: 3600,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jat_proxy::demo::responder::Responder;
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
@@ -45,6 +46,8 @@ impl Proxy {
             presence_domain: None,
             target: Target::new(TARGET.parse().expect("an address")),
             dispatch: Dispatch::Random,
+            resources: Arc::default(),
+            access: Access::default(),
             token_in: TokenIn::Resource,
             keyring: Arc::new(Keyring::new(vec![key]).expect("one key that signs")),
             reply_ttl: 3600,

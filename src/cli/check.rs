@@ -101,6 +101,7 @@ fn component(component: &Component) -> String {
         (Target::Resource { .. }, _) => "to this resource only",
         (Target::Account(_), Dispatch::Random) => "to a random resource",
         (Target::Account(_), Dispatch::Sticky) => "to one resource per user",
+        (Target::Account(_), Dispatch::Priority) => "to the resource with the highest priority",
     };
     let (to, token) = (settings.target.as_str(), settings.token_in.name());
     let (domain, server) = (&settings.domain, component.way());

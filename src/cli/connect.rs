@@ -177,14 +177,13 @@ fn target(seen: &ComponentStatus) -> Vec<Finding> {
     if subscription.state != "subscribed" {
         return vec![Finding::problem(what, text, remedy())];
     }
-    let resources = match seen.resources.len() {
-        0 => Finding::problem("resources", "none online", remedy()),
-        count => {
-            let more = count.saturating_sub(SHOWN_RESOURCES);
-            let shown = words::resources(seen)[..count - more].join("; ");
-            let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-            Finding::good("resources", shown + &more)
-        }
+    let count = seen.resources.len();
+    let more = count.saturating_sub(SHOWN_RESOURCES);
+    let shown = words::resources(seen)[..count.max(1) - more].join("; ");
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let resources = match seen.resources.iter().any(|r| r.asked != "never") {
+        true => Finding::good("resources", shown + &more),
+        false => Finding::problem("resources", shown + &more, remedy()),
     };
     vec![Finding::good(what, text), resources]
 }

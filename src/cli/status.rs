@@ -192,6 +192,7 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
         (shared, _) => name(s) + words::sharing(shared),
     };
     rows("domain", all().map(domain).collect());
+    rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
     rows("subscription", component.subscription.iter().map(words::subscription).collect());
     rows("resources", words::serving(component));
     // On one line, so that grep shows all of them.

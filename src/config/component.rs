@@ -1,13 +1,18 @@
 //! `[[component]]` tables.
 
+use std::sync::Arc;
+
 use jid::DomainPart;
 
+use crate::jat::access::{Access, Mode};
 use crate::jat::dispatch::Dispatch;
+use crate::jat::glob::Glob;
 use crate::jat::settings::TokenIn;
 use crate::jat::target::Target;
 
 use super::addresses;
 use super::outside::Outside;
+use super::patterns;
 use super::presence_domain;
 use super::problem::{Place, Problem};
 use super::secret::{self, Secret};
@@ -25,10 +30,13 @@ pub struct Draft {
     /// `None`: the component's.
     pub presence_secret: Option<Secret>,
     pub dispatch: Dispatch,
+    pub resources: Arc<[Glob]>,
+    pub access: Access,
     pub token_in: TokenIn,
     domain_place: Place,
     target_place: Place,
     presence_place: Option<Place>,
+    resources_place: Option<Place>,
 }
 
 impl Draft {
@@ -57,6 +65,10 @@ impl Draft {
         let server = Server::of_component(&mut table, outside, common, problems);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
+        let resources = table.optional("resources", problems, Ok);
+        let resources_place = resources.map(|value| value.place());
+        let resources = resources.and_then(|value| patterns::resources(value, problems));
+        let access = access(&mut table, problems);
         let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
         let token_in = table.optional("token-in", problems, |v| v.one_of(&words));
         table.finish(problems);
@@ -70,15 +82,39 @@ impl Draft {
             presence_domain,
             presence_secret,
             dispatch: dispatch.unwrap_or_default(),
+            resources: resources.unwrap_or_default(),
+            access,
             token_in: token_in.unwrap_or_default(),
             domain_place,
             target_place,
             presence_place,
+            resources_place,
         })
     }
 }
 
 impl Draft {
+    /// A pattern is of a resource; a whole address in its place would never fit.
+    fn compare_resources(&self, problems: &mut Vec<Problem>) {
+        let Some(place) = &self.resources_place else { return };
+        if let Target::Resource { full, .. } = &self.target {
+            problems.push(Problem::warning(
+                place.clone(),
+                format!("all requests go to {full}, so there is nothing to choose from"),
+                "take `resources` out, or name the account alone in target-address",
+            ));
+        }
+        let bare = self.target.bare().as_str();
+        let whole = |glob: &&Glob| glob.as_str().to_lowercase().starts_with(&format!("{bare}/"));
+        if let Some(glob) = self.resources.iter().find(whole) {
+            problems.push(Problem::error(
+                place.clone(),
+                format!("{:?} is a whole address, and `resources` has resources", glob.as_str()),
+                "write what stands behind the slash",
+            ));
+        }
+    }
+
     fn compare_presence(&self, index: usize, drafts: &[Self], problems: &mut Vec<Problem>) {
         let (Some(domain), Some(place)) = (&self.presence_domain, &self.presence_place) else {
             return;
@@ -102,6 +138,30 @@ impl Draft {
     }
 }
 
+/// Who may ask.
+fn access(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Access {
+    let allow = table.optional("allow-from", problems, Ok);
+    let deny = table.optional("deny-from", problems, Ok);
+    let words = Mode::ALL.map(|mode| (mode.name(), mode));
+    let mode = table.optional("access", problems, |v| Ok((v.one_of(&words)?, v.place())));
+    if let (None, None, Some((_, place))) = (allow, deny, &mode) {
+        problems.push(Problem::warning(
+            place.clone(),
+            "there is neither `allow-from` nor `deny-from`, so everybody may ask",
+            "add one, or take `access` out",
+        ));
+    }
+    if let Some(value) = allow.filter(|it| it.elements().is_some_and(|items| items.is_empty())) {
+        let hint = "name who may ask; for everybody leave the key out";
+        problems.push(value.error("`allow-from` is empty, so nobody could ask", hint));
+    }
+    Access {
+        allow: allow.and_then(|value| patterns::senders(value, problems)),
+        deny: deny.and_then(|value| patterns::senders(value, problems)).unwrap_or_default(),
+        mode: mode.map_or(Mode::default(), |(mode, _)| mode),
+    }
+}
+
 /// What only shows in all components together.
 pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     for (index, draft) in drafts.iter().enumerate() {
@@ -113,6 +173,7 @@ pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
             ));
         }
         draft.compare_presence(index, drafts, problems);
+        draft.compare_resources(problems);
         let target = draft.target.bare().domain().as_str();
         let is_target = |domain: &DomainPart| domain.as_str() == target;
         let ours =

@@ -31,6 +31,7 @@ mod document;
 mod http;
 mod keys;
 mod outside;
+mod patterns;
 mod presence_domain;
 mod problem;
 mod read;

@@ -97,6 +97,8 @@ impl<'p> Reading<'p> {
                     .filter(|_| matches!(draft.target, Target::Account(_))),
                 target: draft.target,
                 dispatch: draft.dispatch,
+                resources: draft.resources,
+                access: draft.access,
                 token_in: draft.token_in,
                 keyring: keyring.clone(),
                 reply_ttl,

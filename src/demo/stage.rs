@@ -14,6 +14,7 @@ use super::replica::Replica;
 use super::server::{Direction, Passed, Server, Subscription};
 use crate::clock::unix_now;
 use crate::config::{Component, Secret};
+use crate::jat::access::Access;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
 use crate::jat::reason::Reason;
@@ -138,6 +139,8 @@ impl Stage {
                 presence_domain: None,
                 target: Target::new(TARGET.parse().expect("an address")),
                 dispatch: Dispatch::Random,
+                resources: Arc::default(),
+                access: Access::default(),
                 token_in: TokenIn::Resource,
                 keyring: Arc::new(keyring.expect("keys that are active")),
                 reply_ttl: 3600,

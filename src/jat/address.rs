@@ -165,7 +165,8 @@ fn u_labels(domain: &str) -> Cow<'_, str> {
     }
 }
 
-fn normal_resource(resource: &str) -> Cow<'_, str> {
+/// The normal form of a text that is a resource.
+pub fn normal_resource(resource: &str) -> Cow<'_, str> {
     if resource.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         return Cow::Borrowed(resource);
     }

@@ -11,16 +11,20 @@ pub enum Dispatch {
     /// All requests of one user to the same resource, by rendezvous hashing: replicas agree
     /// without talking, and a resource that leaves moves only its own users.
     Sticky,
+    /// To the resource with the highest priority of its presence (RFC 6121 section 4.7.2.3), and
+    /// as [`Self::Sticky`] where several have it. A negative one is never asked.
+    Priority,
 }
 
 impl Dispatch {
-    pub const ALL: [Self; 2] = [Self::Random, Self::Sticky];
+    pub const ALL: [Self; 3] = [Self::Random, Self::Sticky, Self::Priority];
 
     /// The word for it in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
             Self::Sticky => "sticky",
+            Self::Priority => "priority",
         }
     }
 }

@@ -98,7 +98,7 @@ impl<'t> Exchange<'t> {
             return refuse(Reason::TooLong);
         }
         let Some((peer, normal_peer)) = choose(settings, presence, from, rng) else {
-            return refuse(subscription.reason_for_nobody());
+            return refuse(presence.reason_for_nobody());
         };
         let binding = Binding { asked: &asked, peer: &normal_peer };
         let key = settings.keyring.signing(now.unix);
@@ -194,7 +194,7 @@ fn choose<'t>(
             Some((full.as_str(), Address::new(full.as_str()).normal()))
         }
         Target::Account(_) => {
-            let chosen = presence.resources.choose(settings.dispatch, user, rng)?;
+            let chosen = presence.resources.choose(user, rng)?;
             Some((&chosen.address, Cow::Borrowed(chosen.normal())))
         }
     }

@@ -2,17 +2,21 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
+pub mod access;
 pub mod address;
 pub mod answers;
 pub mod dispatch;
 mod exchange;
+pub mod glob;
 pub mod incoming;
 pub mod keyring;
 pub mod now;
+pub mod observed;
 pub mod presence;
 pub mod reason;
 mod resourcepart;
 pub mod resources;
+pub mod selection;
 pub mod serving;
 pub mod settings;
 pub mod target;

@@ -119,6 +119,8 @@ reasons! {
     BadNamespace Answered "bad-namespace",
     /// An IQ request of the target to the address of a token.
     RequestToToken Answered "request-to-token",
+    /// From somebody whom allow-from or deny-from keeps out.
+    Forbidden Answered "forbidden",
     /// A message: only IQs are translated.
     MessageRefused Answered "message-refused",
     /// An IQ request or a message to the presence domain, which is for presence alone.
@@ -135,6 +137,8 @@ reasons! {
     SubscriptionDenied Answered "subscription-denied",
     /// Nobody to forward to: the target has no resource online.
     Offline Answered "offline",
+    /// Nobody to forward to: resources are online, but none that the configuration lets us ask.
+    NeverAsked Answered "never-asked",
     /// A presence subscription from anyone but the target.
     SubscriptionRefused Answered "subscription-refused",
 
@@ -145,6 +149,8 @@ reasons! {
     /// The time of the target's server, which we asked for.
     ServerTime Consumed "server-time",
 
+    /// It would have been answered with an error, but its sender got too many of those within a short time.
+    Throttled Dropped "throttled",
     /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
     OwnAddress Dropped "own-address",
     /// Without a sender, or from one with an empty part, whom no answer would reach.

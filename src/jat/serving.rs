@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::answers::{Record, Trouble};
-use super::resources::Resource;
+use super::resources::{Asked, Resource};
 use super::target::Target;
 use super::translator::Translator;
 
@@ -13,6 +13,8 @@ pub struct Serving<'t> {
     pub address: &'t str,
     /// What presence tells; `None` for a fixed destination.
     pub listed: Option<&'t Resource>,
+    /// Does it get requests?
+    pub asked: Asked,
     /// What it made of its requests; `None` before the first.
     pub record: Option<&'t Record>,
 }
@@ -36,21 +38,23 @@ impl Translator {
             Target::Resource { full, .. } => Some(Serving {
                 address: full.as_str(),
                 listed: None,
+                asked: Asked::Now,
                 record: self.answers().of(full.resource().as_str()),
             }),
             Target::Account(_) => None,
         };
-        let listed = self.presence().resources.iter().map(|listed| Serving {
+        let listed = self.presence().resources.asked().map(|(listed, asked)| Serving {
             address: &listed.address,
             listed: Some(listed),
+            asked,
             record: Address::new(listed.normal()).resource().and_then(|r| self.answers().of(r)),
         });
         fixed.into_iter().chain(listed)
     }
 
-    /// Is there anybody to forward to?
+    /// Is there anybody to forward to: somebody who may be asked?
     pub fn has_resources(&self) -> bool {
-        self.settings().subscriber().is_none() || !self.presence().resources.is_empty()
+        self.settings().subscriber().is_none() || self.presence().resources.eligible() > 0
     }
 
     /// Is there anybody to forward to who is not known to fail? `now` in Unix seconds.
@@ -63,7 +67,7 @@ impl Translator {
         // Asked at each turn, and hardly ever so.
         self.answers().is_any_missing(now)
             && self.has_resources()
-            && self.serving().all(|serving| serving.fails(now))
+            && self.serving().all(|it| it.asked == Asked::Never || it.fails(now))
     }
 }
 

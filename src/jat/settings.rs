@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use jid::DomainPart;
 
+use super::access::Access;
 use super::dispatch::Dispatch;
+use super::glob::Glob;
 use super::keyring::Keyring;
+use super::selection::Selection;
 use super::target::Target;
 
 /// Configuration of one component, ready to use. A reload replaces it whole.
@@ -19,6 +22,9 @@ pub struct Settings {
     pub presence_domain: Option<DomainPart>,
     pub target: Target,
     pub dispatch: Dispatch,
+    /// Which resources serve: [`Selection::patterns`].
+    pub resources: Arc<[Glob]>,
+    pub access: Access,
     pub token_in: TokenIn,
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds: the life of a token.
@@ -31,6 +37,11 @@ impl Settings {
     pub fn subscriber(&self) -> Option<&DomainPart> {
         let account = matches!(self.target, Target::Account(_));
         account.then(|| self.presence_domain.as_ref().unwrap_or(&self.domain))
+    }
+
+    /// Which of the target's resources serve.
+    pub fn selection(&self) -> Selection {
+        Selection { patterns: self.resources.clone(), dispatch: self.dispatch }
     }
 
     /// Is there a stream for `domain`?

@@ -8,11 +8,13 @@ use jid::DomainPart;
 use crate::stanza::head::Head;
 use crate::stanza::peek;
 
+use super::access::Mode;
 use super::address::Address;
 use super::answers::{self, Answers};
 use super::exchange::{Exchange, Scratch};
 use super::incoming::{Body, Incoming};
 use super::now::Now;
+use super::observed::Observed;
 use super::presence::{self, Action, Answer, Heard, Hearing, Presence, Subscription};
 use super::reason::{Direction, Reason};
 use super::settings::Settings;
@@ -25,18 +27,23 @@ pub struct Translator {
     presence: Presence,
     answers: Answers,
     unlisted_replies: u64,
+    /// What its lists of senders would have refused.
+    observed: Observed,
     scratch: Scratch,
 }
 
 impl Translator {
     pub fn new(settings: Settings) -> Self {
-        Self {
+        let mut translator = Self {
             settings,
             presence: Presence::new(),
             answers: Answers::default(),
             unlisted_replies: 0,
+            observed: Observed::default(),
             scratch: Scratch::default(),
-        }
+        };
+        translator.select();
+        translator
     }
 
     pub fn settings(&self) -> &Settings {
@@ -60,6 +67,9 @@ impl Translator {
     /// Takes new settings. Another target starts with an empty list; for another domain to
     /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
     pub fn reconfigure(&mut self, settings: Settings) {
+        if self.settings.access != settings.access {
+            self.observed.forget_domains();
+        }
         let same_target = self.settings.target == settings.target;
         let same_subscriber = self.settings.subscriber() == settings.subscriber();
         self.settings = settings;
@@ -69,6 +79,7 @@ impl Translator {
         } else if !same_subscriber {
             self.presence.start_anew();
         }
+        self.select();
     }
 
     /// The next [`Self::tick`] requests the subscription, whatever was heard so far.
@@ -87,6 +98,16 @@ impl Translator {
         self.presence = Presence::resume(presence, now);
         self.answers = Answers::resume(answers);
         self.unlisted_replies = unlisted_replies;
+        self.select();
+    }
+
+    /// Goes on with what another process has counted.
+    pub fn resume_observed(&mut self, stanzas: u64) {
+        self.observed = Observed::resume(stanzas);
+    }
+
+    fn select(&mut self) {
+        self.presence.resources.select(self.settings.selection());
     }
 
     /// The stream of the domain `at` is down.
@@ -151,8 +172,15 @@ impl Translator {
         }
         let for_presence_alone = *at != self.settings.domain;
         let stanza = Incoming { head, body, from, to };
+        let permitted = self.is_permitted(direction, &stanza);
         let refuse =
             |reason| Verdict::answer(at, &to, direction, reason, self.presence.subscription());
+        if !permitted {
+            return match direction {
+                Direction::Presence => Verdict::unsubscribe(at, &to, Reason::Forbidden),
+                _ => refuse(Reason::Forbidden),
+            };
+        }
         match direction {
             Direction::Message if stanza.type_() == Some("error") => {
                 Verdict::Drop(direction, Reason::ErrorIgnored)
@@ -172,8 +200,31 @@ impl Translator {
         }
     }
 
+    /// May the sender have this judged? Only what it begins is held against the lists: requests,
+    /// messages, and subscriptions of others than the target.
+    fn is_permitted(&mut self, direction: Direction, stanza: &Incoming<'_>) -> bool {
+        let Settings { access, target, .. } = &self.settings;
+        let Incoming { from, .. } = stanza;
+        let begins = match (direction, stanza.type_()) {
+            (Direction::Forward, _) => true,
+            (Direction::Message, type_) => type_ != Some("error"),
+            (Direction::Presence, type_) => type_ == Some("subscribe") && !target.owns(from),
+            (Direction::Revert | Direction::Other, _) => false,
+        };
+        if !begins || access.permits(from) {
+            return true;
+        }
+        let observes = access.mode == Mode::Observe;
+        // A subscription is refused anyway, and what is judged once more was noted.
+        let again = matches!(stanza.body, Body::Outgrown);
+        if observes && direction != Direction::Presence && !again {
+            self.observed.note(from);
+        }
+        observes
+    }
+
     fn exchange(&mut self) -> Exchange<'_> {
-        let Self { settings, presence, answers, scratch, unlisted_replies } = self;
+        let Self { settings, presence, answers, scratch, unlisted_replies, .. } = self;
         Exchange { settings, presence, answers, scratch, unlisted_replies }
     }
 
@@ -190,9 +241,12 @@ impl Translator {
             && self.settings.subscriber().is_some()
             && self.settings.target.owns(from);
         if !of_target {
-            let subscribe = stanza.type_() == Some("subscribe") && !from.has_empty_part();
-            let from = || to.at_domain(at.as_str(), None);
-            return if subscribe { Verdict::Unsubscribe { from: from() } } else { ignored };
+            return match stanza.type_() {
+                Some("subscribe") if !from.has_empty_part() => {
+                    Verdict::unsubscribe(at, to, Reason::SubscriptionRefused)
+                }
+                _ => ignored,
+            };
         }
         if !self.subscribes_at(at) {
             // It belongs to the presence domain; one random replica would hear it here.
@@ -205,6 +259,7 @@ impl Translator {
         let heard = match stanza.type_() {
             None => Heard::Available {
                 dnd: peek::find(bytes, &["*", "show"]).is_some_and(|s| s.text.trim() == "dnd"),
+                priority: peek::find(bytes, &["*", "priority"]).map_or(0, |p| priority(&p.text)),
             },
             Some("unavailable") => Heard::Unavailable,
             Some("subscribe") => Heard::Subscribe,
@@ -267,10 +322,20 @@ impl Translator {
         self.unlisted_replies
     }
 
+    /// What the lists of senders would have refused while they were only observed.
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
     /// What the subscription is worth; `None` for a fixed resource.
     pub fn subscription(&self) -> Option<&Subscription> {
         self.settings.subscriber().map(|_| self.presence.subscription())
     }
+}
+
+/// What is no integer from -128 to 127 is none, so 0 (RFC 6121 section 4.7.2.3).
+fn priority(text: &str) -> i8 {
+    text.trim().parse().unwrap_or_default()
 }
 
 /// Does it look like a stanza error condition (RFC 6120 section 8.3.3)? Users are told it.

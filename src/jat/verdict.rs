@@ -23,7 +23,7 @@ pub enum Verdict<'t> {
     /// An error to the sender, from the address it wrote to.
     Answer { from: String, direction: Direction, reason: Reason, refusal: Refusal },
     /// `unsubscribed` to the sender, from the address it asked.
-    Unsubscribe { from: String },
+    Unsubscribe { from: String, reason: Reason },
     /// Presence of the target; these go out in answer.
     Presence(&'static [Action]),
     /// From an address of our own: an echo, perhaps.
@@ -49,6 +49,11 @@ impl Verdict<'_> {
         }
     }
 
+    /// A refusal of a subscription to the address at `domain` that was written to.
+    pub fn unsubscribe(domain: &DomainPart, to: &Address<'_>, reason: Reason) -> Self {
+        Self::Unsubscribe { from: to.at_domain(domain.as_str(), None), reason }
+    }
+
     /// Did a resource of the target get a request by it, or make a reply? See [`super::answers`].
     pub fn counts_for_resource(&self) -> bool {
         matches!(self, Self::Forward { .. } | Self::Revert { .. } | Self::RevertError { .. })
@@ -62,7 +67,7 @@ impl Verdict<'_> {
             Self::Revert { error: true, .. } => (Direction::Revert, Reason::RelayedError),
             Self::RevertError { reason, .. } => (Direction::Revert, *reason),
             Self::Answer { direction, reason, .. } => (*direction, *reason),
-            Self::Unsubscribe { .. } => (Direction::Presence, Reason::SubscriptionRefused),
+            Self::Unsubscribe { reason, .. } => (Direction::Presence, *reason),
             Self::Presence(_) => (Direction::Presence, Reason::PresenceUsed),
             Self::Own(direction) => (*direction, Reason::OwnAddress),
             Self::Drop(direction, reason) => (*direction, *reason),
@@ -91,6 +96,9 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
             Condition::FeatureNotImplemented,
             "This address is for the reply to a request only.".into(),
         ),
+        Reason::Forbidden => {
+            (Condition::Forbidden, "This service takes nothing from your address.".into())
+        }
         Reason::MessageRefused => {
             (Condition::FeatureNotImplemented, "Only IQ requests are relayed here.".into())
         }
@@ -118,6 +126,11 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
             "The service denied the subscription to its presence.".into(),
         ),
         Reason::Offline => (Condition::ServiceUnavailable, "The service is offline.".into()),
+        Reason::NeverAsked => (
+            Condition::ServiceUnavailable,
+            "The service is offline: it is logged in with resources only that are not asked here."
+                .into(),
+        ),
         Reason::NeverSubscribed => (
             Condition::ServiceUnavailable,
             match subscription {
@@ -135,6 +148,7 @@ pub fn refusal(reason: Reason, subscription: &Subscription) -> Refusal {
         | Reason::PresenceUsed
         | Reason::Echo
         | Reason::ServerTime
+        | Reason::Throttled
         | Reason::OwnAddress
         | Reason::NoFrom
         | Reason::NotOurDomain

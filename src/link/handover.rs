@@ -37,6 +37,9 @@ pub struct Handover {
     /// What users got; came later than the rest.
     #[serde(default, skip_serializing_if = "answers::Handover::is_empty")]
     answers: answers::Handover,
+    /// What lists of senders would have refused; came later than the rest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    observed: u64,
     /// Direction, reason, stanzas; without zeros.
     counts: Vec<(String, String, u64)>,
     streams: Vec<StreamHandover>,
@@ -83,6 +86,7 @@ impl Handover {
             presence: component.translator.presence().hand_over(component.now()),
             unlisted_replies: component.translator.unlisted_replies(),
             answers: component.translator.answers().hand_over(),
+            observed: component.translator.observed().stanzas(),
             counts: counts.map(|(d, r, n)| (d.name().into(), r.name().into(), n)).collect(),
             streams: streams.collect::<io::Result<_>>()?,
             lost: Vec::new(),
@@ -98,6 +102,7 @@ impl Handover {
                 component.tally.add(direction, *reason, *count);
             }
         }
+        component.translator.resume_observed(self.observed);
         let settings = component.translator.settings();
         if self.target != settings.target.as_str() || self.subscriber != subscriber(settings) {
             return;

@@ -11,6 +11,7 @@ use crate::session::echo::Sharing;
 use super::cause::Cause;
 use super::component::Component;
 use super::failings::Failings;
+use super::observations::Observations;
 use super::refusals::Refusals;
 
 /// Remembers what was said, so that it is said once.
@@ -31,6 +32,7 @@ pub struct Journal {
     clock_is_off: bool,
     refusals: Refusals,
     failings: Failings,
+    observed: Observations,
     unlisted: u64,
     unlisted_said: Option<Instant>,
 }
@@ -51,6 +53,7 @@ impl Journal {
             clock_is_off: false,
             refusals: Refusals::default(),
             failings: Failings::default(),
+            observed: Observations::default(),
             unlisted: 0,
             unlisted_said: None,
         }
@@ -65,6 +68,7 @@ impl Journal {
         self.alarm = component.find_stream(&self.domain).and_then(|s| component.alarm(s));
         self.clock_is_off = component.clock_is_off();
         self.refusals.resume(&component.tally);
+        self.observed.resume(component.translator.observed());
         self.unlisted = component.translator.unlisted_replies();
     }
 
@@ -152,8 +156,10 @@ impl Journal {
         self.observe_standstill(component);
         // All streams count together, and one of them tells.
         if settings.domain == self.domain {
+            let observed = component.translator.observed();
             self.refusals.observe(self.domain.as_str(), &component.tally);
             self.failings.observe(self.domain.as_str(), component);
+            self.observed.observe(self.domain.as_str(), observed);
             self.observe_unlisted(component);
             self.observe_clock(component);
         }
@@ -163,6 +169,7 @@ impl Journal {
     pub fn settle(&mut self, component: &Component) {
         if component.translator.settings().domain == self.domain {
             self.refusals.settle(self.domain.as_str(), &component.tally);
+            self.observed.settle(self.domain.as_str(), component.translator.observed());
         }
     }
 
@@ -268,7 +275,8 @@ impl Journal {
         if !matches!(component.translator.subscription(), Some(Subscription::Subscribed)) {
             return;
         }
-        let count = component.translator.presence().resources.len();
+        let resources = &component.translator.presence().resources;
+        let count = resources.eligible();
         if count > 0 {
             self.offline_since = None;
             if !self.online {
@@ -279,7 +287,16 @@ impl Journal {
             let since = *self.offline_since.get_or_insert_with(Instant::now);
             if since.elapsed() >= OFFLINE_LASTS {
                 let target = component.translator.settings().target.bare();
-                warn!(component = self.domain.as_str(), "{target} has no resource online");
+                let component = self.domain.as_str();
+                if resources.is_empty() {
+                    warn!(component, "{target} has no resource online");
+                } else {
+                    let never_asked = resources.len();
+                    warn!(
+                        component,
+                        never_asked, "{target} is online with resources only that are never asked"
+                    );
+                }
                 self.online = false;
             }
         }

@@ -12,6 +12,7 @@ mod journal;
 mod login;
 mod lookup;
 pub mod member;
+mod observations;
 mod port;
 mod pump;
 mod refusals;

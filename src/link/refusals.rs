@@ -98,12 +98,17 @@ fn is_told(direction: Direction, reason: Reason) -> bool {
 }
 
 /// Dropped stanzas that an operator can do something about.
-const REMEDIES: [(Reason, &str); 3] = [
+const REMEDIES: [(Reason, &str); 4] = [
     (
         // docs/servers.md#global-routes
         Reason::NotOurDomain,
         "the server sends us stanzas for other domains: on ejabberd set `global_routes: false` \
          for the listener",
+    ),
+    (
+        Reason::Throttled,
+        "errors withheld: somebody gets too many; is it a program that answers each of our errors \
+         with something new, or one that asks on and on while nobody is online?",
     ),
     (
         Reason::UnknownKey,

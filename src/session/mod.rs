@@ -6,6 +6,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
+mod brake;
 pub mod echo;
 pub mod ending;
 pub mod handover;
@@ -29,6 +30,7 @@ use crate::stanza::authored;
 use crate::stanza::limits::Limits;
 use crate::stanza::splitter::{Piece, Splitter};
 
+use brake::Brake;
 use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
 use output::{KEEP_CAPACITY, Output};
@@ -54,6 +56,7 @@ pub struct Session {
     output: Output,
     echo: Echo,
     server_time: ServerTime,
+    brake: Brake,
     /// Was input left, as too much waited for the server?
     held_up: bool,
     closed: bool,
@@ -94,6 +97,7 @@ impl Session {
             input: Vec::new(),
             output: Output::new(Vec::new(), now),
             server_time: ServerTime::new(echo.nonce(), now),
+            brake: Brake::new(echo.nonce()),
             echo,
             held_up: false,
             closed: false,

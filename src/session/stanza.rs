@@ -87,6 +87,7 @@ impl Session {
         let (direction, mut reason) = verdict.counts_as();
         let for_resource = verdict.counts_for_resource();
         let limit = self.bounds.limits.max_bytes;
+        let sender = head.from.as_deref().unwrap_or_default();
         let mut fits = true;
         match verdict {
             Verdict::Forward { to, from, id } => {
@@ -100,14 +101,18 @@ impl Session {
             Verdict::RevertError { envelope, refusal, .. } => {
                 fits = self.refuse(head.kind, &envelope, &refusal);
             }
+            Verdict::Answer { .. } | Verdict::Unsubscribe { .. }
+                if !self.brake.releases(sender, head.kind, now.mono) =>
+            {
+                reason = Reason::Throttled;
+            }
             Verdict::Answer { from, refusal, .. } => {
-                let to = head.from.as_deref().unwrap_or_default();
+                let to = sender;
                 let id = head.id.as_deref().unwrap_or_default();
                 fits = self.refuse(head.kind, &Envelope { to, from: &from, id }, &refusal);
             }
-            Verdict::Unsubscribe { from } => {
-                let to = head.from.as_deref().unwrap_or_default();
-                fits = self.output.say(limit, |o| authored::write_unsubscribed(to, &from, o));
+            Verdict::Unsubscribe { from, .. } => {
+                fits = self.output.say(limit, |o| authored::write_unsubscribed(sender, &from, o));
             }
             Verdict::Presence(actions) => self.act(actions, translator),
             Verdict::Own(_) => {

@@ -22,6 +22,7 @@ pub struct Refusal {
 pub enum Condition {
     BadRequest,
     FeatureNotImplemented,
+    Forbidden,
     PolicyViolation,
     ServiceUnavailable,
 }
@@ -62,6 +63,7 @@ pub fn write_error(
         Condition::FeatureNotImplemented => {
             (ErrorType::Cancel, DefinedCondition::FeatureNotImplemented)
         }
+        Condition::Forbidden => (ErrorType::Auth, DefinedCondition::Forbidden),
         Condition::PolicyViolation => (ErrorType::Modify, DefinedCondition::PolicyViolation),
         Condition::ServiceUnavailable => (ErrorType::Cancel, DefinedCondition::ServiceUnavailable),
     };

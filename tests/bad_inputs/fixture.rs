@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::address::Address;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
@@ -45,6 +46,8 @@ pub fn settings() -> Settings {
         presence_domain: None,
         target: Target::new("service@some.example".parse().unwrap()),
         dispatch: Dispatch::Random,
+        resources: Arc::default(),
+        access: Access::default(),
         token_in: TokenIn::Resource,
         keyring: ring(vec![key(1, None)]),
         reply_ttl: TTL,
@@ -419,6 +422,7 @@ pub fn assert_error(answer: &str, head: &str, condition: &str) -> String {
     let [error] = &oracle::children(answer)[..] else { panic!("{answer}") };
     let type_ = match condition {
         "bad-request" | "policy-violation" => "modify",
+        "forbidden" => "auth",
         _ => "cancel",
     };
     assert_eq!(oracle::attribute(error, "type").as_deref(), Some(type_), "{answer}");

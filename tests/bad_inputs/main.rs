@@ -4,9 +4,11 @@
 //! forwards a good request and reverts its reply. The numbers in brackets are those of the list
 //! of bad inputs that the cases come from; cases without one were thought of later.
 
+mod access;
 mod addresses;
 mod fixture;
 mod keys;
+mod loops;
 mod memory;
 mod oracle;
 mod payload;

@@ -1,5 +1,7 @@
 //! What users send.
 
+use std::time::Duration;
+
 use jat_proxy::jat::reason::Direction::{Forward, Message, Presence, Revert};
 use jat_proxy::jat::reason::Reason;
 
@@ -137,6 +139,8 @@ fn messages_are_refused_but_for_errors() {
             "<message {type_} id='7' to='n@proxy.example/r' from='{USER}'><body>hi</body></message>"
         );
         proxy.refused(&message, &head, "feature-not-implemented", Message, Reason::MessageRefused);
+        // Not faster than they are answered.
+        proxy.after(Duration::from_secs(1));
     }
     let without_id = format!("<message to='proxy.example' from='{USER}'/>");
     let head = format!("<message type='error' id='' to='{USER}' from='proxy.example'>");

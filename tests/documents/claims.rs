@@ -42,6 +42,7 @@ const fn claim(document: &'static str, begins: &'static str, check: Check) -> Cl
 const README: &str = "README.md";
 const CONTRIBUTING: &str = "CONTRIBUTING.md";
 const OPERATING: &str = "docs/operating.md";
+const ACCESS: &str = "docs/access.md";
 const METRICS: &str = "docs/metrics.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
@@ -79,6 +80,22 @@ const CLAIMS: &[Claim] = &[
         "docs/dispatch.md",
         "import hashlib",
         Test(TOKENS, "the_sticky_hash_of_the_document_chooses_alike"),
+    ),
+    claim("docs/dispatch.md", "resources = [\"active", SELECTS),
+    claim("docs/dispatch.md", "resources = [\"blue", SELECTS),
+    claim("docs/dispatch.md", "dispatch = \"priority", SELECTS),
+    claim("docs/dispatch.md", "resources = [\"bot", SELECTS),
+    claim(ACCESS, "allow-from = [\"some-domain.example\", ", Configuration(COMPONENT, "")),
+    claim(ACCESS, "allow-from = [\"some-domain.example\"]", Configuration(COMPONENT, "")),
+    claim(
+        ACCESS,
+        "INFO observed",
+        Test("tests/interop/access.rs", "what_is_observed_is_served_and_named"),
+    ),
+    claim(
+        MIGRATING,
+        "$ sed -i 's|^target",
+        Test(MIGRATION, "named_by_its_full_address_it_needs_no_presence"),
     ),
     claim(METRICS, "[http]\nlisten = \"127", Configuration(COMPONENT, "")),
     claim(METRICS, "[http]\nlisten = \"0", Warned(COMPONENT, OPEN_TO_ALL)),
@@ -192,6 +209,7 @@ const SNIPPETS: &str = "tests/documents/snippets.rs";
 const SERVICE: &str = "tests/documents/service.rs";
 const MAKES_STANZAS: Check =
     Test("tests/documents/stanzas.rs", "the_translator_makes_the_stanzas_of_the_readme");
+const SELECTS: Check = Test("tests/interop/selection.rs", "the_document_says_who_serves");
 const MIGRATES: Check = Test(MIGRATION, "the_steps_lead_there_and_back");
 const FOLLOWS_README: Check = Test(FIRST_STEPS, "the_readme_works_on_prosody");
 const FOLLOWS_README_ON_EJABBERD: Check = Test(FIRST_STEPS, "the_readme_works_on_ejabberd");

@@ -68,7 +68,9 @@ fn keys_with_a_value_are_accepted() {
         if !key.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
             continue;
         }
-        let accepted = ["", "[server]\n", "[log]\n", "[limits]\n"].iter().any(|table| {
+        // What lists of senders do is said where there are some.
+        let lists = "allow-from = [\"some-domain.example\"]\n";
+        let accepted = ["", lists, "[server]\n", "[log]\n", "[limits]\n"].iter().any(|table| {
             is_accepted(&format!("{span}\n{COMPONENT}")).is_ok()
                 || is_accepted(&format!("{COMPONENT}{table}{span}\n")).is_ok()
         });

@@ -70,6 +70,11 @@ impl Case {
         self.counts.contains(&(Forward, Reason::Relayed))
     }
 
+    /// Is it a message that gets an error?
+    pub fn is_message(&self) -> bool {
+        self.counts.contains(&(Message, Reason::MessageRefused))
+    }
+
     /// Adds what it and the reply to it count as.
     pub fn account(&self, tally: &mut Tally) {
         for (direction, reason) in &self.counts {

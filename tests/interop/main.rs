@@ -46,6 +46,7 @@ mod wire;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod encryption;
 
+mod access;
 mod addresses;
 mod answers;
 mod bad_input;
@@ -76,6 +77,7 @@ mod prosody_fleet;
 mod random_payloads;
 mod refusals;
 mod rotation;
+mod selection;
 mod self_test;
 mod standby;
 mod standstill;

@@ -65,6 +65,22 @@ fn a_restart_of_the_server_leads_there_too(kind: Kind) {
     println!("restarted: the first answer after {:.1?}", began.elapsed());
 }
 
+case!(named_by_its_full_address_it_needs_no_presence: prosody);
+fn named_by_its_full_address_it_needs_no_presence(kind: Kind) {
+    let mut stage = Stage::before(kind);
+    let jicofo = stage.jicofo();
+    stage.prepare();
+    stage.terminal.run(&block(PAGE, "Without a subscription", "console"));
+    stage.configure(&stage.before.clone(), &stage.after.clone());
+    stage.terminal.run(&block(PAGE, "2. Switch", "console"));
+    stage.terminal.wait_log("logged in");
+    ask(&mut stage.user("abc"), "after");
+    jicofo.wait_report_where("request", |it| it["id"].as_str().unwrap().len() > 70);
+    let status = stage.terminal.execute("jat-proxy status -c jat-proxy.toml");
+    assert!(status.contains("(this resource only, token in the id)"), "{status}");
+    assert!(!status.contains("subscription") && !status.contains("presence"), "{status}");
+}
+
 /// Prosody with its component as the page has it before, and what the page makes of it.
 struct Stage {
     terminal: Terminal,

@@ -5,7 +5,7 @@ use crate::scene::Scene;
 use crate::server::Kind;
 
 /// Enough that one of two random resources stays unused once in 8 million runs.
-const REQUESTS: usize = 24;
+pub const REQUESTS: usize = 24;
 
 case!(requests_are_spread_over_what_is_online: all);
 fn requests_are_spread_over_what_is_online(kind: Kind) {
@@ -137,7 +137,7 @@ fn strange_presence_of_the_target_is_survived(kind: Kind) {
 }
 
 /// How many of `REQUESTS` each service got; all were answered.
-fn ask_many(scene: &Scene, user: &mut Client, services: &mut [Client]) -> Vec<usize> {
+pub fn ask_many(scene: &Scene, user: &mut Client, services: &mut [Client]) -> Vec<usize> {
     let mut spread = vec![0; services.len()];
     for _ in 0..REQUESTS {
         spread[ask_one(scene, user, services)] += 1;
@@ -145,7 +145,7 @@ fn ask_many(scene: &Scene, user: &mut Client, services: &mut [Client]) -> Vec<us
     spread
 }
 
-fn ask_one(scene: &Scene, user: &mut Client, services: &mut [Client]) -> usize {
+pub fn ask_one(scene: &Scene, user: &mut Client, services: &mut [Client]) -> usize {
     user.ask(&scene.domain, "one");
     let (index, request) = whoever_got_it(services);
     services[index].answer(&request, "");

@@ -34,6 +34,32 @@ fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
     }
 }
 
+case!(a_client_named_in_full_needs_no_subscription: both);
+fn a_client_named_in_full_needs_no_subscription(kind: Kind) {
+    let scene = Scene::with(kind, |settings| {
+        settings.component = "token-in = \"id\"".into();
+        settings.target += "/focus";
+    });
+    let jid = scene.target.clone() + "/focus";
+    let mut user = scene.user();
+    let ask = |user: &mut Client, id: &str| {
+        let conference = "<conference xmlns='http://jitsi.org/protocol/focus' room='r@muc'/>";
+        user.send(format!("<iq type='set' id='{id}' to='{}'>{conference}</iq>", scene.domain));
+        user.receive_reply(id)
+    };
+    // Its server answers in its place, and the user is told.
+    let error = ask(&mut user, "before").error().expect("nobody is there");
+    assert_eq!(error.0, "service-unavailable");
+    let jicofo = Bot::start("jicofo.py", scene.server, &jid, &[&scene.domain]);
+    jicofo.report("ready");
+    let reply = ask(&mut user, "c");
+    assert_eq!(reply.attr("type"), Some("result"), "{reply:?}");
+    assert_eq!(reply.attr("from"), Some(scene.domain.as_str()));
+    assert_eq!(jicofo.report("request")["user"], user.jid.as_str());
+    assert_eq!(scene.proxy.reason("presence-used"), 0);
+    assert!(scene.proxy.status()["components"][0]["subscription"].is_null());
+}
+
 case!(a_client_that_only_echoes_the_id_works: all);
 fn a_client_that_only_echoes_the_id_works(kind: Kind) {
     let scene = scene(kind, "1h");

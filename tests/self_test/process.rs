@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
@@ -123,6 +124,8 @@ fn settings() -> Settings {
         presence_domain: None,
         target: Target::new(TARGET.parse().expect("an address")),
         dispatch: Dispatch::Random,
+        resources: Arc::default(),
+        access: Access::default(),
         token_in: TokenIn::Resource,
         keyring: Arc::new(Keyring::new(vec![key]).expect("a good ring")),
         reply_ttl: 3600,

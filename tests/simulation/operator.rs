@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring, SKEW};
 use jat_proxy::jat::settings::{Settings, TokenIn};
@@ -53,6 +54,8 @@ impl File {
             presence_domain: presence_domain.map(|domain| domain.parse().expect("a domain")),
             target: Target::new(target.parse().expect("an address")),
             dispatch: self.dispatch,
+            resources: Arc::default(),
+            access: Access::default(),
             token_in: self.token_in,
             keyring: Arc::new(Keyring::new(self.keys.clone()).expect("a good ring")),
             reply_ttl: TTL,

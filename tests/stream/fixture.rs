@@ -8,6 +8,7 @@ use jat_proxy::demo::client::Client;
 use jat_proxy::demo::connection::Connection;
 use jat_proxy::demo::replica::Replica;
 use jat_proxy::demo::server::{Options, Server, Subscription};
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::settings::{Settings, TokenIn};
@@ -118,6 +119,8 @@ pub fn component(server: &Server) -> Component {
             presence_domain: None,
             target: Target::new(TARGET.parse().unwrap()),
             dispatch: Dispatch::Random,
+            resources: Arc::default(),
+            access: Access::default(),
             token_in: TokenIn::Resource,
             keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
             reply_ttl: 3600,

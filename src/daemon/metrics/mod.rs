@@ -76,7 +76,8 @@ pub fn directions(reason: Reason) -> &'static [Direction] {
         | Reason::NeverSubscribed
         | Reason::SubscriptionPending
         | Reason::SubscriptionDenied
-        | Reason::Offline => &[Forward],
+        | Reason::Offline
+        | Reason::NeverAsked => &[Forward],
         Reason::NotFromTarget
         | Reason::NoToken
         | Reason::TokenLength
@@ -90,6 +91,7 @@ pub fn directions(reason: Reason) -> &'static [Direction] {
         | Reason::ServerTime
         | Reason::RelayedError => &[Revert],
         Reason::PresenceDomain => &[Forward, Message],
+        Reason::Forbidden | Reason::Throttled => &[Forward, Message, Presence],
         Reason::MessageRefused | Reason::Echo | Reason::ErrorIgnored => &[Message],
         Reason::SubscriptionRefused | Reason::PresenceUsed | Reason::PresenceIgnored => &[Presence],
         Reason::OwnAddress | Reason::NoFrom | Reason::NotOurDomain => {
@@ -173,7 +175,7 @@ impl Collector for Readings {
         )?;
         out.gauges(
             "jat_proxy_resources",
-            "Online resources of the target.",
+            "Online resources of the target that may be asked.",
             None,
             all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
         )?;
@@ -181,6 +183,11 @@ impl Collector for Readings {
             "jat_proxy_unlisted_replies",
             "Good replies from resources that are not known to be online.",
             all.iter().map(|r| ([r.label()], r.unlisted_replies)),
+        )?;
+        out.counters(
+            "jat_proxy_observed_refusals",
+            "Stanzas that were let pass by `access = \"observe\"` though the lists refuse their sender.",
+            all.iter().map(|r| ([r.label()], r.observed)),
         )?;
         out.gauges(
             "jat_proxy_domain_shared",

@@ -26,6 +26,7 @@ pub struct Reading {
     /// `None` for a fixed destination, like the next.
     pub resources: Option<u64>,
     pub unlisted_replies: u64,
+    pub observed: u64,
     pub subscription: Option<&'static str>,
     /// The ids of all keys, and whether each signs.
     pub keys: Vec<(u8, bool)>,
@@ -74,7 +75,7 @@ impl Reading {
         let now = component.now().unix;
         let key = settings.keyring.signing(now);
         let signing = key.id();
-        let resources = component.translator.presence().resources.len() as u64;
+        let resources = component.translator.presence().resources.eligible() as u64;
         Self {
             domain: settings.domain.to_string(),
             tally: component.tally.clone(),
@@ -86,6 +87,7 @@ impl Reading {
                 .collect(),
             resources: subscription.map(|_| resources),
             unlisted_replies: component.translator.unlisted_replies(),
+            observed: component.translator.observed().stanzas(),
             subscription: subscription.map(subscription_state),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             clock_offset: component.clock_offset(),

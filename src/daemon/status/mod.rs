@@ -28,10 +28,16 @@ pub struct ComponentStatus {
     pub server: String,
     /// The name that the server's certificate must be for; `null` without TLS.
     pub tls: Option<String>,
-    /// As in the configuration: `random` or `sticky`.
+    /// As in the configuration: `random`, `sticky` or `priority`.
     pub dispatch: String,
+    /// As in the configuration, in normal form: which resources serve; empty for all.
+    #[serde(default)]
+    pub patterns: Vec<String>,
     /// As in the configuration: `resource` or `id`.
     pub token_in: String,
+    /// Who may ask; `null` when everybody may.
+    #[serde(default)]
+    pub access: Option<AccessStatus>,
     /// Why nothing can be forwarded; `null` when it can.
     pub missing: Option<String>,
     /// What an operator has to put right, for people.
@@ -60,6 +66,26 @@ pub struct ComponentStatus {
     pub error_replies: BTreeMap<String, u64>,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
+}
+
+/// The lists of senders.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AccessStatus {
+    /// As in the configuration: `enforce` or `observe`.
+    pub mode: String,
+    /// How many entries `allow-from` has; `null` without it.
+    pub allow_from: Option<usize>,
+    pub deny_from: usize,
+    /// Stanzas that were let pass though the lists refuse their sender.
+    pub observed: u64,
+    /// Some of the domains that these came from.
+    pub observed_domains: Vec<ObservedDomain>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ObservedDomain {
+    pub domain: String,
+    pub count: u64,
 }
 
 /// How many stanzas a second, on average over a period.
@@ -142,6 +168,11 @@ pub struct ResourceStatus {
     pub dnd: bool,
     /// Was it told to be online since there was reason to doubt it?
     pub verified: bool,
+    #[serde(default)]
+    pub priority: i8,
+    /// Does it get requests: `now`, `later` (when those before it are gone) or `never`.
+    #[serde(default)]
+    pub asked: String,
     /// What it made of its requests since the daemon was started.
     #[serde(default)]
     pub answers: AnswersStatus,

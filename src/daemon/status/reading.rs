@@ -7,8 +7,10 @@ use crate::config;
 use crate::config::time::{show_duration, show_moment};
 use crate::daemon::history::{Recent, SPAN, Series};
 use crate::daemon::recorder::Recorder;
+use crate::jat::dispatch::Dispatch;
 use crate::jat::keyring::Keyring;
-use crate::jat::presence::Subscription;
+use crate::jat::presence::{Presence, Subscription};
+use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
@@ -16,8 +18,8 @@ use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 
 use super::{
-    ComponentStatus, Count, KeyTime, KeysStatus, Rates, Status, StreamState, StreamStatus,
-    SubscriptionStatus, resources,
+    AccessStatus, ComponentStatus, Count, KeyTime, KeysStatus, ObservedDomain, Rates, Status,
+    StreamState, StreamStatus, SubscriptionStatus, resources,
 };
 
 impl Status {
@@ -54,7 +56,9 @@ impl ComponentStatus {
             server: config.server.clone(),
             tls: config.tls.as_ref().map(|tls| tls.name.to_str().into_owned()),
             dispatch: settings.dispatch.name().to_owned(),
+            patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
             token_in: settings.token_in.name().to_owned(),
+            access: AccessStatus::of(component),
             missing: missing(component),
             warnings: streams
                 .into_iter()
@@ -75,6 +79,23 @@ impl ComponentStatus {
             error_replies: errors.map(|(c, count)| (c.name().to_owned(), count)).collect(),
             counts: counts.filter(|c| c.count > 0).collect(),
         }
+    }
+}
+
+impl AccessStatus {
+    fn of(component: &Component) -> Option<Self> {
+        let access = &component.translator.settings().access;
+        let observed = component.translator.observed();
+        let domains = observed.domains().iter();
+        access.is_limited().then(|| Self {
+            mode: access.mode.name().to_owned(),
+            allow_from: access.allow.as_ref().map(|list| list.len()),
+            deny_from: access.deny.len(),
+            observed: observed.stanzas(),
+            observed_domains: domains
+                .map(|(domain, count)| ObservedDomain { domain: domain.clone(), count: *count })
+                .collect(),
+        })
     }
 }
 
@@ -134,16 +155,19 @@ pub fn missing(component: &Component) -> Option<String> {
     {
         return Some(format!("{}: {what}", stream.domain));
     }
-    let subscription = component.translator.presence().subscription();
-    let what = subscription.reason_for_nobody().describe();
-    Some(format!("{what} {}", remedy(subscription, component.translator.settings())))
+    let presence = component.translator.presence();
+    let what = presence.reason_for_nobody().describe();
+    Some(format!("{what} {}", remedy(presence, component.translator.settings())))
 }
 
 /// What to do when there is nobody to forward to.
-fn remedy(subscription: &Subscription, settings: &Settings) -> String {
+fn remedy(presence: &Presence, settings: &Settings) -> String {
     let target = settings.target.bare();
     let subscriber = settings.subscriber().unwrap_or(&settings.domain);
-    match subscription {
+    if presence.reason_for_nobody() == Reason::NeverAsked {
+        return never_asked(settings);
+    }
+    match presence.subscription() {
         Subscription::Never => "It is asked for in a moment.".to_owned(),
         Subscription::Failed(condition) => format!(
             "Asking for it failed with {condition}: is {target} the right account, and its \
@@ -163,6 +187,21 @@ fn remedy(subscription: &Subscription, settings: &Settings) -> String {
             format!("Log in as {target} with the implementing client, and let it send presence.")
         }
     }
+}
+
+/// What to do when those that are online are left out.
+fn never_asked(settings: &Settings) -> String {
+    let target = settings.target.bare();
+    let patterns: Vec<_> = settings.resources.iter().map(|p| format!("{:?}", p.as_str())).collect();
+    let named = match patterns.is_empty() {
+        true => String::new(),
+        false => format!(" with a resource that `resources` names ({})", patterns.join(", ")),
+    };
+    let priority = match settings.dispatch {
+        Dispatch::Priority => ", and a priority that is not negative",
+        Dispatch::Random | Dispatch::Sticky => "",
+    };
+    format!("Log in as {target}{named}{priority}, or change the configuration and reload.")
 }
 
 fn missing_stream(stream: &Stream) -> Option<String> {
@@ -207,7 +246,7 @@ fn subscription(component: &Component, subscription: &Subscription) -> Subscript
         },
         next_retry: presence.retry_at().map(|at| show_moment(unix(at))),
         remedy: (!component.translator.has_resources())
-            .then(|| remedy(subscription, component.translator.settings())),
+            .then(|| remedy(presence, component.translator.settings())),
     }
 }
 

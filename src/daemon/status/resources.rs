@@ -13,6 +13,8 @@ pub fn of(component: &Component) -> Vec<ResourceStatus> {
         address: serving.address.to_owned(),
         dnd: serving.listed.is_some_and(|listed| listed.dnd),
         verified: serving.listed.is_some_and(|listed| listed.verified),
+        priority: serving.listed.map_or(0, |listed| listed.priority),
+        asked: serving.asked.name().to_owned(),
         answers: serving.record.map(AnswersStatus::of).unwrap_or_default(),
         trouble: serving.trouble(component.hears_all_answers(), now).map(Trouble::describe),
     };

@@ -1,7 +1,7 @@
 //! What the status says, for people: the same words on the command line and on the page.
 
 use super::{
-    AnswersStatus, ComponentStatus, KeyTime, KeysStatus, ResourceStatus, StreamState,
+    AccessStatus, AnswersStatus, ComponentStatus, KeyTime, KeysStatus, ResourceStatus, StreamState,
     SubscriptionStatus,
 };
 
@@ -13,7 +13,10 @@ pub fn ready(component: &ComponentStatus) -> String {
 /// How requests are spread over the resources of the target.
 pub fn spread(component: &ComponentStatus) -> String {
     match component.subscription {
-        Some(_) => format!("dispatch {}", component.dispatch),
+        Some(_) if component.patterns.is_empty() => format!("dispatch {}", component.dispatch),
+        Some(_) => {
+            format!("dispatch {} over {}", component.dispatch, component.patterns.join(", "))
+        }
         None => "this resource only".to_owned(),
     }
 }
@@ -56,10 +59,15 @@ pub fn subscription(subscription: &SubscriptionStatus) -> String {
 }
 
 pub fn resources(component: &ComponentStatus) -> Vec<String> {
-    let dnd = |r: &ResourceStatus| if r.dnd { ", dnd" } else { "" };
     let fixed = component.subscription.is_none();
-    let doubt = |r: &ResourceStatus| if r.verified || fixed { "" } else { ", not confirmed yet" };
-    let line = |r: &ResourceStatus| format!("{}{}{}", r.address, dnd(r), doubt(r));
+    let line = |r: &ResourceStatus| {
+        let priority = Some(r.priority).filter(|_| shows_priority(component));
+        let priority = priority.map(|p| format!(", priority {p}")).unwrap_or_default();
+        let dnd = if r.dnd { ", dnd" } else { "" };
+        let doubt = if r.verified || fixed { "" } else { ", not confirmed yet" };
+        let asked = asked(r).map(|asked| format!(", {asked}")).unwrap_or_default();
+        format!("{}{priority}{dnd}{doubt}{asked}", r.address)
+    };
     match &component.subscription {
         Some(_) if component.resources.is_empty() => vec!["none online".to_owned()],
         _ => component.resources.iter().map(line).collect(),
@@ -106,6 +114,29 @@ pub fn error_replies(component: &ComponentStatus) -> Vec<String> {
         .collect()
 }
 
+/// How many resources are online, and how many of them are never asked.
+pub fn online(component: &ComponentStatus) -> String {
+    let never = component.resources.iter().filter(|r| r.asked == "never").count();
+    match (component.resources.len(), never) {
+        (count, 0) => count.to_string(),
+        (count, never) => format!("{}, and {never} never asked", count - never),
+    }
+}
+
+/// Are priorities of interest?
+pub fn shows_priority(component: &ComponentStatus) -> bool {
+    component.dispatch == "priority" || component.resources.iter().any(|r| r.priority != 0)
+}
+
+/// Whether a resource gets requests; `None`: it does.
+pub fn asked(resource: &ResourceStatus) -> Option<&'static str> {
+    match resource.asked.as_str() {
+        "later" => Some("standing by"),
+        "never" => Some("never asked"),
+        _ => None,
+    }
+}
+
 pub fn keys(keys: &KeysStatus) -> Vec<String> {
     let goes = |key: &KeyTime| {
         let word = if key.due { "since" } else { "from" };
@@ -115,6 +146,26 @@ pub fn keys(keys: &KeysStatus) -> Vec<String> {
     let since = keys.signing_since.as_ref().map(|since| format!(" since {since}"));
     lines.push(format!("key {} signs{}", keys.signing, since.unwrap_or_default()));
     lines.extend(keys.next.iter().map(|key| format!("key {} signs from {}", key.id, key.at)));
+    lines
+}
+
+/// Who may ask, and what was observed.
+pub fn access(access: &AccessStatus) -> Vec<String> {
+    let entries = |count: usize| match count {
+        1 => "1 entry".to_owned(),
+        _ => format!("{count} entries"),
+    };
+    let allow = access.allow_from.map(|count| format!("allow-from has {}", entries(count)));
+    let deny = Some(access.deny_from).filter(|count| *count > 0);
+    let deny = deny.map(|count| format!("deny-from has {}", entries(count)));
+    let observes = access.mode == "observe";
+    let mode = observes.then(|| format!("{} would have been refused", access.observed));
+    let parts: Vec<_> = allow.into_iter().chain(deny).chain(mode).collect();
+    let mut lines = vec![parts.join(", ")];
+    if observes && !access.observed_domains.is_empty() {
+        let domains = access.observed_domains.iter().map(|d| format!("{} {}", d.domain, d.count));
+        lines.push(format!("from {}", domains.collect::<Vec<_>>().join(", ")));
+    }
     lines
 }
 

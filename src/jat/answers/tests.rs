@@ -130,7 +130,7 @@ fn several_at_once_are_noticed_and_one_by_one_are_not() {
 #[test]
 fn memory_is_bounded_and_the_listed_ones_are_kept() {
     let mut listed = Resources::default();
-    listed.add(&Address::new("bot@s.example/kept"), false);
+    listed.add(&Address::new("bot@s.example/kept"), false, 0);
     let mut answers = Answers::default();
     let ask = |answers: &mut Answers, resource: &str, at| {
         answers.prepare(resource, Event::Asked, &listed);

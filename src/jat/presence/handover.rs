@@ -42,6 +42,9 @@ pub struct Known {
     /// Has the answer to the open question named it?
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirmed: bool,
+    /// Came later than the rest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i8,
 }
 
 impl Presence {
@@ -68,7 +71,7 @@ impl Presence {
         let mut resources = Resources::default();
         for known in &from.resources {
             let address = Address::new(&known.address);
-            resources.put(&address, known.dnd, known.verified, known.confirmed);
+            resources.put(&address, known.dnd, known.priority, known.verified, known.confirmed);
         }
         let subscribed = from.subscription == Subscription::Subscribed;
         // An older program did not say whether it was answered: it is asked again.
@@ -95,6 +98,17 @@ impl Presence {
     }
 }
 
-fn known(Resource { address, dnd, verified, confirmed, .. }: &Resource) -> Known {
-    Known { address: address.clone(), dnd: *dnd, verified: *verified, confirmed: *confirmed }
+fn known(resource: &Resource) -> Known {
+    let Resource { address, dnd, verified, confirmed, priority, .. } = resource;
+    Known {
+        address: address.clone(),
+        dnd: *dnd,
+        verified: *verified,
+        confirmed: *confirmed,
+        priority: *priority,
+    }
+}
+
+fn is_zero(priority: &i8) -> bool {
+    *priority == 0
 }

@@ -8,6 +8,7 @@ use crate::stanza::condition::DefinedCondition;
 
 use super::address::Address;
 use super::now::Now;
+use super::reason::Reason;
 use super::resources::Resources;
 
 mod asking;
@@ -37,6 +38,7 @@ pub enum Action {
 pub enum Heard {
     Available {
         dnd: bool,
+        priority: i8,
     },
     Unavailable,
     Subscribe,
@@ -108,6 +110,14 @@ impl Presence {
 
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+
+    /// Why there is nobody to forward to, when there is nobody.
+    pub fn reason_for_nobody(&self) -> Reason {
+        match self.resources.is_empty() {
+            true => self.subscription.reason_for_nobody(),
+            false => Reason::NeverAsked,
+        }
     }
 
     /// Do we hear of every resource, and was the list complete since we connected?
@@ -186,8 +196,8 @@ impl Presence {
     fn take(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {
         let full = from.resource().is_some();
         match heard {
-            Heard::Available { dnd } if full => {
-                let new = self.resources.add(from, dnd);
+            Heard::Available { dnd, priority } if full => {
+                let new = self.resources.add(from, dnd, priority);
                 self.confirm(new, now, rng);
                 let on_heels = self.recent.note(from, true, now.mono);
                 // While a question is open it is most likely the answer.

@@ -47,6 +47,9 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
             for stream in std::iter::once(&component.own).chain(&component.presence) {
                 stream_facts(html, stream, several);
             }
+            if let Some(access) = &component.access {
+                fact(html, "access", &words::access(access));
+            }
             if let Some(subscription) = &component.subscription {
                 fact(html, "subscription", &[words::subscription(subscription)]);
             }
@@ -109,10 +112,10 @@ fn resources(html: &mut Html, component: &ComponentStatus) {
         html,
         "Resources of the target",
         |html| {
-            for name in ["address", "state"] {
+            for name in ["address", "state", "asked"] {
                 html.leaf("th", &[("scope", "col")], name);
             }
-            for name in ["requests", "results", "errors"] {
+            for name in ["priority", "requests", "results", "errors"] {
                 html.leaf("th", &[("scope", "col"), ("class", "number")], name);
             }
             html.leaf("th", &[("scope", "col")], "last answer");
@@ -131,7 +134,7 @@ fn resources(html: &mut Html, component: &ComponentStatus) {
 }
 
 fn resource_row(html: &mut Html, resource: &ResourceStatus, fixed: bool) {
-    let ResourceStatus { address, dnd, verified, answers, trouble } = resource;
+    let ResourceStatus { address, dnd, verified, priority, answers, trouble, .. } = resource;
     html.element("th", &[("scope", "row")], |html| html.address(address));
     let state = match (fixed, dnd) {
         (true, _) => "fixed",
@@ -146,6 +149,8 @@ fn resource_row(html: &mut Html, resource: &ResourceStatus, fixed: bool) {
             html.leaf("span", &[("class", "warn")], trouble);
         }),
     }
+    html.leaf("td", &[], words::asked(resource).unwrap_or("yes"));
+    html.leaf("td", &[("class", "number")], &priority.to_string());
     for number in [answers.forwarded, answers.results, answers.errors] {
         html.leaf("td", &[("class", "number")], &number.to_string());
     }

@@ -149,7 +149,7 @@ fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
         Some(_) => html.leaf("td", &[("class", "bad")], "no"),
     }
     let resources = match component.subscription {
-        Some(_) => component.resources.len().to_string(),
+        Some(_) => words::online(component),
         None => "fixed".to_owned(),
     };
     html.leaf("td", &[], &resources);

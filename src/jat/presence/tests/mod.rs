@@ -98,7 +98,7 @@ impl Fixture {
 const BARE: &str = "bot@s.example";
 const A: &str = "bot@s.example/a";
 const B: &str = "bot@s.example/b";
-const AVAILABLE: Heard = Heard::Available { dnd: false };
+const AVAILABLE: Heard = Heard::Available { dnd: false, priority: 0 };
 
 #[test]
 fn it_probes_only_once_subscribed() {

@@ -1,0 +1,341 @@
+//! Who may ask: lists of senders, by address, domain and subdomains.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use jid::{BareJid, DomainPart, NodePart};
+
+use super::address::Address;
+
+/// Whose stanzas are taken. Without lists, everybody's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// `None`: everybody.
+    pub allow: Option<Arc<Senders>>,
+    /// It counts more than [`Self::allow`].
+    pub deny: Arc<Senders>,
+    pub mode: Mode,
+}
+
+/// What is done with the stanzas of those who may not ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They are refused.
+    #[default]
+    Enforce,
+    /// They are counted, and go their way.
+    Observe,
+}
+
+impl Mode {
+    pub const ALL: [Self; 2] = [Self::Enforce, Self::Observe];
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+impl Access {
+    /// Are there lists at all?
+    pub fn is_limited(&self) -> bool {
+        self.allow.is_some() || !self.deny.is_empty()
+    }
+
+    /// May this sender ask?
+    pub fn permits(&self, from: &Address<'_>) -> bool {
+        if !self.is_limited() {
+            return true;
+        }
+        let sender = Sender::of(from);
+        !self.deny.contains(&sender) && self.allow.as_ref().is_none_or(|it| it.contains(&sender))
+    }
+}
+
+/// A set of senders. Looking one up takes a few comparisons for each label of its domain, however
+/// many patterns there are, and memory only for an address that is not in normal form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Senders {
+    /// Bare addresses and domains, each in normal form, sorted.
+    names: Box<[String]>,
+    /// Domains whose subdomains are meant, likewise.
+    parents: Box<[String]>,
+    /// Bytes of the longest of [`Self::parents`].
+    longest: usize,
+}
+
+impl Senders {
+    pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Self {
+        let (mut names, mut parents) = (Vec::new(), Vec::new());
+        for pattern in patterns {
+            match pattern {
+                Pattern::Address(name) | Pattern::Domain(name) => names.push(name),
+                Pattern::Subdomains(parent) => parents.push(parent),
+            }
+        }
+        [&mut names, &mut parents].into_iter().for_each(|list| list.sort_unstable());
+        let longest = parents.iter().map(String::len).max().unwrap_or_default();
+        Self { names: names.into(), parents: parents.into(), longest }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.parents.is_empty()
+    }
+
+    /// How many patterns there are.
+    pub fn len(&self) -> usize {
+        self.names.len() + self.parents.len()
+    }
+
+    fn contains(&self, sender: &Sender<'_>) -> bool {
+        let within = |list: &[String], name: &str| {
+            list.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
+        };
+        if within(&self.names, &sender.bare) || within(&self.names, &sender.domain) {
+            return true;
+        }
+        // Behind each dot; what is longer than any parent is none of them.
+        let dots = memchr::memchr_iter(b'.', sender.domain.as_bytes());
+        let parents = dots.map(|dot| &sender.domain[dot + 1..]);
+        parents.filter(|it| it.len() <= self.longest).any(|it| within(&self.parents, it))
+    }
+}
+
+/// One entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// An account, whatever its resource.
+    Address(String),
+    /// All at a domain, and the domain itself.
+    Domain(String),
+    /// All at the subdomains of a domain, at any depth; neither the domain nor those at it.
+    Subdomains(String),
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    #[error("an empty text is no pattern")]
+    Empty,
+    #[error("a `*` can stand for everything in front of a dot, at the beginning of a domain")]
+    Star,
+    #[error("a resource is not looked at")]
+    Resource,
+    #[error("this is neither a domain nor an account")]
+    Address,
+}
+
+impl PatternError {
+    /// What to write instead.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Empty | Self::Address => {
+                "as in: \"some-domain.example\", \"*.partner.example\", \"admin@other.example\""
+            }
+            Self::Star => {
+                "as in: \"*.partner.example\"; \"partner.example\" alone is everybody there; for \
+                 everybody everywhere leave the key out"
+            }
+            Self::Resource => "name the account alone, as in: \"admin@other.example\"",
+        }
+    }
+}
+
+impl Pattern {
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if text.contains('/') {
+            return Err(PatternError::Resource);
+        }
+        let (parent, text) = match text.strip_prefix("*.") {
+            Some(parent) => (true, parent),
+            None => (false, text),
+        };
+        if text.contains('*') || parent && text.contains('@') {
+            return Err(PatternError::Star);
+        }
+        // The library lets some characters pass that no server takes.
+        if text.contains(['"', '&', '\'', ':', '<', '>']) {
+            return Err(PatternError::Address);
+        }
+        let jid = BareJid::new(text).map_err(|_| PatternError::Address)?;
+        let sender = Sender::of(&Address::new(jid.as_str()));
+        let name = |name: &Cow<'_, str>| name.clone().into_owned();
+        Ok(match (parent, jid.node()) {
+            (true, _) => Self::Subdomains(name(&sender.domain)),
+            (false, None) => Self::Domain(name(&sender.domain)),
+            (false, Some(_)) => Self::Address(name(&sender.bare)),
+        })
+    }
+}
+
+/// A sender as lists have it: in normal form (RFC 7622), its domain with A-labels (RFC 5890).
+struct Sender<'a> {
+    bare: Cow<'a, str>,
+    domain: Cow<'a, str>,
+}
+
+impl<'a> Sender<'a> {
+    fn of(address: &Address<'a>) -> Self {
+        let domain = normal_domain(address.domain());
+        let bare = match (address.node().map(normal_node), &domain) {
+            (None, domain) => domain.clone(),
+            (Some(Cow::Borrowed(_)), Cow::Borrowed(_)) => Cow::Borrowed(address.bare()),
+            (Some(node), domain) => Cow::Owned(format!("{node}@{domain}")),
+        };
+        Self { bare, domain }
+    }
+}
+
+/// The domain of a sender as a list has it; for the log.
+pub fn domain_of(from: &Address<'_>) -> String {
+    normal_domain(from.domain()).into_owned()
+}
+
+/// Apart from its domain, which a stricter library may refuse.
+fn normal_node(node: &str) -> Cow<'_, str> {
+    if node.bytes().all(is_plain) {
+        return Cow::Borrowed(node);
+    }
+    match NodePart::new(node) {
+        Ok(normal) => Cow::Owned(normal.as_str().to_owned()),
+        Err(_) => Cow::Borrowed(node),
+    }
+}
+
+/// One spelling for all of a domain: lower case, no final dot, and A-labels in place of the
+/// U-labels that they stand for, since a server elsewhere may be known by either. A-labels stay
+/// as they are: preparing what they stand for can make another domain of it (`xn--strae-oqa`
+/// stands for `straße`, which is prepared to `strasse`).
+fn normal_domain(domain: &str) -> Cow<'_, str> {
+    if domain.bytes().all(is_plain) && !domain.ends_with('.') {
+        return Cow::Borrowed(domain);
+    }
+    let deny = AsciiDenyList::URL;
+    let ascii = DomainPart::new(domain).ok().filter(|_| !domain.is_ascii()).and_then(|normal| {
+        let normal = normal.as_str().as_bytes();
+        let ascii = Uts46::new().to_ascii(normal, deny, Hyphens::Allow, DnsLength::Ignore);
+        Some(ascii.ok()?.into_owned())
+    });
+    let ascii = ascii.unwrap_or_else(|| domain.to_ascii_lowercase());
+    Cow::Owned(ascii.trim_end_matches('.').to_owned())
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn senders(patterns: &[&str]) -> Senders {
+        Senders::new(patterns.iter().map(|text| Pattern::new(text).unwrap()))
+    }
+
+    fn has(patterns: &[&str], from: &str) -> bool {
+        senders(patterns).contains(&Sender::of(&Address::new(from)))
+    }
+
+    #[test]
+    fn a_domain_its_subdomains_and_an_account_are_each_what_they_say() {
+        for (pattern, from) in [
+            ("a.example", "u@a.example/r"),
+            ("a.example", "a.example"),
+            ("*.a.example", "u@b.a.example"),
+            ("*.a.example", "u@c.b.a.example/r"),
+            ("u@a.example", "u@a.example/r"),
+            ("u@a.example", "u@a.example"),
+            ("localhost", "u@localhost"),
+        ] {
+            assert!(has(&[pattern], from), "{pattern} {from}");
+        }
+        for (pattern, from) in [
+            ("a.example", "u@b.a.example"),
+            ("a.example", "u@xa.example"),
+            ("a.example", "a.example@b.example"),
+            ("a.example", "u@b.example/a.example"),
+            ("*.a.example", "u@a.example"),
+            ("*.a.example", "u@xa.example"),
+            ("*.a.example", "b.a.example@c.example"),
+            ("u@a.example", "v@a.example"),
+            ("u@a.example", "a.example"),
+            ("u@a.example", "u@b.a.example"),
+            ("example", "u@a.example"),
+        ] {
+            assert!(!has(&[pattern], from), "{pattern} {from}");
+        }
+    }
+
+    #[test]
+    fn no_spelling_makes_another_sender() {
+        for (pattern, from) in [
+            ("a.example", "U@A.Example./r"),
+            ("A.Example.", "u@a.example"),
+            ("*.A.example", "u@B.a.EXAMPLE."),
+            ("Admin@A.example", "aDMIN@a.example./r"),
+            ("münchen.example", "u@xn--mnchen-3ya.example"),
+            ("münchen.example", "u@XN--MNCHEN-3YA.example"),
+            ("xn--mnchen-3ya.example", "u@MÜNCHEN.example"),
+            ("*.münchen.example", "u@a.xn--mnchen-3ya.example"),
+            ("jürgen@münchen.example", "JÜRGEN@xn--mnchen-3ya.example/r"),
+            ("a.example", "u@ａ.example"),
+            ("straße.example", "u@strasse.example"),
+            // What the library refuses elsewhere in the address changes nothing about the domain.
+            ("a.example", "😀@A.example"),
+            ("a.example", "u@A.example/\u{5d0}x"),
+        ] {
+            assert!(has(&[pattern], from), "{pattern} {from}");
+        }
+        // Another domain, which another one may own.
+        assert!(!has(&["straße.example"], "u@XN--STRAE-OQA.example"));
+        assert!(!has(&["strasse.example"], "u@xn--strae-oqa.example"));
+        // It is another account: servers do not take it apart (XEP-0106 is for clients).
+        assert!(!has(&["u@a.example"], r"\75@a.example"));
+    }
+
+    #[test]
+    fn denied_is_denied_whoever_is_allowed() {
+        let access = |allow: Option<&[&str]>, deny: &[&str]| Access {
+            allow: allow.map(|it| Arc::new(senders(it))),
+            deny: Arc::new(senders(deny)),
+            mode: Mode::Enforce,
+        };
+        let permits = |access: &Access, from| access.permits(&Address::new(from));
+        assert!(permits(&Access::default(), "anybody"));
+        let partner =
+            access(Some(&["a.example", "*.b.example"]), &["bad@a.example", "c.b.example"]);
+        assert!(permits(&partner, "u@a.example/r") && permits(&partner, "u@d.b.example"));
+        for from in ["bad@a.example/r", "u@c.b.example", "u@b.example", "u@e.example"] {
+            assert!(!permits(&partner, from), "{from}");
+        }
+        let all_but = access(None, &["a.example"]);
+        assert!(permits(&all_but, "u@e.example") && !permits(&all_but, "u@a.example"));
+    }
+
+    #[test]
+    fn a_pattern_that_could_be_misread_is_none() {
+        for (text, error) in [
+            ("", PatternError::Empty),
+            ("*", PatternError::Star),
+            ("*@a.example", PatternError::Star),
+            ("*a.example", PatternError::Star),
+            ("a.*.example", PatternError::Star),
+            ("*.u@a.example", PatternError::Star),
+            ("u@a.example/r", PatternError::Resource),
+            ("a b", PatternError::Address),
+            ("@a.example", PatternError::Address),
+            ("u@", PatternError::Address),
+            ("*.", PatternError::Address),
+            ("a.example:5222", PatternError::Address),
+        ] {
+            assert_eq!(Pattern::new(text), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Patterns of resources, as an operator writes them.
+
+use super::address::normal_resource;
+
+/// A pattern that resources are held against: `*` stands for any characters, `?` for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    /// In normal form, like the resources that it is held against (RFC 7622 section 3.4).
+    text: String,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GlobError {
+    #[error("an empty pattern fits no resource")]
+    Empty,
+    #[error("{0:?} means nothing in a pattern")]
+    Special(char),
+    #[error("a pattern has no control characters")]
+    Control,
+    #[error("a pattern is longer than a resource can be")]
+    Long,
+}
+
+impl GlobError {
+    /// What to write instead.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Empty => "as in: resources = [\"focus\", \"blue-*\"], or leave the key out",
+            Self::Special(_) | Self::Control => {
+                "`*` stands for any characters and `?` for one, this one too; all else stands for \
+                 itself"
+            }
+            Self::Long => "a resource has at most 1023 bytes; put a `*` for the rest",
+        }
+    }
+}
+
+impl Glob {
+    pub fn new(text: &str) -> Result<Self, GlobError> {
+        if text.is_empty() {
+            return Err(GlobError::Empty);
+        }
+        if text.len() > LONGEST {
+            return Err(GlobError::Long);
+        }
+        // Other tools read these as classes, alternatives, or an escape.
+        if let Some(special) = text.chars().find(|c| matches!(c, '[' | ']' | '{' | '}' | '\\')) {
+            return Err(GlobError::Special(special));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(GlobError::Control);
+        }
+        Ok(Self { text: normal_resource(text).into_owned() })
+    }
+
+    /// As it was written, in normal form.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Does it fit every resource?
+    pub fn fits_all(&self) -> bool {
+        self.text.bytes().all(|b| b == b'*')
+    }
+
+    /// Does it fit this resource, which is in normal form? Takes time in proportion to both
+    /// lengths at most.
+    pub fn fits(&self, resource: &str) -> bool {
+        let (mut pattern, mut rest) = (self.text.chars(), resource.chars());
+        // Where to go on when the last `*` has to stand for one more character.
+        let mut again = None;
+        loop {
+            let before = rest.clone();
+            match (pattern.next(), rest.next()) {
+                (Some('*'), _) => {
+                    rest = before;
+                    again = Some((pattern.clone(), rest.clone()));
+                }
+                (Some('?'), Some(_)) => {}
+                (Some(wanted), Some(found)) if wanted == found => {}
+                (None, None) => return true,
+                (_, _) => {
+                    let Some((behind, from)) = &mut again else { return false };
+                    if from.next().is_none() {
+                        return false;
+                    }
+                    (pattern, rest) = (behind.clone(), from.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of a resource (RFC 7622 section 3.4).
+const LONGEST: usize = 1023;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, resource: &str) -> bool {
+        Glob::new(pattern).unwrap().fits(resource)
+    }
+
+    #[test]
+    fn a_star_is_any_characters_and_a_question_mark_is_one() {
+        for (pattern, resource) in [
+            ("focus", "focus"),
+            ("*", ""),
+            ("*", "/ @"),
+            ("blue-*", "blue-"),
+            ("blue-*", "blue-1"),
+            ("*-blue", "a-b-blue"),
+            ("a*b*c", "aXbXbXc"),
+            ("a*b*c", "abc"),
+            ("?", "ä"),
+            ("s?c*", "svc.1"),
+            ("**a", "a"),
+            ("a.b", "a.b"),
+        ] {
+            assert!(fits(pattern, resource), "{pattern} {resource}");
+        }
+        for (pattern, resource) in [
+            ("focus", "focus2"),
+            ("focus", "Focus"),
+            ("?", ""),
+            ("?", "ab"),
+            ("blue-*", "blue"),
+            ("*-blue", "blue"),
+            ("a*b*c", "acb"),
+            ("a.b", "axb"),
+            ("a*", "ba"),
+        ] {
+            assert!(!fits(pattern, resource), "{pattern} {resource}");
+        }
+    }
+
+    #[test]
+    fn it_is_compared_in_normal_form() {
+        // The second is composed of two code points, which resourceprep puts together.
+        assert!(fits("caf\u{e9}", "caf\u{e9}"));
+        assert_eq!(Glob::new("cafe\u{301}").unwrap().as_str(), "caf\u{e9}");
+    }
+
+    #[test]
+    fn what_other_tools_would_read_otherwise_is_no_pattern() {
+        for (text, error) in [
+            ("", GlobError::Empty),
+            ("blue-[12]", GlobError::Special('[')),
+            ("{a,b}", GlobError::Special('{')),
+            (r"a\*", GlobError::Special('\\')),
+            ("a\tb", GlobError::Control),
+        ] {
+            assert_eq!(Glob::new(text), Err(error), "{text}");
+        }
+        assert_eq!(Glob::new(&"a".repeat(1024)), Err(GlobError::Long));
+        assert!(Glob::new(&"a".repeat(1023)).is_ok());
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_takes_no_time() {
+        let pattern = Glob::new(&"*a".repeat(500)).unwrap();
+        assert!(!pattern.fits(&format!("{}b", "a".repeat(1022))));
+    }
+}

@@ -1,0 +1,67 @@
+//! What the lists of senders would refuse, while they are only observed.
+
+use super::access::domain_of;
+use super::address::Address;
+
+/// Counts, and the domains that they are of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    stanzas: u64,
+    /// In the order in which they were first seen; no more than [`MOST_DOMAINS`].
+    domains: Vec<(String, u64)>,
+}
+
+impl Observed {
+    /// Goes on where another process stopped.
+    pub fn resume(stanzas: u64) -> Self {
+        Self { stanzas, domains: Vec::new() }
+    }
+
+    /// A stanza of this sender was let pass.
+    pub fn note(&mut self, from: &Address<'_>) {
+        self.stanzas += 1;
+        let domain = domain_of(from);
+        let room = self.domains.len() < MOST_DOMAINS && domain.len() <= LONGEST_DOMAIN;
+        match self.domains.iter_mut().find(|(known, _)| *known == domain) {
+            Some((_, stanzas)) => *stanzas += 1,
+            None if room => self.domains.push((domain, 1)),
+            None => {}
+        }
+    }
+
+    /// Other lists begin with no domains; the sum goes on.
+    pub fn forget_domains(&mut self) {
+        self.domains.clear();
+    }
+
+    pub fn stanzas(&self) -> u64 {
+        self.stanzas
+    }
+
+    /// Some of the domains, and how many stanzas came from each.
+    pub fn domains(&self) -> &[(String, u64)] {
+        &self.domains
+    }
+}
+
+/// Senders must not fill the memory, nor the log.
+const MOST_DOMAINS: usize = 16;
+/// Of a name that can be looked up (RFC 1035 section 2.3.4).
+const LONGEST_DOMAIN: usize = 253;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_are_bounded_and_the_sum_is_not() {
+        let mut observed = Observed::default();
+        let mut note = |from: &str| observed.note(&Address::new(from));
+        ["u@A.example/r", "v@a.example.", "u@b.example"].iter().for_each(|from| note(from));
+        note(&format!("u@{}.example", "a".repeat(250)));
+        (0..100).for_each(|n| note(&format!("u@{n}.example")));
+        assert_eq!(observed.stanzas(), 104);
+        assert_eq!(observed.domains().len(), MOST_DOMAINS);
+        assert_eq!(observed.domains()[..2], [("a.example".into(), 2), ("b.example".into(), 1)]);
+    }
+}

@@ -1,0 +1,314 @@
+//! The online resources of the target.
+
+use fastrand::Rng;
+
+use super::address::Address;
+use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
+use super::selection::Selection;
+
+/// Resources in the order of their normal forms.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    online: Vec<Resource>,
+    selection: Selection,
+    /// Where those are that get the next requests.
+    first: Vec<usize>,
+    /// How many may be asked, now or when others have gone.
+    eligible: usize,
+}
+
+/// One online resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its full JID as the server stamped it.
+    pub address: String,
+    normal: String,
+    hash: u64,
+    /// `show='dnd'`: it gets no new request while another one is online.
+    pub dnd: bool,
+    /// Of its presence (RFC 6121 section 4.7.2.3).
+    pub priority: i8,
+    /// Was it told to be online since there was reason to doubt it? It gets no new request while
+    /// one is online of which that is true.
+    pub verified: bool,
+    /// Was it heard of since the target was last asked?
+    pub confirmed: bool,
+    /// How many questions in a row it was missing from the answer to.
+    missed: u8,
+    /// Errors since it was heard of that servers send in the name of one that is not there.
+    errors: u8,
+    /// Does it send such errors itself? It was there after one.
+    answers_so: bool,
+    /// [`Selection::place`].
+    pub(super) place: Option<usize>,
+}
+
+impl Resource {
+    /// The full JID in normal form.
+    pub fn normal(&self) -> &str {
+        &self.normal
+    }
+}
+
+/// Whether a resource gets requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Now,
+    /// When those that are preferred to it are gone.
+    Later,
+    /// The configuration leaves it out.
+    Never,
+}
+
+impl Asked {
+    /// The word for it in the status.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::Later => "later",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl Resources {
+    /// Takes what the configuration says of resources.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
+        for resource in &mut self.online {
+            resource.place = self.selection.place(name(&resource.normal));
+        }
+        self.rank();
+    }
+
+    /// A full JID is available; `dnd` and `priority`: as in [`Resource`]. Says whether that is new.
+    /// It is ignored if it is longer than any may be; or beyond a number that no service has in
+    /// earnest, unless it can take the place of one in doubt: a server elsewhere could claim any.
+    pub fn add(&mut self, address: &Address<'_>, dnd: bool, priority: i8) -> bool {
+        let new = self.put(address, dnd, priority, true, true);
+        if let Ok(at) = self.find(&address.normal()) {
+            let known = &mut self.online[at];
+            known.answers_so |= known.errors > 0;
+            (known.errors, known.missed) = (0, 0);
+        }
+        new
+    }
+
+    /// Like [`Self::add`], with what is known of [`Resource::verified`] and
+    /// [`Resource::confirmed`].
+    pub fn put(
+        &mut self,
+        address: &Address<'_>,
+        dnd: bool,
+        priority: i8,
+        verified: bool,
+        confirmed: bool,
+    ) -> bool {
+        let resource = address.resource().unwrap_or_default();
+        if resource.len() > MAX_PART || address.as_str().len() > MAX_ADDRESS {
+            return false;
+        }
+        let normal = address.normal();
+        let address = address.as_str().to_owned();
+        let found = self.find(&normal);
+        match found {
+            Ok(at) => {
+                let known = &mut self.online[at];
+                let before = self.selection.standing(known);
+                (known.address, known.dnd, known.priority) = (address, dnd, priority);
+                (known.verified, known.confirmed) = (verified, confirmed);
+                if self.selection.standing(known) != before {
+                    self.rank();
+                }
+            }
+            Err(at) => {
+                let Some(at) = self.room_at(at) else { return false };
+                let new = Resource {
+                    hash: sticky_hash(name(&normal)),
+                    place: self.selection.place(name(&normal)),
+                    normal: normal.into_owned(),
+                    address,
+                    dnd,
+                    priority,
+                    verified,
+                    confirmed,
+                    missed: 0,
+                    errors: 0,
+                    answers_so: false,
+                };
+                self.online.insert(at, new);
+                self.rank();
+            }
+        }
+        found.is_err()
+    }
+
+    /// Where one can be put in that belongs `at` this place.
+    fn room_at(&mut self, at: usize) -> Option<usize> {
+        if self.online.len() < MOST_ONLINE {
+            return Some(at);
+        }
+        let stale = self.online.iter().position(|r| !r.verified)?;
+        self.online.remove(stale);
+        Some(at - usize::from(stale < at))
+    }
+
+    /// Is the resource with this full JID, in normal form, in the list?
+    pub fn contains(&self, normal: &str) -> bool {
+        self.find(normal).is_ok()
+    }
+
+    /// Finds out who gets the next requests.
+    fn rank(&mut self) {
+        let Self { online, selection, first, eligible } = self;
+        first.clear();
+        *eligible = 0;
+        let mut best = None;
+        for (at, resource) in online.iter().enumerate() {
+            let Some(standing) = selection.standing(resource) else { continue };
+            *eligible += 1;
+            if best < Some(standing) {
+                best = Some(standing);
+                first.clear();
+            }
+            if best == Some(standing) {
+                first.push(at);
+            }
+        }
+    }
+
+    fn find(&self, normal: &str) -> Result<usize, usize> {
+        self.online.binary_search_by(|r| r.normal.as_str().cmp(normal))
+    }
+
+    /// A full JID is unavailable.
+    pub fn remove(&mut self, address: &Address<'_>) {
+        if let Ok(at) = self.find(&address.normal()) {
+            self.online.remove(at);
+            self.rank();
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.online.clear();
+        self.rank();
+    }
+
+    /// We were away: what is in the list may have gone meanwhile.
+    pub fn doubt(&mut self) {
+        self.online.iter_mut().for_each(|r| r.verified = false);
+        self.rank();
+    }
+
+    /// The target is asked who is online.
+    pub fn begin_round(&mut self) {
+        self.online.iter_mut().for_each(|r| r.confirmed = false);
+    }
+
+    /// The answer is complete: what it did not name is in doubt, and goes when that was so `limit`
+    /// times in a row. Says how many go.
+    pub fn end_round(&mut self, limit: Option<u8>) -> usize {
+        let before = self.online.len();
+        for missed in self.online.iter_mut().filter(|r| !r.confirmed) {
+            (missed.verified, missed.missed) = (false, missed.missed.saturating_add(1));
+        }
+        self.online.retain(|r| r.confirmed || limit.is_none_or(|limit| r.missed < limit));
+        self.rank();
+        before - self.online.len()
+    }
+
+    /// A result came from a full JID, in normal form: it is there.
+    pub fn vouch(&mut self, normal: &str) {
+        let Ok(at) = self.find(normal) else { return };
+        let known = &mut self.online[at];
+        known.errors = 0;
+        known.confirmed = true;
+        if !std::mem::replace(&mut known.verified, true) {
+            self.rank();
+        }
+    }
+
+    /// An error came from a full JID, in normal form, that servers send in the name of one that
+    /// is not there. Clients may send the same, so it is in doubt and no more. Says whether it is
+    /// listed.
+    pub fn suspect(&mut self, normal: &str) -> bool {
+        let Ok(at) = self.find(normal) else { return false };
+        let known = &mut self.online[at];
+        known.errors = known.errors.saturating_add(1);
+        // Else anybody could make a client answer so, and move the users who stick to it.
+        let suffices = if known.answers_so { MANY_ERRORS } else { 1 };
+        if known.errors >= suffices {
+            (known.verified, known.confirmed) = (false, false);
+            self.rank();
+        }
+        true
+    }
+
+    /// Is one of them in doubt?
+    pub fn has_doubtful(&self) -> bool {
+        self.online.iter().any(|r| !r.verified)
+    }
+
+    /// The resource that gets the next request of `user`; `None` when nobody is online who may
+    /// be asked.
+    pub fn choose(&self, user: &Address<'_>, rng: &mut Rng) -> Option<&Resource> {
+        let first = || self.first.iter().map(|at| &self.online[*at]);
+        match self.selection.dispatch {
+            Dispatch::Random if self.first.is_empty() => None,
+            Dispatch::Random => Some(&self.online[self.first[rng.usize(..self.first.len())]]),
+            Dispatch::Priority if self.first.len() <= 1 => first().next(),
+            Dispatch::Sticky | Dispatch::Priority => {
+                let user = sticky_hash(&user.normal_bare());
+                // Equal weights would need equal hashes; the name decides even then.
+                first().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
+            }
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Resource> {
+        self.online.iter()
+    }
+
+    /// Every resource, and whether it gets requests.
+    pub fn asked(&self) -> impl Iterator<Item = (&Resource, Asked)> {
+        let mut first = self.first.iter().peekable();
+        self.online.iter().enumerate().map(move |(at, resource)| {
+            let asked = match self.selection.standing(resource) {
+                _ if first.next_if_eq(&&at).is_some() => Asked::Now,
+                Some(_) => Asked::Later,
+                None => Asked::Never,
+            };
+            (resource, asked)
+        })
+    }
+
+    /// How many are online.
+    pub fn len(&self) -> usize {
+        self.online.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.online.is_empty()
+    }
+
+    /// How many are online that may be asked.
+    pub fn eligible(&self) -> usize {
+        self.eligible
+    }
+}
+
+/// The resource of a full JID.
+fn name(normal: &str) -> &str {
+    Address::new(normal).resource().unwrap_or_default()
+}
+
+const MOST_ONLINE: usize = 2_000;
+/// Such errors in a row that speak against one which answers so itself.
+const MANY_ERRORS: u8 = 3;
+/// Bytes of a resource, and of each other part of an address (RFC 7622 sections 3.2 to 3.4).
+const MAX_PART: usize = 1023;
+/// All three, and what stands between them.
+const MAX_ADDRESS: usize = 3 * MAX_PART + 2;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! What lists of senders would refuse, as the log tells it: the first at once, what follows summed
+//! up once a minute, with the domains that are new.
+
+use std::time::{Duration, Instant};
+
+use tracing::info;
+
+use crate::jat::observed::Observed;
+use crate::misleading::is_misleading;
+
+/// Remembers what was said of one component.
+#[derive(Debug, Default)]
+pub struct Observations {
+    stanzas: u64,
+    domains: usize,
+    last: Option<Instant>,
+}
+
+impl Observations {
+    /// All that was counted so far was said by another process.
+    pub fn resume(&mut self, observed: &Observed) {
+        self.stanzas = observed.stanzas();
+    }
+
+    /// Looks at the counts after a turn.
+    pub fn observe(&mut self, component: &str, observed: &Observed) {
+        let due = self.last.is_none_or(|at| at.elapsed() >= A_MINUTE);
+        if observed.stanzas() != self.stanzas && due {
+            self.last = Some(Instant::now());
+            self.tell(component, observed);
+        }
+    }
+
+    /// Says what was not said yet: there may be no next time.
+    pub fn settle(&mut self, component: &str, observed: &Observed) {
+        if observed.stanzas() != self.stanzas {
+            self.tell(component, observed);
+        }
+    }
+
+    fn tell(&mut self, component: &str, observed: &Observed) {
+        let known = observed.domains();
+        // A reload with other lists begins anew.
+        let new = known.get(self.domains..).unwrap_or(known);
+        let domains: Vec<_> = new.iter().map(|(domain, _)| domain.as_str()).collect();
+        let domains = domains.join(", ").replace(is_misleading, "?");
+        let stanzas = observed.stanzas() - self.stanzas;
+        info!(component, stanzas, domains, "observed: the lists of senders would refuse these");
+        (self.stanzas, self.domains) = (observed.stanzas(), known.len());
+    }
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jat::address::Address;
+
+    #[test]
+    fn the_first_is_said_at_once_and_more_with_the_next_sum() {
+        let (mut told, mut observed) = (Observations::default(), Observed::default());
+        observed.note(&Address::new("u@a.example"));
+        told.observe("c", &observed);
+        assert_eq!((told.stanzas, told.domains), (1, 1));
+        observed.note(&Address::new("u@b.example"));
+        told.observe("c", &observed);
+        assert_eq!((told.stanzas, told.domains), (1, 1));
+        told.settle("c", &observed);
+        assert_eq!((told.stanzas, told.domains), (2, 2));
+    }
+}
