@@ -18,7 +18,7 @@ fn systemd_has_nothing_to_say_about_it() {
         ("\nWatchdogSec=60s\n", "\nWatchdogSec=60x\n"),
         ("\nProtectHome=yes\n", "\nProtectHomes=yes\n"),
         ("\nSystemCallFilter=~@privileged ", "\nSystemCallFilter=~@privilege "),
-        ("\nExecReload=/bin/kill ", "\nExecReload=/bin/kill-it "),
+        ("\nExecReload=+/", "\nExecReload=+/nowhere/"),
         ("\n[Install]\n", "\n[Installation]\n"),
     ] {
         assert!(shipped().contains(right), "{right}");
@@ -83,9 +83,11 @@ fn an_upgrade_in_place_passes_its_filter_of_system_calls() {
 /// The unit with the program under test in place of the installed one.
 fn shipped() -> String {
     let unit = fs::read_to_string("config/jat-proxy.service").expect("it is there");
-    let installed = "\nExecStart=/usr/local/bin/jat-proxy ";
+    let installed = "=/usr/local/bin/jat-proxy run ";
     assert_eq!(unit.matches(installed).count(), 1);
-    unit.replace(installed, &format!("\nExecStart={} ", env!("CARGO_BIN_EXE_jat-proxy")))
+    let program = env!("CARGO_BIN_EXE_jat-proxy");
+    let unit = unit.replace(installed, &format!("={program} run "));
+    unit.replace("=+/usr/local/bin/jat-proxy reload ", &format!("=+{program} reload "))
 }
 
 fn verify(unit: &str) -> Output {

@@ -20,6 +20,8 @@ mod init;
 mod key_file;
 mod keys;
 mod man;
+mod processes;
+mod reload;
 mod replace;
 mod ring;
 mod run;
@@ -55,6 +57,7 @@ pub fn main() -> Exit {
         Command::Keys(arguments) => keys::run(&arguments, unix_now()),
         Command::Token(arguments) => token::run(&arguments, unix_now()),
         Command::Status(arguments) => status::run(&arguments, unix_now()),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
@@ -86,6 +89,8 @@ enum Command {
     Token(token::Arguments),
     /// Show what the running daemon sees
     Status(status::Arguments),
+    /// Have the running daemon read its configuration again, and say what came of it
+    Reload(reload::Arguments),
     /// See the whole story on a built-in server, in seconds
     Demo(demo::Arguments),
     /// Print the manual, for man(1): `jat-proxy man | man -l -`
@@ -102,6 +107,7 @@ impl Command {
             Self::Check(arguments) => &mut arguments.config.path,
             Self::Keys(arguments) => &mut arguments.config.path,
             Self::Status(arguments) => &mut arguments.config.path,
+            Self::Reload(arguments) => &mut arguments.config.path,
             Self::Token(arguments) => arguments.config().get_or_insert_with(|| DEFAULT_FILE.into()),
             Self::Init(_) | Self::Demo(_) | Self::Man(_) | Self::Completions(_) => {
                 return Err("error: this subcommand reads no configuration\n  help: take -c out\n");

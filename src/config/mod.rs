@@ -15,6 +15,7 @@ use crate::jat::settings::Settings;
 use crate::session::Bounds;
 use crate::stanza::limits::Limits;
 
+pub use files::Files;
 pub use http::{Host, Http};
 pub use problem::{Place, Problem, Severity, render};
 pub use read::load;
@@ -28,6 +29,7 @@ pub mod tls;
 
 mod component;
 mod document;
+mod files;
 mod http;
 mod keys;
 mod outside;
@@ -53,6 +55,10 @@ pub struct Config {
     /// Where metrics, health and status are served, if anywhere.
     pub http: Option<Http>,
     pub log: Log,
+    /// How often is looked whether files have changed, if at all.
+    pub watch: Option<Duration>,
+    /// What it was read from.
+    pub files: Files,
     /// All components share it: [`Settings::keyring`] is the same one.
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds; [`Settings::reply_ttl`] is the same.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+use super::files::Files;
 use super::problem::Problem;
 use super::snapshot::Snapshot;
 use super::value::Value;
@@ -21,6 +22,7 @@ pub struct Outside<'p> {
     folder: &'p Path,
     before: Option<&'p Snapshot>,
     taken: RefCell<Snapshot>,
+    files: RefCell<Files>,
 }
 
 /// A file as it was found.
@@ -35,7 +37,7 @@ impl<'p> Outside<'p> {
     /// For the configuration at `path`; what `before` has is taken from there.
     pub fn of(path: &'p Path, before: Option<&'p Snapshot>) -> Self {
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self { folder, before, taken: RefCell::default() }
+        Self { folder, before, taken: RefCell::default(), files: RefCell::default() }
     }
 
     /// The path of a file that the configuration names.
@@ -46,7 +48,10 @@ impl<'p> Outside<'p> {
     /// Reads `path`, which must not have more than [`MAX_BYTES`].
     pub fn file(&self, path: &Path) -> io::Result<Found> {
         let known = self.before.and_then(|snapshot| snapshot.file(path));
-        let found = known.map_or_else(|| file(path), Ok)?;
+        let found = known.map_or_else(|| file(path), Ok);
+        let bytes = found.as_ref().ok().map(|found| &found.bytes[..]);
+        self.files.borrow_mut().add(path, bytes);
+        let found = found?;
         self.taken.borrow_mut().add_file(path, &found);
         Ok(found)
     }
@@ -66,6 +71,11 @@ impl<'p> Outside<'p> {
         let found = known.map_or_else(system_certificates, |certificates| (certificates, None));
         self.taken.borrow_mut().set_certificates(&found.0);
         found
+    }
+
+    /// Which files were read so far.
+    pub fn files(&self) -> Files {
+        self.files.borrow().clone()
     }
 
     /// All that was taken.

@@ -81,6 +81,7 @@ impl<'p> Reading<'p> {
         let reply_ttl = sections::reply_ttl(&mut root, self.problems);
         let keys = self.keys(&mut root, reply_ttl);
         let shutdown_timeout = sections::shutdown_timeout(&mut root, self.problems);
+        let watch = sections::watch(&mut root, self.problems);
         let server = Server::common(&mut root, self.outside, self.problems);
         let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
         let drafts = self.components(&mut root, &server);
@@ -116,6 +117,8 @@ impl<'p> Reading<'p> {
             shutdown_timeout,
             http,
             log,
+            watch,
+            files: self.outside.files(),
             keyring: keyring.clone(),
             reply_ttl,
             key_file,

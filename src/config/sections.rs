@@ -1,4 +1,4 @@
-//! What the configuration sets for all components: `[limits]`, `[log]` and the two durations,
+//! What the configuration sets for all components: `[limits]`, `[log]` and three durations,
 //! with their ranges and defaults.
 
 use std::ops::RangeInclusive;
@@ -30,6 +30,11 @@ pub fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Du
     let timeout =
         root.optional("shutdown-timeout", problems, |value| value.duration(SHUTDOWN_TIMEOUT));
     timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT)
+}
+
+/// How often is looked whether files have changed, if at all.
+pub fn watch(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Duration> {
+    root.optional("watch", problems, |value| value.duration(WATCH))
 }
 
 /// Limits on a stanza, and how many bytes may wait for a server that does not read.
@@ -82,6 +87,7 @@ fn size(value: u64) -> usize {
 const DEFAULT_REPLY_TTL: u64 = 3600;
 const REPLY_TTL: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+const WATCH: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 /// Less than the 10 s after which Docker kills.
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 const SHUTDOWN_TIMEOUT: RangeInclusive<Duration> =

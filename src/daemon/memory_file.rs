@@ -8,12 +8,18 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
 use rustix::io::pread;
 use zeroize::Zeroizing;
 
-/// A sealed file with this content (memfd_create(2)).
-pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+/// A file that is in memory alone (memfd_create(2)), and closed when another program is executed.
+pub fn create(name: &str, sealable: bool) -> io::Result<File> {
+    let mut flags = MemfdFlags::CLOEXEC;
+    flags.set(MemfdFlags::ALLOW_SEALING, sealable);
     // Some systems insist that it can't be executed; older ones don't know how to say so.
-    let fd = memfd_create("jat-proxy", flags | MemfdFlags::NOEXEC_SEAL);
-    let mut file = File::from(fd.or_else(|_| memfd_create("jat-proxy", flags))?);
+    let fd = memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL);
+    Ok(File::from(fd.or_else(|_| memfd_create(name, flags))?))
+}
+
+/// A sealed file with this content.
+pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = create("jat-proxy", true)?;
     file.write_all(content)?;
     fcntl_add_seals(&file, sealed())?;
     Ok(file.into())

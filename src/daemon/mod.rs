@@ -8,6 +8,7 @@ mod logging;
 mod memory_file;
 pub mod metrics;
 mod notify;
+pub mod outcome;
 pub mod program;
 pub mod recorder;
 mod reload;
@@ -18,6 +19,7 @@ mod successor;
 pub mod takeover;
 pub mod trial;
 pub mod upgrade;
+mod watch;
 mod watchdog;
 
 use std::future::pending;
@@ -40,12 +42,14 @@ use crate::shortage::{explain, is_shortage};
 
 use http::endpoint::Endpoint;
 use links::Links;
+use outcome::Notice;
 use program::Program;
 use recorder::Recorder;
 use service::Service;
 use signals::{Signal, Signals};
 use successor::Successor;
 use upgrade::{Legacy, UpgradeError};
+use watch::Watch;
 
 /// Why the daemon did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +156,8 @@ struct Daemon {
     logging: logging::Handle,
     signals: Signals,
     service: Service,
+    notice: Notice,
+    watch: Watch,
     /// The program that is to take over looks whether it can; `None`: none is asked.
     check: Option<JoinHandle<Result<Successor, String>>>,
     /// A reload was asked for meanwhile: it comes after the upgrade, which has read the files already.
@@ -195,6 +201,7 @@ impl Daemon {
             Err(error) if resumed => warn!("nobody will notice a hang: {}", explain(&error)),
             Err(error) => return Err(error.into()),
         }
+        let (notice, watch) = (Notice::new(path), Watch::new(path, config.watch));
         let (path, service) = (path.to_owned(), Service::new());
         Ok(Self {
             path,
@@ -206,6 +213,8 @@ impl Daemon {
             logging,
             signals,
             service,
+            notice,
+            watch,
             check: None,
             reload_later,
         })
@@ -220,8 +229,7 @@ impl Daemon {
             tokio::select! {
                 signal = self.signals.next() => match signal {
                     Signal::Stop => return,
-                    Signal::Reload if self.check.is_some() => self.reload_later = true,
-                    Signal::Reload => self.reload_and_ask().await,
+                    Signal::Reload => self.reload_when_possible().await,
                     Signal::Upgrade => self.ask_successor(),
                     Signal::Nothing => info!("SIGUSR1 does nothing: an upgrade is SIGUSR2"),
                 },
@@ -239,8 +247,17 @@ impl Daemon {
                         self.reload_and_ask().await;
                     }
                 }
+                () = self.watch.changed(&self.config.files) => self.reload_when_possible().await,
                 () = self.service.tick(&self.links) => self.links.revive(),
             }
+        }
+    }
+
+    async fn reload_when_possible(&mut self) {
+        if self.check.is_some() {
+            self.reload_later = true;
+        } else {
+            self.reload_and_ask().await;
         }
     }
 
@@ -254,14 +271,17 @@ impl Daemon {
     /// Takes a new configuration, from the disk or as it was in `snapshot`; says whether it was
     /// taken.
     async fn reload(&mut self, snapshot: Option<&Snapshot>) -> bool {
+        self.notice.begin();
         let new = match snapshot {
             Some(snapshot) => snapshot.load(&self.path),
             None => config::load(&self.path, unix_now()),
         };
         let new = reload::reload(new, &self.config, &self.links, &mut self.http).await;
-        let taken = new.is_some();
-        if let Some(new) = new {
+        let taken = new.config.is_some();
+        self.notice.end(taken, new.summary, new.problems);
+        if let Some(new) = new.config {
             self.logging.set(new.log);
+            self.watch.set(new.watch);
             self.config = new;
             self.recorder.record();
         }

@@ -5,51 +5,72 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use crate::clock::unix_now;
-use crate::config::{Config, Problem, time::show_moment};
+use crate::config::{Config, Problem, render, time::show_moment};
 
 use super::http::endpoint::Endpoint;
 use super::links::Links;
 
-/// Brings everything in line with a configuration that was just read. `None`: it has errors, which
-/// were logged, and nothing changed.
+/// What a reload came to.
+#[derive(Default)]
+pub struct Reloaded {
+    /// `None`: it has errors, which were logged, and nothing changed.
+    pub config: Option<Config>,
+    /// What is in use now, on one line.
+    pub summary: String,
+    /// All errors and warnings, as `check` would print them.
+    pub problems: String,
+}
+
+/// Brings everything in line with a configuration that was just read.
 pub async fn reload(
     new: Result<(Config, Vec<Problem>), Vec<Problem>>,
     old: &Config,
     links: &Arc<Links>,
     http: &mut Endpoint,
-) -> Option<Config> {
+) -> Reloaded {
     let now = unix_now();
+    let mut reloaded = Reloaded::default();
     let new = match new {
         Ok((new, warnings)) => {
             log_problems(&warnings);
+            reloaded.problems = render(&warnings);
             new
         }
         Err(problems) => {
             log_problems(&problems);
             error!("the configuration was not reloaded; the old one stays");
-            return None;
+            reloaded.problems = render(&problems);
+            return reloaded;
         }
     };
     if let Err(error) = http.listen(new.http.as_ref()).await {
         error!("the configuration was not reloaded; the old one stays: {error}");
-        return None;
+        reloaded.problems += &format!("error: {error}\n");
+        return reloaded;
     }
-    for id in old.keyring.dropped_by(&new.keyring, now, old.reply_ttl) {
+    let gone = old.keyring.dropped_by(&new.keyring, now, old.reply_ttl);
+    for id in gone {
         warn!(
             key = id,
             "a key was taken away that live tokens may carry: their replies will be dropped as \
              unknown-key"
         );
+        reloaded.problems += &format!("warning: key {id}, which live tokens may carry, is gone\n");
     }
     if old.log.format != new.log.format {
         warn!("[log] format is taken at the next start");
+        reloaded.problems += "warning: [log] format is taken at the next start\n";
     }
     links.apply(&new);
     let signing_key = new.keyring.signing(now).id();
     let next = new.keyring.next(now);
     let next_key = next.map(|(key, at)| format!("{} from {}", key.id(), show_moment(at)));
-    info!(components = new.components.len(), signing_key, next_key, "configuration reloaded");
-    Some(new)
+    let components = new.components.len();
+    let then = next_key.as_ref().map_or_else(String::new, |next| format!(", then key {next}"));
+    reloaded.summary = format!("components: {components}; key {signing_key} signs{then}");
+    info!(components, signing_key, next_key, "configuration reloaded");
+    reloaded.config = Some(new);
+    reloaded
 }
 
 /// Logs what is wrong with a configuration.

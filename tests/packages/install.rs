@@ -69,7 +69,13 @@ fn it_is_installed_configured_removed_and_purged() {
     );
     it.does("systemctl reload jat-proxy");
     let journal = || it.does("journalctl -u jat-proxy -o cat --no-pager");
-    it.until("a reload", || journal().contains("configuration reloaded"));
+    assert!(journal().contains("configuration reloaded"), "{}", journal());
+    it.does("sed -i s/^target-address/target-addres/ /etc/jat-proxy/jat-proxy.toml");
+    assert!(!it.run("systemctl reload jat-proxy").good, "systemd tells of what was refused");
+    assert!(journal().contains("did you mean `target-address`?"), "{}", journal());
+    it.does("sed -i s/^target-addres/target-address/ /etc/jat-proxy/jat-proxy.toml");
+    let reloaded = format!("process {pid} has reloaded: components: 1; key 1 signs");
+    assert_eq!(it.does("jat-proxy reload"), reloaded);
 
     // Removed: stopped, and what the operator has made stays.
     it.does("dpkg -r jat-proxy");

@@ -1,0 +1,131 @@
+//! Running daemons, found by the configuration that they run, in /proc.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{self, Path, PathBuf};
+
+use rustix::process::Pid;
+
+use crate::daemon::outcome::{NAME, Outcome};
+
+/// A daemon, as far as this process may look into it.
+pub struct Process {
+    pub pid: Pid,
+    /// Where it says what its reloads came to.
+    notice: File,
+}
+
+/// What was found.
+pub struct Found {
+    pub processes: Vec<Process>,
+    /// A process called like this program that this one may not look into; if it can be, one that
+    /// has the configuration among its arguments.
+    pub hidden: Option<Pid>,
+}
+
+/// Those that run the configuration at `config`.
+///
+/// # Errors
+/// There is no /proc.
+pub fn running(config: &Path) -> io::Result<Found> {
+    let mut found = Found { processes: Vec::new(), hidden: None };
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        let Some(pid) = pid else { continue };
+        match Process::of(pid) {
+            Ok(Some((process, outcome))) if process.runs(config, &outcome) => {
+                found.processes.push(process);
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let command = fs::read_to_string(folder(pid).join("comm")).unwrap_or_default();
+                if command.trim_end() == super::PROGRAM {
+                    let named = names(pid, config);
+                    found.hidden = found.hidden.filter(|_| !named).or(Some(pid));
+                }
+            }
+            // It has ended meanwhile, perhaps.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Does the process have the path among its arguments?
+fn names(pid: Pid, config: &Path) -> bool {
+    let arguments = fs::read(folder(pid).join("cmdline")).unwrap_or_default();
+    let config = config.as_os_str().as_bytes();
+    arguments.split(|byte| *byte == 0).any(|argument| argument == config)
+}
+
+impl Process {
+    /// The daemon `pid`, and what its last reload came to; `None`: it is none.
+    fn of(pid: Pid) -> io::Result<Option<(Self, Outcome)>> {
+        let wanted = PathBuf::from(format!("/memfd:{NAME} (deleted)"));
+        for entry in fs::read_dir(folder(pid).join("fd"))? {
+            let path = entry?.path();
+            match fs::read_link(&path) {
+                Ok(link) if link == wanted => {}
+                // Of all of its files: it is in another user namespace, say.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                Ok(_) | Err(_) => continue,
+            }
+            // Who only reads it is another `reload`, or this one; the link's mode tells (proc(5)).
+            if fs::symlink_metadata(&path)?.mode() & 0o200 == 0 {
+                continue;
+            }
+            let notice = File::open(path)?;
+            let process = Self { pid, notice };
+            let outcome = process.outcome()?;
+            return Ok(Some((process, outcome)));
+        }
+        Ok(None)
+    }
+
+    /// Is it the one file that both mean, also where one of them has another root?
+    fn runs(&self, config: &Path, outcome: &Outcome) -> bool {
+        let theirs = Path::new(&outcome.config);
+        let root = folder(self.pid).join("root");
+        let seen = root.join(theirs.strip_prefix("/").unwrap_or(theirs));
+        let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
+        match (identity(config), identity(&seen)) {
+            (Ok(one), Ok(other)) => one == other,
+            // It is gone, or can't be seen.
+            _ => path::absolute(config).is_ok_and(|config| config == theirs),
+        }
+    }
+
+    /// What its last reload came to.
+    pub fn outcome(&self) -> io::Result<Outcome> {
+        let mut read = Outcome::read(&self.notice);
+        for _ in 0..READS {
+            let again = Outcome::read(&self.notice);
+            match (&read, &again) {
+                // It was not written to between the two.
+                (Ok(one), Ok(other)) if one == other => break,
+                _ => read = again,
+            }
+        }
+        read
+    }
+
+    /// The same process, if another program has taken its place (SIGUSR2).
+    pub fn successor(&self) -> io::Result<Option<Self>> {
+        let Some((now, _)) = Self::of(self.pid)? else { return Ok(None) };
+        let identity = |process: &Self| process.notice.metadata().map(|found| found.ino());
+        Ok((identity(&now)? != identity(self)?).then_some(now))
+    }
+
+    pub fn has_ended(&self) -> bool {
+        !folder(self.pid).join("fd").exists()
+    }
+}
+
+fn folder(pid: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()))
+}
+
+/// Until two in a row are the same.
+const READS: usize = 100;
