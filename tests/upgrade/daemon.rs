@@ -103,6 +103,10 @@ impl Daemon {
         Self { child: command.spawn().unwrap(), folder, http, server }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

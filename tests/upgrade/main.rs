@@ -3,6 +3,7 @@
 
 mod changes;
 mod daemon;
+mod faults;
 mod http;
 mod meanwhile;
 mod nothing_lost;

@@ -1,0 +1,106 @@
+//! System calls that fail in the midst of an upgrade, one at a time, in this program and in the
+//! next: whatever fails, the stream stays, nothing is lost, and one line says what happened.
+//!
+//! strace(1) makes them fail, from the moment when it attaches.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::daemon::{DOMAIN, Stage, reply_to};
+
+/// Calls that an upgrade makes, in the order in which it does, with an error that a shortage
+/// brings. Those of the system's loader are left out: it ends a program before its first line, in
+/// the rehearsal as well.
+const CALLS: [(&str, &str); 9] = [
+    // The check and the rehearsal.
+    ("pipe2", "EMFILE"),
+    ("clone,clone3,vfork,fork", "EAGAIN"),
+    ("pidfd_open", "EMFILE"),
+    // The hand-over.
+    ("memfd_create", "EMFILE"),
+    ("execve", "ENOMEM"),
+    // The next program takes it.
+    ("epoll_create1", "EMFILE"),
+    ("eventfd2", "EMFILE"),
+    ("socketpair", "ENFILE"),
+    ("epoll_ctl", "ENOMEM"),
+];
+
+/// How often each is made at most.
+const TIMES: usize = 40;
+
+#[tokio::test]
+#[ignore = "needs strace"]
+async fn one_system_call_after_the_other() {
+    let mut it = Stage::new().await;
+    for (calls, error) in CALLS {
+        let mut failed = 0;
+        for number in 1..=TIMES {
+            let strace = Strace::attach(&it, calls, error, number);
+            let fate = upgrade(&mut it).await;
+            if !strace.has_struck() {
+                break;
+            }
+            failed += 1;
+            println!("{calls} {number}: {error}, {fate}");
+        }
+        assert!((1..TIMES).contains(&failed), "{calls} failed {failed} times");
+    }
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+}
+
+/// What became of an upgrade in whose midst somebody asks: it came about, or the reason why not.
+async fn upgrade(it: &mut Stage) -> String {
+    const REQUESTS: usize = 5;
+    let decided =
+        |d: &crate::daemon::Daemon| d.logged("upgraded in place") + d.logged("not upgraded");
+    let before = decided(&it.daemon);
+    it.daemon.signal(Signal::USR2);
+    for id in 0..REQUESTS {
+        let ask = format!("<iq type='get' id='meanwhile-{id}' to='{DOMAIN}'><ask/></iq>");
+        it.user.send(&ask).unwrap();
+    }
+    it.daemon.until("a decision", |d| decided(d) > before).await;
+    for _ in 0..REQUESTS {
+        let request = it.service.recv_iq().await.expect("the request");
+        it.service.send(&reply_to(&request)).unwrap();
+        assert!(it.user.recv_iq().await.expect("the reply").contains("<answer/>"));
+    }
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+    assert!(it.daemon.is_running(), "{}", it.daemon.log());
+    let log = it.daemon.log();
+    let line = log.lines().rfind(|l| l.contains("upgraded in place") || l.contains("not upgraded"));
+    let line = line.expect("there is one");
+    line.split_once("going on as before: ").map_or("upgraded", |(_, reason)| reason).to_owned()
+}
+
+/// A running strace, which lets one call of the daemon's main thread fail.
+struct Strace {
+    child: Child,
+    output: std::path::PathBuf,
+}
+
+impl Strace {
+    fn attach(it: &Stage, calls: &str, error: &str, number: usize) -> Self {
+        let output = it.daemon.folder().join("strace");
+        let mut command = Command::new("strace");
+        command.arg("-p").arg(it.daemon.pid().to_string()).arg("-o").arg(&output);
+        command.arg(format!("--trace={calls}"));
+        command.arg(format!("--inject={calls}:error={error}:when={number}"));
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("strace runs");
+        let mut said = String::new();
+        let stderr = child.stderr.as_mut().expect("it is piped");
+        BufReader::new(stderr).read_line(&mut said).expect("it says something");
+        assert!(said.contains("attached"), "{said}");
+        Self { child, output }
+    }
+
+    /// Detaches; says whether the call came, and failed.
+    fn has_struck(mut self) -> bool {
+        kill_process(Pid::from_child(&self.child), Signal::INT).expect("it runs");
+        self.child.wait().expect("it ends");
+        std::fs::read_to_string(&self.output).expect("it is there").contains("(INJECTED)")
+    }
+}
