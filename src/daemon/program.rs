@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::misleading::is_misleading;
+use crate::shortage::explain;
 
 /// What a file is, and when it was last written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl Program {
         command.process_group(0);
         let mut command = tokio::process::Command::from(command);
         let child = command.kill_on_drop(true).spawn();
-        let child = child.map_err(|error| format!("can't run {name}: {error}"))?;
+        let child = child.map_err(|error| format!("can't run {name}: {}", explain(&error)))?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         match timeout(CHECK_TIME, child.wait_with_output()).await {
             Ok(Ok(output)) if output.status.success() => Ok(Zeroizing::new(output.stdout)),

@@ -3,7 +3,9 @@
 //! It has done the same a moment before, for a trial, in a process of its own. So what can fail
 //! here is a shortage, or a file that an older program did not hand over; both may be over soon.
 
+use std::io;
 use std::os::fd::RawFd;
+use std::panic;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::clock::unix_now;
 use crate::config::{self, Config, Log, LogFormat, Problem};
 use crate::link::handover::Handover;
 use crate::patience::patiently;
+use crate::shortage::explain;
 
 use super::links::Links;
 use super::upgrade::Legacy;
@@ -37,9 +40,9 @@ fn go_on(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
         }
     };
     reload::log_problems(&warnings);
-    match patiently(PATIENCE, Prepared::new) {
+    match patiently(PATIENCE, prepared) {
         Ok(prepared) => serve(path, config, logging, prepared, Some(legacy)),
-        Err(error) => Err(give_up(legacy, &error.to_string())),
+        Err(error) => Err(give_up(legacy, &explain(&error))),
     }
 }
 
@@ -51,7 +54,7 @@ fn go_on(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
 pub fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
     let mut legacy = Legacy::given(number).map_err(|error| format!("no hand-over: {error}"))?;
     let (config, _) = configuration(path, &legacy).map_err(|problems| config::render(&problems))?;
-    let prepared = Prepared::new().map_err(|error| error.to_string())?;
+    let prepared = Prepared::new().map_err(|error| explain(&error))?;
     // No task of a link runs: nothing waits for one.
     let _inside = prepared.runtime.enter();
     Links::new(legacy.started).resume(&config, &mut legacy.components);
@@ -61,6 +64,12 @@ pub fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
         }
         None => Ok(()),
     }
+}
+
+/// The runtime panics where it finds no way to say what it lacks.
+fn prepared() -> io::Result<Prepared> {
+    let panicked = |_| Err(io::Error::other("the runtime did not start"));
+    panic::catch_unwind(Prepared::new).unwrap_or_else(panicked)
 }
 
 /// Says what became of the streams that are left in `from` after [`Links::resume`], and closes

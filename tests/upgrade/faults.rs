@@ -32,7 +32,7 @@ const CALLS: [(&str, &str); 9] = [
 const TIMES: usize = 40;
 
 #[tokio::test]
-#[ignore = "needs strace"]
+#[ignore = "needs strace and root"]
 async fn one_system_call_after_the_other() {
     let mut it = Stage::new().await;
     for (calls, error) in CALLS {
