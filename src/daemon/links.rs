@@ -44,16 +44,23 @@ impl Links {
         }
     }
 
-    /// Has all links leave their streams as they are; says which one did not in time. They go
-    /// on with [`Self::go_on`].
-    pub async fn pause(&self, for_whom: Successor) -> Result<(), String> {
-        self.order(|stream| Order::Pause { stream: Arc::new(stream), for_whom });
+    /// Has all links leave their streams as they are, those that are `encrypted` or those that are
+    /// not; says which one did not in time. They go on with [`Self::go_on`].
+    ///
+    /// An encrypted one is closed by that.
+    pub async fn pause(&self, for_whom: Successor, encrypted: bool) -> Result<(), String> {
+        let meant = |stream: &config::Stream| stream.tls.is_some() == encrypted;
+        let pause = |stream| Order::Pause { stream: Arc::new(stream), for_whom };
+        self.order(|stream| meant(&stream).then(|| pause(stream)));
         let end = Instant::now() + PAUSE_TIME;
         loop {
-            let busy = self.components().iter().find_map(|component| {
-                let component = lock(component);
-                let busy = component.configured_streams().find(|stream| stream.paused.is_none());
-                busy.map(|stream| stream.domain.to_string())
+            let busy = self.members().iter().find_map(|member| {
+                let component = lock(&member.component);
+                let pauses = |domain: &DomainPart| {
+                    component.find_stream(domain).is_none_or(|stream| stream.paused.is_some())
+                };
+                let mut streams = member.config.streams().filter(meant);
+                streams.find(|stream| !pauses(&stream.domain)).map(|s| s.domain.to_string())
             });
             match busy {
                 None => return Ok(()),
@@ -61,6 +68,11 @@ impl Links {
                 Some(_) => sleep(STEP).await,
             }
         }
+    }
+
+    /// Are there streams that can't be handed over?
+    pub fn any_encrypted(&self) -> bool {
+        self.members().iter().any(|member| member.config.tls.is_some())
     }
 
     /// What the next program needs of all components, while all links pause.
@@ -71,14 +83,16 @@ impl Links {
     /// Ends a pause, after a hand-over that came to nothing too.
     pub fn go_on(&self) {
         self.components().iter().for_each(|component| take_back(&lock(component)));
-        self.order(|stream| Order::Run(Arc::new(stream)));
+        self.order(|stream| Some(Order::Run(Arc::new(stream))));
     }
 
-    fn order(&self, order: impl Fn(config::Stream) -> Order) {
+    fn order(&self, order: impl Fn(config::Stream) -> Option<Order>) {
         for member in &*self.members() {
             for stream in member.config.streams() {
                 let links = member.links.iter().filter(|link| link.domain == stream.domain);
-                links.for_each(|link| drop(link.orders.send_replace(order(stream.clone()))));
+                for (link, order) in links.filter_map(|l| Some((l, order(stream.clone())?))) {
+                    link.orders.send_replace(order);
+                }
             }
         }
     }
@@ -145,7 +159,7 @@ impl Links {
     /// Stops all links `within` a time, and waits for them, also for those that a reload took
     /// away. Until then they are seen as ever.
     pub async fn stop(&self, within: Duration) {
-        self.order(|_| Order::Stop { within });
+        self.order(|_| Some(Order::Stop { within }));
         while !self.running(|links| links.iter().all(|link| link.task.is_finished())) {
             sleep(STEP).await;
         }

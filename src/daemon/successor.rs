@@ -51,10 +51,10 @@ impl Successor {
     /// # Errors
     /// Why it can't, for people.
     pub async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
+        self.is_unchanged().map_err(|error| error.to_string())?;
         if self.snapshot.is_none() {
             return Ok(());
         }
-        self.is_unchanged().map_err(|error| error.to_string())?;
         let number = handover.as_raw_fd().to_string();
         let rehearse = [OsString::from("--rehearse"), OsString::from(number)];
         let arguments = check(&self.config).into_iter().chain(rehearse);
@@ -70,7 +70,7 @@ impl Successor {
     }
 
     /// Nobody has asked the program that may be there otherwise.
-    fn is_unchanged(&self) -> Result<(), ExecuteError> {
+    pub fn is_unchanged(&self) -> Result<(), ExecuteError> {
         match self.program.identity() {
             Ok(identity) if identity == self.identity => Ok(()),
             Ok(_) => Err(ExecuteError::Replaced { path: self.path() }),

@@ -109,13 +109,6 @@ pub async fn hand_over(
     error
 }
 
-/// Has all links leave their streams as they are.
-async fn halt(links: &Links, for_whom: link::Successor) -> Result<(), UpgradeError> {
-    let left = timeout(CLOSING_TIME, links.all_left()).await;
-    left.map_err(|_| UpgradeError::Closing)?;
-    links.pause(for_whom).await.map_err(UpgradeError::Busy)
-}
-
 /// Halts everything, writes it down, and has the next program take over exactly that for a trial.
 /// What is left to do then is to execute it.
 async fn prepare(
@@ -125,14 +118,23 @@ async fn prepare(
     reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
     let newer = successor.snapshot.is_some();
-    halt(links, if newer { link::Successor::Newer } else { link::Successor::Older }).await?;
+    let for_whom = if newer { link::Successor::Newer } else { link::Successor::Older };
+    let left = timeout(CLOSING_TIME, links.all_left()).await;
+    left.map_err(|_| UpgradeError::Closing)?;
+    links.pause(for_whom, false).await.map_err(UpgradeError::Busy)?;
     if newer {
         // An older one would not know what to do with requests.
         http.halt().await;
     }
     let file = write(successor, links, http, reload_later)?;
     successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
-    Ok(file)
+    if !links.any_encrypted() {
+        return Ok(file);
+    }
+    // They are closed for it, so not before all has gone well. What was tried stays the same.
+    successor.is_unchanged()?;
+    links.pause(for_whom, true).await.map_err(UpgradeError::Busy)?;
+    Ok(write(successor, links, http, reload_later)?)
 }
 
 fn write(
