@@ -43,9 +43,10 @@ async fn another_server_behind_a_backlog() {
     let other = Server::start(Options::ejabberd("s")).await.unwrap();
     let connection = it.server.connections(DOMAIN).remove(0);
     connection.set_reading(false);
-    let from = "other@some-domain.example/abc";
-    let request = format!("<iq type='get' id='n' from='{from}' to='{DOMAIN}'/>");
-    connection.inject(request.repeat(REQUESTS).as_bytes());
+    // One sender alone gets few errors.
+    let from = |n| format!("other-{}@some-domain.example/abc", n % 1_000);
+    let request = |n| format!("<iq type='get' id='n' from='{}' to='{DOMAIN}'/>", from(n));
+    connection.inject((0..REQUESTS).map(request).collect::<String>().as_bytes());
     let waits =
         |d: &Daemon| d.status()["components"][0]["backlog_bytes"].as_u64().unwrap_or(0) > 1_000_000;
     it.daemon.until("a backlog", waits).await;
