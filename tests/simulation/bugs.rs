@@ -7,6 +7,7 @@ use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::token::{self, Binding, Token};
 use zeroize::Zeroizing;
 
+use crate::ledger::NOT_THERE;
 use crate::replica::START;
 use crate::traffic::{DOMAIN, NODES, PEERS};
 use crate::xml::{Stanza, unescaped, with_id};
@@ -23,11 +24,18 @@ pub enum Bug {
     ExpiryOffBySkew,
     /// Keeps the id of the reply.
     IdFromReply,
+    /// Asks for presence once on each stream.
+    NeverAsksAgain,
+    /// Takes what a server says in the name of one that is gone for its own reply.
+    NeverDoubts,
 }
 
 impl Bug {
     /// A reply as the real program must get it to do what the bug would.
     pub fn inward(self, reply: &str, settings: &Settings, now: u64) -> String {
+        if self == Self::NeverDoubts {
+            return reply.replace(NOT_THERE, "");
+        }
         let Stanza { to, from, id, .. } = Stanza::read(reply);
         let [to, from, id] = [to, from, id].map(unescaped);
         let (asked, resource) = to.split_once('/').unwrap();
@@ -54,11 +62,17 @@ impl Bug {
                 open(&Address::new(&asked).normal_bare(), &peer, now)
             }),
             Self::ExpiryOffBySkew => open(&asked, &peer, now - 30),
-            Self::IdFromReply => None,
+            Self::IdFromReply | Self::NeverAsksAgain | Self::NeverDoubts => None,
         };
         let binding = Binding { asked: &asked, peer: &peer };
         let sealed = accepted.map(|token| sealed(&token, &settings.keyring, &binding, now + 1));
         sealed.map_or_else(|| reply.to_owned(), |token| reply.replace(text, &token))
+    }
+
+    /// Does it keep a question for presence, of this type, to itself? `asked`: what was asked before
+    /// on the stream.
+    pub fn keeps(self, question: &str, asked: &[String]) -> bool {
+        self == Self::NeverAsksAgain && asked.iter().any(|before| before == question)
     }
 
     /// What the real program wrote, as it would be with the bug.

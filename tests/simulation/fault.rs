@@ -34,10 +34,14 @@ pub enum Fault {
     Target,
     /// A resource of the target comes or goes.
     Resource,
+    /// Half of the resources go, and nobody is told.
+    HostDies,
+    /// Half of the resources are not reached for a while, and nobody is told.
+    Partition,
 }
 
 impl Fault {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Kill,
         Self::Leave,
         Self::Upgrade,
@@ -51,12 +55,14 @@ impl Fault {
         Self::TokenIn,
         Self::Target,
         Self::Resource,
+        Self::HostDies,
+        Self::Partition,
     ];
 
     /// How much likelier than others.
     fn weight(self) -> usize {
         match self {
-            Self::Upgrade | Self::Clock | Self::Resource => 6,
+            Self::Upgrade | Self::Clock | Self::Resource | Self::HostDies | Self::Partition => 6,
             Self::AddKey | Self::AddKeyMeanwhile | Self::DropKey => 4,
             Self::Kill | Self::TokenIn | Self::Target => 3,
             // Logins take much of the time, and each of these is one for everybody.
@@ -142,6 +148,8 @@ impl World {
                 let peer = PEERS[self.rng.usize(..PEERS.len())];
                 self.switch(peer);
             }
+            Fault::HostDies => self.host_dies(),
+            Fault::Partition => self.partition(),
         }
     }
 
@@ -157,6 +165,9 @@ impl World {
             Fault::AddKey => early && !self.file.rotates(self.at),
             Fault::AddKeyMeanwhile => early && self.file.rotates(self.at),
             Fault::DropKey => self.file.has_superseded(self.at),
+            Fault::HostDies | Fault::Partition => {
+                self.loses_presence && PEERS.iter().any(|peer| self.is_reached(peer))
+            }
             Fault::ServerRestart | Fault::TokenIn | Fault::Target | Fault::Resource => true,
         }
     }

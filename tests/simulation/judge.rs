@@ -2,7 +2,7 @@
 
 use jat_proxy::jat::reason::{Direction, Reason};
 
-use crate::ledger::{Fate, Forwarded, Invariant, Loss};
+use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
 use crate::replica::START;
 use crate::stream::{Letter, State, What};
 use crate::traffic::{PEERS, TTL};
@@ -32,8 +32,13 @@ impl World {
     }
 
     pub fn read(&mut self, place: Place, at_most: usize) {
+        let replica = &self.replicas[place.replica];
+        let fixed = replica.settings().subscriber().is_none();
+        let must_forward = match self.loses_presence && !fixed {
+            true => self.must_serve(&self.replicas[place.replica]),
+            false => replica.view.must_know_somebody(replica.settings()),
+        };
         let replica = &mut self.replicas[place.replica];
-        let must_forward = replica.view.must_know_somebody(replica.settings());
         let Some((letter, written)) = replica.read(place.role, at_most, self.at) else { return };
         let written = written.to_owned();
         let (direction, reason) = self.judge(place, &letter, &written, must_forward);
@@ -81,7 +86,7 @@ impl World {
             What::ServerTime => (Direction::Revert, Reason::ServerTime),
             What::Own => unreachable!("nobody sends these"),
             _ if closing => (Direction::Presence, Reason::ArrivedAfterClose),
-            presence => (Direction::Presence, replica.hear(place.role, presence)),
+            presence => (Direction::Presence, replica.hear(place.role, presence, self.at)),
         }
     }
 
@@ -97,7 +102,9 @@ impl World {
         if stanza.type_ == "error" {
             let due = replica.view.due_for_nobody();
             if must {
-                self.ledger.report(Invariant::Dispatch, format!("somebody is online: {written}"));
+                let broken =
+                    if self.loses_presence { Invariant::Served } else { Invariant::Dispatch };
+                self.ledger.report(broken, format!("somebody is online: {written}"));
             }
             self.ledger.check_refusal(ask, &stanza);
             return due;
@@ -109,6 +116,9 @@ impl World {
             self.ledger.report(Invariant::Dispatch, format!("not online: {written}"));
             return Reason::Relayed;
         };
+        if self.must_not_ask(replica, peer) {
+            self.ledger.report(Invariant::Stale, format!("{peer} has gone: {written}"));
+        }
         let forwarded = Forwarded {
             ask,
             peer,
@@ -132,7 +142,12 @@ impl World {
         let replica = &self.replicas[place.replica];
         let due = replica.due_for_reply(reply, forwarded, self.at);
         reply.due = Some(due);
+        let missing =
+            (reply.how == How::Missing && due == Reason::RelayedError).then_some(forwarded.peer);
         if !written.is_empty() {
+            if let Some(peer) = missing {
+                self.note_missing(place.replica, peer);
+            }
             return due;
         }
         let has_expired = replica.unix(self.at) >= forwarded.expires;

@@ -53,10 +53,12 @@ pub struct Reply {
 /// How a reply comes to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// From the resource that was asked; or its server says in its name that it has gone.
+    /// From the resource that was asked.
     Honest,
     /// From the right resource, under an id of its own.
     OtherId,
+    /// Its server says in its name that it is not there.
+    Missing,
     /// Forged: from another resource of the target.
     OtherResource,
     /// Forged: from a stranger.
@@ -69,7 +71,7 @@ pub enum How {
 
 impl How {
     pub fn is_forged(self) -> bool {
-        !matches!(self, Self::Honest | Self::OtherId)
+        !matches!(self, Self::Honest | Self::OtherId | Self::Missing)
     }
 }
 
@@ -145,6 +147,8 @@ pub enum Invariant {
     Payload,
     Once,
     Dispatch,
+    Served,
+    Stale,
     Tally,
     Cause,
     Alone,
@@ -162,6 +166,8 @@ impl fmt::Display for Invariant {
             Self::Payload => "a payload arrives as it was sent",
             Self::Once => "each answer arrives at most once",
             Self::Dispatch => "a request goes to a resource known to be online, if there is one",
+            Self::Served => "a resource that is online is served within a bounded time",
+            Self::Stale => "a resource that is gone is not asked for longer than a bounded time",
             Self::Tally => "a tally is what the stanzas that were read add up to",
             Self::Cause => "nothing is sent without a cause",
             Self::Alone => "a stream that is alone under its domain is not taken for shared",
@@ -269,11 +275,15 @@ pub fn reply_payload(reply: usize) -> String {
     format!("{REPLY}{reply}{END}")
 }
 
-/// The number in the payload of an IQ that has this payload and no other.
+/// The number in the payload of an IQ that has this payload and no other, but an error perhaps.
 fn number(content: &str, begin: &str) -> Option<usize> {
-    content.strip_prefix(begin)?.strip_suffix("</iq>")?.strip_suffix(END)?.parse().ok()
+    let content = content.strip_prefix(begin)?.strip_suffix("</iq>")?;
+    content.strip_suffix(NOT_THERE).unwrap_or(content).strip_suffix(END)?.parse().ok()
 }
 
+/// What servers, and some clients, say of a resource that is not there.
+pub const NOT_THERE: &str = "<error type='cancel'>\
+    <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const ASK: &str = "<ask-";
 const REPLY: &str = "<answer-";
 const END: &str = "/>";

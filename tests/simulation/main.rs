@@ -14,6 +14,7 @@
 //! | world | virtual time and the schedule |
 //! | fault, operator | what goes wrong, and what operators do to the configuration and its keys |
 //! | traffic, server | what users and the implementing client send, and who gets it |
+//! | presence | the target's resources, and what its server tells of them |
 //! | fleet, replica, stream | the life of processes, the program in them, what is on its way |
 //! | judge, view, ledger | what each replica had to do, and what became of each stanza |
 //! | total, bugs | many schedules, and the bugs that must be found |
@@ -24,6 +25,7 @@ mod fleet;
 mod judge;
 mod ledger;
 mod operator;
+mod presence;
 mod replica;
 mod server;
 mod stream;
@@ -90,6 +92,16 @@ fn an_expiry_off_by_the_skew_is_found() {
 #[test]
 fn an_id_taken_from_the_reply_is_found() {
     finds(Bug::IdFromReply, Invariant::Id);
+}
+
+#[test]
+fn one_that_never_asks_again_is_found() {
+    finds(Bug::NeverAsksAgain, Invariant::Served);
+}
+
+#[test]
+fn one_that_never_doubts_is_found() {
+    finds(Bug::NeverDoubts, Invariant::Stale);
 }
 
 /// Does the checker say soon that this invariant is broken when one replica has this bug?

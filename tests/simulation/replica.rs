@@ -1,6 +1,7 @@
 //! One process of the fleet: the pure core of the program on its streams, and what must come of
 //! what it reads.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -30,6 +31,10 @@ pub struct Replica {
     /// That of the component, and that of its presence domain if it has one.
     pub streams: Vec<Stream>,
     pub view: View,
+    /// When presence was last lost on its way to it, or it had to begin anew.
+    pub disturbed: u64,
+    /// Resources in whose name it was told that they are not there, and has heard nothing since.
+    pub missing: BTreeMap<&'static str, u64>,
     translator: Translator,
     tally: Tally,
     rng: Rng,
@@ -56,6 +61,8 @@ impl Replica {
             bug: None,
             streams: Vec::new(),
             view: View::new(true),
+            disturbed: at,
+            missing: BTreeMap::new(),
             translator: Translator::new(settings),
             tally: Tally::default(),
             rng: Rng::with_seed(seed),
@@ -76,6 +83,7 @@ impl Replica {
         self.streams[role] = Stream::open(domain, serial + 1, &mut self.turn(at));
         if role == self.subscriber() {
             self.view.reconnected();
+            self.begins_anew(at);
         }
     }
 
@@ -120,6 +128,7 @@ impl Replica {
 
     /// SIGUSR2: another process takes its place, on the same streams.
     pub fn upgrade(&mut self, settings: Settings, at: u64, seed: u64) {
+        self.disturbed = at;
         let streams: Vec<_> = self.streams.iter().map(Stream::hand_over).collect();
         let same_target = settings.target == self.settings().target;
         let now = now(at, self.skew);
@@ -160,6 +169,12 @@ impl Replica {
             let _ = stream.tick(&mut turn);
         }
         self.view = View::new(is_up);
+        self.begins_anew(at);
+    }
+
+    fn begins_anew(&mut self, at: u64) {
+        self.disturbed = at;
+        self.missing.clear();
     }
 
     pub fn settings(&self) -> &Settings {
@@ -182,9 +197,17 @@ impl Replica {
     }
 
     /// It has read presence of the target: what it must count that as.
-    pub fn hear(&mut self, role: usize, presence: What) -> Reason {
+    pub fn hear(&mut self, role: usize, presence: What, at: u64) -> Reason {
         if role != self.subscriber() {
             return Reason::PresenceIgnored;
+        }
+        match presence {
+            What::Available(peer) => {
+                self.missing.remove(peer);
+            }
+            // The list may be empty now, of those that were not lost.
+            What::Unavailable(_) | What::AllGone => self.disturbed = at,
+            _ => {}
         }
         self.view.hear(presence, self.translator.settings())
     }

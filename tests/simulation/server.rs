@@ -44,7 +44,7 @@ impl World {
 
     pub fn answer(&mut self, answer: Answer) {
         let forwarded = &self.ledger.forwarded[answer.forwarded];
-        if self.online.contains(forwarded.peer) || answer.how.is_forged() {
+        if self.is_reached(forwarded.peer) || answer.how.is_forged() {
             self.reply(answer.forwarded, answer.how);
         }
     }
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// To this stream and no other.
-    fn hand(&mut self, place: Place, letter: Letter) {
+    pub fn hand(&mut self, place: Place, letter: Letter) {
         self.stream(place).inbox.push_back(letter);
         self.read_later(place);
     }
@@ -83,26 +83,6 @@ impl World {
             stream.will_read = true;
             let after = self.rng.u64(1..300);
             self.schedule(after, Event::Read(place));
-        }
-    }
-
-    /// A resource of the target comes or goes.
-    pub fn switch(&mut self, peer: &'static str) {
-        let came = self.online.insert(peer);
-        if !came {
-            self.online.remove(peer);
-        }
-        self.log(|| format!("{peer} is {}", if came { "online" } else { "offline" }));
-        for replica in 0..self.replicas.len() {
-            let place = Place { replica, role: self.replicas[replica].subscriber() };
-            if self.stream(place).state == State::Connected {
-                let (what, type_) = match came {
-                    true => (What::Available(peer), ""),
-                    false => (What::Unavailable(peer), "unavailable"),
-                };
-                let xml = traffic::presence(type_, peer, &self.domain(place));
-                self.hand(place, Letter { what, xml });
-            }
         }
     }
 
@@ -120,9 +100,8 @@ impl World {
                     return self.lose(what, Loss::NobodyOnline);
                 };
                 self.ledger.asks[ask].fate = Fate::Arrived;
-                if !self.online.contains(self.ledger.forwarded[forwarded].peer) {
-                    // Its server says so in its name.
-                    return self.reply(forwarded, How::Honest);
+                if !self.is_reached(self.ledger.forwarded[forwarded].peer) {
+                    return self.reply(forwarded, How::Missing);
                 }
                 for answer in traffic::answers(forwarded, &mut self.rng) {
                     self.schedule(answer.after, Event::Answer(answer));
@@ -145,6 +124,15 @@ impl World {
             let shared = place.role == 0 && self.echoes_stray && self.at < LAST_STRAY;
             return if shared { self.route(letter) } else { self.hand(place, letter) };
         }
+        let bug = self.replicas[place.replica].bug;
+        if let (Some(bug), type_ @ ("subscribe" | "probe")) = (bug, Stanza::read(xml).type_) {
+            let asked = &mut self.stream(place).asked;
+            let kept = bug.keeps(type_, asked);
+            asked.push(type_.to_owned());
+            if kept {
+                return;
+            }
+        }
         let domain = self.domain(place);
         let say = |type_, from| traffic::presence(type_, from, &domain);
         match Stanza::read(xml).type_ {
@@ -152,13 +140,14 @@ impl World {
                 let xml = say("subscribed", TARGET);
                 self.hand(place, Letter { what: What::Subscribed, xml });
             }
-            "probe" if self.online.is_empty() => {
+            "probe" if self.reached().next().is_none() => {
                 let xml = say("unavailable", TARGET);
                 self.hand(place, Letter { what: What::AllGone, xml });
             }
             "probe" => {
-                for peer in self.online.clone() {
-                    self.hand(place, Letter { what: What::Available(peer), xml: say("", peer) });
+                for peer in self.reached().collect::<Vec<_>>() {
+                    let letter = Letter { what: What::Available(peer), xml: say("", peer) };
+                    self.tell(place, letter);
                 }
             }
             "get" if xml.contains("<time xmlns='urn:xmpp:time'/>") => {
@@ -169,7 +158,7 @@ impl World {
         }
     }
 
-    fn domain(&self, place: Place) -> String {
+    pub fn domain(&self, place: Place) -> String {
         self.replicas[place.replica].streams[place.role].domain().to_string()
     }
 

@@ -28,6 +28,8 @@ pub struct Stream {
     pub tick_at: Option<u64>,
     pub will_read: bool,
     pub will_write: bool,
+    /// What the target was asked on it, by type of the presence.
+    pub asked: Vec<String>,
     session: Session,
 }
 
@@ -88,6 +90,7 @@ impl Stream {
             tick_at: None,
             will_read: false,
             will_write: false,
+            asked: Vec::new(),
             session: Session::new(domain, bounds(), turn),
         };
         stream.note(What::Own);

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use jat_proxy::jat::settings::TokenIn;
 
-use crate::ledger::{Ask, Fate, Forwarded, How, ask_payload, reply_payload};
+use crate::ledger::{Ask, Fate, Forwarded, How, NOT_THERE, ask_payload, reply_payload};
 use crate::xml::element;
 
 /// How long a token lives, in seconds.
@@ -103,13 +103,17 @@ fn delay(rng: &mut Rng) -> u64 {
 /// The stanza of reply `number`, as its sender's server stamps it.
 pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> String {
     let Forwarded { peer, encoded_from, id, token_in, .. } = forwarded;
-    let type_ = if rng.u8(..4) == 0 { "error" } else { "result" };
+    let is_error = how == How::Missing || rng.u8(..4) == 0;
+    let type_ = if is_error { "error" } else { "result" };
+    // Some clients say what servers say.
+    let error = is_error && (how == How::Missing || rng.u8(..4) == 0);
+    let payload = reply_payload(number) + if error { NOT_THERE } else { "" };
     let iq = |id: &str, to: &str, from: &str| {
         let attributes = [("type", type_), ("id", id), ("to", to), ("from", from)];
-        element("iq", &attributes, &reply_payload(number))
+        element("iq", &attributes, &payload)
     };
     match how {
-        How::Honest => iq(id, encoded_from, peer),
+        How::Honest | How::Missing => iq(id, encoded_from, peer),
         How::OtherId => iq("other", encoded_from, peer),
         How::OtherResource => {
             let place = PEERS.iter().position(|p| p == peer).expect("it was forwarded there");

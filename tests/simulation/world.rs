@@ -27,6 +27,13 @@ pub struct World {
     scheduled: u64,
     /// Resources of the target.
     pub online: BTreeSet<&'static str>,
+    /// Those that the component's server does not reach, and says nothing of.
+    pub cut_off: BTreeSet<&'static str>,
+    /// When each was last reached, or not, after it was otherwise.
+    pub changed: BTreeMap<&'static str, u64>,
+    /// Does the target's server lose presence, tell it in the wrong order, and say nothing of hosts
+    /// that die?
+    pub loses_presence: bool,
     /// Does the server give what a component sends to itself to any replica at first? Whoever
     /// notices that goes on to send many echoes, so this is so in few schedules.
     pub echoes_stray: bool,
@@ -55,6 +62,8 @@ pub enum Event {
     Fault(Fault),
     /// The time of some key is over.
     Prune,
+    /// Resources that were cut off are reached again.
+    Heal,
 }
 
 /// One stream of one replica.
@@ -139,6 +148,9 @@ impl World {
             queue: BTreeMap::new(),
             scheduled: 0,
             online: PEERS.into_iter().take(rng.usize(1..=PEERS.len())).collect(),
+            cut_off: BTreeSet::new(),
+            changed: BTreeMap::new(),
+            loses_presence: rng.bool(),
             echoes_stray: rng.u8(..64) == 0,
             bug: bug.map(|bug| (0, bug)),
             log,
@@ -186,6 +198,7 @@ impl World {
             Event::SomeFault => self.some_fault(),
             Event::Fault(fault) => self.fault(fault),
             Event::Prune => self.prune(),
+            Event::Heal => self.heal(),
         }
     }
 

@@ -238,7 +238,7 @@ impl Resources {
         // Else anybody could make a client answer so, and move the users who stick to it.
         let suffices = if known.answers_so { MANY_ERRORS } else { 1 };
         if known.errors >= suffices {
-            (known.verified, known.confirmed) = (false, false);
+            known.verified = false;
             self.rank();
         }
         true

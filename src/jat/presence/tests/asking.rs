@@ -102,6 +102,14 @@ fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() 
     it.until(2_000);
     assert_eq!(it.online(), [B]);
 
+    // One that says so behind its answer stays, too.
+    it.error(B, DefinedCondition::Gone);
+    assert_eq!(it.until(2_300), [Action::Probe]);
+    it.hear(B, AVAILABLE);
+    it.error(B, DefinedCondition::Gone);
+    it.until(1_600);
+    assert_eq!(it.online(), [B]);
+
     // A client that says so itself stays, and is asked for less and less.
     let mut probes = 0;
     for second in 0..600 {

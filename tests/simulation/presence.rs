@@ -1,0 +1,146 @@
+//! The target's resources, and what its server tells of them: the truth, or most of it.
+
+use crate::replica::{Life, Replica};
+use crate::stream::{Letter, State, What};
+use crate::traffic;
+use crate::world::{Event, Place, World};
+
+impl World {
+    /// Resources that the component's server reaches.
+    pub fn reached(&self) -> impl Iterator<Item = &'static str> {
+        self.online.iter().filter(|peer| !self.cut_off.contains(*peer)).copied()
+    }
+
+    pub fn is_reached(&self, peer: &str) -> bool {
+        self.online.contains(peer) && !self.cut_off.contains(peer)
+    }
+
+    /// A resource of the target comes or goes. A server that loses presence may tell the end of
+    /// the session that the resource had before after its beginning.
+    pub fn switch(&mut self, peer: &'static str) {
+        let was_reached = self.is_reached(peer);
+        let came = self.online.insert(peer);
+        if !came {
+            self.online.remove(peer);
+        }
+        self.log(|| format!("{peer} is {}", if came { "online" } else { "offline" }));
+        self.note_change(peer, was_reached);
+        if self.cut_off.contains(peer) {
+            return;
+        }
+        for place in self.subscribers() {
+            let domain = self.domain(place);
+            let available =
+                Letter { what: What::Available(peer), xml: traffic::presence("", peer, &domain) };
+            let unavailable = Letter {
+                what: What::Unavailable(peer),
+                xml: traffic::presence("unavailable", peer, &domain),
+            };
+            if !came {
+                self.tell(place, unavailable);
+                continue;
+            }
+            self.tell(place, available);
+            if self.loses_presence && self.rng.u8(..3) == 0 {
+                self.disturb(place);
+                self.tell(place, unavailable);
+            }
+        }
+    }
+
+    /// The host of some resources dies, and nobody is told.
+    pub fn host_dies(&mut self) {
+        for peer in self.half_of_those_reached() {
+            self.log(|| format!("{peer} dies without a word"));
+            self.online.remove(peer);
+            self.note_change(peer, true);
+        }
+    }
+
+    /// Some resources can't be reached, for up to two minutes.
+    pub fn partition(&mut self) {
+        for peer in self.half_of_those_reached() {
+            self.log(|| format!("{peer} is cut off"));
+            self.cut_off.insert(peer);
+            self.note_change(peer, true);
+        }
+        let after = self.rng.u64(5_000..120_000);
+        self.schedule(after, Event::Heal);
+    }
+
+    /// They can be reached again, and nobody is told.
+    pub fn heal(&mut self) {
+        for peer in std::mem::take(&mut self.cut_off) {
+            self.log(|| format!("{peer} is no longer cut off"));
+            self.note_change(peer, false);
+        }
+    }
+
+    fn half_of_those_reached(&mut self) -> Vec<&'static str> {
+        let mut some: Vec<_> = self.reached().collect();
+        self.rng.shuffle(&mut some);
+        some.truncate(some.len().div_ceil(2));
+        some
+    }
+
+    fn note_change(&mut self, peer: &'static str, was_reached: bool) {
+        if self.is_reached(peer) != was_reached {
+            self.changed.insert(peer, self.at);
+            for replica in &mut self.replicas {
+                replica.missing.remove(peer);
+            }
+        }
+    }
+
+    /// Presence to one replica, if the server does not lose it.
+    pub fn tell(&mut self, place: Place, letter: Letter) {
+        if self.loses_presence && self.rng.u8(..4) == 0 {
+            self.log(|| format!("{:?} is lost on its way to {place}", letter.what));
+            return self.disturb(place);
+        }
+        self.hand(place, letter);
+    }
+
+    fn disturb(&mut self, place: Place) {
+        self.replicas[place.replica].disturbed = self.at;
+    }
+
+    fn subscribers(&self) -> Vec<Place> {
+        let numbered = self.replicas.iter().enumerate();
+        let places = numbered.map(|(replica, r)| Place { replica, role: r.subscriber() });
+        let is_up = |p: &Place| self.replicas[p.replica].streams[p.role].state == State::Connected;
+        places.filter(is_up).collect()
+    }
+
+    /// Has this replica had the time to find some resource that is online?
+    pub fn must_serve(&self, replica: &Replica) -> bool {
+        let long_ago = |at: u64| at + SERVED_WITHIN <= self.at;
+        let subscriber = &replica.streams[replica.subscriber()];
+        let listens = replica.life == Life::Running && subscriber.state == State::Connected;
+        let stable = |peer: &&str| self.changed.get(*peer).is_none_or(|at| long_ago(*at));
+        listens && long_ago(replica.disturbed) && self.reached().any(|peer| stable(&peer))
+    }
+
+    /// Has this replica had the time to find that this one is gone, having been told so?
+    pub fn must_not_ask(&self, replica: &Replica, peer: &str) -> bool {
+        // Its list may be of others, whose answers come to any replica.
+        let alone = self.file.presence_domains || !self.echoes_stray;
+        let told = replica.missing.get(peer);
+        alone
+            && replica.settings().subscriber().is_some()
+            && told.is_some_and(|at| at + GONE_WITHIN <= self.at)
+    }
+
+    /// A replica was told in the name of a resource that it is not there.
+    pub fn note_missing(&mut self, replica: usize, peer: &'static str) {
+        if !self.is_reached(peer) {
+            let at = self.at;
+            self.replicas[replica].missing.entry(peer).or_insert(at);
+        }
+    }
+}
+
+/// A minute between two questions, and some seconds for the way.
+const SERVED_WITHIN: u64 = 80_000;
+/// The same, and six seconds of silence.
+const GONE_WITHIN: u64 = 80_000;
