@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::client::{Client, SILENCE, is_reply, is_request};
 use crate::proxy::{Proxy, Settings};
 use crate::scene::{Scene, accept_subscription, round_trip};
@@ -103,6 +105,51 @@ fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
 
 fn is_subscription(stanza: &Stanza) -> bool {
     stanza.name == "presence" && stanza.attr("type") == Some("subscribe")
+}
+
+case!(a_fleet_without_presence_domains_empties_no_list: both);
+fn a_fleet_without_presence_domains_empties_no_list(kind: Kind) {
+    const RELOADS: usize = 1;
+    let server = Server::shared(kind);
+    let (domain, target) = (server.new_fleet_domain(), server.new_account("service"));
+    let start = |_| Proxy::start(server, Settings::new(&domain, &target));
+    let replicas: Vec<Proxy> = (0..3).map(start).collect();
+    let shared = |it: &Proxy| it.status()["components"][0]["sharing"] == "shared";
+    replicas.iter().for_each(|it| it.wait_until("the others to be seen", shared));
+    let mut first = Client::login(server, &target, "a");
+    first.available("");
+    accept_subscription(&mut first, &domain);
+    let more: Vec<Client> = ["b", "c"]
+        .map(|resource| {
+            let mut client = Client::login(server, &target, resource);
+            client.available("");
+            client
+        })
+        .into();
+    // Each answer goes to one of them at random, so it takes some questions to fill all lists.
+    let listed = |it: &Proxy| it.status()["components"][0]["resources"].as_array().unwrap().len();
+    for replica in &replicas {
+        replica.wait_until("a resource", |it| {
+            let knows = listed(it) > 0;
+            if !knows {
+                it.signal(Signal::HUP);
+            }
+            knows
+        });
+    }
+    for _ in 0..RELOADS {
+        replicas.iter().for_each(|it| it.signal(Signal::HUP));
+        // Longer than an answer is waited for, and silence believed.
+        let end = Instant::now() + Duration::from_secs(12);
+        while Instant::now() < end {
+            let known: Vec<usize> = replicas.iter().map(listed).collect();
+            assert!(known.iter().all(|known| *known > 0), "{known:?}");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+    let known: Vec<usize> = replicas.iter().map(listed).collect();
+    println!("{kind}: resources known after {RELOADS} questions of each: {known:?}");
+    drop(more);
 }
 
 /// Asks until the service is reached; for how long that was refused.

@@ -51,6 +51,7 @@ mod addresses;
 mod answers;
 mod bad_input;
 mod clients;
+mod cluster;
 mod components;
 mod composed;
 mod connect;

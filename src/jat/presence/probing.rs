@@ -1,8 +1,8 @@
 //! When the target is asked what is online, and when its answer is taken for complete.
 //!
 //! Nothing that presence told is believed for ever, since servers lose presence, or tell it in
-//! the wrong order (docs/servers.md#late-unavailable). A question is a probe; or a request for the
-//! subscription, whose answer leads to one.
+//! the wrong order (docs/servers.md#dead-node, docs/servers.md#late-unavailable). A question is a
+//! probe; or a request for the subscription, whose answer leads to one.
 
 use std::time::Duration;
 

@@ -54,10 +54,53 @@ modules:
     std::fs::write(folder.join("ejabberd.yml"), text).unwrap();
 }
 
-pub fn command_line(suite: Suite, folder: &Path) -> Command {
+/// One node of a cluster. The nodes have addresses of loopback, and all the same port, so that
+/// they find each other without `epmd`.
+#[derive(Clone, Copy)]
+pub struct Node {
+    pub number: u8,
+    pub port: u16,
+}
+
+impl Node {
+    fn name(self) -> String {
+        format!("ejabberd@127.0.77.{}", self.number)
+    }
+
+    fn arguments(self) -> Vec<String> {
+        let Node { number, port } = self;
+        let port = port.to_string();
+        let interface = format!("{{127,0,77,{number}}}");
+        let words = [
+            ["-name", &self.name()],
+            ["-setcookie", "interop"],
+            ["-erl_epmd_port", &port],
+            ["-kernel", "inet_dist_use_interface"],
+        ];
+        let more = [&interface, "inet_dist_listen_min", &port, "inet_dist_listen_max", &port];
+        words.as_flattened().iter().chain(&more).map(|word| word.to_string()).collect()
+    }
+
+    /// Has this node join the cluster of another one, which costs it all that it has.
+    pub fn join(self, suite: Suite, other: Node) {
+        let (name, other) = (self.name(), other.name());
+        let asks = format!(
+            "ok = rpc:call('{name}', ejabberd_cluster, join, ['{other}']), \
+             2 = length(rpc:call('{name}', ejabberd_cluster, get_nodes, [])), halt(0)."
+        );
+        let operator = Node { number: 200 + self.number, ..self };
+        let mut command = suite.command("erl");
+        command.args(["-noinput", "-start_epmd", "false"]).args(operator.arguments());
+        let output = command.args(["-eval", &asks]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+pub fn command_line(suite: Suite, folder: &Path, node: Option<Node>) -> Command {
     let mut command = suite.command("erl");
     command
         .args(["-noinput", "-start_epmd", "false"])
+        .args(node.map(Node::arguments).unwrap_or_default())
         // Two cores are for everybody: no scheduler spins while it waits.
         .args(["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"])
         .arg("-mnesia")

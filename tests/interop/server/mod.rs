@@ -44,6 +44,8 @@ pub struct Server {
     /// How many component domains tests have been given, and how many of those for fleets.
     domains: AtomicUsize,
     fleets: AtomicUsize,
+    /// Which one it is in a cluster of ejabberds.
+    node: Option<ejabberd::Node>,
     /// One, but jabberd2 is several programs.
     processes: Vec<Process>,
 }
@@ -67,6 +69,24 @@ impl Server {
 
     /// One whose operator changed its configuration before the first start.
     pub fn start_changed(kind: Kind, change: impl FnOnce(String) -> String) -> Server {
+        Server::start_node(kind, None, change)
+    }
+
+    /// A cluster of two ejabberds with the same accounts.
+    pub fn start_cluster(kind: Kind) -> [Server; 2] {
+        let [port] = free_ports();
+        let nodes = [1, 2].map(|number| ejabberd::Node { number, port });
+        let cluster = nodes.map(|node| Server::start_node(kind, Some(node), |text| text));
+        nodes[1].join(kind.suite, nodes[0]);
+        cluster.iter().for_each(Server::wait_ready);
+        cluster
+    }
+
+    fn start_node(
+        kind: Kind,
+        node: Option<ejabberd::Node>,
+        change: impl FnOnce(String) -> String,
+    ) -> Server {
         let folder = fresh_folder(&kind.to_string());
         let [client_port, component_port, routing_port] = free_ports();
         match kind.software {
@@ -86,6 +106,7 @@ impl Server {
             folder,
             domains: AtomicUsize::new(0),
             fleets: AtomicUsize::new(0),
+            node,
             processes: Vec::new(),
         };
         server.reconfigure(change);
@@ -119,7 +140,7 @@ impl Server {
 
     /// Starts it again, with the same ports and accounts.
     pub fn resume(&mut self) {
-        self.processes = launch(self.kind, &self.folder);
+        self.processes = launch(self.kind, &self.folder, self.node);
         self.wait_ready();
     }
 
@@ -214,10 +235,10 @@ pub fn paste(kind: Kind, text: &str, snippet: &str) -> String {
     }
 }
 
-fn launch(kind: Kind, folder: &Path) -> Vec<Process> {
+fn launch(kind: Kind, folder: &Path, node: Option<ejabberd::Node>) -> Vec<Process> {
     let commands: Vec<Command> = match kind.software {
         Software::Prosody => vec![prosody::command_line(kind.suite, folder)],
-        Software::Ejabberd => vec![ejabberd::command_line(kind.suite, folder)],
+        Software::Ejabberd => vec![ejabberd::command_line(kind.suite, folder, node)],
         Software::Jabberd2 => jabberd2::command_lines(kind.suite, folder),
     };
     let output = folder.join("output");
