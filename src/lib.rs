@@ -34,6 +34,7 @@
 //! | `misleading` | characters that are not shown to people as they are |
 //! | `patience` | trying again what a moment may mend |
 //! | `shortage` | what a process can be short of |
+//! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 //!
@@ -61,4 +62,5 @@ mod patience;
 pub mod session;
 mod shortage;
 pub mod stanza;
+mod terminal;
 mod thread;

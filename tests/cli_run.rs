@@ -3,6 +3,7 @@
 mod common_cli;
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -142,4 +143,49 @@ fn without_proc_it_runs_and_upgrades() {
     service.signal(Signal::TERM);
     let (code, log) = service.end();
     assert_eq!(code, Some(0), "{log}");
+}
+
+/// sd-daemon(3): the priority stands in front, and the time is the journal's.
+#[test]
+fn in_the_journal_each_line_has_its_priority() {
+    let folder = Folder::ready();
+    let server = "[server]\naddress = \"127.0.0.1:1\"\n[[component]]";
+    let config = folder.read("jat-proxy.toml").replacen("[[component]]", server, 1);
+    let run = |name: &str, config: &str, journal: bool| {
+        folder.write("jat-proxy.toml", config);
+        let log = File::create(folder.path(name)).unwrap();
+        let (found, other) = (log.metadata().unwrap(), u64::from(!journal));
+        let stream = format!("{}:{}", found.dev(), found.ino() + other);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jat-proxy"));
+        command.args(["run", "-c"]).arg(folder.path("jat-proxy.toml"));
+        command.env("JOURNAL_STREAM", stream).stderr(log).spawn().unwrap()
+    };
+    let lines = |name: &str, words: &str| {
+        for _ in 0..1200 {
+            if folder.read(name).contains(words) {
+                return folder.read(name);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{words}: {}", folder.read(name));
+    };
+    let mut child = run("text", &config, true);
+    let text = lines("text", "no stream");
+    child.kill().and_then(|()| child.wait()).unwrap();
+    assert!(text.starts_with("<6> INFO starting version="), "{text}");
+    assert!(text.contains("\n<4> WARN no stream, trying on: "), "{text}");
+    let mut child = run("json", &format!("{config}[log]\nformat = \"json\"\n"), true);
+    let json = lines("json", "no stream");
+    child.kill().and_then(|()| child.wait()).unwrap();
+    assert!(json.contains("\n<4>{\"timestamp\":\""), "{json}");
+    // Standard error leads elsewhere, and another program has the journal.
+    let mut child = run("other", &config, false);
+    let other = lines("other", "no stream");
+    child.kill().and_then(|()| child.wait()).unwrap();
+    assert!(other.starts_with("20") && other.contains("Z  WARN no stream"), "{other}");
+    // What ends it at once is an error there, too.
+    let mut child = run("broken", &config.replace("target-address", "target-addres"), true);
+    assert_eq!(child.wait().unwrap().code(), Some(78));
+    let broken = folder.read("broken");
+    assert!(broken.lines().all(|line| line.starts_with("<3>")), "{broken}");
 }

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::unix_now;
 use crate::config::{self, Config};
+use crate::daemon::priority::{is_journal, prefixed};
 use crate::daemon::signals;
 
 pub use exit::Exit;
@@ -166,7 +167,8 @@ pub fn said(printed: io::Result<()>) -> Exit {
 
 /// Prints to standard error.
 pub fn complain(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let text = if is_journal() { &prefixed(text) } else { text };
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 const PROGRAM: &str = "jat-proxy";

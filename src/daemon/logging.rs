@@ -1,19 +1,22 @@
 //! Lines on standard error, for people or for machines.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::panic::{self, PanicHookInfo};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, error};
+use tracing::{Metadata, Subscriber, error};
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Log, LogFormat};
+use crate::terminal::takes_colours;
 
 use super::log_queue::LogQueue;
+use super::priority::{is_journal, prefix};
 
 /// Changes the level while the daemon runs.
 pub struct Handle(reload::Handle<Targets, Registry>);
@@ -59,19 +62,41 @@ fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let layer = fmt::layer().with_writer(|| Line).with_target(false);
+    let layer = fmt::layer().with_writer(Lines).with_target(false);
     match format {
-        LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
+        // The journal has the time of each line.
+        LogFormat::Text if is_journal() => layer.with_ansi(false).without_time().boxed(),
+        LogFormat::Text => layer.with_ansi(takes_colours(&io::stderr())).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     }
 }
 
+/// Takes all lines.
+struct Lines;
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Line;
+
+    fn make_writer(&self) -> Line {
+        Line { prefix: "" }
+    }
+
+    fn make_writer_for(&self, line: &Metadata<'_>) -> Line {
+        Line { prefix: if is_journal() { prefix(*line.level()) } else { "" } }
+    }
+}
+
 /// Takes one line, whole.
-struct Line;
+struct Line {
+    prefix: &'static str,
+}
 
 impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        QUEUE.push(line);
+        match self.prefix {
+            "" => QUEUE.push(line),
+            prefix => QUEUE.push(&[prefix.as_bytes(), line].concat()),
+        }
         // Perhaps there was no thread before: another line is another attempt.
         let _ = QUEUE.start(StandardError);
         Ok(line.len())

@@ -9,6 +9,7 @@ mod memory_file;
 pub mod metrics;
 mod notify;
 pub mod outcome;
+pub mod priority;
 pub mod program;
 pub mod recorder;
 mod reload;

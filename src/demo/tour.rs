@@ -2,7 +2,7 @@
 //!
 //! Each step is checked as it is shown; the first thing that does not happen ends the tour.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -16,6 +16,7 @@ use super::stage::{DOMAIN, STRANGER, Stage, TARGET, USER, start_tag};
 use crate::jat::address::Address;
 use crate::jat::reason::Reason;
 use crate::jat::token::{self, Token};
+use crate::terminal::takes_colours;
 
 /// Runs the tour on standard output.
 ///
@@ -23,8 +24,7 @@ use crate::jat::token::{self, Token};
 /// What did not happen as it should have.
 pub async fn run() -> Result<(), Failure> {
     let mut output = std::io::stdout();
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colours = output.is_terminal() && !no_color;
+    let colours = takes_colours(&output);
     run_on(Stage::options(), &mut output, colours).await
 }
 

@@ -28,6 +28,7 @@ pub struct Journal {
     offline_since: Option<Instant>,
     sharing: Sharing,
     alarm: Option<String>,
+    unheard: bool,
     stands_still: bool,
     clock_is_off: bool,
     refusals: Refusals,
@@ -49,6 +50,7 @@ impl Journal {
             offline_since: None,
             sharing: Sharing::Unknown,
             alarm: None,
+            unheard: false,
             stands_still: false,
             clock_is_off: false,
             refusals: Refusals::default(),
@@ -153,6 +155,7 @@ impl Journal {
             self.observe_online(component);
         }
         self.observe_sharing(component);
+        self.observe_unheard(component);
         self.observe_standstill(component);
         // All streams count together, and one of them tells.
         if settings.domain == self.domain {
@@ -201,6 +204,16 @@ impl Journal {
             }
             _ => {}
         }
+    }
+
+    fn observe_unheard(&mut self, component: &Component) {
+        let Some(stream) = component.find_stream(&self.domain) else { return };
+        if let Some(alarm) = stream.unheard_alarm().filter(|_| !self.unheard) {
+            warn!(component = self.domain.as_str(), "{alarm}");
+        }
+        // Said once for all streams of one domain, until one hears itself.
+        self.unheard |= stream.unheard;
+        self.unheard &= stream.sharing == Sharing::Unknown;
     }
 
     fn observe_standstill(&mut self, component: &Component) {

@@ -24,6 +24,8 @@ pub struct Stream {
     pub state: State,
     /// Does another process share the domain?
     pub sharing: Sharing,
+    /// Does nothing that it says to itself come back, so that nobody knows?
+    pub unheard: bool,
     /// For how long the server has processed nothing that it was sent, if for too long.
     pub standstill: Option<Duration>,
     /// How often that began.
@@ -71,6 +73,7 @@ impl Stream {
             link,
             state: State::Starting,
             sharing: Sharing::Unknown,
+            unheard: false,
             standstill: None,
             standstills: 0,
             clock_offset: None,
@@ -87,6 +90,7 @@ impl Stream {
         self.failures[cause as usize] += 1;
         self.backlog = 0;
         self.sharing = Sharing::Unknown;
+        self.unheard = false;
         self.standstill = None;
         self.clock_offset = None;
         let since = match self.state {
@@ -99,6 +103,7 @@ impl Stream {
     /// Takes what its session knows.
     pub fn learn(&mut self, session: &Session) {
         self.sharing = session.sharing();
+        self.unheard = session.is_unheard();
         self.clock_offset = session.clock_offset();
         let standstill = session.standstill();
         self.standstills += u64::from(self.standstill.is_none() && standstill.is_some());
@@ -124,6 +129,18 @@ impl Stream {
              stream is opened after 30 s",
             self.domain
         ))
+    }
+
+    /// What an operator has to know about a server that drops what a component says to itself.
+    pub fn unheard_alarm(&self) -> Option<String> {
+        let domain = &self.domain;
+        self.unheard.then(|| {
+            format!(
+                "no message that {domain} sends to itself comes back, so it is not known whether it \
+                 is shared with other processes, nor would a server that hangs be noticed: does a \
+                 module or firewall of the server drop such messages (type='headline')?"
+            )
+        })
     }
 
     /// What an operator has to add because another process has the domain too; `None` where

@@ -247,6 +247,11 @@ impl Session {
         self.echo.sharing()
     }
 
+    /// Does nothing that we say to ourselves come back, although the server says other things?
+    pub fn is_unheard(&self) -> bool {
+        self.echo.is_unheard()
+    }
+
     /// How long the server has processed nothing that it was told, if for longer than a server
     /// may be slow; known of a stream that is ours alone, and where a witness listens.
     pub fn standstill(&self) -> Option<Duration> {

@@ -112,7 +112,8 @@ pub struct StreamStatus {
     /// What it logs in as.
     pub domain: String,
     pub stream: StreamState,
-    /// Does another process have the domain too: `unknown`, `alone` or `shared`.
+    /// Does another process have the domain too: `unknown`, `alone` or `shared`; `unheard` where
+    /// nobody can know, since what the stream says to itself does not come back.
     pub sharing: String,
     pub backlog_bytes: usize,
     pub logins: u64,

@@ -63,7 +63,7 @@ impl ComponentStatus {
             warnings: streams
                 .into_iter()
                 .flatten()
-                .flat_map(|s| [s.standstill_alarm(), component.alarm(s)])
+                .flat_map(|s| [s.standstill_alarm(), s.unheard_alarm(), component.alarm(s)])
                 .flatten()
                 .chain(component.clock_alarm())
                 .chain(resources::alarms(component))
@@ -258,6 +258,7 @@ impl StreamStatus {
             domain: stream.domain.to_string(),
             stream: StreamState::of(stream),
             sharing: match stream.sharing {
+                Sharing::Unknown if stream.unheard => "unheard".to_owned(),
                 Sharing::Unknown => "unknown".to_owned(),
                 Sharing::Alone => "alone".to_owned(),
                 Sharing::Shared => "shared".to_owned(),

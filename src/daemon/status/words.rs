@@ -37,6 +37,7 @@ pub fn sharing(sharing: &str) -> &str {
     match sharing {
         "alone" => "ours alone",
         "shared" => "shared: another process is connected for it too",
+        "unheard" => "not known: nothing that it sends to itself comes back",
         _ => "not known yet whether another process is connected for it too",
     }
 }

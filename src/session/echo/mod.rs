@@ -63,6 +63,11 @@ impl Echo {
         self.test.sharing()
     }
 
+    /// Does nothing that we say to ourselves come back?
+    pub fn is_unheard(&self) -> bool {
+        self.test.is_unheard()
+    }
+
     /// A message from our own address arrived under this id.
     pub fn hear(&mut self, id: &str) -> Heard {
         match parse(id) {

@@ -4,7 +4,8 @@
 //! (docs/servers.md#random-connection). Of a round of
 //! sixteen echoes a lone process hears all, one of two hears about eight. Three things are a
 //! sign of a sibling: an echo that a later one has overtaken, for it will not come; an echo of
-//! another process; and echoes that don't come while other stanzas do.
+//! another process; and echoes that don't come while other stanzas do. But if no echo at all has ever
+//! come, neither ours nor another's, that is a sign of something that drops them.
 //!
 //! One sign proves little: for a moment after a quick restart the server still knows the dead
 //! predecessor's connection, gives it some of our echoes, and gives us some of its own. So a
@@ -32,6 +33,10 @@ pub struct SelfTest {
     round: Round,
     /// In the stages that wait for it: when the next round goes out.
     next_round: Duration,
+    /// Has any echo come, be it another's?
+    heard_any: bool,
+    /// Do none come, as far as is known?
+    unheard: bool,
     /// How long the slowest echo was under way since the last judgement.
     slowest: Duration,
     /// The latest moment that is known of, and the last one at which somebody looked.
@@ -81,6 +86,9 @@ impl SelfTest {
             stage,
             round: Round { sent: now, ..Round::default() },
             next_round: now + RECHECK,
+            // What is known came of echoes.
+            heard_any: sharing != Sharing::Unknown,
+            unheard: false,
             slowest: Duration::ZERO,
             now,
             looked: now,
@@ -89,6 +97,11 @@ impl SelfTest {
 
     pub fn sharing(&self) -> Sharing {
         self.sharing
+    }
+
+    /// Does nothing that we say to ourselves come back, although the server says other things?
+    pub fn is_unheard(&self) -> bool {
+        self.unheard
     }
 
     /// Is the stream known to be ours alone, with no sign of a sibling since?
@@ -103,7 +116,7 @@ impl SelfTest {
 
     /// An echo of our own came.
     pub fn own(&mut self, number: u64) {
-        self.other();
+        self.heard();
         let Some(bit) = number.checked_sub(self.round.base) else {
             // Of a round that is over: it only says how slow the server is.
             return self.took(self.round.before);
@@ -127,7 +140,7 @@ impl SelfTest {
 
     /// An echo of another process came.
     pub fn foreign(&mut self) {
-        self.other();
+        self.heard();
         match self.stage {
             Stage::First => self.stage = Stage::Doubt,
             Stage::Settled => {
@@ -156,7 +169,8 @@ impl SelfTest {
             Stage::New => Stage::First,
             Stage::First | Stage::Doubt if now >= self.next_round => Stage::Second,
             Stage::Second if self.is_missed() => {
-                self.judge(Sharing::Shared);
+                self.unheard = !self.heard_any;
+                self.judge(if self.unheard { Sharing::Unknown } else { Sharing::Shared });
                 return false;
             }
             // Nothing came, so that nothing follows from it.
@@ -178,6 +192,11 @@ impl SelfTest {
             Stage::Second => Some(self.round.sent + RECHECK),
             Stage::Settled => None,
         }
+    }
+
+    fn heard(&mut self) {
+        (self.heard_any, self.unheard) = (true, false);
+        self.other();
     }
 
     fn judge(&mut self, sharing: Sharing) {

@@ -108,6 +108,28 @@ fn what_does_not_come_within_ten_seconds_while_others_do_means_shared() {
     }
 }
 
+/// A server or firewall drops what a component says to itself.
+#[test]
+fn no_echo_at_all_is_no_sign_of_a_sibling() {
+    let mut test = logged_in();
+    assert_eq!(run_busy(&mut test, 16, 10.0), Some(at(4.0)));
+    run_busy(&mut test, 32, 10.0);
+    assert!(test.is_unheard() && test.sharing() == Sharing::Unknown);
+    // It is tried again, and what comes then counts.
+    assert_eq!(run_busy(&mut test, 32, 100.0), Some(at(64.0)));
+    assert!(test.is_unheard());
+    hear(&mut test, 32..48);
+    assert!(!test.is_unheard() && test.sharing() == Sharing::Alone);
+    let mut test = logged_in();
+    run_busy(&mut test, 16, 10.0);
+    run_busy(&mut test, 32, 10.0);
+    test.foreign();
+    assert!(!test.is_unheard());
+    assert_eq!(run_busy(&mut test, 32, 100.0), Some(at(64.0)));
+    run_busy(&mut test, 48, 75.0);
+    assert_eq!(test.sharing(), Sharing::Shared, "somebody gets ours");
+}
+
 #[test]
 fn silence_is_no_sign_and_the_round_is_repeated() {
     let mut test = doubting();
