@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use super::upgrade;
 use crate::encryption::authority::{Authority, Identity, Valid};
 use crate::encryption::terminator::Terminator;
+use crate::fleet::Fleet;
 use crate::load::{Answerer, Asker, alone};
 use crate::proxy::Proxy;
 use crate::scene::Scene;
@@ -31,6 +32,37 @@ fn upgrades_under_load_account_for_every_stanza(kind: Kind) {
         assert_eq!(proxy.stop_with(Signal::TERM).code(), Some(0));
         late
     });
+}
+
+// What TLS costs one replica at an upgrade, the others carry.
+case!(an_upgrade_beside_other_replicas: both);
+fn an_upgrade_beside_other_replicas(kind: Kind) {
+    const UPGRADES: usize = 5;
+    let _alone = alone();
+    let (folder, ca) = (fresh_folder("tls-fleet"), Authority::new("CA"));
+    fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    let port = Server::shared(kind).component_port;
+    let port = terminate(port, ca.sign(&["127.0.0.1"], Valid::Now));
+    let fleet = Fleet::fixed(kind, |_, settings| {
+        settings.server_port = Some(port);
+        settings.server = format!("tls = true\nca-file = {:?}\n", folder.join("ca.pem"));
+    });
+    let client = Answerer::start(fleet.service("a"), Duration::ZERO);
+    let user = Asker::start(fleet.user(), &fleet.domain, 300);
+    for number in 1..=UPGRADES {
+        sleep(Duration::from_millis(500));
+        upgrade(&fleet.replicas[0], number);
+    }
+    sleep(Duration::from_millis(500));
+    let account = user.finish();
+    client.finish();
+    println!("{UPGRADES} upgrades with TLS beside two replicas: {}", account.figures());
+    assert!(account.repeated.is_empty());
+    assert_eq!(account.refused.len(), 0, "somebody is connected all the time");
+    // Given to the one that leaves, behind its closing tag; and ejabberd itself drops some.
+    let late = fleet.replicas[0].reason("arrived-after-close") as usize;
+    let missing = account.missing.len();
+    assert!(missing <= late + account.sent() / 100, "{missing}, {late} of them late");
 }
 
 case!(a_stop_under_load_leaves_in_good_order: ejabberd);
