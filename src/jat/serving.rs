@@ -21,7 +21,11 @@ pub struct Serving<'t> {
 
 impl Serving<'_> {
     /// What is wrong with it. `hears_all`: do all its answers come to us? `now` in Unix seconds.
+    /// Who never gets a request gives no trouble any more.
     pub fn trouble(&self, hears_all: bool, now: u64) -> Option<Trouble> {
+        if self.asked == Asked::Never {
+            return None;
+        }
         let enough = if self.listed.is_some() { 1 } else { UNCONFIRMED };
         self.record?.trouble(enough, hears_all, now)
     }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::daemon::{Answer, Daemon};
+use super::daemon::{Answer, Daemon, configuration};
 use super::server::{self, Answer::Error, Answer::Result, Server};
 use super::status;
 
@@ -49,7 +49,18 @@ fn a_resource_that_answers_only_errors_is_named() {
     assert_eq!(daemon.get("/readyz").status, 200);
     daemon.wait_for_log(told);
 
-    // One that is mended is in trouble no more.
+    // Nor is one in trouble that is left out, or is mended.
+    let reload = |more: &str| {
+        let target = "target-address = \"bot@some.example\"\n";
+        let named = format!("{target}{more}");
+        let all = configuration(server.address, Some(daemon.http));
+        daemon.reload(&all.replacen(target, &named, 1), "configuration reloaded");
+        output(&daemon, &["check", "--connect"])
+    };
+    let checked = reload("resources = [\"a\"]\n");
+    assert!(checked.contains("all is well"), "{checked}");
+    let checked = reload("");
+    assert!(checked.contains(told), "{checked}");
     server.let_answer("bot@some.example/b", Some(Result));
     ask_until(&server, &daemon, |_| output(&daemon, &["check", "--connect"]).contains("all is"));
 }

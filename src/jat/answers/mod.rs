@@ -135,6 +135,8 @@ impl Answers {
     pub fn resume(from: Handover) -> Self {
         let mut answers = Self { records: from.records, ..Self::default() };
         answers.records.sort_by(|a, b| a.resource.cmp(&b.resource));
+        let last_missing = answers.records.iter().filter_map(Record::last_missing).max();
+        answers.outage = Outage::resume(last_missing.unwrap_or_default());
         for (condition, count) in from.errors {
             answers.errors.0[condition as usize] += count;
         }

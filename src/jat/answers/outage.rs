@@ -13,6 +13,11 @@ pub struct Outage {
 }
 
 impl Outage {
+    /// One of which another process knew: when such an error came last.
+    pub fn resume(last: u64) -> Self {
+        Self { last, ..Self::default() }
+    }
+
     /// A resource seems to be missing; `new`: it did not before.
     pub fn missing(&mut self, new: bool, now: u64) {
         if self.last.abs_diff(now) > QUIET {

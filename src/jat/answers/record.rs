@@ -108,6 +108,11 @@ impl Record {
         self.now.missing > 0
     }
 
+    /// When it gave the last of these errors.
+    pub fn last_missing(&self) -> Option<u64> {
+        self.is_missing().then_some(self.now.last_missing)
+    }
+
     /// When it was last heard of.
     pub fn touched(&self) -> u64 {
         self.last_answer.max(self.now.first_asked).unwrap_or_default()

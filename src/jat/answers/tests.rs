@@ -160,4 +160,5 @@ fn another_process_goes_on_with_them() {
         assert_eq!(resumed.of(resource), answers.of(resource));
     }
     assert!(resumed.errors().iter().eq(answers.errors().iter()));
+    assert!(resumed.is_any_missing(T + 9) && !resumed.is_any_missing(T + 99));
 }

@@ -53,7 +53,7 @@ impl Trouble {
             }
             Self::OnlyErrors(_) => {
                 "does another program use this account, which does not know these requests? Log \
-                 it out, or give it an account of its own"
+                 it out, give it an account of its own, or say in `resources` which ones serve"
             }
             Self::Silent { .. } => {
                 "does it hang? A server keeps a client whose connection broke for some minutes \
