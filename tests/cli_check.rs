@@ -171,3 +171,22 @@ fn the_configuration_may_stand_in_front_of_the_subcommand() {
         assert!(out.err.contains("\n  help: "), "{out:?}");
     }
 }
+
+/// Root reads everything, and the daemon does not.
+#[test]
+#[ignore = "needs root"]
+fn what_the_owner_of_the_folder_can_not_read_is_an_error_for_root_too() {
+    let folder = Folder::ready();
+    let chown = |name: &str, user| std::os::unix::fs::chown(folder.path(name), user, user).unwrap();
+    assert_eq!(folder.run(&["check"]).code, 0, "the folder is root's");
+    for name in ["", "jat-proxy.toml", "keys.toml"] {
+        chown(name, Some(65_534));
+    }
+    let out = folder.run(&["check"]);
+    let error = "error: user 65534, who owns DIR and so runs the daemon, has no right to \
+                 DIR/proxy.secret\n  help: give it to that user";
+    assert_eq!(out.code, 78, "{out:?}");
+    assert!(out.err.starts_with(error), "{out:?}");
+    chown("proxy.secret", Some(65_534));
+    assert_eq!(folder.run(&["check"]).code, 0);
+}

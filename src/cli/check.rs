@@ -1,6 +1,7 @@
 //! `jat-proxy check`: is the configuration good, and what does it come to? With `--connect`,
 //! does it work?
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
 
+use super::account::Account;
 use super::{ConfigFile, Exit, complain, configuration, connect, ring, say};
 
 #[derive(clap::Args)]
@@ -58,11 +60,28 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
     }
     match configuration(path, now) {
         Ok(config) => {
-            let said = say(&summary(&config, now));
+            let said = say(&summary(&config, now)).and(for_the_daemon(path, &config));
             said.and(if arguments.connect { connect::run(&config) } else { Exit::Success })
         }
         Err(exit) => exit,
     }
+}
+
+/// Root reads everything; may the daemon, which is another's, perhaps?
+fn for_the_daemon(path: &Path, config: &Config) -> Exit {
+    let account = Account::of_folder(path).filter(|_| rustix::process::geteuid().is_root());
+    // The daemon has credentials of its own.
+    let credentials = env::var_os("CREDENTIALS_DIRECTORY");
+    let own = |file: &&Path| credentials.as_ref().is_none_or(|folder| !file.starts_with(folder));
+    let why_not = |file| account.as_ref()?.why_not(file);
+    let problem = |why| {
+        let hint = "give it to that user (chown), or run check as the one that runs the daemon";
+        Problem::error(None, why, hint)
+    };
+    let problems: BTreeSet<_> = config.files.paths().filter(own).filter_map(why_not).collect();
+    let problems: Vec<_> = problems.into_iter().map(problem).collect();
+    complain(&config::render(&problems));
+    if problems.is_empty() { Exit::Success } else { Exit::Config }
 }
 
 /// Prints the files of a good configuration, for the program that asks and for nobody else.

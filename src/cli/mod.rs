@@ -12,6 +12,7 @@ use crate::daemon::signals;
 
 pub use exit::Exit;
 
+mod account;
 mod check;
 mod completions;
 mod connect;

@@ -1,0 +1,71 @@
+//! What the account of the daemon may read, as far as root can tell, who may read everything.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Whose folder the configuration is in: who runs the daemon, most likely.
+pub struct Account {
+    uid: u32,
+    groups: BTreeSet<u32>,
+    folder: PathBuf,
+}
+
+impl Account {
+    /// That of the folder of `config`; `None`: it is root's.
+    pub fn of_folder(config: &Path) -> Option<Self> {
+        let folder = fs::canonicalize(config).ok()?.parent()?.to_owned();
+        let found = folder.metadata().ok()?;
+        let (uid, gid) = (found.uid(), found.gid());
+        let groups = groups(uid).into_iter().chain([gid]).collect();
+        (uid != 0).then_some(Self { uid, groups, folder })
+    }
+
+    /// Why it may not read the file at `path`, for people; `None`: it may.
+    pub fn why_not(&self, path: &Path) -> Option<String> {
+        let path = fs::canonicalize(path).ok()?;
+        let closed = path.ancestors().find(|part| {
+            let bit = if *part == path { READ } else { SEARCH };
+            part.metadata().is_ok_and(|found| !self.may(&found, bit))
+        })?;
+        let (uid, folder, closed) = (self.uid, self.folder.display(), closed.display());
+        Some(format!(
+            "user {uid}, who owns {folder} and so runs the daemon, has no right to {closed}"
+        ))
+    }
+
+    /// The mode decides alone: whoever has an access list knows what it allows.
+    fn may(&self, found: &Metadata, bit: u32) -> bool {
+        let shift = match () {
+            () if found.uid() == self.uid => 6,
+            () if self.groups.contains(&found.gid()) => 3,
+            () => 0,
+        };
+        found.mode() >> shift & bit != 0
+    }
+}
+
+/// The groups of an account, from the files of the system.
+fn groups(uid: u32) -> Vec<u32> {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (users, groups) = (read("/etc/passwd"), read("/etc/group"));
+    let number = |text: Option<&&str>| text.and_then(|text| text.parse::<u32>().ok());
+    let mut found = Vec::new();
+    for user in users.lines().map(|line| line.split(':').collect::<Vec<_>>()) {
+        if number(user.get(2)) != Some(uid) {
+            continue;
+        }
+        found.extend(number(user.get(3)));
+        for group in groups.lines().map(|line| line.split(':').collect::<Vec<_>>()) {
+            let members = group.get(3).copied().unwrap_or_default();
+            if members.split(',').any(|member| Some(&member) == user.first()) {
+                found.extend(number(group.get(2)));
+            }
+        }
+    }
+    found
+}
+
+const READ: u32 = 4;
+const SEARCH: u32 = 1;
