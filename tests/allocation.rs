@@ -4,8 +4,10 @@
 mod common;
 
 use allocation_counter::measure;
+use common::parts::lists;
 use common::proxy::Proxy;
 use common::stanzas;
+use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::settings::TokenIn;
 
@@ -32,6 +34,8 @@ fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
     let mut proxy = Proxy::with(|settings| {
         settings.token_in = token_in;
         settings.dispatch = dispatch;
+        // However many may not ask.
+        settings.access = Access { allow: None, ..lists(500) };
     });
     let request = stanzas::request(payload).replacen("to='", &format!("to='{node}"), 1);
     let reply = stanzas::reply(&proxy.relay(&request), payload);

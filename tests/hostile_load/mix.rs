@@ -9,7 +9,7 @@ use fastrand::Rng;
 use jat_proxy::demo::client::Client;
 use jat_proxy::demo::connection::Connection;
 use jat_proxy::demo::server::{Options, Server, Subscription};
-use jat_proxy::jat::reason::{Direction, Outcome, Reason, Tally};
+use jat_proxy::jat::reason::{Direction, Reason, Tally};
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use crate::account::{counted, counted_since, resident};
 use crate::cases::{self, Case, Cast, Sender, escaped};
 use crate::daemon::{DOMAIN, Daemon, TARGET};
-use crate::tally::{difference, shown, total};
+use crate::tally::{difference, shown, total, unbraked};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted() {
@@ -59,7 +59,7 @@ async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted(
     );
     let withheld = withheld(&counted, &sent.tally);
     assert!(withheld > 0, "nothing was withheld");
-    assert_eq!(shown(&answered(&counted, &sent.tally)), shown(&sent.tally));
+    assert_eq!(shown(&unbraked(&counted, &sent.tally)), shown(&sent.tally));
     let told = it.told.load(Ordering::Relaxed);
     // Of what is withheld, some is the service's.
     let of_user = sent.answers..=sent.answers + sent.of_service;
@@ -81,25 +81,6 @@ fn withheld(counted: &Tally, sent: &Tally) -> usize {
         counted.of(direction, Reason::Throttled).saturating_sub(anyway)
     };
     usize::try_from(of(Direction::Forward) + of(Direction::Message)).unwrap()
-}
-
-/// What was withheld, as what it would have been counted as; no more than is missing there.
-fn answered(counted: &Tally, sent: &Tally) -> Tally {
-    let mut all = Tally::default();
-    for direction in Direction::ALL {
-        let mut withheld = counted.of(direction, Reason::Throttled);
-        for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Throttled) {
-            let count = counted.of(direction, *reason);
-            let missing = sent.of(direction, *reason).saturating_sub(count);
-            let answered = reason.outcome() == Outcome::Answered || *reason == Reason::HeadTooLarge;
-            let may = answered && direction != Direction::Revert;
-            let moved = if may { missing.min(withheld) } else { 0 };
-            withheld -= moved;
-            all.add(direction, *reason, count + moved);
-        }
-        all.add(direction, Reason::Throttled, withheld);
-    }
-    all
 }
 
 /// A mix without a reason would show nothing about it.

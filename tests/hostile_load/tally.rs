@@ -1,6 +1,6 @@
 //! Counts of stanzas, read from metrics and compared.
 
-use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use jat_proxy::jat::reason::{Direction, Outcome, Reason, Tally};
 
 /// The counters of stanzas in what `/metrics` shows, but for our own echoes: how many come is up
 /// to time, and to how much was said.
@@ -29,6 +29,27 @@ pub fn difference(now: &Tally, before: &Tally) -> Tally {
 
 pub fn total(tally: &Tally) -> u64 {
     tally.iter().map(|(.., count)| count).sum()
+}
+
+/// What was withheld since its sender got too many errors, as what it would have been counted as;
+/// no more than is missing there.
+pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
+    let mut all = Tally::default();
+    for direction in Direction::ALL {
+        let mut withheld = counted.of(direction, Reason::Throttled);
+        for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Throttled) {
+            let count = counted.of(direction, *reason);
+            let missing = sent.of(direction, *reason).saturating_sub(count);
+            // One that is too large to be answered counts so where it is tried.
+            let answered = reason.outcome() == Outcome::Answered || *reason == Reason::HeadTooLarge;
+            let may = answered && direction != Direction::Revert;
+            let moved = if may { missing.min(withheld) } else { 0 };
+            withheld -= moved;
+            all.add(direction, *reason, count + moved);
+        }
+        all.add(direction, Reason::Throttled, withheld);
+    }
+    all
 }
 
 /// The counts that are not zero, to be compared and read.

@@ -162,7 +162,8 @@ fn without_advice(text: &str) -> String {
 /// With 0 for every digit of each time such as 2026-11-22T16:23:44Z.
 fn masked(line: &str) -> String {
     let masked = |word: &str| {
-        let time = word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
+        let bare = word.trim_end_matches(',');
+        let time = bare.len() == 20 && bare.ends_with('Z') && bare.as_bytes()[10] == b'T';
         if time { word.replace(|c: char| c.is_ascii_digit(), "0") } else { word.into() }
     };
     line.split(' ').map(masked).collect::<Vec<_>>().join(" ")

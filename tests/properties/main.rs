@@ -8,6 +8,7 @@ mod fixture;
 #[path = "../bad_inputs/oracle.rs"]
 mod oracle;
 
+mod access;
 #[path = "../checks/mod.rs"]
 mod checks;
 mod configuration;
@@ -15,6 +16,7 @@ mod deferral;
 mod generators;
 mod head;
 mod seeds;
+mod selection;
 mod session;
 mod splitter;
 mod token;

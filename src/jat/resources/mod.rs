@@ -15,6 +15,8 @@ pub struct Resources {
     first: Vec<usize>,
     /// How many may be asked, now or when others have gone.
     eligible: usize,
+    /// How many are in doubt.
+    doubtful: usize,
 }
 
 /// One online resource.
@@ -114,10 +116,10 @@ impl Resources {
         match found {
             Ok(at) => {
                 let known = &mut self.online[at];
-                let before = self.selection.standing(known);
+                let before = (known.verified, self.selection.standing(known));
                 (known.address, known.dnd, known.priority) = (address, dnd, priority);
                 (known.verified, known.confirmed) = (verified, confirmed);
-                if self.selection.standing(known) != before {
+                if (known.verified, self.selection.standing(known)) != before {
                     self.rank();
                 }
             }
@@ -148,6 +150,9 @@ impl Resources {
         if self.online.len() < MOST_ONLINE {
             return Some(at);
         }
+        if self.doubtful == 0 {
+            return None;
+        }
         let stale = self.online.iter().position(|r| !r.verified)?;
         self.online.remove(stale);
         Some(at - usize::from(stale < at))
@@ -160,11 +165,12 @@ impl Resources {
 
     /// Finds out who gets the next requests.
     fn rank(&mut self) {
-        let Self { online, selection, first, eligible } = self;
+        let Self { online, selection, first, eligible, doubtful } = self;
         first.clear();
-        *eligible = 0;
+        (*eligible, *doubtful) = (0, 0);
         let mut best = None;
         for (at, resource) in online.iter().enumerate() {
+            *doubtful += usize::from(!resource.verified);
             let Some(standing) = selection.standing(resource) else { continue };
             *eligible += 1;
             if best < Some(standing) {
@@ -246,7 +252,7 @@ impl Resources {
 
     /// Is one of them in doubt?
     pub fn has_doubtful(&self) -> bool {
-        self.online.iter().any(|r| !r.verified)
+        self.doubtful > 0
     }
 
     /// The resource that gets the next request of `user`; `None` when nobody is online who may
