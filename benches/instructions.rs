@@ -20,7 +20,7 @@ use common::parts::Parts;
 use common::stanzas;
 
 /// A part, and how to do it so many times.
-const PARTS: [(&str, Run); 5] = [
+const PARTS: [(&str, Run); 4] = [
     ("splitter", |parts, times| {
         let mut splitter = Parts::splitter();
         (0..times).for_each(|_| parts.split(&mut splitter));
@@ -36,9 +36,6 @@ const PARTS: [(&str, Run); 5] = [
     ("base32-decode", |parts, times| {
         let mut bytes = parts.decoded();
         (0..times).for_each(|_| parts.decode(&mut bytes));
-    }),
-    ("access", |parts, times| {
-        (0..times).for_each(|_| parts.access());
     }),
 ];
 

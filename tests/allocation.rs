@@ -3,11 +3,12 @@
 #[path = "../benches/common/mod.rs"]
 mod common;
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
-use common::parts::lists;
 use common::proxy::Proxy;
 use common::stanzas;
-use jat_proxy::jat::access::Access;
+use jat_proxy::jat::access::{Access, Pattern, Senders};
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::settings::TokenIn;
 
@@ -35,7 +36,7 @@ fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
         settings.token_in = token_in;
         settings.dispatch = dispatch;
         // However many may not ask.
-        settings.access = Access { allow: None, ..lists(500) };
+        settings.access = Access { deny: senders(500), ..Access::default() };
     });
     let request = stanzas::request(payload).replacen("to='", &format!("to='{node}"), 1);
     let reply = stanzas::reply(&proxy.relay(&request), payload);
@@ -47,6 +48,16 @@ fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
         assert_eq!(taken.count_total, 0, "{token_in:?} {dispatch:?} {}", &stanza[..100]);
     }
     assert_eq!(proxy.counts(), (1 + 2 * 12, 0));
+}
+
+/// So many, of every kind.
+fn senders(count: usize) -> Arc<Senders> {
+    let pattern = |n: usize| match n % 3 {
+        0 => format!("denied{n}.example"),
+        1 => format!("*.denied{n}.example"),
+        _ => format!("denied@{n}.example"),
+    };
+    Arc::new(Senders::new((0..count).map(|n| Pattern::new(&pattern(n)).unwrap())))
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! What a stanza is made of, each part by itself.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use data_encoding::{Encoding, Specification};
 use hmac::{Hmac, KeyInit, Mac};
-use jat_proxy::jat::access::{Access, Mode, Pattern, Senders};
-use jat_proxy::jat::address::Address;
 use jat_proxy::stanza::head::{Head, Rewrite};
 use jat_proxy::stanza::limits::Limits;
 use jat_proxy::stanza::splitter::{Piece, Splitter};
@@ -18,22 +15,6 @@ use super::form::Form;
 use super::proxy::Proxy;
 use super::stanzas::attribute;
 
-/// Lists of so many senders each, of every kind.
-pub fn lists(patterns: usize) -> Access {
-    let list = |name: &str| {
-        let pattern = |n: usize| match n % 3 {
-            0 => format!("{name}{n}.example"),
-            1 => format!("*.{name}{n}.example"),
-            _ => format!("{name}@{n}.example"),
-        };
-        let pattern = |n| Pattern::new(&pattern(n)).expect("a pattern");
-        Arc::new(Senders::new((0..patterns).map(pattern)))
-    };
-    Access { allow: Some(list("allowed")), deny: list("denied"), mode: Mode::Enforce }
-}
-
-const PATTERNS: usize = 500;
-
 /// The parts of translating one request.
 pub struct Parts {
     request: String,
@@ -44,7 +25,6 @@ pub struct Parts {
     token: Vec<u8>,
     base32: Encoding,
     mac: Hmac<Sha256>,
-    access: Access,
 }
 
 impl Parts {
@@ -60,8 +40,7 @@ impl Parts {
         let (_, token) = from.split_once('/').expect("a token");
         let token = base32.decode(token.as_bytes()).expect("base32");
         let mac = Hmac::new_from_slice(&[1; 32]).expect("HMAC takes keys of any length");
-        let access = lists(PATTERNS);
-        Self { request: request.to_owned(), head, attributes, to, from, token, base32, mac, access }
+        Self { request: request.to_owned(), head, attributes, to, from, token, base32, mac }
     }
 
     /// Finds the stanza's boundaries.
@@ -94,13 +73,6 @@ impl Parts {
         let (_, token) = self.from.split_once('/').expect("a token");
         let read = self.base32.decode_mut(black_box(token.as_bytes()), bytes);
         black_box(read).expect("base32");
-    }
-
-    /// Looks a user up in lists of [`PATTERNS`] senders, who is in none of them.
-    pub fn access(&self) {
-        let permits =
-            self.access.permits(&Address::new(black_box("user@a.b.some-domain.example/r")));
-        assert!(!black_box(permits));
     }
 
     /// The MAC over as many bytes as a token's has: those of the token but its tag, of both

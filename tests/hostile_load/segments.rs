@@ -66,7 +66,8 @@ async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
 }
 
 /// What depends on the time is left out. Two tokens for one request differ when a second has
-/// passed between them; white space and echoes follow when nothing else does for a while.
+/// passed between them; white space and echoes follow when nothing else does for a while, and
+/// probes when there is reason to doubt what presence told.
 fn without_time(said: &str) -> String {
     let mut stanzas = String::new();
     for part in said.split_inclusive('>') {
@@ -74,6 +75,11 @@ fn without_time(said: &str) -> String {
         if !part.starts_with("<message type='headline' id='jat-echo-") {
             stanzas += part;
         }
+    }
+    while let Some(probe) = stanzas.find(" type='probe'") {
+        let begin = stanzas[..probe].rfind('<').unwrap();
+        let end = stanzas[probe..].find("</presence>").unwrap() + probe + "</presence>".len();
+        stanzas.replace_range(begin..end, "");
     }
     let mut output = String::new();
     for part in stanzas.split_inclusive(|c: char| !matches!(c, 'a'..='z' | '2'..='7')) {

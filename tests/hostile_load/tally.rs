@@ -27,8 +27,9 @@ pub fn difference(now: &Tally, before: &Tally) -> Tally {
     since
 }
 
+/// All of them, but for presence of the target: how often it is asked for that is up to time.
 pub fn total(tally: &Tally) -> u64 {
-    tally.iter().map(|(.., count)| count).sum()
+    tally.iter().filter(|(_, r, _)| *r != Reason::PresenceUsed).map(|(.., count)| count).sum()
 }
 
 /// What was withheld since its sender got too many errors, as what it would have been counted as;
@@ -52,8 +53,8 @@ pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
     all
 }
 
-/// The counts that are not zero, to be compared and read.
+/// The counts of [`total`] that are not zero, to be compared and read.
 pub fn shown(tally: &Tally) -> Vec<String> {
-    let counts = tally.iter().filter(|(.., count)| *count > 0);
+    let counts = tally.iter().filter(|(_, r, count)| *count > 0 && *r != Reason::PresenceUsed);
     counts.map(|(d, r, count)| format!("{} {} {count}", d.name(), r.name())).collect()
 }
