@@ -34,6 +34,7 @@ mod http;
 mod keys;
 mod outside;
 mod patterns;
+mod placeholders;
 mod presence_domain;
 mod problem;
 mod read;

@@ -5,6 +5,7 @@ use std::net::SocketAddrV6;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::outside::Outside;
+use super::placeholders;
 use super::problem::Problem;
 use super::table::Table;
 use super::tls::{self, Tls, Trust, TrustError};
@@ -148,14 +149,17 @@ impl<'a> Keys<'a> {
 
 /// `host:port`, of the shape that a connection takes.
 fn address(value: Value<'_>) -> Result<String, Problem> {
-    let text = value.text()?;
+    let written = value.text()?;
+    let expanded = placeholders::expand(written);
+    let expanded = expanded.map_err(|error| value.error(error.to_string(), error.hint()))?;
+    let text = expanded.as_str();
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     let bracketed = text.parse::<SocketAddrV6>().is_ok();
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"/@\"'".contains(c);
     let good_host =
         !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains([':', '[']));
     if good_host && port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return Ok(text.to_owned());
+        return Ok(expanded);
     }
     let hint = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";
     Err(value.error("a server is written as host:port", hint))

@@ -1,5 +1,6 @@
 //! TLS to a server: whom to trust, and for which name the server's certificate must be.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::Resumption;
@@ -101,9 +102,17 @@ pub fn name_of(address: &str) -> Option<ServerName<'static>> {
     name(host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host))
 }
 
-/// A domain name or an IP address.
+/// A domain name or an IP address. Certificates name IDNs by their A-labels (RFC 6125 section 6.4.2).
 pub fn name(text: &str) -> Option<ServerName<'static>> {
-    ServerName::try_from(text.to_owned()).ok()
+    ServerName::try_from(a_labels(text).into_owned()).ok()
+}
+
+/// A host name as it is looked up (RFC 5890 section 2.3.2.1).
+pub fn a_labels(host: &str) -> Cow<'_, str> {
+    if host.is_ascii() {
+        return Cow::Borrowed(host);
+    }
+    idna::domain_to_ascii(host).map_or(Cow::Borrowed(host), Cow::Owned)
 }
 
 fn client(roots: RootCertStore) -> Arc<ClientConfig> {
@@ -126,7 +135,8 @@ mod tests {
         assert_eq!(name("xmpp.example:5347").as_deref(), Some("xmpp.example"));
         assert_eq!(name("127.0.0.1:5347").as_deref(), Some("127.0.0.1"));
         assert_eq!(name("[::1]:5347").as_deref(), Some("::1"));
-        assert_eq!(name("ö.example:5347"), None);
+        assert_eq!(name("Ö.example:5347").as_deref(), Some("xn--nda.example"));
+        assert_eq!(name("a_b c:5347"), None);
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Backoff {
 }
 
 /// A stream that lasted this long was no failure in itself.
-const STABLE: Duration = Duration::from_secs(10);
+pub const STABLE: Duration = Duration::from_secs(10);
 /// Longer than the longest wait of a process that was replaced.
 const OUTLIVES_A_RIVAL: Duration = Duration::from_secs(600);
 

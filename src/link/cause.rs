@@ -61,15 +61,22 @@ causes! {
     /// The server ended the stream with another error.
     StreamError "stream-error" USUAL
         "the server's log may say more; docs/troubleshooting.md explains each condition",
+    /// The server ended a working stream because of a stanza that is over its own limit.
+    ServerLimit "server-limit" USUAL
+        "set [limits] max-stanza-bytes below the server's limit, or raise that \
+         (component_stanza_size_limit on Prosody, max_stanza_size of the listener on ejabberd), \
+         and reload",
     /// The server wants us to connect to another one.
     Redirected "redirected" USUAL
         "set [server] address to that one, if it is the same operator's",
     /// It did not answer in time when we wanted to log in.
     Timeout "timeout" USUAL
         "is it the server's port for components (XEP-0114), and does `tls` say what it speaks \
-         there? An HTTP server is as silent",
+         there (an HTTP server is as silent)? Or can a node of its cluster not be reached?",
     /// On a working stream it did not read, or did not answer, for too long.
-    Unresponsive "unresponsive" USUAL "",
+    Unresponsive "unresponsive" USUAL
+        "is the server overloaded or stopped, is its host down, or does a firewall on the way \
+         forget connections?",
     /// It ended the connection before it had said anything.
     HungUp "hung-up" USUAL
         "is it the server's port for components (XEP-0114), does `tls` say what it speaks there, \
@@ -132,6 +139,11 @@ const USUAL: (f64, f64) = (0.2, 60.0);
 const NONE: (f64, f64) = (0.0, 0.0);
 
 impl Cause {
+    /// Whether something went wrong, rather than that we wanted it so.
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Reconfigured | Self::Upgrade)
+    }
+
     /// `message`, and what to do about it.
     pub fn explain(self, message: &str) -> String {
         match self.remedy() {
@@ -152,6 +164,7 @@ impl From<&Ending> for Cause {
                 "see-other-host" => Self::Redirected,
                 _ => Self::StreamError,
             },
+            Ending::TooLarge { .. } => Self::ServerLimit,
             Ending::Closed => Self::Closed,
             Ending::Broken(_) => Self::Protocol,
             Ending::Silent | Ending::Stalled => Self::Unresponsive,

@@ -21,6 +21,7 @@ use crate::session::{self, Session};
 
 use super::cause::Cause;
 use super::component::Component;
+use super::connect::watch_over;
 use super::heartbeat::Heartbeat;
 use super::socket::Socket;
 use super::stream::{Parked, State, Stream};
@@ -133,7 +134,10 @@ impl Handover {
             known.up.take_if(|up| up.server == config.server && config.tls.is_none())?;
         let socket = descriptor::adopt(socket).and_then(watch);
         let lost = |error| self.lost.push((config.domain.to_string(), error));
-        let socket = Socket::Plain(socket.map_err(lost).ok()?);
+        let socket = socket.map_err(lost).ok()?;
+        // An older program may have had other ideas; what it set is good enough if need be.
+        let _ = watch_over(&socket);
+        let socket = Socket::Plain(socket);
         let domain = config.domain.clone();
         let session = Session::resume(domain, config.bounds, session, &mut component.turn());
         let stream = component.stream_of(link)?;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
+use fastrand::Rng;
 use futures_util::{SinkExt, StreamExt};
-use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,8 +18,8 @@ use crate::config;
 use crate::session::ending::Ending;
 use crate::shortage::is_shortage;
 
+use super::connect::{Addresses, CONNECT_TIME, connect};
 use super::greeting::{Greeting, READ_SIZE};
-use super::lookup::lookup;
 use super::port::Port;
 use super::socket::{Socket, Tls};
 use super::tls::{self, TlsError};
@@ -120,8 +120,21 @@ impl From<io::Error> for LoginError {
 }
 
 /// Connects to the server of `config`, and proves to be its domain with its secret.
-pub async fn login(config: &config::Stream) -> Result<LoggedIn, LoginError> {
-    let tcp = connect(&config.server).await?;
+pub async fn login(
+    config: &config::Stream,
+    addresses: &mut Addresses,
+    rng: &mut Rng,
+) -> Result<LoggedIn, LoginError> {
+    let tcp = connect(&config.server, addresses, rng).await?;
+    let address = tcp.peer_addr();
+    let logged_in = log_in(tcp, config).await;
+    if let (Err(_), Ok(address)) = (&logged_in, address) {
+        addresses.fail(address);
+    }
+    logged_in
+}
+
+async fn log_in(tcp: TcpStream, config: &config::Stream) -> Result<LoggedIn, LoginError> {
     let Some(tls) = &config.tls else {
         let (socket, early) = open(tcp, config).await?;
         return Ok(LoggedIn { socket: Socket::Plain(socket), early });
@@ -224,49 +237,8 @@ async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, 
     timeout(LOGIN_TIME, work).await.map_err(|_| LoginError::Timeout { awaited })
 }
 
-async fn connect(server: &str) -> Result<TcpStream, LoginError> {
-    let failed = |error| LoginError::Connect { server: server.to_owned(), error };
-    let timed_out = || LoginError::NoAnswer { server: server.to_owned() };
-    let unfound = |error| LoginError::Lookup { server: server.to_owned(), error };
-    let addresses = timeout(LOGIN_TIME, lookup(server))
-        .await
-        .map_err(|_| LoginError::NotLookedUp { server: server.to_owned() })?
-        .map_err(unfound)?;
-    let mut told = unfound(io::ErrorKind::NotFound.into());
-    for address in addresses {
-        // One that leads nowhere must not use up the time of the others.
-        let error = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
-            Ok(Ok(socket)) => {
-                watch_over(&socket).map_err(failed)?;
-                return Ok(socket);
-            }
-            Ok(Err(error)) => failed(error),
-            Err(_) => timed_out(),
-        };
-        // The host is there, then, and its server will be: an address of a family that this
-        // machine has no way to says less.
-        if !told.is_refusal() {
-            told = error;
-        }
-    }
-    Err(told)
-}
-
-/// Lets the system notice a peer that has gone without a word.
-fn watch_over(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    sockopt::set_socket_keepalive(socket, true)?;
-    sockopt::set_tcp_keepidle(socket, Duration::from_secs(30))?;
-    sockopt::set_tcp_keepintvl(socket, Duration::from_secs(10))?;
-    sockopt::set_tcp_keepcnt(socket, 3)?;
-    sockopt::set_tcp_user_timeout(socket, 60_000)?;
-    Ok(())
-}
-
 /// For each step of a login.
-const LOGIN_TIME: Duration = Duration::from_secs(15);
-/// For each address of the server.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
+pub const LOGIN_TIME: Duration = Duration::from_secs(15);
 /// Those of the library have no words for an operator: ours come first.
 const LATER: Duration = Duration::from_secs(2 * LOGIN_TIME.as_secs());
 const TIMEOUTS: Timeouts = Timeouts { read_timeout: LATER, response_timeout: LATER };

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::config::tls::a_labels;
 use crate::{descriptor, thread};
 
 /// The addresses of `server`, a `host:port`. Who asks for a name that is just looked up gets the
@@ -15,7 +16,8 @@ use crate::{descriptor, thread};
 /// # Errors
 /// There are none, or there is no thread to ask with ([`io::ErrorKind::WouldBlock`]).
 pub async fn lookup(server: &str) -> io::Result<Vec<SocketAddr>> {
-    lookup_with(server, ask).await
+    let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
+    lookup_with(&format!("{}:{port}", a_labels(host)), ask).await
 }
 
 type Ask = fn(&str) -> io::Result<Vec<SocketAddr>>;

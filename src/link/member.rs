@@ -162,6 +162,7 @@ impl Running {
             orders: receiver,
             attempted: attempting,
             parked,
+            lowered: None,
         };
         let task = tokio::spawn(link.run(pause));
         let (began, backoff) = (Instant::now(), Backoff::default());

@@ -4,6 +4,7 @@
 mod backoff;
 pub mod cause;
 pub mod component;
+mod connect;
 mod failings;
 mod greeting;
 pub mod handover;
@@ -31,10 +32,12 @@ use tokio::time::{Instant, interval, sleep};
 
 use crate::config;
 use crate::session::Session;
+use crate::session::ending::Ending;
 
-use backoff::Backoff;
+use backoff::{Backoff, STABLE};
 use cause::Cause;
 use component::{Shared, lock};
+use connect::Addresses;
 use heartbeat::Heartbeat;
 use journal::Journal;
 use login::LoggedIn;
@@ -73,6 +76,9 @@ pub struct Link {
     pub attempted: watch::Sender<bool>,
     /// A stream to begin with, from another process.
     pub parked: Option<Parked>,
+    /// Most bytes of a stanza that the server takes, as far as it has shown; with the order that it
+    /// was found out under.
+    pub lowered: Option<(Arc<config::Stream>, usize)>,
 }
 
 impl Link {
@@ -89,18 +95,18 @@ impl Link {
         if self.parked.is_some() {
             self.attempted.send_replace(true);
         }
-        let mut backoff = Backoff::default();
-        if !pause.is_zero() && self.idle(pause, &mut backoff).await.is_break() {
+        let mut retry = Retry::default();
+        if !pause.is_zero() && self.idle(pause, &mut retry.backoff).await.is_break() {
             return;
         }
         loop {
             let order = self.orders.borrow_and_update().clone();
             match order {
                 Order::Run(config) => {
-                    let wait = self.keep_up(&config, &mut journal, &mut backoff).await;
+                    let wait = self.keep_up(&config, &mut journal, &mut retry).await;
                     // One that ended it is obeyed at once.
                     let goes_on = matches!(*self.orders.borrow(), Order::Run(_));
-                    if goes_on && self.idle(wait, &mut backoff).await.is_break() {
+                    if goes_on && self.idle(wait, &mut retry.backoff).await.is_break() {
                         break;
                     }
                 }
@@ -113,7 +119,7 @@ impl Link {
                     if let Some(parked) = self.parked.take() {
                         let mut pump = self.pump(parked, &mut journal);
                         let (end, unsent) = pump.stop(within).await;
-                        self.ended(pump, end, unsent);
+                        self.ended(pump, end, unsent, None);
                     }
                     break;
                 }
@@ -135,9 +141,9 @@ impl Link {
     /// One stream's life, or an attempt that failed; how long to wait then.
     async fn keep_up(
         &mut self,
-        config: &config::Stream,
+        config: &Arc<config::Stream>,
         journal: &mut Journal,
-        backoff: &mut Backoff,
+        Retry { backoff, addresses }: &mut Retry,
     ) -> Duration {
         let parked = match self.parked.take() {
             Some(parked) => {
@@ -146,9 +152,10 @@ impl Link {
                 parked
             }
             None => {
+                let mut rng = lock(&self.component).rng().fork();
                 let login = async {
                     self.hear_of_resources().await;
-                    login::login(config).await
+                    login::login(config, addresses, &mut rng).await
                 };
                 let login = tokio::select! {
                     login = self.alive(login) => login,
@@ -172,6 +179,7 @@ impl Link {
             }
         };
         let began = Instant::now();
+        let address = parked.socket.address();
         let mut pump = self.pump(parked, journal);
         let (end, unsent) = pump.run(&mut self.orders).await;
         if matches!(end, Stopped::Paused) {
@@ -179,8 +187,15 @@ impl Link {
             self.parked = Some(pump.parked);
             return Duration::ZERO;
         }
-        let cause = self.ended(pump, end, unsent);
-        backoff.wait(cause, Some(began.elapsed()), lock(&self.component).rng())
+        let cause = self.ended(pump, end, unsent, Some(config));
+        let lived = began.elapsed();
+        if lived >= STABLE {
+            addresses.forgive();
+        }
+        if let (Ok(address), true) = (address, cause.is_failure()) {
+            addresses.fail(address);
+        }
+        backoff.wait(cause, Some(lived), lock(&self.component).rng())
     }
 
     /// With a presence domain, waits for what is told there before users can write to us: other
@@ -231,18 +246,24 @@ impl Link {
         if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn start(&self, logged_in: LoggedIn, config: &config::Stream) -> Parked {
+    fn start(&mut self, logged_in: LoggedIn, config: &Arc<config::Stream>) -> Parked {
         let LoggedIn { socket, early } = logged_in;
+        self.lowered.take_if(|(under, _)| !Arc::ptr_eq(under, config));
+        let mut bounds = config.bounds;
+        if let Some((_, bytes)) = &self.lowered {
+            bounds.limits.max_bytes = bounds.limits.max_bytes.min(*bytes);
+        }
         let mut component = lock(&self.component);
         let since = component.now().unix;
         if let Some(stream) = component.stream_of(&self.heartbeat) {
             stream.logins += 1;
             stream.state = State::Up { since };
+            stream.lowered = self.lowered.as_ref().map(|(_, bytes)| *bytes);
         }
         let domain = self.domain.clone();
-        let mut session = Session::new(domain, config.bounds, &mut component.turn());
+        let mut session = Session::new(domain, bounds, &mut component.turn());
         session.input().extend(early);
-        Parked { socket, session, config: config.clone() }
+        Parked { socket, session, config: config::Stream::clone(config) }
     }
 
     fn pump<'a>(&self, parked: Parked, journal: &'a mut Journal) -> Pump<'a> {
@@ -250,8 +271,14 @@ impl Link {
         Pump::new(parked, component, heartbeat, journal)
     }
 
-    /// Notes and logs the end of a working stream.
-    fn ended(&self, pump: Pump<'_>, end: Stopped, unsent: usize) -> Cause {
+    /// Notes and logs the end of a working stream, which was opened for `config`.
+    fn ended(
+        &mut self,
+        pump: Pump<'_>,
+        end: Stopped,
+        unsent: usize,
+        config: Option<&Arc<config::Stream>>,
+    ) -> Cause {
         let late = pump.parked.session.arrived_after_close();
         let journal = pump.journal;
         {
@@ -272,17 +299,31 @@ impl Link {
                 journal.not_handed_over();
                 (Cause::Upgrade, "closed for an upgrade: TLS can't be handed over".to_owned())
             }
-            Stopped::Ended(ending) => (Cause::from(&ending), ending.to_string()),
+            Stopped::Ended(ending) => (Cause::from(&ending), self.explain_end(&ending, config)),
             Stopped::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 (Cause::Disconnected, "the server closed the connection without a word".to_owned())
             }
+            Stopped::Lost(error) if error.kind() == io::ErrorKind::TimedOut => {
+                (Cause::Unresponsive, "nothing comes from the server's host any more".to_owned())
+            }
             Stopped::Lost(error) => (Cause::Disconnected, tls::explain(&error)),
         };
-        if !matches!(cause, Cause::Reconfigured | Cause::Upgrade) {
+        if cause.is_failure() {
             journal.lost(cause, &message, unsent);
         }
         self.fail(cause, &message);
         cause
+    }
+
+    /// In words. If a stanza was too large for the server, the next stream is for smaller ones: else
+    /// any user could end it again and again.
+    fn explain_end(&mut self, ending: &Ending, config: Option<&Arc<config::Stream>>) -> String {
+        let (Ending::TooLarge { bytes, .. }, Some(config)) = (ending, config) else {
+            return ending.to_string();
+        };
+        let limit = bytes / 2;
+        self.lowered = Some((Arc::clone(config), limit));
+        format!("{ending}; from now on none has more than {limit} bytes, until a reload")
     }
 
     fn fail(&self, cause: Cause, message: &str) {
@@ -300,6 +341,13 @@ impl Link {
             }
         }
     }
+}
+
+/// What is known of the attempts so far.
+#[derive(Debug, Default)]
+struct Retry {
+    backoff: Backoff,
+    addresses: Addresses,
 }
 
 /// Waits for an order that ends an attempt to log in. Others wait for its end.

@@ -213,6 +213,9 @@ impl<'a> Pump<'a> {
         let same = self.parked.config.same_login(new);
         if same {
             self.parked.session.set_bounds(new.bounds);
+            if let Some(stream) = lock(&self.component).stream_of(&self.heartbeat) {
+                stream.lowered = None;
+            }
         }
         same
     }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -75,6 +76,14 @@ impl Socket {
     pub fn close(&mut self) {
         if let Self::Tls(tls) = self {
             tls.close();
+        }
+    }
+
+    /// Where it leads to.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Plain(tcp) => tcp.peer_addr(),
+            Self::Tls(tls) => tls.tcp.peer_addr(),
         }
     }
 

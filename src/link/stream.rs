@@ -30,6 +30,8 @@ pub struct Stream {
     pub standstill: Option<Duration>,
     /// How often that began.
     pub standstills: u64,
+    /// Most bytes of a stanza, where the server has shown that it takes fewer than configured.
+    pub lowered: Option<usize>,
     /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
     pub clock_offset: Option<i64>,
     /// Lost streams and failed logins, by [`Cause`].
@@ -75,6 +77,7 @@ impl Stream {
             sharing: Sharing::Unknown,
             unheard: false,
             standstill: None,
+            lowered: None,
             standstills: 0,
             clock_offset: None,
             failures: [0; Cause::ALL.len()],
@@ -141,6 +144,17 @@ impl Stream {
                  module or firewall of the server drop such messages (type='headline')?"
             )
         })
+    }
+
+    /// What an operator has to do about a server that takes less than is configured.
+    pub fn limit_alarm(&self) -> Option<String> {
+        let bytes = self.lowered?;
+        let remedy = Cause::ServerLimit.remedy();
+        Some(format!(
+            "the server ended the stream of {} because of a large stanza, so that until a reload \
+             no stanza on it has more than {bytes} bytes, and larger requests are refused: {remedy}",
+            self.domain
+        ))
     }
 
     /// What an operator has to add because another process has the domain too; `None` where

@@ -9,6 +9,13 @@ pub enum Ending {
     /// RFC 6120 section 4.9.
     #[error("the server ended the stream: {condition}{}", quoted(text))]
     StreamError { condition: String, text: Option<String> },
+    /// The same, and it is the fault of a stanza of so many bytes.
+    #[error(
+        "the server ended the stream: {condition}{}, right behind a stanza of {bytes} bytes, the \
+         largest on it",
+        quoted(text)
+    )]
+    TooLarge { condition: String, text: Option<String>, bytes: usize },
     #[error("the server closed the stream")]
     Closed,
     #[error("the server sent {0}")]
@@ -30,6 +37,20 @@ impl Ending {
             condition: condition
                 .map_or_else(|| "undefined-condition".to_owned(), |c| shortened(&c.name)),
             text: texts.find(|t| !t.is_empty()),
+        }
+    }
+
+    /// The same, if the last stanza that the server may not have read all of has so many bytes, more
+    /// than any before it: servers say no more plainly that it is over their limit
+    /// (docs/servers.md#own-limit).
+    pub fn behind(self, largest: Option<usize>) -> Self {
+        match (self, largest) {
+            (Self::StreamError { condition, text }, Some(bytes))
+                if matches!(&*condition, "policy-violation" | "not-well-formed") =>
+            {
+                Self::TooLarge { condition, text, bytes }
+            }
+            (ending, _) => ending,
         }
     }
 }

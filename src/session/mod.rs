@@ -133,7 +133,8 @@ impl Session {
         }
         self.input = input;
         self.output.settle();
-        ended
+        let largest = self.output.largest_unread(self.echo.processed());
+        ended.map_err(|ending| ending.behind(largest))
     }
 
     /// The last time before [`Self::close`]: translates all that was read, however much waits

@@ -25,13 +25,24 @@ pub struct Output {
     due: Option<Duration>,
     /// How many bytes of stanzas were ever appended.
     said: u64,
+    /// How long the longest of them is, and how many had been appended with it.
+    largest: (usize, u64),
 }
 
 impl Output {
     /// `bytes` are left from another process.
     pub fn new(bytes: Vec<u8>, now: Duration) -> Self {
         let said = bytes.len() as u64;
-        Self { bytes, written: 0, last_written: now, stalled_since: None, owed: 0, due: None, said }
+        Self {
+            bytes,
+            written: 0,
+            last_written: now,
+            stalled_since: None,
+            owed: 0,
+            due: None,
+            said,
+            largest: (0, 0),
+        }
     }
 
     /// Bytes to be written.
@@ -42,6 +53,15 @@ impl Output {
     /// How many bytes of stanzas were appended so far.
     pub fn said(&self) -> u64 {
         self.said
+    }
+
+    /// How long the longest stanza so far is, if the server need not have read all of it yet: of
+    /// what was said it has processed `processed` bytes for sure. A short one is no reason to end
+    /// a stream.
+    pub fn largest_unread(&self, processed: u64) -> Option<usize> {
+        let (length, end) = self.largest;
+        let unread = end > processed && self.said - end <= MOST_UNREAD;
+        (unread && length >= MIN_LARGE).then_some(length)
     }
 
     /// Appends the stanza that `write` writes, unless more than `limit` bytes are needed to have
@@ -66,6 +86,9 @@ impl Output {
         }
         self.owed = self.owed.saturating_sub(length).max(reach.saturating_sub(length));
         self.said += length as u64;
+        if length >= self.largest.0 {
+            self.largest = (length, self.said);
+        }
         true
     }
 
@@ -171,6 +194,10 @@ pub const KEEP_CAPACITY: usize = 256 * 1024;
 /// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
 /// which arrives in one piece is read in one piece.
 const SURELY_CUT: usize = 1_000;
+/// More than the buffers of both systems and of a server hold.
+const MOST_UNREAD: u64 = 16 << 20;
+/// No server has a lower limit (RFC 6120 section 13.12 wants 10,000 bytes).
+const MIN_LARGE: usize = 8_192;
 /// How long a stanza may stand still in the server. Longer than it takes under load until another
 /// follows; so that at most ten times a second white space is sent.
 const PAY_AFTER: Duration = Duration::from_millis(100);
@@ -246,6 +273,16 @@ mod tests {
         assert!(!output.say(500, |bytes| bytes.extend([b'x'; 251])));
         assert!(output.say(500, |bytes| bytes.extend([b'x'; 250])));
         assert_eq!((output.bytes().len(), output.said()), (250, 250));
+    }
+
+    #[test]
+    fn the_largest_is_suspect_until_it_was_read() {
+        let mut output = said(9_000, 9_000);
+        assert_eq!(output.largest_unread(8_999), Some(9_000));
+        output.say(10_000, |bytes| bytes.extend([b'y'; 100]));
+        assert_eq!(output.largest_unread(8_999), Some(9_000));
+        assert_eq!(output.largest_unread(9_000), None);
+        assert_eq!(said(8_000, 8_000).largest_unread(0), None);
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Standstill {
         (self.sent, self.said) = (now, said);
     }
 
+    /// How many bytes had been said with the last echo.
+    pub fn said(&self) -> u64 {
+        self.said
+    }
+
     /// The echo with this number came back, and so all before it was processed. It may be one
     /// that was sent before a rest, or by the program before this one: what waits in a backlog is
     /// old. Says whether one before it is lost.

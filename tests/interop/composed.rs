@@ -125,8 +125,8 @@ fn names(number: u64, users: &str, domain: &str, rng: &mut Rng) -> (String, Stri
     };
     let resource = part(&[1, 4, 5], "abc");
     // What is before these is another domain, and the server ends the stream of one who lies.
-    let mut node = |parts, plain| part(parts, plain).replace(['@', '/'], "-");
-    let (node, asked_node) = (node(&[0, 4, 5], "user"), node(&[2, 5], ""));
+    let mut node = |parts, plain: &str| part(parts, plain).replace(['@', '/'], "-");
+    let (node, asked_node) = (node(&[0, 4, 5], &format!("user{number}")), node(&[2, 5], ""));
     let asked_resource = part(&[3, 5], "");
     let at = if asked_node.is_empty() { "" } else { "@" };
     let slash = if asked_resource.is_empty() { "" } else { "/" };

@@ -80,6 +80,7 @@ mod refusals;
 mod rotation;
 mod selection;
 mod self_test;
+mod server_limit;
 mod standby;
 mod standstill;
 mod tls;

@@ -28,9 +28,10 @@ impl Backlog {
         let sent = Cell::new(0);
         it.until("the backlog is full", |r| {
             let wanted = r.count(Reason::ChildCount) as usize + MORE;
-            for id in sent.get()..wanted {
-                let id = format!("'n{id}.{}'", "x".repeat(ID_SIZE));
-                connection.inject(REQUEST.replace("'1'", &id).as_bytes());
+            for number in sent.get()..wanted {
+                let id = format!("'n{number}.{}'", "x".repeat(ID_SIZE));
+                let request = request_of(number).replace("'1'", &id);
+                connection.inject(request.as_bytes());
             }
             sent.set(wanted);
             r.component().stream().backlog > MAX_BACKLOG
@@ -67,6 +68,15 @@ pub async fn is_taken_later(mut it: Fixture) {
     it.serves().await;
     assert_eq!(it.replica.component().stream().logins, 1);
     backlog.assert_answers(&connection, requests as usize);
+}
+
+/// So many requests that are answered with an error, from as many users: one alone gets few.
+pub fn flood(requests: usize) -> String {
+    (0..requests).map(request_of).collect()
+}
+
+fn request_of(user: usize) -> String {
+    REQUEST.replace("flood", &format!("flood{user}"))
 }
 
 /// It has no child element, and so is answered.

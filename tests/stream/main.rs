@@ -6,6 +6,7 @@ mod fixture;
 mod login;
 mod orders;
 mod pressure;
+mod server_limit;
 #[path = "../tls/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod tls;

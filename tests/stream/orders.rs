@@ -9,14 +9,14 @@ use jat_proxy::stanza::limits::Limits;
 
 use tokio::time::{sleep, timeout};
 
+use crate::backlog::flood;
 use crate::fixture::{Fixture, MAX_BACKLOG, component, secret};
 
 #[tokio::test]
 async fn a_stop_answers_what_was_read_and_says_goodbye() {
     let it = Fixture::start().await;
     let connection = it.connection().await;
-    let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
-    connection.inject(request.repeat(1000).as_bytes());
+    connection.inject(flood(1000).as_bytes());
     it.until("the flood has begun", |r| r.count(Reason::ChildCount) > 0).await;
     it.replica.stop(Duration::from_secs(10));
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
@@ -36,8 +36,7 @@ async fn a_stop_behind_a_backlog_waits_for_the_server() {
     let it = Fixture::start().await;
     let connection = it.connection().await;
     connection.set_reading(false);
-    let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
-    connection.inject(request.repeat(REQUESTS).as_bytes());
+    connection.inject(flood(REQUESTS).as_bytes());
     it.until("the backlog is full", |r| r.component().stream().backlog > MAX_BACKLOG).await;
     it.replica.stop(Duration::from_secs(60));
     sleep(Duration::from_millis(200)).await;
@@ -55,8 +54,7 @@ async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
     let it = Fixture::start().await;
     let connection = it.connection().await;
     connection.set_reading(false);
-    let request = "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
-    connection.inject(request.repeat(20_000).as_bytes());
+    connection.inject(flood(20_000).as_bytes());
     it.until("the backlog is full", |r| r.component().stream().backlog > MAX_BACKLOG).await;
     let translated = it.replica.count(Reason::ChildCount);
     it.replica.stop(Duration::from_secs(1));

@@ -7,7 +7,7 @@ use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
 
-use crate::backlog::{self, REQUEST};
+use crate::backlog::{self, flood};
 use crate::fixture::{DOMAIN, Fixture, SECRET, component};
 
 /// Both TCP buffers full in both directions would be a deadlock.
@@ -20,14 +20,14 @@ async fn a_server_that_stops_reading_gets_everything_later() {
 #[tokio::test]
 async fn a_small_backlog_holds_up_nobody() {
     let it = small_backlog().await;
-    it.connection().await.inject(REQUEST.repeat(300).as_bytes());
+    it.connection().await.inject(flood(300).as_bytes());
     it.until("all are answered", |r| r.count(Reason::ChildCount) == 300).await;
 }
 
 #[tokio::test]
 async fn a_stop_translates_all_that_was_read_behind_a_small_backlog() {
     let it = small_backlog().await;
-    it.connection().await.inject(REQUEST.repeat(300).as_bytes());
+    it.connection().await.inject(flood(300).as_bytes());
     it.until("it has begun", |r| r.count(Reason::ChildCount) > 0).await;
     it.replica.stop(Duration::from_secs(10));
     it.until("it has left", |r| !matches!(r.component().stream().state, State::Up { .. })).await;

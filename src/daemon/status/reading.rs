@@ -63,7 +63,10 @@ impl ComponentStatus {
             warnings: streams
                 .into_iter()
                 .flatten()
-                .flat_map(|s| [s.standstill_alarm(), s.unheard_alarm(), component.alarm(s)])
+                .flat_map(|s| {
+                    let of_domain = [s.unheard_alarm(), component.alarm(s)];
+                    [s.standstill_alarm(), s.limit_alarm()].into_iter().chain(of_domain)
+                })
                 .flatten()
                 .chain(component.clock_alarm())
                 .chain(resources::alarms(component))

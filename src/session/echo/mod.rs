@@ -24,6 +24,8 @@ pub struct Echo {
     next: u64,
     test: SelfTest,
     standstill: Standstill,
+    /// How many bytes of what was said the server has processed for sure.
+    processed: u64,
     /// Where what `standstill` watches comes back; `None`: nowhere for sure.
     way: Option<Way>,
 }
@@ -47,7 +49,7 @@ impl Echo {
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
         let test = SelfTest::new(sharing, now);
         let standstill = Standstill::new(next, now);
-        Self { nonce, next, test, standstill, way: None }
+        Self { nonce, next, test, standstill, processed: 0, way: None }
     }
 
     pub fn nonce(&self) -> u64 {
@@ -73,6 +75,7 @@ impl Echo {
         match parse(id) {
             Some((nonce, number)) if nonce == self.nonce => {
                 self.test.own(number);
+                self.came_back(number);
                 if self.standstill.heard(number) && self.way == Some(Way::Echo) {
                     self.test.foreign();
                 }
@@ -93,7 +96,20 @@ impl Echo {
 
     /// The proof with this number came where the witness listens.
     pub fn proven(&mut self, number: u64) {
+        self.came_back(number);
         self.standstill.heard(number);
+    }
+
+    /// How many bytes of what was said the server has processed for sure.
+    pub fn processed(&self) -> u64 {
+        self.processed
+    }
+
+    fn came_back(&mut self, number: u64) {
+        // How much was said is known of the last one only.
+        if number + 1 == self.next {
+            self.processed = self.standstill.said();
+        }
     }
 
     /// Anything at all arrived.

@@ -1,0 +1,162 @@
+//! The connection to a server, at one of the addresses of its name.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use fastrand::Rng;
+use rustix::net::sockopt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::login::{LOGIN_TIME, LoginError};
+use super::lookup::lookup;
+
+/// In which order the addresses of a server's name are tried.
+#[derive(Debug, Default)]
+pub struct Addresses {
+    /// Where no stream came about, or one was lost, since the last that lasted; the last at the
+    /// end.
+    failed: Vec<SocketAddr>,
+}
+
+impl Addresses {
+    /// At random within a family, so that replicas spread; families stay in the order that the
+    /// system prefers. Those that failed come last, the one that failed last at the very end.
+    fn order(&mut self, mut found: Vec<SocketAddr>, rng: &mut Rng) -> Vec<SocketAddr> {
+        self.failed.retain(|address| found.contains(address));
+        let preferred = found.first().map(SocketAddr::is_ipv4);
+        rng.shuffle(&mut found);
+        found.sort_by_key(|address| {
+            let failed = self.failed.iter().position(|known| known == address);
+            (failed, Some(address.is_ipv4()) != preferred)
+        });
+        found
+    }
+
+    /// Nothing came of this address, or not for long.
+    pub fn fail(&mut self, address: SocketAddr) {
+        self.failed.retain(|known| *known != address);
+        self.failed.push(address);
+    }
+
+    /// A stream lasted.
+    pub fn forgive(&mut self) {
+        self.failed.clear();
+    }
+}
+
+/// Connects to `server` (`host:port`); what led nowhere is noted in `addresses`.
+pub async fn connect(
+    server: &str,
+    addresses: &mut Addresses,
+    rng: &mut Rng,
+) -> Result<TcpStream, LoginError> {
+    let unfound = |error| LoginError::Lookup { server: server.to_owned(), error };
+    let failed = |error| LoginError::Connect { server: server.to_owned(), error };
+    let timed_out = || LoginError::NoAnswer { server: server.to_owned() };
+    let found = timeout(LOGIN_TIME, lookup(server))
+        .await
+        .map_err(|_| LoginError::NotLookedUp { server: server.to_owned() })?
+        .map_err(unfound)?;
+    let mut told = unfound(io::ErrorKind::NotFound.into());
+    for address in addresses.order(found, rng) {
+        // One that leads nowhere must not use up the time of the others.
+        let error = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => {
+                watch_over(&socket).map_err(failed)?;
+                return Ok(socket);
+            }
+            Ok(Err(error)) => failed(error),
+            Err(_) => timed_out(),
+        };
+        addresses.fail(address);
+        // The host is there, then, and its server will be: an address of a family that this
+        // machine has no way to says less.
+        if !told.is_refusal() {
+            told = error;
+        }
+    }
+    Err(told)
+}
+
+/// Lets the system notice a peer that has gone without a word.
+pub fn watch_over(socket: &TcpStream) -> io::Result<()> {
+    let limit = patience(socket.peer_addr()?.ip());
+    socket.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    // Two that are not answered end it.
+    sockopt::set_tcp_keepidle(socket, Duration::from_secs((limit / 2).into()))?;
+    sockopt::set_tcp_keepintvl(socket, Duration::from_secs((limit / 4).into()))?;
+    sockopt::set_tcp_keepcnt(socket, 2)?;
+    sockopt::set_tcp_user_timeout(socket, limit * 1000)?;
+    Ok(())
+}
+
+/// How many seconds a peer may be silent to TCP. One on the same machine can't go without a word, and
+/// may well be stopped for longer.
+fn patience(peer: IpAddr) -> u32 {
+    if peer.to_canonical().is_loopback() { 60 } else { 16 }
+}
+
+/// For each address of the server.
+pub const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|a| format!("{a}:1").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn replicas_spread_over_the_addresses_of_the_first_family() {
+        let all = found(&["[::1]", "[::2]", "[::3]", "10.0.0.1", "10.0.0.2"]);
+        let mut rng = Rng::with_seed(1);
+        let mut firsts = [0; 3];
+        for _ in 0..300 {
+            let order = Addresses::default().order(all.clone(), &mut rng);
+            assert!(order[..3].iter().all(SocketAddr::is_ipv6), "{order:?}");
+            assert_eq!(order.len(), 5);
+            firsts[all.iter().position(|a| *a == order[0]).unwrap()] += 1;
+        }
+        assert!(firsts.iter().all(|count| *count > 60), "{firsts:?}");
+    }
+
+    /// With what the kernel's timers take more, the one is noticed within 20 s.
+    #[tokio::test]
+    async fn a_peer_on_a_network_has_to_answer_sooner() {
+        for (peer, seconds) in [
+            ("127.0.0.2", 60),
+            ("::1", 60),
+            ("::ffff:127.0.0.1", 60),
+            ("10.0.0.1", 16),
+            ("fe80::1", 16),
+        ] {
+            assert_eq!(patience(peer.parse().unwrap()), seconds, "{peer}");
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        watch_over(&socket).unwrap();
+        assert!(sockopt::socket_keepalive(&socket).unwrap());
+        assert_eq!(sockopt::tcp_user_timeout(&socket).unwrap(), 60_000);
+        assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_failed_comes_last_and_is_not_forgotten_until_a_stream_lasts() {
+        let all = found(&["[::1]", "10.0.0.1", "10.0.0.2"]);
+        let (mut it, mut rng) = (Addresses::default(), Rng::with_seed(1));
+        it.fail(all[0]);
+        it.fail(all[2]);
+        assert_eq!(it.order(all.clone(), &mut rng), [all[1], all[0], all[2]]);
+        it.fail(all[1]);
+        it.fail(all[0]);
+        assert_eq!(it.order(all.clone(), &mut rng), [all[2], all[1], all[0]]);
+        // One that the name has no more is no matter.
+        assert_eq!(it.order(all[..2].to_vec(), &mut rng), [all[1], all[0]]);
+        it.forgive();
+        assert_eq!(it.order(all.clone(), &mut rng)[0], all[0]);
+    }
+}
