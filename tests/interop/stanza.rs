@@ -98,6 +98,18 @@ impl Element {
     }
 }
 
+/// Not by recursion, since servers pass on 30,000 levels.
+impl Drop for Element {
+    fn drop(&mut self) {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        while let Some(node) = nodes.pop() {
+            if let Node::Element(mut element) = node {
+                nodes.append(&mut element.nodes);
+            }
+        }
+    }
+}
+
 /// Cuts a stream into its header and its stanzas, strictly as RFC 6120 wants them.
 pub struct StanzaReader {
     parser: Parser,
