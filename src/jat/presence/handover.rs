@@ -71,8 +71,11 @@ impl Presence {
         let mut resources = Resources::default();
         for known in &from.resources {
             let address = Address::new(&known.address);
-            resources.put(&address, known.dnd, known.priority, known.verified, known.confirmed);
+            let Known { dnd, priority, verified, confirmed, .. } = *known;
+            resources.put_unranked(&address, dnd, priority, verified, confirmed);
         }
+        // Once for all: there may be thousands.
+        resources.rank();
         let subscribed = from.subscription == Subscription::Subscribed;
         // An older program did not say whether it was answered: it is asked again.
         let unknown = |ends_in| {

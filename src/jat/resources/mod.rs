@@ -106,25 +106,39 @@ impl Resources {
         verified: bool,
         confirmed: bool,
     ) -> bool {
+        let (new, ranks) = self.put_unranked(address, dnd, priority, verified, confirmed);
+        if ranks {
+            self.rank();
+        }
+        new
+    }
+
+    /// Like [`Self::put`], for one of many: [`Self::rank`] has to follow. Also says whether for
+    /// this one.
+    pub fn put_unranked(
+        &mut self,
+        address: &Address<'_>,
+        dnd: bool,
+        priority: i8,
+        verified: bool,
+        confirmed: bool,
+    ) -> (bool, bool) {
         let resource = address.resource().unwrap_or_default();
         if resource.len() > MAX_PART || address.as_str().len() > MAX_ADDRESS {
-            return false;
+            return (false, false);
         }
         let normal = address.normal();
         let address = address.as_str().to_owned();
-        let found = self.find(&normal);
-        match found {
+        match self.find(&normal) {
             Ok(at) => {
                 let known = &mut self.online[at];
                 let before = (known.verified, self.selection.standing(known));
                 (known.address, known.dnd, known.priority) = (address, dnd, priority);
                 (known.verified, known.confirmed) = (verified, confirmed);
-                if (known.verified, self.selection.standing(known)) != before {
-                    self.rank();
-                }
+                (false, (known.verified, self.selection.standing(known)) != before)
             }
             Err(at) => {
-                let Some(at) = self.room_at(at) else { return false };
+                let Some(at) = self.room_at(at) else { return (false, false) };
                 let new = Resource {
                     hash: sticky_hash(name(&normal)),
                     place: self.selection.place(name(&normal)),
@@ -139,10 +153,9 @@ impl Resources {
                     answers_so: false,
                 };
                 self.online.insert(at, new);
-                self.rank();
+                (true, true)
             }
         }
-        found.is_err()
     }
 
     /// Where one can be put in that belongs `at` this place.
@@ -164,7 +177,7 @@ impl Resources {
     }
 
     /// Finds out who gets the next requests.
-    fn rank(&mut self) {
+    pub fn rank(&mut self) {
         let Self { online, selection, first, eligible, doubtful } = self;
         first.clear();
         (*eligible, *doubtful) = (0, 0);
