@@ -20,15 +20,22 @@ pub fn is_shortage(error: &io::Error) -> bool {
 
 /// `error`, and what to do about a shortage.
 pub fn explain(error: &io::Error) -> String {
-    let no_thread = error.kind() == io::ErrorKind::WouldBlock;
-    let remedy = Errno::from_io_error(error).and_then(remedy);
-    match remedy.or(no_thread.then_some("raise TasksMax= or LimitNPROC= in its unit")) {
+    match remedy(error) {
         Some(remedy) => format!("{error}; {remedy}"),
         None => error.to_string(),
     }
 }
 
-fn remedy(errno: Errno) -> Option<&'static str> {
+/// What to do about a shortage; `None`: it is none.
+pub fn remedy(error: &io::Error) -> Option<&'static str> {
+    // Of what this program does, only the start of a thread gives it.
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Some("raise TasksMax= or LimitNPROC= in its unit");
+    }
+    Errno::from_io_error(error).and_then(of_errno)
+}
+
+fn of_errno(errno: Errno) -> Option<&'static str> {
     Some(match errno {
         Errno::MFILE => "raise LimitNOFILE= in its unit (ulimit -n)",
         Errno::NFILE => "the whole machine has too many open files: see fs.file-max",

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::config::Problem;
+
 /// How the program ends.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,12 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Of a configuration that can't be used. What may pass by itself is tried again by a service
+    /// manager, and another mistake is not.
+    pub fn of_problems(problems: &[Problem]) -> Self {
+        if problems.iter().all(Problem::passes) { Self::Unavailable } else { Self::Config }
+    }
+
     /// Of two things that were done the first that failed.
     pub fn and(self, then: Self) -> Self {
         if self == Self::Success { then } else { self }

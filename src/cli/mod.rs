@@ -140,7 +140,7 @@ pub fn configuration(path: &Path, now: u64) -> Result<Config, Exit> {
         }
         Err(problems) => {
             complain(&config::render(&problems));
-            Err(Exit::Config)
+            Err(Exit::of_problems(&problems))
         }
     }
 }

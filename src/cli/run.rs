@@ -1,8 +1,7 @@
 //! `jat-proxy run`: the daemon.
 
-use crate::clock::unix_now;
 use crate::daemon::upgrade::Legacy;
-use crate::daemon::{self, DaemonError, takeover};
+use crate::daemon::{self, DaemonError, reading, takeover};
 
 use super::{ConfigFile, Exit, complain};
 
@@ -21,11 +20,11 @@ pub fn run(arguments: &Arguments) -> Exit {
             complain(&format!("error: {error}\n"));
             return Exit::Software;
         }
-        Ok(None) => match crate::config::load(path, unix_now()) {
+        Ok(None) => match reading::load_waiting(path) {
             Ok((config, warnings)) => daemon::run(path, config, &warnings),
             Err(problems) => {
                 complain(&crate::config::render(&problems));
-                return Exit::Config;
+                return Exit::of_problems(&problems);
             }
         },
     };

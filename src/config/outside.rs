@@ -61,7 +61,8 @@ impl<'p> Outside<'p> {
         self.file(path).map_err(|error| {
             let message = format!("can't read the {what} {}: {error}", path.display());
             let home = path.strip_prefix(self.folder).is_ok_and(is_home);
-            value.error(message, if home { HOME } else { FOR_WHOM })
+            let hint = if home { HOME } else { FOR_WHOM };
+            Problem::unreadable(value.place(), message, hint, &error)
         })
     }
 

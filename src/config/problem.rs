@@ -1,9 +1,13 @@
 //! What is wrong with a configuration: where, what, and what to do about it.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 use crate::misleading::printable;
+use crate::shortage::{is_shortage, remedy};
 
 /// One thing to tell the operator. Never shows a secret.
 ///
@@ -21,6 +25,8 @@ pub struct Problem {
 pub enum Severity {
     /// The configuration can't be used.
     Error,
+    /// It can't be used now, but that may pass without anybody changing it.
+    Passing,
     /// It can, but should not stay like this.
     Warning,
 }
@@ -53,8 +59,33 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::error(place, message, hint) }
     }
 
+    /// That something can't be had now: a descriptor, a thread, an answer of the disk.
+    pub fn passing(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { severity: Severity::Passing, ..Self::error(None, message, hint) }
+    }
+
+    /// That a file can't be read, which may be the fault of the process and not of the file.
+    pub fn unreadable(
+        place: impl Into<Option<Place>>,
+        message: impl Into<String>,
+        hint: &str,
+        error: &io::Error,
+    ) -> Self {
+        let of_disk = [Errno::IO, Errno::STALE, Errno::TIMEDOUT];
+        let of_disk = Errno::from_io_error(error).is_some_and(|errno| of_disk.contains(&errno));
+        let passes = of_disk || is_shortage(error);
+        let severity = if passes { Severity::Passing } else { Severity::Error };
+        let hint = remedy(error).unwrap_or(hint);
+        Self { severity, ..Self::error(place, message, hint) }
+    }
+
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity != Severity::Warning
+    }
+
+    /// Whether it can pass by itself.
+    pub fn passes(&self) -> bool {
+        self.severity != Severity::Error
     }
 }
 
@@ -66,7 +97,7 @@ pub fn render(problems: &[Problem]) -> String {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.severity {
-            Severity::Error => "error: ",
+            Severity::Error | Severity::Passing => "error: ",
             Severity::Warning => "warning: ",
         })?;
         if let Some(place) = &self.place {

@@ -62,7 +62,7 @@ fn open(path: &Path, outside: &Outside<'_>) -> Result<(Source, bool), Problem> {
             _ if is_home(path) => HOME,
             _ => "name it with -c FILE, or make one with: jat-proxy init",
         };
-        Problem::error(None, message, hint)
+        Problem::unreadable(None, message, hint, &error)
     })?;
     Ok((Source::new(path, &found.bytes)?, found.world_readable))
 }

@@ -11,6 +11,7 @@ mod notify;
 pub mod outcome;
 pub mod priority;
 pub mod program;
+pub mod reading;
 pub mod recorder;
 mod reload;
 mod service;
@@ -26,18 +27,19 @@ mod watchdog;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::clock::unix_now;
-use crate::config::{self, Config, Problem, Snapshot};
+use crate::config::{Config, Problem};
 use crate::descriptor;
 use crate::shortage::{explain, is_shortage};
 
@@ -45,6 +47,7 @@ use http::endpoint::Endpoint;
 use links::Links;
 use outcome::Notice;
 use program::Program;
+use reading::Loaded;
 use recorder::Recorder;
 use service::Service;
 use signals::{Signal, Signals};
@@ -103,8 +106,9 @@ struct Prepared {
 
 impl Prepared {
     fn new() -> io::Result<Self> {
-        // Without them the runtime would panic.
+        // Without these the runtime would panic.
         descriptor::room_for(NEEDED)?;
+        drop(UnixStream::pair()?);
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().on_thread_start(signals::block).build()?;
         let inside = runtime.enter();
@@ -159,9 +163,12 @@ struct Daemon {
     service: Service,
     notice: Notice,
     watch: Watch,
+    /// A configuration that is being read; `None`: none is.
+    reading: Option<JoinHandle<Loaded>>,
     /// The program that is to take over looks whether it can; `None`: none is asked.
     check: Option<JoinHandle<Result<Successor, String>>>,
-    /// A reload was asked for meanwhile: it comes after the upgrade, which has read the files already.
+    /// A reload was asked for meanwhile: it comes after the one that is under way, or after the
+    /// upgrade, which has read the files already.
     reload_later: bool,
 }
 
@@ -216,6 +223,7 @@ impl Daemon {
             service,
             notice,
             watch,
+            reading: None,
             check: None,
             reload_later,
         })
@@ -223,19 +231,29 @@ impl Daemon {
 
     /// Works until it is told to stop.
     async fn work(&mut self) {
-        if std::mem::take(&mut self.reload_later) {
-            self.reload_and_ask().await;
-        }
+        self.reload_if_asked();
         loop {
             tokio::select! {
                 signal = self.signals.next() => match signal {
                     Signal::Stop => return,
-                    Signal::Reload => self.reload_when_possible().await,
+                    Signal::Reload => self.reload_when_possible(),
                     Signal::Upgrade => self.ask_successor(),
                     Signal::Nothing => info!("SIGUSR1 does nothing: an upgrade is SIGUSR2"),
                 },
+                read = ended(&mut self.reading) => {
+                    self.reading = None;
+                    // It can't be told to end, and does not panic.
+                    if let Ok(loaded) = read && self.reload(loaded).await {
+                        // Who accepts now may have denied it before.
+                        self.links.ask_again();
+                    }
+                    self.reload_if_asked();
+                }
                 checked = ended(&mut self.check) => {
                     self.check = None;
+                    // What is read now may be older than what the next program was asked about.
+                    self.reload_later |= self.reading.take().is_some();
+                    let checked = checked.unwrap_or_else(|error| Err(error.to_string()));
                     let reason = match checked {
                         Ok(successor) => match self.hand_over(&successor).await {
                             UpgradeError::Stopped => return,
@@ -244,39 +262,30 @@ impl Daemon {
                         Err(reason) => reason,
                     };
                     error!("not upgraded, going on as before: {reason}");
-                    if std::mem::take(&mut self.reload_later) {
-                        self.reload_and_ask().await;
-                    }
+                    self.reload_if_asked();
                 }
-                () = self.watch.changed(&self.config.files) => self.reload_when_possible().await,
+                () = self.watch.changed(&self.config.files) => self.reload_when_possible(),
                 () = self.service.tick(&self.links) => self.links.revive(),
             }
         }
     }
 
-    async fn reload_when_possible(&mut self) {
-        if self.check.is_some() {
-            self.reload_later = true;
-        } else {
-            self.reload_and_ask().await;
+    fn reload_when_possible(&mut self) {
+        self.reload_later = true;
+        self.reload_if_asked();
+    }
+
+    /// Begins to read the configuration, if that was asked for and nothing is in the way.
+    fn reload_if_asked(&mut self) {
+        if self.check.is_none() && self.reading.is_none() && self.reload_later {
+            self.reload_later = false;
+            self.notice.begin();
+            self.reading = Some(tokio::spawn(reading::load(self.path.clone())));
         }
     }
 
-    async fn reload_and_ask(&mut self) {
-        if self.reload(None).await {
-            // Who accepts now may have denied it before.
-            self.links.ask_again();
-        }
-    }
-
-    /// Takes a new configuration, from the disk or as it was in `snapshot`; says whether it was
-    /// taken.
-    async fn reload(&mut self, snapshot: Option<&Snapshot>) -> bool {
-        self.notice.begin();
-        let new = match snapshot {
-            Some(snapshot) => snapshot.load(&self.path),
-            None => config::load(&self.path, unix_now()),
-        };
+    /// Takes a new configuration, if it is good; says whether it was taken.
+    async fn reload(&mut self, new: Loaded) -> bool {
         let new = reload::reload(new, &self.config, &self.links, &mut self.http).await;
         let taken = new.config.is_some();
         self.notice.end(taken, new.summary, new.problems);
@@ -299,7 +308,15 @@ impl Daemon {
     async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
         // What is not configured any more is closed by who knows it, and what this program can't
         // take now is no good beginning for the next one.
-        if !self.reload(successor.snapshot.as_ref()).await {
+        self.notice.begin();
+        let new = match &successor.snapshot {
+            Some(snapshot) => snapshot.load(&self.path),
+            None => tokio::select! {
+                new = reading::load(self.path.clone()) => new,
+                () = self.signals.stop() => return UpgradeError::Stopped,
+            },
+        };
+        if !self.reload(new).await {
             return UpgradeError::Configuration;
         }
         if self.reload_later && successor.snapshot.is_none() {
@@ -330,12 +347,10 @@ impl Daemon {
     }
 }
 
-/// Waits for what a program says of itself, if one is asked.
-async fn ended(
-    check: &mut Option<JoinHandle<Result<Successor, String>>>,
-) -> Result<Successor, String> {
-    match check {
-        Some(task) => task.await.unwrap_or_else(|error| Err(error.to_string())),
+/// Waits for the end of a task, if there is one.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
         None => pending().await,
     }
 }

@@ -61,6 +61,17 @@ impl Daemon {
         log: impl Into<Stdio>,
         adapt: impl FnOnce(&mut Command),
     ) -> Self {
+        let spawn = |mut command: Command| command.spawn().unwrap();
+        Self::spawn_with(server, more, log, adapt, spawn)
+    }
+
+    pub fn spawn_with(
+        server: SocketAddr,
+        more: &str,
+        log: impl Into<Stdio>,
+        adapt: impl FnOnce(&mut Command),
+        spawn: impl FnOnce(Command) -> Child,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let config = format!(
             "{more}\n[server]\naddress = \"{server}\"\n\
@@ -78,7 +89,7 @@ impl Daemon {
         command.current_dir(folder.path());
         command.env("NOTIFY_SOCKET", folder.path().join("notify"));
         adapt(&mut command);
-        let child = command.spawn().unwrap();
+        let child = spawn(command);
         let notices = Arc::default();
         tokio::spawn(listen(socket, Arc::clone(&notices)));
         Self { child, folder, notices }
@@ -105,6 +116,10 @@ impl Daemon {
             u64::from_str_radix(mask, 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1
         };
         has("SigBlk:") || has("SigCgt:")
+    }
+
+    pub fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().count()
     }
 
     /// From now on it has only so much.

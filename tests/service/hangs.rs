@@ -109,3 +109,61 @@ async fn check_connect_with_a_resolver_that_does_not_answer() {
     let said = std::fs::read_to_string(out.path()).unwrap();
     assert!(said.contains("the resolver did not answer within 15 s"), "{said}");
 }
+
+/// As with a network file system that is away, in the middle of a reload.
+#[tokio::test]
+async fn a_disk_that_does_not_answer() {
+    let (server, shim) = (server().await, Shim::new());
+    let attach = |command: &mut Command| shim.attach(command);
+    let mut daemon = Daemon::start_with(server.address(), "", Stdio::null(), attach);
+    serves(&server).await;
+    shim.hang("open64");
+    let threads = daemon.threads();
+    daemon.signal(Signal::HUP);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while daemon.threads() == threads {
+        assert!(Instant::now() < deadline, "it does not read");
+        sleep(Duration::from_millis(5)).await;
+    }
+    serves(&server).await;
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
+}
+
+#[tokio::test]
+#[ignore = "takes 20 s"]
+async fn a_reload_from_a_disk_that_does_not_answer() {
+    let (server, shim, log) = (server().await, Shim::new(), NamedTempFile::new().unwrap());
+    let attach = |command: &mut Command| shim.attach(command);
+    let mut daemon = Daemon::start_with(server.address(), "", log.reopen().unwrap(), attach);
+    serves(&server).await;
+    shim.hang("open64");
+    daemon.signal(Signal::HUP);
+    let said = || std::fs::read_to_string(log.path()).unwrap();
+    let says = async |text: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !said().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {}", said());
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    says("and all that it names, within 10 s; does the disk").await;
+    says("the configuration was not reloaded; the old one stays").await;
+    serves(&server).await;
+    shim.heal("open64");
+    daemon.signal(Signal::HUP);
+    says("configuration reloaded").await;
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
+    // At the start it ends, and systemd tries again.
+    shim.hang("open64");
+    let file = std::fs::File::options().append(true).open(log.path()).unwrap();
+    let attach = |command: &mut Command| shim.attach(command);
+    let mut daemon = Daemon::start_with(server.address(), "", file, attach);
+    assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(69), "{}", said());
+    assert!(
+        said().contains("error: can't read jat-proxy.toml, and all that it names"),
+        "{}",
+        said()
+    );
+}

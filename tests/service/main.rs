@@ -8,3 +8,4 @@ mod notices;
 mod shim;
 mod shortage;
 mod standstill;
+mod system_calls;

@@ -161,7 +161,7 @@ async fn few_descriptors_to_begin_with() {
                 let code = daemon.ended(Duration::from_secs(60)).await.code();
                 assert!(said().contains("Too many open files"), "{count}: {}", said());
                 assert!(said().contains("LimitNOFILE="), "{count}: {}", said());
-                assert_eq!(code, Some(70), "{count}: {}", said());
+                assert!(matches!(code, Some(69 | 70)), "{count}: {code:?} {}", said());
                 ended += 1;
                 break;
             }

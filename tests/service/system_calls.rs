@@ -1,0 +1,145 @@
+//! Each system call of the daemon fails, always and from the start on: it ends with a reason and a
+//! code that systemd restarts, or it goes on without.
+
+use std::fs::{self, File};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::Duration;
+
+use jat_proxy::demo::server::Server;
+use libc::*;
+use rustix::process::Signal;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+use tempfile::NamedTempFile;
+use tokio::time::{Instant, sleep};
+
+use crate::daemon::{Daemon, free_address, server};
+
+/// Those that `strace` shows, but for what the C library or the runtime can't do without: memory,
+/// files to load it from, the handling of signals, and bytes on a socket.
+const CALLS: [(&str, c_long, c_int); 31] = [
+    ("accept4", SYS_accept4, EMFILE),
+    ("bind", SYS_bind, ENOBUFS),
+    ("clock_nanosleep", SYS_clock_nanosleep, EINTR),
+    ("connect", SYS_connect, ENOBUFS),
+    ("epoll_create1", SYS_epoll_create1, EMFILE),
+    ("epoll_ctl", SYS_epoll_ctl, ENOSPC),
+    ("eventfd2", SYS_eventfd2, EMFILE),
+    ("fstat", SYS_fstat, EIO),
+    ("getcwd", SYS_getcwd, ENOMEM),
+    ("getpeername", SYS_getpeername, ENOBUFS),
+    ("getrandom", SYS_getrandom, ENOSYS),
+    ("getsockname", SYS_getsockname, ENOBUFS),
+    ("getsockopt", SYS_getsockopt, ENOBUFS),
+    ("gettid", SYS_gettid, EPERM),
+    ("ioctl", SYS_ioctl, ENOTTY),
+    ("listen", SYS_listen, EADDRINUSE),
+    ("madvise", SYS_madvise, ENOMEM),
+    ("memfd_create", SYS_memfd_create, EMFILE),
+    ("pidfd_open", SYS_pidfd_open, EMFILE),
+    ("pipe2", SYS_pipe2, EMFILE),
+    ("poll", SYS_poll, ENOMEM),
+    ("prctl", SYS_prctl, EPERM),
+    ("readlink", SYS_readlink, ENOMEM),
+    ("sched_getaffinity", SYS_sched_getaffinity, ENOMEM),
+    ("setpgid", SYS_setpgid, EPERM),
+    ("setsockopt", SYS_setsockopt, ENOBUFS),
+    ("sigaltstack", SYS_sigaltstack, ENOMEM),
+    ("socket", SYS_socket, EMFILE),
+    ("socketpair", SYS_socketpair, EMFILE),
+    ("statx", SYS_statx, EIO),
+    ("uname", SYS_uname, EFAULT),
+];
+
+#[tokio::test]
+async fn each_may_fail() {
+    let mut wrong = Vec::new();
+    for calls in CALLS.chunks(4) {
+        let mut running = Vec::new();
+        for call in calls {
+            running.push(Run::start(*call).await);
+        }
+        for run in &mut running {
+            if let Err(what) = run.lives_or_says_why().await {
+                wrong.push(format!("{} fails: {what}\n{}", run.name, run.log()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+struct Run {
+    name: &'static str,
+    _server: Server,
+    daemon: Daemon,
+    log: NamedTempFile,
+}
+
+impl Run {
+    async fn start((name, call, errno): (&'static str, c_long, c_int)) -> Self {
+        let server = server().await;
+        let log = NamedTempFile::new().unwrap();
+        let file = File::options().append(true).open(log.path()).unwrap();
+        let more = format!("[http]\nlisten = \"{}\"", free_address());
+        let spawn = |command| spawn_without(command, call, errno);
+        let daemon = Daemon::spawn_with(server.address(), &more, file, |_| (), spawn);
+        Self { name, _server: server, daemon, log }
+    }
+
+    async fn lives_or_says_why(&mut self) -> Result<(), String> {
+        let code = if self.says(&["logged in to", "no stream, trying on"]).await? {
+            self.daemon.signal(Signal::HUP);
+            let goes_on = self.says(&["configuration reloaded", "was not reloaded"]).await? && {
+                self.daemon.signal(Signal::USR2);
+                self.says(&["upgraded in place", "not upgraded, going on as before"]).await?
+            };
+            if !goes_on {
+                return Err(format!("{:?}", self.daemon.ended(Duration::from_secs(60)).await));
+            }
+            self.daemon.signal(Signal::TERM);
+            let code = self.daemon.ended(Duration::from_secs(60)).await.code();
+            (code == Some(0)).then_some(()).ok_or(format!("a stop gives {code:?}"))
+        } else {
+            let code = self.daemon.ended(Duration::from_secs(60)).await.code();
+            let explained = self.log().to_lowercase().contains("error");
+            let good = explained && matches!(code, Some(69 | 70));
+            good.then_some(()).ok_or(format!("it ends with {code:?}"))
+        };
+        let said = self.log();
+        let panicked = said.contains("a bug") || said.contains("panicked");
+        code.and(if panicked { Err("it panicked".to_owned()) } else { Ok(()) })
+    }
+
+    /// Waits until it says one of these: false if it ends before that.
+    async fn says(&mut self, texts: &[&str]) -> Result<bool, String> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !texts.iter().any(|text| self.log().contains(text)) {
+            if !self.daemon.is_running() {
+                return Ok(false);
+            }
+            if Instant::now() > deadline {
+                return Err(format!("it never says one of {texts:?}"));
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(true)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+}
+
+/// A process, and all that it starts, in which `call` fails: the filter of a thread is that of its
+/// children.
+fn spawn_without(mut command: Command, call: c_long, errno: c_int) -> Child {
+    let spawn = move || {
+        let (rest, failing) = (SeccompAction::Allow, SeccompAction::Errno(errno.unsigned_abs()));
+        let calls = [(call, Vec::new())].into_iter().collect();
+        let arch = std::env::consts::ARCH.try_into().unwrap();
+        let filter = SeccompFilter::new(calls, rest, failing, arch).unwrap();
+        apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+        command.spawn().unwrap()
+    };
+    thread::spawn(spawn).join().unwrap()
+}
