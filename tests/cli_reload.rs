@@ -168,6 +168,26 @@ fn who_may_not_look_into_it_is_told_who_may() {
     );
 }
 
+/// As `docker exec` runs it: in the namespaces of the container, where the daemon is process 1.
+#[test]
+#[ignore = "needs root"]
+fn in_a_container_process_1_is_asked() {
+    let unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let daemon = Daemon::start_by(&unshare, Folder::ready());
+    let pid = daemon.child.id();
+    let init = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let exec = || {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", init.trim(), "--mount", "--pid", PROGRAM, "reload", "-c"]);
+        let output = command.arg(daemon.folder.path("jat-proxy.toml")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let good = "process 1 has reloaded: components: 1; key 1 signs\n";
+    assert_eq!(exec(), (Some(0), good.to_owned()));
+    daemon.edit("target-address", "target-addres");
+    assert_eq!(exec().0, Some(78));
+}
+
 /// A Secret of Kubernetes: all files are links through `..data`, which is replaced as a whole.
 #[test]
 fn a_volume_that_is_replaced_is_taken_by_itself() {
