@@ -96,6 +96,8 @@ fn with_nobody_alive_it_is_not_ready_until_a_good_answer_or_presence() {
         daemon.get("/metrics").body.contains("jat_proxy_ready{component=\"proxy.example\"} 0\n")
     );
 
+    daemon.wait_for_log("several resources of the target seem to be gone at once");
+
     server.say("proxy.example", "<presence from='bot@some.example/b' to='proxy.example'/>");
     daemon.wait_for("/readyz", ready);
     // It said that it is there, so these errors are its own.
