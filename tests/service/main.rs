@@ -8,4 +8,6 @@ mod notices;
 mod shim;
 mod shortage;
 mod standstill;
+// Which calls there are differs from processor to processor.
+#[cfg(target_arch = "x86_64")]
 mod system_calls;
