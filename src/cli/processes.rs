@@ -23,6 +23,9 @@ pub struct Found {
     /// A process called like this program that this one may not look into; if it can be, one that
     /// has the configuration among its arguments.
     pub hidden: Option<Pid>,
+    /// Is there one that is no daemon yet, but looks like it? It starts, or another program takes its
+    /// place (SIGUSR2).
+    pub starting: bool,
 }
 
 /// Those that run the configuration at `config`.
@@ -30,7 +33,7 @@ pub struct Found {
 /// # Errors
 /// There is no /proc.
 pub fn running(config: &Path) -> io::Result<Found> {
-    let mut found = Found { processes: Vec::new(), hidden: None };
+    let mut found = Found { processes: Vec::new(), hidden: None, starting: false };
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
@@ -40,17 +43,24 @@ pub fn running(config: &Path) -> io::Result<Found> {
                 found.processes.push(process);
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let command = fs::read_to_string(folder(pid).join("comm")).unwrap_or_default();
-                if command.trim_end() == super::PROGRAM {
+                if is_named_like_us(pid) {
                     let named = names(pid, config);
                     found.hidden = found.hidden.filter(|_| !named).or(Some(pid));
                 }
+            }
+            Ok(None) if pid != rustix::process::getpid() => {
+                found.starting |= is_named_like_us(pid) && names(pid, config);
             }
             // It has ended meanwhile, perhaps.
             Ok(_) | Err(_) => {}
         }
     }
     Ok(found)
+}
+
+fn is_named_like_us(pid: Pid) -> bool {
+    let command = fs::read_to_string(folder(pid).join("comm")).unwrap_or_default();
+    command.trim_end() == super::PROGRAM
 }
 
 /// Does the process have the path among its arguments?

@@ -2,6 +2,7 @@
 //! it.
 
 use std::io;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Exit {
     let path = &arguments.config.path;
-    let found = match processes::running(path) {
+    let found = match find(path) {
         Ok(found) => found,
         Err(error) => {
             complain(&format!(
@@ -36,6 +37,20 @@ pub fn run(arguments: &Arguments) -> Exit {
     }
     // Usually there is one.
     found.processes.into_iter().map(reload).fold(Exit::Success, Exit::and)
+}
+
+/// Those that run the configuration at `path`. Between two programs of an upgrade there is none for
+/// a moment.
+fn find(path: &Path) -> io::Result<Found> {
+    let began = Instant::now();
+    loop {
+        let found = processes::running(path)?;
+        let wait = if found.starting { STARTING_TIME } else { GAP };
+        if !found.processes.is_empty() || began.elapsed() >= wait {
+            return Ok(found);
+        }
+        sleep(STEP);
+    }
 }
 
 fn nobody(Found { hidden, .. }: &Found, path: &str) -> String {
@@ -103,4 +118,8 @@ fn ask(mut process: Process) -> io::Result<Outcome> {
 
 /// Longer than an upgrade that a reload waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a daemon may take to begin.
+const STARTING_TIME: Duration = Duration::from_secs(10);
+/// How long there may be none, as far as can be seen.
+const GAP: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(10);
