@@ -2,23 +2,35 @@
 
 use crate::stanza::head::{Head, Kind};
 
-/// What a stanza was on its way to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+macro_rules! directions {
+    ($($(#[doc = $doc:literal])? $variant:ident $name:literal,)+) => {
+        /// What a stanza was on its way to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Direction { $($(#[doc = $doc])? $variant,)+ }
+
+        impl Direction {
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The value of the metric label.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+directions! {
     /// A request, from a user to the target.
-    Forward,
+    Forward "forward",
     /// A reply, from the target to a user.
-    Revert,
-    Message,
-    Presence,
+    Revert "revert",
+    Message "message",
+    Presence "presence",
     /// A top-level element that is no stanza.
-    Other,
+    Other "other",
 }
 
 impl Direction {
-    pub const ALL: [Self; 5] =
-        [Self::Forward, Self::Revert, Self::Message, Self::Presence, Self::Other];
-
     /// Where a stanza with this start tag is going.
     pub fn of(head: &Head<'_>) -> Self {
         match (head.kind, head.type_.as_deref()) {
@@ -27,17 +39,6 @@ impl Direction {
             (Kind::Message, _) => Self::Message,
             (Kind::Presence, _) => Self::Presence,
             (Kind::Other, _) => Self::Other,
-        }
-    }
-
-    /// The value of the metric label.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Revert => "revert",
-            Self::Message => "message",
-            Self::Presence => "presence",
-            Self::Other => "other",
         }
     }
 }
