@@ -255,11 +255,17 @@ async fn what_comes_early_is_not_lost() {
     for (chunk, count) in [(1, 5), (10_000, 1000)] {
         let header = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
                       xmlns:stream='http://etherx.jabber.org/streams' from='proxy.example' id='x'>";
-        let early = "<iq type='get' id='early' from='u@some-domain.example/r' \
-                     to='proxy.example'/>";
+        // Of many senders, since one gets few errors.
+        let early = |sender: usize| {
+            format!(
+                "<iq type='get' id='early' from='u{sender}@some-domain.example/r' \
+                 to='proxy.example'/>"
+            )
+        };
+        let early: String = (0..count).map(early).collect();
         let mut port = None;
         let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| {
-            let handshake = format!("<handshake/>{}", early.repeat(count));
+            let handshake = format!("<handshake/>{early}");
             server.set_login(Login::Scripted {
                 header: header.into(),
                 handshake: handshake.into(),
