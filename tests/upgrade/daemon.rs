@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -29,13 +29,18 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
+        Self::of(Path::new(BUILT)).await
+    }
+
+    /// With this program.
+    pub async fn of(program: &Path) -> Self {
         let server = Server::start(Options::ejabberd("s")).await.unwrap();
         for domain in [DOMAIN, "two.example", "a.proxy.example"] {
             server.set_subscription(TARGET, domain, Subscription::From);
         }
         let service = server.client(&format!("{TARGET}/a"));
         let user = server.client("user@some-domain.example/abc");
-        let daemon = Daemon::start(server.address());
+        let daemon = Daemon::launch(program, server.address(), |_| ());
         daemon.until("it is ready", |d| d.is_ready(1)).await;
         Self { server, daemon, service, user, asked: 0 }
     }
@@ -91,9 +96,13 @@ impl Daemon {
     }
 
     pub fn start_with(server: SocketAddr, adapt: impl FnOnce(&mut Command)) -> Self {
+        Self::launch(Path::new(BUILT), server, adapt)
+    }
+
+    fn launch(program: &Path, server: SocketAddr, adapt: impl FnOnce(&mut Command)) -> Self {
         // Where a link to the program can be made.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        fs::hard_link(BUILT, folder.path().join(PROGRAM)).unwrap();
+        fs::hard_link(program, folder.path().join(PROGRAM)).unwrap();
         let http = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         fs::write(folder.path().join(CONFIG), config(server, http, &component(DOMAIN))).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
@@ -138,11 +147,25 @@ impl Daemon {
         fs::rename(new, self.program()).unwrap();
     }
 
+    /// Puts another program in the place of its own.
+    pub fn replace_with(&self, program: &Path) {
+        let wanted = fs::metadata(program).unwrap().ino();
+        if fs::metadata(self.program()).is_ok_and(|there| there.ino() == wanted) {
+            return;
+        }
+        let new = self.folder.path().join("new");
+        fs::hard_link(program, &new).unwrap();
+        fs::rename(new, self.program()).unwrap();
+    }
+
     /// Puts the program that was built back in its place.
     pub fn replace_with_built(&self) {
-        let new = self.folder.path().join("new");
-        fs::hard_link(BUILT, &new).unwrap();
-        fs::rename(new, self.program()).unwrap();
+        self.replace_with(Path::new(BUILT));
+    }
+
+    /// The program that it runs, whatever is in its place now.
+    pub fn running(&self) -> PathBuf {
+        format!("/proc/{}/exe", self.child.id()).into()
     }
 
     /// Writes a configuration with these `[[component]]` tables.
@@ -240,6 +263,6 @@ fn config(server: SocketAddr, http: SocketAddr, components: &str) -> String {
     )
 }
 
-const BUILT: &str = env!("CARGO_BIN_EXE_jat-proxy");
+pub const BUILT: &str = env!("CARGO_BIN_EXE_jat-proxy");
 const PROGRAM: &str = "jat-proxy";
 const CONFIG: &str = "jat-proxy.toml";

@@ -11,5 +11,6 @@ mod faults;
 mod http;
 mod meanwhile;
 mod nothing_lost;
+mod older;
 mod refused;
 mod signals;
