@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
-use jid::{BareJid, DomainPart, NodePart};
+use jid::{BareJid, NodePart};
 
 use super::address::Address;
 
@@ -51,7 +51,8 @@ impl Access {
         if !self.is_limited() {
             return true;
         }
-        let sender = Sender::of(from);
+        // One that no server has prepared can't be compared, and could be a denied one in disguise.
+        let Some(sender) = Sender::of(from) else { return false };
         !self.deny.contains(&sender) && self.allow.as_ref().is_none_or(|it| it.contains(&sender))
     }
 }
@@ -165,7 +166,7 @@ impl Pattern {
             return Err(PatternError::Address);
         }
         let jid = BareJid::new(text).map_err(|_| PatternError::Address)?;
-        let sender = Sender::of(&Address::new(jid.as_str()));
+        let sender = Sender::of(&Address::new(jid.as_str())).ok_or(PatternError::Address)?;
         let name = |name: &Cow<'_, str>| name.clone().into_owned();
         Ok(match (parent, jid.node()) {
             (true, _) => Self::Subdomains(name(&sender.domain)),
@@ -182,20 +183,21 @@ struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    fn of(address: &Address<'a>) -> Self {
-        let domain = normal_domain(address.domain());
+    /// `None` if its domain has no normal form.
+    fn of(address: &Address<'a>) -> Option<Self> {
+        let domain = normal_domain(address.domain())?;
         let bare = match (address.node().map(normal_node), &domain) {
             (None, domain) => domain.clone(),
             (Some(Cow::Borrowed(_)), Cow::Borrowed(_)) => Cow::Borrowed(address.bare()),
             (Some(node), domain) => Cow::Owned(format!("{node}@{domain}")),
         };
-        Self { bare, domain }
+        Some(Self { bare, domain })
     }
 }
 
-/// The domain of a sender as a list has it; for the log.
+/// The domain of a sender as a list has it, or as it is; for the log.
 pub fn domain_of(from: &Address<'_>) -> String {
-    normal_domain(from.domain()).into_owned()
+    normal_domain(from.domain()).unwrap_or(Cow::Borrowed(from.domain())).into_owned()
 }
 
 /// Apart from its domain, which a stricter library may refuse.
@@ -213,18 +215,28 @@ fn normal_node(node: &str) -> Cow<'_, str> {
 /// U-labels that they stand for, since a server elsewhere may be known by either. A-labels stay
 /// as they are: preparing what they stand for can make another domain of it (`xn--strae-oqa`
 /// stands for `straße`, which is prepared to `strasse`).
-fn normal_domain(domain: &str) -> Cow<'_, str> {
+fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
     if domain.bytes().all(is_plain) && !domain.ends_with('.') {
-        return Cow::Borrowed(domain);
+        return Some(Cow::Borrowed(domain));
     }
+    let ascii = if domain.is_ascii() {
+        domain.to_ascii_lowercase()
+    } else {
+        // ejabberd stamps domains as they were typed and compares them by nameprep, which drops some
+        // characters, and takes others that no IDNA has. Of the library's profiles that of nodes maps
+        // as nameprep does, without the checks of IDNA.
+        let prepared = NodePart::new(domain).ok()?;
+        let dots = ['.', '\u{3002}', '\u{ff61}'];
+        prepared.as_str().split(dots).map(a_label).collect::<Vec<_>>().join(".")
+    };
+    Some(Cow::Owned(ascii.trim_end_matches('.').to_owned()))
+}
+
+/// A label for the DNS; as it is, if it has none there.
+fn a_label(label: &str) -> Cow<'_, str> {
     let deny = AsciiDenyList::URL;
-    let ascii = DomainPart::new(domain).ok().filter(|_| !domain.is_ascii()).and_then(|normal| {
-        let normal = normal.as_str().as_bytes();
-        let ascii = Uts46::new().to_ascii(normal, deny, Hyphens::Allow, DnsLength::Ignore);
-        Some(ascii.ok()?.into_owned())
-    });
-    let ascii = ascii.unwrap_or_else(|| domain.to_ascii_lowercase());
-    Cow::Owned(ascii.trim_end_matches('.').to_owned())
+    let ascii = Uts46::new().to_ascii(label.as_bytes(), deny, Hyphens::Allow, DnsLength::Ignore);
+    ascii.unwrap_or(Cow::Borrowed(label))
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -240,7 +252,7 @@ mod tests {
     }
 
     fn has(patterns: &[&str], from: &str) -> bool {
-        senders(patterns).contains(&Sender::of(&Address::new(from)))
+        senders(patterns).contains(&Sender::of(&Address::new(from)).expect("it can be prepared"))
     }
 
     #[test]
@@ -286,6 +298,11 @@ mod tests {
             ("*.münchen.example", "u@a.xn--mnchen-3ya.example"),
             ("jürgen@münchen.example", "JÜRGEN@xn--mnchen-3ya.example/r"),
             ("a.example", "u@ａ.example"),
+            // What nameprep drops (RFC 3454 table B.1), and IDNA refuses.
+            ("a.example", "u@\u{200c}a.exam\u{200d}ple"),
+            ("a.example", "u@a.\u{ad}example\u{3002}"),
+            ("*.münchen.example", "u@ab--c.münchen.example"),
+            ("*.münchen.example", "u@a-.mu\u{308}nchen.example."),
             ("straße.example", "u@strasse.example"),
             // What the library refuses elsewhere in the address changes nothing about the domain.
             ("a.example", "😀@A.example"),
@@ -316,6 +333,7 @@ mod tests {
             assert!(!permits(&partner, from), "{from}");
         }
         let all_but = access(None, &["a.example"]);
+        assert!(!permits(&all_but, "u@\u{e000}.example"), "it has no normal form");
         assert!(permits(&all_but, "u@e.example") && !permits(&all_but, "u@a.example"));
     }
 

@@ -57,6 +57,8 @@ fn no_spelling_gets_past() {
         "u@elsewhere.example./r",
         "u@else&#119;here.example",
         "u@ｅlsewhere.example/r",
+        "u@else\u{200c}where.example/r",
+        "u@ab--ü.elsewhere.example",
         "😀@Elsewhere.example",
         "elsewhere.example",
         "u@elsewhere.example/some-domain.example",
