@@ -154,7 +154,10 @@ impl<'t> Exchange<'t> {
             if result && presence.is_settled() {
                 *unlisted_replies += u64::from(!presence.resources.contains(&peer));
             }
-            presence.answered(&peer, error, now, rng);
+            // One that is too large may be either.
+            if result || error.is_some() {
+                presence.answered(&peer, error, now, rng);
+            }
         }
         let claims = token.claims();
         let written = &mut scratch.sender;

@@ -31,6 +31,9 @@ pub struct Handover {
     pub confirmed: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub granted: bool,
+    /// Was another question wanted, and not for routine?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wanted: bool,
 }
 
 /// A resource that is known to be online.
@@ -62,6 +65,7 @@ impl Presence {
             open,
             confirmed: self.confirmed,
             granted: self.granted,
+            wanted: self.probing.is_wanted(),
         }
     }
 
@@ -83,8 +87,10 @@ impl Presence {
             Open { ends_in, answered: false, once_more: subscribed, probed: !subscribed }
         };
         let open = from.open.or(from.doubt_ends_in.map(unknown));
-        let doubtful = subscribed && resources.has_doubtful();
-        let probing = Probing::resume(open, doubtful, now.mono);
+        // An older program did not say what it heard, of priorities neither.
+        let doubtful = resources.has_doubtful() || from.confirmed.is_none();
+        let wanted = subscribed && (from.wanted || open.is_none() && doubtful);
+        let probing = Probing::resume(open, wanted, now.mono);
         Self {
             resources,
             subscription: from.subscription,

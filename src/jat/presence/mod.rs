@@ -186,8 +186,11 @@ impl Presence {
             None => self.resources.vouch(normal),
             Some(condition) => {
                 let of_missing = condition.is_of_missing();
-                if of_missing && self.resources.suspect(normal) && self.may_probe() {
-                    self.probing.want(Cause::Error, SOON, now.mono, rng);
+                let doubted = if of_missing { self.resources.suspect(normal) } else { None };
+                match doubted.filter(|_| self.may_probe()) {
+                    Some(true) => self.probing.need(Cause::Error, SOON, now.mono, rng),
+                    Some(false) => self.probing.want(Cause::Error, SOON, now.mono, rng),
+                    None => {}
                 }
             }
         }

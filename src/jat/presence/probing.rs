@@ -78,14 +78,15 @@ impl Round {
 }
 
 impl Probing {
-    /// Goes on with a question that another process asked, whose answer comes to this one. Without
-    /// one, asks soon if some resource is `doubtful`.
-    pub fn resume(open: Option<Open>, doubtful: bool, now: Duration) -> Self {
+    /// Goes on with a question that another process asked, whose answer comes to this one, and asks
+    /// the next one soon if it is `wanted`.
+    pub fn resume(open: Option<Open>, wanted: bool, now: Duration) -> Self {
         let mut probing = Self::default();
         if let Some(Open { ends_in, answered, once_more, probed }) = open {
             probing.ask(Cause::Order, probed, ends_in, once_more, now);
             probing.round.iter_mut().for_each(|round| round.answered = answered);
-        } else if doubtful {
+        }
+        if wanted {
             probing.due[Cause::Error as usize] = Some(now + SOON);
         }
         probing
@@ -97,10 +98,25 @@ impl Probing {
         Some(Open { ends_in: ends.saturating_sub(now), answered, once_more, probed })
     }
 
+    /// Does something want a question that has happened?
+    pub fn is_wanted(&self) -> bool {
+        use Cause::{Came, Error, Left, Loss, Order};
+        [Error, Left, Came, Loss, Order].iter().any(|cause| self.due[*cause as usize].is_some())
+    }
+
     /// A question is wanted, within `within`; later if its cause had one of late.
     pub fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
         let rested = self.last[cause as usize].map(|last| last + self.pause[cause as usize]);
-        let at = (now + within.mul_f64(1.0 - rng.f64() / 2.0)).max(rested.unwrap_or_default());
+        self.want_at(cause, soon(within, now, rng).max(rested.unwrap_or_default()));
+    }
+
+    /// The same, however often its cause had one: something new is not to wait for what was said
+    /// of others.
+    pub fn need(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
+        self.want_at(cause, soon(within, now, rng));
+    }
+
+    fn want_at(&mut self, cause: Cause, at: Duration) {
         let due = &mut self.due[cause as usize];
         *due = Some(due.map_or(at, |due| due.min(at)));
     }
@@ -212,6 +228,11 @@ impl Probing {
     pub fn is_open(&self) -> bool {
         self.round.is_some()
     }
+}
+
+/// A moment within that time from now.
+fn soon(within: Duration, now: Duration, rng: &mut Rng) -> Duration {
+    now + within.mul_f64(1.0 - rng.f64() / 2.0)
 }
 
 const CAUSES: usize = Cause::Order as usize + 1;

@@ -41,6 +41,8 @@ pub struct Resource {
     errors: u8,
     /// Does it send such errors itself? It was there after one.
     answers_so: bool,
+    /// How often it was there when they had put it in doubt since, up to [`MOST_DISPROVED`].
+    disproved: u8,
     /// [`Selection::place`].
     pub(super) place: Option<usize>,
 }
@@ -49,6 +51,12 @@ impl Resource {
     /// The full JID in normal form.
     pub fn normal(&self) -> &str {
         &self.normal
+    }
+
+    /// After how many such errors in a row it is in doubt. Else anybody could make a client answer
+    /// so, and move the users who stick to it, or whom it is to serve first.
+    fn errors_to_doubt(&self) -> u8 {
+        if self.answers_so { MANY_ERRORS << self.disproved } else { 1 }
     }
 }
 
@@ -90,6 +98,9 @@ impl Resources {
         let new = self.put(address, dnd, priority, true, true);
         if let Ok(at) = self.find(&address.normal()) {
             let known = &mut self.online[at];
+            if known.answers_so && known.errors >= known.errors_to_doubt() {
+                known.disproved = (known.disproved + 1).min(MOST_DISPROVED);
+            }
             known.answers_so |= known.errors > 0;
             (known.errors, known.missed) = (0, 0);
         }
@@ -151,6 +162,7 @@ impl Resources {
                     missed: 0,
                     errors: 0,
                     answers_so: false,
+                    disproved: 0,
                 };
                 self.online.insert(at, new);
                 (true, true)
@@ -249,18 +261,17 @@ impl Resources {
 
     /// An error came from a full JID, in normal form, that servers send in the name of one that
     /// is not there. Clients may send the same, so it is in doubt and no more. Says whether it is
-    /// listed.
-    pub fn suspect(&mut self, normal: &str) -> bool {
-        let Ok(at) = self.find(normal) else { return false };
+    /// since now; `None`: it is not listed.
+    pub fn suspect(&mut self, normal: &str) -> Option<bool> {
+        let at = self.find(normal).ok()?;
         let known = &mut self.online[at];
         known.errors = known.errors.saturating_add(1);
-        // Else anybody could make a client answer so, and move the users who stick to it.
-        let suffices = if known.answers_so { MANY_ERRORS } else { 1 };
-        if known.errors >= suffices {
-            known.verified = false;
+        let doubted = known.errors >= known.errors_to_doubt()
+            && std::mem::replace(&mut known.verified, false);
+        if doubted {
             self.rank();
         }
-        true
+        Some(doubted)
     }
 
     /// Is one of them in doubt?
@@ -322,8 +333,10 @@ fn name(normal: &str) -> &str {
 }
 
 const MOST_ONLINE: usize = 2_000;
-/// Such errors in a row that speak against one which answers so itself.
+/// Such errors in a row that speak against one which answers so itself; twice as many each time
+/// that they proved to be its own.
 const MANY_ERRORS: u8 = 3;
+const MOST_DISPROVED: u8 = 5;
 /// Bytes of a resource, and of each other part of an address (RFC 7622 sections 3.2 to 3.4).
 const MAX_PART: usize = 1023;
 /// All three, and what stands between them.

@@ -215,6 +215,22 @@ fn many_resources_are_not_asked_for_often() {
 }
 
 #[test]
+fn a_question_that_is_wanted_is_asked_by_the_next_process() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    it.until(300);
+    it.hear_all(&[A, B]);
+    it.until(2_000);
+    // It answers so itself, so this puts it in no doubt.
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    assert_eq!(it.verified(), [A, B]);
+    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
+    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
+    assert_eq!(next.until(300), [Action::Probe]);
+}
+
+#[test]
 fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
     let mut it = Fixture::with(&[A, B]);
     it.after(60);
