@@ -3,9 +3,10 @@
 mod common_cli;
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -101,7 +102,7 @@ fn a_reload_says_what_came_of_it() {
     let http = format!("[http]\nlisten = \"{}\"\n[server]", taken.local_addr().unwrap());
     daemon.edit("[server]", &http);
     let out = daemon.reload();
-    assert_eq!(out.code, 78, "{out:?}");
+    assert_eq!(out.code, 69, "waiting can mend that: {out:?}");
     assert!(out.err.contains("error: can't listen on 127.0.0.1:"), "{out:?}");
     drop(taken);
     assert_eq!(daemon.reload().out, good);
@@ -166,6 +167,38 @@ fn who_may_not_look_into_it_is_told_who_may() {
         told.contains(&format!("process {pid} is a jat-proxy that this user may not")),
         "{told}"
     );
+}
+
+/// Anybody can have a file that looks like a daemon's.
+#[test]
+#[ignore = "needs root"]
+fn who_may_not_read_the_configuration_is_no_daemon() {
+    let daemon = Daemon::start("");
+    let config = daemon.folder.path("jat-proxy.toml");
+    let said = format!(
+        "{{\"config\": {config:?}, \"begun\": 0, \"ended\": 9, \"taken\": true, \"summary\": \"forged\", \
+         \"problems\": \"\"}}"
+    );
+    let forges = "import os, sys\nfile = os.memfd_create('jat-proxy-reload')\n\
+                  os.write(file, sys.argv[1].encode())\nprint('ready', flush=True)\n\
+                  sys.stdin.read()";
+    let mut forger = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c"])
+        .args([forges, &said])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(forger.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    let out = daemon.reload();
+    // Its end is that of its input.
+    drop(forger.stdin.take());
+    forger.wait().unwrap();
+    let pid = daemon.child.id();
+    let good = format!("process {pid} has reloaded: components: 1; key 1 signs\n");
+    assert_eq!((out.code, out.out), (0, good), "{}", out.err);
 }
 
 /// As `docker exec` runs it: in the namespaces of the container, where the daemon is process 1.

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Whose folder the configuration is in: who runs the daemon, most likely.
+/// Whose folder the configuration is in: who runs the daemon, most likely. Or that of a process.
 pub struct Account {
     uid: u32,
     groups: BTreeSet<u32>,
@@ -20,6 +20,27 @@ impl Account {
         let (uid, gid) = (found.uid(), found.gid());
         let groups = groups(uid).into_iter().chain([gid]).collect();
         (uid != 0).then_some(Self { uid, groups, folder })
+    }
+
+    /// That of a process, as `/proc/PID/status` has it (proc(5)).
+    pub fn of_status(status: &str) -> Option<Self> {
+        let numbers = |field| -> Option<Vec<u32>> {
+            let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+            line.split_whitespace().map(|number| number.parse().ok()).collect()
+        };
+        // The second is the effective one.
+        let [uid, gid] = ["Uid:", "Gid:"].map(|field| numbers(field)?.get(1).copied());
+        let groups = numbers("Groups:")?.into_iter().chain([gid?]).collect();
+        Some(Self { uid: uid?, groups, folder: PathBuf::new() })
+    }
+
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// May it read the file at `path`, which is there?
+    pub fn may_read(&self, path: &Path) -> bool {
+        path.exists() && self.why_not(path).is_none()
     }
 
     /// Why it may not read the file at `path`, for people; `None`: it may.

@@ -1,14 +1,18 @@
 //! Running daemons, found by the configuration that they run, in /proc.
 
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{self, Path, PathBuf};
 
-use rustix::process::Pid;
+use rustix::fs::OFlags;
+use rustix::process::{Pid, geteuid};
 
 use crate::daemon::outcome::{NAME, Outcome};
+
+use super::account::Account;
 
 /// A daemon, as far as this process may look into it.
 pub struct Process {
@@ -38,7 +42,7 @@ pub fn running(config: &Path) -> io::Result<Found> {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
         let Some(pid) = pid else { continue };
-        match Process::of(pid) {
+        match Process::of(pid, Some(config)) {
             Ok(Some((process, outcome))) if process.runs(config, &outcome) => {
                 found.processes.push(process);
             }
@@ -71,8 +75,9 @@ fn names(pid: Pid, config: &Path) -> bool {
 }
 
 impl Process {
-    /// The daemon `pid`, and what its last reload came to; `None`: it is none.
-    fn of(pid: Pid) -> io::Result<Option<(Self, Outcome)>> {
+    /// The daemon `pid`, and what its last reload came to; `None`: it is none. With a path, none
+    /// either if it is nobody's who can run that configuration.
+    fn of(pid: Pid, config: Option<&Path>) -> io::Result<Option<(Self, Outcome)>> {
         let wanted = PathBuf::from(format!("/memfd:{NAME} (deleted)"));
         for entry in fs::read_dir(folder(pid).join("fd"))? {
             let path = entry?.path();
@@ -86,7 +91,15 @@ impl Process {
             if fs::symlink_metadata(&path)?.mode() & 0o200 == 0 {
                 continue;
             }
-            let notice = File::open(path)?;
+            if config.is_some_and(|config| !may_run(pid, config)) {
+                return Ok(None);
+            }
+            // It may have become something else just now, which opening would wait for.
+            let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+            let notice = File::options().read(true).custom_flags(nonblock).open(path)?;
+            if !notice.metadata()?.is_file() {
+                continue;
+            }
             let process = Self { pid, notice };
             let outcome = process.outcome()?;
             return Ok(Some((process, outcome)));
@@ -123,7 +136,7 @@ impl Process {
 
     /// The same process, if another program has taken its place (SIGUSR2).
     pub fn successor(&self) -> io::Result<Option<Self>> {
-        let Some((now, _)) = Self::of(self.pid)? else { return Ok(None) };
+        let Some((now, _)) = Self::of(self.pid, None)? else { return Ok(None) };
         let identity = |process: &Self| process.notice.metadata().map(|found| found.ino());
         Ok((identity(&now)? != identity(self)?).then_some(now))
     }
@@ -131,6 +144,18 @@ impl Process {
     pub fn has_ended(&self) -> bool {
         !folder(self.pid).join("fd").exists()
     }
+}
+
+/// Any program can say that it is a daemon with this configuration. One that systemd names is, and
+/// one of this user, of root, or of an account that may read the configuration can be.
+fn may_run(pid: Pid, config: &Path) -> bool {
+    if let Ok(main) = env::var("MAINPID") {
+        return main == pid.as_raw_nonzero().to_string();
+    }
+    let status = fs::read_to_string(folder(pid).join("status")).unwrap_or_default();
+    Account::of_status(&status).is_some_and(|account| {
+        [0, geteuid().as_raw()].contains(&account.uid()) || account.may_read(config)
+    })
 }
 
 fn folder(pid: Pid) -> PathBuf {

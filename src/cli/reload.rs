@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 
 use crate::daemon::outcome::Outcome;
+use crate::misleading;
 
 use super::processes::{self, Found, Process};
 use super::{ConfigFile, Exit, complain, say};
@@ -35,8 +36,9 @@ pub fn run(arguments: &Arguments) -> Exit {
         complain(&nobody(&found, &path.display().to_string()));
         return Exit::Unavailable;
     }
-    // Usually there is one.
-    found.processes.into_iter().map(reload).fold(Exit::Success, Exit::and)
+    let end = Instant::now() + PATIENCE;
+    let asked: Vec<_> = found.processes.into_iter().map(ask).collect();
+    asked.into_iter().map(|asked| told(asked, end)).fold(Exit::Success, Exit::and)
 }
 
 /// Those that run the configuration at `path`. Between two programs of an upgrade there is none for
@@ -62,23 +64,44 @@ fn nobody(Found { hidden, .. }: &Found, path: &str) -> String {
         ),
         None => format!(
             "error: no running jat-proxy has the configuration {path}\n  help: is it running, and is \
-             that its -c? In a container run this command there, as in: docker exec NAME jat-proxy \
+             that its -c? In a container run this command there, as in: docker exec NAME /jat-proxy \
              reload\n"
         ),
     }
 }
 
-fn reload(process: Process) -> Exit {
-    let pid = process.pid.as_raw_nonzero();
-    match ask(process) {
+/// A process that was asked to reload.
+struct Asked {
+    process: Process,
+    /// How many of its reloads had begun by then.
+    begun: io::Result<u64>,
+}
+
+fn ask(process: Process) -> Asked {
+    let begun = process.outcome().and_then(|outcome| {
+        kill_process(process.pid, Signal::HUP)?;
+        Ok(outcome.begun)
+    });
+    Asked { process, begun }
+}
+
+/// Says what came of it.
+fn told(asked: Asked, end: Instant) -> Exit {
+    let pid = asked.process.pid.as_raw_nonzero();
+    // Who says it may be anybody's program.
+    let printable = |text: &str| -> String {
+        text.lines().map(|line| misleading::printable(line) + "\n").collect()
+    };
+    match wait(asked, end) {
         Ok(outcome) if outcome.taken => {
-            complain(&outcome.problems);
-            say(&format!("process {pid} has reloaded: {}\n", outcome.summary))
+            complain(&printable(&outcome.problems));
+            let summary = misleading::printable(&outcome.summary);
+            say(&format!("process {pid} has reloaded: {summary}\n"))
         }
         Ok(outcome) => {
-            complain(&outcome.problems);
+            complain(&printable(&outcome.problems));
             complain(&format!("error: process {pid} has not reloaded; the old one stays\n"));
-            Exit::Config
+            if outcome.passing { Exit::Unavailable } else { Exit::Config }
         }
         Err(error) => {
             complain(&format!(
@@ -90,11 +113,9 @@ fn reload(process: Process) -> Exit {
     }
 }
 
-/// Has it reload, and waits for the end of one that began afterwards.
-fn ask(mut process: Process) -> io::Result<Outcome> {
-    let end = Instant::now() + PATIENCE;
-    let mut begun = process.outcome()?.begun;
-    kill_process(process.pid, Signal::HUP)?;
+/// Waits for the end of a reload that began afterwards.
+fn wait(Asked { mut process, begun }: Asked, end: Instant) -> io::Result<Outcome> {
+    let mut begun = begun?;
     loop {
         match process.outcome() {
             Ok(outcome) if outcome.ended > begun => return Ok(outcome),
@@ -105,9 +126,8 @@ fn ask(mut process: Process) -> io::Result<Outcome> {
         }
         if let Ok(Some(successor)) = process.successor() {
             // The program was replaced meanwhile, and nobody knows which of the two heard us.
-            process = successor;
-            begun = process.outcome()?.begun;
-            kill_process(process.pid, Signal::HUP)?;
+            let asked = ask(successor);
+            (process, begun) = (asked.process, asked.begun?);
         }
         if Instant::now() >= end {
             let seconds = PATIENCE.as_secs();

@@ -288,7 +288,10 @@ impl Daemon {
     async fn reload(&mut self, new: Loaded) -> bool {
         let new = reload::reload(new, &self.config, &self.links, &mut self.http).await;
         let taken = new.config.is_some();
-        self.notice.end(taken, new.summary, new.problems);
+        if new.passing {
+            self.watch.try_again();
+        }
+        self.notice.end(taken, new.passing, new.summary, new.problems);
         if let Some(new) = new.config {
             self.logging.set(new.log);
             self.watch.set(new.watch);
@@ -300,15 +303,18 @@ impl Daemon {
 
     /// Has the program that is to take over look at the configuration, if it does not already.
     fn ask_successor(&mut self) {
-        let ask = Successor::ask(self.program.clone(), self.path.clone());
-        self.check.get_or_insert_with(|| tokio::spawn(ask));
+        if self.check.is_none() {
+            // The configuration is read from now on, and who changes it now has to ask again.
+            self.notice.begin();
+            let ask = Successor::ask(self.program.clone(), self.path.clone());
+            self.check = Some(tokio::spawn(ask));
+        }
     }
 
     /// Does not return if all goes well.
     async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
         // What is not configured any more is closed by who knows it, and what this program can't
         // take now is no good beginning for the next one.
-        self.notice.begin();
         let new = match &successor.snapshot {
             Some(snapshot) => snapshot.load(&self.path),
             None => tokio::select! {

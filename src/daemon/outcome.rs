@@ -1,6 +1,6 @@
 //! What the last reload came to, for `jat-proxy reload`: in a memory file of this process, which
-//! whoever may look into the process finds by its name. So it needs no folder, no port, no shell,
-//! and nobody else can pretend to be the daemon.
+//! whoever may look into the process finds by its name. So it needs no folder, no port and no shell.
+//! Other programs can have such a file, too: whose it is tells who says it.
 
 use std::fs::File;
 use std::io;
@@ -24,6 +24,9 @@ pub struct Outcome {
     pub ended: u64,
     /// Was the configuration of the last one taken?
     pub taken: bool,
+    /// If not: may what was wrong pass by itself?
+    #[serde(default)]
+    pub passing: bool,
     /// What it came to, on one line.
     pub summary: String,
     /// What was wrong with it, as `check` would print it.
@@ -52,13 +55,13 @@ impl Notice {
         self.write();
     }
 
-    pub fn end(&mut self, taken: bool, summary: String, mut problems: String) {
+    pub fn end(&mut self, taken: bool, passing: bool, summary: String, mut problems: String) {
         if problems.len() > MOST_BYTES {
             let whole = memchr::memrchr(b'\n', &problems.as_bytes()[..MOST_BYTES]);
             problems.truncate(whole.map_or(0, |end| end + 1));
         }
         self.outcome.ended = self.outcome.begun;
-        self.outcome = Outcome { taken, summary, problems, ..self.outcome.clone() };
+        self.outcome = Outcome { taken, passing, summary, problems, ..self.outcome.clone() };
         self.write();
     }
 
@@ -80,7 +83,11 @@ impl Outcome {
     /// # Errors
     /// It is just being written, perhaps.
     pub fn read(file: &File) -> io::Result<Self> {
-        let mut text = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or_default()];
+        let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        if bytes > MOST_IN_FILE {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut text = vec![0; bytes];
         file.read_exact_at(&mut text, 0)?;
         Ok(serde_json::from_slice(&text)?)
     }
@@ -88,6 +95,8 @@ impl Outcome {
 
 /// Of the problems: more than a screen shows.
 const MOST_BYTES: usize = 64 << 10;
+/// Of the whole file, with escapes.
+const MOST_IN_FILE: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -100,12 +109,12 @@ mod tests {
         assert!(Path::new(&read(&notice).config).is_absolute());
         notice.begin();
         assert_eq!((read(&notice).begun, read(&notice).ended), (1, 0));
-        notice.end(false, String::new(), "error: a\n".repeat(100_000));
+        notice.end(false, false, String::new(), "error: a\n".repeat(100_000));
         let outcome = read(&notice);
         assert_eq!((outcome.begun, outcome.ended, outcome.taken), (1, 1, false));
         assert!(outcome.problems.len() <= MOST_BYTES && outcome.problems.ends_with("a\n"));
         notice.begin();
-        notice.end(true, "fine".to_owned(), String::new());
+        notice.end(true, false, "fine".to_owned(), String::new());
         assert_eq!(read(&notice).summary, "fine");
     }
 }

@@ -15,6 +15,8 @@ use super::links::Links;
 pub struct Reloaded {
     /// `None`: it has errors, which were logged, and nothing changed.
     pub config: Option<Config>,
+    /// If so: may what is wrong pass by itself?
+    pub passing: bool,
     /// What is in use now, on one line.
     pub summary: String,
     /// All errors and warnings, as `check` would print them.
@@ -40,12 +42,15 @@ pub async fn reload(
             log_problems(&problems);
             error!("the configuration was not reloaded; the old one stays");
             reloaded.problems = render(&problems);
+            let mut errors = problems.iter().filter(|problem| problem.is_error());
+            reloaded.passing = errors.all(Problem::passes);
             return reloaded;
         }
     };
     if let Err(error) = http.listen(new.http.as_ref()).await {
         error!("the configuration was not reloaded; the old one stays: {error}");
         reloaded.problems += &format!("error: {error}\n");
+        reloaded.passing = true;
         return reloaded;
     }
     let gone = old.keyring.dropped_by(&new.keyring, now, old.reply_ttl);

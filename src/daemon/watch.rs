@@ -49,6 +49,11 @@ impl Watch {
         });
     }
 
+    /// What was refused was refused for something that may pass by itself.
+    pub fn try_again(&mut self) {
+        self.judge.refused = None;
+    }
+
     /// Waits until the files are others than `current`, and whole. Cancelling it loses nothing.
     pub async fn changed(&mut self, current: &Files) {
         loop {
