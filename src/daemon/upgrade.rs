@@ -209,8 +209,13 @@ impl Legacy {
 
     /// The socket that HTTP was served on, and the requests there.
     pub fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::Handover>)> {
-        let socket = descriptor::adopt(self.http.take()?).ok()?;
-        Some((socket, std::mem::take(&mut self.http_connections)))
+        let connections = std::mem::take(&mut self.http_connections);
+        let Some(socket) = self.http.take().and_then(|number| descriptor::adopt(number).ok())
+        else {
+            connections.into_iter().for_each(endpoint::Handover::close);
+            return None;
+        };
+        Some((socket, connections))
     }
 }
 

@@ -63,10 +63,11 @@ pub async fn connect(
     for address in addresses.order(found, rng) {
         // One that leads nowhere must not use up the time of the others.
         let error = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
-            Ok(Ok(socket)) => {
-                watch_over(&socket).map_err(failed)?;
-                return Ok(socket);
-            }
+            // It may be gone again already.
+            Ok(Ok(socket)) => match watch_over(&socket) {
+                Ok(()) => return Ok(socket),
+                Err(error) => failed(error),
+            },
             Ok(Err(error)) => failed(error),
             Err(_) => timed_out(),
         };

@@ -64,10 +64,13 @@ impl Endpoint {
     /// turned away.
     pub async fn resume(&mut self, socket: OwnedFd, connections: Vec<Handover>) {
         // One that can't be used is opened anew by `listen`.
-        let Ok(listener) = TcpListener::from_std(socket.into()) else { return };
-        self.address = listener.local_addr().ok();
         // A client that is lost asks again.
         self.halted.extend(connections.into_iter().filter_map(|c| c.take().ok()));
+        let Ok(listener) = TcpListener::from_std(socket.into()) else {
+            self.halted.clear();
+            return;
+        };
+        self.address = listener.local_addr().ok();
         self.serve(Some(listener)).await;
     }
 
@@ -83,8 +86,13 @@ impl Endpoint {
         if self.server.is_some() {
             return;
         }
-        let Some(socket) = self.socket.take() else { return };
-        self.resume(socket, Vec::new()).await;
+        match self.socket.take() {
+            Some(socket) => self.resume(socket, Vec::new()).await,
+            None => self.halted.clear(),
+        }
+        if self.server.is_none() && self.address.take().is_some() {
+            error!("HTTP is off until the next reload: its socket was lost");
+        }
     }
 
     /// Decides whether the socket stays open for the next program; gives its number.
@@ -162,6 +170,12 @@ impl Endpoint {
 }
 
 impl Handover {
+    /// Ends one that nobody can go on with.
+    pub fn close(self) {
+        // It is closed when it is dropped, if it is there.
+        let _ = descriptor::adopt(self.socket);
+    }
+
     fn take(self) -> io::Result<Visit> {
         let socket = descriptor::adopt(self.socket)?;
         let tcp = Arc::new(TcpStream::from_std(socket.into())?);
