@@ -70,9 +70,12 @@ impl Case {
         self.counts.contains(&(Forward, Reason::Relayed))
     }
 
-    /// Is it a message that gets an error?
-    pub fn is_message(&self) -> bool {
-        self.counts.contains(&(Message, Reason::MessageRefused))
+    /// Does its sender get an error for it?
+    pub fn is_refused(&self) -> bool {
+        let refused = |(direction, reason): &(Direction, Reason)| {
+            matches!(direction, Forward | Message) && reason.outcome() == Outcome::Answered
+        };
+        self.counts.iter().any(refused)
     }
 
     /// Adds what it and the reply to it count as.

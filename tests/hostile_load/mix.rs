@@ -61,8 +61,8 @@ async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted(
     assert!(withheld > 0, "nothing was withheld");
     assert_eq!(shown(&unbraked(&counted, &sent.tally)), shown(&sent.tally));
     let told = it.told.load(Ordering::Relaxed);
-    // Of what is withheld, some is the service's.
-    let of_user = sent.answers..=sent.answers + sent.of_service;
+    // Of what is withheld, some is of others.
+    let of_user = sent.answers..=sent.answers + sent.of_others;
     assert!(of_user.contains(&(told + withheld)), "{of_user:?} is not {told} + {withheld}");
     assert!(told <= sent.answers, "the hostile user was told {told} of {}", sent.answers);
     assert!(end <= warm + SLACK, "{warm} bytes resident, and {end} in the end");
@@ -117,8 +117,8 @@ struct Sent {
     good: usize,
     /// Errors and replies for the hostile user.
     answers: usize,
-    /// Errors for the service.
-    of_service: usize,
+    /// Errors for others.
+    of_others: usize,
 }
 
 /// A daemon, a service that replies to everything, users who are served, and one who is hostile.
@@ -171,8 +171,8 @@ impl Scene {
                     self.connection.inject(case.stamped(&CAST).as_bytes());
                     case.account(&mut sent.tally);
                     sent.answers += case.answers();
-                    let to_service = case.sender == Sender::Service && case.is_message();
-                    sent.of_service += usize::from(to_service);
+                    let to_other = case.sender != Sender::User && case.is_refused();
+                    sent.of_others += usize::from(to_other);
                 }
                 None => {
                     self.connection.inject(request(sent.good).as_bytes());

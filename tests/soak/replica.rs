@@ -139,8 +139,8 @@ pub fn write_secret(path: &Path, text: &str) {
 fn due(series: &str, out: Out) -> Option<u64> {
     let has = |label: &str, value: &str| series.contains(&format!("{label}=\"{value}\""));
     match [has("direction", "forward"), has("direction", "revert")] {
-        [true, _] if has("outcome", "relayed") => Some(out.forwarded),
-        [_, true] if has("outcome", "relayed") => Some(out.reverted),
+        [true, _] if has("reason", "relayed") => Some(out.forwarded),
+        [_, true] if has("reason", "relayed") => Some(out.reverted),
         [_, true] if series.contains(OF_FORGERIES) => Some(out.forged),
         // The server's time, which each replica asks for by itself.
         [_, true] if has("reason", "server-time") => None,
