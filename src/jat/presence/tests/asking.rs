@@ -120,14 +120,20 @@ fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() 
     assert!((12..30).contains(&probes), "{probes} in 600 s");
 }
 
-#[test]
-fn one_that_answers_with_such_errors_itself_is_not_in_doubt_for_each() {
+/// A and B are online, and A after such an error, too, so it was its own.
+fn one_answers_so() -> Fixture {
     let mut it = Fixture::with(&[A, B]);
     it.after(60);
     it.error(A, DefinedCondition::ServiceUnavailable);
     it.until(300);
     it.hear_all(&[A, B]);
     it.until(2_000);
+    it
+}
+
+#[test]
+fn one_that_answers_with_such_errors_itself_is_not_in_doubt_for_each() {
+    let mut it = one_answers_so();
     it.error(A, DefinedCondition::ServiceUnavailable);
     it.error(A, DefinedCondition::ServiceUnavailable);
     assert_eq!(it.verified(), [A, B]);
@@ -216,12 +222,7 @@ fn many_resources_are_not_asked_for_often() {
 
 #[test]
 fn a_question_that_is_wanted_is_asked_by_the_next_process() {
-    let mut it = Fixture::with(&[A, B]);
-    it.after(60);
-    it.error(A, DefinedCondition::ServiceUnavailable);
-    it.until(300);
-    it.hear_all(&[A, B]);
-    it.until(2_000);
+    let mut it = one_answers_so();
     // It answers so itself, so this puts it in no doubt.
     it.error(A, DefinedCondition::ServiceUnavailable);
     assert_eq!(it.verified(), [A, B]);

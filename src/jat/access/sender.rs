@@ -1,0 +1,75 @@
+//! A sender in the one spelling in which it is compared.
+
+use std::borrow::Cow;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use jid::NodePart;
+
+use crate::jat::address::Address;
+
+/// A sender as lists have it: in normal form (RFC 7622), its domain with A-labels (RFC 5890).
+pub struct Sender<'a> {
+    pub bare: Cow<'a, str>,
+    pub domain: Cow<'a, str>,
+}
+
+impl<'a> Sender<'a> {
+    /// `None` if its domain has no normal form.
+    pub fn of(address: &Address<'a>) -> Option<Self> {
+        let domain = normal_domain(address.domain())?;
+        let bare = match (address.node().map(normal_node), &domain) {
+            (None, domain) => domain.clone(),
+            (Some(Cow::Borrowed(_)), Cow::Borrowed(_)) => Cow::Borrowed(address.bare()),
+            (Some(node), domain) => Cow::Owned(format!("{node}@{domain}")),
+        };
+        Some(Self { bare, domain })
+    }
+}
+
+/// The domain of a sender as a list has it, or as it is; for the log.
+pub fn domain_of(from: &Address<'_>) -> String {
+    normal_domain(from.domain()).unwrap_or(Cow::Borrowed(from.domain())).into_owned()
+}
+
+/// Apart from its domain, which a stricter library may refuse.
+fn normal_node(node: &str) -> Cow<'_, str> {
+    if node.bytes().all(is_plain) {
+        return Cow::Borrowed(node);
+    }
+    match NodePart::new(node) {
+        Ok(normal) => Cow::Owned(normal.as_str().to_owned()),
+        Err(_) => Cow::Borrowed(node),
+    }
+}
+
+/// One spelling for all of a domain: lower case, no final dot, and A-labels in place of the
+/// U-labels that they stand for, since a server elsewhere may be known by either. A-labels stay
+/// as they are: preparing what they stand for can make another domain of it (`xn--strae-oqa`
+/// stands for `straße`, which is prepared to `strasse`).
+fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
+    if domain.bytes().all(is_plain) && !domain.ends_with('.') {
+        return Some(Cow::Borrowed(domain));
+    }
+    let ascii = if domain.is_ascii() {
+        domain.to_ascii_lowercase()
+    } else {
+        // ejabberd stamps domains as they were typed and compares them by nameprep, which drops some
+        // characters, and takes others that no IDNA has. Of the library's profiles that of nodes maps
+        // as nameprep does, without the checks of IDNA.
+        let prepared = NodePart::new(domain).ok()?;
+        let dots = ['.', '\u{3002}', '\u{ff61}'];
+        prepared.as_str().split(dots).map(a_label).collect::<Vec<_>>().join(".")
+    };
+    Some(Cow::Owned(ascii.trim_end_matches('.').to_owned()))
+}
+
+/// A label for the DNS; as it is, if it has none there.
+fn a_label(label: &str) -> Cow<'_, str> {
+    let deny = AsciiDenyList::URL;
+    let ascii = Uts46::new().to_ascii(label.as_bytes(), deny, Hyphens::Allow, DnsLength::Ignore);
+    ascii.unwrap_or(Cow::Borrowed(label))
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_')
+}
