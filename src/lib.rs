@@ -21,15 +21,12 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`stanza`] | bytes: where stanzas begin and end, their start tags, the few we author |
-//! | [`jat`] | the translator: token, key ring, online resources, presence rules, verdicts |
-//! | [`session`] | one stream's life: bytes and time in, bytes and a deadline out |
+//! | [`stanza`], [`jat`], [`session`] | the pure half, a crate of its own: see [`jat_core`] |
 //! | [`link`] | the shell around a session: login, pump, reconnecting |
 //! | [`daemon`] | all links of a process: signals, reload, HTTP, logs, service manager |
 //! | [`config`] | files to ready-to-use types, with every error at once |
 //! | [`cli`] | one file for each subcommand |
 //! | [`clock`] | the wall clock, for all of the shell |
-//! | `base64` | bytes as text, for the next program |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
 //! | `patience` | trying again what a moment may mend |
@@ -37,10 +34,6 @@
 //! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
-//!
-//! One stanza's way: [`link`] reads bytes into a [`session::Session`], whose
-//! [`stanza::splitter`] finds a stanza and [`stanza::head`] reads its start tag;
-//! [`jat::translator`] gives a [`jat::verdict`], and the session writes what that says.
 
 // Tests may; here lengths and times come from outside, and what can't fail says why.
 #![cfg_attr(
@@ -48,19 +41,18 @@
     warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unwrap_used)
 )]
 
-mod base64;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod demo;
 mod descriptor;
-pub mod jat;
 pub mod link;
 mod misleading;
 mod patience;
-pub mod session;
 mod shortage;
-pub mod stanza;
 mod terminal;
 mod thread;
+
+use jat_core::base64;
+pub use jat_core::{jat, session, stanza};

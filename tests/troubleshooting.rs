@@ -120,7 +120,7 @@ fn warnings() -> Vec<String> {
 /// The daemon's sources, continued strings on one line.
 fn sources() -> String {
     let mut text = String::new();
-    for folder in ["src/daemon", "src/link", "src/jat", "src/session"] {
+    for folder in ["src/daemon", "src/link", "core/src"] {
         collect(Path::new(folder), &mut text);
     }
     let mut joined = String::new();

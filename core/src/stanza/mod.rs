@@ -1,7 +1,5 @@
 //! Stanzas as bytes: where they begin and end, their start tags, and the few we author.
 
-#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
-
 pub mod authored;
 pub mod condition;
 pub mod fault;
