@@ -26,13 +26,13 @@
 //! | [`daemon`] | all links of a process: signals, reload, HTTP, logs, service manager |
 //! | [`config`] | files to ready-to-use types, with every error at once |
 //! | [`cli`] | one file for each subcommand |
-//! | [`clock`] | the wall clock, for all of the shell |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
 //! | `patience` | trying again what a moment may mend |
 //! | `shortage` | what a process can be short of |
 //! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
+//! | [`time`] | the wall clock, and times as people write and read them |
 //! | [`demo`] | an XMPP server in the process, and the guided tour |
 
 // Tests may; here lengths and times come from outside, and what can't fail says why.
@@ -42,7 +42,6 @@
 )]
 
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod demo;
@@ -53,6 +52,7 @@ mod patience;
 mod shortage;
 mod terminal;
 mod thread;
+pub mod time;
 
 use jat_core::base64;
 pub use jat_core::{jat, session, stanza};

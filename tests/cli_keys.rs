@@ -5,7 +5,7 @@ mod common_cli;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common_cli::Folder;
-use jat_proxy::config::time::show_moment;
+use jat_proxy::time::show_moment;
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::config::{self, Component, Config, Problem, Snapshot};
+use crate::config::{self, ComponentConfig, Config, Problem, Snapshot};
 use crate::daemon::program::ASKED;
 use crate::daemon::takeover;
 use crate::daemon::upgrade::HANDOVER_VERSION;
@@ -18,7 +18,7 @@ use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
 
 use super::account::Account;
-use super::{ConfigFile, Exit, complain, configuration, connect, ring, say};
+use super::{ConfigFile, Exit, complain, configuration, connect, key_states, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -107,14 +107,14 @@ fn give_snapshot(path: &Path, now: u64) -> Exit {
 /// A line for each component, and one for the keys that they share.
 fn summary(config: &Config, now: u64) -> String {
     let mut text: String = config.components.iter().map(component).collect();
-    let states = ring::states(&config.keyring, now, config.reply_ttl);
+    let states = key_states::states(&config.keyring, now, config.reply_ttl);
     let keys: Vec<String> = states.iter().map(ToString::to_string).collect();
     // Writing to a String never fails.
     let _ = writeln!(text, "keys in {}: {}", config.key_file.display(), keys.join("; "));
     text
 }
 
-fn component(component: &Component) -> String {
+fn component(component: &ComponentConfig) -> String {
     let settings = &component.settings;
     let spread = match (&settings.target, settings.dispatch) {
         (Target::Resource { .. }, _) => "to this resource only",

@@ -5,12 +5,12 @@ use std::io;
 use std::iter;
 use std::net::SocketAddr;
 
-use crate::clock::unix_now;
-use crate::config::{Component, Config};
+use crate::config::{ComponentConfig, Config};
+use crate::daemon::connect_check;
 use crate::daemon::status::{
     ComponentStatus, KeysStatus, Status, StreamState, StreamStatus, words,
 };
-use crate::daemon::trial;
+use crate::time::unix_now;
 
 use super::status::{self, NoStatus};
 use super::{Exit, complain, say};
@@ -24,9 +24,9 @@ pub fn run(config: &Config) -> Exit {
             Ok(status)
         }
         Ok(None) => {
-            let seconds = trial::LIMIT.as_secs();
+            let seconds = connect_check::LIMIT.as_secs();
             complain(&format!("connecting, for at most {seconds} s\n"));
-            trial::run(config).map_err(|error| format!("error: can't connect: {error}\n"))
+            connect_check::run(config).map_err(|error| format!("error: can't connect: {error}\n"))
         }
         Err(problem) => Err(problem),
     };
@@ -115,7 +115,7 @@ impl Finding {
     }
 }
 
-fn findings(config: &Component, seen: &ComponentStatus) -> Vec<Finding> {
+fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
     let mut all = vec![];
     let ComponentStatus { own, presence, .. } = seen;
     let settings = &config.settings;
@@ -188,7 +188,7 @@ fn target(seen: &ComponentStatus) -> Vec<Finding> {
     vec![Finding::good(what, text), resources]
 }
 
-fn clock(config: &Component, seen: &ComponentStatus) -> String {
+fn clock(config: &ComponentConfig, seen: &ComponentStatus) -> String {
     match seen.clock_offset_seconds {
         Some(offset) => words::clock(offset),
         None => {

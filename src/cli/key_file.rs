@@ -4,7 +4,7 @@ use base64ct::{Base64, Encoding};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use zeroize::Zeroizing;
 
-use crate::config::time::show_moment;
+use crate::time::show_moment;
 
 /// `text` with one more key; without `not_before` it signs from the beginning of time.
 pub fn add(

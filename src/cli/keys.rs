@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::config::{self, Config, time};
+use crate::config::{self, Config};
 use crate::jat::keyring::{Keyring, MAX_AHEAD, SKEW};
+use crate::time;
 
 use super::key_file::{self, EditError};
+use super::key_states::{self, Part};
 use super::replace::{self, ReplaceError};
-use super::ring::{self, Part};
 use super::{ConfigFile, Exit, complain, configuration, say};
 
 #[derive(clap::Args)]
@@ -84,7 +85,7 @@ enum Fault {
 }
 
 fn list(config: &Config, now: u64) -> String {
-    let states = ring::states(&config.keyring, now, config.reply_ttl);
+    let states = key_states::states(&config.keyring, now, config.reply_ttl);
     states.iter().map(|state| format!("{state}\n")).collect()
 }
 
@@ -105,7 +106,7 @@ fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, 
 /// A rotation is under way already: two that have begun it at once, by hand and by a timer, say.
 fn warn_of_another(ring: &Keyring, now: u64) {
     if let Some((key, at)) = ring.next(now) {
-        let when = ring::from(at, now);
+        let when = key_states::from(at, now);
         complain(&format!(
             "warning: key {} was added already, and signs {when}\n  help: one new key is enough for \
              a rotation: take one of the two out by hand, unless both are meant\n",
@@ -117,7 +118,7 @@ fn warn_of_another(ring: &Keyring, now: u64) {
 fn prune(path: &Path, config: &Config, now: u64) -> Result<String, Fault> {
     let mut told = String::new();
     edit(path, config, now, |config, text| {
-        let states = ring::states(&config.keyring, now, config.reply_ttl);
+        let states = key_states::states(&config.keyring, now, config.reply_ttl);
         let goes = |part: Part| matches!(part, Part::CanGo { .. });
         let ids: Vec<u8> = states.iter().filter(|s| goes(s.part)).map(|s| s.id).collect();
         for id in &ids {
@@ -194,7 +195,7 @@ fn advice(config: &Config, id: u8, at: u64, leaked: bool, now: u64) -> String {
         "key {id} is in {file} and signs {}\n\
          Next: copy {file} to every replica and reload each (SIGHUP) before then.\n\
          Key {old} verifies replies in flight and can go from {gone}: jat-proxy keys prune\n",
-        ring::from(at, now)
+        key_states::from(at, now)
     )
 }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::clock::unix_now;
 use crate::config::{self, Config};
 use crate::daemon::priority::{is_journal, prefixed};
 use crate::daemon::signals;
+use crate::time::unix_now;
 
 pub use exit::Exit;
 
@@ -20,12 +20,12 @@ mod demo;
 mod exit;
 mod init;
 mod key_file;
+mod key_states;
 mod keys;
 mod man;
 mod processes;
 mod reload;
 mod replace;
-mod ring;
 mod run;
 mod status;
 mod token;

@@ -1,6 +1,6 @@
 //! `jat-proxy run`: the daemon.
 
-use crate::daemon::upgrade::Legacy;
+use crate::daemon::upgrade::HandoverFile;
 use crate::daemon::{self, DaemonError, reading, takeover};
 
 use super::{ConfigFile, Exit, complain};
@@ -13,8 +13,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Exit {
     let path = &arguments.config.path;
-    let ended = match Legacy::inherited() {
-        Ok(Some(legacy)) => takeover::run(path, legacy),
+    let ended = match HandoverFile::inherited() {
+        Ok(Some(handover)) => takeover::run(path, handover),
         Err(error) => {
             let error = DaemonError::TakeOver(error.to_string());
             complain(&format!("error: {error}\n"));

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::config::time::{show_duration, show_moment};
 use crate::jat::address::Address;
 use crate::jat::token::{self, Binding, Token, TokenError};
 use crate::misleading::printable;
+use crate::time::{show_duration, show_moment};
 
 use super::{Exit, complain, configuration, say};
 

@@ -11,12 +11,12 @@ use crate::jat::settings::TokenIn;
 use crate::jat::target::Target;
 
 use super::addresses;
-use super::outside::Outside;
 use super::patterns;
 use super::presence_domain;
 use super::problem::{Place, Problem};
 use super::secret::{self, Secret};
 use super::server::Server;
+use super::sources::Sources;
 use super::table::Table;
 use super::value::Value;
 
@@ -44,7 +44,7 @@ impl Draft {
     /// that have none of their own.
     pub fn read(
         mut table: Table<'_>,
-        outside: &Outside<'_>,
+        sources: &Sources<'_>,
         common: &Server,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
@@ -53,7 +53,7 @@ impl Draft {
         let target = table.required("target-address", example, problems, target);
         let example = "secret = { file = \"proxy.secret\" }";
         let secret = table.required("secret", example, problems, Ok);
-        let secret = secret.and_then(|value| secret::read(value, outside, problems));
+        let secret = secret.and_then(|value| secret::read(value, sources, problems));
         let presence = table.optional("presence-domain", problems, presence_domain);
         let presence_secret = table.optional("presence-secret", problems, Ok);
         if let (None, Some(value)) = (&presence, presence_secret) {
@@ -61,8 +61,8 @@ impl Draft {
             problems.push(value.error("a secret for a presence domain that is not there", hint));
         }
         let presence_secret =
-            presence_secret.and_then(|value| secret::read(value, outside, problems));
-        let server = Server::of_component(&mut table, outside, common, problems);
+            presence_secret.and_then(|value| secret::read(value, sources, problems));
+        let server = Server::of_component(&mut table, sources, common, problems);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
         let resources = table.optional("resources", problems, Ok);

@@ -6,18 +6,18 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::problem::Problem;
-use super::source::Source;
 use super::table::Table;
+use super::text::Text;
 
 /// A parsed file, with its syntax errors.
 pub struct Document<'a> {
-    source: &'a Source,
+    source: &'a Text,
     tree: Spanned<DeTable<'a>>,
     syntax: Vec<(Range<usize>, Problem)>,
 }
 
 impl<'a> Document<'a> {
-    pub fn parse(source: &'a Source) -> Self {
+    pub fn parse(source: &'a Text) -> Self {
         let (tree, mut errors) = DeTable::parse_recoverable(source.text());
         // Only `message` and `span` are used: the error's own display quotes the line, with
         // the secret that may stand in it.

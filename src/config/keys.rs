@@ -7,8 +7,8 @@ use crate::jat::keyring::{Key, Keyring, KeyringError};
 
 use super::problem::{Place, Problem};
 use super::table::Table;
-use super::time::show_moment;
 use super::value::Value;
+use crate::time::show_moment;
 
 /// The ring of the `[[key]]` tables that stand at `whole`.
 pub fn ring(

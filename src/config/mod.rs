@@ -21,10 +21,9 @@ pub use problem::{Place, Problem, Severity, render};
 pub use read::load;
 pub use secret::Secret;
 pub use snapshot::Snapshot;
-pub use tls::{Tls, Trust};
+pub use tls::{TlsConfig, Trust};
 
 pub mod addresses;
-pub mod time;
 pub mod tls;
 
 mod component;
@@ -32,7 +31,6 @@ mod document;
 mod files;
 mod http;
 mod keys;
-mod outside;
 mod patterns;
 mod placeholders;
 mod presence_domain;
@@ -42,15 +40,16 @@ mod secret;
 mod sections;
 mod server;
 mod snapshot;
-mod source;
+mod sources;
 mod table;
+mod text;
 mod value;
 
 /// A configuration that was checked as a whole.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// At least one; no two have the same domain.
-    pub components: Vec<Component>,
+    pub components: Vec<ComponentConfig>,
     /// How long an orderly end may take.
     pub shutdown_timeout: Duration,
     /// Where metrics, health and status are served, if anywhere.
@@ -70,12 +69,12 @@ pub struct Config {
 
 /// One component: its streams to a server, and what is done on them.
 #[derive(Clone, Debug)]
-pub struct Component {
+pub struct ComponentConfig {
     pub settings: Settings,
     /// Where the server listens for components: `host:port`.
     pub server: String,
     /// `None`: the way there is not encrypted.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsConfig>,
     /// What the handshake proves to know (XEP-0114 section 3).
     pub secret: Secret,
     /// The same for the presence domain.
@@ -87,10 +86,10 @@ pub struct Component {
 
 /// One stream to a server.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct StreamConfig {
     /// `host:port`
     pub server: String,
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsConfig>,
     /// What it logs in as.
     pub domain: DomainPart,
     pub secret: Secret,
@@ -98,7 +97,7 @@ pub struct Stream {
     pub bounds: Bounds,
 }
 
-impl Component {
+impl ComponentConfig {
     /// The server for people: its address, and how the way there is encrypted.
     pub fn way(&self) -> String {
         match &self.tls {
@@ -108,9 +107,9 @@ impl Component {
     }
 
     /// The component's own stream, and that of its presence domain if it has one.
-    pub fn streams(&self) -> impl Iterator<Item = Stream> {
+    pub fn streams(&self) -> impl Iterator<Item = StreamConfig> {
         let bounds = Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes };
-        let stream = move |domain: &DomainPart, secret: &Secret| Stream {
+        let stream = move |domain: &DomainPart, secret: &Secret| StreamConfig {
             server: self.server.clone(),
             tls: self.tls.clone(),
             domain: domain.clone(),
@@ -123,7 +122,7 @@ impl Component {
     }
 }
 
-impl Stream {
+impl StreamConfig {
     /// Do both log in alike, so that one can take the other's place?
     pub fn same_login(&self, other: &Self) -> bool {
         self.server == other.server

@@ -1,6 +1,6 @@
 //! Names that differ from replica to replica, though all have one configuration.
 
-use super::outside;
+use super::sources;
 
 /// Why a text with placeholders can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +29,8 @@ impl PlaceholderError {
 /// What `text` stands for on this machine: `{hostname}` is its name, `{env:NAME}` an environment
 /// variable.
 pub fn expand(text: &str) -> Result<String, PlaceholderError> {
-    expand_with(text, outside::hostname, |name| {
-        outside::variable(name).map(|value| value.to_string())
+    expand_with(text, sources::hostname, |name| {
+        sources::variable(name).map(|value| value.to_string())
     })
 }
 

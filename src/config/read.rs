@@ -12,14 +12,14 @@ use super::component::{self, Draft};
 use super::document::Document;
 use super::http;
 use super::keys;
-use super::outside::{HOME, Outside, is_home};
 use super::problem::{Place, Problem};
 use super::sections;
 use super::server::Server;
-use super::source::Source;
+use super::sources::{HOME, Sources, is_home};
 use super::table::Table;
+use super::text::Text;
 use super::value::Value;
-use super::{Component, Config};
+use super::{ComponentConfig, Config};
 
 /// Reads the configuration at `path` and the files that it names, at Unix second `now`.
 ///
@@ -28,20 +28,20 @@ use super::{Component, Config};
 /// # Errors
 /// All errors and warnings, in the order of their places. None of them shows a secret.
 pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    load_from(path, now, &Outside::of(path, None))
+    load_from(path, now, &Sources::of(path, None))
 }
 
 /// Does what [`load`] does, with the files of `outside`.
 pub fn load_from(
     path: &Path,
     now: u64,
-    outside: &Outside<'_>,
+    sources: &Sources<'_>,
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let (source, world_readable) = open(path, outside).map_err(|problem| vec![problem])?;
+    let (source, world_readable) = open(path, sources).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let document = Document::parse(&source);
     let config = document.root().and_then(|root| {
-        let mut file = Reading { path, now, outside, world_readable, problems: &mut problems };
+        let mut file = Reader { path, now, sources, world_readable, problems: &mut problems };
         file.config(root)
     });
     document.finish(&mut problems);
@@ -52,8 +52,8 @@ pub fn load_from(
     }
 }
 
-fn open(path: &Path, outside: &Outside<'_>) -> Result<(Source, bool), Problem> {
-    let found = outside.file(path).map_err(|error| {
+fn open(path: &Path, sources: &Sources<'_>) -> Result<(Text, bool), Problem> {
+    let found = sources.file(path).map_err(|error| {
         let message = format!("can't read {}: {error}", path.display());
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -64,25 +64,25 @@ fn open(path: &Path, outside: &Outside<'_>) -> Result<(Source, bool), Problem> {
         };
         Problem::unreadable(None, message, hint, &error)
     })?;
-    Ok((Source::new(path, &found.bytes)?, found.world_readable))
+    Ok((Text::new(path, &found.bytes)?, found.world_readable))
 }
 
 /// One pass over the configuration.
-struct Reading<'p> {
+struct Reader<'p> {
     path: &'p Path,
     now: u64,
-    outside: &'p Outside<'p>,
+    sources: &'p Sources<'p>,
     world_readable: bool,
     problems: &'p mut Vec<Problem>,
 }
 
-impl<'p> Reading<'p> {
+impl<'p> Reader<'p> {
     fn config(&mut self, mut root: Table<'_>) -> Option<Config> {
         let reply_ttl = sections::reply_ttl(&mut root, self.problems);
         let keys = self.keys(&mut root, reply_ttl);
         let shutdown_timeout = sections::shutdown_timeout(&mut root, self.problems);
         let watch = sections::watch(&mut root, self.problems);
-        let server = Server::common(&mut root, self.outside, self.problems);
+        let server = Server::common(&mut root, self.sources, self.problems);
         let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
         let drafts = self.components(&mut root, &server);
         let http = http::http(&mut root, self.problems);
@@ -90,7 +90,7 @@ impl<'p> Reading<'p> {
         root.finish(self.problems);
 
         let (keyring, key_file) = keys?;
-        let component = |draft: Draft| Component {
+        let component = |draft: Draft| ComponentConfig {
             settings: Settings {
                 domain: draft.domain,
                 presence_domain: draft
@@ -118,7 +118,7 @@ impl<'p> Reading<'p> {
             http,
             log,
             watch,
-            files: self.outside.files(),
+            files: self.sources.files(),
             keyring: keyring.clone(),
             reply_ttl,
             key_file,
@@ -159,13 +159,13 @@ impl<'p> Reading<'p> {
         value: Value<'_>,
         reply_ttl: u64,
     ) -> Option<(Arc<Keyring>, PathBuf)> {
-        let path = self.outside.path(name);
-        let found = self.outside.named("key file", &path, value);
+        let path = self.sources.path(name);
+        let found = self.sources.named("key file", &path, value);
         let found = found.map_err(|problem| self.problems.push(problem)).ok()?;
         if found.world_readable {
             self.problems.push(world_readable(value.place(), &path));
         }
-        let source = Source::new(&path, &found.bytes).map_err(|p| self.problems.push(p)).ok()?;
+        let source = Text::new(&path, &found.bytes).map_err(|p| self.problems.push(p)).ok()?;
         let document = Document::parse(&source);
         let ring = document.root().and_then(|mut root| {
             let whole = root.place();
@@ -199,10 +199,10 @@ impl<'p> Reading<'p> {
             }
             Ok(tables)
         })?;
-        let (outside, count) = (self.outside, tables.len());
+        let (sources, count) = (self.sources, tables.len());
         let drafts: Vec<_> = tables
             .into_iter()
-            .filter_map(|table| Draft::read(table, outside, server, self.problems))
+            .filter_map(|table| Draft::read(table, sources, server, self.problems))
             .collect();
         component::compare(&drafts, self.problems);
         (drafts.len() == count).then_some(drafts)

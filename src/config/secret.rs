@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::misleading::is_misleading;
 
-use super::outside::{self, Outside};
 use super::problem::Problem;
+use super::sources::{self, Sources};
 use super::table::Table;
 use super::value::Value;
 
@@ -37,11 +37,11 @@ impl fmt::Debug for Secret {
 /// of `outside`.
 pub fn read(
     value: Value<'_>,
-    outside: &Outside<'_>,
+    sources: &Sources<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Secret> {
     let secret = match Table::of(value, "`secret`") {
-        Ok(table) => elsewhere(value, table, outside, problems)?,
+        Ok(table) => elsewhere(value, table, sources, problems)?,
         Err(_) => inline(value, problems),
     };
     secret.map_err(|problem| problems.push(problem)).ok()
@@ -62,20 +62,20 @@ fn inline(value: Value<'_>, problems: &mut Vec<Problem>) -> Result<Secret, Probl
 fn elsewhere(
     value: Value<'_>,
     mut table: Table<'_>,
-    outside: &Outside<'_>,
+    sources: &Sources<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Result<Secret, Problem>> {
     let before = problems.len();
     let mut named = Vec::new();
-    for (key, source) in
-        [("file", Source::File), ("env", Source::Variable), ("credential", Source::Credential)]
+    for (key, origin) in
+        [("file", Origin::File), ("env", Origin::Variable), ("credential", Origin::Credential)]
     {
         let name = table.optional(key, problems, |name| name.text());
-        named.extend(name.map(|name| (source, name)));
+        named.extend(name.map(|name| (origin, name)));
     }
     table.finish(problems);
     match named[..] {
-        [(source, name)] => Some(source.read(value, name, outside, problems)),
+        [(origin, name)] => Some(origin.read(value, name, sources, problems)),
         [] if problems.len() > before => None,
         _ => Some(Err(value.error(
             "`secret` needs exactly one of `file`, `env` and `credential`",
@@ -85,32 +85,32 @@ fn elsewhere(
 }
 
 #[derive(Clone, Copy)]
-enum Source {
+enum Origin {
     File,
     Variable,
     /// A file below systemd's `$CREDENTIALS_DIRECTORY`.
     Credential,
 }
 
-impl Source {
+impl Origin {
     fn read(
         self,
         value: Value<'_>,
         name: &str,
-        outside: &Outside<'_>,
+        sources: &Sources<'_>,
         problems: &mut Vec<Problem>,
     ) -> Result<Secret, Problem> {
         let path = match self {
             Self::Variable => {
-                let text = outside::variable(name).ok_or_else(|| {
+                let text = sources::variable(name).ok_or_else(|| {
                     let message = format!("the environment variable {name} is not set");
                     value.error(message, "set it for this process too, or use `file`")
                 })?;
                 return stripped(text, value, problems);
             }
-            Self::File => outside.path(name),
+            Self::File => sources.path(name),
             Self::Credential => {
-                let credentials = outside::credentials_directory().ok_or_else(|| {
+                let credentials = sources::credentials_directory().ok_or_else(|| {
                     value.error(
                         "there are no credentials: CREDENTIALS_DIRECTORY is not set",
                         format!(
@@ -122,7 +122,7 @@ impl Source {
                 credentials.join(name)
             }
         };
-        let found = outside.named("secret file", &path, value)?;
+        let found = sources.named("secret file", &path, value)?;
         if found.world_readable && matches!(self, Self::File) {
             problems.push(Problem::warning(
                 value.place(),

@@ -4,11 +4,11 @@ use std::net::SocketAddrV6;
 
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::outside::Outside;
 use super::placeholders;
 use super::problem::Problem;
+use super::sources::Sources;
 use super::table::Table;
-use super::tls::{self, Tls, Trust, TrustError};
+use super::tls::{self, TlsConfig, Trust, TrustError};
 use super::value::Value;
 
 /// A server, and the way to it.
@@ -16,7 +16,7 @@ use super::value::Value;
 pub struct Server {
     /// `host:port`
     pub address: String,
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsConfig>,
     /// Is it to be encrypted? Where [`Self::tls`] is missing then, a problem says why.
     encrypted: bool,
     /// Whom a component trusts that has a server of its own.
@@ -27,7 +27,7 @@ impl Server {
     /// That of the components that name none; its files are those of `outside`.
     pub fn common(
         root: &mut Table<'_>,
-        outside: &Outside<'_>,
+        sources: &Sources<'_>,
         problems: &mut Vec<Problem>,
     ) -> Self {
         let plain = |address| Self { address, tls: None, encrypted: false, trust: None };
@@ -36,10 +36,10 @@ impl Server {
         let Some(mut table) = table else { return default };
         let example = format!("address = \"{DEFAULT}\"");
         let at = table.required("address", &example, problems, address);
-        let keys = Keys::read(&mut table, problems);
+        let keys = TlsKeys::read(&mut table, problems);
         table.finish(problems);
         let server = plain(at.unwrap_or(default.address));
-        keys.apply(server, None, outside, problems)
+        keys.apply(server, None, sources, problems)
     }
 
     /// A component's own, or `common`.
@@ -49,12 +49,12 @@ impl Server {
     /// it goes with the address.
     pub fn of_component(
         table: &mut Table<'_>,
-        outside: &Outside<'_>,
+        sources: &Sources<'_>,
         common: &Self,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
         let own = table.optional("server", problems, |value| Ok((address(value), value)));
-        let keys = Keys::read(table, problems);
+        let keys = TlsKeys::read(table, problems);
         let Some((address, value)) = own else {
             let hint = "write it in [server], or name a `server` beside it";
             for value in keys.values() {
@@ -65,12 +65,12 @@ impl Server {
         };
         let address = address.map_err(|problem| problems.push(problem)).ok()?;
         let server = Self { address, tls: None, ..common.clone() };
-        Some(keys.apply(server, Some(value), outside, problems))
+        Some(keys.apply(server, Some(value), sources, problems))
     }
 }
 
 /// The keys about TLS of one table.
-struct Keys<'a> {
+struct TlsKeys<'a> {
     tls: Option<(bool, Value<'a>)>,
     ca_file: Option<(&'a str, Value<'a>)>,
     server_name: Option<(ServerName<'static>, Value<'a>)>,
@@ -78,7 +78,7 @@ struct Keys<'a> {
     broken: bool,
 }
 
-impl<'a> Keys<'a> {
+impl<'a> TlsKeys<'a> {
     fn read(table: &mut Table<'a>, problems: &mut Vec<Problem>) -> Self {
         let before = problems.len();
         let tls = table.optional("tls", problems, |v| Ok((v.boolean()?, v)));
@@ -107,7 +107,7 @@ impl<'a> Keys<'a> {
         self,
         mut server: Server,
         at: Option<Value<'a>>,
-        outside: &Outside<'_>,
+        sources: &Sources<'_>,
         problems: &mut Vec<Problem>,
     ) -> Server {
         let place = self.tls.as_ref().map(|(_, value)| *value).or(at);
@@ -139,10 +139,11 @@ impl<'a> Keys<'a> {
             return server;
         }
         server.trust = match self.ca_file {
-            Some((file, value)) => ca_file(outside, file, value, problems),
-            None => inherited.or_else(|| of_system(place, outside, problems)),
+            Some((file, value)) => ca_file(sources, file, value, problems),
+            None => inherited.or_else(|| of_system(place, sources, problems)),
         };
-        server.tls = name.zip(server.trust.clone()).map(|(name, trust)| Tls::new(name, trust));
+        server.tls =
+            name.zip(server.trust.clone()).map(|(name, trust)| TlsConfig::new(name, trust));
         server
     }
 }
@@ -166,13 +167,13 @@ fn address(value: Value<'_>) -> Result<String, Problem> {
 }
 
 fn ca_file(
-    outside: &Outside<'_>,
+    sources: &Sources<'_>,
     file: &str,
     value: Value<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Trust> {
-    let path = outside.path(file);
-    let trust = outside.named("CA file", &path, value).and_then(|found| {
+    let path = sources.path(file);
+    let trust = sources.named("CA file", &path, value).and_then(|found| {
         Trust::from_pem(&found.bytes).map_err(|error| {
             let message = format!("can't use the CA file {}: {error}", path.display());
             let hint = "it holds the certificates of CAs: -----BEGIN CERTIFICATE----- and so on";
@@ -184,12 +185,12 @@ fn ca_file(
 
 fn of_system(
     place: Value<'_>,
-    outside: &Outside<'_>,
+    sources: &Sources<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Trust> {
     let hint = "install them (ca-certificates), or name the CA of the server: ca-file = \"ca.pem\"";
     let trust =
-        Trust::of_system(outside).map_err(|error: TrustError| place.error(error.to_string(), hint));
+        Trust::of_system(sources).map_err(|error: TrustError| place.error(error.to_string(), hint));
     trust.map_err(|problem| problems.push(problem)).ok()
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::base64;
 
-use super::outside::{Found, Outside};
+use super::sources::{Found, Sources};
 use super::{Config, Problem, read};
 
 /// The files of a good configuration, secrets and keys among them. Environment variables are not
@@ -44,9 +44,9 @@ impl Snapshot {
     /// # Errors
     /// Those of [`read::load`].
     pub fn take(path: &Path, now: u64) -> Result<Self, Vec<Problem>> {
-        let outside = Outside::of(path, None);
-        read::load_from(path, now, &outside)?;
-        Ok(Self { at: now, ..outside.into_snapshot() })
+        let sources = Sources::of(path, None);
+        read::load_from(path, now, &sources)?;
+        Ok(Self { at: now, ..sources.into_snapshot() })
     }
 
     /// The configuration at `path` as it was when this was taken.
@@ -54,7 +54,7 @@ impl Snapshot {
     /// # Errors
     /// Those of [`read::load`]; a newer program may want what an older one does not.
     pub fn load(&self, path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-        read::load_from(path, self.at, &Outside::of(path, Some(self)))
+        read::load_from(path, self.at, &Sources::of(path, Some(self)))
     }
 
     pub(super) fn file(&self, path: &Path) -> Option<Found> {

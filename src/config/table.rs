@@ -5,13 +5,13 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Place, Problem};
-use super::source::Source;
+use super::text::Text;
 use super::value::Value;
 
 /// A table whose keys are asked for one after the other; [`Table::finish`] then reports those
 /// that nobody asked for.
 pub struct Table<'a> {
-    source: &'a Source,
+    source: &'a Text,
     /// As messages name it: `[server]`.
     name: &'static str,
     entries: &'a DeTable<'a>,
@@ -23,7 +23,7 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub fn new(
-        source: &'a Source,
+        source: &'a Text,
         name: &'static str,
         entries: &'a DeTable<'a>,
         start: usize,

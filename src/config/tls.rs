@@ -9,12 +9,12 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::outside::Outside;
+use super::sources::Sources;
 
 /// How a stream is encrypted. The server has to prove with its certificate that it is
 /// [`Self::name`]; nothing turns that off.
 #[derive(Clone, Debug)]
-pub struct Tls {
+pub struct TlsConfig {
     pub name: ServerName<'static>,
     trust: Trust,
 }
@@ -40,7 +40,7 @@ pub enum TrustError {
     NoneOfSystem(String),
 }
 
-impl Tls {
+impl TlsConfig {
     pub fn new(name: ServerName<'static>, trust: Trust) -> Self {
         Self { name, trust }
     }
@@ -58,7 +58,7 @@ impl Tls {
 
 /// Would a server that one of them takes be taken by the other, too? What the system trusts is
 /// one and the same: an update of it need not end a stream.
-impl PartialEq for Tls {
+impl PartialEq for TlsConfig {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.trust.file == other.trust.file
     }
@@ -82,8 +82,8 @@ impl Trust {
 
     /// The CAs that the system trusts: those of the files that OpenSSL would read, be it by
     /// SSL_CERT_FILE and SSL_CERT_DIR.
-    pub fn of_system(outside: &Outside<'_>) -> Result<Self, TrustError> {
-        let (certificates, fault) = outside.system_certificates();
+    pub fn of_system(sources: &Sources<'_>) -> Result<Self, TrustError> {
+        let (certificates, fault) = sources.system_certificates();
         let mut roots = RootCertStore::empty();
         // One that can't be used is no reason to trust none.
         let (usable, _) = roots.add_parsable_certificates(certificates);

@@ -7,13 +7,13 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::problem::{Place, Problem};
-use super::source::Source;
-use super::time;
+use super::text::Text;
+use crate::time;
 
 /// A value with its key and place. Messages never quote it: it may be a secret.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
-    source: &'a Source,
+    source: &'a Text,
     key: &'static str,
     node: &'a Spanned<DeValue<'a>>,
     gaps: bool,
@@ -21,7 +21,7 @@ pub struct Value<'a> {
 
 impl<'a> Value<'a> {
     pub fn new(
-        source: &'a Source,
+        source: &'a Text,
         key: &'static str,
         node: &'a Spanned<DeValue<'a>>,
         gaps: bool,
@@ -29,7 +29,7 @@ impl<'a> Value<'a> {
         Self { source, key, node, gaps }
     }
 
-    pub fn source(&self) -> &'a Source {
+    pub fn source(&self) -> &'a Text {
         self.source
     }
 

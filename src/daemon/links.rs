@@ -49,7 +49,7 @@ impl Links {
     ///
     /// An encrypted one is closed by that.
     pub async fn pause(&self, for_whom: Successor, encrypted: bool) -> Result<(), String> {
-        let meant = |stream: &config::Stream| stream.tls.is_some() == encrypted;
+        let meant = |stream: &config::StreamConfig| stream.tls.is_some() == encrypted;
         let pause = |stream| Order::Pause { stream: Arc::new(stream), for_whom };
         self.order(|stream| meant(&stream).then(|| pause(stream)));
         let end = Instant::now() + PAUSE_TIME;
@@ -86,7 +86,7 @@ impl Links {
         self.order(|stream| Some(Order::Run(Arc::new(stream))));
     }
 
-    fn order(&self, order: impl Fn(config::Stream) -> Option<Order>) {
+    fn order(&self, order: impl Fn(config::StreamConfig) -> Option<Order>) {
         for member in &*self.members() {
             for stream in member.config.streams() {
                 let links = member.links.iter().filter(|link| link.domain == stream.domain);
@@ -134,7 +134,7 @@ impl Links {
     }
 
     /// Every component, and its configuration.
-    pub fn configured(&self) -> Vec<(Shared, Arc<config::Component>)> {
+    pub fn configured(&self) -> Vec<(Shared, Arc<config::ComponentConfig>)> {
         let of = |member: &Member| (Arc::clone(&member.component), Arc::clone(&member.config));
         self.members().iter().map(of).collect()
     }

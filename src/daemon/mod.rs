@@ -1,5 +1,6 @@
 //! The daemon: one link for each component, signals, reload, HTTP, the service manager.
 
+pub mod connect_check;
 pub mod history;
 pub mod http;
 pub mod links;
@@ -19,7 +20,6 @@ pub mod signals;
 pub mod status;
 mod successor;
 pub mod takeover;
-pub mod trial;
 pub mod upgrade;
 mod watch;
 mod watchdog;
@@ -38,10 +38,10 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::clock::unix_now;
 use crate::config::{Config, Problem};
 use crate::descriptor;
 use crate::shortage::{explain, is_shortage};
+use crate::time::unix_now;
 
 use http::endpoint::Endpoint;
 use links::Links;
@@ -52,7 +52,7 @@ use recorder::Recorder;
 use service::Service;
 use signals::{Signal, Signals};
 use successor::Successor;
-use upgrade::{Legacy, UpgradeError};
+use upgrade::{HandoverFile, UpgradeError};
 use watch::Watch;
 
 /// Why the daemon did not start, or did not go on.
@@ -124,12 +124,13 @@ fn serve(
     config: Config,
     logging: logging::Handle,
     prepared: Prepared,
-    legacy: Option<Legacy>,
+    handover: Option<HandoverFile>,
 ) -> Result<(), DaemonError> {
     let Prepared { runtime, signals, program } = prepared;
     let work = || {
         runtime.block_on(async {
-            let mut daemon = Daemon::start(path, config, logging, signals, program, legacy).await?;
+            let mut daemon =
+                Daemon::start(path, config, logging, signals, program, handover).await?;
             daemon.work().await;
             daemon.stop().await;
             Ok(())
@@ -179,19 +180,20 @@ impl Daemon {
         logging: logging::Handle,
         signals: Signals,
         program: Program,
-        legacy: Option<Legacy>,
+        handover: Option<HandoverFile>,
     ) -> Result<Self, DaemonError> {
-        let links = Arc::new(Links::new(legacy.as_ref().map_or_else(unix_now, |l| l.started)));
+        let links =
+            Arc::new(Links::new(handover.as_ref().map_or_else(unix_now, |left| left.started)));
         let recorder = Recorder::start(Arc::clone(&links));
         let mut http = Endpoint::new(Arc::clone(&recorder));
-        let resumed = legacy.is_some();
-        let reload_later = legacy.as_ref().is_some_and(|legacy| legacy.reload_later);
-        if let Some(mut legacy) = legacy {
-            if let Some((socket, connections)) = legacy.take_http() {
+        let resumed = handover.is_some();
+        let reload_later = handover.as_ref().is_some_and(|handover| handover.reload_later);
+        if let Some(mut handover) = handover {
+            if let Some((socket, connections)) = handover.take_http() {
                 http.resume(socket, connections).await;
             }
-            links.resume(&config, &mut legacy.components);
-            takeover::close_rest(legacy.components);
+            links.resume(&config, &mut handover.components);
+            takeover::close_rest(handover.components);
             // Streams that were taken over are worth more than HTTP.
             if let Err(error) = http.listen(config.http.as_ref()).await {
                 error!("{error}");

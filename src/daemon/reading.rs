@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::clock::unix_now;
 use crate::config::{self, Config, Problem};
 use crate::shortage::explain;
 use crate::thread;
+use crate::time::unix_now;
 
 /// A configuration and its warnings, or all that is wrong with it.
 pub type Loaded = Result<(Config, Vec<Problem>), Vec<Problem>>;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use crate::clock::unix_now;
-use crate::config::{Config, Problem, render, time::show_moment};
+use crate::config::{Config, Problem, render};
+use crate::time::show_moment;
+use crate::time::unix_now;
 
 use super::http::endpoint::Endpoint;
 use super::links::Links;

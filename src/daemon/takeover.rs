@@ -11,38 +11,38 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use crate::clock::unix_now;
 use crate::config::{self, Config, Log, LogFormat, Problem};
 use crate::link::handover::Handover;
 use crate::patience::patiently;
 use crate::shortage::explain;
+use crate::time::unix_now;
 
 use super::links::Links;
-use super::upgrade::Legacy;
+use super::upgrade::HandoverFile;
 use super::{DaemonError, Prepared, logging, reload, serve, told};
 
-/// Goes on with `legacy`, with the configuration at `path`, until it is told to stop.
-pub fn run(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
-    told(go_on(path, legacy))
+/// Goes on with `handover`, with the configuration at `path`, until it is told to stop.
+pub fn run(path: &Path, handover: HandoverFile) -> Result<(), DaemonError> {
+    told(go_on(path, handover))
 }
 
-fn go_on(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
-    let loaded = patiently(PATIENCE, || configuration(path, &legacy));
+fn go_on(path: &Path, handover: HandoverFile) -> Result<(), DaemonError> {
+    let loaded = patiently(PATIENCE, || configuration(path, &handover));
     let log = loaded.as_ref().map_or(DEFAULT_LOG, |(config, _)| config.log);
     // Without a thread that writes them, lines wait for one.
     let (logging, _) = logging::start(log);
-    legacy.announce();
+    handover.announce();
     let (config, warnings) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             reload::log_problems(&problems);
-            return Err(give_up(legacy, "the configuration can't be read"));
+            return Err(give_up(handover, "the configuration can't be read"));
         }
     };
     reload::log_problems(&warnings);
     match patiently(PATIENCE, prepared) {
-        Ok(prepared) => serve(path, config, logging, prepared, Some(legacy)),
-        Err(error) => Err(give_up(legacy, &explain(&error))),
+        Ok(prepared) => serve(path, config, logging, prepared, Some(handover)),
+        Err(error) => Err(give_up(handover, &explain(&error))),
     }
 }
 
@@ -52,13 +52,15 @@ fn go_on(path: &Path, legacy: Legacy) -> Result<(), DaemonError> {
 /// # Errors
 /// Why it can't, for people.
 pub fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
-    let mut legacy = Legacy::given(number).map_err(|error| format!("no hand-over: {error}"))?;
-    let (config, _) = configuration(path, &legacy).map_err(|problems| config::render(&problems))?;
+    let mut handover =
+        HandoverFile::given(number).map_err(|error| format!("no hand-over: {error}"))?;
+    let (config, _) =
+        configuration(path, &handover).map_err(|problems| config::render(&problems))?;
     let prepared = Prepared::new().map_err(|error| explain(&error))?;
     // No task of a link runs: nothing waits for one.
     let _inside = prepared.runtime.enter();
-    Links::new(legacy.started).resume(&config, &mut legacy.components);
-    match legacy.components.iter().flat_map(|component| &component.lost).next() {
+    Links::new(handover.started).resume(&config, &mut handover.components);
+    match handover.components.iter().flat_map(|component| &component.lost).next() {
         Some((domain, error)) => {
             Err(format!("the stream of {domain} can't be taken over: {error}"))
         }
@@ -86,8 +88,11 @@ pub fn close_rest(from: Vec<Handover>) {
 }
 
 /// What was checked before; what an older program did not hand over is read from the disk.
-fn configuration(path: &Path, legacy: &Legacy) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    match &legacy.snapshot {
+fn configuration(
+    path: &Path,
+    handover: &HandoverFile,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    match &handover.snapshot {
         Some(snapshot) => snapshot.load(path),
         None => config::load(path, unix_now()),
     }
@@ -95,8 +100,8 @@ fn configuration(path: &Path, legacy: &Legacy) -> Result<(Config, Vec<Problem>),
 
 /// Nothing is left to go back to. Whoever restarts this program finds a server that knows that
 /// its streams have ended.
-fn give_up(legacy: Legacy, reason: &str) -> DaemonError {
-    legacy.close();
+fn give_up(handover: HandoverFile, reason: &str) -> DaemonError {
+    handover.close();
     DaemonError::TakeOver(reason.to_owned())
 }
 

@@ -12,12 +12,12 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::clock::unix_now;
 use crate::config::Snapshot;
 use crate::descriptor;
 use crate::link::{self, handover::Handover};
 use crate::patience::patiently;
 use crate::shortage::explain;
+use crate::time::unix_now;
 
 use super::http::endpoint::{self, Endpoint};
 use super::links::Links;
@@ -27,13 +27,13 @@ use super::signals::{self, Signals};
 use super::successor::{ExecuteError, Successor};
 use super::takeover::PATIENCE;
 
-/// The version of [`Legacy`] that this program leaves and takes. Fields may be added under the
+/// The version of [`HandoverFile`] that this program leaves and takes. Fields may be added under the
 /// same one if both sides can do without them (`#[serde(default)]`), words of enums may not.
 pub const HANDOVER_VERSION: u32 = 1;
 
 /// What one program leaves to the next, as JSON in a sealed memory file.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Legacy {
+pub struct HandoverFile {
     version: u32,
     /// The version of the program that left it.
     program: String,
@@ -143,7 +143,7 @@ fn write(
     http: &Endpoint,
     reload_later: bool,
 ) -> io::Result<OwnedFd> {
-    let legacy = Legacy {
+    let handover = HandoverFile {
         version: HANDOVER_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         started: links.started(),
@@ -153,13 +153,13 @@ fn write(
         snapshot: successor.snapshot.clone(),
         reload_later,
     };
-    let content = Zeroizing::new(serde_json::to_vec(&legacy)?);
+    let content = Zeroizing::new(serde_json::to_vec(&handover)?);
     let file = memory_file::write(&content)?;
     descriptor::keep(file.as_fd(), true)?;
     Ok(file)
 }
 
-impl Legacy {
+impl HandoverFile {
     /// What the program before this one left, if there was one in this process. To be called
     /// before anything else opens a file.
     ///
@@ -182,12 +182,12 @@ impl Legacy {
     }
 
     fn read(content: &[u8]) -> io::Result<Self> {
-        let legacy: Self = serde_json::from_slice(content)?;
-        if legacy.version != HANDOVER_VERSION {
-            let message = format!("a hand-over of version {}", legacy.version);
+        let handover: Self = serde_json::from_slice(content)?;
+        if handover.version != HANDOVER_VERSION {
+            let message = format!("a hand-over of version {}", handover.version);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        Ok(legacy)
+        Ok(handover)
     }
 
     /// Says in the log that this program goes on with it.
@@ -245,9 +245,9 @@ mod tests {
     #[test]
     fn version_1_is_what_it_always_was() {
         let golden = include_str!("../../tests/data/handover-v1.json");
-        let legacy: Legacy = serde_json::from_str(golden).unwrap();
-        assert_eq!(legacy.version, HANDOVER_VERSION);
+        let handover: HandoverFile = serde_json::from_str(golden).unwrap();
+        assert_eq!(handover.version, HANDOVER_VERSION);
         let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
-        assert_eq!(serde_json::to_value(&legacy).unwrap(), golden);
+        assert_eq!(serde_json::to_value(&handover).unwrap(), golden);
     }
 }

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::clock::unix_now;
 use crate::config::Files;
 use crate::thread;
+use crate::time::unix_now;
 
 /// Looks at the files of one configuration.
 pub struct Watch {

@@ -15,12 +15,12 @@ pub struct Replica {
 }
 
 impl Replica {
-    pub fn start(config: &config::Component) -> Self {
+    pub fn start(config: &config::ComponentConfig) -> Self {
         Self { member: Member::start(config) }
     }
 
     /// Takes a new configuration as a daemon does on SIGHUP.
-    pub fn reload(&mut self, config: &config::Component) {
+    pub fn reload(&mut self, config: &config::ComponentConfig) {
         self.member.reconfigure(config);
     }
 

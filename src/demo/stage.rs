@@ -12,8 +12,7 @@ use super::failure::Failure;
 use super::options::Options;
 use super::replica::Replica;
 use super::server::{Direction, Passed, Server, Subscription};
-use crate::clock::unix_now;
-use crate::config::{Component, Secret};
+use crate::config::{ComponentConfig, Secret};
 use crate::jat::access::Access;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
@@ -22,6 +21,7 @@ use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
 use crate::stanza::head::{Head, Kind};
 use crate::stanza::limits::Limits;
+use crate::time::unix_now;
 
 pub(super) const DOMAIN: &str = "proxy.domain.example";
 pub(super) const TARGET: &str = "some-user@some-domain.example";
@@ -130,10 +130,10 @@ impl Stage {
         self.server.connections(DOMAIN).iter().map(|c| c.id()).collect()
     }
 
-    fn component(&self) -> Component {
+    fn component(&self) -> ComponentConfig {
         let keyring = Keyring::new(self.keys.clone());
         let secret = Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty");
-        Component {
+        ComponentConfig {
             settings: Settings {
                 domain: DOMAIN.parse().expect("a domain"),
                 presence_domain: None,

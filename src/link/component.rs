@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use jid::DomainPart;
 
-use crate::clock::unix_now;
 use crate::jat::now::Now;
 use crate::jat::reason::{Reason, Tally};
 use crate::jat::settings::Settings;
@@ -14,6 +13,7 @@ use crate::jat::translator::Translator;
 use crate::session::Turn;
 use crate::session::echo::Sharing;
 use crate::session::witness::Witness;
+use crate::time::unix_now;
 
 use super::heartbeat::Heartbeat;
 use super::stream::Stream;

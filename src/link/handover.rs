@@ -124,7 +124,7 @@ impl Handover {
     /// Takes out the stream that is now configured like this, if it is there and up.
     pub fn take_stream(
         &mut self,
-        config: &config::Stream,
+        config: &config::StreamConfig,
         link: &Arc<Heartbeat>,
         component: &mut Component,
     ) -> Option<Parked> {

@@ -121,7 +121,7 @@ impl From<io::Error> for LoginError {
 
 /// Connects to the server of `config`, and proves to be its domain with its secret.
 pub async fn login(
-    config: &config::Stream,
+    config: &config::StreamConfig,
     addresses: &mut Addresses,
     rng: &mut Rng,
 ) -> Result<LoggedIn, LoginError> {
@@ -134,7 +134,7 @@ pub async fn login(
     logged_in
 }
 
-async fn log_in(tcp: TcpStream, config: &config::Stream) -> Result<LoggedIn, LoginError> {
+async fn log_in(tcp: TcpStream, config: &config::StreamConfig) -> Result<LoggedIn, LoginError> {
     let Some(tls) = &config.tls else {
         let (socket, early) = open(tcp, config).await?;
         return Ok(LoggedIn { socket: Socket::Plain(socket), early });
@@ -145,7 +145,7 @@ async fn log_in(tcp: TcpStream, config: &config::Stream) -> Result<LoggedIn, Log
 }
 
 /// Opens the stream; gives what arrived together with the answer to the handshake, too.
-async fn open<S>(socket: S, config: &config::Stream) -> Result<(S, Vec<u8>), LoginError>
+async fn open<S>(socket: S, config: &config::StreamConfig) -> Result<(S, Vec<u8>), LoginError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -156,7 +156,10 @@ where
     }
 }
 
-async fn greet<S>(socket: &mut Greeting<S>, config: &config::Stream) -> Result<Vec<u8>, LoginError>
+async fn greet<S>(
+    socket: &mut Greeting<S>,
+    config: &config::StreamConfig,
+) -> Result<Vec<u8>, LoginError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -24,7 +24,7 @@ use super::{Link, Order};
 #[derive(Debug)]
 pub struct Member {
     pub component: Shared,
-    pub config: Arc<config::Component>,
+    pub config: Arc<config::ComponentConfig>,
     pub links: Vec<Running>,
 }
 
@@ -42,7 +42,7 @@ pub struct Running {
 }
 
 impl Member {
-    pub fn start(config: &config::Component) -> Self {
+    pub fn start(config: &config::ComponentConfig) -> Self {
         let component = Arc::new(Mutex::new(new_component(config)));
         let start = |stream| Running::begin(&component, stream);
         let links = config.streams().map(start).collect();
@@ -51,7 +51,7 @@ impl Member {
 
     /// Goes on with a component of the program before this one. Streams that the configuration
     /// does not have any more are left in `from`.
-    pub fn resume(config: &config::Component, from: &mut Handover) -> Self {
+    pub fn resume(config: &config::ComponentConfig, from: &mut Handover) -> Self {
         let mut component = new_component(config);
         let mut streams = Vec::new();
         for stream in config.streams() {
@@ -70,7 +70,7 @@ impl Member {
     }
 
     /// Takes a new configuration; gives the links that it has no use for.
-    pub fn reconfigure(&mut self, config: &config::Component) -> Vec<Running> {
+    pub fn reconfigure(&mut self, config: &config::ComponentConfig) -> Vec<Running> {
         self.config = Arc::new(config.clone());
         lock(&self.component).reconfigure(config.settings.clone());
         let mut before = std::mem::take(&mut self.links);
@@ -108,7 +108,7 @@ impl Member {
     }
 }
 
-fn new_component(config: &config::Component) -> Component {
+fn new_component(config: &config::ComponentConfig) -> Component {
     let translator = Translator::new(config.settings.clone());
     // Not for secrets: a fixed seed would only make replicas choose alike.
     let seed = getrandom::u64().unwrap_or_default();
@@ -117,13 +117,13 @@ fn new_component(config: &config::Component) -> Component {
 
 impl Running {
     /// One without a stream so far.
-    fn begin(component: &Shared, stream: config::Stream) -> Self {
+    fn begin(component: &Shared, stream: config::StreamConfig) -> Self {
         let heartbeat = Arc::default();
         lock(component).begin_stream(&stream.domain, &heartbeat);
         Self::start(component, stream, heartbeat, None, Duration::ZERO)
     }
 
-    fn revive(&mut self, component: &Shared, stream: config::Stream) {
+    fn revive(&mut self, component: &Shared, stream: config::StreamConfig) {
         let heartbeat = Arc::default();
         let pause = {
             let mut component = lock(component);
@@ -147,7 +147,7 @@ impl Running {
     /// Its stream is begun: [`Component::begin_stream`].
     fn start(
         component: &Shared,
-        stream: config::Stream,
+        stream: config::StreamConfig,
         heartbeat: Arc<Heartbeat>,
         parked: Option<Parked>,
         pause: Duration,

@@ -48,9 +48,9 @@ use stream::{Parked, State, Stream};
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Keep this stream up.
-    Run(Arc<config::Stream>),
+    Run(Arc<config::StreamConfig>),
     /// Leave this stream as it is, where others find it: [`stream::Stream::paused`].
-    Pause { stream: Arc<config::Stream>, for_whom: Successor },
+    Pause { stream: Arc<config::StreamConfig>, for_whom: Successor },
     /// Close it in good order within this time, and end.
     Stop { within: Duration },
 }
@@ -78,7 +78,7 @@ pub struct Link {
     pub parked: Option<Parked>,
     /// Most bytes of a stanza that the server takes, as far as it has shown; with the order that it
     /// was found out under.
-    pub lowered: Option<(Arc<config::Stream>, usize)>,
+    pub lowered: Option<(Arc<config::StreamConfig>, usize)>,
 }
 
 impl Link {
@@ -141,7 +141,7 @@ impl Link {
     /// One stream's life, or an attempt that failed; how long to wait then.
     async fn keep_up(
         &mut self,
-        config: &Arc<config::Stream>,
+        config: &Arc<config::StreamConfig>,
         journal: &mut Journal,
         Retry { backoff, addresses }: &mut Retry,
     ) -> Duration {
@@ -246,7 +246,7 @@ impl Link {
         if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn start(&mut self, logged_in: LoggedIn, config: &Arc<config::Stream>) -> Parked {
+    fn start(&mut self, logged_in: LoggedIn, config: &Arc<config::StreamConfig>) -> Parked {
         let LoggedIn { socket, early } = logged_in;
         self.lowered.take_if(|(under, _)| !Arc::ptr_eq(under, config));
         let mut bounds = config.bounds;
@@ -263,7 +263,7 @@ impl Link {
         let domain = self.domain.clone();
         let mut session = Session::new(domain, bounds, &mut component.turn());
         session.input().extend(early);
-        Parked { socket, session, config: config::Stream::clone(config) }
+        Parked { socket, session, config: config::StreamConfig::clone(config) }
     }
 
     fn pump<'a>(&self, parked: Parked, journal: &'a mut Journal) -> Pump<'a> {
@@ -277,7 +277,7 @@ impl Link {
         pump: Pump<'_>,
         end: Stopped,
         unsent: usize,
-        config: Option<&Arc<config::Stream>>,
+        config: Option<&Arc<config::StreamConfig>>,
     ) -> Cause {
         let late = pump.parked.session.arrived_after_close();
         let journal = pump.journal;
@@ -317,7 +317,11 @@ impl Link {
 
     /// In words. If a stanza was too large for the server, the next stream is for smaller ones: else
     /// any user could end it again and again.
-    fn explain_end(&mut self, ending: &Ending, config: Option<&Arc<config::Stream>>) -> String {
+    fn explain_end(
+        &mut self,
+        ending: &Ending,
+        config: Option<&Arc<config::StreamConfig>>,
+    ) -> String {
         let (Ending::TooLarge { bytes, .. }, Some(config)) = (ending, config) else {
             return ending.to_string();
         };

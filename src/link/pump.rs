@@ -209,7 +209,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Takes a new configuration, if the stream can stay for it.
-    fn obey(&mut self, new: &config::Stream) -> bool {
+    fn obey(&mut self, new: &config::StreamConfig) -> bool {
         let same = self.parked.config.same_login(new);
         if same {
             self.parked.session.set_bounds(new.bounds);

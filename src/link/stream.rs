@@ -52,7 +52,7 @@ pub struct Parked {
     pub socket: Socket,
     pub session: Session,
     /// What it was opened with; the configuration may have changed since.
-    pub config: config::Stream,
+    pub config: config::StreamConfig,
 }
 
 /// What becomes of a stream.

@@ -11,9 +11,9 @@ use tokio_rustls::rustls::{
     AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible,
 };
 
-use crate::config::Tls;
-use crate::config::time::show_moment;
+use crate::config::TlsConfig;
 use crate::misleading::is_misleading;
+use crate::time::show_moment;
 
 /// Why a connection could not be encrypted. The library's own texts are mostly the names of its
 /// variants, so here is a sentence for each.
@@ -55,7 +55,7 @@ pub enum TlsError {
 }
 
 /// Shakes hands with the server at the other end of `socket`.
-pub async fn encrypt(socket: TcpStream, tls: &Tls) -> Result<TlsStream<TcpStream>, TlsError> {
+pub async fn encrypt(socket: TcpStream, tls: &TlsConfig) -> Result<TlsStream<TcpStream>, TlsError> {
     let connector = TlsConnector::from(tls.client().clone());
     let connected = connector.connect(tls.name.clone(), socket).await;
     connected.map_err(|error| match cause(&error) {
@@ -114,7 +114,7 @@ impl TlsError {
         })
     }
 
-    fn of_certificate(wrong: &CertificateError, tls: &Tls) -> Self {
+    fn of_certificate(wrong: &CertificateError, tls: &TlsConfig) -> Self {
         Self::Certificate(match wrong {
             CertificateError::NotValidForNameContext { presented, .. } => {
                 return Self::WrongName {
@@ -328,9 +328,12 @@ mod tests {
         _field: Vec<u8>,
     }
 
-    fn trusting() -> Tls {
+    fn trusting() -> TlsConfig {
         let ca = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
-        Tls::new(name("a.example").unwrap(), Trust::from_pem(ca.cert.pem().as_bytes()).unwrap())
+        TlsConfig::new(
+            name("a.example").unwrap(),
+            Trust::from_pem(ca.cert.pem().as_bytes()).unwrap(),
+        )
     }
 
     #[test]

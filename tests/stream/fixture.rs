@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jat_proxy::config::{Component, Secret};
+use jat_proxy::config::{ComponentConfig, Secret};
 use jat_proxy::demo::client::Client;
 use jat_proxy::demo::connection::Connection;
 use jat_proxy::demo::replica::Replica;
@@ -41,7 +41,7 @@ impl Fixture {
         fixture
     }
 
-    pub async fn with(options: Options, config: impl FnOnce(&Server) -> Component) -> Self {
+    pub async fn with(options: Options, config: impl FnOnce(&Server) -> ComponentConfig) -> Self {
         let server = Server::start(options).await.unwrap();
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let service = server.client(&format!("{TARGET}/a"));
@@ -111,9 +111,9 @@ pub fn reply_to(request: &str) -> String {
     format!("<iq type='result' id='{}' to='{}'><answer/></iq>", value("id"), value("from"))
 }
 
-pub fn component(server: &Server) -> Component {
+pub fn component(server: &Server) -> ComponentConfig {
     let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
-    Component {
+    ComponentConfig {
         settings: Settings {
             domain: DOMAIN.parse().unwrap(),
             presence_domain: None,

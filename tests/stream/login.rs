@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jat_proxy::config::Component;
+use jat_proxy::config::ComponentConfig;
 use jat_proxy::demo::server::{Login, Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
@@ -19,7 +19,7 @@ fn scripted(header: &str, handshake: &str, chunk: usize) -> Login {
 }
 
 /// Fails to log in for `cause`; the message that says so.
-async fn fails(login: Login, cause: Cause, config: impl Fn(&Server) -> Component) -> String {
+async fn fails(login: Login, cause: Cause, config: impl Fn(&Server) -> ComponentConfig) -> String {
     let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| {
         server.set_login(login.clone());
         config(server)
@@ -34,7 +34,7 @@ async fn fails(login: Login, cause: Cause, config: impl Fn(&Server) -> Component
 
 #[tokio::test]
 async fn a_wrong_secret_and_an_unknown_domain_are_told_apart() {
-    let wrong = |server: &Server| Component { secret: secret("wrong"), ..component(server) };
+    let wrong = |server: &Server| ComponentConfig { secret: secret("wrong"), ..component(server) };
     let message = fails(Login::Normal, Cause::NotAuthorized, wrong).await;
     assert!(message.starts_with("the server ended the stream: not-authorized"), "{message}");
     let it = Fixture::with(Options::prosody("other.example", SECRET), component).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jat_proxy::config::Component;
+use jat_proxy::config::ComponentConfig;
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
 use jat_proxy::stanza::limits::Limits;
@@ -80,7 +80,7 @@ async fn a_stop_is_obeyed_though_the_stream_fails_meanwhile() {
 #[tokio::test]
 async fn new_limits_need_no_new_stream() {
     let mut it = Fixture::start().await;
-    let new = Component {
+    let new = ComponentConfig {
         limits: Limits { max_bytes: 10_000, ..Limits::default() },
         ..component(&it.server)
     };
@@ -122,7 +122,7 @@ async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() 
 #[tokio::test]
 async fn another_secret_is_tried_at_once() {
     let mut it = Fixture::start().await;
-    let wrong = Component { secret: secret("wrong"), ..component(&it.server) };
+    let wrong = ComponentConfig { secret: secret("wrong"), ..component(&it.server) };
     it.replica.reload(&wrong);
     it.until_failed(jat_proxy::link::cause::Cause::NotAuthorized).await;
     let corrected = std::time::Instant::now();

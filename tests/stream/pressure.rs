@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jat_proxy::config::Component;
+use jat_proxy::config::ComponentConfig;
 use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
@@ -36,7 +36,7 @@ async fn a_stop_translates_all_that_was_read_behind_a_small_backlog() {
 }
 
 async fn small_backlog() -> Fixture {
-    let small = |server: &Server| Component { max_backlog_bytes: 2_000, ..component(server) };
+    let small = |server: &Server| ComponentConfig { max_backlog_bytes: 2_000, ..component(server) };
     let it = Fixture::with(Options::prosody(DOMAIN, SECRET), small).await;
     it.until("the service is online", |r| r.online() == 1).await;
     it

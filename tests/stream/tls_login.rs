@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jat_proxy::config::{Component, Tls, Trust, tls::name};
+use jat_proxy::config::{ComponentConfig, TlsConfig, Trust, tls::name};
 use jat_proxy::demo::server::{Login, Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
@@ -20,25 +20,25 @@ use crate::tls::terminator::{Terminator, listen};
 pub const NAME: &str = "xmpp.example";
 
 /// How a component trusts a server of this name.
-pub fn trusting(ca: &str, server_name: &str) -> Option<Tls> {
-    Some(Tls::new(name(server_name).unwrap(), Trust::from_pem(ca.as_bytes()).unwrap()))
+pub fn trusting(ca: &str, server_name: &str) -> Option<TlsConfig> {
+    Some(TlsConfig::new(name(server_name).unwrap(), Trust::from_pem(ca.as_bytes()).unwrap()))
 }
 
 /// A fixture whose replica goes through a port that speaks TLS.
-pub async fn encrypted(identity: &Identity, tls: Option<Tls>) -> (Fixture, Terminator) {
+pub async fn encrypted(identity: &Identity, tls: Option<TlsConfig>) -> (Fixture, Terminator) {
     let mut terminator = None;
     let options = Options::prosody(DOMAIN, SECRET);
     let fixture = Fixture::with(options, |server| {
         let port = Terminator::start(server.address(), identity);
-        let server = Component { tls: tls.clone(), ..at(&port, server) };
+        let server = ComponentConfig { tls: tls.clone(), ..at(&port, server) };
         assert!(terminator.replace(port).is_none());
         server
     });
     (fixture.await, terminator.unwrap())
 }
 
-pub fn at(port: &Terminator, server: &Server) -> Component {
-    Component { server: port.address.to_string(), ..component(server) }
+pub fn at(port: &Terminator, server: &Server) -> ComponentConfig {
+    ComponentConfig { server: port.address.to_string(), ..component(server) }
 }
 
 /// As everything should be.
@@ -87,7 +87,7 @@ async fn every_version_and_every_kind_of_name_that_is_good() {
         let mut port = None;
         let mut it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| {
             let it = Terminator::speaking(server.address(), &identity, &[version]);
-            let component = Component { tls: trusting(&ca.pem(), name), ..at(&it, server) };
+            let component = ComponentConfig { tls: trusting(&ca.pem(), name), ..at(&it, server) };
             port = Some(it);
             component
         })
@@ -161,7 +161,7 @@ where
 {
     let (address, _task) = listen(with);
     let ca = Authority::new("CA");
-    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| Component {
+    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| ComponentConfig {
         server: address.to_string(),
         tls: trusting(&ca.pem(), NAME),
         ..component(server)
@@ -209,7 +209,7 @@ async fn a_server_with_tls_that_is_not_expected() {
     assert_eq!(message(&it), "the server speaks TLS there, and we do not");
     // ejabberd says nothing.
     let (address, _task) = listen(|tcp| async move { drop(tcp) });
-    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| Component {
+    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| ComponentConfig {
         server: address.to_string(),
         ..component(server)
     });
@@ -224,7 +224,7 @@ async fn another_ca_or_name_opens_the_stream_anew_and_the_same_does_not() {
     let identity = ca.sign(&[NAME, "two.example"], Valid::Now);
     let (mut it, port) = encrypted(&identity, trusting(&ca.pem(), NAME)).await;
     it.until_logged_in(1).await;
-    let with = |it: &Fixture, tls| Component { tls, ..at(&port, &it.server) };
+    let with = |it: &Fixture, tls| ComponentConfig { tls, ..at(&port, &it.server) };
     let same = with(&it, trusting(&ca.pem(), NAME));
     it.replica.reload(&same);
     it.until("the service is online", |r| r.online() == 1).await;
@@ -272,7 +272,7 @@ async fn what_comes_early_is_not_lost() {
                 chunk,
             });
             let it = Terminator::start(server.address(), &identity);
-            let component = Component { tls: trusting(&ca.pem(), NAME), ..at(&it, server) };
+            let component = ComponentConfig { tls: trusting(&ca.pem(), NAME), ..at(&it, server) };
             port = Some(it);
             component
         })

@@ -1,7 +1,7 @@
 //! Who answers where no components are taken, or nobody does: what is said about it, and that there
 //! is a remedy.
 
-use jat_proxy::config::Component;
+use jat_proxy::config::ComponentConfig;
 use jat_proxy::demo::server::Options;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
@@ -26,7 +26,7 @@ async fn answered(cause: Cause, header: &str, more: &str) -> String {
 }
 
 async fn connecting(server: &str, cause: Cause) -> String {
-    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |it| Component {
+    let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |it| ComponentConfig {
         server: server.to_owned(),
         ..component(it)
     });
@@ -240,7 +240,7 @@ async fn what_is_behind_tls_is_told_too() {
     ] {
         let (address, _task) = listen(move |tcp| talk(tcp, header.clone(), String::new()));
         let port = Terminator::start(address, &identity);
-        let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |it| Component {
+        let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |it| ComponentConfig {
             server: port.address.to_string(),
             tls: trusting(&ca.pem(), NAME),
             ..component(it)

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config;
-use crate::config::time::{show_duration, show_moment};
 use crate::daemon::history::{Recent, SPAN, Series};
 use crate::daemon::recorder::Recorder;
 use crate::jat::dispatch::Dispatch;
@@ -16,6 +15,7 @@ use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
 use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
+use crate::time::{show_duration, show_moment};
 
 use super::{
     AccessStatus, ComponentStatus, Count, KeyTime, KeysStatus, ObservedDomain, Rates, Status,
@@ -37,7 +37,7 @@ impl Status {
 }
 
 impl ComponentStatus {
-    fn of(component: &Component, config: &config::Component, recorder: &Recorder) -> Self {
+    fn of(component: &Component, config: &config::ComponentConfig, recorder: &Recorder) -> Self {
         let settings = component.translator.settings();
         let now = component.now().unix;
         let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);

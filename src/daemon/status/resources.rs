@@ -1,9 +1,9 @@
 //! The resources that requests go to: what each made of them, and what is wrong with it.
 
-use crate::config::time::show_moment;
 use crate::jat::answers::{Record, Trouble};
 use crate::jat::serving::Serving;
 use crate::link::component::Component;
+use crate::time::show_moment;
 
 use super::{AnswersStatus, ResourceStatus};
 

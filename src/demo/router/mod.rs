@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::clock::unix_now;
-use crate::config::time::show_moment;
 use crate::demo::connection::Connection;
 use crate::demo::presence::Roster;
 use crate::demo::server::{Habits, Options, Second};
 use crate::demo::stanza::Stanza;
 use crate::jat::address::{Address, normal_bare};
 use crate::stanza::head::Kind;
+use crate::time::show_moment;
+use crate::time::unix_now;
 
 /// A stanza that passed between the server and a component.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,14 @@
-//! Times and durations as people write and read them.
+//! The wall clock, for the shell (the core takes the time as an argument), and times and durations
+//! as people write and read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::{SignedDuration, Timestamp};
+
+/// Unix seconds now; a clock that stands before 1970 counts as 1970.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
 
 /// A duration such as "1h", "90min" or "1h 30m"; `None` for anything else, less than nothing
 /// included.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::time::{show_duration, show_moment};
 use crate::jat::keyring::Keyring;
+use crate::time::{show_duration, show_moment};
 
 /// The part of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

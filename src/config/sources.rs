@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use super::value::Value;
 
 /// The files of a configuration: as they are, or as they were when a [`Snapshot`] was taken.
-pub struct Outside<'p> {
+pub struct Sources<'p> {
     /// What names of files are relative to.
     folder: &'p Path,
     before: Option<&'p Snapshot>,
@@ -33,7 +33,7 @@ pub struct Found {
     pub world_readable: bool,
 }
 
-impl<'p> Outside<'p> {
+impl<'p> Sources<'p> {
     /// For the configuration at `path`; what `before` has is taken from there.
     pub fn of(path: &'p Path, before: Option<&'p Snapshot>) -> Self {
         let folder = path.parent().unwrap_or(Path::new(""));

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::clock::unix_now;
 use crate::config::Config;
+use crate::time::unix_now;
 
 use super::links::Links;
 use super::recorder::Recorder;

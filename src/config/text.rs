@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 use super::problem::{Place, Problem};
 
 /// A file that was read; cleared from memory, since secrets may stand in it.
-pub struct Source {
+pub struct Text {
     file: PathBuf,
     text: Zeroizing<String>,
 }
 
-impl Source {
+impl Text {
     /// The text of `file` from its bytes.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str, offset: usize) -> (usize, usize) {
-        let place = Source::new(Path::new("f"), text.as_bytes()).unwrap().place(offset);
+        let place = Text::new(Path::new("f"), text.as_bytes()).unwrap().place(offset);
         (place.line, place.column)
     }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_refused_at_its_first_such_byte() {
-        let problem = Source::new(Path::new("f"), b"ab\nc\xff").err().unwrap();
+        let problem = Text::new(Path::new("f"), b"ab\nc\xff").err().unwrap();
         assert_eq!(
             problem.to_string(),
             "error: f:2:2: not UTF-8 text\n  help: save the file as UTF-8"
