@@ -78,6 +78,25 @@ fn no_spelling_gets_past() {
     }
 }
 
+/// No answer would reach it, whatever the lists say; a server ends the stream of who tries.
+#[test]
+fn a_sender_with_an_empty_part_is_dropped_whoever_is_denied() {
+    for from in ["@elsewhere.example", "@elsewhere.example/r", "u@elsewhere.example/"] {
+        let mut proxy = enforced(&[], &["elsewhere.example"]);
+        let from = format!("from='{from}' to='proxy.example'");
+        for (stanza, direction) in [
+            (format!("<iq type='get' id='7' {from}>{PING}</iq>"), Forward),
+            (format!("<iq type='result' id='7' {from}/>"), Revert),
+            (format!("<message id='7' {from}><body>hi</body></message>"), Message),
+            (format!("<message type='error' id='7' {from}/>"), Message),
+            (format!("<presence type='subscribe' {from}/>"), Presence),
+            (format!("<presence {from}/>"), Presence),
+        ] {
+            proxy.silent(stanza, direction, Reason::NoFrom);
+        }
+    }
+}
+
 /// The target and its server need not be in a list to answer and to be heard.
 #[test]
 fn replies_and_the_presence_of_the_target_are_not_held_against_the_lists() {

@@ -68,7 +68,7 @@ fn a_token_opens_for_the_resource_that_got_it_only() {
         (format!("{TARGET}/{other}"), Reason::TokenSignature),
         (format!("{TARGET}/{}", other.to_uppercase()), Reason::TokenSignature),
         (TARGET.to_owned(), Reason::TokenSignature),
-        (format!("{TARGET}/"), Reason::TokenSignature),
+        (format!("{TARGET}/"), Reason::NoFrom),
         (format!("{}/x", good.to), Reason::TokenSignature),
         ("some.example".into(), Reason::NotFromTarget),
         ("other@some.example/a".into(), Reason::NotFromTarget),

@@ -166,6 +166,9 @@ impl Translator {
         if self.is_own(&from) {
             return Verdict::Own(direction);
         }
+        if from.has_empty_part() {
+            return Verdict::Drop(direction, Reason::NoFrom);
+        }
         let to = Address::new(head.to.as_deref().unwrap_or_default());
         if !to.is_at(at.as_str()) {
             return Verdict::Drop(direction, Reason::NotOurDomain);
@@ -184,9 +187,6 @@ impl Translator {
         match direction {
             Direction::Message if stanza.type_() == Some("error") => {
                 Verdict::Drop(direction, Reason::ErrorIgnored)
-            }
-            Direction::Forward | Direction::Message if from.has_empty_part() => {
-                Verdict::Drop(direction, Reason::NoFrom)
             }
             Direction::Presence => self.judge_presence(at, &stanza, now, rng),
             Direction::Revert if for_presence_alone => Verdict::Drop(direction, Reason::NoToken),
@@ -242,9 +242,7 @@ impl Translator {
             && self.settings.target.owns(from);
         if !of_target {
             return match stanza.type_() {
-                Some("subscribe") if !from.has_empty_part() => {
-                    Verdict::unsubscribe(at, to, Reason::SubscriptionRefused)
-                }
+                Some("subscribe") => Verdict::unsubscribe(at, to, Reason::SubscriptionRefused),
                 _ => ignored,
             };
         }
