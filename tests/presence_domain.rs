@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::jat::access::Access;
-use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
 use jat_proxy::jat::reason::{Reason, Tally};
-use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::witness::Witness;
@@ -212,7 +210,7 @@ impl Replica {
             own: None,
             presence: None,
         };
-        let bounds = Bounds { limits: Limits::default(), max_backlog: 1 << 20 };
+        let bounds = Bounds { max_backlog: 1 << 20, ..Bounds::default() };
         let start = |domain: &str, turn: &mut Turn<'_>| {
             Some(Session::new(domain.parse().unwrap(), bounds, turn))
         };
@@ -270,15 +268,8 @@ impl Replica {
 
 fn settings(presence_domain: Option<&str>) -> Settings {
     let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
-    Settings {
-        domain: OWN.parse().unwrap(),
-        presence_domain: presence_domain.map(|domain| domain.parse().unwrap()),
-        target: Target::new("bot@s.example".parse().unwrap()),
-        dispatch: Dispatch::Random,
-        resources: Arc::default(),
-        access: Access::default(),
-        token_in: TokenIn::Resource,
-        keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
-        reply_ttl: 3600,
-    }
+    let keyring = Arc::new(Keyring::new(vec![key]).unwrap());
+    let target = Target::new("bot@s.example".parse().unwrap());
+    let presence_domain = presence_domain.map(|domain| domain.parse().unwrap());
+    Settings { presence_domain, ..Settings::new(OWN.parse().unwrap(), target, keyring) }
 }

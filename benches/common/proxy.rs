@@ -6,17 +6,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jat_proxy::demo::responder::Responder;
-use jat_proxy::jat::access::Access;
-use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
 use jat_proxy::jat::reason::{Direction, Reason, Tally};
-use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
-use jat_proxy::stanza::limits::Limits;
 use zeroize::Zeroizing;
 
 use super::stanzas::{DOMAIN, TARGET};
@@ -41,21 +38,15 @@ impl Proxy {
     /// One whose settings were changed before it began.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("long enough");
-        let mut settings = Settings {
-            domain: DOMAIN.parse().expect("a domain"),
-            presence_domain: None,
-            target: Target::new(TARGET.parse().expect("an address")),
-            dispatch: Dispatch::Random,
-            resources: Arc::default(),
-            access: Access::default(),
-            token_in: TokenIn::Resource,
-            keyring: Arc::new(Keyring::new(vec![key]).expect("one key that signs")),
-            reply_ttl: 3600,
-        };
+        let mut settings = Settings::new(
+            DOMAIN.parse().expect("a domain"),
+            Target::new(TARGET.parse().expect("an address")),
+            Arc::new(Keyring::new(vec![key]).expect("one key that signs")),
+        );
         change(&mut settings);
         let mut translator = Translator::new(settings);
         let (mut tally, mut rng) = (Tally::default(), Rng::with_seed(7));
-        let bounds = Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 };
+        let bounds = Bounds::default();
         let mut witness = Witness::default();
         let mut turn = Turn {
             translator: &mut translator,

@@ -7,32 +7,34 @@ use jid::DomainPart;
 use crate::jat::access::{Access, Mode};
 use crate::jat::dispatch::Dispatch;
 use crate::jat::glob::Glob;
-use crate::jat::settings::TokenIn;
+use crate::jat::keyring::Keyring;
+use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
+use crate::session::Bounds;
 
+use super::ComponentConfig;
 use super::addresses;
 use super::patterns;
 use super::presence_domain;
 use super::problem::{Place, Problem};
-use super::secret::{self, Secret};
+use super::secret;
 use super::server::Server;
 use super::sources::Sources;
 use super::table::Table;
 use super::value::Value;
 
+/// What all components share.
+pub struct Common {
+    /// That of components that have none of their own.
+    pub server: Server,
+    pub bounds: Bounds,
+    pub keyring: Arc<Keyring>,
+    pub reply_ttl: u64,
+}
+
 /// A component as its table has it, before it was held against the others.
 pub struct Draft {
-    pub domain: DomainPart,
-    pub target: Target,
-    pub server: Server,
-    pub secret: Secret,
-    pub presence_domain: Option<DomainPart>,
-    /// `None`: the component's.
-    pub presence_secret: Option<Secret>,
-    pub dispatch: Dispatch,
-    pub resources: Arc<[Glob]>,
-    pub access: Access,
-    pub token_in: TokenIn,
+    config: ComponentConfig,
     domain_place: Place,
     target_place: Place,
     presence_place: Option<Place>,
@@ -40,12 +42,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Reads `table`; its files are those of `outside`, and `common` is the server of components
-    /// that have none of their own.
+    /// Reads `table`; its files are those of `sources`.
     pub fn read(
         mut table: Table<'_>,
         sources: &Sources<'_>,
-        common: &Server,
+        common: &Common,
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
         let domain = table.required("domain", "domain = \"proxy.example\"", problems, domain);
@@ -62,7 +63,7 @@ impl Draft {
         }
         let presence_secret =
             presence_secret.and_then(|value| secret::read(value, sources, problems));
-        let server = Server::of_component(&mut table, sources, common, problems);
+        let server = Server::of_component(&mut table, sources, &common.server, problems);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
         let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
         let resources = table.optional("resources", problems, Ok);
@@ -74,39 +75,52 @@ impl Draft {
         table.finish(problems);
         let ((domain, domain_place), (target, target_place)) = (domain?, target?);
         let (presence_domain, presence_place) = presence.unzip();
-        Some(Self {
-            domain,
-            target,
-            server: server?,
-            secret: secret?,
+        let settings = Settings {
             presence_domain,
-            presence_secret,
             dispatch: dispatch.unwrap_or_default(),
             resources: resources.unwrap_or_default(),
             access,
             token_in: token_in.unwrap_or_default(),
-            domain_place,
-            target_place,
-            presence_place,
-            resources_place,
-        })
+            reply_ttl: common.reply_ttl,
+            ..Settings::new(domain, target, Arc::clone(&common.keyring))
+        };
+        let (server, secret) = (server?, secret?);
+        let config = ComponentConfig {
+            tls: server.tls,
+            presence_secret: presence_secret.unwrap_or_else(|| secret.clone()),
+            bounds: common.bounds,
+            ..ComponentConfig::new(settings, server.address, secret)
+        };
+        Some(Self { config, domain_place, target_place, presence_place, resources_place })
     }
-}
 
-impl Draft {
+    /// The component, after [`compare`] found nothing wrong with it.
+    pub fn finish(self) -> ComponentConfig {
+        let mut config = self.config;
+        if matches!(config.settings.target, Target::Resource { .. }) {
+            // Nobody to subscribe to.
+            config.settings.presence_domain = None;
+        }
+        config
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.config.settings
+    }
+
     /// A pattern is of a resource; a whole address in its place would never fit.
     fn compare_resources(&self, problems: &mut Vec<Problem>) {
         let Some(place) = &self.resources_place else { return };
-        if let Target::Resource { full, .. } = &self.target {
+        if let Target::Resource { full, .. } = &self.settings().target {
             problems.push(Problem::warning(
                 place.clone(),
                 format!("all requests go to {full}, so there is nothing to choose from"),
                 "take `resources` out, or name the account alone in target-address",
             ));
         }
-        let bare = self.target.bare().as_str();
+        let bare = self.settings().target.bare().as_str();
         let whole = |glob: &&Glob| glob.as_str().to_lowercase().starts_with(&format!("{bare}/"));
-        if let Some(glob) = self.resources.iter().find(whole) {
+        if let Some(glob) = self.settings().resources.iter().find(whole) {
             problems.push(Problem::error(
                 place.clone(),
                 format!("{:?} is a whole address, and `resources` has resources", glob.as_str()),
@@ -116,11 +130,13 @@ impl Draft {
     }
 
     fn compare_presence(&self, index: usize, drafts: &[Self], problems: &mut Vec<Problem>) {
-        let (Some(domain), Some(place)) = (&self.presence_domain, &self.presence_place) else {
+        let (Some(domain), Some(place)) = (&self.settings().presence_domain, &self.presence_place)
+        else {
             return;
         };
-        let taken = drafts.iter().any(|other| other.domain == *domain)
-            || drafts[..index].iter().any(|other| other.presence_domain.as_ref() == Some(domain));
+        let before = drafts[..index].iter().map(|other| &other.settings().presence_domain);
+        let taken = drafts.iter().any(|other| other.settings().domain == *domain)
+            || before.flatten().any(|other| other == domain);
         if taken {
             problems.push(Problem::error(
                 place.clone(),
@@ -128,7 +144,7 @@ impl Draft {
                 "give each component, and each presence domain, a name of its own",
             ));
         }
-        if matches!(self.target, Target::Resource { .. }) {
+        if matches!(self.settings().target, Target::Resource { .. }) {
             problems.push(Problem::warning(
                 place.clone(),
                 "a fixed destination needs no presence, so there is nobody to subscribe to",
@@ -165,19 +181,22 @@ fn access(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Access {
 /// What only shows in all components together.
 pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     for (index, draft) in drafts.iter().enumerate() {
-        if drafts[..index].iter().any(|other| other.domain == draft.domain) {
+        let Settings { domain, target, .. } = draft.settings();
+        if drafts[..index].iter().any(|other| other.settings().domain == *domain) {
             problems.push(Problem::error(
                 draft.domain_place.clone(),
-                format!("there is a component with the domain {} already", draft.domain),
+                format!("there is a component with the domain {domain} already"),
                 "give each component a domain of its own",
             ));
         }
         draft.compare_presence(index, drafts, problems);
         draft.compare_resources(problems);
-        let target = draft.target.bare().domain().as_str();
-        let is_target = |domain: &DomainPart| domain.as_str() == target;
-        let ours =
-            |d: &Draft| is_target(&d.domain) || d.presence_domain.as_ref().is_some_and(is_target);
+        let target = target.bare().domain();
+        let is_target = |domain: &DomainPart| **domain == *target;
+        let ours = |draft: &Draft| {
+            let Settings { domain, presence_domain, .. } = draft.settings();
+            is_target(domain) || presence_domain.as_ref().is_some_and(is_target)
+        };
         if drafts.iter().any(ours) {
             problems.push(Problem::error(
                 draft.target_place.clone(),

@@ -13,7 +13,6 @@ use jid::DomainPart;
 use crate::jat::keyring::Keyring;
 use crate::jat::settings::Settings;
 use crate::session::Bounds;
-use crate::stanza::limits::Limits;
 
 pub use files::Files;
 pub use http::{Host, Http};
@@ -79,9 +78,8 @@ pub struct ComponentConfig {
     pub secret: Secret,
     /// The same for the presence domain.
     pub presence_secret: Secret,
-    pub limits: Limits,
-    /// Most bytes that wait for a server that does not read.
-    pub max_backlog_bytes: usize,
+    /// What may be how large on its streams.
+    pub bounds: Bounds,
 }
 
 /// One stream to a server.
@@ -98,6 +96,12 @@ pub struct StreamConfig {
 }
 
 impl ComponentConfig {
+    /// One that logs in with `secret`, and the defaults of the rest.
+    pub fn new(settings: Settings, server: String, secret: Secret) -> Self {
+        let (presence_secret, bounds) = (secret.clone(), Bounds::default());
+        Self { settings, server, tls: None, secret, presence_secret, bounds }
+    }
+
     /// The server for people: its address, and how the way there is encrypted.
     pub fn way(&self) -> String {
         match &self.tls {
@@ -108,13 +112,12 @@ impl ComponentConfig {
 
     /// The component's own stream, and that of its presence domain if it has one.
     pub fn streams(&self) -> impl Iterator<Item = StreamConfig> {
-        let bounds = Bounds { limits: self.limits, max_backlog: self.max_backlog_bytes };
         let stream = move |domain: &DomainPart, secret: &Secret| StreamConfig {
             server: self.server.clone(),
             tls: self.tls.clone(),
             domain: domain.clone(),
             secret: secret.clone(),
-            bounds,
+            bounds: self.bounds,
         };
         let own = stream(&self.settings.domain, &self.secret);
         let presence = self.settings.presence_domain.as_ref();

@@ -4,11 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::jat::keyring::Keyring;
-use crate::jat::settings::Settings;
-use crate::jat::target::Target;
+use zeroize::Zeroizing;
 
-use super::component::{self, Draft};
+use crate::jat::keyring::{Key, Keyring};
+
+use super::Config;
+use super::component::{self, Common, Draft};
 use super::document::Document;
 use super::http;
 use super::keys;
@@ -19,7 +20,6 @@ use super::sources::{HOME, Sources, is_home};
 use super::table::Table;
 use super::text::Text;
 use super::value::Value;
-use super::{ComponentConfig, Config};
 
 /// Reads the configuration at `path` and the files that it names, at Unix second `now`.
 ///
@@ -83,35 +83,16 @@ impl<'p> Reader<'p> {
         let shutdown_timeout = sections::shutdown_timeout(&mut root, self.problems);
         let watch = sections::watch(&mut root, self.problems);
         let server = Server::common(&mut root, self.sources, self.problems);
-        let (limits, max_backlog_bytes) = sections::limits(&mut root, self.problems);
-        let drafts = self.components(&mut root, &server);
+        let bounds = sections::limits(&mut root, self.problems);
+        let keyring = keys.as_ref().map_or_else(no_keys, |(keyring, _)| Arc::clone(keyring));
+        let common = Common { server, bounds, keyring, reply_ttl };
+        let drafts = self.components(&mut root, &common);
         let http = http::http(&mut root, self.problems);
         let log = sections::log(&mut root, self.problems);
         root.finish(self.problems);
 
         let (keyring, key_file) = keys?;
-        let component = |draft: Draft| ComponentConfig {
-            settings: Settings {
-                domain: draft.domain,
-                presence_domain: draft
-                    .presence_domain
-                    .filter(|_| matches!(draft.target, Target::Account(_))),
-                target: draft.target,
-                dispatch: draft.dispatch,
-                resources: draft.resources,
-                access: draft.access,
-                token_in: draft.token_in,
-                keyring: keyring.clone(),
-                reply_ttl,
-            },
-            server: draft.server.address,
-            tls: draft.server.tls,
-            presence_secret: draft.presence_secret.unwrap_or_else(|| draft.secret.clone()),
-            secret: draft.secret,
-            limits,
-            max_backlog_bytes,
-        };
-        let components = drafts?.into_iter().map(component).collect();
+        let components = drafts?.into_iter().map(Draft::finish).collect();
         Some(Config {
             components,
             shutdown_timeout,
@@ -119,7 +100,7 @@ impl<'p> Reader<'p> {
             log,
             watch,
             files: self.sources.files(),
-            keyring: keyring.clone(),
+            keyring,
             reply_ttl,
             key_file,
         })
@@ -190,7 +171,7 @@ impl<'p> Reader<'p> {
         Some(Arc::new(ring))
     }
 
-    fn components(&mut self, root: &mut Table<'_>, server: &Server) -> Option<Vec<Draft>> {
+    fn components(&mut self, root: &mut Table<'_>, common: &Common) -> Option<Vec<Draft>> {
         let example = "[[component]], with domain, secret and target-address";
         let tables = root.required("component", example, self.problems, |v| {
             let tables = Table::each_of(v, "[[component]]")?;
@@ -202,11 +183,18 @@ impl<'p> Reader<'p> {
         let (sources, count) = (self.sources, tables.len());
         let drafts: Vec<_> = tables
             .into_iter()
-            .filter_map(|table| Draft::read(table, sources, server, self.problems))
+            .filter_map(|table| Draft::read(table, sources, common, self.problems))
             .collect();
         component::compare(&drafts, self.problems);
         (drafts.len() == count).then_some(drafts)
     }
+}
+
+/// Stands in for keys that can't be read: errors of the components are reported all the same, and
+/// what is made of these is thrown away.
+fn no_keys() -> Arc<Keyring> {
+    let key = Key::new(0, &Zeroizing::new(vec![0; 32]), None).expect("long enough");
+    Arc::new(Keyring::new(vec![key]).expect("one key that signs"))
 }
 
 fn world_readable(place: Place, path: &Path) -> Problem {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use crate::jat::settings::DEFAULT_REPLY_TTL;
+use crate::session::Bounds;
 use crate::stanza::limits::Limits;
 
 use super::problem::Problem;
@@ -38,11 +40,10 @@ pub fn watch(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Durati
 }
 
 /// Limits on a stanza, and how many bytes may wait for a server that does not read.
-pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usize) {
-    let mut limits = Limits::default();
-    let mut backlog = DEFAULT_BACKLOG;
+pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Bounds {
+    let Bounds { mut limits, max_backlog } = Bounds::default();
     let table = root.optional("limits", problems, |v| Table::of(v, "[limits]"));
-    let Some(mut table) = table else { return (limits, backlog) };
+    let Some(mut table) = table else { return Bounds { limits, max_backlog } };
     let key = "max-stanza-bytes";
     let bytes = table.optional(key, problems, |v| Ok((size(v.integer(STANZA_BYTES)?), v.place())));
     if let Some((bytes, place)) = bytes {
@@ -62,9 +63,9 @@ pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> (Limits, usi
     let key = "max-backlog-bytes";
     // A backlog that can't take one stanza would never let it through.
     let range = limits.max_bytes as u64..=MAX_BACKLOG;
-    backlog = table.optional(key, problems, |v| v.integer(range)).map_or(backlog, size);
+    let backlog = table.optional(key, problems, |v| v.integer(range));
     table.finish(problems);
-    (limits, backlog)
+    Bounds { limits, max_backlog: backlog.map_or(max_backlog, size) }
 }
 
 pub fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
@@ -84,7 +85,6 @@ fn size(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-const DEFAULT_REPLY_TTL: u64 = 3600;
 const REPLY_TTL: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 const WATCH: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
@@ -96,7 +96,6 @@ const SHUTDOWN_TIMEOUT: RangeInclusive<Duration> =
 const STANZA_BYTES: RangeInclusive<u64> = 10_000..=10_000_000;
 const TAG_BYTES: RangeInclusive<u64> = 4_000..=10_000_000;
 const DEPTH: RangeInclusive<u64> = 4..=10_000;
-const DEFAULT_BACKLOG: usize = 16 << 20;
 const MAX_BACKLOG: u64 = 1 << 30;
 const LEVELS: [(&str, Level); 5] = [
     ("error", Level::ERROR),

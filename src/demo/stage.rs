@@ -13,14 +13,11 @@ use super::options::Options;
 use super::replica::Replica;
 use super::server::{Direction, Passed, Server, Subscription};
 use crate::config::{ComponentConfig, Secret};
-use crate::jat::access::Access;
-use crate::jat::dispatch::Dispatch;
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
 use crate::jat::reason::Reason;
-use crate::jat::settings::{Settings, TokenIn};
+use crate::jat::settings::Settings;
 use crate::jat::target::Target;
 use crate::stanza::head::{Head, Kind};
-use crate::stanza::limits::Limits;
 use crate::time::unix_now;
 
 pub(super) const DOMAIN: &str = "proxy.domain.example";
@@ -133,25 +130,12 @@ impl Stage {
     fn component(&self) -> ComponentConfig {
         let keyring = Keyring::new(self.keys.clone());
         let secret = Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty");
-        ComponentConfig {
-            settings: Settings {
-                domain: DOMAIN.parse().expect("a domain"),
-                presence_domain: None,
-                target: Target::new(TARGET.parse().expect("an address")),
-                dispatch: Dispatch::Random,
-                resources: Arc::default(),
-                access: Access::default(),
-                token_in: TokenIn::Resource,
-                keyring: Arc::new(keyring.expect("keys that are active")),
-                reply_ttl: 3600,
-            },
-            server: self.server.address().to_string(),
-            tls: None,
-            secret: secret.clone(),
-            presence_secret: secret,
-            limits: Limits::default(),
-            max_backlog_bytes: 1 << 24,
-        }
+        let settings = Settings::new(
+            DOMAIN.parse().expect("a domain"),
+            Target::new(TARGET.parse().expect("an address")),
+            Arc::new(keyring.expect("keys that are active")),
+        );
+        ComponentConfig::new(settings, self.server.address().to_string(), secret)
     }
 }
 

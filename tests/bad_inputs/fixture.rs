@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::jat::access::Access;
 use jat_proxy::jat::address::Address;
-use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
 use jat_proxy::jat::reason::{Direction, Reason, Tally};
-use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::ending::Ending;
@@ -28,7 +26,7 @@ pub const USER: &str = "user@some-domain.example/abc";
 pub const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 
 pub fn bounds() -> Bounds {
-    Bounds { limits: Limits::default(), max_backlog: 16 * 1024 * 1024 }
+    Bounds::default()
 }
 
 /// A key whose secret follows from its id.
@@ -41,17 +39,9 @@ pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
 }
 
 pub fn settings() -> Settings {
-    Settings {
-        domain: "proxy.example".parse().unwrap(),
-        presence_domain: None,
-        target: Target::new("service@some.example".parse().unwrap()),
-        dispatch: Dispatch::Random,
-        resources: Arc::default(),
-        access: Access::default(),
-        token_in: TokenIn::Resource,
-        keyring: ring(vec![key(1, None)]),
-        reply_ttl: TTL,
-    }
+    let target = Target::new("service@some.example".parse().unwrap());
+    let keyring = ring(vec![key(1, None)]);
+    Settings { reply_ttl: TTL, ..Settings::new("proxy.example".parse().unwrap(), target, keyring) }
 }
 
 /// A proxy, twice.

@@ -4,18 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::jat::access::Access;
-use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
 use jat_proxy::jat::reason::Tally;
-use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::echo::Sharing;
 use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
-use jat_proxy::stanza::limits::Limits;
 use zeroize::Zeroizing;
 
 pub const DOMAIN: &str = "proxy.example";
@@ -52,7 +49,7 @@ impl Process {
             witness: &mut witness,
             now,
         };
-        let bounds = Bounds { limits: Limits::default(), max_backlog: 1 << 20 };
+        let bounds = Bounds { max_backlog: 1 << 20, ..Bounds::default() };
         let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
         Self {
             session,
@@ -119,17 +116,11 @@ fn milliseconds(time: Duration) -> u64 {
 
 fn settings() -> Settings {
     let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("a good key");
-    Settings {
-        domain: DOMAIN.parse().expect("a domain"),
-        presence_domain: None,
-        target: Target::new(TARGET.parse().expect("an address")),
-        dispatch: Dispatch::Random,
-        resources: Arc::default(),
-        access: Access::default(),
-        token_in: TokenIn::Resource,
-        keyring: Arc::new(Keyring::new(vec![key]).expect("a good ring")),
-        reply_ttl: 3600,
-    }
+    Settings::new(
+        DOMAIN.parse().expect("a domain"),
+        Target::new(TARGET.parse().expect("an address")),
+        Arc::new(Keyring::new(vec![key]).expect("a good ring")),
+    )
 }
 
 fn now(at: u64) -> Now {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jat_proxy::jat::access::Access;
 use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring, SKEW};
 use jat_proxy::jat::settings::{Settings, TokenIn};
@@ -49,16 +48,14 @@ impl File {
     pub fn settings(&self, slot: usize) -> Settings {
         let target = self.fixed.unwrap_or(TARGET);
         let presence_domain = self.presence_domains.then(|| format!("r{slot}.{DOMAIN}"));
+        let keyring = Arc::new(Keyring::new(self.keys.clone()).expect("a good ring"));
+        let target = Target::new(target.parse().expect("an address"));
         Settings {
-            domain: DOMAIN.parse().expect("a domain"),
             presence_domain: presence_domain.map(|domain| domain.parse().expect("a domain")),
-            target: Target::new(target.parse().expect("an address")),
             dispatch: self.dispatch,
-            resources: Arc::default(),
-            access: Access::default(),
             token_in: self.token_in,
-            keyring: Arc::new(Keyring::new(self.keys.clone()).expect("a good ring")),
             reply_ttl: TTL,
+            ..Settings::new(DOMAIN.parse().expect("a domain"), target, keyring)
         }
     }
 

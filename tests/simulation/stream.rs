@@ -6,7 +6,6 @@ use jat_proxy::session::echo::Sharing;
 use jat_proxy::session::ending::Ending;
 use jat_proxy::session::handover::Handover;
 use jat_proxy::session::{Bounds, Session, Turn};
-use jat_proxy::stanza::limits::Limits;
 use jid::DomainPart;
 
 use crate::world::Place;
@@ -231,5 +230,5 @@ pub fn own_stanzas(text: &str) -> Vec<&str> {
 }
 
 fn bounds() -> Bounds {
-    Bounds { limits: Limits::default(), max_backlog: 1 << 20 }
+    Bounds { max_backlog: 1 << 20, ..Bounds::default() }
 }

@@ -8,14 +8,12 @@ use jat_proxy::demo::client::Client;
 use jat_proxy::demo::connection::Connection;
 use jat_proxy::demo::replica::Replica;
 use jat_proxy::demo::server::{Options, Server, Subscription};
-use jat_proxy::jat::access::Access;
-use jat_proxy::jat::dispatch::Dispatch;
 use jat_proxy::jat::keyring::{Key, Keyring};
-use jat_proxy::jat::settings::{Settings, TokenIn};
+use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::target::Target;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
-use jat_proxy::stanza::limits::Limits;
+use jat_proxy::session::Bounds;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -113,25 +111,14 @@ pub fn reply_to(request: &str) -> String {
 
 pub fn component(server: &Server) -> ComponentConfig {
     let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
-    ComponentConfig {
-        settings: Settings {
-            domain: DOMAIN.parse().unwrap(),
-            presence_domain: None,
-            target: Target::new(TARGET.parse().unwrap()),
-            dispatch: Dispatch::Random,
-            resources: Arc::default(),
-            access: Access::default(),
-            token_in: TokenIn::Resource,
-            keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
-            reply_ttl: 3600,
-        },
-        server: server.address().to_string(),
-        tls: None,
-        secret: secret(SECRET),
-        presence_secret: secret(SECRET),
-        limits: Limits::default(),
-        max_backlog_bytes: MAX_BACKLOG,
-    }
+    let settings = Settings::new(
+        DOMAIN.parse().unwrap(),
+        Target::new(TARGET.parse().unwrap()),
+        Arc::new(Keyring::new(vec![key]).unwrap()),
+    );
+    let server = server.address().to_string();
+    let bounds = Bounds { max_backlog: MAX_BACKLOG, ..Bounds::default() };
+    ComponentConfig { bounds, ..ComponentConfig::new(settings, server, secret(SECRET)) }
 }
 
 pub fn secret(text: &str) -> Secret {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use jat_proxy::config::ComponentConfig;
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
-use jat_proxy::stanza::limits::Limits;
 
 use tokio::time::{sleep, timeout};
 
@@ -80,10 +79,8 @@ async fn a_stop_is_obeyed_though_the_stream_fails_meanwhile() {
 #[tokio::test]
 async fn new_limits_need_no_new_stream() {
     let mut it = Fixture::start().await;
-    let new = ComponentConfig {
-        limits: Limits { max_bytes: 10_000, ..Limits::default() },
-        ..component(&it.server)
-    };
+    let mut new = component(&it.server);
+    new.bounds.limits.max_bytes = 10_000;
     it.replica.reload(&new);
     let large = "x".repeat(10_000);
     it.user

@@ -6,6 +6,7 @@ use jat_proxy::config::ComponentConfig;
 use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
+use jat_proxy::session::Bounds;
 
 use crate::backlog::{self, flood};
 use crate::fixture::{DOMAIN, Fixture, SECRET, component};
@@ -36,7 +37,8 @@ async fn a_stop_translates_all_that_was_read_behind_a_small_backlog() {
 }
 
 async fn small_backlog() -> Fixture {
-    let small = |server: &Server| ComponentConfig { max_backlog_bytes: 2_000, ..component(server) };
+    let bounds = Bounds { max_backlog: 2_000, ..Bounds::default() };
+    let small = |server: &Server| ComponentConfig { bounds, ..component(server) };
     let it = Fixture::with(Options::prosody(DOMAIN, SECRET), small).await;
     it.until("the service is online", |r| r.online() == 1).await;
     it

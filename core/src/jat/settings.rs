@@ -32,6 +32,21 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Those of a component with the domain `domain`, and the defaults of the rest.
+    pub fn new(domain: DomainPart, target: Target, keyring: Arc<Keyring>) -> Self {
+        Self {
+            domain,
+            presence_domain: None,
+            target,
+            dispatch: Dispatch::default(),
+            resources: Arc::default(),
+            access: Access::default(),
+            token_in: TokenIn::default(),
+            keyring,
+            reply_ttl: DEFAULT_REPLY_TTL,
+        }
+    }
+
     /// Where the target's presence is subscribed to from; `None` for a fixed destination, which
     /// needs none.
     pub fn subscriber(&self) -> Option<&DomainPart> {
@@ -49,6 +64,9 @@ impl Settings {
         self.domain == *domain || self.presence_domain.as_ref() == Some(domain)
     }
 }
+
+/// An hour, in seconds.
+pub const DEFAULT_REPLY_TTL: u64 = 3600;
 
 /// Where a forwarded request carries its token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -44,6 +44,12 @@ pub struct Bounds {
     pub max_backlog: usize,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { limits: Limits::default(), max_backlog: 16 << 20 }
+    }
+}
+
 /// One logged-in stream.
 #[derive(Debug)]
 pub struct Session {
