@@ -9,9 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::responder::Responder;
 use memchr::memmem::find;
+use mock_server::{Client, Responder};
 
 use super::stanzas::{DOMAIN, TARGET};
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::demo::responder::Responder;
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::now::Now;
 use jat_proxy::jat::reason::{Direction, Reason, Tally};
@@ -14,6 +13,7 @@ use jat_proxy::jat::target::Target;
 use jat_proxy::jat::translator::Translator;
 use jat_proxy::session::witness::Witness;
 use jat_proxy::session::{Bounds, Session, Turn};
+use mock_server::Responder;
 use zeroize::Zeroizing;
 
 use super::stanzas::{DOMAIN, TARGET};

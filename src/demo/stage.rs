@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mock_server::{Client, Direction, Options, Passed, Server, Subscription};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::PATIENCE;
-use super::client::Client;
 use super::failure::Failure;
-use super::options::Options;
 use super::replica::Replica;
-use super::server::{Direction, Passed, Server, Subscription};
 use crate::config::{ComponentConfig, Secret};
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
 use crate::jat::reason::Reason;

@@ -5,13 +5,13 @@
 use std::io::Write;
 use std::time::Duration;
 
+use mock_server::Direction::{FromComponent, ToComponent};
+use mock_server::Options;
 use tokio::time::{Instant, sleep};
 
 use super::PATIENCE;
 use super::failure::Failure;
-use super::options::Options;
 use super::screen::{Screen, shortened};
-use super::server::Direction::{FromComponent, ToComponent};
 use super::stage::{DOMAIN, STRANGER, Stage, TARGET, USER, start_tag};
 use crate::jat::address::Address;
 use crate::jat::reason::Reason;

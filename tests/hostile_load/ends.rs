@@ -1,8 +1,8 @@
 //! What ends a stream by design, a hundred times each (ten without optimisation): its cause is
 //! named, the replica is back, and serves. The numbers in brackets are those of the list of bad inputs.
 
-use jat_proxy::demo::connection::Connection;
 use jat_proxy::link::cause::Cause;
+use mock_server::Connection;
 
 use crate::replicas::{many, settled};
 

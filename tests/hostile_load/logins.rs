@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use jat_proxy::demo::server::{Login, Options};
 use jat_proxy::link::cause::Cause;
+use mock_server::{Login, Options};
 use tokio::time::sleep;
 
 use crate::ends::TIMES;

@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::connection::Connection;
-use jat_proxy::demo::server::{Options, Server, Subscription};
 use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use jat_proxy::demo;
-use jat_proxy::demo::server::Options;
+use mock_server::Options;
 
 /// Its threads end with the test.
 pub struct Server {
@@ -44,14 +43,14 @@ pub fn start() -> Server {
     Server { address, streams, bots }
 }
 
-/// Another one, of the program's demo, that tells what time it is. It runs until the test ends.
+/// The mock server, which says what time it is. It runs until the test ends.
 pub fn with_a_clock() -> SocketAddr {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let options = Options { hosts: vec!["some.example".into()], ..Options::ejabberd("s") };
-            let server = demo::server::Server::start(options).await.expect("a free port");
+            let server = mock_server::Server::start(options).await.expect("a free port");
             tell.send(server.address()).expect("the test waits for it");
             std::future::pending::<()>().await;
         });

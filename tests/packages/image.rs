@@ -7,7 +7,7 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use jat_proxy::demo::server::{Options, Server, Subscription};
+use mock_server::{Options, Server, Subscription};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, Instant, sleep};

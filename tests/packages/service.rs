@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::server::{Options, Server, Subscription};
+use mock_server::{Client, Options, Server, Subscription};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 

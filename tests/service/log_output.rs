@@ -7,8 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::Duration;
 
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::server::Server;
+use mock_server::{Client, Server};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};

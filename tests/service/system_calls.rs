@@ -6,8 +6,8 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use jat_proxy::demo::server::Server;
 use libc::*;
+use mock_server::Server;
 use rustix::process::Signal;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::NamedTempFile;

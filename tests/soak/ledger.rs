@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jat_proxy::demo::server::{Direction, Passed};
+use mock_server::{Direction, Passed};
 
 use crate::daemon::DOMAIN;
 use crate::line::{Inside, Leg, Line, Out};

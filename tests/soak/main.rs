@@ -33,7 +33,7 @@ use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jat_proxy::demo::server::{Options, Server};
+use mock_server::{Options, Server};
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};

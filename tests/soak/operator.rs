@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jat_proxy::demo::server::Server;
+use mock_server::Server;
 use tempfile::TempDir;
 use tokio::time::sleep;
 

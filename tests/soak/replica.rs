@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use jat_proxy::demo::server::{Server, Subscription};
+use mock_server::{Server, Subscription};
 use rustix::process::Signal;
 use tokio::time::sleep;
 

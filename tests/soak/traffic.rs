@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::server::Server;
+use mock_server::{Client, Server};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::daemon::{DOMAIN, TARGET};

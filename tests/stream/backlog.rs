@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jat_proxy::demo::connection::Connection;
 use jat_proxy::jat::reason::Reason;
+use mock_server::Connection;
 use tokio::time::sleep;
 
 use crate::fixture::{Fixture, MAX_BACKLOG};

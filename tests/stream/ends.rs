@@ -1,8 +1,8 @@
 //! However a stream ends, its cause is named, and the next one serves.
 
-use jat_proxy::demo::connection::Connection;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use mock_server::Connection;
 
 use crate::fixture::Fixture;
 

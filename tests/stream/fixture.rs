@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jat_proxy::config::{ComponentConfig, Secret};
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::connection::Connection;
 use jat_proxy::demo::replica::Replica;
-use jat_proxy::demo::server::{Options, Server, Subscription};
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::settings::Settings;
 use jat_proxy::jat::target::Target;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use jat_proxy::session::Bounds;
+use mock_server::{Client, Connection, Options, Server, Subscription};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jat_proxy::config::ComponentConfig;
-use jat_proxy::demo::server::{Login, Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use mock_server::{Login, Options, Server};
 use tokio::time::sleep;
 
 use crate::fixture::{DOMAIN, Fixture, SECRET, component, secret};

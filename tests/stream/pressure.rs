@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jat_proxy::config::ComponentConfig;
-use jat_proxy::demo::server::{Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
 use jat_proxy::session::Bounds;
+use mock_server::{Options, Server};
 
 use crate::backlog::{self, flood};
 use crate::fixture::{DOMAIN, Fixture, SECRET, component};

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jat_proxy::demo::connection::Connection;
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use mock_server::Connection;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 

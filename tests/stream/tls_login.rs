@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jat_proxy::config::{ComponentConfig, TlsConfig, Trust, tls::name};
-use jat_proxy::demo::server::{Login, Options, Server};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use mock_server::{Login, Options, Server};
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;

@@ -2,9 +2,9 @@
 //! is a remedy.
 
 use jat_proxy::config::ComponentConfig;
-use jat_proxy::demo::server::Options;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use mock_server::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;

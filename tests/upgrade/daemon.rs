@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
-use jat_proxy::demo::client::Client;
-use jat_proxy::demo::server::{Options, Server, Subscription};
+use mock_server::{Client, Options, Server, Subscription};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;

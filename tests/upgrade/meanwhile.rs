@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use jat_proxy::demo::server::{Options, Server};
+use mock_server::{Options, Server};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 

@@ -111,7 +111,7 @@ async fn twenty_upgrades_under_load_lose_nothing() {
     it.daemon.until("both are ready", |d| d.is_ready(2)).await;
     let over = AtomicBool::new(false);
     let Stage { user, service, daemon, .. } = &mut it;
-    let ask = |user: &jat_proxy::demo::client::Client, id: usize| {
+    let ask = |user: &mock_server::Client, id: usize| {
         let domain = if id.is_multiple_of(3) { "two.example" } else { DOMAIN };
         user.send(&format!("<iq type='get' id='{id}' to='{domain}'><ask/></iq>")).unwrap();
     };

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jat_core::stanza::fault::Fault;
+use jat_core::stanza::head::Kind;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::PATIENCE;
-use super::router::Session;
-use super::server::Shared;
-use super::stanza::Stanza;
-use crate::stanza::fault::Fault;
-use crate::stanza::head::Kind;
+use crate::PATIENCE;
+use crate::router::Session;
+use crate::shared::Shared;
+use crate::stanza::Stanza;
 
 /// A client that is logged in, available until it sends otherwise. Dropping it logs it out.
 pub struct Client {
@@ -23,7 +23,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn log_in(jid: &str, shared: Arc<Shared>) -> Self {
+    pub(crate) fn log_in(jid: &str, shared: Arc<Shared>) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let (sender, inbox) = unbounded_channel();
@@ -86,7 +86,7 @@ impl Drop for Client {
 
 #[cfg(test)]
 mod tests {
-    use super::super::server::{Options, Server};
+    use crate::{Options, Server};
 
     const A: &str = "bot@some-domain.example/a";
     const B: &str = "bot@some-domain.example/b";

@@ -1,21 +1,21 @@
 //! One whole stanza on its way through the server, and the ones that the server makes itself.
 
-use crate::stanza::fault::Fault;
-use crate::stanza::head::{Head, Kind, Rewrite, write_attribute};
-use crate::stanza::limits::Limits;
-use crate::stanza::peek;
-use crate::stanza::splitter::{Element, Piece, Splitter};
+use jat_core::stanza::fault::Fault;
+use jat_core::stanza::head::{Head, Kind, Rewrite, write_attribute, write_escaped};
+use jat_core::stanza::limits::Limits;
+use jat_core::stanza::peek;
+use jat_core::stanza::splitter::{Element, Piece, Splitter};
 
 /// A well-formed top-level element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stanza {
+pub(crate) struct Stanza {
     xml: String,
     head_end: usize,
 }
 
 impl Stanza {
     /// Reads `xml`, which is exactly one element.
-    pub(super) fn parse(xml: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(xml: &str) -> Result<Self, Fault> {
         match Splitter::new(UNLIMITED).next(xml.as_bytes())? {
             Some(Piece::Element(element)) if element.end == xml.len() => {
                 Self::cut(xml.as_bytes(), &element)
@@ -25,27 +25,27 @@ impl Stanza {
     }
 
     /// Takes the element that a splitter found out of its buffer.
-    pub(super) fn cut(buffer: &[u8], element: &Element) -> Result<Self, Fault> {
+    pub(crate) fn cut(buffer: &[u8], element: &Element) -> Result<Self, Fault> {
         let xml = str::from_utf8(&buffer[element.start..element.end]).map_err(|_| Fault::Utf8)?;
         let stanza = Self { xml: xml.to_owned(), head_end: element.head_end - element.start };
         Head::parse(&stanza.xml[..stanza.head_end])?;
         Ok(stanza)
     }
 
-    pub(super) fn head(&self) -> Head<'_> {
+    pub(crate) fn head(&self) -> Head<'_> {
         Head::parse(&self.xml[..self.head_end]).expect("checked when the stanza was made")
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.xml
     }
 
-    pub(super) fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.xml
     }
 
     /// The same stanza with other addresses.
-    pub(super) fn readdressed(&self, from: &str, to: &str) -> Self {
+    pub(crate) fn readdressed(&self, from: &str, to: &str) -> Self {
         let mut output = Vec::with_capacity(self.xml.len() + from.len() + to.len());
         self.head().rewrite(&Rewrite { to, from, id: None }, &mut output);
         let head_end = output.len();
@@ -55,7 +55,7 @@ impl Stanza {
     }
 
     /// A presence without content; no `type_` means available.
-    pub(super) fn presence(type_: Option<&str>, from: &str, to: &str) -> Self {
+    pub(crate) fn presence(type_: Option<&str>, from: &str, to: &str) -> Self {
         let mut xml = b"<presence".to_vec();
         let attributes = [("type", type_), ("from", Some(from)), ("to", Some(to))];
         write_attributes(&attributes, &mut xml);
@@ -65,7 +65,7 @@ impl Stanza {
 
     /// The error that answers this stanza in the name of the address it was sent to. `None`: it
     /// is of a kind that nobody answers (RFC 6120 section 8.3.1).
-    pub(super) fn bounce(&self, error_type: &str, condition: &str) -> Option<Self> {
+    pub(crate) fn bounce(&self, error_type: &str, condition: &str) -> Option<Self> {
         let head = self.head();
         let type_ = head.type_.as_deref();
         let name = match (head.kind, type_) {
@@ -91,7 +91,7 @@ impl Stanza {
     }
 
     /// The answer of a server to the question for its time (XEP-0202), if this is one.
-    pub(super) fn time(&self, utc: &str) -> Option<Self> {
+    pub(crate) fn time(&self, utc: &str) -> Option<Self> {
         let head = self.head();
         let asks = head.kind == Kind::Iq && head.type_.as_deref() == Some("get");
         if !asks || peek::find(self.xml.as_bytes(), &["iq", "time"]).is_none() {
@@ -111,6 +111,19 @@ impl Stanza {
     }
 }
 
+/// A stream error and the end of the stream (RFC 6120 section 4.9.1.1).
+pub(crate) fn stream_error(condition: &str, text: &str) -> Vec<u8> {
+    let ns = "urn:ietf:params:xml:ns:xmpp-streams";
+    let mut xml = format!("<stream:error><{condition} xmlns='{ns}'/>").into_bytes();
+    if !text.is_empty() {
+        xml.extend(format!("<text xmlns='{ns}'>").as_bytes());
+        write_escaped(text, &mut xml);
+        xml.extend(b"</text>");
+    }
+    xml.extend(b"</stream:error></stream:stream>");
+    xml
+}
+
 fn write_attributes(attributes: &[(&str, Option<&str>)], output: &mut Vec<u8>) {
     for (name, value) in attributes {
         if let Some(value) = value {
@@ -121,7 +134,7 @@ fn write_attributes(attributes: &[(&str, Option<&str>)], output: &mut Vec<u8>) {
 }
 
 /// A server has limits of its own; this one leaves them to the component under test.
-pub(super) const UNLIMITED: Limits = Limits {
+pub(crate) const UNLIMITED: Limits = Limits {
     max_bytes: UNBOUNDED,
     max_tag: UNBOUNDED,
     max_depth: UNBOUNDED,

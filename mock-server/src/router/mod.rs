@@ -1,18 +1,20 @@
 //! Where a stanza goes: to a component, to a client, or back to its sender.
 
+mod presence;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jat_core::jat::address::{Address, normal_bare};
+use jat_core::stanza::head::Kind;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::demo::connection::Connection;
-use crate::demo::presence::Roster;
-use crate::demo::server::{Habits, Options, Second};
-use crate::demo::stanza::Stanza;
-use crate::jat::address::{Address, normal_bare};
-use crate::stanza::head::Kind;
-use crate::time::show_moment;
-use crate::time::unix_now;
+use crate::connection::Connection;
+use crate::options::{Habits, Options, Second};
+use crate::roster::Roster;
+use crate::stanza::Stanza;
 
 /// A stanza that passed between the server and a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +34,12 @@ pub enum Direction {
 
 /// A stream error that a component gets for what it sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StreamError(pub(super) &'static str);
+pub(crate) struct StreamError(pub(super) &'static str);
 
 /// All that the server knows.
-pub(super) struct Router {
-    pub(super) options: Options,
-    pub(super) roster: Roster,
+pub(crate) struct Router {
+    pub(crate) options: Options,
+    pub(crate) roster: Roster,
     components: BTreeMap<String, Vec<Arc<Connection>>>,
     /// By bare JID in normal form, then by resource.
     accounts: BTreeMap<String, BTreeMap<String, Session>>,
@@ -48,29 +50,29 @@ pub(super) struct Router {
 }
 
 /// A client that is logged in.
-pub(super) struct Session {
+pub(crate) struct Session {
     /// Tells it from another one under the same JID.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Its full JID as the server stamps it.
-    pub(super) jid: String,
+    pub(crate) jid: String,
     /// Its last available presence; `None` while it is not available.
-    pub(super) presence: Option<Stanza>,
+    pub(crate) presence: Option<Stanza>,
     inbox: UnboundedSender<Stanza>,
 }
 
 impl Session {
-    pub(super) fn new(number: u64, jid: &str, inbox: UnboundedSender<Stanza>) -> Self {
+    pub(crate) fn new(number: u64, jid: &str, inbox: UnboundedSender<Stanza>) -> Self {
         Self { number, jid: jid.to_owned(), presence: None, inbox }
     }
 
-    pub(super) fn receive(&self, stanza: Stanza) {
+    pub(crate) fn receive(&self, stanza: Stanza) {
         // A client that is just going reads no more.
         let _ = self.inbox.send(stanza);
     }
 }
 
 impl Router {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             options: options.clone(),
             roster: Roster::default(),
@@ -84,7 +86,7 @@ impl Router {
     }
 
     /// Takes a stanza from the client `jid`; without `to` it is for its own account.
-    pub(super) fn take_from_client(&mut self, jid: &str, stanza: &Stanza) {
+    pub(crate) fn take_from_client(&mut self, jid: &str, stanza: &Stanza) {
         let head = stanza.head();
         let from = Address::new(jid);
         let to = match head.to.as_deref() {
@@ -108,7 +110,7 @@ impl Router {
     }
 
     /// Takes a stanza from the component `domain`.
-    pub(super) fn take_from_component(
+    pub(crate) fn take_from_component(
         &mut self,
         connection: &Connection,
         stanza: Stanza,
@@ -135,7 +137,7 @@ impl Router {
     }
 
     /// Brings a stanza, its `from` already stamped, to where its `to` says.
-    pub(super) fn deliver(&mut self, stanza: Stanza) {
+    pub(crate) fn deliver(&mut self, stanza: Stanza) {
         let head = stanza.head();
         let to = head.to.as_deref().unwrap_or_default();
         let to = Address::new(to);
@@ -177,7 +179,7 @@ impl Router {
             // What waits for an account that is offline is stored; here it is dropped.
             None if is_message && to.resource().is_none() => {}
             None if to.bare() == to.domain() && to.resource().is_none() => {
-                match stanza.time(&show_moment(unix_now())) {
+                match stanza.time(&now()) {
                     Some(answer) => self.deliver(answer),
                     None => self.bounce(stanza, "cancel", "service-unavailable"),
                 }
@@ -198,47 +200,39 @@ impl Router {
         }
     }
 
-    pub(super) fn bounce(&mut self, stanza: &Stanza, error_type: &str, condition: &str) {
+    pub(crate) fn bounce(&mut self, stanza: &Stanza, error_type: &str, condition: &str) {
         if let Some(error) = stanza.bounce(error_type, condition) {
             self.deliver(error);
         }
     }
 
     /// Adds a component's connection, if there may be another one.
-    pub(super) fn connect(&mut self, connection: Arc<Connection>) -> Result<(), StreamError> {
+    pub(crate) fn connect(&mut self, connection: Arc<Connection>) -> Result<(), StreamError> {
         let connections = self.components.entry(connection.domain().to_owned()).or_default();
-        if !connections.is_empty() {
-            match self.options.second {
-                Second::Balanced => {}
-                Second::Conflict => return Err(StreamError("conflict")),
-                Second::KicksFirst => {
-                    for old in connections.drain(..) {
-                        old.fail("conflict", "Replaced by a new connection");
-                    }
-                }
-            }
+        if !connections.is_empty() && self.options.second == Second::Conflict {
+            return Err(StreamError("conflict"));
         }
         connections.push(connection);
         Ok(())
     }
 
     /// From now on nothing is routed to the connection.
-    pub(super) fn disconnect(&mut self, id: u64) {
+    pub(crate) fn disconnect(&mut self, id: u64) {
         for connections in self.components.values_mut() {
             connections.retain(|c| c.id() != id);
         }
         self.components.retain(|_, connections| !connections.is_empty());
     }
 
-    pub(super) fn connections(&self, domain: &str) -> Vec<Arc<Connection>> {
+    pub(crate) fn connections(&self, domain: &str) -> Vec<Arc<Connection>> {
         self.components.get(domain).cloned().unwrap_or_default()
     }
 
-    pub(super) fn all_connections(&self) -> Vec<Arc<Connection>> {
+    pub(crate) fn all_connections(&self) -> Vec<Arc<Connection>> {
         self.components.values().flatten().cloned().collect()
     }
 
-    pub(super) fn log_in(&mut self, session: Session) {
+    pub(crate) fn log_in(&mut self, session: Session) {
         let jid = session.jid.clone();
         let address = Address::new(&jid);
         self.hosts.insert(normal_bare(address.domain()).into_owned());
@@ -249,7 +243,7 @@ impl Router {
     }
 
     /// Ends a session, unless another one than `number` has taken its JID since.
-    pub(super) fn log_out(&mut self, jid: &str, number: Option<u64>) {
+    pub(crate) fn log_out(&mut self, jid: &str, number: Option<u64>) {
         if self.session(jid).is_none_or(|s| number.is_some_and(|n| n != s.number)) {
             return;
         }
@@ -260,22 +254,22 @@ impl Router {
         }
     }
 
-    pub(super) fn session(&mut self, jid: &str) -> Option<&mut Session> {
+    pub(crate) fn session(&mut self, jid: &str) -> Option<&mut Session> {
         let address = Address::new(jid);
         let account = self.accounts.get_mut(&*address.normal_bare())?;
         account.get_mut(address.resource().unwrap_or_default())
     }
 
     /// The sessions of the account that `bare` names.
-    pub(super) fn sessions(&self, bare: &str) -> impl Iterator<Item = &Session> {
+    pub(crate) fn sessions(&self, bare: &str) -> impl Iterator<Item = &Session> {
         self.accounts.get(&*normal_bare(bare)).into_iter().flat_map(BTreeMap::values)
     }
 
-    pub(super) fn passed(&self) -> &[Passed] {
+    pub(crate) fn passed(&self) -> &[Passed] {
         &self.passed
     }
 
-    pub(super) fn take_passed(&mut self) -> Vec<Passed> {
+    pub(crate) fn take_passed(&mut self) -> Vec<Passed> {
         for connection in self.components.values().flatten() {
             connection.recording().clear();
         }
@@ -290,5 +284,7 @@ impl Router {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The time as XEP-0082 writes it.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

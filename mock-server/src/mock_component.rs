@@ -2,26 +2,25 @@
 
 use std::time::Duration;
 
+use jat_core::stanza::head::Head;
+use jat_core::stanza::splitter::{Piece, Splitter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::PATIENCE;
-use super::login::handshake;
-use super::server::Server;
-use super::stanza::{Stanza, UNLIMITED};
-use crate::stanza::head::Head;
-use crate::stanza::splitter::{Piece, Splitter};
+use crate::login::handshake;
+use crate::stanza::{Stanza, UNLIMITED};
+use crate::{PATIENCE, Server};
 
-pub(super) struct Component {
+pub(crate) struct MockComponent {
     stream: TcpStream,
     splitter: Splitter,
     buffer: Vec<u8>,
 }
 
-impl Component {
+impl MockComponent {
     /// Connects and sends the header; what comes back waits to be read.
-    pub(super) async fn connect(server: &Server, domain: &str) -> Self {
+    pub(crate) async fn connect(server: &Server, domain: &str) -> Self {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let header = format!(
             "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
@@ -32,7 +31,7 @@ impl Component {
     }
 
     /// Logs in and gives the answer to the handshake.
-    pub(super) async fn try_log_in(server: &Server, domain: &str, secret: &str) -> (Self, String) {
+    pub(crate) async fn try_log_in(server: &Server, domain: &str, secret: &str) -> (Self, String) {
         let mut component = Self::connect(server, domain).await;
         let header = component.read_header().await;
         let at = header.find("<stream:stream").unwrap();
@@ -42,14 +41,14 @@ impl Component {
         (component, answer)
     }
 
-    pub(super) async fn log_in(server: &Server, domain: &str, secret: &str) -> Self {
+    pub(crate) async fn log_in(server: &Server, domain: &str, secret: &str) -> Self {
         let (component, answer) = Self::try_log_in(server, domain, secret).await;
         assert_eq!(answer, "<handshake/>");
         component
     }
 
     /// The header of the server's stream, up to its end.
-    pub(super) async fn read_header(&mut self) -> String {
+    pub(crate) async fn read_header(&mut self) -> String {
         let mut header = Vec::new();
         while !String::from_utf8_lossy(&header).contains("stream:stream")
             || header.last() != Some(&b'>')
@@ -59,22 +58,22 @@ impl Component {
         String::from_utf8(header).unwrap()
     }
 
-    pub(super) async fn send(&mut self, xml: &str) {
+    pub(crate) async fn send(&mut self, xml: &str) {
         self.stream.write_all(xml.as_bytes()).await.unwrap();
     }
 
     /// The next element, the closing tag of the stream, or "" at the end of the connection.
-    pub(super) async fn recv(&mut self) -> String {
+    pub(crate) async fn recv(&mut self) -> String {
         timeout(PATIENCE, self.read()).await.unwrap()
     }
 
     /// What comes, if something does, in a moment that is long for the loopback.
-    pub(super) async fn recv_soon(&mut self) -> Option<String> {
+    pub(crate) async fn recv_soon(&mut self) -> Option<String> {
         timeout(Duration::from_millis(200), self.read()).await.ok()
     }
 
     /// The next element of which `text` is a part.
-    pub(super) async fn recv_with(&mut self, text: &str) -> String {
+    pub(crate) async fn recv_with(&mut self, text: &str) -> String {
         let xml = self.recv().await;
         assert!(xml.contains(text), "{xml} without {text}");
         xml

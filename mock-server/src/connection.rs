@@ -1,12 +1,16 @@
 //! One component's TCP connection, and what can be done to it.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
-use super::login::stream_error;
+use crate::stanza::stream_error;
 
 /// The server's end of a connection that is logged in.
 pub struct Connection {
@@ -19,7 +23,7 @@ pub struct Connection {
 }
 
 /// What a connection is told to do; all is done in the order in which it is told.
-pub(super) enum Command {
+pub(crate) enum Command {
     Write(Vec<u8>),
     /// Writes so many bytes at a time.
     Trickle(Vec<u8>, usize),
@@ -91,7 +95,7 @@ impl Connection {
     }
 
     /// A connection of `domain`, and what it is told to do.
-    pub(super) fn new(domain: String) -> (Arc<Self>, UnboundedReceiver<Command>) {
+    pub(crate) fn new(domain: String) -> (Arc<Self>, UnboundedReceiver<Command>) {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let (commands, receiver) = unbounded_channel();
         let connection = Self {
@@ -105,39 +109,52 @@ impl Connection {
         (Arc::new(connection), receiver)
     }
 
-    pub(super) fn write(&self, xml: &str) {
+    pub(crate) fn write(&self, xml: &str) {
         self.command(Command::Write(xml.as_bytes().to_vec()));
     }
 
     /// Tells when [`Self::set_reading`] changes.
-    pub(super) fn reading(&self) -> watch::Receiver<bool> {
+    pub(crate) fn reading(&self) -> watch::Receiver<bool> {
         self.reading.subscribe()
     }
 
     /// What [`Self::hold_back`] said.
-    pub(super) fn held_back(&self) -> usize {
+    pub(crate) fn held_back(&self) -> usize {
         self.held_back.load(Ordering::Relaxed)
     }
 
-    pub(super) fn command(&self, command: Command) {
+    pub(crate) fn command(&self, command: Command) {
         // A connection that has ended does nothing any more.
         let _ = self.commands.send(command);
     }
 
-    pub(super) fn recording(&self) -> MutexGuard<'_, Vec<u8>> {
+    pub(crate) fn recording(&self) -> MutexGuard<'_, Vec<u8>> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Writes `chunk` bytes (1 at least) at a time, each in a segment of its own.
+pub(crate) async fn trickle(
+    stream: &mut (impl AsyncWrite + Unpin),
+    bytes: &[u8],
+    chunk: usize,
+) -> io::Result<()> {
+    for chunk in bytes.chunks(chunk.max(1)) {
+        stream.write_all(chunk).await?;
+        sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::component::Component;
-    use super::super::server::{Options, Server};
     use super::*;
+    use crate::mock_component::MockComponent;
+    use crate::{Options, Server};
 
-    async fn pair() -> (Server, Component, Arc<Connection>) {
+    async fn pair() -> (Server, MockComponent, Arc<Connection>) {
         let server = Server::start(Options::ejabberd("secret")).await.unwrap();
-        let component = Component::log_in(&server, "p.example", "secret").await;
+        let component = MockComponent::log_in(&server, "p.example", "secret").await;
         let connection = server.connections("p.example").remove(0);
         (server, component, connection)
     }

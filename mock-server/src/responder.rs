@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
+use jat_core::jat::address::Address;
+use jat_core::stanza::splitter::{Piece, Splitter};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::client::Client;
-use super::connection::{Command, Connection};
-use super::options::Options;
-use super::presence::Subscription;
-use super::router::StreamError;
-use super::server::Shared;
-use super::stanza::{Stanza, UNLIMITED};
-use crate::jat::address::Address;
-use crate::stanza::splitter::{Piece, Splitter};
+use crate::client::Client;
+use crate::connection::{Command, Connection};
+use crate::options::Options;
+use crate::roster::Subscription;
+use crate::router::StreamError;
+use crate::shared::Shared;
+use crate::stanza::{Stanza, UNLIMITED};
 
 /// The server's side of one component's stream, but for the socket.
 pub struct Responder {
@@ -37,7 +37,7 @@ impl Responder {
     /// presence.
     pub fn client(&self, jid: &str) -> Client {
         let (account, contact) = (Address::new(jid).bare(), self.connection.domain());
-        self.shared.router().set_subscription(account, contact, Subscription::From);
+        self.shared.router().roster.set_subscription(account, contact, Subscription::From);
         Client::log_in(jid, self.shared.clone())
     }
 

@@ -3,9 +3,8 @@
 use tokio::time::timeout;
 
 use super::*;
-use crate::demo::PATIENCE;
-use crate::demo::component::Component;
-use crate::demo::server::Server;
+use crate::mock_component::MockComponent;
+use crate::{PATIENCE, Server};
 
 const DOMAIN: &str = "proxy.example";
 const USER: &str = "user@some-domain.example/abc";
@@ -38,8 +37,8 @@ async fn what_has_no_receiver_comes_back() {
 #[tokio::test]
 async fn connections_of_one_domain_share_its_stanzas() {
     let server = ejabberd().await;
-    let mut first = Component::log_in(&server, DOMAIN, "secret").await;
-    let mut second = Component::log_in(&server, DOMAIN, "secret").await;
+    let mut first = MockComponent::log_in(&server, DOMAIN, "secret").await;
+    let mut second = MockComponent::log_in(&server, DOMAIN, "secret").await;
     for _ in 0..40 {
         first.send("<message type='headline' to='proxy.example' from='proxy.example'/>").await;
     }
@@ -55,19 +54,12 @@ async fn connections_of_one_domain_share_its_stanzas() {
 }
 
 #[tokio::test]
-async fn a_second_connection_is_refused_or_kicks_the_first() {
+async fn a_second_connection_is_refused() {
     let server = prosody().await;
-    let mut first = Component::log_in(&server, DOMAIN, "secret").await;
-    let (_, answer) = Component::try_log_in(&server, DOMAIN, "secret").await;
+    let mut first = MockComponent::log_in(&server, DOMAIN, "secret").await;
+    let (_, answer) = MockComponent::try_log_in(&server, DOMAIN, "secret").await;
     assert!(answer.contains("<conflict"), "{answer}");
     assert_eq!(first.recv_soon().await, None);
-
-    let kicks = Options { second: Second::KicksFirst, ..Options::prosody(DOMAIN, "secret") };
-    let server = Server::start(kicks).await.unwrap();
-    let mut first = Component::log_in(&server, DOMAIN, "secret").await;
-    let _second = Component::log_in(&server, DOMAIN, "secret").await;
-    first.recv_with("<conflict").await;
-    assert_eq!(server.connections(DOMAIN).len(), 1);
 }
 
 #[tokio::test]
@@ -79,7 +71,7 @@ async fn a_component_may_say_only_what_is_its_own() {
         ("<foo/>", "unsupported-stanza-type"),
         ("<a></b>", "not-well-formed"),
     ] {
-        let mut component = Component::log_in(&server, DOMAIN, "secret").await;
+        let mut component = MockComponent::log_in(&server, DOMAIN, "secret").await;
         component.send(bad).await;
         component.recv_with(condition).await;
         assert_eq!(component.recv().await, "</stream:stream>");

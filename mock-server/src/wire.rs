@@ -5,21 +5,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use jat_core::stanza::splitter::{Piece, Splitter};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::connection::{Command, Connection};
-use super::login::{self, LoggedIn, Login, stream_error};
-use super::router::StreamError;
-use super::server::Shared;
-use super::stanza::{Stanza, UNLIMITED};
-use crate::stanza::splitter::{Piece, Splitter};
+use crate::connection::{Command, Connection, trickle};
+use crate::login::{self, LoggedIn, Login};
+use crate::router::StreamError;
+use crate::shared::Shared;
+use crate::stanza::{Stanza, UNLIMITED, stream_error};
 
 /// Serves a component from its stream header to the end of its connection.
-pub(super) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     // A peer that breaks the connection is no fault of the server.
     let _ = serve_stream(&mut stream, &shared).await;
 }
@@ -163,19 +163,6 @@ fn take(
     }
     buffer.drain(..splitter.done());
     splitter.rebase();
-    Ok(())
-}
-
-/// Writes `chunk` bytes (1 at least) at a time, each in a segment of its own.
-pub(super) async fn trickle(
-    stream: &mut (impl AsyncWrite + Unpin),
-    bytes: &[u8],
-    chunk: usize,
-) -> io::Result<()> {
-    for chunk in bytes.chunks(chunk.max(1)) {
-        stream.write_all(chunk).await?;
-        sleep(Duration::from_millis(1)).await;
-    }
     Ok(())
 }
 

@@ -18,8 +18,8 @@ pub struct Options {
     pub presence_to_all: bool,
     /// Loses every so manieth result that a component sends, to test that tests notice.
     pub loses_results: Option<usize>,
-    /// Whether stanzas and bytes are kept for [`Server::passed`](super::server::Server::passed) and
-    /// [`Connection::received`](super::connection::Connection::received).
+    /// Whether stanzas and bytes are kept for [`Server::passed`](crate::Server::passed) and
+    /// [`Connection::received`](crate::Connection::received).
     pub record: bool,
 }
 
@@ -40,8 +40,6 @@ pub enum Second {
     Balanced,
     /// It is refused with `conflict` (Prosody).
     Conflict,
-    /// It ends the first with `conflict` (Prosody with `kick_old`).
-    KicksFirst,
 }
 
 impl Options {

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 use std::io;
 
+use jat_core::stanza::head::{Head, write_attribute};
+use jat_core::stanza::splitter::{Piece, Splitter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use xmpp_parsers::component::Handshake;
 
-use super::options::Options;
-use super::stanza::UNLIMITED;
-use super::wire::trickle;
-use crate::stanza::head::{Head, write_attribute, write_escaped};
-use crate::stanza::splitter::{Piece, Splitter};
+use crate::connection::trickle;
+use crate::options::Options;
+use crate::stanza::{UNLIMITED, stream_error};
 
 /// What the server does with a component that wants to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +26,15 @@ pub enum Login {
 }
 
 /// A component that is logged in.
-pub(super) struct LoggedIn {
-    pub(super) domain: String,
+pub(crate) struct LoggedIn {
+    pub(crate) domain: String,
     /// What it sent behind its handshake.
-    pub(super) early: Vec<u8>,
+    pub(crate) early: Vec<u8>,
 }
 
 /// Logs the component in, but for the answer to its handshake. `None`: it was refused, or
 /// went away.
-pub(super) async fn log_in(
+pub(crate) async fn log_in(
     stream: &mut TcpStream,
     login: &Login,
     options: &Options,
@@ -66,21 +66,8 @@ pub(super) async fn log_in(
     Ok(Some(LoggedIn { domain, early: buffer.split_off(end) }))
 }
 
-/// A stream error and the end of the stream (RFC 6120 section 4.9.1.1).
-pub(super) fn stream_error(condition: &str, text: &str) -> Vec<u8> {
-    let ns = "urn:ietf:params:xml:ns:xmpp-streams";
-    let mut xml = format!("<stream:error><{condition} xmlns='{ns}'/>").into_bytes();
-    if !text.is_empty() {
-        xml.extend(format!("<text xmlns='{ns}'>").as_bytes());
-        write_escaped(text, &mut xml);
-        xml.extend(b"</text>");
-    }
-    xml.extend(b"</stream:error></stream:stream>");
-    xml
-}
-
 /// The text of the handshake that proves knowledge of `secret`.
-pub(super) fn handshake(id: &str, secret: &str) -> String {
+pub(crate) fn handshake(id: &str, secret: &str) -> String {
     let digest = Handshake::from_stream_id_and_password(id.to_owned(), secret).data;
     digest.into_iter().flatten().fold(String::new(), |mut hex, byte| {
         // Writing to a String never fails.
@@ -140,9 +127,9 @@ async fn read_element(
 
 #[cfg(test)]
 mod tests {
-    use super::super::component::Component;
-    use super::super::server::Server;
     use super::*;
+    use crate::Server;
+    use crate::mock_component::MockComponent;
 
     async fn server(login: Login) -> Server {
         let server = Server::start(Options::ejabberd("secret")).await.unwrap();
@@ -160,7 +147,7 @@ mod tests {
     async fn refuses_on_demand() {
         let (condition, text) = ("see-other-host".to_owned(), "over there".to_owned());
         let server = server(Login::Refused { condition, text }).await;
-        let (_, answer) = Component::try_log_in(&server, "p.example", "secret").await;
+        let (_, answer) = MockComponent::try_log_in(&server, "p.example", "secret").await;
         assert!(answer.contains("<see-other-host") && answer.contains("over there"), "{answer}");
     }
 
@@ -168,10 +155,10 @@ mod tests {
     async fn follows_a_script_on_demand() {
         let silent = Login::Scripted { header: vec![], handshake: vec![], chunk: 1 };
         let server = server(silent).await;
-        let mut component = Component::connect(&server, "p.example").await;
+        let mut component = MockComponent::connect(&server, "p.example").await;
         assert_eq!(component.recv_soon().await, None);
         server.set_login(Login::Scripted { header: header("", ""), handshake: vec![], chunk: 3 });
-        let mut component = Component::connect(&server, "p.example").await;
+        let mut component = MockComponent::connect(&server, "p.example").await;
         component.read_header().await;
         component.send("<handshake>any</handshake>").await;
         assert_eq!(component.recv_soon().await, None);
@@ -180,9 +167,9 @@ mod tests {
             handshake: b"<iq/><handshake/>".to_vec(),
             chunk: 5,
         });
-        let (_, answer) = Component::try_log_in(&server, "p.example", "wrong").await;
+        let (_, answer) = MockComponent::try_log_in(&server, "p.example", "wrong").await;
         assert_eq!(answer, "<iq/>");
         server.set_login(Login::Normal);
-        Component::log_in(&server, "p.example", "secret").await;
+        MockComponent::log_in(&server, "p.example", "secret").await;
     }
 }

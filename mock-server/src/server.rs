@@ -1,11 +1,7 @@
-//! The in-process server: components over real TCP, clients as handles.
-//!
-//! It does what Prosody and ejabberd do as far as a component can see it, and on demand what a
-//! broken server, or a broken network, does.
+//! The server as its user sees it: components over real TCP, clients as handles.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,49 +9,21 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::PATIENCE;
-use super::client::Client;
-use super::connection::Connection;
-use super::router::Router;
-use super::wire;
-
-pub use super::login::Login;
-pub use super::options::{Habits, Options, Second};
-pub use super::presence::Subscription;
-pub use super::router::{Direction, Passed};
+use crate::PATIENCE;
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::login::Login;
+use crate::options::Options;
+use crate::roster::Subscription;
+use crate::router::Passed;
+use crate::shared::Shared;
+use crate::wire;
 
 /// A running server; everything ends when it is dropped.
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
     listener: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// What the handles and tasks of a server share.
-pub(super) struct Shared {
-    pub(super) options: Options,
-    router: Mutex<Router>,
-    login: Mutex<Login>,
-    accepted: AtomicUsize,
-}
-
-impl Shared {
-    pub(super) fn new(options: Options) -> Self {
-        Self {
-            router: Mutex::new(Router::new(&options)),
-            login: Mutex::new(Login::Normal),
-            accepted: AtomicUsize::new(0),
-            options,
-        }
-    }
-
-    pub(super) fn router(&self) -> MutexGuard<'_, Router> {
-        self.router.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn login(&self) -> Login {
-        self.login.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 impl Server {
@@ -85,11 +53,11 @@ impl Server {
     /// What `account` (bare JID) lets the address `contact` see; tests and benches set it to
     /// begin with a standing subscription.
     pub fn set_subscription(&self, account: &str, contact: &str, subscription: Subscription) {
-        self.shared.router().set_subscription(account, contact, subscription);
+        self.shared.router().roster.set_subscription(account, contact, subscription);
     }
 
     pub fn subscription(&self, account: &str, contact: &str) -> Subscription {
-        self.shared.router().subscription(account, contact)
+        self.shared.router().roster.subscription(account, contact)
     }
 
     /// The connections that are logged in for `domain`, oldest first.
@@ -112,7 +80,7 @@ impl Server {
 
     /// TCP connections accepted so far.
     pub fn accepted(&self) -> usize {
-        self.shared.accepted.load(Ordering::Relaxed)
+        self.shared.accepted()
     }
 
     /// Every stanza that passed between the server and a component, in order.
@@ -128,7 +96,7 @@ impl Server {
 
     /// How connections that are accepted from now on are logged in.
     pub fn set_login(&self, login: Login) {
-        *self.shared.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
+        self.shared.set_login(login);
     }
 
     /// Refuses new connections. Those that stand, and the clients, stay.
@@ -172,7 +140,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                shared.accepted.fetch_add(1, Ordering::Relaxed);
+                shared.count_accepted();
                 tokio::spawn(wire::serve(stream, shared.clone()));
             }
             // Out of descriptors, most likely: they come back.
@@ -183,8 +151,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::component::Component;
     use super::*;
+    use crate::Direction;
+    use crate::mock_component::MockComponent;
 
     const DOMAIN: &str = "proxy.example";
     const USER: &str = "user@some-domain.example/abc";
@@ -200,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn stanzas_pass_in_both_directions() {
         let server = ejabberd().await;
-        let mut component = Component::log_in(&server, DOMAIN, "secret").await;
+        let mut component = MockComponent::log_in(&server, DOMAIN, "secret").await;
         let mut user = server.client(USER);
         user.send("<iq xml:lang='en' type='get' id='1' to='proxy.example'><q>&gt;</q></iq>")
             .unwrap();
@@ -223,9 +192,9 @@ mod tests {
     #[tokio::test]
     async fn nobody_logs_in_by_mistake() {
         let server = prosody().await;
-        let (_, answer) = Component::try_log_in(&server, DOMAIN, "other").await;
+        let (_, answer) = MockComponent::try_log_in(&server, DOMAIN, "other").await;
         assert!(answer.contains("<not-authorized"), "{answer}");
-        let (_, answer) = Component::try_log_in(&server, "other.example", "secret").await;
+        let (_, answer) = MockComponent::try_log_in(&server, "other.example", "secret").await;
         assert!(answer.contains("<host-unknown"), "{answer}");
         assert_eq!((server.connections(DOMAIN).len(), server.accepted()), (0, 2));
     }
@@ -233,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn it_listens_again_on_the_same_port() {
         let server = ejabberd().await;
-        let mut component = Component::log_in(&server, DOMAIN, "secret").await;
+        let mut component = MockComponent::log_in(&server, DOMAIN, "secret").await;
         server.stop_listening().await;
         assert!(tokio::net::TcpStream::connect(server.address()).await.is_err());
         for connection in server.connections(DOMAIN) {
@@ -242,6 +211,6 @@ mod tests {
         component.recv_with("<system-shutdown").await;
         server.connected(DOMAIN, 0).await.unwrap();
         server.listen_again().await.unwrap();
-        Component::log_in(&server, DOMAIN, "secret").await;
+        MockComponent::log_in(&server, DOMAIN, "secret").await;
     }
 }

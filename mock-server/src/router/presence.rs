@@ -1,49 +1,16 @@
 //! What the server does with presence (RFC 6121 sections 3 and 4), with the habits of Prosody
 //! and of ejabberd where a component notices them.
 
-use std::collections::BTreeMap;
+use jat_core::jat::address::Address;
 
-use super::router::Router;
-use super::server::Habits;
-use super::stanza::Stanza;
-use crate::jat::address::{Address, normal_bare};
-
-/// What an account lets a contact see.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Subscription {
-    /// Nothing.
-    #[default]
-    None,
-    /// Nothing yet: the contact asked, the account has not answered.
-    Pending,
-    /// Its presence.
-    From,
-}
-
-/// Who is subscribed to whom: by account, then by contact, both in normal form.
-#[derive(Debug, Default)]
-pub(super) struct Roster(BTreeMap<String, BTreeMap<String, Subscription>>);
-
-impl Roster {
-    fn contacts(&self, account: &str, wanted: Subscription) -> Vec<String> {
-        let contacts = self.0.get(&*normal_bare(account)).into_iter().flatten();
-        contacts.filter(|(_, s)| **s == wanted).map(|(contact, _)| contact.clone()).collect()
-    }
-}
+use super::Router;
+use crate::options::Habits;
+use crate::roster::Subscription;
+use crate::stanza::Stanza;
 
 impl Router {
-    pub(super) fn subscription(&self, account: &str, contact: &str) -> Subscription {
-        let contacts = self.roster.0.get(&*normal_bare(account));
-        contacts.and_then(|all| all.get(&*normal_bare(contact))).copied().unwrap_or_default()
-    }
-
-    pub(super) fn set_subscription(&mut self, account: &str, contact: &str, to: Subscription) {
-        let contacts = self.roster.0.entry(normal_bare(account).into_owned()).or_default();
-        contacts.insert(normal_bare(contact).into_owned(), to);
-    }
-
     /// Takes presence without `to` from the client `jid`.
-    pub(super) fn own_presence(&mut self, jid: &str, stanza: &Stanza) {
+    pub(crate) fn own_presence(&mut self, jid: &str, stanza: &Stanza) {
         match stanza.head().type_.as_deref() {
             None => self.available(jid, stanza),
             Some("unavailable") => self.broadcast_unavailable(jid, stanza),
@@ -70,7 +37,7 @@ impl Router {
     }
 
     /// Tells the contacts of the client `jid` that it goes, if it was there.
-    pub(super) fn unavailable(&mut self, jid: &str) {
+    pub(crate) fn unavailable(&mut self, jid: &str) {
         let stanza = Stanza::presence(Some("unavailable"), jid, "");
         self.broadcast_unavailable(jid, &stanza);
     }
@@ -86,27 +53,27 @@ impl Router {
     }
 
     /// A client's `subscribed`: means something only to a contact that asked.
-    pub(super) fn approve(&mut self, stanza: Stanza) {
+    pub(crate) fn approve(&mut self, stanza: Stanza) {
         let head = stanza.head();
         let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
             return;
         };
-        if self.subscription(account, contact) != Subscription::Pending {
+        if self.roster.subscription(account, contact) != Subscription::Pending {
             return;
         }
-        self.set_subscription(account, contact, Subscription::From);
+        self.roster.set_subscription(account, contact, Subscription::From);
         self.deliver(stanza.clone());
         self.send_presences(account, contact);
     }
 
     /// A client's `unsubscribed`: refuses what is pending, or ends what stands.
-    pub(super) fn deny(&mut self, stanza: Stanza) {
+    pub(crate) fn deny(&mut self, stanza: Stanza) {
         let head = stanza.head();
         let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
             return;
         };
-        let before = self.subscription(account, contact);
-        self.set_subscription(account, contact, Subscription::None);
+        let before = self.roster.subscription(account, contact);
+        self.roster.set_subscription(account, contact, Subscription::None);
         match before {
             Subscription::None => return,
             Subscription::Pending => {}
@@ -122,7 +89,7 @@ impl Router {
     }
 
     /// Takes presence to an account, or to one of its resources.
-    pub(super) fn deliver_presence(&mut self, stanza: &Stanza) {
+    pub(crate) fn deliver_presence(&mut self, stanza: &Stanza) {
         let head = stanza.head();
         let from = head.from.as_deref().unwrap_or_default();
         let to = Address::new(head.to.as_deref().unwrap_or_default());
@@ -132,7 +99,7 @@ impl Router {
             Some("probe") => self.probe(to.bare(), contact, from),
             type_ => {
                 if type_ == Some("unsubscribe") {
-                    self.set_subscription(to.bare(), contact, Subscription::None);
+                    self.roster.set_subscription(to.bare(), contact, Subscription::None);
                 }
                 let wanted = |jid: &str| to.resource().is_none() || to.as_str() == jid;
                 for session in self.sessions(to.bare()).filter(|s| wanted(&s.jid)) {
@@ -144,7 +111,7 @@ impl Router {
 
     fn subscribe(&mut self, account: &str, contact: &str, stanza: &Stanza) {
         let prosody = self.options.habits == Habits::Prosody;
-        match self.subscription(account, contact) {
+        match self.roster.subscription(account, contact) {
             Subscription::From => {
                 self.answer("subscribed", account, contact);
                 if prosody {
@@ -154,7 +121,7 @@ impl Router {
             }
             Subscription::Pending => {}
             Subscription::None => {
-                self.set_subscription(account, contact, Subscription::Pending);
+                self.roster.set_subscription(account, contact, Subscription::Pending);
                 for session in self.sessions(account).filter(|s| s.presence.is_some()) {
                     session.receive(stanza.clone());
                 }
@@ -168,7 +135,7 @@ impl Router {
 
     fn probe(&mut self, account: &str, contact: &str, prober: &str) {
         let prosody = self.options.habits == Habits::Prosody;
-        match self.subscription(account, contact) {
+        match self.roster.subscription(account, contact) {
             Subscription::From => {
                 if self.send_presences(account, prober) == 0 && prosody {
                     self.answer("unavailable", account, prober);
@@ -176,7 +143,7 @@ impl Router {
             }
             Subscription::None | Subscription::Pending if prosody => {
                 // A probe that comes too early cancels the request.
-                self.set_subscription(account, contact, Subscription::None);
+                self.roster.set_subscription(account, contact, Subscription::None);
                 self.answer("unsubscribed", account, prober);
             }
             Subscription::None | Subscription::Pending => {}
@@ -202,16 +169,16 @@ impl Router {
 
 #[cfg(test)]
 mod tests {
-    use super::super::component::Component;
-    use super::super::server::{Options, Server};
     use super::*;
+    use crate::mock_component::MockComponent;
+    use crate::{Options, Server};
 
     const BOT: &str = "bot@some-domain.example";
 
-    async fn pair(habits: Habits) -> (Server, Component) {
+    async fn pair(habits: Habits) -> (Server, MockComponent) {
         let options = Options { habits, ..Options::prosody("p.example", "secret") };
         let server = Server::start(options).await.unwrap();
-        let component = Component::log_in(&server, "p.example", "secret").await;
+        let component = MockComponent::log_in(&server, "p.example", "secret").await;
         (server, component)
     }
 
