@@ -6,7 +6,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`stanza`] | bytes: where stanzas begin and end, their start tags, the few we author |
+//! | [`stanza`] | bytes: where stanzas begin and end, their start tags, and those we write ourselves |
 //! | [`jat`] | the translator: token, key ring, online resources, presence rules, verdicts |
 //! | [`session`] | one stream's life: bytes and time in, bytes and a deadline out |
 //! | [`base64`] | bytes as text, for the next program |

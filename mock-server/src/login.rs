@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::io;
 
-use jat_core::stanza::head::{Head, write_attribute};
+use jat_core::stanza::escape::write_attribute;
+use jat_core::stanza::head::Head;
 use jat_core::stanza::splitter::{Piece, Splitter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

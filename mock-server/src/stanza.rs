@@ -1,7 +1,8 @@
 //! One whole stanza on its way through the server, and the ones that the server makes itself.
 
+use jat_core::stanza::escape::{write_attribute, write_escaped};
 use jat_core::stanza::fault::Fault;
-use jat_core::stanza::head::{Head, Kind, Rewrite, write_attribute, write_escaped};
+use jat_core::stanza::head::{Head, Kind, Rewrite};
 use jat_core::stanza::limits::Limits;
 use jat_core::stanza::peek;
 use jat_core::stanza::splitter::{Element, Piece, Splitter};

@@ -401,7 +401,7 @@ pub fn get(from: &str, to: &str, id: &str) -> String {
 /// For an attribute, as servers write it.
 pub fn escaped(text: &str) -> String {
     let mut output = Vec::new();
-    jat_proxy::stanza::head::write_escaped(text, &mut output);
+    jat_proxy::stanza::escape::write_escaped(text, &mut output);
     String::from_utf8(output).unwrap()
 }
 

@@ -5,7 +5,7 @@ use jat_proxy::jat::keyring::Key;
 use jat_proxy::jat::reason::Direction::{self, Forward, Message, Other, Presence, Revert};
 use jat_proxy::jat::reason::{Outcome, Reason, Tally};
 use jat_proxy::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
-use jat_proxy::stanza::head::write_escaped;
+use jat_proxy::stanza::escape::write_escaped;
 use zeroize::Zeroizing;
 
 /// Who takes part.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jat_proxy::stanza::head::{write_attribute, write_escaped};
+use jat_proxy::stanza::escape::{write_attribute, write_escaped};
 
 /// A stanza taken apart; the values are as they are written, empty if there are none.
 #[derive(Clone, Copy, Debug, Default)]

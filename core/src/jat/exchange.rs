@@ -5,7 +5,7 @@ use std::fmt;
 
 use fastrand::Rng;
 
-use crate::stanza::authored::Envelope;
+use crate::stanza::compose::Envelope;
 use crate::stanza::condition::DefinedCondition;
 
 use super::address::{Address, normal_bare};
@@ -162,7 +162,7 @@ impl<'t> Exchange<'t> {
         let claims = token.claims();
         let written = &mut scratch.sender;
         iq.to.write_at_domain(settings.domain.as_str(), Some(claims.resource), written);
-        let envelope = Envelope { to: claims.user, from: written, id: claims.id };
+        let envelope = Envelope { to: claims.user, from: written, id: Some(claims.id) };
         let refuse = |reason| {
             let refusal = refusal(reason, presence.subscription());
             Verdict::RevertError { envelope, reason, refusal }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use jid::DomainPart;
 
-use crate::stanza::authored::{Condition, Envelope, Refusal};
+use crate::stanza::compose::{Envelope, Refusal};
+use crate::stanza::condition::DefinedCondition as Condition;
 
 use super::address::Address;
 use super::presence::{Action, Subscription};

@@ -5,6 +5,7 @@
 //! [`Session::tick`] at [`Session::deadline`] at the latest.
 
 mod brake;
+mod date_time;
 pub mod echo;
 pub mod ending;
 pub mod handover;
@@ -24,7 +25,7 @@ use crate::jat::incoming::Body;
 use crate::jat::now::Now;
 use crate::jat::reason::{Direction, Reason, Tally};
 use crate::jat::translator::Translator;
-use crate::stanza::authored;
+use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::limits::Limits;
 use crate::stanza::splitter::{Piece, Splitter};
 
@@ -288,18 +289,23 @@ impl Session {
         Ok(())
     }
 
+    /// Says a stanza of our own, which is short.
+    fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
+        let envelope = Envelope { to, from: self.domain.as_str(), id };
+        self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
+    }
+
     fn send_echoes(&mut self, ids: &[String], now: Duration) {
+        let domain = self.domain.clone();
         for id in ids {
-            self.output
-                .say(usize::MAX, |to| authored::write_echo(&self.domain, &self.domain, id, to));
+            self.say(&Authored::Echo, domain.as_str(), Some(id));
         }
         self.echo.asked(self.output.said(), now);
     }
 
     fn prove(&mut self, proof: Proof, translator: &Translator, now: Duration) {
         if let Some(witness) = &translator.settings().presence_domain {
-            let (from, id) = (&self.domain, proof.id());
-            self.output.say(usize::MAX, |to| authored::write_echo(from, witness, &id, to));
+            self.say(&Authored::Echo, witness.as_str(), Some(&proof.id()));
             self.echo.asked_witness(self.output.said(), now);
         }
     }
@@ -320,9 +326,7 @@ impl Session {
         }
         if let Some(id) = self.server_time.tick(turn.now) {
             let server = turn.translator.settings().target.bare().domain();
-            self.output.say(usize::MAX, |to| {
-                authored::write_time_request(&self.domain, server, &id, to);
-            });
+            self.say(&Authored::TimeRequest, server.as_str(), Some(&id));
         }
     }
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use xmpp_parsers::date::DateTime;
-
 use crate::jat::now::Now;
 use crate::stanza::head::{Head, Kind};
 use crate::stanza::peek;
+
+use super::date_time;
 
 /// Asks now and then, and remembers how far apart the clocks are.
 #[derive(Clone, Debug)]
@@ -79,12 +79,12 @@ impl ServerTime {
             let took = now.mono.saturating_sub(asked.mono);
             self.due = now.mono + ASK_EVERY;
             let told = peek::find(stanza, &["iq", "time", "utc"]);
-            let told = told.and_then(|utc| utc.text.trim().parse::<DateTime>().ok());
+            let told = told.and_then(|utc| date_time::parse(utc.text.trim()));
             // A slow answer tells little.
             if let Some(told) = told.filter(|_| took <= PATIENCE) {
                 let ours = i64::try_from(now.unix).unwrap_or(i64::MAX);
                 let on_the_way = i64::try_from(took.as_secs() / 2).unwrap_or(0);
-                let offset = told.0.timestamp().saturating_sub(ours - on_the_way);
+                let offset = told.saturating_sub(ours - on_the_way);
                 self.offset = Some(offset);
                 if offset.unsigned_abs() > GOOD {
                     // Somebody may be mending it.

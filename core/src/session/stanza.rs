@@ -1,13 +1,11 @@
 //! What is done with one stanza: the translator decides, the session says and counts it.
 
-use xmpp_parsers::presence::Presence;
-
 use crate::jat::incoming::Body;
 use crate::jat::presence::Action;
 use crate::jat::reason::{Direction, Reason};
 use crate::jat::translator::Translator;
 use crate::jat::verdict::Verdict;
-use crate::stanza::authored::{self, Envelope, Refusal};
+use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
 use crate::stanza::fault::Fault;
 use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::splitter::Element;
@@ -95,7 +93,7 @@ impl Session {
                 fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
             }
             Verdict::Revert { envelope: Envelope { to, from, id }, .. } => {
-                let rewrite = Rewrite { to, from, id: Some(id) };
+                let rewrite = Rewrite { to, from, id };
                 fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
             }
             Verdict::RevertError { envelope, refusal, .. } => {
@@ -107,12 +105,13 @@ impl Session {
                 reason = Reason::Throttled;
             }
             Verdict::Answer { from, refusal, .. } => {
-                let to = sender;
-                let id = head.id.as_deref().unwrap_or_default();
-                fits = self.refuse(head.kind, &Envelope { to, from: &from, id }, &refusal);
+                let envelope = Envelope { to: sender, from: &from, id: head.id.as_deref() };
+                fits = self.refuse(head.kind, &envelope, &refusal);
             }
             Verdict::Unsubscribe { from, .. } => {
-                fits = self.output.say(limit, |o| authored::write_unsubscribed(sender, &from, o));
+                let envelope = Envelope { to: sender, from: &from, id: None };
+                let refusal = Authored::Presence(PresenceType::Unsubscribed);
+                fits = self.output.say(limit, |to| refusal.write(&envelope, to));
             }
             Verdict::Presence(actions) => self.act(actions, translator),
             Verdict::Own(_) => {
@@ -143,24 +142,20 @@ impl Session {
     /// Says whether it could.
     fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) -> bool {
         let limit = self.bounds.limits.max_bytes;
-        self.output.say(limit, |to| {
-            authored::write_error(kind, envelope, &self.domain, refusal, to);
-        })
+        let error = Authored::Error { kind, by: self.domain.as_str(), refusal };
+        self.output.say(limit, |to| error.write(envelope, to))
     }
 
     /// Sends presence to the target.
     pub(super) fn act(&mut self, actions: &[Action], translator: &Translator) {
         for action in actions {
-            let presence = match action {
-                Action::Subscribe => Presence::subscribe(),
-                Action::Probe => Presence::probe(),
-                Action::Subscribed => Presence::subscribed(),
-                Action::Available => Presence::available(),
-            };
-            let target = translator.settings().target.bare();
-            self.output.say(usize::MAX, |to| {
-                authored::write_presence(presence, &self.domain, target, to);
+            let presence = Authored::Presence(match action {
+                Action::Subscribe => PresenceType::Subscribe,
+                Action::Probe => PresenceType::Probe,
+                Action::Subscribed => PresenceType::Subscribed,
+                Action::Available => PresenceType::Available,
             });
+            self.say(&presence, translator.settings().target.bare().as_str(), None);
         }
     }
 }

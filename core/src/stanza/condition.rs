@@ -5,7 +5,7 @@ use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 
 macro_rules! conditions {
-    ($($variant:ident $name:literal,)+) => {
+    ($($variant:ident $name:literal $type_:literal,)+) => {
         /// A defined condition of a stanza error (RFC 6120 section 8.3.3). The list is a fixed one,
         /// so that nobody outside can make a word of it longer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,11 @@ macro_rules! conditions {
                 match self { $(Self::$variant => $name,)+ }
             }
 
+            /// The error type that goes with it, the first where the RFC leaves a choice.
+            pub fn error_type(self) -> &'static str {
+                match self { $(Self::$variant => $type_,)+ }
+            }
+
             fn named(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }
@@ -28,28 +33,28 @@ macro_rules! conditions {
 }
 
 conditions! {
-    BadRequest "bad-request",
-    Conflict "conflict",
-    FeatureNotImplemented "feature-not-implemented",
-    Forbidden "forbidden",
-    Gone "gone",
-    InternalServerError "internal-server-error",
-    ItemNotFound "item-not-found",
-    JidMalformed "jid-malformed",
-    NotAcceptable "not-acceptable",
-    NotAllowed "not-allowed",
-    NotAuthorized "not-authorized",
-    PolicyViolation "policy-violation",
-    RecipientUnavailable "recipient-unavailable",
-    Redirect "redirect",
-    RegistrationRequired "registration-required",
-    RemoteServerNotFound "remote-server-not-found",
-    RemoteServerTimeout "remote-server-timeout",
-    ResourceConstraint "resource-constraint",
-    ServiceUnavailable "service-unavailable",
-    SubscriptionRequired "subscription-required",
-    UndefinedCondition "undefined-condition",
-    UnexpectedRequest "unexpected-request",
+    BadRequest "bad-request" "modify",
+    Conflict "conflict" "cancel",
+    FeatureNotImplemented "feature-not-implemented" "cancel",
+    Forbidden "forbidden" "auth",
+    Gone "gone" "cancel",
+    InternalServerError "internal-server-error" "cancel",
+    ItemNotFound "item-not-found" "cancel",
+    JidMalformed "jid-malformed" "modify",
+    NotAcceptable "not-acceptable" "modify",
+    NotAllowed "not-allowed" "cancel",
+    NotAuthorized "not-authorized" "auth",
+    PolicyViolation "policy-violation" "modify",
+    RecipientUnavailable "recipient-unavailable" "wait",
+    Redirect "redirect" "modify",
+    RegistrationRequired "registration-required" "auth",
+    RemoteServerNotFound "remote-server-not-found" "cancel",
+    RemoteServerTimeout "remote-server-timeout" "wait",
+    ResourceConstraint "resource-constraint" "wait",
+    ServiceUnavailable "service-unavailable" "cancel",
+    SubscriptionRequired "subscription-required" "auth",
+    UndefinedCondition "undefined-condition" "cancel",
+    UnexpectedRequest "unexpected-request" "wait",
 }
 
 impl DefinedCondition {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use quick_xml::escape::unescape;
 
+use super::escape::write_attribute;
 use super::fault::Fault;
 use super::markup::is_space;
 use super::tag::{Attribute, Tag};
@@ -216,43 +217,6 @@ impl<'a> Names<'a> {
         }
         true
     }
-}
-
-/// Appends `name='value'`, escaped so that every parser reads exactly `value`.
-pub fn write_attribute(name: &str, value: &str, output: &mut Vec<u8>) {
-    output.extend(name.as_bytes());
-    output.extend(b"='");
-    write_escaped(value, output);
-    output.push(b'\'');
-}
-
-/// Appends `text` so that it can stand in an attribute or between tags.
-pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    // A rough look without a branch for each byte, so that one instruction is for many.
-    let suspicious = |byte: u8| byte <= b'\'' || byte | 2 == b'>';
-    if !bytes.iter().fold(false, |found, byte| found | suspicious(*byte)) {
-        output.extend(bytes);
-        return;
-    }
-    let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape: &[u8] = match byte {
-            b'&' => b"&amp;",
-            b'<' => b"&lt;",
-            b'>' => b"&gt;",
-            b'\'' => b"&apos;",
-            b'"' => b"&quot;",
-            b'\t' => b"&#9;",
-            b'\n' => b"&#10;",
-            b'\r' => b"&#13;",
-            _ => continue,
-        };
-        output.extend(&bytes[copied..at]);
-        output.extend(escape);
-        copied = at + 1;
-    }
-    output.extend(&bytes[copied..]);
 }
 
 /// A raw value with its references resolved. White space stays what it is, unlike XML 1.0

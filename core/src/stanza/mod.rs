@@ -1,7 +1,8 @@
-//! Stanzas as bytes: where they begin and end, their start tags, and the few we author.
+//! Stanzas as bytes: where they begin and end, their start tags, and those we write ourselves.
 
-pub mod authored;
+pub mod compose;
 pub mod condition;
+pub mod escape;
 pub mod fault;
 pub mod head;
 mod legal;
