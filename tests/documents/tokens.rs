@@ -114,11 +114,15 @@ fn the_tests_that_the_threat_model_names_are_there() {
     let named: Vec<_> = spans.filter_map(|span| span.rsplit_once("::")).collect();
     assert!(named.len() > 30, "{named:?}");
     for (place, name) in named.into_iter().filter(|(_, name)| *name != "name") {
-        let source =
-            [format!("tests/{place}.rs"), format!("src/{place}"), format!("tests/{place}")]
-                .into_iter()
-                .find(|path| fs::exists(path).unwrap())
-                .unwrap_or_else(|| panic!("there is no {place}"));
+        let source = [
+            format!("tests/{place}.rs"),
+            format!("src/{place}"),
+            format!("core/src/{place}"),
+            format!("tests/{place}"),
+        ]
+        .into_iter()
+        .find(|path| fs::exists(path).unwrap())
+        .unwrap_or_else(|| panic!("there is no {place}"));
         let files: Vec<_> = match fs::read_dir(&source) {
             Ok(folder) => folder.map(|entry| entry.unwrap().path()).collect(),
             Err(_) => vec![source.into()],
