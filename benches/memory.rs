@@ -10,9 +10,10 @@ mod common;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use test_support::bench::form::Form;
+use test_support::bench::gate::Gates;
+
 use common::driver::{Driver, Load};
-use common::form::Form;
-use common::gate::Gates;
 use common::process::Process;
 
 fn main() {

@@ -22,7 +22,6 @@
 
 #[path = "../tests/interop/client.rs"]
 mod client;
-mod common;
 #[path = "servers/moves.rs"]
 mod moves;
 #[path = "../tests/interop/process.rs"]
@@ -40,10 +39,11 @@ use std::fs;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use test_support::bench::form::{self, Form};
+use test_support::bench::gate::Gates;
+use test_support::bench::usage::{cpu_time, cpu_time_since, status};
+
 use client::{Client, is_reply, is_request};
-use common::form::{self, Form};
-use common::gate::Gates;
-use common::usage::{cpu_time, cpu_time_since, status};
 use moves::Moves;
 use scene::Scene;
 use server::{Kind, Software, Suite};

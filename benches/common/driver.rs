@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem::find;
 use mock_server::{Client, Responder};
-
-use super::stanzas::{DOMAIN, TARGET};
+use test_support::bench::stanzas::{DOMAIN, TARGET};
 
 pub const SECRET: &str = "a secret of the benchmarks";
 pub const PEER: &str = "some-user@some-domain.example/a";

@@ -5,10 +5,10 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use test_support::bench::stanzas::{DOMAIN, TARGET};
+use test_support::bench::usage::{cpu_time, cpu_time_since, status};
 
 use super::driver::SECRET;
-use super::stanzas::{DOMAIN, TARGET};
-use super::usage::{cpu_time, cpu_time_since, status};
 
 /// A child process; it is killed when it goes out of scope.
 pub struct Process {

@@ -20,11 +20,12 @@ mod table;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use test_support::bench::form::{self, Form};
+use test_support::bench::gate::Gates;
+use test_support::bench::stanzas::DOMAIN;
+
 use common::driver::{self, Driver, Load};
-use common::form::{self, Form};
-use common::gate::Gates;
 use common::process::Process;
-use common::stanzas::DOMAIN;
 use table::{Figure, Round};
 
 fn main() {

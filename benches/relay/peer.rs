@@ -9,6 +9,7 @@ use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::token::{self, Binding, Claims};
 use jid::Jid;
 use rxml::{Namespace, NcNameStr, xml_ncname};
+use test_support::bench::stanzas::DOMAIN;
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
@@ -18,7 +19,6 @@ use xmpp_parsers::ns;
 use zeroize::Zeroizing;
 
 use crate::common::driver::{PEER, SECRET};
-use crate::common::stanzas::DOMAIN;
 
 /// Relays between the user and the service until `server` closes the connection.
 pub fn peer(server: &str) {

@@ -6,9 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use test_support::bench::usage::{cpu_time, cpu_time_since};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use crate::common::usage::{cpu_time, cpu_time_since};
 
 /// Bytes that went through a socket.
 pub struct Moves {

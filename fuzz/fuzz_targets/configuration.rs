@@ -1,8 +1,12 @@
 #![no_main]
 
+// The daemon has the configuration, and what the tests share is not compiled with the daemon.
+#[path = "../../tests/properties/check.rs"]
+mod check;
+
 use std::sync::LazyLock;
 
-use jat_proxy_fuzz::checks::configuration::Folder;
+use check::Folder;
 use libfuzzer_sys::fuzz_target;
 
 static FOLDER: LazyLock<Folder> = LazyLock::new(Folder::new);

@@ -106,8 +106,13 @@ fn cargo(words: &[&str]) -> Result<(), String> {
             let (name, rest) = ours.split_first().ok_or("which target?")?;
             ours = rest;
             let folder = if *word == "--test" { "tests" } else { "benches" };
-            let files = [format!("{folder}/{name}.rs"), format!("{folder}/{name}/main.rs")];
-            need(files.iter().any(|it| Path::new(it).exists()), "there is no target", name)?;
+            let path = |half| format!("{half}{folder}/{name}");
+            let files = ["", "core/"].map(path).map(|it| [format!("{it}.rs"), it + "/main.rs"]);
+            need(
+                files.as_flattened().iter().any(|it| Path::new(it).exists()),
+                "there is no target",
+                name,
+            )?;
         }
     }
     let (options, names): (Vec<&str>, Vec<&str>) =
@@ -143,7 +148,7 @@ fn fuzz_target(name: &str) -> Result<(), String> {
 
 /// All Rust files of the tests.
 fn sources() -> String {
-    inline::files("tests", "rs").concat()
+    inline::files("tests", "rs").concat() + &inline::files("core/tests", "rs").concat()
 }
 
 fn said(command: &mut Command) -> String {

@@ -6,10 +6,10 @@
 use std::fs;
 use std::path::Path;
 
+use test_support::interpreter::{self, PYTHON};
 use toml::Table;
 
 use crate::client::Client;
-use crate::interpreter::{self, PYTHON};
 use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
 use crate::server::{HOST, Kind, Server, Software, Suite, fresh_folder};
 use crate::stage::Stage;

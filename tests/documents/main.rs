@@ -27,14 +27,6 @@ mod case;
 #[path = "../interop/client.rs"]
 #[allow(dead_code, reason = "the documents need a part of it, here and below")]
 mod client;
-#[path = "../bad_inputs/fixture.rs"]
-#[allow(dead_code, reason = "see above")]
-mod fixture;
-#[path = "../interpreter/mod.rs"]
-mod interpreter;
-#[path = "../bad_inputs/oracle.rs"]
-#[allow(dead_code, reason = "see above")]
-mod oracle;
 #[path = "../pages/mod.rs"]
 mod pages;
 #[path = "../interop/process.rs"]
@@ -46,8 +38,6 @@ mod server;
 #[path = "../interop/stanza.rs"]
 #[allow(dead_code, reason = "see above")]
 mod stanza;
-#[path = "../vectors/mod.rs"]
-mod vectors;
 
 mod claims;
 mod commands;

@@ -41,8 +41,7 @@ fn each_row_is_dealt_with_and_tested_where_it_says() {
 fn each_habit_that_the_code_names_has_a_row() {
     let rows = rows();
     let mut named = BTreeSet::new();
-    let code =
-        ["src", "core/src", "tests", "benches"].iter().flat_map(|it| inline::files(it, "rs"));
+    let code = ["src", "core", "tests", "benches"].iter().flat_map(|it| inline::files(it, "rs"));
     for text in code.chain(inline::files("config", "lua")) {
         for (at, _) in text.match_indices(&format!("{PAGE}#")) {
             let name = &text[at + PAGE.len() + 1..];

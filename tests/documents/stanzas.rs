@@ -3,11 +3,11 @@
 use base64ct::{Base64, Encoding};
 use jat_proxy::jat::keyring::Key;
 use jat_proxy::jat::target::Target;
+use test_support::fixture::{self, Proxy, START};
+use test_support::vectors::Vectors;
 use zeroize::Zeroizing;
 
 use crate::claims;
-use crate::fixture::{self, Proxy, START};
-use crate::vectors::Vectors;
 
 /// With the key, the time and the resource of the first golden vector, a day long ago.
 #[test]

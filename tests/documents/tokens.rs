@@ -10,10 +10,11 @@ use jat_proxy::jat::settings::TokenIn;
 use jat_proxy::jat::target::Target;
 use serde_json::json;
 use sha2::Sha256;
+use test_support::fixture::{self, Proxy};
+use test_support::interpreter;
+use test_support::vectors::Vectors;
 
-use crate::fixture::{self, Proxy};
-use crate::vectors::Vectors;
-use crate::{claims, interpreter, pages};
+use crate::{claims, pages};
 
 #[test]
 fn readme_and_specification_show_the_token_of_the_first_vector() {
@@ -114,15 +115,13 @@ fn the_tests_that_the_threat_model_names_are_there() {
     let named: Vec<_> = spans.filter_map(|span| span.rsplit_once("::")).collect();
     assert!(named.len() > 30, "{named:?}");
     for (place, name) in named.into_iter().filter(|(_, name)| *name != "name") {
-        let source = [
-            format!("tests/{place}.rs"),
-            format!("src/{place}"),
-            format!("core/src/{place}"),
-            format!("tests/{place}"),
-        ]
-        .into_iter()
-        .find(|path| fs::exists(path).unwrap())
-        .unwrap_or_else(|| panic!("there is no {place}"));
+        let source = ["", "core/"]
+            .map(|half| ["tests", "src"].map(|folder| format!("{half}{folder}/{place}")))
+            .as_flattened()
+            .iter()
+            .flat_map(|path| [path.clone(), format!("{path}.rs")])
+            .find(|path| fs::exists(path).unwrap())
+            .unwrap_or_else(|| panic!("there is no {place}"));
         let files: Vec<_> = match fs::read_dir(&source) {
             Ok(folder) => folder.map(|entry| entry.unwrap().path()).collect(),
             Err(_) => vec![source.into()],

@@ -1,5 +1,5 @@
 //! Hostile stanzas, and what each must count as. The numbers in brackets are those of the list
-//! of bad inputs that `tests/bad_inputs` is made from, which looks at every answer.
+//! of bad inputs that `core/tests/bad_inputs` is made from, which looks at every answer.
 
 use jat_proxy::jat::keyring::Key;
 use jat_proxy::jat::reason::Direction::{self, Forward, Message, Other, Presence, Revert};

@@ -3,8 +3,6 @@
 mod answers;
 mod daemon;
 mod flood;
-#[path = "../interpreter/mod.rs"]
-mod interpreter;
 mod limits;
 mod metrics;
 mod page;
@@ -14,8 +12,9 @@ mod server;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use daemon::{Answer, Daemon, ask, configuration, folder, free_address, run};
 use serde_json::Value;
+
+use daemon::{Answer, Daemon, ask, configuration, folder, free_address, run};
 
 #[test]
 fn without_a_server_it_is_healthy_but_not_ready_and_says_why() {

@@ -6,9 +6,10 @@ use std::fs;
 use jat_proxy::daemon::metrics::{Format, directions};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
+use test_support::interpreter;
 
 use super::daemon::{Answer, Daemon, ask, free_address, with_every_metric};
-use super::{interpreter, server};
+use super::server;
 
 #[test]
 fn the_exposition_keeps_the_rules_and_the_document_describes_it() {

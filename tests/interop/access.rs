@@ -67,7 +67,7 @@ fn what_is_observed_is_served_and_named(kind: Kind) {
     assert!(status.contains(&format!("from {HOST} 1")), "{status}");
 }
 
-// tests/bad_inputs/loops.rs goes round in circles, on a clock that a busy machine can't slow down.
+// core/tests/bad_inputs/loops.rs goes round in circles, on a clock that a busy machine can't slow down.
 case!(few_messages_are_answered_and_every_request_in_flight: both);
 fn few_messages_are_answered_and_every_request_in_flight(kind: Kind) {
     let scene = Scene::new(kind);

@@ -5,9 +5,6 @@
 #[path = "../http/daemon.rs"]
 mod daemon;
 mod expressions;
-#[allow(dead_code, reason = "shared with the tests of documents")]
-#[path = "../interpreter/mod.rs"]
-mod interpreter;
 mod names;
 mod prometheus;
 mod scrape;
@@ -17,7 +14,7 @@ mod server;
 
 use std::fs;
 
-use interpreter::run;
+use test_support::interpreter::run;
 
 #[test]
 #[ignore = "needs promtool"]

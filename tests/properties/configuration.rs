@@ -4,9 +4,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use test_support::checks::DIVIDER;
 
-use crate::checks::DIVIDER;
-use crate::checks::configuration::Folder;
+use crate::check::Folder;
 
 const COMPONENT: &str = r#"reply-ttl = "1h"
 [server]

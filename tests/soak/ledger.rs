@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mock_server::{Direction, Passed};
+use test_support::xml::Stanza;
 
 use crate::daemon::DOMAIN;
 use crate::line::{Inside, Leg, Line, Out};
 use crate::traffic::{self, MAX_UNDERWAY, USERS};
-use crate::xml::Stanza;
 
 pub type Shared = Arc<Mutex<Ledger>>;
 

@@ -18,9 +18,6 @@
 #[path = "../upgrade/daemon.rs"]
 #[allow(dead_code, reason = "the tests of upgrades do more with it")]
 mod daemon;
-#[path = "../simulation/xml.rs"]
-#[allow(dead_code, reason = "the simulation writes it, too")]
-mod xml;
 
 mod ledger;
 mod line;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use mock_server::{Client, Server};
+use test_support::xml::Stanza;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::daemon::{DOMAIN, TARGET};
 use crate::ledger::Shared;
-use crate::xml::Stanza;
 
 /// Requests a second, of all users.
 pub const RATE: f64 = 2_000.0;

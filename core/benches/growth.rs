@@ -1,0 +1,108 @@
+//! Does the time for a byte stay what it is when stanzas grow, nest, or arrive in pieces?
+//!
+//!     cargo bench --bench growth
+//!
+//! Stanzas of all sizes are timed by turns, and beside them the smallest, whose cost each of
+//! them has too: its token, its head, its verdict. What a byte of payload costs above that must
+//! be within twice of the same at every size; fails if it is not.
+
+use std::hint::black_box;
+
+use test_support::bench::by_turns::{self, Task};
+use test_support::bench::form::Form;
+use test_support::bench::gate::Gates;
+use test_support::bench::proxy::Proxy;
+use test_support::bench::stanzas;
+
+fn main() {
+    let form = Form::of_this_run();
+    let mut gates = Gates::new(form);
+    let sizes = [1_000, 10_000, 100_000, 400_000];
+    println!("| what grows | | ns per byte | ns per byte of payload |\n|---|---|---|---|");
+    let of_size = |kind: fn(usize) -> String| {
+        sizes.map(|size| (format!("{} kB", size / 1000), kind(size - ENVELOPE)))
+    };
+    Growth::of_relayed("a stanza of tags", &of_size(stanzas::tags), whole)
+        .compare(form, &mut gates);
+    Growth::of_relayed("a stanza of text", &of_size(stanzas::text), whole)
+        .compare(form, &mut gates);
+    // The request and its one child are levels too.
+    let levels =
+        [1, 2, 8, 32, 126].map(|depth| (format!("{depth} levels"), stanzas::nested(depth, 50_000)));
+    Growth::of_relayed("nesting up to the limit", &levels, whole).compare(form, &mut gates);
+    let skipped = [1_000, 10_000, 100_000, 1_000_000]
+        .map(|depth| (format!("{depth} levels"), "<a>".repeat(depth) + &"</a>".repeat(depth)));
+    let what = "skipping what is over the limit";
+    let skipping = Growth { what, payloads: &skipped, feed: in_reads_of::<65_536>, relayed: false };
+    skipping.compare(form, &mut gates);
+    let cut = of_size(stanzas::tags);
+    Growth::of_relayed("a stanza in reads of one byte", &cut, in_reads_of::<1>)
+        .compare(form, &mut gates);
+    gates.finish();
+}
+
+/// Requests that grow, each fed to a stream of its own.
+struct Growth<'a> {
+    what: &'static str,
+    payloads: &'a [(String, String)],
+    feed: fn(&mut Proxy, &[u8]),
+    /// Whether they are relayed, or refused.
+    relayed: bool,
+}
+
+impl<'a> Growth<'a> {
+    fn of_relayed(
+        what: &'static str,
+        payloads: &'a [(String, String)],
+        feed: fn(&mut Proxy, &[u8]),
+    ) -> Self {
+        Self { what, payloads, feed, relayed: true }
+    }
+
+    fn compare(&self, form: Form, gates: &mut Gates) {
+        let Self { what, payloads, feed, relayed } = self;
+        let requests: Vec<String> = [SMALLEST]
+            .into_iter()
+            .chain(payloads.iter().map(|(_, payload)| &**payload))
+            .map(stanzas::request)
+            .collect();
+        let mut proxies: Vec<Proxy> = requests.iter().map(|_| Proxy::new()).collect();
+        let tasks = requests.iter().zip(&mut proxies).map(|(request, proxy)| {
+            Task::new(*what, move || feed(proxy, black_box(request.as_bytes())))
+        });
+        let times = by_turns::time(tasks.collect(), form);
+        let (smallest, times) = times.split_first().expect("the smallest is the first");
+        let mut each = Vec::new();
+        for ((name, payload), (request, time)) in
+            payloads.iter().zip(requests[1..].iter().zip(times))
+        {
+            let whole = time.0 / request.len() as f64;
+            let above = (time.0 - smallest.0) / (payload.len() - SMALLEST.len()) as f64;
+            println!("| {what} | {name} | {whole:.2} | {above:.2} |");
+            each.push(above);
+        }
+        let most = each.iter().copied().fold(f64::MIN, f64::max);
+        let least = each.iter().copied().fold(f64::MAX, f64::min);
+        gates.at_most(format!("{what}: slowest over fastest"), most / least, 2.0);
+        for proxy in &proxies[1..] {
+            let (good, refused) = proxy.counts();
+            let (wanted, other) = if *relayed { (good, refused) } else { (refused, good) };
+            assert!(wanted > 0 && other == 0, "{what}: {good} relayed, {refused} not");
+        }
+    }
+}
+
+fn whole(proxy: &mut Proxy, stanza: &[u8]) {
+    proxy.turn(stanza);
+}
+
+fn in_reads_of<const N: usize>(proxy: &mut Proxy, stanza: &[u8]) {
+    for read in stanza.chunks(N) {
+        proxy.turn(read);
+    }
+}
+
+/// The payload of the smallest request.
+const SMALLEST: &str = "<q/>";
+/// About what a request has besides its payload.
+const ENVELOPE: usize = 100;

@@ -1,0 +1,142 @@
+//! What a stanza costs the pure middle, from bytes to bytes, and what its parts cost.
+//!
+//!     cargo bench --bench translate
+//!
+//! First criterion's figures. Then a table of times, and of their ratios, each the least of many
+//! rounds in which all that is compared was timed by turns: against quick-xml's bare
+//! event loop over the same bytes, against copying them, and of each part to the whole. Fails if
+//! a ratio that is a target is missed.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use test_support::bench::by_turns::{self, Task};
+use test_support::bench::form::Form;
+use test_support::bench::gate::Gates;
+use test_support::bench::parts::Parts;
+use test_support::bench::proxy::Proxy;
+use test_support::bench::stanzas::{self, USER, attribute};
+
+/// Stanzas that arrive together; a socket under load gives that many small ones at once.
+const BATCH: usize = 64;
+
+fn main() {
+    let form = Form::of_this_run();
+    let mut criterion = Criterion::default()
+        .configure_from_args()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
+    let cases = [
+        Case::new("disco#info request, 150 bytes", &stanzas::disco_request(), BATCH),
+        Case::new("disco#info reply, 2 kB", &stanzas::disco_reply(), BATCH),
+        Case::new("100 kB of tags", &stanzas::tags(100_000), 1),
+        Case::new("100 kB of text", &stanzas::text(100_000), 1),
+    ];
+    for case in &cases {
+        case.bench(&mut criterion.benchmark_group(case.name));
+    }
+    criterion.final_summary();
+
+    println!("\n| stanza | way | ns | stanzas/s | MB/s | × copying | % of quick-xml's speed |");
+    println!("|---|---|---|---|---|---|---|");
+    let mut gates = Gates::new(form);
+    for case in &cases {
+        case.compare(form, &mut gates);
+    }
+    println!("\n| part of a small request | ns | % of the whole |\n|---|---|---|");
+    let Case { proxy_input, .. } = &cases[0];
+    Parts::of(&proxy_input[0]).compare(&mut Proxy::new(), form);
+    gates.finish();
+}
+
+/// A request with some payload and its reply with the same, several at once.
+struct Case {
+    name: &'static str,
+    batch: usize,
+    /// The request and the reply, one of each.
+    proxy_input: [String; 2],
+}
+
+impl Case {
+    fn new(name: &'static str, payload: &str, batch: usize) -> Self {
+        let mut proxy = Proxy::new();
+        let request = stanzas::request(payload);
+        let forwarded = proxy.relay(&request);
+        let reply = stanzas::reply(&forwarded, payload);
+        let reverted = proxy.relay(&reply);
+        assert_eq!(attribute(&reverted, "to"), USER);
+        assert_eq!(proxy.counts(), (2, 0));
+        Self { name, batch, proxy_input: [request, reply] }
+    }
+
+    fn ways(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let inputs = self.proxy_input.iter().map(|stanza| stanza.repeat(self.batch));
+        ["forward", "revert"].into_iter().zip(inputs)
+    }
+
+    fn bench(&self, group: &mut BenchmarkGroup<'_, WallTime>) {
+        for (way, input) in self.ways() {
+            let mut proxy = Proxy::new();
+            group.throughput(Throughput::Bytes(input.len() as u64));
+            group.bench_function(format!("{way} {}", self.batch), |bencher| {
+                bencher.iter(|| proxy.turn(black_box(input.as_bytes())));
+            });
+            // None at all, if the arguments name another.
+            assert_eq!(proxy.counts().1, 0, "some stanzas were not relayed");
+        }
+    }
+
+    fn compare(&self, form: Form, gates: &mut Gates) {
+        for (way, input) in self.ways() {
+            let mut proxy = Proxy::new();
+            let output = proxy.relay(&input);
+            let mut buffers = [Vec::new(), Vec::new()];
+            let tasks = vec![
+                Task::new("translate", || {
+                    proxy.turn(black_box(input.as_bytes()));
+                }),
+                Task::new("copy", || copy(&mut buffers, [input.as_bytes(), output.as_bytes()])),
+                Task::new("events", || events(black_box(&input))),
+            ];
+            let times = by_turns::time(tasks, form);
+            let [translate, copied, events] = times[..] else { unreachable!("three tasks") };
+            let each = translate.0 / self.batch as f64;
+            let speed = events.over(translate);
+            println!(
+                "| {} | {way} | {each:.0} | {:.0} | {:.0} | {:.1} | {:.0} |",
+                self.name,
+                1e9 / each,
+                input.len() as f64 * 1e3 / translate.0,
+                translate.over(copied),
+                100.0 * speed,
+            );
+            if self.batch == 1 {
+                gates.at_least(format!("{}, {way}: speed of quick-xml", self.name), speed, 0.6);
+            }
+            proxy.assert_all_relayed();
+        }
+    }
+}
+
+/// What cannot be saved: the bytes go into one buffer and out of another.
+fn copy(buffers: &mut [Vec<u8>; 2], bytes: [&[u8]; 2]) {
+    for (buffer, bytes) in buffers.iter_mut().zip(bytes) {
+        buffer.clear();
+        buffer.extend_from_slice(black_box(bytes));
+        black_box(buffer);
+    }
+}
+
+/// The bare event loop of quick-xml.
+fn events(input: &str) {
+    let mut reader = Reader::from_str(input);
+    loop {
+        match reader.read_event().expect("well formed") {
+            Event::Eof => return,
+            event => drop(black_box(event)),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! In steady state a relayed stanza takes no memory from the heap.
+
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use jat_core::jat::access::{Access, Pattern, Senders};
+use jat_core::jat::dispatch::Dispatch;
+use jat_core::jat::settings::TokenIn;
+use test_support::bench::proxy::Proxy;
+use test_support::bench::stanzas;
+
+#[test]
+fn a_relayed_stanza_takes_no_memory() {
+    let payloads = [
+        stanzas::disco_request(),
+        stanzas::disco_reply(),
+        stanzas::tags(100_000),
+        stanzas::text(100_000),
+    ];
+    for token_in in TokenIn::ALL {
+        for dispatch in Dispatch::ALL {
+            for payload in &payloads {
+                for node in ["", "node@"] {
+                    steady(token_in, dispatch, payload, node);
+                }
+            }
+        }
+    }
+}
+
+fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
+    let mut proxy = Proxy::with(|settings| {
+        settings.token_in = token_in;
+        settings.dispatch = dispatch;
+        // However many may not ask.
+        settings.access = Access { deny: senders(500), ..Access::default() };
+    });
+    let request = stanzas::request(payload).replacen("to='", &format!("to='{node}"), 1);
+    let reply = stanzas::reply(&proxy.relay(&request), payload);
+    for stanza in [request, reply] {
+        let mut relay = |times| (0..times).for_each(|_| assert!(proxy.turn(stanza.as_bytes()) > 0));
+        // Until buffers are as large as they get.
+        relay(2);
+        let taken = measure(|| relay(10));
+        assert_eq!(taken.count_total, 0, "{token_in:?} {dispatch:?} {}", &stanza[..100]);
+    }
+    assert_eq!(proxy.counts(), (1 + 2 * 12, 0));
+}
+
+/// So many, of every kind.
+fn senders(count: usize) -> Arc<Senders> {
+    let pattern = |n: usize| match n % 3 {
+        0 => format!("denied{n}.example"),
+        1 => format!("*.denied{n}.example"),
+        _ => format!("denied@{n}.example"),
+    };
+    Arc::new(Senders::new((0..count).map(|n| Pattern::new(&pattern(n)).unwrap())))
+}
+
+#[test]
+fn what_is_measured_is_seen() {
+    let taken = measure(|| drop(std::hint::black_box(vec![1])));
+    assert_eq!(taken.count_total, 1);
+}

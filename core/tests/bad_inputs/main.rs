@@ -1,0 +1,18 @@
+//! Bad input that must be survived: bytes in, bytes out, through a whole session.
+//!
+//! Each case ends in exactly its answer, or in a counted silence, and then the same stream
+//! forwards a good request and reverts its reply. The numbers in brackets are those of the list
+//! of bad inputs that the cases come from; cases without one were thought of later.
+
+mod access;
+mod addresses;
+mod keys;
+mod loops;
+mod memory;
+mod payload;
+mod presence;
+mod rows;
+mod stream;
+mod target;
+mod time;
+mod users;

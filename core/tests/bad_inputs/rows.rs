@@ -1,0 +1,174 @@
+//! The table of what is done with each stanza, and that its rows are tried in their order: for
+//! each pair of rows that one stanza can fit, the earlier decides.
+
+use jat_core::jat::reason::Direction::{self, Forward, Message, Other, Presence, Revert};
+use jat_core::jat::reason::Reason;
+use test_support::fixture::{PING, Proxy, TARGET, USER, get, settings};
+
+/// Who writes.
+const OWN: &str = "from='proxy.example/x'";
+const NOBODY: &str = "from=''";
+/// To where.
+const OURS: &str = "to='proxy.example'";
+const ELSEWHERE: &str = "to='other.example'";
+
+fn from_user() -> String {
+    format!("from='{USER}'")
+}
+
+/// Nothing goes out, and it is counted so.
+fn silent(stanza: &str, direction: Direction, reason: Reason) {
+    Proxy::new().silent(stanza, direction, reason);
+}
+
+#[test]
+fn a_stanza_in_a_foreign_namespace_comes_before_all() {
+    for stanza in [
+        format!("<iq xmlns='urn:x' {OURS} {OWN}/>"),
+        format!("<iq xmlns='urn:x' {ELSEWHERE}/>"),
+        format!("<message xmlns='urn:x' {OURS} {}/>", from_user()),
+        "<foo/>".to_owned(),
+    ] {
+        silent(&stanza, Other, Reason::NotAStanza);
+    }
+}
+
+#[test]
+fn our_own_address_comes_before_everything_about_the_stanza() {
+    for (stanza, direction) in [
+        (format!("<iq {OURS} {OWN}/>"), Forward),
+        (format!("<iq type='get' id='1' {ELSEWHERE} {OWN}>{PING}</iq>"), Forward),
+        (format!("<iq type='result' id='1' {OURS} {OWN}/>"), Revert),
+        (format!("<message {OURS} {OWN}/>"), Message),
+        (format!("<message id='jat-echo-0000000000000000-1' {OURS} {OWN}/>"), Message),
+        (format!("<message type='error' {OURS} {OWN}/>"), Message),
+        (format!("<presence type='subscribe' {OURS} {OWN}/>"), Presence),
+    ] {
+        silent(&stanza, direction, Reason::OwnAddress);
+    }
+}
+
+#[test]
+fn a_missing_sender_comes_before_the_domain() {
+    for from in ["", NOBODY] {
+        silent(&format!("<iq {ELSEWHERE} {from}/>"), Forward, Reason::NoFrom);
+        silent(&format!("<iq type='error' id='1' {OURS} {from}/>"), Revert, Reason::NoFrom);
+        silent(&format!("<message {OURS} {from}/>"), Message, Reason::NoFrom);
+        silent(&format!("<presence type='subscribe' {OURS} {from}/>"), Presence, Reason::NoFrom);
+    }
+}
+
+#[test]
+fn another_domain_comes_before_what_is_wrong_with_a_request() {
+    let from = from_user();
+    silent(&format!("<iq {ELSEWHERE} {from}/>"), Forward, Reason::NotOurDomain);
+    silent(&format!("<iq id='1' type='foo' {from}/>"), Forward, Reason::NotOurDomain);
+    silent(&format!("<iq id='1' type='result' {ELSEWHERE} {from}/>"), Revert, Reason::NotOurDomain);
+    silent(&format!("<message type='error' {ELSEWHERE} {from}/>"), Message, Reason::NotOurDomain);
+    let subscribe = format!("<presence type='subscribe' {ELSEWHERE} {from}/>");
+    silent(&subscribe, Presence, Reason::NotOurDomain);
+    let large = format!("<iq type='get' id='1' {ELSEWHERE} {from}>{}</iq>", "x".repeat(500_000));
+    silent(&large, Forward, Reason::NotOurDomain);
+}
+
+#[test]
+fn a_bad_request_comes_before_the_token_the_limits_and_nobody() {
+    let mut proxy = Proxy::new();
+    let good = proxy.forwarded(&get(USER, "proxy.example", "7"));
+    let head =
+        |id: &str| format!("<iq type='error' id='{id}' to='{}' from='{}'>", good.to, good.from);
+    // From the target, to the address of a token.
+    let to_token = format!("to='{}' from='{}'", good.from, good.to);
+    for (stanza, id, reason) in [
+        (format!("<iq type='get' {to_token}>{PING}</iq>"), "", Reason::NoId),
+        (format!("<iq type='foo' {to_token}>{PING}</iq>"), "", Reason::NoId),
+        (format!("<iq type='foo' id='1' {to_token}/>"), "1", Reason::BadType),
+        (format!("<iq type='get' id='1' {to_token}/>"), "1", Reason::ChildCount),
+        (format!("<iq type='get' id='1' {to_token}><x:a/><b/></iq>"), "1", Reason::ChildCount),
+    ] {
+        proxy.refused(&stanza, &head(id), "bad-request", Forward, reason);
+    }
+    let mut offline = Proxy::connected(settings());
+    for (stanza, reason) in [
+        (format!("<iq type='get' {OURS} from='{USER}'>{PING}</iq>"), Reason::NoId),
+        (format!("<iq id='1' {OURS} from='{USER}'>{PING}</iq>"), Reason::BadType),
+        (format!("<iq type='get' id='1' {OURS} from='{USER}'/>"), Reason::ChildCount),
+        (format!("<iq {OURS} from='{USER}'>{}</iq>", "x".repeat(500_000)), Reason::NoId),
+        (
+            format!("<iq type='get' id='{}' {OURS} from='{USER}'><x:a/></iq>", "x".repeat(700)),
+            Reason::BadNamespace,
+        ),
+        (
+            format!("<iq type='get' id='1' {OURS} from='{USER}'>{}</iq>", "x".repeat(500_000)),
+            Reason::OverLimit,
+        ),
+    ] {
+        let said = offline.exchange(&stanza);
+        assert_eq!(said.counted, [(Forward, reason, 1)]);
+        assert_eq!(said.out.len(), 1);
+    }
+}
+
+#[test]
+fn a_token_on_a_request_of_the_target_comes_before_the_limits() {
+    let mut proxy = Proxy::new();
+    let good = proxy.forwarded(&get(USER, "proxy.example", "7"));
+    let head = format!("<iq type='error' id='7' to='{}' from='{}'>", good.to, good.from);
+    for payload in ["<p:x/>", &format!("<x>{}</x>", "x".repeat(500_000))] {
+        proxy.refused(
+            &good.answer("get", payload),
+            &head,
+            "feature-not-implemented",
+            Forward,
+            Reason::RequestToToken,
+        );
+    }
+}
+
+#[test]
+fn a_reply_that_opens_no_token_is_never_answered_however_large() {
+    let mut proxy = Proxy::new();
+    let large = "x".repeat(500_000);
+    for (to, from, reason) in [
+        ("proxy.example/x", USER, Reason::NotFromTarget),
+        ("proxy.example/x", &format!("{TARGET}/a"), Reason::TokenLength),
+        ("proxy.example", &format!("{TARGET}/a"), Reason::NoToken),
+    ] {
+        for payload in ["<p:x/>", &large] {
+            for type_ in ["result", "error"] {
+                proxy.silent(
+                    format!("<iq type='{type_}' to='{to}' from='{from}'>{payload}</iq>"),
+                    Revert,
+                    reason,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_online_and_too_long_are_told_apart() {
+    let long = "x".repeat(700);
+    let mut offline = Proxy::connected(settings());
+    let said = offline.exchange(get(USER, "proxy.example", &long));
+    assert_eq!(said.counted, [(Forward, Reason::TooLong, 1)], "the limit holds for ever");
+}
+
+#[test]
+fn a_large_message_is_refused_like_any_other() {
+    let mut proxy = Proxy::new();
+    let body = "x".repeat(500_000);
+    let head = format!("<message type='error' id='' to='{USER}' from='proxy.example'>");
+    proxy.refused(
+        &format!("<message {OURS} from='{USER}'><body>{body}</body></message>"),
+        &head,
+        "feature-not-implemented",
+        Message,
+        Reason::MessageRefused,
+    );
+    proxy.silent(
+        format!("<message type='error' {OURS} from='{USER}'><body>{body}</body></message>"),
+        Message,
+        Reason::ErrorIgnored,
+    );
+}

@@ -1,0 +1,20 @@
+//! Properties of the whole middle, on generated input and on damaged input, and what the fuzzers
+//! know: their seeds run here through the same checks.
+
+mod access;
+mod deferral;
+mod generators;
+mod head;
+mod seeds;
+mod selection;
+mod session;
+mod splitter;
+mod token;
+mod translation;
+
+use proptest::test_runner::Config;
+use test_support::checks::CASES;
+
+fn cases() -> Config {
+    Config { failure_persistence: None, ..Config::with_cases(CASES) }
+}

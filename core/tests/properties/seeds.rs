@@ -1,0 +1,33 @@
+//! The seeds of the fuzzers, and the golden tokens, as ordinary tests.
+
+use std::fs;
+
+use test_support::checks::{each_seed, head, session, splitter, token};
+use test_support::{repository, vectors};
+
+#[test]
+fn of_the_splitter() {
+    each_seed("splitter", splitter::check);
+    each_seed("session", splitter::check);
+}
+
+#[test]
+fn of_the_head() {
+    each_seed("head", head::check);
+}
+
+#[test]
+fn of_the_token() {
+    each_seed("token", token::check);
+    let vectors = fs::read_to_string(repository().join(vectors::FILE)).unwrap();
+    let tokens = vectors.lines().filter_map(|line| line.strip_prefix("token = \""));
+    let tokens: Vec<_> = tokens.filter_map(|text| text.strip_suffix('"')).collect();
+    tokens.iter().for_each(|text| token::check(text.as_bytes()));
+    assert!(tokens.iter().any(|text| token::open(text).is_ok()), "none of the vectors opens");
+}
+
+#[test]
+fn of_the_session() {
+    each_seed("session", session::check);
+    each_seed("splitter", session::check);
+}

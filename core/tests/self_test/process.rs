@@ -1,0 +1,132 @@
+//! A process under test: a real session, driven as the pump drives it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jat_core::jat::keyring::{Key, Keyring};
+use jat_core::jat::now::Now;
+use jat_core::jat::reason::Tally;
+use jat_core::jat::settings::Settings;
+use jat_core::jat::target::Target;
+use jat_core::jat::translator::Translator;
+use jat_core::session::echo::Sharing;
+use jat_core::session::witness::Witness;
+use jat_core::session::{Bounds, Session, Turn};
+use zeroize::Zeroizing;
+
+pub const DOMAIN: &str = "proxy.example";
+pub const TARGET: &str = "service@some.example";
+const START: u64 = 1_800_000_000;
+
+/// Times are in milliseconds.
+pub struct Process {
+    session: Session,
+    translator: Translator,
+    tally: Tally,
+    rng: Rng,
+    witness: Witness,
+    /// What has arrived and was not read.
+    pub socket: Vec<u8>,
+    /// It is stopped from here to there.
+    pub stopped: (u64, u64),
+    /// The server takes nothing of its output from here to there.
+    pub unread: (u64, u64),
+    /// It reads little at a time, and that takes time.
+    pub is_slow: bool,
+}
+
+impl Process {
+    /// One that has just logged in.
+    pub fn new(seed: u64, at: u64) -> Self {
+        let (mut translator, mut tally) = (Translator::new(settings()), Tally::default());
+        let (mut rng, mut witness) = (Rng::with_seed(seed), Witness::default());
+        let now = now(at);
+        let mut turn = Turn {
+            translator: &mut translator,
+            tally: &mut tally,
+            rng: &mut rng,
+            witness: &mut witness,
+            now,
+        };
+        let bounds = Bounds { max_backlog: 1 << 20, ..Bounds::default() };
+        let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
+        Self {
+            session,
+            translator,
+            tally,
+            rng,
+            witness,
+            socket: Vec::new(),
+            stopped: (0, 0),
+            unread: (0, 0),
+            is_slow: false,
+        }
+    }
+
+    pub fn sharing(&self) -> Sharing {
+        self.session.sharing()
+    }
+
+    /// Runs until there is nothing more to do; gives what it wrote, and when it is to run again.
+    /// What is due by time comes before what can be read: it may have been stopped in between.
+    pub fn run(&mut self, at: u64) -> (Vec<u8>, u64) {
+        let mut written = Vec::new();
+        let is_unread = (self.unread.0..self.unread.1).contains(&at);
+        let Self { session, translator, tally, rng, witness, .. } = self;
+        let mut turn = Turn { translator, tally, rng, witness, now: now(at) };
+        let mut idle = 0;
+        loop {
+            session.process(&mut turn).expect("a sound stream");
+            if session.deadline(turn.translator) <= turn.now.mono {
+                session.tick(&mut turn).expect("a stream that lives");
+            }
+            if is_unread && !session.output().is_empty() {
+                session.blocked(turn.now);
+            } else if !session.output().is_empty() {
+                written.extend(session.output());
+                session.sent(session.output().len(), turn.now);
+            }
+            let deadline = session.deadline(turn.translator);
+            if self.socket.is_empty() && deadline > turn.now.mono {
+                let deadline = milliseconds(deadline.saturating_sub(ORIGIN));
+                return (written, if is_unread { deadline.min(self.unread.1) } else { deadline });
+            }
+            if self.socket.is_empty() {
+                idle += 1;
+                assert!(idle < 10, "due {deadline:?} for ever, and it is {:?}", turn.now.mono);
+                continue;
+            }
+            let most = if self.is_slow { 2_000 } else { READ_SIZE };
+            let most = most.min(self.socket.len());
+            let count = if turn.rng.u8(..4) == 0 { turn.rng.usize(1..=most) } else { most };
+            session.input().extend(self.socket.drain(..count));
+            session.received(turn.now);
+            if self.is_slow {
+                return (written, at + turn.rng.u64(1..20));
+            }
+        }
+    }
+}
+
+/// Rounded up.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
+fn settings() -> Settings {
+    let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("a good key");
+    Settings::new(
+        DOMAIN.parse().expect("a domain"),
+        Target::new(TARGET.parse().expect("an address")),
+        Arc::new(Keyring::new(vec![key]).expect("a good ring")),
+    )
+}
+
+fn now(at: u64) -> Now {
+    Now { unix: START + at / 1000, mono: ORIGIN + Duration::from_millis(at) }
+}
+
+const READ_SIZE: usize = 64 * 1024;
+/// The clock need not begin at zero.
+const ORIGIN: Duration = Duration::from_secs(5);

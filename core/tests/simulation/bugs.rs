@@ -1,0 +1,98 @@
+//! Planted bugs. One machine's replicas have one: what goes between the server and the program
+//! is changed so that the whole behaves as a program with the bug would.
+
+use jat_core::jat::address::Address;
+use jat_core::jat::keyring::{Key, Keyring};
+use jat_core::jat::settings::Settings;
+use jat_core::jat::token::{self, Binding, Token};
+use test_support::xml::{Stanza, unescaped, with_id};
+use zeroize::Zeroizing;
+
+use crate::ledger::NOT_THERE;
+use crate::replica::START;
+use crate::traffic::{DOMAIN, NODES, PEERS};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Verifies with active keys only.
+    FutureKeysRefused,
+    /// The resource that answers is not in the MAC.
+    PeerNotBound,
+    /// The address that was asked is not in the MAC.
+    AskedNotBound,
+    /// Grants the seconds that clocks may differ on top of the expiry.
+    ExpiryOffBySkew,
+    /// Keeps the id of the reply.
+    IdFromReply,
+    /// Asks for presence once on each stream.
+    NeverAsksAgain,
+    /// Takes what a server says in the name of one that is gone for its own reply.
+    NeverDoubts,
+}
+
+impl Bug {
+    /// A reply as the real program must get it to do what the bug would.
+    pub fn inward(self, reply: &str, settings: &Settings, now: u64) -> String {
+        if self == Self::NeverDoubts {
+            return reply.replace(NOT_THERE, "");
+        }
+        let Stanza { to, from, id, .. } = Stanza::read(reply);
+        let [to, from, id] = [to, from, id].map(unescaped);
+        let (asked, resource) = to.split_once('/').unwrap();
+        let Some(text) = [resource, &id].into_iter().find(|t| token::inspect(t).is_ok()) else {
+            return reply.to_owned();
+        };
+        let asked = Address::new(asked).normal_bare();
+        let peer = Address::new(&from).normal();
+        let open = |asked: &str, peer: &str, now| {
+            token::open(&settings.keyring, text, &Binding { asked, peer }, now).ok()
+        };
+        let accepted = match self {
+            Self::FutureKeysRefused => {
+                let key = token::inspect(text).ok().map(|t| t.kid());
+                let key = key.and_then(|id| settings.keyring.verifying(id));
+                let in_future = key.and_then(Key::not_before).is_some_and(|from| from > now);
+                return if in_future { reply.replace(text, &unknown()) } else { reply.to_owned() };
+            }
+            Self::PeerNotBound => {
+                PEERS.iter().find_map(|peer| open(&asked, &Address::new(peer).normal(), now))
+            }
+            Self::AskedNotBound => NODES.iter().find_map(|node| {
+                let asked = [node, DOMAIN].concat();
+                open(&Address::new(&asked).normal_bare(), &peer, now)
+            }),
+            Self::ExpiryOffBySkew => open(&asked, &peer, now - 30),
+            Self::IdFromReply | Self::NeverAsksAgain | Self::NeverDoubts => None,
+        };
+        let binding = Binding { asked: &asked, peer: &peer };
+        let sealed = accepted.map(|token| sealed(&token, &settings.keyring, &binding, now + 1));
+        sealed.map_or_else(|| reply.to_owned(), |token| reply.replace(text, &token))
+    }
+
+    /// Does it keep a question for presence, of this type, to itself? `asked`: what was asked before
+    /// on the stream.
+    pub fn keeps(self, question: &str, asked: &[String]) -> bool {
+        self == Self::NeverAsksAgain && asked.iter().any(|before| before == question)
+    }
+
+    /// What the real program wrote, as it would be with the bug.
+    pub fn outward(self, out: String, reply: &str) -> String {
+        match self {
+            Self::IdFromReply => with_id(&out, &unescaped(Stanza::read(reply).id)),
+            _ => out,
+        }
+    }
+}
+
+/// The token's claims under another binding, valid `until` this Unix second at least.
+fn sealed(token: &Token, ring: &Keyring, binding: &Binding<'_>, until: u64) -> String {
+    let key = ring.verifying(token.kid()).expect("it was verified");
+    token::seal(key, &token.claims(), token.expires().max(until), binding).expect("as long")
+}
+
+/// A token under a key that no ring has.
+fn unknown() -> String {
+    let key = Key::new(255, &Zeroizing::new(vec![255; 32]), None).expect("long enough");
+    let claims = token::Claims { user: "u@some.example/r", resource: "", id: "1" };
+    token::seal(&key, &claims, START, &Binding { asked: "", peer: "" }).expect("short enough")
+}

@@ -1,0 +1,189 @@
+//! What a replica had to make of each stanza that it read, and whether it did.
+
+use jat_core::jat::reason::{Direction, Reason};
+use test_support::xml::{Stanza, unescaped};
+
+use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
+use crate::replica::START;
+use crate::stream::{Letter, State, What};
+use crate::traffic::{PEERS, TTL};
+use crate::world::{Place, World};
+
+impl World {
+    /// A replica reads what is there, to the end or to somewhere within a stanza.
+    pub fn read_some(&mut self, place: Place) {
+        self.stream(place).will_read = false;
+        while !self.stream(place).inbox.is_empty() {
+            if self.rng.u8(..5) == 0 {
+                let part = self.rng.usize(1..200);
+                self.read(place, part);
+                break;
+            }
+            self.read(place, usize::MAX);
+        }
+        self.collect(place);
+        self.read_later(place);
+    }
+
+    pub fn read_all(&mut self, place: Place) {
+        while !self.stream(place).inbox.is_empty() {
+            self.read(place, usize::MAX);
+        }
+    }
+
+    pub fn read(&mut self, place: Place, at_most: usize) {
+        let replica = &self.replicas[place.replica];
+        let fixed = replica.settings().subscriber().is_none();
+        let must_forward = match self.loses_presence && !fixed {
+            true => self.must_serve(&self.replicas[place.replica]),
+            false => replica.view.must_know_somebody(replica.settings()),
+        };
+        let replica = &mut self.replicas[place.replica];
+        let Some((letter, written)) = replica.read(place.role, at_most, self.at) else { return };
+        let written = written.to_owned();
+        let (direction, reason) = self.judge(place, &letter, &written, must_forward);
+        let says = if written.is_empty() { "is silent" } else { "writes" };
+        self.log(|| format!("{place} reads {:?}, {} is due; {says}", letter.what, reason.name()));
+        if !self.replicas[place.replica].must_count(direction, reason) {
+            let due = [direction.name(), " ", reason.name()].concat();
+            let text = format!("{place} has not counted {:?} as {due}", letter.what);
+            self.ledger.report(Invariant::Tally, text);
+        }
+        let is_alone = place.role > 0 || !self.echoes_stray;
+        if is_alone && self.stream(place).seems_shared() {
+            self.ledger.report(Invariant::Alone, format!("{place} seems shared"));
+        }
+    }
+
+    /// What a replica had to make of a stanza, given what it wrote.
+    fn judge(
+        &mut self,
+        place: Place,
+        letter: &Letter,
+        written: &str,
+        must_forward: bool,
+    ) -> (Direction, Reason) {
+        let replica = &mut self.replicas[place.replica];
+        let stream = &replica.streams[place.role];
+        let closing = stream.state == State::Closing;
+        match letter.what {
+            What::Ask(ask) if closing => {
+                self.lose(What::Ask(ask), Loss::AfterClose);
+                (Direction::Forward, Reason::ArrivedAfterClose)
+            }
+            What::Ask(ask) => (Direction::Forward, self.asked(place, ask, written, must_forward)),
+            What::Reply(reply) => (Direction::Revert, self.replied(place, reply, written)),
+            What::Echo(of, serial) => {
+                let ours = of == place && serial == stream.serial;
+                let reason = if ours { Reason::Echo } else { Reason::OwnAddress };
+                (Direction::Message, reason)
+            }
+            What::Message if closing => (Direction::Message, Reason::ArrivedAfterClose),
+            What::Message => {
+                let refused = [Reason::MessageRefused, Reason::PresenceDomain][place.role];
+                (Direction::Message, refused)
+            }
+            What::ServerTime => (Direction::Revert, Reason::ServerTime),
+            What::Own => unreachable!("nobody sends these"),
+            _ if closing => (Direction::Presence, Reason::ArrivedAfterClose),
+            presence => (Direction::Presence, replica.hear(place.role, presence, self.at)),
+        }
+    }
+
+    fn asked(&mut self, place: Place, ask: usize, written: &str, must: bool) -> Reason {
+        let replica = &self.replicas[place.replica];
+        let stanza = match written {
+            "" => {
+                self.ledger.report(Invariant::Accounted, format!("Ask({ask}) led to nothing"));
+                return Reason::Relayed;
+            }
+            written => Stanza::read(written),
+        };
+        if stanza.type_ == "error" {
+            let due = replica.view.due_for_nobody();
+            if must {
+                let broken =
+                    if self.loses_presence { Invariant::Served } else { Invariant::Dispatch };
+                self.ledger.report(broken, format!("somebody is online: {written}"));
+            }
+            self.ledger.check_refusal(ask, &stanza);
+            return due;
+        }
+        let to = unescaped(stanza.to);
+        let known = PEERS.into_iter().find(|peer| *peer == to);
+        let Some(peer) = known.filter(|peer| replica.view.may_know(peer, replica.settings()))
+        else {
+            self.ledger.report(Invariant::Dispatch, format!("not online: {written}"));
+            return Reason::Relayed;
+        };
+        if self.must_not_ask(replica, peer) {
+            self.ledger.report(Invariant::Stale, format!("{peer} has gone: {written}"));
+        }
+        let forwarded = Forwarded {
+            ask,
+            peer,
+            encoded_from: unescaped(stanza.from).into_owned(),
+            id: unescaped(stanza.id).into_owned(),
+            token_in: replica.settings().token_in,
+            key: replica.signing(self.at),
+            expires: replica.unix(self.at) + TTL,
+        };
+        self.ledger.check_forward(&forwarded, &stanza);
+        let (key, until) = (forwarded.key, forwarded.expires - START);
+        self.log(|| format!("{place} forwards Ask({ask}) to {peer}, key {key}, until {until} s"));
+        self.ledger.asks[ask].forwarded = Some(self.ledger.forwarded.len());
+        self.ledger.forwarded.push(forwarded);
+        Reason::Relayed
+    }
+
+    fn replied(&mut self, place: Place, number: usize, written: &str) -> Reason {
+        let reply = &mut self.ledger.replies[number];
+        let forwarded = &self.ledger.forwarded[reply.forwarded];
+        let replica = &self.replicas[place.replica];
+        let due = replica.due_for_reply(reply, forwarded, self.at);
+        reply.due = Some(due);
+        let missing =
+            (reply.how == How::Missing && due == Reason::RelayedError).then_some(forwarded.peer);
+        if !written.is_empty() {
+            if let Some(peer) = missing {
+                self.note_missing(place.replica, peer);
+            }
+            return due;
+        }
+        let has_expired = replica.unix(self.at) >= forwarded.expires;
+        let event = match due {
+            Reason::ArrivedAfterClose => Some(Loss::AfterClose),
+            Reason::Relayed | Reason::RelayedError => None,
+            _ if reply.how.is_forged() => Some(Loss::ForgeryRefused),
+            Reason::TokenLength => Some(Loss::IdThrownAway),
+            _ if has_expired => Some(Loss::Expired),
+            _ if self.file.pruned_early.contains(&forwarded.key) => Some(Loss::KeyPrunedEarly),
+            _ if self.file.is_late(forwarded.key, place.replica) => Some(Loss::KeyLate),
+            _ => None,
+        };
+        match event {
+            Some(event) => self.lose(What::Reply(number), event),
+            None => {
+                let text = format!("{place} is silent on Reply({number}), {} is due", due.name());
+                self.ledger.report(Invariant::Accounted, text);
+            }
+        }
+        due
+    }
+
+    pub fn lose(&mut self, what: What, loss: Loss) {
+        match what {
+            What::Ask(ask) => self.ledger.asks[ask].fate = Fate::Lost(loss),
+            What::Reply(reply) => self.ledger.replies[reply].fate = Fate::Lost(loss),
+            _ => return,
+        }
+        self.log(|| format!("{what:?} is lost: {loss:?}"));
+    }
+
+    /// At the end its tally must add up.
+    pub fn settle(&mut self, number: usize) {
+        for miscount in self.replicas[number].miscounts() {
+            self.ledger.report(Invariant::Tally, format!("replica {number}: {miscount:?}"));
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The checker: who asked what, who answered, what reached whom, and what became of the rest.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jat_core::jat::reason::Reason;
+use jat_core::jat::settings::TokenIn;
+use test_support::xml::{Stanza, unescaped};
+
+/// What a schedule did and what was wrong with it.
+#[derive(Default)]
+pub struct Ledger {
+    pub asks: Vec<Ask>,
+    pub forwarded: Vec<Forwarded>,
+    pub replies: Vec<Reply>,
+    pub violations: Vec<Violation>,
+}
+
+/// A user's request.
+pub struct Ask {
+    pub user: &'static str,
+    /// The address that was written to, at our domain as it is configured.
+    pub asked: String,
+    pub id: String,
+    /// As which one it was forwarded.
+    pub forwarded: Option<usize>,
+    pub fate: Fate,
+}
+
+/// A request as the implementing client has it, and what its token must hold.
+pub struct Forwarded {
+    pub ask: usize,
+    pub peer: &'static str,
+    pub encoded_from: String,
+    pub id: String,
+    pub token_in: TokenIn,
+    pub key: u8,
+    /// Unix second.
+    pub expires: u64,
+}
+
+/// A reply that somebody sent to the address of a token.
+pub struct Reply {
+    pub forwarded: usize,
+    pub how: How,
+    pub error: bool,
+    /// What the replica that read it had to do with it; `None` until one has.
+    pub due: Option<Reason>,
+    pub fate: Fate,
+}
+
+/// How a reply comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// From the resource that was asked.
+    Honest,
+    /// From the right resource, under an id of its own.
+    OtherId,
+    /// Its server says in its name that it is not there.
+    Missing,
+    /// Forged: from another resource of the target.
+    OtherResource,
+    /// Forged: from a stranger.
+    OtherAccount,
+    /// Forged: a letter of the token changed.
+    Tampered,
+    /// Forged: to the same token at another node.
+    OtherAddress,
+}
+
+impl How {
+    pub fn is_forged(self) -> bool {
+        !matches!(self, Self::Honest | Self::OtherId | Self::Missing)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Underway,
+    /// The request reached the client, or the reply the user.
+    Arrived,
+    Lost(Loss),
+}
+
+/// The named events that excuse a request without a forward, or a reply that nobody gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// A replica was killed with it inside.
+    Killed,
+    /// The stream went away while a replica had it.
+    StreamLost,
+    /// No replica had a stream.
+    NobodyConnected,
+    /// It came to a replica that had said goodbye.
+    AfterClose,
+    /// The user was told that nobody is online.
+    NobodyOnline,
+    /// The token had expired by the clocks of the replicas that it met.
+    Expired,
+    /// The operator dropped a key while its tokens were alive.
+    KeyPrunedEarly,
+    /// The operator gave this replica a key after it was in use elsewhere.
+    KeyLate,
+    /// The client threw away the id that was the token.
+    IdThrownAway,
+    /// It was no reply of the client.
+    ForgeryRefused,
+}
+
+impl Loss {
+    pub const ALL: [Self; 10] = [
+        Self::Killed,
+        Self::StreamLost,
+        Self::NobodyConnected,
+        Self::AfterClose,
+        Self::NobodyOnline,
+        Self::Expired,
+        Self::KeyPrunedEarly,
+        Self::KeyLate,
+        Self::IdThrownAway,
+        Self::ForgeryRefused,
+    ];
+}
+
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub broken: Invariant,
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}, but\n    {}", self.broken, self.broken, self.text)
+    }
+}
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invariant {
+    Accounted,
+    Authentic,
+    InTime,
+    User,
+    Address,
+    Id,
+    Payload,
+    Once,
+    Dispatch,
+    Served,
+    Stale,
+    Tally,
+    Cause,
+    Alone,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accounted => "a named event accounts for every missing stanza",
+            Self::Authentic => "no forged reply reaches a user",
+            Self::InTime => "no reply reaches a user after its token expired or its key went",
+            Self::User => "a reply reaches the user who asked and nobody else",
+            Self::Address => "a reply comes from the address that was asked",
+            Self::Id => "a reply has the id that was asked under",
+            Self::Payload => "a payload arrives as it was sent",
+            Self::Once => "each answer arrives at most once",
+            Self::Dispatch => "a request goes to a resource known to be online, if there is one",
+            Self::Served => "a resource that is online is served within a bounded time",
+            Self::Stale => "a resource that is gone is not asked for longer than a bounded time",
+            Self::Tally => "a tally is what the stanzas that were read add up to",
+            Self::Cause => "nothing is sent without a cause",
+            Self::Alone => "a stream that is alone under its domain is not taken for shared",
+        })
+    }
+}
+
+impl Ledger {
+    pub fn report(&mut self, broken: Invariant, text: impl Into<String>) {
+        self.violations.push(Violation { broken, text: text.into() });
+    }
+
+    /// Checks a request that a replica passes on against what the user sent.
+    pub fn check_forward(&mut self, forwarded: &Forwarded, stanza: &Stanza<'_>) {
+        let ask = &self.asks[forwarded.ask];
+        let (bare, resource) = forwarded.encoded_from.split_once('/').unwrap_or_default();
+        let right_sender = match forwarded.token_in {
+            TokenIn::Resource => (Invariant::Id, forwarded.id == ask.id),
+            TokenIn::Id => (Invariant::User, resource == ask.user),
+        };
+        let checks = [
+            (Invariant::Address, Some(bare) == ask.asked.split('/').next()),
+            right_sender,
+            (Invariant::Payload, number(stanza.content, ASK) == Some(forwarded.ask)),
+        ];
+        self.report_broken(&checks, || format!("Ask({}): {stanza:?}", forwarded.ask));
+    }
+
+    /// Checks a refusal of a request.
+    pub fn check_refusal(&mut self, ask: usize, stanza: &Stanza<'_>) {
+        let checks = self.asks[ask].envelope(stanza);
+        self.report_broken(&checks, || format!("Ask({ask}): {stanza:?}"));
+    }
+
+    /// A reply reaches whom it is addressed to.
+    pub fn deliver(&mut self, xml: &str) {
+        let stanza = Stanza::read(xml);
+        let known = number(stanza.content, REPLY).filter(|n| *n < self.replies.len());
+        let Some(number) = known else {
+            return self.report(Invariant::Cause, xml);
+        };
+        let Reply { forwarded, how, due, fate, .. } = self.replies[number];
+        let [user, address, id] = self.asks[self.forwarded[forwarded].ask].envelope(&stanza);
+        let authentic = !how.is_forged();
+        let checks = [
+            user,
+            address,
+            id,
+            (Invariant::Once, fate != Fate::Arrived),
+            (Invariant::Authentic, authentic),
+            (Invariant::Cause, due.is_some()),
+            (Invariant::InTime, !authentic || due.is_none_or(Reason::is_relay)),
+        ];
+        self.replies[number].fate = Fate::Arrived;
+        self.report_broken(&checks, || format!("Reply({number}), {how:?}: {xml}"));
+    }
+
+    fn report_broken(&mut self, checks: &[(Invariant, bool)], text: impl Fn() -> String) {
+        for (broken, _) in checks.iter().filter(|(_, holds)| !holds) {
+            self.report(*broken, text());
+        }
+    }
+
+    /// At the end nothing may be underway; how often each event was the excuse.
+    pub fn close(&mut self) -> BTreeMap<Loss, usize> {
+        let mut losses = BTreeMap::new();
+        let mut missing = Vec::new();
+        let asks = self.asks.iter().map(|ask| (ask.fate, None));
+        let replies = self.replies.iter().map(|reply| (reply.fate, Some(reply)));
+        for (number, (fate, reply)) in asks.enumerate().chain(replies.enumerate()) {
+            match fate {
+                Fate::Underway => missing.push(match reply {
+                    None => format!("Ask({number}) is missing"),
+                    Some(Reply { how, due, .. }) => {
+                        format!("Reply({number}) is missing: {how:?}, due {due:?}")
+                    }
+                }),
+                Fate::Arrived => {}
+                Fate::Lost(loss) => *losses.entry(loss).or_default() += 1,
+            }
+        }
+        missing.into_iter().for_each(|text| self.report(Invariant::Accounted, text));
+        losses
+    }
+}
+
+impl Ask {
+    /// Is a stanza addressed as the answer must be?
+    fn envelope(&self, stanza: &Stanza<'_>) -> [(Invariant, bool); 3] {
+        [
+            (Invariant::User, unescaped(stanza.to) == self.user),
+            (Invariant::Address, unescaped(stanza.from) == self.asked),
+            (Invariant::Id, unescaped(stanza.id) == self.id),
+        ]
+    }
+}
+
+/// The payload of a request. Names are read quicker than attributes.
+pub fn ask_payload(ask: usize) -> String {
+    format!("{ASK}{ask}{END}")
+}
+
+/// The payload of a reply.
+pub fn reply_payload(reply: usize) -> String {
+    format!("{REPLY}{reply}{END}")
+}
+
+/// The number in the payload of an IQ that has this payload and no other, but an error perhaps.
+fn number(content: &str, begin: &str) -> Option<usize> {
+    let content = content.strip_prefix(begin)?.strip_suffix("</iq>")?;
+    content.strip_suffix(NOT_THERE).unwrap_or(content).strip_suffix(END)?.parse().ok()
+}
+
+/// What servers, and some clients, say of a resource that is not there.
+pub const NOT_THERE: &str = "<error type='cancel'>\
+    <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+const ASK: &str = "<ask-";
+const REPLY: &str = "<answer-";
+const END: &str = "/>";

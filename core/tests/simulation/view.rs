@@ -1,0 +1,89 @@
+//! What the model knows a replica to know of the target's resources.
+
+use std::collections::BTreeSet;
+
+use jat_core::jat::reason::Reason;
+use jat_core::jat::settings::Settings;
+use jat_core::jat::target::Target;
+
+use crate::stream::What;
+
+pub struct View {
+    /// Resources that it was told of and not told to have gone.
+    told: BTreeSet<&'static str>,
+    /// Those that it was told of since its stream is up.
+    confirmed: BTreeSet<&'static str>,
+    subscription: Subscription,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subscription {
+    Never,
+    Requested,
+    Granted,
+}
+
+impl View {
+    /// Of a target that it was not told of yet; is the stream up that tells?
+    pub fn new(is_up: bool) -> Self {
+        let subscription = if is_up { Subscription::Requested } else { Subscription::Never };
+        Self { told: BTreeSet::new(), confirmed: BTreeSet::new(), subscription }
+    }
+
+    /// The stream that tells was lost, and is up again.
+    pub fn reconnected(&mut self) {
+        self.confirmed.clear();
+        if self.subscription == Subscription::Never {
+            self.subscription = Subscription::Requested;
+        }
+    }
+
+    /// It has read presence of the target: what it must count that as.
+    pub fn hear(&mut self, presence: What, settings: &Settings) -> Reason {
+        if is_fixed(settings) {
+            return Reason::PresenceIgnored;
+        }
+        match presence {
+            What::Subscribed => self.subscription = Subscription::Granted,
+            What::Available(peer) => {
+                self.told.insert(peer);
+                self.confirmed.insert(peer);
+            }
+            What::Unavailable(peer) => {
+                self.told.remove(peer);
+                self.confirmed.remove(peer);
+            }
+            _ => {
+                self.told.clear();
+                self.confirmed.clear();
+            }
+        }
+        Reason::PresenceUsed
+    }
+
+    /// May it forward to this address?
+    pub fn may_know(&self, peer: &str, settings: &Settings) -> bool {
+        match &settings.target {
+            Target::Account(_) => self.told.contains(peer),
+            Target::Resource { full, .. } => full.as_str() == peer,
+        }
+    }
+
+    /// Must it forward?
+    pub fn must_know_somebody(&self, settings: &Settings) -> bool {
+        is_fixed(settings) || !self.confirmed.is_empty()
+    }
+
+    /// What a request is refused with when nobody is online.
+    pub fn due_for_nobody(&self) -> Reason {
+        match self.subscription {
+            Subscription::Never => Reason::NeverSubscribed,
+            Subscription::Requested => Reason::SubscriptionPending,
+            Subscription::Granted => Reason::Offline,
+        }
+    }
+}
+
+fn is_fixed(settings: &Settings) -> bool {
+    matches!(settings.target, Target::Resource { .. })
+}

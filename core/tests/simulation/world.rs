@@ -1,0 +1,251 @@
+//! Virtual time: what is going to happen, in the order in which it will.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use fastrand::Rng;
+use jat_core::jat::dispatch::Dispatch;
+use jat_core::jat::settings::TokenIn;
+
+use crate::bugs::Bug;
+use crate::fault::Fault;
+use crate::ledger::{Fate, Ledger, Loss, Violation};
+use crate::operator::File;
+use crate::replica::Replica;
+use crate::stream::Stream;
+use crate::traffic::{Answer, PEERS};
+
+pub struct World {
+    pub rng: Rng,
+    /// Milliseconds since the schedule began.
+    pub at: u64,
+    pub replicas: Vec<Replica>,
+    pub file: File,
+    pub faults: BTreeMap<Fault, usize>,
+    pub ledger: Ledger,
+    pub queue: BTreeMap<(u64, u64), Event>,
+    scheduled: u64,
+    /// Resources of the target.
+    pub online: BTreeSet<&'static str>,
+    /// Those that the component's server does not reach, and says nothing of.
+    pub cut_off: BTreeSet<&'static str>,
+    /// When each was last reached, or not, after it was otherwise.
+    pub changed: BTreeMap<&'static str, u64>,
+    /// Does the target's server lose presence, tell it in the wrong order, and say nothing of hosts
+    /// that die?
+    pub loses_presence: bool,
+    /// Does the server give what a component sends to itself to any replica at first? Whoever
+    /// notices that goes on to send many echoes, so this is so in few schedules.
+    pub echoes_stray: bool,
+    /// Which machine has a bug.
+    pub bug: Option<(usize, Bug)>,
+    log: Log,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A user asks.
+    Ask,
+    /// The client's server sends a reply, if its sender is online.
+    Answer(Answer),
+    /// A replica reads, writes, does what is due by time, logs in, ends on a stream.
+    Read(Place),
+    Write(Place),
+    Tick(Place),
+    Connect(Place),
+    End(Place),
+    /// A replica rereads its file.
+    Reload(usize),
+    /// A machine starts a process.
+    Start(usize),
+    SomeFault,
+    Fault(Fault),
+    /// The time of some key is over.
+    Prune,
+    /// Resources that were cut off are reached again.
+    Heal,
+}
+
+/// One stream of one replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub replica: usize,
+    pub role: usize,
+}
+
+/// What becomes of the lines that tell what happens.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Log {
+    Off,
+    Kept(Vec<String>),
+    /// At once, so that a panic does not take them along.
+    Printed,
+}
+
+/// What came of a schedule.
+pub struct Outcome {
+    pub violations: Vec<Violation>,
+    /// Replicas at the beginning.
+    pub replicas: usize,
+    pub requests: usize,
+    /// Replies that reached a user.
+    pub delivered: usize,
+    pub faults: BTreeMap<Fault, usize>,
+    pub losses: BTreeMap<Loss, usize>,
+    pub log: Log,
+}
+
+/// Runs the schedule of a seed, with a bug in one replica perhaps: to its end, or until what
+/// comes of the first violation has come of it.
+pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> Outcome {
+    let mut world = World::new(seed, bug, log);
+    let replicas = world.replicas.len();
+    let mut end = u64::MAX;
+    while let Some((due, event)) = world.queue.pop_first().filter(|(due, _)| due.0 <= end) {
+        world.at = due.0;
+        let known = world.ledger.violations.len();
+        world.happen(event);
+        if world.ledger.violations.len() > known {
+            world.log_violations(known);
+            end = end.min(world.at + AFTERMATH);
+        }
+    }
+    let mut losses = BTreeMap::new();
+    if end == u64::MAX {
+        (0..world.replicas.len()).for_each(|number| world.settle(number));
+        losses = world.ledger.close();
+        world.log_violations(0);
+    }
+    let replies = world.ledger.replies.iter();
+    Outcome {
+        replicas,
+        requests: world.ledger.asks.len(),
+        delivered: replies.filter(|reply| reply.fate == Fate::Arrived).count(),
+        violations: world.ledger.violations,
+        faults: world.faults,
+        losses,
+        log: world.log,
+    }
+}
+
+impl World {
+    fn new(seed: u64, bug: Option<Bug>, log: Log) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut file = File::new();
+        if rng.u8(..3) == 0 {
+            file.token_in = TokenIn::Id;
+        }
+        if rng.u8(..3) == 0 {
+            file.dispatch = Dispatch::Sticky;
+        }
+        file.presence_domains = rng.bool();
+        let mut world = Self {
+            at: 0,
+            replicas: Vec::new(),
+            file,
+            faults: BTreeMap::new(),
+            ledger: Ledger::default(),
+            queue: BTreeMap::new(),
+            scheduled: 0,
+            online: PEERS.into_iter().take(rng.usize(1..=PEERS.len())).collect(),
+            cut_off: BTreeSet::new(),
+            changed: BTreeMap::new(),
+            loses_presence: rng.bool(),
+            echoes_stray: rng.u8(..64) == 0,
+            bug: bug.map(|bug| (0, bug)),
+            log,
+            rng,
+        };
+        let replicas = if world.rng.u8(..4) == 0 { 4 } else { 3 };
+        (0..replicas).for_each(|slot| world.start(slot));
+        world.plan();
+        world
+    }
+
+    /// Requests come in bursts, most of them around a fault. Keys rotate in every schedule, in
+    /// half of them twice at a time.
+    fn plan(&mut self) {
+        let at = self.rng.u64(40_000..200_000);
+        self.schedule_at(at, Event::Fault(Fault::AddKey));
+        if self.rng.bool() {
+            let at = at + self.rng.u64(1_000..50_000);
+            self.schedule_at(at, Event::Fault(Fault::AddKeyMeanwhile));
+        }
+        let mut moments: Vec<u64> = (0..10).map(|_| self.rng.u64(10_000..LAST_FAULT)).collect();
+        for moment in &moments {
+            self.schedule_at(*moment, Event::SomeFault);
+        }
+        moments.extend((0..6).map(|_| self.rng.u64(5_000..LAST_FAULT)));
+        for moment in moments {
+            for _ in 0..11 {
+                let at = moment - 1_000 + self.rng.u64(..1_500);
+                self.schedule_at(at, Event::Ask);
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Ask => self.ask(),
+            Event::Answer(answer) => self.answer(answer),
+            Event::Read(place) => self.read_some(place),
+            Event::Write(place) => self.write_some(place),
+            Event::Tick(place) => self.tick(place),
+            Event::Connect(place) => self.connect(place),
+            Event::End(place) => self.end(place),
+            Event::Reload(number) => self.reload(number),
+            Event::Start(slot) => self.start(slot),
+            Event::SomeFault => self.some_fault(),
+            Event::Fault(fault) => self.fault(fault),
+            Event::Prune => self.prune(),
+            Event::Heal => self.heal(),
+        }
+    }
+
+    pub fn schedule_at(&mut self, at: u64, event: Event) {
+        self.scheduled += 1;
+        self.queue.insert((at.max(self.at), self.scheduled), event);
+    }
+
+    pub fn schedule(&mut self, after: u64, event: Event) {
+        self.schedule_at(self.at + after, event);
+    }
+
+    pub fn stream(&mut self, place: Place) -> &mut Stream {
+        &mut self.replicas[place.replica].streams[place.role]
+    }
+
+    /// Where a replica has its streams.
+    pub fn places(&self, replica: usize) -> impl Iterator<Item = Place> + use<> {
+        (0..self.replicas[replica].streams.len()).map(move |role| Place { replica, role })
+    }
+
+    /// Tells of those that are not among the `known` first ones.
+    fn log_violations(&mut self, known: usize) {
+        for number in known..self.ledger.violations.len() {
+            let line = format!("VIOLATION: {}", self.ledger.violations[number]);
+            self.log(|| line);
+        }
+    }
+
+    pub fn log(&mut self, line: impl FnOnce() -> String) {
+        let line = |at: u64| format!("{:9.3} s  {}", at as f64 / 1000.0, line());
+        match &mut self.log {
+            Log::Off => {}
+            Log::Kept(lines) => lines.push(line(self.at)),
+            Log::Printed => println!("{}", line(self.at)),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = if self.role == 0 { "" } else { ", presence" };
+        write!(f, "replica {}{role}", self.replica)
+    }
+}
+
+/// How many milliseconds a schedule goes on after a violation.
+const AFTERMATH: u64 = 1_000;
+/// Milliseconds of the schedule.
+const LAST_FAULT: u64 = 600_000;

@@ -1,0 +1,10 @@
+//! What the benchmarks share: stanzas and their parts, a logged-in stream without its socket,
+//! timing by turns, targets, and the short form.
+
+pub mod by_turns;
+pub mod form;
+pub mod gate;
+pub mod parts;
+pub mod proxy;
+pub mod stanzas;
+pub mod usage;

@@ -1,0 +1,191 @@
+//! A whole session: it survives any bytes in any cut, in bounded memory, with its counters
+//! right, writes nothing ill formed, and what one replica forwards another reverts.
+
+use jat_core::jat::address::Address;
+use jat_core::jat::reason::{Direction, Reason};
+use jat_core::jat::token::{Binding, Claims};
+use jat_core::session::Bounds;
+use jat_core::session::ending::Ending;
+use jat_core::stanza::fault::Fault;
+use jat_core::stanza::splitter::Piece;
+
+use super::Stream;
+use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
+use super::token::sealed;
+use crate::fixture::{START, Said, Side, TARGET, USER, bounds, key, settings};
+use crate::oracle;
+
+/// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
+/// for what a fuzzer does not guess, see [`pasted`].
+pub fn check(data: &[u8]) {
+    let stream = Stream::new(data);
+    let input = pasted(stream.bytes);
+    let whole = run([&input[..]]);
+    assert_eq!(run(stream.with(&input).pieces()), whole, "in pieces");
+    let found = split([&input[..]], SMALL);
+    assert_eq!(byte_by_byte(&input, &found), whole, "byte by byte");
+    ends_where_a_strict_parser_would(&input, whole.2.as_ref());
+}
+
+/// What went out, what was counted, and why the stream is over.
+type Outcome = (Vec<u8>, Vec<(Direction, Reason, u64)>, Option<Ending>);
+
+fn logged_in() -> Side {
+    let mut side = Side::new(settings(), Bounds { limits: SMALL, ..bounds() });
+    let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
+    assert_eq!(side.take((online("a") + &online("b")).as_bytes(), START), None);
+    side.output(START);
+    side
+}
+
+fn outcome(side: &Side, output: Vec<u8>, ended: Option<Ending>) -> Outcome {
+    (output, side.tally.iter().filter(|(.., n)| *n > 0).collect(), ended)
+}
+
+fn run<'i>(pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
+    let mut side = logged_in();
+    let ended = pieces.into_iter().find_map(|piece| side.take(piece, START));
+    let output = side.output(START);
+    outcome(&side, output, ended)
+}
+
+/// Judges the output for every stanza apart.
+fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
+    let mut side = logged_in();
+    let (mut output, mut ended) = (Vec::new(), None);
+    let (online, mut taken) = (total(&side), 0);
+    for at in 1..=input.len() {
+        taken = at;
+        let relayed = side.tally.of(Direction::Forward, Reason::Relayed);
+        ended = side.take(&input[at - 1..at], START);
+        let held = side.session.input().len();
+        assert!(ended.is_some() || held <= most_held(SMALL), "{held} bytes held");
+        let said = side.output(START);
+        if !said.is_empty() {
+            assert!(said.len() <= SMALL.max_bytes, "{} bytes out at once", said.len());
+            let stanza = stanza_before(input, at, found);
+            judge(&said, stanza);
+            if side.tally.of(Direction::Forward, Reason::Relayed) > relayed {
+                is_reverted(stanza.expect("only whole ones are forwarded"), &said);
+            }
+            output.extend(said);
+        }
+        if ended.is_some() {
+            break;
+        }
+    }
+    let counted = total(&side) - online;
+    match (&ended, found.pieces.get(counted)) {
+        (_, None) => assert_eq!(counted, found.pieces.len(), "each is counted once"),
+        // The last one was looked at, and was no stanza or a broken one.
+        (
+            Some(Ending::StreamError { .. } | Ending::Broken(Fault::Tag)),
+            Some(Piece::Element(element)),
+        ) => assert_eq!(element.end, taken, "each is counted once"),
+        (Some(Ending::Broken(Fault::Tag)), Some(Piece::OverLimit { .. })) => {}
+        (ended, piece) => panic!("{counted} are counted, not {piece:?}: {ended:?}"),
+    }
+    outcome(&side, output, ended)
+}
+
+fn total(side: &Side) -> usize {
+    side.tally.iter().map(|(.., n)| usize::try_from(n).unwrap()).sum()
+}
+
+/// The element that ends at offset `at`, if one does.
+fn stanza_before<'i>(input: &'i [u8], at: usize, found: &Found) -> Option<&'i [u8]> {
+    found.pieces.iter().find_map(|piece| match piece {
+        Piece::Element(element) if element.end == at => Some(&input[element.start..at]),
+        _ => None,
+    })
+}
+
+/// Nothing but a payload that a strict parser refuses makes it refuse what we write.
+fn judge(said: &[u8], stanza: Option<&[u8]>) {
+    if stanza.is_none_or(|stanza| oracle::events(stanza).1.is_none()) {
+        oracle::stanzas(said);
+        return;
+    }
+    let mut rest = said;
+    while let Some(length) = element_len(rest) {
+        rest = &rest[length..];
+    }
+    assert!(rest.is_empty(), "not whole: {}", said.escape_ascii());
+}
+
+/// Another replica, which never saw the `request`, takes the client's reply to what was
+/// `forwarded`, and the user gets it.
+fn is_reverted(request: &[u8], forwarded: &[u8]) {
+    let read = |xml: &[u8]| {
+        let xml = str::from_utf8(xml).ok()?;
+        oracle::events(xml.as_bytes()).1.is_none().then(|| {
+            let named = |name| oracle::attribute(xml, name).unwrap_or_default();
+            ["to", "from", "id"].map(named)
+        })
+    };
+    let (Some([asked, user, id]), Some([to, from, _])) = (read(request), read(forwarded)) else {
+        return;
+    };
+    let answer = crate::fixture::Forwarded { xml: String::new(), to, from, id: "?".into() };
+    let mut replica = Side::new(settings(), bounds());
+    replica.output(START);
+    let Said { out, .. } = replica.feed([answer.result().as_bytes()], START);
+    let [reverted] = &out[..] else { panic!("{answer:?}: {out:?}") };
+    let [to, from, got] = read(reverted.as_bytes()).unwrap().map(|value| unspaced(&value));
+    assert_eq!((to, got), (unspaced(&user), unspaced(&id)));
+    let asked = Address::new(&asked);
+    assert_eq!(from, unspaced(&asked.at_domain("proxy.example", asked.resource())));
+}
+
+/// A stream is over for what no server may send, and for nothing else.
+fn ends_where_a_strict_parser_would(input: &[u8], ended: Option<&Ending>) {
+    let Some(Ending::Broken(fault)) = ended else { return };
+    let (events, ill_formed) = oracle::events(input);
+    // The other parser allows more between stanzas, lets a namespace be declared twice, and
+    // judges a token when it is over.
+    let only_ours = match fault {
+        Fault::Text | Fault::SecondHeader => true,
+        Fault::Tag => memchr::memmem::find_iter(input, b"xmlns").nth(1).is_some(),
+        _ => false,
+    };
+    let judged = events.last().is_some_and(|(_, end)| *end == input.len());
+    assert!(ill_formed.is_some() || only_ours || !judged, "{fault}: {}", input.escape_ascii());
+}
+
+/// `template` with what `$` and a name stand for; the first [`MAX_INPUT`] bytes of it.
+fn pasted(template: &[u8]) -> Vec<u8> {
+    let token = good_token();
+    let head = |type_: &str, to: &str, from: &str| {
+        format!("<iq type='{type_}' id='7' to='{to}' from='{from}'")
+    };
+    let known = [
+        ("token", token.clone()),
+        ("get", head("get", "proxy.example", USER)),
+        ("result", head("result", &format!("proxy.example/{token}"), PEER)),
+        ("error", head("error", &format!("proxy.example/{token}"), PEER)),
+        ("user", USER.to_owned()),
+        ("target", TARGET.to_owned()),
+    ];
+    let mut parts = template.split(|byte| *byte == b'$');
+    let mut input = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let meant = known.iter().find(|(name, _)| part.starts_with(name.as_bytes()));
+        let (name, text) = meant.map_or(("", "$"), |(name, text)| (*name, text.as_str()));
+        input.extend(text.as_bytes());
+        input.extend(&part[name.len()..]);
+    }
+    input.truncate(MAX_INPUT);
+    input
+}
+
+/// A token that opens for [`PEER`].
+pub fn good_token() -> String {
+    let claims = Claims { user: USER, resource: "", id: "7" };
+    let binding = Binding { asked: "proxy.example", peer: PEER };
+    sealed(&key(1, None), &claims, START.unix + 60, &binding).unwrap()
+}
+
+/// A resource of the target.
+const PEER: &str = "service@some.example/a";
+
+const MAX_INPUT: usize = 4 * 1024;

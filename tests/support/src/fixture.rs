@@ -1,0 +1,429 @@
+//! A logged-in proxy at proxy.example whose target service@some.example has two resources
+//! online. Whatever it is given, it is given twice: whole, and byte by byte to a twin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jat_core::jat::address::Address;
+use jat_core::jat::keyring::{Key, Keyring};
+use jat_core::jat::now::Now;
+use jat_core::jat::reason::{Direction, Reason, Tally};
+use jat_core::jat::settings::Settings;
+use jat_core::jat::target::Target;
+use jat_core::jat::translator::Translator;
+use jat_core::session::ending::Ending;
+use jat_core::session::witness::Witness;
+use jat_core::session::{Bounds, Session, Turn};
+use jat_core::stanza::limits::Limits;
+use zeroize::Zeroizing;
+
+use crate::oracle;
+
+pub const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
+pub const TTL: u64 = 3600;
+pub const USER: &str = "user@some-domain.example/abc";
+pub const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
+
+pub fn bounds() -> Bounds {
+    Bounds::default()
+}
+
+/// A key whose secret follows from its id.
+pub fn key(id: u8, not_before: Option<u64>) -> Key {
+    Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).unwrap()
+}
+
+pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
+    Arc::new(Keyring::new(keys).unwrap())
+}
+
+pub fn settings() -> Settings {
+    let target = Target::new("service@some.example".parse().unwrap());
+    let keyring = ring(vec![key(1, None)]);
+    Settings { reply_ttl: TTL, ..Settings::new("proxy.example".parse().unwrap(), target, keyring) }
+}
+
+/// A proxy, twice.
+pub struct Proxy {
+    whole: Side,
+    cut: Side,
+    pub now: Now,
+}
+
+/// One process's end of a stream.
+pub struct Side {
+    pub session: Session,
+    pub tally: Tally,
+    translator: Translator,
+    rng: Rng,
+    witness: Witness,
+}
+
+/// What came of some input.
+#[derive(Debug, PartialEq)]
+pub struct Said {
+    /// The stanzas that went out, each as it was written.
+    pub out: Vec<String>,
+    /// What was counted, how often.
+    pub counted: Vec<(Direction, Reason, u64)>,
+    pub ended: Option<Ending>,
+}
+
+/// A request as the implementing client gets it.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    pub xml: String,
+    pub to: String,
+    pub from: String,
+    pub id: String,
+}
+
+impl Forwarded {
+    /// The client's answer of this type, with this payload.
+    pub fn answer(&self, type_: &str, payload: &str) -> String {
+        let Self { to, from, id, .. } = self;
+        let [to, from, id] = [to, from, id].map(|v| escaped(v));
+        format!("<iq type='{type_}' id='{id}' to='{from}' from='{to}'>{payload}</iq>")
+    }
+
+    pub fn result(&self) -> String {
+        self.answer("result", "")
+    }
+
+    /// The token, when it is in the resource.
+    pub fn token(&self) -> &str {
+        self.from.split_once('/').unwrap().1
+    }
+}
+
+impl Proxy {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    /// With both resources of the target online.
+    pub fn with(settings: Settings) -> Self {
+        let mut proxy = Self::connected(settings);
+        proxy.bring_online();
+        proxy
+    }
+
+    fn bring_online(&mut self) {
+        let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
+        let subscribed =
+            format!("<presence type='subscribed' to='proxy.example' from='{TARGET}'/>");
+        self.exchange(subscribed + &online("a") + &online("b"));
+    }
+
+    /// Fresh from login: subscription requested, nobody online.
+    pub fn connected(settings: Settings) -> Self {
+        let mut proxy = Self {
+            whole: Side::new(settings.clone(), bounds()),
+            cut: Side::new(settings, bounds()),
+            now: START,
+        };
+        // The self-test's echoes, the first subscription, and the question for the time.
+        let first = proxy.exchange("").out;
+        let echoes: Vec<&String> = first.iter().filter(|s| s.contains("headline")).collect();
+        assert_eq!((echoes.len(), first.len()), (16, 18));
+        proxy
+    }
+
+    /// With a target that is a full JID: nothing is asked, nothing to wait for.
+    pub fn fixed(settings: Settings) -> Self {
+        let mut proxy = Self {
+            whole: Side::new(settings.clone(), bounds()),
+            cut: Side::new(settings, bounds()),
+            now: START,
+        };
+        assert_eq!(proxy.exchange("").out.len(), 17);
+        proxy
+    }
+
+    /// Alone on its domain once the echoes, which are given too, come back.
+    pub fn with_echoes() -> (Self, String) {
+        let [mut whole, mut cut] = [(); 2].map(|()| Side::new(settings(), bounds()));
+        let first = whole.said(&Tally::default(), None, START).out;
+        cut.said(&Tally::default(), None, START);
+        let mut proxy = Self { whole, cut, now: START };
+        proxy.bring_online();
+        (proxy, first[..16].concat())
+    }
+
+    /// Feeds `input` and tells what came of it, after checking that the twin did the same.
+    pub fn exchange(&mut self, input: impl AsRef<[u8]>) -> Said {
+        let input = input.as_ref();
+        let whole = self.whole.feed([input], self.now);
+        let cut = self.cut.feed(input.chunks(1), self.now);
+        assert_eq!(whole, cut, "cut at every byte");
+        whole
+    }
+
+    /// Only whole, where bytes on their own would take too long.
+    pub fn exchange_whole(&mut self, input: &[u8]) -> Said {
+        self.whole.feed([input], self.now)
+    }
+
+    /// Only feeds, without a look at what goes out.
+    pub fn feed_in_pieces(&mut self, input: &[u8], size: usize) {
+        let now = self.now;
+        let (session, mut turn) = self.whole.split(now);
+        for piece in input.chunks(size) {
+            session.input().extend(piece);
+            session.received(now);
+            session.process(&mut turn).unwrap();
+            session.sent(session.output().len(), now);
+        }
+    }
+
+    /// A request that is forwarded as nothing but itself, but for its addresses.
+    pub fn forwarded(&mut self, request: &str) -> Forwarded {
+        let said = self.exchange(request);
+        assert_eq!(said.counted, [(Direction::Forward, Reason::Relayed, 1)], "{request}: {said:?}");
+        let [xml] = &said.out[..] else { panic!("{said:?}") };
+        let [to, from, id] = ["to", "from", "id"].map(|name| oracle::attribute(xml, name).unwrap());
+        assert!(self.translator().settings().target.owns(&Address::new(&to)), "{xml}");
+        Forwarded { xml: xml.clone(), to, from, id }
+    }
+
+    /// A reply that is reverted; gives what the user gets.
+    pub fn reverted(&mut self, reply: &str) -> String {
+        let said = self.exchange(reply);
+        let error = oracle::attribute(reply, "type").as_deref() == Some("error");
+        let reason = if error { Reason::RelayedError } else { Reason::Relayed };
+        assert_eq!(said.counted, [(Direction::Revert, reason, 1)], "{reply}: {said:?}");
+        let [xml] = &said.out[..] else { panic!("{said:?}") };
+        xml.clone()
+    }
+
+    /// Something that gets no answer and is counted once, for `reason`.
+    pub fn silent(&mut self, input: impl AsRef<[u8]>, direction: Direction, reason: Reason) {
+        self.silent_only(input, direction, reason);
+        self.still_serves();
+    }
+
+    /// The same, when a good request would not be served at this moment.
+    pub fn silent_only(&mut self, input: impl AsRef<[u8]>, direction: Direction, reason: Reason) {
+        let said = self.exchange(&input);
+        let shown = String::from_utf8_lossy(&input.as_ref()[..input.as_ref().len().min(300)]);
+        assert_eq!(said.out, Vec::<String>::new(), "{shown}");
+        assert_eq!(said.counted, [(direction, reason, 1)], "{shown}");
+        assert_eq!(said.ended, None);
+    }
+
+    /// Something that gets a stanza error with exactly this start tag and is counted once.
+    pub fn refused(
+        &mut self,
+        input: &str,
+        head: &str,
+        condition: &str,
+        direction: Direction,
+        reason: Reason,
+    ) -> String {
+        let said = self.exchange(input);
+        let shown: String = input.chars().take(300).collect();
+        assert_eq!(said.counted, [(direction, reason, 1)], "{shown}: {said:?}");
+        let [answer] = &said.out[..] else { panic!("{shown}: {said:?}") };
+        let text = assert_error(answer, head, condition);
+        self.still_serves();
+        text
+    }
+
+    /// The same stream forwards a good request and reverts its reply.
+    pub fn still_serves(&mut self) {
+        let forwarded = self.forwarded(&get(USER, "proxy.example", "good"));
+        let user = self.reverted(&forwarded.result());
+        assert_eq!(
+            user,
+            format!("<iq type='result' id='good' to='{USER}' from='proxy.example'></iq>")
+        );
+    }
+
+    /// Time passes; what goes out by itself.
+    pub fn after(&mut self, time: Duration) -> Said {
+        self.now = self.now.plus(time);
+        let now = self.now;
+        let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| side.tick(now));
+        assert_eq!(whole, cut);
+        whole
+    }
+
+    /// As [`Self::after`], one second after the other, until something comes of it.
+    pub fn within(&mut self, seconds: u64) -> Said {
+        let mut said = self.after(Duration::ZERO);
+        for _ in 0..seconds {
+            if !said.out.is_empty() || said.ended.is_some() {
+                break;
+            }
+            said = self.after(Duration::from_secs(1));
+        }
+        said
+    }
+
+    pub fn reconfigure(&mut self, settings: &Settings) -> Said {
+        let now = self.now;
+        let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| {
+            let before = side.tally.clone();
+            let (session, mut turn) = side.split(now);
+            turn.translator.reconfigure(settings.clone());
+            let ended = session.tick(&mut turn).err();
+            side.said(&before, ended, now)
+        });
+        assert_eq!(whole, cut);
+        whole
+    }
+
+    /// Takes these limits on bytes and depth.
+    pub fn limit(&mut self, max_bytes: usize, max_depth: usize) {
+        let limits = Limits { max_bytes, max_depth, ..Limits::default() };
+        for side in [&mut self.whole, &mut self.cut] {
+            side.session.set_bounds(Bounds { limits, ..bounds() });
+        }
+    }
+
+    /// Takes this limit on the bytes of a start tag.
+    pub fn limit_tags(&mut self, max_tag: usize) {
+        let limits = Limits { max_tag, ..Limits::default() };
+        for side in [&mut self.whole, &mut self.cut] {
+            side.session.set_bounds(Bounds { limits, ..bounds() });
+        }
+    }
+
+    /// Time passes and the server takes nothing of what is written.
+    pub fn withhold(&mut self, time: Duration) {
+        self.now = self.now.plus(time);
+        let now = self.now;
+        for side in [&mut self.whole, &mut self.cut] {
+            let (session, mut turn) = side.split(now);
+            session.tick(&mut turn).unwrap();
+            session.blocked(now);
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(&mut self) {
+        for side in [&mut self.whole, &mut self.cut] {
+            side.session.close();
+            let output = side.session.output();
+            assert_eq!(output.trim_ascii_start(), b"</stream:stream>");
+            side.session.sent(output.len(), self.now);
+        }
+    }
+
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.whole.session
+    }
+
+    pub fn translator(&self) -> &Translator {
+        &self.whole.translator
+    }
+
+    /// Addresses of the online resources.
+    pub fn online(&self) -> Vec<&str> {
+        self.translator().presence().resources.iter().map(|r| r.address.as_str()).collect()
+    }
+
+    pub fn deadline(&self) -> Duration {
+        self.whole.session.deadline(&self.whole.translator)
+    }
+}
+
+impl Side {
+    /// Fresh from login; the output is what it says first.
+    pub fn new(settings: Settings, bounds: Bounds) -> Self {
+        let mut translator = Translator::new(settings);
+        let mut tally = Tally::default();
+        let (mut rng, mut witness) = (Rng::with_seed(7), Witness::default());
+        let mut turn = Turn {
+            translator: &mut translator,
+            tally: &mut tally,
+            rng: &mut rng,
+            witness: &mut witness,
+            now: START,
+        };
+        let session = Session::new(turn.translator.settings().domain.clone(), bounds, &mut turn);
+        Self { session, tally, translator, rng, witness }
+    }
+
+    fn split(&mut self, now: Now) -> (&mut Session, Turn<'_>) {
+        let Self { session, tally, translator, rng, witness } = self;
+        (session, Turn { translator, tally, rng, witness, now })
+    }
+
+    /// Takes what the server sends, until the stream is over.
+    pub fn feed<'i>(&mut self, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Said {
+        let before = self.tally.clone();
+        let ended = pieces.into_iter().find_map(|piece| self.take(piece, now));
+        self.said(&before, ended, now)
+    }
+
+    /// Takes what arrives at once; says why the stream is over, if it is.
+    pub fn take(&mut self, piece: &[u8], now: Now) -> Option<Ending> {
+        let (session, mut turn) = self.split(now);
+        session.input().extend(piece);
+        session.received(now);
+        session.process(&mut turn).err()
+    }
+
+    /// All that is to be written, and it is written.
+    pub fn output(&mut self, now: Now) -> Vec<u8> {
+        let output = self.session.output().to_vec();
+        self.session.sent(output.len(), now);
+        output
+    }
+
+    /// Does what is due; says why the stream is over, if it is.
+    pub fn due(&mut self, now: Now) -> Option<Ending> {
+        let (session, mut turn) = self.split(now);
+        session.tick(&mut turn).err()
+    }
+
+    fn tick(&mut self, now: Now) -> Said {
+        let before = self.tally.clone();
+        let ended = self.due(now);
+        self.said(&before, ended, now)
+    }
+
+    fn said(&mut self, before: &Tally, ended: Option<Ending>, now: Now) -> Said {
+        let out = oracle::stanzas(&self.output(now));
+        let counted = self.tally.iter().map(|(d, r, n)| (d, r, n - before.of(d, r)));
+        Said { out, counted: counted.filter(|(.., n)| *n > 0).collect(), ended }
+    }
+}
+
+/// An IQ get with a ping in it.
+pub fn get(from: &str, to: &str, id: &str) -> String {
+    let [from, to, id] = [from, to, id].map(escaped);
+    format!("<iq type='get' id='{id}' to='{to}' from='{from}'>{PING}</iq>")
+}
+
+/// For an attribute, as servers write it.
+pub fn escaped(text: &str) -> String {
+    let mut output = Vec::new();
+    jat_core::stanza::escape::write_escaped(text, &mut output);
+    String::from_utf8(output).unwrap()
+}
+
+/// Is `answer` a stanza error of ours with this start tag? Gives its text.
+pub fn assert_error(answer: &str, head: &str, condition: &str) -> String {
+    let start = &answer[..=answer.find('>').unwrap()];
+    assert_eq!(start, head);
+    let [error] = &oracle::children(answer)[..] else { panic!("{answer}") };
+    let type_ = match condition {
+        "bad-request" | "policy-violation" => "modify",
+        "forbidden" => "auth",
+        _ => "cancel",
+    };
+    assert_eq!(oracle::attribute(error, "type").as_deref(), Some(type_), "{answer}");
+    assert_eq!(oracle::attribute(error, "by").as_deref(), Some("proxy.example"), "{answer}");
+    let [defined, text] = &oracle::children(error)[..] else { panic!("{answer}") };
+    let stanzas = "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'";
+    assert!(defined.starts_with(&format!("<{condition} ")), "{condition}: {answer}");
+    assert!(defined.contains(stanzas) && text.contains(stanzas), "{answer}");
+    assert!(text.starts_with("<text ") && text.contains("lang='en'"), "{answer}");
+    let (_, text) = text.split_once('>').unwrap();
+    text.strip_suffix("</text>").unwrap().to_owned()
+}
+
+pub const TARGET: &str = "service@some.example";

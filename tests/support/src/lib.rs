@@ -1,0 +1,17 @@
+//! What the tests share.
+
+pub mod bench;
+pub mod checks;
+pub mod fixture;
+pub mod interpreter;
+pub mod oracle;
+pub mod vectors;
+pub mod xml;
+
+use std::path::Path;
+
+/// The root of the repository, where the paths in documents begin.
+pub fn repository() -> &'static Path {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent);
+    root.expect("this crate is two folders down")
+}
