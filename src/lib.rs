@@ -33,7 +33,7 @@
 //! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
 //! | [`time`] | the wall clock, and times as people write and read them |
-//! | [`demo`] | an XMPP server in the process, and the guided tour |
+//! | [`demo`] | the guided tour, on a small XMPP server in the process |
 
 // Tests may; here lengths and times come from outside, and what can't fail says why.
 #![cfg_attr(

@@ -34,11 +34,6 @@ impl Client {
         Self { jid: jid.to_owned(), number, inbox, shared }
     }
 
-    /// Its full JID.
-    pub fn jid(&self) -> &str {
-        &self.jid
-    }
-
     /// Sends one stanza; the server stamps its `from`.
     ///
     /// # Errors

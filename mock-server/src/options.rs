@@ -13,12 +13,7 @@ pub struct Options {
     pub secret: String,
     /// Domains with accounts, besides those of the clients that log in.
     pub hosts: Vec<String>,
-    /// Whether presence goes to every connection of a domain instead of to one at random. No
-    /// real server does that; it spares the tour a presence domain for each replica.
-    pub presence_to_all: bool,
-    /// Loses every so manieth result that a component sends, to test that tests notice.
-    pub loses_results: Option<usize>,
-    /// Whether stanzas and bytes are kept for [`Server::passed`](crate::Server::passed) and
+    /// Whether stanzas and bytes are kept for [`Server::take_passed`](crate::Server::take_passed) and
     /// [`Connection::received`](crate::Connection::received).
     pub record: bool,
 }
@@ -61,8 +56,6 @@ impl Options {
             domains: None,
             secret: secret.to_owned(),
             hosts: vec!["some-domain.example".to_owned()],
-            presence_to_all: false,
-            loses_results: None,
             record: true,
         }
     }

@@ -56,7 +56,8 @@ impl Server {
         self.shared.router().roster.set_subscription(account, contact, subscription);
     }
 
-    pub fn subscription(&self, account: &str, contact: &str) -> Subscription {
+    #[cfg(test)]
+    pub(crate) fn subscription(&self, account: &str, contact: &str) -> Subscription {
         self.shared.router().roster.subscription(account, contact)
     }
 
@@ -83,12 +84,7 @@ impl Server {
         self.shared.accepted()
     }
 
-    /// Every stanza that passed between the server and a component, in order.
-    pub fn passed(&self) -> Vec<Passed> {
-        self.shared.router().passed().to_vec()
-    }
-
-    /// What passed since the last call. It is forgotten here, like the bytes that connections
+    /// Every stanza that passed between the server and a component since the last call, in order. It is forgotten here, like the bytes that connections
     /// have received so far: so a server can record for as long as it likes.
     pub fn take_passed(&self) -> Vec<Passed> {
         self.shared.router().take_passed()
@@ -181,12 +177,13 @@ mod tests {
         component.send(reply).await;
         assert_eq!(user.recv().await.unwrap(), reply);
         let directions = [Direction::ToComponent, Direction::FromComponent];
-        let passed = server.passed();
+        let received = server.connections(DOMAIN)[0].received();
+        let passed = server.take_passed();
         assert_eq!(passed.iter().map(|p| p.direction).collect::<Vec<_>>(), directions);
         assert_eq!(passed[1].xml, reply);
-        assert_eq!(server.connections(DOMAIN)[0].received(), reply.as_bytes());
-        assert_eq!(server.take_passed(), passed);
-        assert!(server.passed().is_empty() && server.connections(DOMAIN)[0].received().is_empty());
+        assert_eq!(received, reply.as_bytes());
+        assert!(server.take_passed().is_empty());
+        assert!(server.connections(DOMAIN)[0].received().is_empty());
     }
 
     #[tokio::test]

@@ -1,12 +1,41 @@
-//! The guided tour of `jat-proxy demo`, on a server inside the process.
+//! The guided tour of `jat-proxy demo`, on a small XMPP server inside the process.
+//!
+//! ```text
+//!   tour ──► stage ──► server ──► client ──► router
+//!     │        ╰─────► replica
+//!     ╰────► screen
+//! ```
 
-mod failure;
+mod client;
 pub mod replica;
+mod router;
 mod screen;
+mod server;
 mod stage;
 pub mod tour;
 
-pub use failure::Failure;
+/// What did not happen as the tour says it does.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("the built-in server cannot listen: {0}")]
+    Server(#[from] std::io::Error),
+    #[error("can't write to standard output: {0}")]
+    Output(std::io::Error),
+    #[error("the system has no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error("the replicas were not ready within 30 s")]
+    NotReady,
+    #[error("request {id} did not reach the implementing client within 30 s")]
+    RequestLost { id: String },
+    #[error("the reply to request {id} did not reach the user within 30 s")]
+    ReplyLost { id: String },
+    #[error("{expected} was to be seen, but there is {found}")]
+    Unexpected { expected: String, found: String },
+    #[error("no replica dropped the forged reply as {reason} within 30 s")]
+    NotDropped { reason: &'static str },
+    #[error("a reply that nobody waits for reached the user: {xml}")]
+    Delivered { xml: String },
+}
 
 /// How long what must come is waited for: where nothing else runs it takes milliseconds.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

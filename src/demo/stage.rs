@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_server::{Client, Direction, Options, Passed, Server, Subscription};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::PATIENCE;
-use super::failure::Failure;
+use super::client::Client;
 use super::replica::Replica;
+use super::router::{Direction, Passed, start_tag};
+use super::server::Server;
+use super::{Failure, PATIENCE};
 use crate::config::{ComponentConfig, Secret};
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
 use crate::jat::reason::Reason;
@@ -43,10 +44,9 @@ struct Cast {
 
 impl Stage {
     /// Raises everything, and waits until both replicas see both resources.
-    pub(super) async fn raise(options: Options) -> Result<Self, Failure> {
-        let server = Server::start(options).await?;
+    pub(super) async fn raise() -> Result<Self, Failure> {
+        let server = Server::start(DOMAIN, SECRET).await?;
         let resources = ["a", "b"].map(|r| server.client(&format!("{TARGET}/{r}")));
-        server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let (user, stranger) = (server.client(USER), server.client(STRANGER));
         let keys = vec![key(1, None)?];
         let mut stage = Self { server, user, resources, stranger, replicas: vec![], keys };
@@ -55,22 +55,13 @@ impl Stage {
         Ok(stage)
     }
 
-    /// How the server of the tour behaves.
-    pub(super) fn options() -> Options {
-        Options {
-            // The tour's replicas have no presence domains of their own.
-            presence_to_all: true,
-            ..Options::ejabberd(SECRET)
-        }
-    }
-
     /// Starts a replica, and waits until it sees both resources.
     pub(super) async fn start_replica(&mut self, name: char) -> Result<(), Failure> {
-        let before = self.connections();
+        let before = self.server.connections();
         let replica = Replica::start(&self.component());
         let ready = async {
             loop {
-                let new = self.connections().into_iter().find(|id| !before.contains(id));
+                let new = self.server.connections().into_iter().find(|id| !before.contains(id));
                 if let Some(id) = new.filter(|_| replica.online() == 2) {
                     return id;
                 }
@@ -89,7 +80,7 @@ impl Stage {
         if let Some(at) = self.replicas.iter().position(|cast| cast.name == name) {
             self.replicas.remove(at).replica.kill().await;
         }
-        self.server.connected(DOMAIN, left).await.ok_or(Failure::NotReady)?;
+        self.server.connected(left).await.ok_or(Failure::NotReady)?;
         Ok(())
     }
 
@@ -117,12 +108,7 @@ impl Stage {
             let is_reply = matches!(head.type_.as_deref(), Some("result" | "error"));
             head.kind == Kind::Iq && head.id.as_deref() == Some(id) && is_reply == reply
         };
-        let mut all = self.server.passed().into_iter();
-        all.find(|p| p.direction == direction && start_tag(&p.xml).is_some_and(wanted))
-    }
-
-    fn connections(&self) -> Vec<u64> {
-        self.server.connections(DOMAIN).iter().map(|c| c.id()).collect()
+        self.server.passed(|p| p.direction == direction && start_tag(&p.xml).is_some_and(wanted))
     }
 
     fn component(&self) -> ComponentConfig {
@@ -135,12 +121,6 @@ impl Stage {
         );
         ComponentConfig::new(settings, self.server.address().to_string(), secret)
     }
-}
-
-/// The start tag of a stanza whose attributes hold no `>`, as all of the tour.
-pub(super) fn start_tag(xml: &str) -> Option<Head<'_>> {
-    let end = xml.find('>')?;
-    Head::parse(&xml[..=end]).ok()
 }
 
 fn key(id: u8, not_before: Option<u64>) -> Result<Key, Failure> {

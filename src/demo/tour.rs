@@ -5,14 +5,13 @@
 use std::io::Write;
 use std::time::Duration;
 
-use mock_server::Direction::{FromComponent, ToComponent};
-use mock_server::Options;
 use tokio::time::{Instant, sleep};
 
-use super::PATIENCE;
-use super::failure::Failure;
+use super::router::Direction::{FromReplica, ToReplica};
+use super::router::start_tag;
 use super::screen::{Screen, shortened};
-use super::stage::{DOMAIN, STRANGER, Stage, TARGET, USER, start_tag};
+use super::stage::{DOMAIN, STRANGER, Stage, TARGET, USER};
+use super::{Failure, PATIENCE};
 use crate::jat::address::Address;
 use crate::jat::reason::Reason;
 use crate::jat::token::{self, Token};
@@ -25,16 +24,15 @@ use crate::terminal::takes_colours;
 pub async fn run() -> Result<(), Failure> {
     let mut output = std::io::stdout();
     let colours = takes_colours(&output);
-    run_on(Stage::options(), &mut output, colours).await
+    run_on(Stage::raise().await?, &mut output, colours).await
 }
 
-async fn run_on(options: Options, output: &mut dyn Write, colours: bool) -> Result<(), Failure> {
+async fn run_on(stage: Stage, output: &mut dyn Write, colours: bool) -> Result<(), Failure> {
     let mut screen = Screen::new(output, colours);
     screen.note(
         "An XMPP server in this process, two replicas of jat-proxy connected to it over TCP, \
          an implementing client with two resources, and a user.",
     );
-    let stage = Stage::raise(options).await?;
     let mut tour = Tour { stage, screen, requests: 0, replies: 0, forged: 0 };
     tour.show_main_job().await?;
     tour.show_killed_replica().await?;
@@ -83,7 +81,7 @@ impl Tour<'_> {
         let request = self.ask("1234").await?;
         self.screen.stanza("user -> component", &request.asked);
         self.screen.stanza("component -> implementing client", &request.forwarded);
-        self.answer(&request)?;
+        self.answer(&request);
         let reply = self.receive(&request).await?;
         self.screen.stanza("implementing client -> component", &reply.said);
         self.screen.stanza("component -> user", &reply.reverted);
@@ -104,7 +102,7 @@ impl Tour<'_> {
             "Replica {} is killed, its connection is gone, the client still holds the request.",
             request.replica
         ));
-        self.answer(&request)?;
+        self.answer(&request);
         let reply = self.receive(&request).await?;
         self.show_reverted(&request, &reply);
         check(reply.replica != request.replica, "the other replica", reply.replica)?;
@@ -122,13 +120,13 @@ impl Tour<'_> {
         check(request.opened.kid() == 1, "a token of key 1", request.opened.kid())?;
         self.stage.rotate()?;
         self.screen.note("Key 2 joins the key ring and signs from now on; both replicas reload.");
-        self.answer(&request)?;
+        self.answer(&request);
         let reply = self.receive(&request).await?;
         self.show_reverted(&request, &reply);
         let next = self.ask("4567").await?;
         check(next.opened.kid() == 2, "a token of key 2", next.opened.kid())?;
         self.show_forwarded(&next);
-        self.answer(&next)?;
+        self.answer(&next);
         self.receive(&next).await?;
         self.screen.good(
             "The token of key 1 was still good, the next request got a token of key 2, and its \
@@ -145,17 +143,17 @@ impl Tour<'_> {
         let forged = tampered(&request.token);
         let reply = format!("<iq type='result' id='5678' to='{DOMAIN}/{forged}'/>");
         let before = self.stage.counts(Reason::TokenSignature);
-        self.stage.resources[request.resource].send(&reply).map_err(ill_formed)?;
+        self.stage.resources[request.resource].send(&reply);
         self.screen.note("The client replies with one character of the token changed.");
         self.show_dropped(Reason::TokenSignature, &before).await?;
 
         let reply = format!("<iq type='result' id='5678' to='{DOMAIN}/{}'/>", request.token);
         let before = self.stage.counts(Reason::NotFromTarget);
-        self.stage.stranger.send(&reply).map_err(ill_formed)?;
+        self.stage.stranger.send(&reply);
         self.screen.note(&format!("{STRANGER} replies with the true token."));
         self.show_dropped(Reason::NotFromTarget, &before).await?;
 
-        self.answer(&request)?;
+        self.answer(&request);
         self.receive(&request).await?;
         if let Some(xml) = self.stage.user.recv_iq_within(Duration::from_millis(100)).await {
             return Err(Failure::Delivered { xml });
@@ -179,13 +177,10 @@ impl Tour<'_> {
     async fn ask(&mut self, id: &'static str) -> Result<Request, Failure> {
         self.requests += 1;
         // Servers stamp `from` anyway; with it, it keeps the place that it has in the README.
-        self.stage
-            .user
-            .send(&format!(
-                "<iq type='get' id='{id}' to='{DOMAIN}' from='{USER}'>\
+        self.stage.user.send(&format!(
+            "<iq type='get' id='{id}' to='{DOMAIN}' from='{USER}'>\
                  <ping xmlns='urn:xmpp:ping'/></iq>"
-            ))
-            .map_err(ill_formed)?;
+        ));
         let lost = || Failure::RequestLost { id: id.to_owned() };
         let [a, b] = &mut self.stage.resources;
         let (resource, forwarded) = tokio::select! {
@@ -193,8 +188,8 @@ impl Tour<'_> {
             got = b.recv_iq() => (1, got),
         };
         let forwarded = forwarded.ok_or_else(lost)?;
-        let asked = self.stage.passed(ToComponent, false, id).ok_or_else(lost)?;
-        let passed = self.stage.passed(FromComponent, false, id).ok_or_else(lost)?;
+        let asked = self.stage.passed(ToReplica, false, id).ok_or_else(lost)?;
+        let passed = self.stage.passed(FromReplica, false, id).ok_or_else(lost)?;
         let head = start_tag(&forwarded).ok_or_else(lost)?;
         check(head.id.as_deref() == Some(id), "the user's id", &forwarded)?;
         let to = format!("{TARGET}/{}", ["a", "b"][resource]);
@@ -211,11 +206,11 @@ impl Tour<'_> {
     }
 
     /// The implementing client replies.
-    fn answer(&mut self, request: &Request) -> Result<(), Failure> {
+    fn answer(&self, request: &Request) {
         let client = &self.stage.resources[request.resource];
         let (id, token, jid) = (request.id, &request.token, client.jid());
         let reply = format!("<iq type='result' id='{id}' to='{DOMAIN}/{token}' from='{jid}'/>");
-        client.send(&reply).map_err(ill_formed)
+        client.send(&reply);
     }
 
     /// The user gets the reply to this request, and nothing else before it.
@@ -226,7 +221,7 @@ impl Tour<'_> {
         if reverted != wanted {
             return Err(unexpected(&wanted, reverted));
         }
-        let said = self.stage.passed(ToComponent, true, request.id).ok_or_else(lost)?;
+        let said = self.stage.passed(ToReplica, true, request.id).ok_or_else(lost)?;
         let replica = self.stage.replica_at(said.connection).ok_or_else(lost)?;
         self.replies += 1;
         Ok(Reply { said: said.xml, reverted, replica })
@@ -291,30 +286,29 @@ fn unexpected(expected: &str, found: String) -> Failure {
     Failure::Unexpected { expected: expected.to_owned(), found }
 }
 
-fn ill_formed(fault: crate::stanza::fault::Fault) -> Failure {
-    unexpected("a well-formed stanza", fault.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::router::lock;
     use super::*;
 
-    async fn tour(options: Options) -> (Result<(), Failure>, String) {
+    async fn tour(loses_results: Option<usize>) -> (Result<(), Failure>, String) {
+        let stage = Stage::raise().await.unwrap();
+        lock(&stage.server.router).loses_results = loses_results;
         let mut output = Vec::new();
-        let result = run_on(options, &mut output, false).await;
+        let result = run_on(stage, &mut output, false).await;
         (result, String::from_utf8(output).unwrap())
     }
 
     #[tokio::test]
     async fn all_that_is_shown_happens() {
-        let (result, text) = tour(Stage::options()).await;
+        let (result, text) = tour(None).await;
         result.unwrap();
         assert!(text.contains("requests 5, replies 5, lost 0; forged replies 2, delivered 0"));
     }
 
     #[tokio::test]
     async fn a_lost_reply_is_noticed() {
-        let lossy = |nth| tour(Options { loses_results: Some(nth), ..Stage::options() });
+        let lossy = |nth| tour(Some(nth));
         let (first, second, last) = tokio::join!(lossy(1), lossy(2), lossy(5));
         for (result, text) in [first, second, last] {
             assert!(matches!(result, Err(Failure::ReplyLost { .. })), "{result:?} behind {text}");

@@ -46,7 +46,6 @@ pub(crate) struct Router {
     hosts: BTreeSet<String>,
     rng: fastrand::Rng,
     passed: Vec<Passed>,
-    results: usize,
 }
 
 /// A client that is logged in.
@@ -81,7 +80,6 @@ impl Router {
             hosts: options.hosts.iter().cloned().collect(),
             rng: fastrand::Rng::new(),
             passed: Vec::new(),
-            results: 0,
         }
     }
 
@@ -126,12 +124,7 @@ impl Router {
         if head.to.as_deref().is_none_or(str::is_empty) {
             return Err(StreamError("improper-addressing"));
         }
-        let result = head.kind == Kind::Iq && head.type_.as_deref() == Some("result");
         self.record(connection.id(), Direction::FromComponent, &stanza);
-        self.results += usize::from(result);
-        if result && self.options.loses_results.is_some_and(|n| self.results.is_multiple_of(n)) {
-            return Ok(());
-        }
         self.deliver(stanza);
         Ok(())
     }
@@ -190,14 +183,9 @@ impl Router {
 
     fn deliver_to_component(&mut self, domain: &str, stanza: &Stanza) {
         let connections = &self.components[domain];
-        let to_all = self.options.presence_to_all && stanza.head().kind == Kind::Presence;
-        let chosen = if to_all { 0 } else { self.rng.usize(..connections.len()) };
-        let count = if to_all { connections.len() } else { 1 };
-        let chosen: Vec<_> = connections[chosen..chosen + count].to_vec();
-        for connection in chosen {
-            self.record(connection.id(), Direction::ToComponent, stanza);
-            connection.write(stanza.as_str());
-        }
+        let connection = connections[self.rng.usize(..connections.len())].clone();
+        self.record(connection.id(), Direction::ToComponent, stanza);
+        connection.write(stanza.as_str());
     }
 
     pub(crate) fn bounce(&mut self, stanza: &Stanza, error_type: &str, condition: &str) {
@@ -263,10 +251,6 @@ impl Router {
     /// The sessions of the account that `bare` names.
     pub(crate) fn sessions(&self, bare: &str) -> impl Iterator<Item = &Session> {
         self.accounts.get(&*normal_bare(bare)).into_iter().flat_map(BTreeMap::values)
-    }
-
-    pub(crate) fn passed(&self) -> &[Passed] {
-        &self.passed
     }
 
     pub(crate) fn take_passed(&mut self) -> Vec<Passed> {

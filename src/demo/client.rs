@@ -1,0 +1,50 @@
+//! A client of the demo's server, as a handle.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, timeout_at};
+
+use super::PATIENCE;
+use super::router::{Shared, lock, start_tag};
+use crate::stanza::head::Kind;
+
+/// A client that is online.
+pub(super) struct Client {
+    jid: String,
+    inbox: UnboundedReceiver<String>,
+    router: Shared,
+}
+
+impl Client {
+    /// Logs in under the full JID `jid`.
+    pub(super) fn log_in(jid: &str, router: &Shared) -> Self {
+        let inbox = lock(router).add_client(jid);
+        Self { jid: jid.to_owned(), inbox, router: router.clone() }
+    }
+
+    /// Its full JID.
+    pub(super) fn jid(&self) -> &str {
+        &self.jid
+    }
+
+    /// Sends one stanza; the server stamps its `from`.
+    pub(super) fn send(&self, xml: &str) {
+        lock(&self.router).take_from_client(&self.jid, xml);
+    }
+
+    /// The next IQ, byte for byte; `None` if there is none in time.
+    pub(super) async fn recv_iq(&mut self) -> Option<String> {
+        self.recv_iq_within(PATIENCE).await
+    }
+
+    pub(super) async fn recv_iq_within(&mut self, time: Duration) -> Option<String> {
+        let deadline = Instant::now() + time;
+        loop {
+            let stanza = timeout_at(deadline, self.inbox.recv()).await.ok().flatten()?;
+            if start_tag(&stanza).is_some_and(|head| head.kind == Kind::Iq) {
+                return Some(stanza);
+            }
+        }
+    }
+}
