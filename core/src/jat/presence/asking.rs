@@ -26,6 +26,10 @@ impl Presence {
         }
         self.plan(now, rng);
         self.probing.due(self.resources.len()).filter(|at| *at <= now.mono)?;
+        if self.probing.is_open() {
+            self.probing.ask_also(now.mono);
+            return Some(Action::Probe);
+        }
         if self.resources.is_empty() {
             // Servers are silent to a probe without a subscription, or take it for the end of
             // one (docs/servers.md#lost-subscription, docs/servers.md#pending-probe).
@@ -91,11 +95,7 @@ impl Presence {
         self.become_(Subscription::Pending, now);
         self.attempts = self.attempts.saturating_add(1);
         self.retry_later(SLOW_RETRY, now, rng);
-        if !self.resources.is_empty() && !self.probing.is_open() {
-            // Known from another subscription.
-            self.begin_round();
-            self.probing.ask(cause, true, CONFIRM_WITHOUT_GRANT, false, now.mono);
-        }
+        self.plan(now, rng);
         Action::Subscribe
     }
 
@@ -124,8 +124,8 @@ pub(super) const QUICK_RETRY: Duration = Duration::from_secs(5);
 /// After a denial, or no answer at all: people decide those.
 pub(super) const SLOW_RETRY: Duration = Duration::from_secs(60);
 const LAST_RETRY: Duration = Duration::from_secs(3600);
-/// How long resources stay that were known before the subscription is granted.
-const CONFIRM_WITHOUT_GRANT: Duration = Duration::from_secs(60);
+/// How long resources stay without being heard of while there is no subscription.
+pub(super) const CONFIRM_WITHOUT_GRANT: Duration = Duration::from_secs(60);
 /// Where answers are shared by three, an answer to one of twenty questions has come to us in all
 /// likelihood: all but 1 in 3,000, and questions of the others are answered to us, too.
 const MISSED_OF_PART: u8 = 20;

@@ -84,7 +84,7 @@ impl Presence {
         // An older program did not say whether it was answered: it is asked again.
         let unknown = |ends_in| {
             let ends_in = if subscribed { Duration::ZERO } else { ends_in };
-            Open { ends_in, answered: false, once_more: subscribed, probed: !subscribed }
+            Open { ends_in, answered: false, once_more: subscribed, probed: false }
         };
         let open = from.open.or(from.doubt_ends_in.map(unknown));
         // An older program did not say what it heard, of priorities neither.

@@ -17,8 +17,8 @@ mod probing;
 mod recent;
 mod subscription;
 
-use asking::{QUICK_RETRY, SLOW_RETRY};
-use probing::{AFTER_HEELS, Cause, Probing, SOON};
+use asking::{CONFIRM_WITHOUT_GRANT, QUICK_RETRY, SLOW_RETRY};
+use probing::{AFTER_HEELS, Cause, Probing, SHORTEST_PAUSE, SOON};
 use recent::Recent;
 
 pub use handover::Handover;
@@ -213,8 +213,9 @@ impl Presence {
             }
             Heard::Unavailable if full => {
                 self.resources.remove(from);
+                // It may be online, so this waits for no pause.
                 if self.recent.note(from, false, now.mono) && self.may_probe() {
-                    self.probing.want(Cause::Left, AFTER_HEELS, now.mono, rng);
+                    self.probing.need(Cause::Left, AFTER_HEELS, now.mono, rng);
                 }
             }
             // Nobody is online, or the request is still pending (docs/servers.md#nobody-online).
@@ -222,24 +223,7 @@ impl Presence {
                 self.resources.clear();
                 self.confirm(false, now, rng);
             }
-            // A probe earlier than this can cancel the request (docs/servers.md#pending-probe).
-            Heard::Subscribed => {
-                if self.subscription == Subscription::Denied {
-                    // Nobody was asked since the denial, and servers pass such a stanza on without
-                    // a subscription behind it (docs/servers.md#unasked-acceptance): ask for one
-                    // that holds.
-                    self.become_(Subscription::Pending, now);
-                    return Answer::Used(&[Action::Subscribe]);
-                }
-                self.become_(Subscription::Subscribed, now);
-                self.confirmed = Some(now.unix);
-                self.granted = true;
-                self.retry_at = None;
-                self.attempts = 0;
-                self.begin_round();
-                self.probing.go_on(true, !self.resources.is_empty(), now.mono);
-                return Answer::Used(&[Action::Probe]);
-            }
+            Heard::Subscribed => return Answer::Used(self.accepted(now, rng)),
             Heard::Unsubscribed => {
                 // One that was granted may be lost without anybody's will, with an account that is
                 // made anew, say: that is put right by asking once.
@@ -256,7 +240,10 @@ impl Presence {
                 }
                 // It says nothing of who is online, so a question is open as before.
                 if !self.probing.is_open() || self.subscription != Subscription::Subscribed {
+                    let before = self.retry_at;
                     self.retry_later(QUICK_RETRY, now, rng);
+                    // One error after the other does not put it off.
+                    self.retry_at = before.into_iter().chain(self.retry_at).min();
                 }
             }
             Heard::Subscribe => return Answer::Used(&[Action::Subscribed, Action::Available]),
@@ -266,6 +253,35 @@ impl Presence {
         Answer::Used(&[])
     }
 
+    /// The target has accepted the subscription, or its server says that it stands.
+    fn accepted(&mut self, now: Now, rng: &mut Rng) -> &'static [Action] {
+        if self.subscription == Subscription::Denied {
+            // Nobody was asked since the denial, and servers pass such a stanza on without a
+            // subscription behind it (docs/servers.md#unasked-acceptance): ask for one that holds.
+            if self.probing.takes_turn(Cause::Accepted, now.mono) {
+                self.become_(Subscription::Pending, now);
+                return &[Action::Subscribe];
+            }
+            let soon = now.mono + SHORTEST_PAUSE;
+            self.retry_at = Some(self.retry_at.map_or(soon, |at| at.min(soon)));
+            return &[];
+        }
+        self.confirmed = Some(now.unix);
+        if self.subscription == Subscription::Subscribed && !self.probing.is_to_be_probed() {
+            // This answers nothing of ours.
+            self.probing.want(Cause::Accepted, SOON, now.mono, rng);
+            return &[];
+        }
+        self.become_(Subscription::Subscribed, now);
+        self.granted = true;
+        self.retry_at = None;
+        self.attempts = 0;
+        self.begin_round();
+        // Earlier than this it could cancel the request (docs/servers.md#pending-probe).
+        self.probing.go_on(true, !self.resources.is_empty(), now.mono);
+        &[Action::Probe]
+    }
+
     fn may_probe(&self) -> bool {
         self.connected && self.subscription == Subscription::Subscribed
     }
@@ -273,6 +289,11 @@ impl Presence {
     fn plan(&mut self, now: Now, rng: &mut Rng) {
         if self.may_probe() {
             self.probing.plan(self.resources.is_empty(), now.mono, rng);
+        } else if self.connected && !self.resources.is_empty() && !self.probing.is_open() {
+            // Known from another subscription, or told without one. A probe could cancel the
+            // request (docs/servers.md#pending-probe), so all that can be done is to wait.
+            self.begin_round();
+            self.probing.ask(Cause::Order, false, CONFIRM_WITHOUT_GRANT, false, now.mono);
         }
     }
 

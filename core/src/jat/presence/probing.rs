@@ -33,6 +33,8 @@ pub enum Cause {
     Left,
     /// One came on the heels of its going.
     Came,
+    /// The target accepted a subscription that was not asked for.
+    Accepted,
     /// The last question took some for gone: that they are, or an answer was lost.
     Loss,
     /// Nobody is online.
@@ -100,14 +102,15 @@ impl Probing {
 
     /// Does something want a question that has happened?
     pub fn is_wanted(&self) -> bool {
-        use Cause::{Came, Error, Left, Loss, Order};
-        [Error, Left, Came, Loss, Order].iter().any(|cause| self.due[*cause as usize].is_some())
+        use Cause::{Accepted, Came, Error, Left, Loss, Order};
+        [Error, Left, Came, Accepted, Loss, Order]
+            .iter()
+            .any(|cause| self.due[*cause as usize].is_some())
     }
 
     /// A question is wanted, within `within`; later if its cause had one of late.
     pub fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
-        let rested = self.last[cause as usize].map(|last| last + self.pause[cause as usize]);
-        self.want_at(cause, soon(within, now, rng).max(rested.unwrap_or_default()));
+        self.want_at(cause, soon(within, now, rng).max(self.rests_until(cause)));
     }
 
     /// The same, however often its cause had one: something new is not to wait for what was said
@@ -119,6 +122,20 @@ impl Probing {
     fn want_at(&mut self, cause: Cause, at: Duration) {
         let due = &mut self.due[cause as usize];
         *due = Some(due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Whether a question of this cause may go out at once, which then counts as one.
+    pub fn takes_turn(&mut self, cause: Cause, now: Duration) -> bool {
+        let takes = self.rests_until(cause) <= now;
+        if takes {
+            self.last[cause as usize] = Some(now);
+        }
+        takes
+    }
+
+    fn rests_until(&self, cause: Cause) -> Duration {
+        let pause = self.pause[cause as usize].max(SHORTEST_PAUSE);
+        self.last[cause as usize].map_or(Duration::ZERO, |last| last + pause)
     }
 
     /// It is wanted no more.
@@ -136,7 +153,8 @@ impl Probing {
                 0 => FIRST_IF_NOBODY,
                 vain => (NEXT_IF_NOBODY * 2u32.pow(vain.min(8) - 1)).min(LONGEST_PAUSE),
             };
-            self.want(Cause::Empty, wait, now, rng);
+            // A pause of its own: one that has come in the meantime is not to wait for the last.
+            self.need(Cause::Empty, wait, now, rng);
         }
         if self.due[Cause::Routine as usize].is_none() {
             self.want(Cause::Routine, ROUTINE, now, rng);
@@ -145,7 +163,7 @@ impl Probing {
 
     /// Nothing is wanted while there is no stream, or no subscription.
     pub fn rest(&mut self) {
-        *self = Self { pause: self.pause, ..Self::default() };
+        *self = Self { last: self.last, pause: self.pause, ..Self::default() };
     }
 
     /// A question goes out now, for this cause and all that want one by now.
@@ -168,6 +186,12 @@ impl Probing {
         let ends = now + answer_time;
         let (answered, found, latest) = (false, false, ends + LONGEST_ANSWER);
         self.round = Some(Round { ends, latest, answered, found, once_more, probed, causes });
+    }
+
+    /// Another probe goes out for one that left, whatever the answer to the open question is.
+    pub fn ask_also(&mut self, now: Duration) {
+        self.drop(Cause::Left);
+        self.asked = Some(now);
     }
 
     /// The question of this round goes out once more, or the probe after its request.
@@ -213,16 +237,27 @@ impl Probing {
 
     /// When a question is to go out, to a target with so many resources: each of them answers.
     pub fn due(&self, resources: usize) -> Option<Duration> {
-        let first = self.due.iter().flatten().min()?;
+        let first = match self.round {
+            None => self.due.iter().flatten().min().copied()?,
+            // It may be online, and others that come and go can put off the end of the round.
+            Some(round) if round.probed => self.due[Cause::Left as usize]?,
+            Some(_) => return None,
+        };
         let resources = u32::try_from(resources).unwrap_or(u32::MAX);
         let pause = SHORTEST_PAUSE.max(PER_RESOURCE.saturating_mul(resources));
         let rested = self.asked.map_or(Duration::ZERO, |asked| asked + pause);
-        self.round.is_none().then(|| rested.max(*first))
+        Some(rested.max(first))
     }
 
     /// When something is to be done.
     pub fn deadline(&self, resources: usize) -> Option<Duration> {
-        self.round.map(|round| round.ends).or_else(|| self.due(resources))
+        let ends = self.round.map(|round| round.ends);
+        [ends, self.due(resources)].into_iter().flatten().min()
+    }
+
+    /// Whether the subscription was requested, and the probe follows once it is said to stand.
+    pub fn is_to_be_probed(&self) -> bool {
+        self.round.is_some_and(|round| !round.probed)
     }
 
     pub fn is_open(&self) -> bool {
@@ -251,7 +286,7 @@ pub const SOON: Duration = Duration::from_millis(200);
 /// The end of a session may be told after its successor's beginning; the truth is known then.
 pub const AFTER_HEELS: Duration = Duration::from_secs(1);
 /// Between two questions of one cause, and of any.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+pub const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Two thousand resources answer at most once in ten seconds.
 const PER_RESOURCE: Duration = Duration::from_millis(5);

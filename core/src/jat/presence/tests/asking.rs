@@ -253,3 +253,121 @@ fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
         assert_eq!(next.online(), [B]);
     }
 }
+
+#[test]
+fn an_acceptance_that_is_told_again_and_again_is_no_reason_to_ask_each_time() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    let mut probes = 0;
+    for _ in 0..6_000 {
+        probes += usize::from(it.hear(BARE, Heard::Subscribed) == Answer::Used(&[Action::Probe]));
+        probes += it.served(100, &[A]);
+    }
+    assert!((10..30).contains(&probes), "{probes} in 600 s");
+    assert_eq!(it.online(), [A], "no question was held open");
+}
+
+#[test]
+fn acceptances_and_denials_in_turn_are_no_reason_to_ask_each_time() {
+    let mut it = Fixture::with(&[A]);
+    it.after(60);
+    let mut sent = 0;
+    for _ in 0..600 {
+        for heard in [Heard::Unsubscribed, Heard::Subscribed, Heard::Subscribed] {
+            let Answer::Used(actions) = it.hear(BARE, heard) else { unreachable!() };
+            sent += actions.len();
+        }
+        sent += it.until(100).len();
+    }
+    assert!((20..=60).contains(&sent), "{sent} in 60 s");
+}
+
+#[test]
+fn errors_one_after_the_other_do_not_put_off_the_next_attempt() {
+    let mut it = Fixture::connected();
+    let mut asked = 0;
+    for _ in 0..600 {
+        it.hear(BARE, Heard::Error("remote-server-timeout".into()));
+        asked += it.until(1_000).len();
+    }
+    assert!((5..=10).contains(&asked), "{asked} in 600 s");
+}
+
+#[test]
+fn without_a_subscription_nobody_stays_who_is_not_heard_of() {
+    let error = Heard::Error("remote-server-timeout".into());
+    for heard in [Heard::Other, error, Heard::Unsubscribed] {
+        let mut it = Fixture::connected();
+        it.hear(BARE, heard);
+        it.until(100_000);
+        it.hear_all(&[A, B]);
+        for _ in 0..20 {
+            assert!(!it.until(10_000).contains(&Action::Probe), "it can cancel the request");
+            it.presence.answered(A, None, it.now, &mut it.rng);
+        }
+        assert_eq!(it.online(), [A], "{:?}", it.presence.subscription());
+        it.until(120_000);
+        assert_eq!(it.online(), [""; 0], "{:?}", it.presence.subscription());
+    }
+}
+
+/// A is online alone, and its server tells the end of its last session so late; for how many
+/// milliseconds it is taken for gone.
+fn absence(it: &mut Fixture, late: u64) -> u64 {
+    it.hear(A, AVAILABLE);
+    it.served(late, &[A]);
+    it.hear(A, Heard::Unavailable);
+    let begun = it.now.mono;
+    while it.online().is_empty() {
+        it.served(100, &[A]);
+    }
+    (it.now.mono - begun).as_millis() as u64
+}
+
+#[test]
+fn one_whose_end_is_told_late_is_missed_for_three_seconds_at_most() {
+    for (up, down) in [(300, 300), (1_000, 1_000), (2_000, 5_000), (6_000, 1_000), (6_000, 9_000)] {
+        for late in [100, 700, 2_000, 6_000] {
+            let mut it = Fixture::with(&[A]);
+            it.after(60);
+            // It crashes again and again, which each question confirms.
+            for round in 0..100 {
+                it.hear(A, AVAILABLE);
+                it.served(up, &[A]);
+                it.hear(A, Heard::Unavailable);
+                it.served(down, &[""; 0]);
+                if round % 10 == 0 {
+                    let missed = absence(&mut it, late);
+                    assert!(missed <= 3_000, "{missed} ms, {up} {down} {late}, {round}");
+                    it.served(1_000, &[A]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn others_that_come_and_go_meanwhile_make_that_no_longer() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    let mut longest = 0;
+    for round in 0..200 {
+        // B is up for 200 ms, and for 200 ms it is not.
+        let mut up = round % 2 == 0;
+        it.hear(A, AVAILABLE);
+        it.hear(A, Heard::Unavailable);
+        let begun = it.now.mono;
+        while !it.online().contains(&A) {
+            up = !up;
+            it.hear(B, if up { AVAILABLE } else { Heard::Unavailable });
+            it.served(200, if up { &[A, B] } else { &[A] });
+        }
+        longest = longest.max((it.now.mono - begun).as_millis());
+        for _ in 0..round % 7 {
+            up = !up;
+            it.hear(B, if up { AVAILABLE } else { Heard::Unavailable });
+            it.served(200, if up { &[A, B] } else { &[A] });
+        }
+    }
+    assert!(longest <= 3_000, "{longest} ms");
+}
