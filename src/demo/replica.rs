@@ -22,6 +22,7 @@ impl Replica {
     /// Takes a new configuration as a daemon does on SIGHUP.
     pub fn reload(&mut self, config: &config::ComponentConfig) {
         self.member.reconfigure(config);
+        self.member.ask_again();
     }
 
     /// Closes its streams in good order within a time.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use jid::DomainPart;
+use tokio::sync::watch;
 
 use crate::jat::now::Now;
 use crate::jat::reason::{Reason, Tally};
@@ -16,7 +17,7 @@ use crate::session::witness::Witness;
 use crate::time::unix_now;
 
 use super::heartbeat::Heartbeat;
-use super::stream::Stream;
+use super::stream::{State, Stream};
 
 /// A component: its translator, and what is known of its streams. The tasks of its links work
 /// on it, one turn at a time; others look at it between turns.
@@ -30,6 +31,8 @@ pub struct Component {
     rng: Rng,
     witness: Witness,
     clock: Clock,
+    /// Wakes whoever waits for something that another task does to the component.
+    changes: watch::Sender<()>,
 }
 
 /// The clocks of a component, as the core takes them.
@@ -52,6 +55,7 @@ impl Component {
             rng: Rng::with_seed(seed),
             witness: Witness::default(),
             clock: Clock { origin: Instant::now() },
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -143,19 +147,41 @@ impl Component {
         self.streams.iter_mut().find(|stream| Arc::ptr_eq(&stream.link, link))
     }
 
-    /// A link begins with the stream of `domain`; its counts go on.
+    /// A link begins with the stream of `domain`; its counts go on, and what is known of the server.
     pub fn begin_stream(&mut self, domain: &DomainPart, link: &Arc<Heartbeat>) -> &mut Stream {
         let mut new = Stream::new(domain.clone(), Arc::clone(link));
         let at = self.streams.iter().position(|stream| stream.domain == *domain);
         if let Some(at) = at {
-            let Stream { failures, logins, standstills, unsent, .. } = self.streams.remove(at);
+            let Stream { failures, logins, standstills, unsent, lowered, .. } =
+                self.streams.remove(at);
             (new.failures, new.logins) = (failures, logins);
             (new.standstills, new.unsent) = (standstills, unsent);
+            new.lowered = lowered;
         }
         // The component's own is the first, and stays so.
         let at = at.unwrap_or(self.streams.len());
         self.streams.insert(at, new);
         &mut self.streams[at]
+    }
+
+    /// What changes from now on. Whoever looks at the component after this call, and waits if it
+    /// is not yet as it should be, misses nothing: what is changed under the lock is told before
+    /// that is released, and stays told until it is waited for.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// The stream of this link died: the others of the component lead to the same server.
+    pub fn doubt_others(&mut self, link: &Arc<Heartbeat>) {
+        for stream in self.streams.iter_mut().filter(|stream| !Arc::ptr_eq(&stream.link, link)) {
+            stream.doubted = matches!(stream.state, State::Up { .. });
+        }
+        self.changes.send_replace(());
+    }
+
+    /// The server may take larger stanzas by now than it has shown: [`Stream::lowered`].
+    pub fn forget_limits(&mut self) {
+        self.streams.iter_mut().for_each(|stream| stream.lowered = None);
     }
 
     /// Takes new settings, and forgets the streams that they do not mention.

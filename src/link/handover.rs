@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use crate::config;
 use crate::descriptor;
 use crate::jat::answers;
+use crate::jat::observed::Observed;
 use crate::jat::presence;
 use crate::jat::reason::{Direction, Reason};
 use crate::jat::settings::Settings;
@@ -41,6 +42,9 @@ pub struct Handover {
     /// What lists of senders would have refused; came later than the rest.
     #[serde(default, skip_serializing_if = "is_zero")]
     observed: u64,
+    /// Some of the domains that these came from; came later than the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    observed_domains: Vec<(String, u64)>,
     /// Direction, reason, stanzas; without zeros.
     counts: Vec<(String, String, u64)>,
     streams: Vec<StreamHandover>,
@@ -58,6 +62,9 @@ struct StreamHandover {
     /// [`Stream::standstills`]; came later than the rest.
     #[serde(default, skip_serializing_if = "is_zero")]
     standstills: u64,
+    /// [`Stream::lowered`]; came later than the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lowered: Option<usize>,
     /// By cause, without zeros.
     failures: BTreeMap<String, u64>,
     up: Option<Up>,
@@ -88,6 +95,7 @@ impl Handover {
             unlisted_replies: component.translator.unlisted_replies(),
             answers: component.translator.answers().hand_over(),
             observed: component.translator.observed().stanzas(),
+            observed_domains: component.translator.observed().domains().to_vec(),
             counts: counts.map(|(d, r, n)| (d.name().into(), r.name().into(), n)).collect(),
             streams: streams.collect::<io::Result<_>>()?,
             lost: Vec::new(),
@@ -103,19 +111,18 @@ impl Handover {
                 component.tally.add(direction, *reason, *count);
             }
         }
-        component.translator.resume_observed(self.observed);
-        let settings = component.translator.settings();
-        if self.target != settings.target.as_str() || self.subscriber != subscriber(settings) {
-            return;
-        }
-        let subscriber = settings.subscriber().cloned();
-        let stream = subscriber.as_ref().and_then(|domain| component.find_stream(domain));
-        let up = stream.is_some_and(is_up);
+        let observed = Observed::resume(self.observed, self.observed_domains.clone());
+        component.translator.resume_observed(observed);
         let now = component.now();
-        let presence = self.presence.clone();
-        let answers = self.answers.clone();
+        let (presence, answers) = (self.presence.clone(), self.answers.clone());
         component.translator.resume(presence, answers, self.unlisted_replies, now);
-        if let (false, Some(domain)) = (up, subscriber) {
+        let settings = component.translator.settings();
+        let same_target = self.target == settings.target.as_str();
+        let same_subscriber = self.subscriber == subscriber(settings);
+        let subscriber = settings.subscriber().cloned();
+        component.translator.outlive(same_target, same_subscriber);
+        let stream = subscriber.as_ref().and_then(|domain| component.find_stream(domain));
+        if let (false, Some(domain)) = (stream.is_some_and(is_up), subscriber) {
             // Without its stream it has to be asked for again.
             component.translator.disconnected(&domain);
         }
@@ -129,7 +136,9 @@ impl Handover {
         component: &mut Component,
     ) -> Option<Parked> {
         let known = self.streams.iter_mut().find(|s| s.domain == config.domain.as_str())?;
-        known.restore(component.stream_of(link)?);
+        let stream = component.stream_of(link)?;
+        known.restore(stream);
+        let bounds = stream.bounds(config.bounds);
         let Up { socket, since, session, .. } =
             known.up.take_if(|up| up.server == config.server && config.tls.is_none())?;
         let socket = descriptor::adopt(socket).and_then(watch);
@@ -139,7 +148,7 @@ impl Handover {
         let _ = watch_over(&socket);
         let socket = Socket::Plain(socket);
         let domain = config.domain.clone();
-        let session = Session::resume(domain, config.bounds, session, &mut component.turn());
+        let session = Session::resume(domain, bounds, session, &mut component.turn());
         let stream = component.stream_of(link)?;
         (stream.state, stream.sharing) = (State::Up { since }, session.sharing());
         stream.clock_offset = session.clock_offset();
@@ -198,6 +207,7 @@ impl StreamHandover {
             logins: stream.logins,
             unsent: stream.unsent,
             standstills: stream.standstills,
+            lowered: stream.lowered,
             failures: failures.filter(|(_, count)| *count > 0).collect(),
             up,
         })
@@ -205,7 +215,7 @@ impl StreamHandover {
 
     fn restore(&self, stream: &mut Stream) {
         (stream.logins, stream.unsent) = (self.logins, self.unsent);
-        stream.standstills = self.standstills;
+        (stream.standstills, stream.lowered) = (self.standstills, self.lowered);
         for cause in Cause::ALL {
             let count = self.failures.get(cause.name());
             stream.failures[*cause as usize] = count.copied().unwrap_or_default();
@@ -235,3 +245,69 @@ fn is_up(stream: &Stream) -> bool {
 
 /// For each stream.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jat::access::Access;
+    use crate::jat::dispatch::Dispatch;
+    use crate::jat::keyring::{Key, Keyring};
+    use crate::jat::settings::TokenIn;
+    use crate::jat::target::Target;
+    use crate::jat::translator::Translator;
+    use zeroize::Zeroizing;
+
+    /// Goes on with what stands in the golden file, where the subscriber is `a.proxy.example`.
+    fn resumed(target: &str, presence_domain: Option<&str>) -> Component {
+        let golden = include_str!("../../tests/data/handover-v1.json");
+        let mut golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+        let mut component = golden["components"][0].take();
+        component["answers"] = serde_json::json!({
+            "records": [], "errors": [["service-unavailable", 4]]
+        });
+        component["observed"] = 5.into();
+        let from: Handover = serde_json::from_value(component).unwrap();
+        let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
+        let settings = Settings {
+            domain: "proxy.example".parse().unwrap(),
+            presence_domain: presence_domain.map(|domain| domain.parse().unwrap()),
+            target: Target::new(target.parse().unwrap()),
+            dispatch: Dispatch::Random,
+            resources: Arc::default(),
+            access: Access::default(),
+            token_in: TokenIn::Resource,
+            keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
+            reply_ttl: 3600,
+        };
+        let mut component = Component::new(Translator::new(settings), 1);
+        from.restore(&mut component);
+        component
+    }
+
+    /// Relayed, errors that users got, unlisted, observed.
+    fn counts(component: &Component) -> [u64; 4] {
+        let translator = &component.translator;
+        [
+            component.tally.total(Reason::Relayed),
+            translator.answers().errors().iter().map(|(_, count)| count).sum(),
+            translator.unlisted_replies(),
+            translator.observed().stanzas(),
+        ]
+    }
+
+    #[test]
+    fn counters_stay_whatever_is_configured_and_the_list_as_far_as_it_is_true() {
+        for (target, presence_domain, resources) in [
+            ("bot@some.example", Some("a.proxy.example"), 1),
+            ("bot@some.example", Some("b.proxy.example"), 1),
+            ("bot@some.example", None, 1),
+            ("other@some.example", Some("a.proxy.example"), 0),
+        ] {
+            let component = resumed(target, presence_domain);
+            assert_eq!(counts(&component), [7, 4, 3, 5], "{target} {presence_domain:?}");
+            let presence = component.translator.presence();
+            assert_eq!(presence.resources.len(), resources, "{target} {presence_domain:?}");
+            assert!(!presence.is_settled());
+        }
+    }
+}

@@ -71,8 +71,14 @@ impl Member {
 
     /// Takes a new configuration; gives the links that it has no use for.
     pub fn reconfigure(&mut self, config: &config::ComponentConfig) -> Vec<Running> {
-        self.config = Arc::new(config.clone());
-        lock(&self.component).reconfigure(config.settings.clone());
+        let before = std::mem::replace(&mut self.config, Arc::new(config.clone()));
+        {
+            let mut component = lock(&self.component);
+            component.reconfigure(config.settings.clone());
+            if (&before.server, before.bounds.limits) != (&config.server, config.bounds.limits) {
+                component.forget_limits();
+            }
+        }
         let mut before = std::mem::take(&mut self.links);
         for stream in config.streams() {
             self.links.push(match before.iter().position(|l| l.domain == stream.domain) {
@@ -100,9 +106,14 @@ impl Member {
         }
     }
 
-    /// Asks the target for its presence again: at once, if there is a stream.
+    /// An operator may have changed something: asks the target for its presence again, at once if
+    /// there is a stream, and takes the server for able to take what is configured.
     pub fn ask_again(&self) {
-        lock(&self.component).translator.ask_again();
+        {
+            let mut component = lock(&self.component);
+            component.translator.ask_again();
+            component.forget_limits();
+        }
         // The order stays; it is what links wake up for.
         self.links.iter().for_each(|link| link.orders.send_modify(|_| ()));
     }
@@ -162,7 +173,6 @@ impl Running {
             orders: receiver,
             attempted: attempting,
             parked,
-            lowered: None,
         };
         let task = tokio::spawn(link.run(pause));
         let (began, backoff) = (Instant::now(), Backoff::default());

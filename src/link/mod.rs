@@ -55,6 +55,16 @@ pub enum Order {
     Stop { within: Duration },
 }
 
+impl Order {
+    /// The stream that there is to be.
+    fn stream(&self) -> Option<&config::StreamConfig> {
+        match self {
+            Self::Run(stream) | Self::Pause { stream, .. } => Some(stream),
+            Self::Stop { .. } => None,
+        }
+    }
+}
+
 /// Whom a stream is left for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Successor {
@@ -76,9 +86,6 @@ pub struct Link {
     pub attempted: watch::Sender<bool>,
     /// A stream to begin with, from another process.
     pub parked: Option<Parked>,
-    /// Most bytes of a stanza that the server takes, as far as it has shown; with the order that it
-    /// was found out under.
-    pub lowered: Option<(Arc<config::StreamConfig>, usize)>,
 }
 
 impl Link {
@@ -248,17 +255,13 @@ impl Link {
 
     fn start(&mut self, logged_in: LoggedIn, config: &Arc<config::StreamConfig>) -> Parked {
         let LoggedIn { socket, early } = logged_in;
-        self.lowered.take_if(|(under, _)| !Arc::ptr_eq(under, config));
         let mut bounds = config.bounds;
-        if let Some((_, bytes)) = &self.lowered {
-            bounds.limits.max_bytes = bounds.limits.max_bytes.min(*bytes);
-        }
         let mut component = lock(&self.component);
         let since = component.now().unix;
         if let Some(stream) = component.stream_of(&self.heartbeat) {
             stream.logins += 1;
             stream.state = State::Up { since };
-            stream.lowered = self.lowered.as_ref().map(|(_, bytes)| *bytes);
+            bounds = stream.bounds(bounds);
         }
         let domain = self.domain.clone();
         let mut session = Session::new(domain, bounds, &mut component.turn());
@@ -310,6 +313,7 @@ impl Link {
         };
         if cause.is_failure() {
             journal.lost(cause, &message, unsent);
+            lock(&self.component).doubt_others(&self.heartbeat);
         }
         self.fail(cause, &message);
         cause
@@ -317,16 +321,16 @@ impl Link {
 
     /// In words. If a stanza was too large for the server, the next stream is for smaller ones: else
     /// any user could end it again and again.
-    fn explain_end(
-        &mut self,
-        ending: &Ending,
-        config: Option<&Arc<config::StreamConfig>>,
-    ) -> String {
+    fn explain_end(&self, ending: &Ending, config: Option<&Arc<config::StreamConfig>>) -> String {
         let (Ending::TooLarge { bytes, .. }, Some(config)) = (ending, config) else {
             return ending.to_string();
         };
         let limit = bytes / 2;
-        self.lowered = Some((Arc::clone(config), limit));
+        // It may be another server by now.
+        let stays = self.orders.borrow().stream().is_some_and(|now| now.server == config.server);
+        if stays {
+            self.note(|stream, _| stream.lowered = Some(limit));
+        }
         format!("{ending}; from now on none has more than {limit} bytes, until a reload")
     }
 

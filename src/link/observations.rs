@@ -12,14 +12,16 @@ use crate::misleading::is_misleading;
 #[derive(Debug, Default)]
 pub struct Observations {
     stanzas: u64,
+    /// How many domains were said, since they were forgotten so often.
     domains: usize,
+    forgotten: u64,
     last: Option<Instant>,
 }
 
 impl Observations {
     /// All that was counted so far was said by another process.
     pub fn resume(&mut self, observed: &Observed) {
-        self.stanzas = observed.stanzas();
+        self.said(observed);
     }
 
     /// Looks at the counts after a turn.
@@ -39,14 +41,22 @@ impl Observations {
     }
 
     fn tell(&mut self, component: &str, observed: &Observed) {
-        let known = observed.domains();
-        // A reload with other lists begins anew.
-        let new = known.get(self.domains..).unwrap_or(known);
-        let domains: Vec<_> = new.iter().map(|(domain, _)| domain.as_str()).collect();
+        let domains: Vec<_> = self.unsaid(observed).collect();
         let domains = domains.join(", ").replace(is_misleading, "?");
         let stanzas = observed.stanzas() - self.stanzas;
         info!(component, stanzas, domains, "observed: the lists of senders would refuse these");
-        (self.stanzas, self.domains) = (observed.stanzas(), known.len());
+        self.said(observed);
+    }
+
+    /// The domains that were not said yet: all, behind a reload with other lists.
+    fn unsaid<'o>(&self, observed: &'o Observed) -> impl Iterator<Item = &'o str> + use<'o> {
+        let said = if observed.forgotten() == self.forgotten { self.domains } else { 0 };
+        observed.domains().iter().skip(said).map(|(domain, _)| domain.as_str())
+    }
+
+    fn said(&mut self, observed: &Observed) {
+        self.stanzas = observed.stanzas();
+        (self.domains, self.forgotten) = (observed.domains().len(), observed.forgotten());
     }
 }
 
@@ -68,5 +78,20 @@ mod tests {
         assert_eq!((told.stanzas, told.domains), (1, 1));
         told.settle("c", &observed);
         assert_eq!((told.stanzas, told.domains), (2, 2));
+    }
+
+    /// As many are new as there were before, or more.
+    #[test]
+    fn with_other_lists_all_domains_are_new() {
+        let (mut told, mut observed) = (Observations::default(), Observed::default());
+        for (round, users) in
+            [&["u@a.example"][..], &["u@b.example"], &["u@c.example"; 3]].iter().enumerate()
+        {
+            users.iter().for_each(|user| observed.note(&Address::new(user)));
+            assert_eq!(told.unsaid(&observed).count(), 1, "round {round}");
+            told.settle("c", &observed);
+            assert_eq!(told.unsaid(&observed).count(), 0);
+            observed.forget_domains();
+        }
     }
 }

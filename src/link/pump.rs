@@ -91,8 +91,17 @@ impl<'a> Pump<'a> {
     }
 
     async fn pump(&mut self, orders: &mut watch::Receiver<Order>) -> Result<Stopped, Stopped> {
+        let mut changes = lock(&self.component).changes();
         loop {
-            let changed = self.pump_until(orders.changed()).await?;
+            self.look_if_doubted();
+            let told = async {
+                tokio::select! {
+                    biased;
+                    changed = orders.changed() => Some(changed),
+                    _ = changes.changed() => None,
+                }
+            };
+            let Some(changed) = self.pump_until(told).await? else { continue };
             let order = orders.borrow_and_update().clone();
             let within = match &order {
                 Order::Stop { within } => *within,
@@ -103,6 +112,16 @@ impl<'a> Pump<'a> {
                 Order::Pause { .. } | Order::Run(_) => CLOSE_TIME,
             };
             return self.close(within).await;
+        }
+    }
+
+    /// Finds out whether the server is alive, if another stream to it died.
+    fn look_if_doubted(&mut self) {
+        let mut component = lock(&self.component);
+        if let Some(stream) = component.stream_of(&self.heartbeat)
+            && std::mem::take(&mut stream.doubted)
+        {
+            self.parked.session.doubt();
         }
     }
 
@@ -212,10 +231,10 @@ impl<'a> Pump<'a> {
     fn obey(&mut self, new: &config::StreamConfig) -> bool {
         let same = self.parked.config.same_login(new);
         if same {
-            self.parked.session.set_bounds(new.bounds);
-            if let Some(stream) = lock(&self.component).stream_of(&self.heartbeat) {
-                stream.lowered = None;
-            }
+            let mut component = lock(&self.component);
+            let stream = component.stream_of(&self.heartbeat);
+            let bounds = stream.map_or(new.bounds, |stream| stream.bounds(new.bounds));
+            self.parked.session.set_bounds(bounds);
         }
         same
     }

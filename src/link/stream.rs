@@ -7,8 +7,8 @@ use jid::DomainPart;
 
 use crate::config;
 use crate::jat::settings::Settings;
-use crate::session::Session;
 use crate::session::echo::Sharing;
+use crate::session::{Bounds, Session};
 
 use super::cause::Cause;
 use super::heartbeat::Heartbeat;
@@ -30,7 +30,8 @@ pub struct Stream {
     pub standstill: Option<Duration>,
     /// How often that began.
     pub standstills: u64,
-    /// Most bytes of a stanza, where the server has shown that it takes fewer than configured.
+    /// Most bytes of a stanza, where the server has shown that it takes fewer than configured:
+    /// until a reload, or as long as it is configured alike.
     pub lowered: Option<usize>,
     /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
     pub clock_offset: Option<i64>,
@@ -42,6 +43,8 @@ pub struct Stream {
     pub backlog: usize,
     /// Bytes of output that were lost with their streams.
     pub unsent: u64,
+    /// Whether another stream to the same server died, and its link has not looked at this one since.
+    pub doubted: bool,
     /// While its link pauses: the stream, if there is one.
     pub paused: Option<Option<Parked>>,
 }
@@ -84,6 +87,7 @@ impl Stream {
             logins: 0,
             backlog: 0,
             unsent: 0,
+            doubted: false,
             paused: None,
         }
     }
@@ -96,11 +100,21 @@ impl Stream {
         self.unheard = false;
         self.standstill = None;
         self.clock_offset = None;
+        self.doubted = false;
         let since = match self.state {
             State::Down { since, .. } => since,
             _ => now,
         };
         self.state = State::Down { since, cause, message: message.to_owned() };
+    }
+
+    /// The bounds of a session on it, of those that are configured.
+    pub fn bounds(&self, configured: Bounds) -> Bounds {
+        let mut bounds = configured;
+        if let Some(bytes) = self.lowered {
+            bounds.limits.max_bytes = bounds.limits.max_bytes.min(bytes);
+        }
+        bounds
     }
 
     /// Takes what its session knows.

@@ -7,6 +7,7 @@ mod login;
 mod orders;
 mod pressure;
 mod server_limit;
+mod sisters;
 #[path = "../tls/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod tls;

@@ -9,6 +9,7 @@ mod encrypted;
 mod encryption;
 mod faults;
 mod http;
+mod kept;
 mod meanwhile;
 mod nothing_lost;
 mod older;

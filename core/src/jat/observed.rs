@@ -9,12 +9,15 @@ pub struct Observed {
     stanzas: u64,
     /// In the order in which they were first seen; no more than [`MOST_DOMAINS`].
     domains: Vec<(String, u64)>,
+    /// How often they were forgotten.
+    forgotten: u64,
 }
 
 impl Observed {
     /// Goes on where another process stopped.
-    pub fn resume(stanzas: u64) -> Self {
-        Self { stanzas, domains: Vec::new() }
+    pub fn resume(stanzas: u64, mut domains: Vec<(String, u64)>) -> Self {
+        domains.truncate(MOST_DOMAINS);
+        Self { stanzas, domains, forgotten: 0 }
     }
 
     /// A stanza of this sender was let pass.
@@ -32,6 +35,12 @@ impl Observed {
     /// Other lists begin with no domains; the sum goes on.
     pub fn forget_domains(&mut self) {
         self.domains.clear();
+        self.forgotten += 1;
+    }
+
+    /// How often the domains were forgotten: until it changes they only become more.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub fn stanzas(&self) -> u64 {

@@ -70,9 +70,14 @@ impl Translator {
         if self.settings.access != settings.access {
             self.observed.forget_domains();
         }
-        let same_target = self.settings.target == settings.target;
-        let same_subscriber = self.settings.subscriber() == settings.subscriber();
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
+        let same_target = before.target == self.settings.target;
+        self.outlive(same_target, before.subscriber() == self.settings.subscriber());
+    }
+
+    /// Keeps what is still true of what was known, which may be of another target, or have been told
+    /// to another domain.
+    pub fn outlive(&mut self, same_target: bool, same_subscriber: bool) {
         if !same_target {
             self.presence = Presence::new();
             self.answers = self.answers.of_another_target();
@@ -102,8 +107,8 @@ impl Translator {
     }
 
     /// Goes on with what another process has counted.
-    pub fn resume_observed(&mut self, stanzas: u64) {
-        self.observed = Observed::resume(stanzas);
+    pub fn resume_observed(&mut self, observed: Observed) {
+        self.observed = observed;
     }
 
     fn select(&mut self) {

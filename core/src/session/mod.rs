@@ -219,6 +219,16 @@ impl Session {
         Ok(())
     }
 
+    /// Another stream to the same server died: what is sent now shows soon whether this one lives.
+    /// The caller writes [`Self::output`], and calls [`Self::tick`].
+    pub fn doubt(&mut self) {
+        self.echo.doubt();
+        // Where no echo tells, the system still notices that nobody takes it.
+        if !self.closed && self.output().is_empty() {
+            self.output.space(1);
+        }
+    }
+
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, translator: &Translator) -> Duration {
         let output = self.output.deadline();

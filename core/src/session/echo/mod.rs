@@ -28,6 +28,8 @@ pub struct Echo {
     processed: u64,
     /// Where what `standstill` watches comes back; `None`: nowhere for sure.
     way: Option<Way>,
+    /// Whether there is a reason to ask the server at once.
+    doubted: bool,
 }
 
 /// Where what we say to ourselves comes back to us, and to nobody else.
@@ -49,7 +51,7 @@ impl Echo {
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
         let test = SelfTest::new(sharing, now);
         let standstill = Standstill::new(next, now);
-        Self { nonce, next, test, standstill, processed: 0, way: None }
+        Self { nonce, next, test, standstill, processed: 0, way: None, doubted: false }
     }
 
     pub fn nonce(&self) -> u64 {
@@ -122,6 +124,11 @@ impl Echo {
         self.test.other();
     }
 
+    /// The server may have died: the next [`Self::tick`] asks it, where an answer would tell.
+    pub fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
     /// What is due.
     pub fn tick(&mut self, flow: Flow, now: Duration) -> Due {
         let way = self.way(flow);
@@ -133,6 +140,8 @@ impl Echo {
             Some(_) => self.standstill.tick(self.next, flow.said, flow.hearing, now),
             None => Step::Nothing,
         };
+        let doubted = std::mem::take(&mut self.doubted) && way.is_some();
+        let step = if doubted && step == Step::Nothing { Step::Ask } else { step };
         match (step, way) {
             (Step::Nudge, _) => Due::Nudge,
             (Step::End, _) => Due::Silent,
@@ -177,7 +186,8 @@ impl Echo {
         let watches = self.way.is_some() || self.test.is_settled();
         let asked = watches.then(|| self.standstill.deadline(self.next, flow.said));
         let test = self.test.deadline().filter(|_| !flow.blocked);
-        [asked, test].into_iter().flatten().min()
+        let doubted = self.doubted.then_some(Duration::ZERO);
+        [doubted, asked, test].into_iter().flatten().min()
     }
 
     fn way(&self, flow: Flow) -> Option<Way> {

@@ -73,6 +73,20 @@ fn only_an_echo_shows_that_a_stream_of_our_own_is_worked_on() {
 }
 
 #[test]
+fn one_in_doubt_is_asked_at_once_where_an_answer_would_tell() {
+    let mut echo = tested(16);
+    echo.doubt();
+    assert!(echo.deadline(flow(0)) <= Some(at(1)));
+    assert_eq!(sent(echo.tick(flow(0), at(1))), ["jat-echo-0000000000000007-16"]);
+    echo.asked(0, at(1));
+    assert_eq!(echo.tick(flow(0), at(2)), Due::Nothing, "once");
+    let mut unknown = tested(1);
+    unknown.doubt();
+    assert_eq!(unknown.tick(flow(0), at(1)), Due::Nothing);
+    assert!(unknown.deadline(flow(0)) > Some(at(1)), "it is not asked over and over");
+}
+
+#[test]
 fn of_a_stream_that_may_be_shared_nothing_follows() {
     let mut echo = tested(1);
     for seconds in 1..1_000 {
