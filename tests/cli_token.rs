@@ -12,10 +12,9 @@ use jat_proxy::jat::token::{self, Binding, Claims};
 fn a_token_is_read_and_verified() {
     let folder = Folder::ready();
     let (config, _) = config::load(&folder.path("jat-proxy.toml"), now()).unwrap();
-    let claims = Claims { user: "user@some.example/abc", resource: "", id: "12\u{1b}34" };
+    let claims = Claims::new("user@some.example/abc", "", "12\u{1b}34").unwrap();
     let binding = Binding { asked: "node@proxy.example", peer: "bot@some.example/a" };
-    let sealed = token::seal(config.keyring.signing(now()), &claims, now() + 600, &binding);
-    let token = sealed.unwrap();
+    let token = token::seal(config.keyring.signing(now()), &claims, now() + 600, &binding);
     let address = format!("Node@proxy.example/{token}");
 
     for plain in [&address, &token] {

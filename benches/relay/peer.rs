@@ -76,19 +76,20 @@ fn translate(stanza: &mut Element, ring: &Keyring) -> Option<()> {
     let resource = to.resource().map_or("", |resource| resource.as_str());
     match stanza.attr("type")? {
         "get" | "set" => {
-            let claims = Claims { user: from, resource, id: stanza.attr("id")? };
-            let token = token::seal(ring.signing(now()), &claims, now() + 3600, &binding).ok()?;
+            let claims = Claims::new(from, resource, stanza.attr("id")?).ok()?;
+            let token = token::seal(ring.signing(now()), &claims, now() + 3600, &binding);
             set(stanza, xml_ncname!("from"), &format!("{asked}/{token}"));
             set(stanza, xml_ncname!("to"), PEER);
         }
         _ if from == PEER => {
             let token = token::open(ring, resource, &binding, now()).ok()?;
-            let Claims { user, resource, id } = token.claims();
+            let claims = token.claims();
+            let resource = claims.resource();
             let from =
                 if resource.is_empty() { asked.clone() } else { format!("{asked}/{resource}") };
             set(stanza, xml_ncname!("from"), &from);
-            set(stanza, xml_ncname!("to"), user);
-            set(stanza, xml_ncname!("id"), id);
+            set(stanza, xml_ncname!("to"), claims.user());
+            set(stanza, xml_ncname!("id"), claims.id());
         }
         _ => return None,
     }

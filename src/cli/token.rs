@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::jat::address::Address;
-use crate::jat::token::{self, Binding, Token, TokenError};
+use crate::jat::token::{self, Binding, Kind, Token, TokenError};
 use crate::misleading::printable;
 use crate::time::{show_duration, show_moment};
 
@@ -78,14 +78,21 @@ fn fields(token: &Token, now: u64) -> String {
         Some(left) if left > 0 => format!("in {}", show_duration(Duration::from_secs(left))),
         _ => format!("expired, {} ago", show_duration(Duration::from_secs(now - expires))),
     };
-    let resource = if claims.resource.is_empty() { "(none)" } else { &printable(claims.resource) };
+    let kind = match token.kind() {
+        Kind::IqReply => "IQ",
+    };
+    let resource = match claims.resource() {
+        "" => "(none)",
+        resource => &printable(resource),
+    };
     format!(
-        "version   1\nkind      1 (IQ)\nkey       {}\nexpires   {} ({when})\nuser      {}\n\
+        "version   1\nkind      {} ({kind})\nkey       {}\nexpires   {} ({when})\nuser      {}\n\
          resource  {resource}\nid        {}\n",
+        token.kind() as u8,
         token.kid(),
         show_moment(expires),
-        printable(claims.user),
-        printable(claims.id),
+        printable(claims.user()),
+        printable(claims.id()),
     )
 }
 

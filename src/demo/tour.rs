@@ -200,7 +200,7 @@ impl Tour<'_> {
         let token = from.resource().unwrap_or_default().to_owned();
         let opened = token::inspect(&token)
             .map_err(|why| unexpected("a token", format!("{forwarded}, {why}")))?;
-        check(opened.claims().user == USER, "the user in the token", &forwarded)?;
+        check(opened.claims().user() == USER, "the user in the token", &forwarded)?;
         let replica = self.stage.replica_at(passed.connection).ok_or_else(lost)?;
         Ok(Request { id, asked: asked.xml, forwarded, replica, resource, token, opened })
     }

@@ -24,8 +24,8 @@ impl Cast<'_> {
     /// A token for a request of the user with the id h, signed with the key of this id.
     fn token(&self, kid: u8, expires: u64, asked: &str, peer: &str) -> String {
         let key = Key::new(kid, &Zeroizing::new(vec![self.secret; 32]), None).unwrap();
-        let claims = Claims { user: self.user, resource: "", id: "h" };
-        token::seal(&key, &claims, expires, &Binding { asked, peer }).unwrap()
+        let claims = Claims::new(self.user, "", "h").unwrap();
+        token::seal(&key, &claims, expires, &Binding { asked, peer })
     }
 }
 

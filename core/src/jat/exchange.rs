@@ -92,11 +92,10 @@ impl<'t> Exchange<'t> {
             Body::Whole { sound: false, .. } => return refuse(Reason::BadNamespace),
             Body::Whole { .. } => {}
         }
-        let claims =
-            Claims { user: from.as_str(), resource: to.resource().unwrap_or_default(), id };
-        if claims.check_size().is_err() {
+        let resource = to.resource().unwrap_or_default();
+        let Ok(claims) = Claims::new(from.as_str(), resource, id) else {
             return refuse(Reason::TooLong);
-        }
+        };
         let Some((peer, normal_peer)) = choose(settings, presence, from, rng) else {
             return refuse(presence.reason_for_nobody());
         };
@@ -105,26 +104,23 @@ impl<'t> Exchange<'t> {
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
         let Scratch { sender: written, id: token, .. } = scratch;
-        let (sealed, id) = match settings.token_in {
+        let id = match settings.token_in {
             // Else the token goes where the address can't.
             TokenIn::Id if is_resource(from.as_str()) => {
                 to.write_at_domain(home, Some(from.as_str()), written);
-                (token::write_sealed(key, &claims, expires, &binding, token), Some(&**token))
+                token::write_sealed(key, &claims, expires, &binding, token);
+                Some(&**token)
             }
             TokenIn::Resource | TokenIn::Id => {
                 to.write_at_domain(home, None, written);
                 written.push('/');
-                (token::write_sealed(key, &claims, expires, &binding, written), None)
+                token::write_sealed(key, &claims, expires, &binding, written);
+                None
             }
         };
-        match sealed {
-            Ok(()) => {
-                let resource = resource_of(settings, &normal_peer);
-                answers.prepare(resource, Event::Asked, &presence.resources);
-                Verdict::Forward { to: peer, from: written, id }
-            }
-            Err(_) => refuse(Reason::TooLong),
-        }
+        let resource = resource_of(settings, &normal_peer);
+        answers.prepare(resource, Event::Asked, &presence.resources);
+        Verdict::Forward { to: peer, from: written, id }
     }
 
     /// Judges a result or an error.
@@ -161,8 +157,8 @@ impl<'t> Exchange<'t> {
         }
         let claims = token.claims();
         let written = &mut scratch.sender;
-        iq.to.write_at_domain(settings.domain.as_str(), Some(claims.resource), written);
-        let envelope = Envelope { to: claims.user, from: written, id: Some(claims.id) };
+        iq.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), written);
+        let envelope = Envelope { to: claims.user(), from: written, id: Some(claims.id()) };
         let refuse = |reason| {
             let refusal = refusal(reason, presence.subscription());
             Verdict::RevertError { envelope, reason, refusal }

@@ -57,7 +57,7 @@ impl Key {
         self.mac.clone()
     }
 
-    /// Do both keys have the same secret?
+    /// Whether both keys have the same secret.
     pub fn same_secret(&self, other: &Key) -> bool {
         self.fingerprint == other.fingerprint
     }
@@ -93,7 +93,7 @@ pub enum KeyringError {
 #[derive(Clone, Debug)]
 pub struct Keyring {
     keys: Vec<Key>,
-    /// Place of a key id in `keys`.
+    /// Place of a key id in `keys`. A table, since whoever sends a token names the id of its key.
     places: [Option<u8>; 256],
 }
 
@@ -143,8 +143,8 @@ impl Keyring {
         self.keys.iter().find(comes).map(|k| (k, k.since()))
     }
 
-    /// Is no key active yet at Unix second `now`? A clock is behind, then, or nobody has thought of
-    /// the first key.
+    /// Whether no key is active yet at Unix second `now`: a clock is behind, then, or nobody has
+    /// thought of the first key.
     pub fn is_ahead(&self, now: u64) -> bool {
         self.keys[0].since() > now
     }
@@ -167,8 +167,8 @@ impl Keyring {
         Some(successor.since().saturating_add(reply_ttl).saturating_add(SKEW))
     }
 
-    /// Was the predecessor of the oldest key taken away while its tokens may still live?
-    /// Gives the Unix second until which it should have stayed.
+    /// The Unix second until which the predecessor of the oldest key should have stayed, if it was
+    /// taken away while its tokens may still live.
     pub fn predecessor_missing(&self, now: u64, reply_ttl: u64) -> Option<u64> {
         let oldest = self.keys[0].not_before.filter(|oldest| *oldest <= now)?;
         let needed = oldest.saturating_add(reply_ttl).saturating_add(SKEW);

@@ -111,9 +111,9 @@ fn expiry_is_exact_at_both_ends_of_time() {
     let mut proxy = Proxy::new();
     let pending = request(&mut proxy);
     let binding = Binding { asked: "proxy.example", peer: &pending.to };
-    let claims = Claims { user: USER, resource: "", id: "7" };
+    let claims = Claims::new(USER, "", "7").unwrap();
     let expiring = |at| {
-        let token = token::seal(&key(1, None), &claims, at, &binding).unwrap();
+        let token = token::seal(&key(1, None), &claims, at, &binding);
         Forwarded { from: format!("proxy.example/{token}"), ..pending.clone() }.result()
     };
     proxy.silent(expiring(0), Revert, Reason::TokenExpired);

@@ -20,7 +20,7 @@ proptest! {
         id in "[ -~]{0,9}",
         at in any::<prop::sample::Index>(),
     ) {
-        let token = seal(&Claims { user: &user, resource: &resource, id: &id }).unwrap();
+        let token = seal(&Claims::new(&user, &resource, &id).unwrap());
         let at = at.index(token.len());
         prop_assert!(open(&token[..at]).is_err());
         for bit in 0..5 {
@@ -48,7 +48,7 @@ proptest! {
 
 #[test]
 fn every_bit_and_every_length_of_a_token_counts() {
-    let token = seal(&Claims { user: "user@some.example/abc", resource: "r", id: "7" }).unwrap();
+    let token = seal(&Claims::new("user@some.example/abc", "r", "7").unwrap());
     for at in 0..token.len() {
         assert!(open(&token[..at]).is_err() && open(&token[at + 1..]).is_err());
         assert!((0..5).all(|bit| open(&flip(&token, at, bit)).is_err()), "{at}");

@@ -62,6 +62,6 @@ impl Vector {
     }
 
     pub fn claims(&self) -> Claims<'_> {
-        Claims { user: &self.user, resource: &self.resource, id: &self.id }
+        Claims::new(&self.user, &self.resource, &self.id).expect("short enough")
     }
 }

@@ -3,7 +3,7 @@
 
 use jat_core::jat::address::Address;
 use jat_core::jat::reason::{Direction, Reason};
-use jat_core::jat::token::{Binding, Claims};
+use jat_core::jat::token::{self, Binding, Claims};
 use jat_core::session::Bounds;
 use jat_core::session::ending::Ending;
 use jat_core::stanza::fault::Fault;
@@ -11,7 +11,6 @@ use jat_core::stanza::splitter::Piece;
 
 use super::Stream;
 use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
-use super::token::sealed;
 use crate::fixture::{START, Said, Side, TARGET, USER, bounds, key, settings};
 use crate::oracle;
 
@@ -180,9 +179,9 @@ fn pasted(template: &[u8]) -> Vec<u8> {
 
 /// A token that opens for [`PEER`].
 pub fn good_token() -> String {
-    let claims = Claims { user: USER, resource: "", id: "7" };
+    let claims = Claims::new(USER, "", "7").unwrap();
     let binding = Binding { asked: "proxy.example", peer: PEER };
-    sealed(&key(1, None), &claims, START.unix + 60, &binding).unwrap()
+    token::seal(&key(1, None), &claims, START.unix + 60, &binding)
 }
 
 /// A resource of the target.

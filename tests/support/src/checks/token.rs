@@ -35,7 +35,7 @@ pub fn check(data: &[u8]) {
     let body = decoded.as_deref().and_then(|bytes| bytes.split_last_chunk::<TAG>());
     signed(body.map_or(data, |(body, _)| body));
     if let Some([user, resource, id]) = texts(data) {
-        claimed(&Claims { user, resource, id });
+        claimed(user, resource, id);
     }
 }
 
@@ -44,19 +44,9 @@ pub fn open(text: &str) -> Result<Token, TokenError> {
     token::open(&RING, text, &BINDING, START.unix)
 }
 
-/// Seals a token that [`open`] opens; `None` for claims that are too long.
-pub fn seal(claims: &Claims<'_>) -> Option<String> {
-    sealed(RING.signing(START.unix), claims, EXPIRES, &BINDING)
-}
-
-/// A sealed token; `None` for claims that are too long.
-pub fn sealed(
-    key: &Key,
-    claims: &Claims<'_>,
-    expires: u64,
-    binding: &Binding<'_>,
-) -> Option<String> {
-    token::seal(key, claims, expires, binding).ok()
+/// Seals a token that [`open`] opens.
+pub fn seal(claims: &Claims<'_>) -> String {
+    token::seal(RING.signing(START.unix), claims, EXPIRES, &BINDING)
 }
 
 fn spelled(text: &str) {
@@ -66,12 +56,12 @@ fn spelled(text: &str) {
         assert!(text.len() <= MAX_CHARS);
         let fields = Fields::read(&bytes[..bytes.len() - TAG]).unwrap();
         assert_eq!((token.kid(), token.expires()), (fields.kid, fields.expires));
-        assert_eq!(token.claims(), fields.claims);
+        assert_eq!(texts_of(&token), fields.claims);
     }
     if let Ok(token) = open(text) {
         let key = RING.verifying(token.kid()).unwrap();
-        let again = sealed(key, &token.claims(), token.expires(), &BINDING);
-        assert_eq!(again.as_deref(), Some(text), "sealed again");
+        let again = token::seal(key, &token.claims(), token.expires(), &BINDING);
+        assert_eq!(again, text, "sealed again");
     }
 }
 
@@ -97,7 +87,7 @@ fn signed(body: &[u8]) {
         (_, Some(fields)) if fields.expires <= START.unix => Err(TokenError::Expired),
         (_, Some(fields)) => Ok(fields.claims),
     };
-    assert_eq!(said.as_ref().map(Token::claims).map_err(|error| *error), expected);
+    assert_eq!(said.as_ref().map(texts_of).map_err(|error| *error), expected);
     spelled(&text);
     if said.is_ok() {
         // Another tag, of the right length.
@@ -106,17 +96,18 @@ fn signed(body: &[u8]) {
     }
 }
 
-fn claimed(claims: &Claims<'_>) {
-    let size = claims.user.len() + claims.resource.len() + claims.id.len();
-    let Some(text) = seal(claims) else {
+fn claimed(user: &str, resource: &str, id: &str) {
+    let size = user.len() + resource.len() + id.len();
+    let Ok(claims) = Claims::new(user, resource, id) else {
         return assert!(size > MAX_CLAIM_BYTES, "{size}");
     };
+    let text = seal(&claims);
     assert!(size <= MAX_CLAIM_BYTES && text.len() <= MAX_CHARS, "{size}");
     let token = open(&text).unwrap();
-    assert_eq!((token.claims(), token.expires()), (*claims, EXPIRES));
+    assert_eq!((token.claims(), token.expires()), (claims, EXPIRES));
     for other in [
-        Binding { asked: claims.user, ..BINDING },
-        Binding { peer: claims.user, ..BINDING },
+        Binding { asked: user, ..BINDING },
+        Binding { peer: user, ..BINDING },
         Binding { asked: BINDING.peer, peer: BINDING.asked },
     ] {
         let opened = token::open(&RING, &text, &other, START.unix);
@@ -135,11 +126,18 @@ fn claimed(claims: &Claims<'_>) {
     }
 }
 
+/// User, resource and id.
+fn texts_of(token: &Token) -> [&str; 3] {
+    let claims = token.claims();
+    [claims.user(), claims.resource(), claims.id()]
+}
+
 /// What is in front of a token's tag.
 struct Fields<'a> {
     kid: u8,
     expires: u64,
-    claims: Claims<'a>,
+    /// User, resource and id.
+    claims: [&'a str; 3],
 }
 
 impl<'a> Fields<'a> {
@@ -150,8 +148,7 @@ impl<'a> Fields<'a> {
         let (user, rest) = field(rest)?;
         let (resource, id) = field(rest)?;
         let [user, resource, id] = [user, resource, id].map(|bytes| str::from_utf8(bytes).ok());
-        let claims = Claims { user: user?, resource: resource?, id: id? };
-        Some(Self { kid, expires, claims })
+        Some(Self { kid, expires, claims: [user?, resource?, id?] })
     }
 }
 
