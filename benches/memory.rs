@@ -10,8 +10,8 @@ mod common;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use test_support::bench::form::Form;
-use test_support::bench::gate::Gates;
+use core_tests::bench::form::Form;
+use core_tests::bench::gate::Gates;
 
 use common::driver::{Driver, Load};
 use common::process::Process;

@@ -39,9 +39,9 @@ use std::fs;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use test_support::bench::form::{self, Form};
-use test_support::bench::gate::Gates;
-use test_support::bench::usage::{cpu_time, cpu_time_since, status};
+use core_tests::bench::form::{self, Form};
+use core_tests::bench::gate::Gates;
+use core_tests::bench::usage::{cpu_time, cpu_time_since, status};
 
 use client::{Client, is_reply, is_request};
 use moves::Moves;

@@ -9,9 +9,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use core_tests::bench::stanzas::{DOMAIN, TARGET};
 use memchr::memmem::find;
 use mock_server::{Client, Responder};
-use test_support::bench::stanzas::{DOMAIN, TARGET};
 
 pub const SECRET: &str = "a secret of the benchmarks";
 pub const PEER: &str = "some-user@some-domain.example/a";

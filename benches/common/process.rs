@@ -4,9 +4,9 @@ use std::fs;
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use core_tests::bench::stanzas::{DOMAIN, TARGET};
+use core_tests::bench::usage::{cpu_time, cpu_time_since, status};
 use tempfile::TempDir;
-use test_support::bench::stanzas::{DOMAIN, TARGET};
-use test_support::bench::usage::{cpu_time, cpu_time_since, status};
 
 use super::driver::SECRET;
 

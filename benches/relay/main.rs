@@ -20,9 +20,9 @@ mod table;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use test_support::bench::form::{self, Form};
-use test_support::bench::gate::Gates;
-use test_support::bench::stanzas::DOMAIN;
+use core_tests::bench::form::{self, Form};
+use core_tests::bench::gate::Gates;
+use core_tests::bench::stanzas::DOMAIN;
 
 use common::driver::{self, Driver, Load};
 use common::process::Process;

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use core_tests::bench::stanzas::DOMAIN;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::token::{self, Binding, Claims};
 use jid::Jid;
 use rxml::{Namespace, NcNameStr, xml_ncname};
-use test_support::bench::stanzas::DOMAIN;
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};

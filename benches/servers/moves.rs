@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use test_support::bench::usage::{cpu_time, cpu_time_since};
+use core_tests::bench::usage::{cpu_time, cpu_time_since};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Bytes that went through a socket.

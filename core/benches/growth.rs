@@ -8,11 +8,11 @@
 
 use std::hint::black_box;
 
-use test_support::bench::by_turns::{self, Task};
-use test_support::bench::form::Form;
-use test_support::bench::gate::Gates;
-use test_support::bench::proxy::Proxy;
-use test_support::bench::stanzas;
+use core_tests::bench::by_turns::{self, Task};
+use core_tests::bench::form::Form;
+use core_tests::bench::gate::Gates;
+use core_tests::bench::proxy::Proxy;
+use core_tests::bench::stanzas;
 
 fn main() {
     let form = Form::of_this_run();

@@ -13,10 +13,10 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use test_support::bench::form;
-use test_support::bench::parts::Parts;
-use test_support::bench::stanzas;
-use test_support::repository;
+use core_tests::bench::form;
+use core_tests::bench::parts::Parts;
+use core_tests::bench::stanzas;
+use core_tests::repository;
 
 /// A part, and how to do it so many times.
 const PARTS: [(&str, Run); 4] = [

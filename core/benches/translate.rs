@@ -10,15 +10,15 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use core_tests::bench::by_turns::{self, Task};
+use core_tests::bench::form::Form;
+use core_tests::bench::gate::Gates;
+use core_tests::bench::parts::Parts;
+use core_tests::bench::proxy::Proxy;
+use core_tests::bench::stanzas::{self, USER, attribute};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use test_support::bench::by_turns::{self, Task};
-use test_support::bench::form::Form;
-use test_support::bench::gate::Gates;
-use test_support::bench::parts::Parts;
-use test_support::bench::proxy::Proxy;
-use test_support::bench::stanzas::{self, USER, attribute};
 
 /// Stanzas that arrive together; a socket under load gives that many small ones at once.
 const BATCH: usize = 64;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use allocation_counter::measure;
+use core_tests::bench::proxy::Proxy;
+use core_tests::bench::stanzas;
 use jat_core::jat::access::{Access, Pattern, Senders};
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::settings::TokenIn;
-use test_support::bench::proxy::Proxy;
-use test_support::bench::stanzas;
 
 #[test]
 fn a_relayed_stanza_takes_no_memory() {

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use core_tests::vectors::{self, Vectors};
+use core_tests::{interpreter, repository};
 use jat_core::jat::token::{self, TokenError};
-use test_support::vectors::{self, Vectors};
-use test_support::{interpreter, repository};
 
 #[test]
 fn valid_tokens_open_to_their_claims_and_are_sealed_alike() {

@@ -6,8 +6,9 @@ mod check;
 
 use std::sync::LazyLock;
 
-use check::Folder;
 use libfuzzer_sys::fuzz_target;
+
+use check::Folder;
 
 static FOLDER: LazyLock<Folder> = LazyLock::new(Folder::new);
 

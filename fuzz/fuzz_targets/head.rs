@@ -1,6 +1,6 @@
 #![no_main]
 
+use core_tests::checks;
 use libfuzzer_sys::fuzz_target;
-use test_support::checks;
 
 fuzz_target!(|data: &[u8]| checks::head::check(data));

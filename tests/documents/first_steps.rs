@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use test_support::interpreter::{self, PYTHON};
+use core_tests::interpreter::{self, PYTHON};
 use toml::Table;
 
 use crate::client::Client;

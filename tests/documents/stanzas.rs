@@ -1,10 +1,10 @@
 //! The four stanzas of the README, each made from the one before.
 
 use base64ct::{Base64, Encoding};
+use core_tests::fixture::{self, Proxy, START};
+use core_tests::vectors::Vectors;
 use jat_proxy::jat::keyring::Key;
 use jat_proxy::jat::target::Target;
-use test_support::fixture::{self, Proxy, START};
-use test_support::vectors::Vectors;
 use zeroize::Zeroizing;
 
 use crate::claims;

@@ -2,7 +2,11 @@
 //! bytes, and the code that readers are invited to copy.
 
 use std::fs;
+use std::path::PathBuf;
 
+use core_tests::fixture::{self, Proxy};
+use core_tests::interpreter;
+use core_tests::vectors::Vectors;
 use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
 use jat_proxy::jat::dispatch::{sticky_hash, sticky_weight};
@@ -10,9 +14,6 @@ use jat_proxy::jat::settings::TokenIn;
 use jat_proxy::jat::target::Target;
 use serde_json::json;
 use sha2::Sha256;
-use test_support::fixture::{self, Proxy};
-use test_support::interpreter;
-use test_support::vectors::Vectors;
 
 use crate::{claims, pages};
 
@@ -115,19 +116,12 @@ fn the_tests_that_the_threat_model_names_are_there() {
     let named: Vec<_> = spans.filter_map(|span| span.rsplit_once("::")).collect();
     assert!(named.len() > 30, "{named:?}");
     for (place, name) in named.into_iter().filter(|(_, name)| *name != "name") {
-        let source = ["", "core/"]
-            .map(|half| ["tests", "src"].map(|folder| format!("{half}{folder}/{place}")))
-            .as_flattened()
-            .iter()
-            .flat_map(|path| [path.clone(), format!("{path}.rs")])
-            .find(|path| fs::exists(path).unwrap())
-            .unwrap_or_else(|| panic!("there is no {place}"));
-        let files: Vec<_> = match fs::read_dir(&source) {
+        let paths = ["tests", "src", "core/tests", "core/src"].map(|it| format!("{it}/{place}"));
+        let files = paths.iter().flat_map(|path| match fs::read_dir(path) {
             Ok(folder) => folder.map(|entry| entry.unwrap().path()).collect(),
-            Err(_) => vec![source.into()],
-        };
-        let files = files.iter().filter(|path| path.is_file());
-        let found = files.map(|path| fs::read_to_string(path).unwrap());
+            Err(_) => vec![path.into(), format!("{path}.rs").into()],
+        });
+        let found = files.filter_map(|path: PathBuf| fs::read_to_string(path).ok());
         let found = found.filter(|text| text.contains(&format!("fn {name}(")));
         assert_ne!(found.count(), 0, "{place} has no test {name}");
     }

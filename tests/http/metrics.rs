@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 
+use core_tests::interpreter;
 use jat_proxy::daemon::metrics::{Format, directions};
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
-use test_support::interpreter;
 
 use super::daemon::{Answer, Daemon, ask, free_address, with_every_metric};
 use super::server;

@@ -14,7 +14,7 @@ mod server;
 
 use std::fs;
 
-use test_support::interpreter::run;
+use core_tests::interpreter::run;
 
 #[test]
 #[ignore = "needs promtool"]

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use core_tests::checks::parts;
+use core_tests::fixture::START;
 use jat_proxy::config::{Config, Problem, load, render};
 use tempfile::TempDir;
-use test_support::checks::parts;
-use test_support::fixture::START;
 
 /// Where the files under check are written.
 pub struct Folder(TempDir);

@@ -1,10 +1,10 @@
 //! Configuration and key file: whatever is done to them, they end in a verdict that quotes no
 //! secret.
 
+use core_tests::checks::DIVIDER;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use test_support::checks::DIVIDER;
 
 use crate::check::Folder;
 

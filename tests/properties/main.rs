@@ -5,8 +5,8 @@ mod check;
 mod configuration;
 mod seeds;
 
+use core_tests::checks::CASES;
 use proptest::test_runner::Config;
-use test_support::checks::CASES;
 
 fn cases() -> Config {
     Config { failure_persistence: None, ..Config::with_cases(CASES) }

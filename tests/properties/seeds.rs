@@ -1,4 +1,4 @@
-use test_support::checks::each_seed;
+use core_tests::checks::each_seed;
 
 use crate::check::Folder;
 

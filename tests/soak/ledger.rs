@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use core_tests::xml::Stanza;
 use mock_server::{Direction, Passed};
-use test_support::xml::Stanza;
 
 use crate::daemon::DOMAIN;
 use crate::line::{Inside, Leg, Line, Out};

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use core_tests::xml::Stanza;
 use mock_server::{Client, Server};
-use test_support::xml::Stanza;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::daemon::{DOMAIN, TARGET};

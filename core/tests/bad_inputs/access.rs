@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use core_tests::fixture::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::access::{Access, Mode, Pattern, Senders};
 use jat_core::jat::reason::Direction::{Forward, Message, Presence, Revert};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
-use test_support::fixture::{PING, Proxy, TARGET, USER, get, settings};
 
 fn limited(allow: &[&str], deny: &[&str], mode: Mode) -> Settings {
     let list = |it: &[&str]| Arc::new(Senders::new(it.iter().map(|p| Pattern::new(p).unwrap())));

@@ -1,10 +1,10 @@
 //! Addresses of users and of ours, in every spelling that a server lets through.
 
+use core_tests::fixture::{Proxy, USER, assert_error, get, settings};
+use core_tests::oracle;
 use jat_core::jat::reason::Direction::Forward;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
-use test_support::fixture::{Proxy, USER, assert_error, get, settings};
-use test_support::oracle;
 
 #[test]
 fn node_and_resource_are_served_and_answer_as_themselves() {

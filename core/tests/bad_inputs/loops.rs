@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use core_tests::fixture::{PING, Proxy, Said, USER, get};
 use jat_core::jat::reason::Direction::{self, Forward, Message, Presence};
 use jat_core::jat::reason::Reason;
-use test_support::fixture::{PING, Proxy, Said, USER, get};
 
 /// How often somebody who sends `stanza` again for each answer is answered within 3 s.
 fn rounds(proxy: &mut Proxy, stanza: &str) -> usize {
@@ -51,7 +51,7 @@ fn a_loop_is_slow_and_others_are_served_meanwhile() {
 
 #[test]
 fn each_of_many_requests_in_flight_is_answered_while_nobody_is_online() {
-    let mut proxy = Proxy::connected(test_support::fixture::settings());
+    let mut proxy = Proxy::connected(core_tests::fixture::settings());
     for _ in 0..3 {
         let burst: String = (0..100).map(|n| get(USER, "proxy.example", &n.to_string())).collect();
         let said = proxy.exchange(&burst);

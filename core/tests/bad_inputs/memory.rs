@@ -1,8 +1,8 @@
 //! Stanzas that never end, by size or by depth: constant memory, and then the next stanza.
 
+use core_tests::fixture::{Proxy, USER};
 use jat_core::jat::reason::Direction::{Forward, Other};
 use jat_core::jat::reason::Reason;
-use test_support::fixture::{Proxy, USER};
 
 const MIB: usize = 1024 * 1024;
 

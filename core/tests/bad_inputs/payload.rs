@@ -1,8 +1,8 @@
 //! What stands in stanzas: sizes, depth, markup and namespaces.
 
+use core_tests::fixture::{PING, Proxy, USER, get};
 use jat_core::jat::reason::Direction::{Forward, Other, Revert};
 use jat_core::jat::reason::Reason;
-use test_support::fixture::{PING, Proxy, USER, get};
 
 /// An IQ get to proxy.example with this payload.
 fn with_payload(payload: &str) -> String {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use core_tests::fixture::{Proxy, TARGET, USER, assert_error, escaped, get, settings};
+use core_tests::oracle;
 use jat_core::jat::presence::Subscription;
 use jat_core::jat::reason::Direction::{Forward, Presence};
 use jat_core::jat::reason::Reason;
-use test_support::fixture::{Proxy, TARGET, USER, assert_error, escaped, get, settings};
-use test_support::oracle;
 
 fn presence(type_: &str, from: &str) -> String {
     let type_ = if type_.is_empty() { String::new() } else { format!(" type='{type_}'") };

@@ -1,9 +1,9 @@
 //! The table of what is done with each stanza, and that its rows are tried in their order: for
 //! each pair of rows that one stanza can fit, the earlier decides.
 
+use core_tests::fixture::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::reason::Direction::{self, Forward, Message, Other, Presence, Revert};
 use jat_core::jat::reason::Reason;
-use test_support::fixture::{PING, Proxy, TARGET, USER, get, settings};
 
 /// Who writes.
 const OWN: &str = "from='proxy.example/x'";

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use core_tests::fixture::{Proxy, USER, get};
 use jat_core::jat::reason::Direction::{Forward, Message, Revert};
 use jat_core::jat::reason::Reason;
 use jat_core::session::ending::Ending;
 use jat_core::stanza::fault::Fault;
-use test_support::fixture::{Proxy, USER, get};
 
 /// Ends the stream after one good stanza, which is served.
 fn ends(input: impl AsRef<[u8]>) -> Ending {

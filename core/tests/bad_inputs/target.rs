@@ -1,12 +1,12 @@
 //! What the target sends: replies, forged and honest, and requests of its own.
 
+use core_tests::fixture::{Forwarded, PING, Proxy, START, TARGET, TTL, USER, get, key, settings};
+use core_tests::oracle;
 use jat_core::jat::reason::Direction::{Forward, Message, Revert};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::target::Target;
 use jat_core::jat::token::{self, Binding, Claims};
-use test_support::fixture::{Forwarded, PING, Proxy, START, TARGET, TTL, USER, get, key, settings};
-use test_support::oracle;
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz234567";
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use core_tests::fixture::{PING, Proxy, START, TTL, USER, escaped, get};
+use core_tests::oracle;
 use jat_core::jat::reason::Direction::{Forward, Message, Presence, Revert};
 use jat_core::jat::reason::Reason;
-use test_support::fixture::{PING, Proxy, START, TTL, USER, escaped, get};
-use test_support::oracle;
 
 /// Start tag of an error about an IQ to proxy.example.
 fn error_head(id: &str) -> String {

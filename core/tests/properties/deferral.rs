@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use core_tests::fixture::{START, Side, TARGET, USER, bounds, settings};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use test_support::fixture::{START, Side, TARGET, USER, bounds, settings};
 
 use crate::generators::request;
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use core_tests::checks::DIVIDER;
+use core_tests::checks::session::good_token;
+use core_tests::fixture::{TARGET, USER, escaped};
 use proptest::prelude::*;
 use proptest::sample::select;
-use test_support::checks::DIVIDER;
-use test_support::checks::session::good_token;
-use test_support::fixture::{TARGET, USER, escaped};
 
 /// The attributes of a start tag that a translation changes, decoded.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! A start tag is written again with other addresses, and everything else as it was.
 
+use core_tests::checks::DIVIDER;
+use core_tests::checks::head::check;
 use proptest::prelude::*;
-use test_support::checks::DIVIDER;
-use test_support::checks::head::check;
 
 use crate::generators::{damage, request, stanza};
 

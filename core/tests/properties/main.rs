@@ -12,8 +12,8 @@ mod splitter;
 mod token;
 mod translation;
 
+use core_tests::checks::CASES;
 use proptest::test_runner::Config;
-use test_support::checks::CASES;
 
 fn cases() -> Config {
     Config { failure_persistence: None, ..Config::with_cases(CASES) }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use test_support::checks::{each_seed, head, session, splitter, token};
-use test_support::{repository, vectors};
+use core_tests::checks::{each_seed, head, session, splitter, token};
+use core_tests::{repository, vectors};
 
 #[test]
 fn of_the_splitter() {

@@ -1,8 +1,8 @@
 //! A whole session on damaged streams: no panic, bounded memory, the same output however the
 //! input is cut, and nothing ill formed out of what was well formed.
 
+use core_tests::checks::session::check;
 use proptest::prelude::*;
-use test_support::checks::session::check;
 
 use crate::generators::{Bytes, cut, damaged_stream};
 

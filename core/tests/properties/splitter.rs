@@ -1,7 +1,7 @@
 //! What the strict parser accepts, the splitter accepts with the same boundaries and attributes.
 
+use core_tests::checks::splitter::check;
 use proptest::prelude::*;
-use test_support::checks::splitter::check;
 
 use crate::generators::{Bytes, cut, damaged_stream, fragments};
 

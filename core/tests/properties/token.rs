@@ -1,9 +1,9 @@
 //! Tokens: what is sealed opens, and nothing else does.
 
+use core_tests::checks::token::{check, open, seal};
+use core_tests::checks::{DIVIDER, token::BINDING};
 use jat_core::jat::token::{Claims, inspect};
 use proptest::prelude::*;
-use test_support::checks::token::{check, open, seal};
-use test_support::checks::{DIVIDER, token::BINDING};
 
 proptest! {
     #![proptest_config(crate::cases())]

@@ -1,10 +1,10 @@
 //! Forward, then revert: all that carries meaning arrives as it was sent, in both directions.
 
+use core_tests::checks::head;
+use core_tests::fixture::{Proxy, escaped};
+use core_tests::oracle;
 use proptest::prelude::*;
 use rxml::Event;
-use test_support::checks::head;
-use test_support::fixture::{Proxy, escaped};
-use test_support::oracle;
 
 use crate::generators::request;
 

@@ -1,11 +1,12 @@
 //! Planted bugs. One machine's replicas have one: what goes between the server and the program
 //! is changed so that the whole behaves as a program with the bug would.
 
+use core_tests::xml::{Stanza, unescaped, with_id};
+use core_tests::xml::{Stanza, unescaped, with_id};
 use jat_core::jat::address::Address;
 use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::settings::Settings;
 use jat_core::jat::token::{self, Binding, Claims, Token};
-use test_support::xml::{Stanza, unescaped, with_id};
 use zeroize::Zeroizing;
 
 use crate::ledger::NOT_THERE;

@@ -1,7 +1,7 @@
 //! What a replica had to make of each stanza that it read, and whether it did.
 
+use core_tests::xml::{Stanza, unescaped};
 use jat_core::jat::reason::{Direction, Reason};
-use test_support::xml::{Stanza, unescaped};
 
 use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
 use crate::replica::START;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use core_tests::xml::{Stanza, unescaped};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::TokenIn;
-use test_support::xml::{Stanza, unescaped};
 
 /// What a schedule did and what was wrong with it.
 #[derive(Default)]

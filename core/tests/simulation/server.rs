@@ -4,7 +4,7 @@
 //! Presence comes to each replica's presence domain. Where they have none, every replica gets its
 //! own nevertheless, at the component's domain.
 
-use test_support::xml::Stanza;
+use core_tests::xml::Stanza;
 
 use crate::ledger::{Fate, How, Invariant, Loss, Reply};
 use crate::replica::Replica;

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
+use core_tests::xml;
 use jat_core::session::echo::Sharing;
 use jat_core::session::ending::Ending;
 use jat_core::session::handover::Handover;
 use jat_core::session::{Bounds, Session, Turn};
 use jid::DomainPart;
-use test_support::xml;
 
 use crate::world::Place;
 

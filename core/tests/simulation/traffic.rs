@@ -1,8 +1,8 @@
 //! What users ask, and what the implementing client makes of it.
 
+use core_tests::xml::element;
 use fastrand::Rng;
 use jat_core::jat::settings::TokenIn;
-use test_support::xml::element;
 
 use crate::ledger::{Ask, Fate, Forwarded, How, NOT_THERE, ask_payload, reply_payload};
 

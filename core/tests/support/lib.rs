@@ -1,4 +1,5 @@
-//! What the tests share.
+//! What the tests of the core share with each other, with the fuzzers, and with tests of the
+//! program.
 
 pub mod bench;
 pub mod checks;
