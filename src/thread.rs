@@ -2,9 +2,14 @@
 //! in one holds up neither the relay nor the end of the process.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Runs `work` on a thread of its own, which leaves all signals to the main thread.
 ///
@@ -20,3 +25,86 @@ pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
         io::Error::new(error.kind(), text)
     })
 }
+
+/// Threads for one kind of work that may hang, of which only so many are at it at a time.
+pub struct Crew {
+    name: &'static str,
+    at_it: AtomicUsize,
+}
+
+/// Why work has no result.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// It takes too long, or others that began before hang.
+    Hangs,
+    NoThread(io::Error),
+    Panicked,
+}
+
+impl Crew {
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, at_it: AtomicUsize::new(0) }
+    }
+
+    /// What `work` gives, if it does so within `limit`. Otherwise it goes on, and what it gives is
+    /// dropped.
+    pub async fn run<T: Send + 'static>(
+        &'static self,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unfinished> {
+        let (tell, told) = oneshot::channel();
+        self.begin(move || drop(tell.send(work())))?;
+        match timeout(limit, told).await {
+            Ok(result) => result.map_err(|_| Unfinished::Panicked),
+            Err(_) => Err(Unfinished::Hangs),
+        }
+    }
+
+    /// The same where there is nothing else to do.
+    pub fn run_waiting<T: Send + 'static>(
+        &'static self,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unfinished> {
+        let (tell, told) = mpsc::channel();
+        self.begin(move || drop(tell.send(work())))?;
+        told.recv_timeout(limit).map_err(|error| match error {
+            mpsc::RecvTimeoutError::Timeout => Unfinished::Hangs,
+            mpsc::RecvTimeoutError::Disconnected => Unfinished::Panicked,
+        })
+    }
+
+    fn begin(&'static self, work: impl FnOnce() + Send + 'static) -> Result<(), Unfinished> {
+        let at_it = AtIt::begin(&self.at_it);
+        if at_it.others >= MOST {
+            return Err(Unfinished::Hangs);
+        }
+        let work = move || {
+            let _at_it = at_it;
+            work();
+        };
+        start(self.name, work).map_err(Unfinished::NoThread)
+    }
+}
+
+/// A thread that is at it, or that is to be.
+struct AtIt {
+    counter: &'static AtomicUsize,
+    others: usize,
+}
+
+impl AtIt {
+    fn begin(counter: &'static AtomicUsize) -> Self {
+        Self { counter, others: counter.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for AtIt {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Of each crew.
+const MOST: usize = 4;

@@ -125,6 +125,28 @@ fn only_the_daemon_of_this_configuration_is_asked() {
     assert!(nobody.err.contains("\n  help: is it running"), "{nobody:?}");
 }
 
+/// It goes on, whatever a reload comes to, and nobody can know that but its log.
+#[test]
+fn a_daemon_that_is_too_old_to_say_what_came_of_it() {
+    let folder = Folder::ready();
+    symlink("/bin/sh", folder.path("jat-proxy")).unwrap();
+    let mut older = Command::new(folder.path("jat-proxy"))
+        .args(["-c", "read line"])
+        .arg(folder.path("jat-proxy.toml"))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = folder.run(&["reload"]);
+    // Its end is that of its input.
+    drop(older.stdin.take());
+    let pid = older.id();
+    older.wait().unwrap();
+    assert_eq!(out.code, 69, "{out:?}");
+    let named = format!("error: process {pid} is a jat-proxy with the configuration DIR/");
+    assert!(out.err.starts_with(&named), "{out:?}");
+    assert!(out.err.ends_with(&format!("kill -HUP {pid}\n")), "{out:?}");
+}
+
 /// Whichever of the two programs hears of it, the answer is about this configuration.
 #[test]
 fn a_reload_in_the_middle_of_an_upgrade_is_one_too() {

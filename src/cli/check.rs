@@ -11,7 +11,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::{self, ComponentConfig, Config, Problem, Snapshot};
-use crate::daemon::program::ASKED;
+use crate::daemon::question::ASKED;
 use crate::daemon::takeover;
 use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;

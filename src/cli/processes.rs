@@ -27,9 +27,9 @@ pub struct Found {
     /// A process called like this program that this one may not look into; if it can be, one that
     /// has the configuration among its arguments.
     pub hidden: Option<Pid>,
-    /// Is there one that is no daemon yet, but looks like it? It starts, or another program takes its
-    /// place (SIGUSR2).
-    pub starting: bool,
+    /// One that looks like a daemon with this configuration, but does not say what its reloads come
+    /// to: it starts, another program takes its place (SIGUSR2), or it is too old for that.
+    pub mute: Option<Pid>,
 }
 
 /// Those that run the configuration at `config`.
@@ -37,7 +37,7 @@ pub struct Found {
 /// # Errors
 /// There is no /proc.
 pub fn running(config: &Path) -> io::Result<Found> {
-    let mut found = Found { processes: Vec::new(), hidden: None, starting: false };
+    let mut found = Found { processes: Vec::new(), hidden: None, mute: None };
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
@@ -53,7 +53,8 @@ pub fn running(config: &Path) -> io::Result<Found> {
                 }
             }
             Ok(None) if pid != rustix::process::getpid() => {
-                found.starting |= is_named_like_us(pid) && names(pid, config);
+                found.mute =
+                    found.mute.or((is_named_like_us(pid) && names(pid, config)).then_some(pid));
             }
             // It has ended meanwhile, perhaps.
             Ok(_) | Err(_) => {}

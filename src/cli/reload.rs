@@ -47,7 +47,7 @@ fn find(path: &Path) -> io::Result<Found> {
     let began = Instant::now();
     loop {
         let found = processes::running(path)?;
-        let wait = if found.starting { STARTING_TIME } else { GAP };
+        let wait = if found.mute.is_some() { STARTING_TIME } else { GAP };
         if !found.processes.is_empty() || began.elapsed() >= wait {
             return Ok(found);
         }
@@ -55,14 +55,20 @@ fn find(path: &Path) -> io::Result<Found> {
     }
 }
 
-fn nobody(Found { hidden, .. }: &Found, path: &str) -> String {
-    match hidden {
-        Some(pid) => format!(
+fn nobody(Found { hidden, mute, .. }: &Found, path: &str) -> String {
+    match (hidden, mute) {
+        (_, Some(pid)) => format!(
+            "error: process {0} is a jat-proxy with the configuration {path}, but does not say what a \
+             reload comes to: it is of an older version, or still starts\n  help: send it a SIGHUP \
+             and see its log: kill -HUP {0}\n",
+            pid.as_raw_nonzero()
+        ),
+        (Some(pid), None) => format!(
             "error: process {0} is a jat-proxy that this user may not look into\n  help: be root, or \
              the user that it runs as; or send it a SIGHUP and see its log: kill -HUP {0}\n",
             pid.as_raw_nonzero()
         ),
-        None => format!(
+        (None, None) => format!(
             "error: no running jat-proxy has the configuration {path}\n  help: is it running, and is \
              that its -c? In a container run this command there, as in: docker exec NAME /jat-proxy \
              reload\n"

@@ -71,8 +71,7 @@ impl Problem {
         hint: &str,
         error: &io::Error,
     ) -> Self {
-        let of_disk = [Errno::IO, Errno::STALE, Errno::TIMEDOUT];
-        let of_disk = Errno::from_io_error(error).is_some_and(|errno| of_disk.contains(&errno));
+        let of_disk = Errno::from_io_error(error).is_some_and(|errno| OF_DISK.contains(&errno));
         let passes = of_disk || is_shortage(error);
         let severity = if passes { Severity::Passing } else { Severity::Error };
         let hint = remedy(error).unwrap_or(hint);
@@ -88,6 +87,23 @@ impl Problem {
         self.severity != Severity::Error
     }
 }
+
+/// What a disk says that is broken or away, one on the network above all.
+const OF_DISK: [Errno; 13] = [
+    Errno::IO,
+    Errno::REMOTEIO,
+    Errno::STALE,
+    Errno::NOLINK,
+    Errno::TIMEDOUT,
+    Errno::NOTCONN,
+    Errno::CONNREFUSED,
+    Errno::CONNRESET,
+    Errno::CONNABORTED,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+    Errno::NETDOWN,
+    Errno::NETUNREACH,
+];
 
 /// All `problems`, each on its lines: what `check`, the daemon and its reload show.
 pub fn render(problems: &[Problem]) -> String {

@@ -189,9 +189,11 @@ fn of_system(
     problems: &mut Vec<Problem>,
 ) -> Option<Trust> {
     let hint = "install them (ca-certificates), or name the CA of the server: ca-file = \"ca.pem\"";
-    let trust =
-        Trust::of_system(sources).map_err(|error: TrustError| place.error(error.to_string(), hint));
-    trust.map_err(|problem| problems.push(problem)).ok()
+    let problem = |error: TrustError| match error.system() {
+        Some(system) => Problem::unreadable(place.place(), error.to_string(), hint, system),
+        None => place.error(error.to_string(), hint),
+    };
+    Trust::of_system(sources).map_err(|error| problems.push(problem(error))).ok()
 }
 
 const DEFAULT: &str = "127.0.0.1:5347";

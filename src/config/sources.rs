@@ -2,6 +2,7 @@
 //! that touches either.
 
 use std::cell::RefCell;
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
+
+use crate::shortage::is_shortage;
 
 use super::files::Files;
 use super::problem::Problem;
@@ -66,8 +69,9 @@ impl<'p> Sources<'p> {
         })
     }
 
-    /// The CA certificates that the system trusts, and the first thing that went wrong with them.
-    pub fn system_certificates(&self) -> (Vec<CertificateDer<'static>>, Option<String>) {
+    /// The CA certificates that the system trusts, and what went wrong with them: a shortage, if
+    /// there was one, or the first thing.
+    pub fn system_certificates(&self) -> (Vec<CertificateDer<'static>>, Option<io::Error>) {
         let known = self.before.and_then(Snapshot::certificates);
         let found = known.map_or_else(system_certificates, |certificates| (certificates, None));
         self.taken.borrow_mut().set_certificates(&found.0);
@@ -114,9 +118,24 @@ pub fn variable(name: &str) -> Option<Zeroizing<String>> {
     std::env::var(name).ok().map(Zeroizing::new)
 }
 
-fn system_certificates() -> (Vec<CertificateDer<'static>>, Option<String>) {
+fn system_certificates() -> (Vec<CertificateDer<'static>>, Option<io::Error>) {
     let found = rustls_native_certs::load_native_certs();
-    (found.certs, found.errors.first().map(ToString::to_string))
+    let mut faults: Vec<_> = found.errors.into_iter().map(system_error).collect();
+    let worst = faults.iter().position(is_shortage).unwrap_or(0);
+    (found.certs, (!faults.is_empty()).then(|| faults.swap_remove(worst)))
+}
+
+/// What the system said, in the library's words if it said nothing.
+fn system_error(error: rustls_native_certs::Error) -> io::Error {
+    let mut cause: Option<&dyn Error> = Some(&error);
+    while let Some(inner) = cause {
+        let number = inner.downcast_ref().and_then(io::Error::raw_os_error);
+        if let Some(number) = number {
+            return io::Error::from_raw_os_error(number);
+        }
+        cause = inner.source();
+    }
+    io::Error::other(error)
 }
 
 /// The name of this machine.

@@ -1,6 +1,7 @@
 //! TLS to a server: whom to trust, and for which name the server's certificate must be.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::Resumption;
@@ -8,6 +9,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::shortage::is_shortage;
 
 use super::sources::Sources;
 
@@ -36,8 +39,26 @@ pub enum TrustError {
     NoCertificate,
     #[error("certificate {number} in it is broken")]
     Certificate { number: usize },
-    #[error("the system has no CA certificates{0}")]
-    NoneOfSystem(String),
+    #[error("the system has no CA certificates{}", because(.0.as_ref()))]
+    NoneOfSystem(Option<io::Error>),
+    /// Some of them were read, perhaps, but not those that matter.
+    #[error("the system's CA certificates can't be read: {0}")]
+    Shortage(io::Error),
+}
+
+fn because(error: Option<&io::Error>) -> String {
+    error.map_or_else(String::new, |error| format!(": {error}"))
+}
+
+impl TrustError {
+    /// What the system had to say.
+    pub fn system(&self) -> Option<&io::Error> {
+        match self {
+            Self::NoneOfSystem(error) => error.as_ref(),
+            Self::Shortage(error) => Some(error),
+            Self::Pem | Self::NoCertificate | Self::Certificate { .. } => None,
+        }
+    }
 }
 
 impl TlsConfig {
@@ -84,12 +105,15 @@ impl Trust {
     /// SSL_CERT_FILE and SSL_CERT_DIR.
     pub fn of_system(sources: &Sources<'_>) -> Result<Self, TrustError> {
         let (certificates, fault) = sources.system_certificates();
+        let fault = match fault {
+            Some(error) if is_shortage(&error) => return Err(TrustError::Shortage(error)),
+            fault => fault,
+        };
         let mut roots = RootCertStore::empty();
         // One that can't be used is no reason to trust none.
         let (usable, _) = roots.add_parsable_certificates(certificates);
         if usable == 0 {
-            let why = fault.map(|error| format!(": {error}"));
-            return Err(TrustError::NoneOfSystem(why.unwrap_or_default()));
+            return Err(TrustError::NoneOfSystem(fault));
         }
         Ok(Self { file: None, client: client(roots) })
     }

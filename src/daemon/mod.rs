@@ -11,7 +11,8 @@ pub mod metrics;
 mod notify;
 pub mod outcome;
 pub mod priority;
-pub mod program;
+mod program;
+pub mod question;
 pub mod reading;
 pub mod recorder;
 mod reload;
@@ -317,12 +318,16 @@ impl Daemon {
     async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
         // What is not configured any more is closed by who knows it, and what this program can't
         // take now is no good beginning for the next one.
-        let new = match &successor.snapshot {
-            Some(snapshot) => snapshot.load(&self.path),
-            None => tokio::select! {
-                new = reading::load(self.path.clone()) => new,
-                () = self.signals.stop() => return UpgradeError::Stopped,
-            },
+        let load = async {
+            match successor.snapshot.clone() {
+                Some(snapshot) => reading::load_again(self.path.clone(), snapshot).await,
+                None => reading::load(self.path.clone()).await,
+            }
+        };
+        let load = self.service.beside(&self.links, load);
+        let new = tokio::select! {
+            new = load => new,
+            () = self.signals.stop() => return UpgradeError::Stopped,
         };
         if !self.reload(new).await {
             return UpgradeError::Configuration;
@@ -333,7 +338,8 @@ impl Daemon {
             self.reload_later = false;
         }
         let (http, signals, later) = (&mut self.http, &mut self.signals, self.reload_later);
-        upgrade::hand_over(successor, &self.links, http, signals, later).await
+        let hand_over = upgrade::hand_over(successor, &self.links, http, signals, later);
+        self.service.beside(&self.links, hand_over).await
     }
 
     async fn stop(&mut self) {

@@ -7,18 +7,9 @@ use std::iter;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use nix::unistd::execve;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::time::timeout;
-use zeroize::Zeroizing;
-
-use crate::misleading::is_misleading;
-use crate::shortage::explain;
 
 /// What a file is, and when it was last written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,38 +50,6 @@ impl Program {
         let found = self.path.metadata()?;
         let modified = (found.mtime(), found.mtime_nsec());
         Ok(Identity { file: (found.dev(), found.ino()), size: found.len(), modified })
-    }
-
-    /// Runs the program as it is now; gives what it writes to standard output, which may be
-    /// secret.
-    ///
-    /// # Errors
-    /// Why that is no success, for people.
-    pub async fn ask(
-        &self,
-        arguments: impl IntoIterator<Item = OsString>,
-    ) -> Result<Zeroizing<Vec<u8>>, String> {
-        let name = self.path.display();
-        let mut command = Command::new(&self.path);
-        command.args(arguments).env(ASKED, "1");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own: what it starts ends with it.
-        command.process_group(0);
-        let mut command = tokio::process::Command::from(command);
-        let child = command.kill_on_drop(true).spawn();
-        let child = child.map_err(|error| format!("can't run {name}: {}", explain(&error)))?;
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        match timeout(CHECK_TIME, child.wait_with_output()).await {
-            Ok(Ok(output)) if output.status.success() => Ok(Zeroizing::new(output.stdout)),
-            Ok(Ok(output)) => Err(format!("{name} refuses: {}", said(&output))),
-            Ok(Err(error)) => Err(format!("can't wait for {name}: {error}")),
-            Err(_) => {
-                // It may have ended just now.
-                let _ = group.map(|group| kill_process_group(group, Signal::KILL));
-                let seconds = CHECK_TIME.as_secs();
-                Err(format!("{name} did not say within {seconds} s whether it can take over"))
-            }
-        }
     }
 
     /// Puts the program as it is now in the place of this one, with the number of a descriptor
@@ -135,23 +94,3 @@ fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
     identity(one).is_some_and(|found| Some(found) == identity(other))
 }
-
-/// The beginning of what a program said of its failure, on one line.
-fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let text: String = lines.join(" / ").chars().take(LONGEST_SAID).collect();
-    let text = text.replace(is_misleading, "?");
-    if text.is_empty() {
-        format!("it says nothing ({})", output.status)
-    } else {
-        format!("{text} ({})", output.status)
-    }
-}
-
-/// The environment variable that says to a program who asks it: one that understands its answer on
-/// standard output.
-pub const ASKED: &str = "JAT_PROXY_ASKED";
-/// How long a program may think about whether it can take over.
-const CHECK_TIME: Duration = Duration::from_secs(5);
-const LONGEST_SAID: usize = 600;

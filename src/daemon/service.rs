@@ -44,6 +44,19 @@ impl Service {
         }
     }
 
+    /// Does `work`, and tells meanwhile what is to be told.
+    pub async fn beside<T>(&mut self, links: &Links, work: impl Future<Output = T>) -> T {
+        let tell = async {
+            loop {
+                self.tick(links).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            never = tell => never,
+        }
+    }
+
     /// Tells that it stops, for as long as that takes.
     pub async fn stopping(&mut self) {
         while !self.manager.tell("STOPPING=1") {

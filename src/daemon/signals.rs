@@ -88,14 +88,26 @@ impl Signals {
 /// waits until that takes it, and a limit on the size of files (`LimitFSIZE=`) is an error that a
 /// write gives.
 pub fn hold() {
+    // To process 1, that of a container, the kernel gives no signal that has its default action:
+    // it would be lost. Any other may be told to stop while it begins.
+    let is_init = nix::unistd::Pid::this().as_raw() == 1;
+    let held = if is_init { taken() } else { early() };
     // Fails only for an invalid argument.
-    let _ = early().thread_block();
+    let _ = held.thread_block();
     let _ = SigSet::from(signal::Signal::SIGXFSZ).thread_block();
 }
 
 /// It becomes no daemon: those signals have their default action.
 pub fn release() {
-    let _ = early().thread_unblock();
+    unblock();
+}
+
+/// Gives a thread the signals that a process which it starts has to get, and none of the daemon's:
+/// a process inherits what its thread holds back.
+pub fn leave_to_children() {
+    // Fails only for an invalid argument.
+    let _ = taken().thread_set_mask();
+    let _ = SigSet::from(signal::Signal::SIGXFSZ).thread_block();
 }
 
 /// Takes the signals that were held back, and all that come.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Snapshot;
 
 use super::program::{Identity, Program};
+use super::question;
 use super::upgrade::HANDOVER_VERSION;
 
 /// A program that takes the configuration and this version of a hand-over, or did when it was
@@ -39,8 +40,8 @@ impl Successor {
     /// Why it does not, for people.
     pub async fn ask(program: Program, config: PathBuf) -> Result<Self, String> {
         let failed = |error| format!("can't run {}: {error}", program.path().display());
-        let identity = program.identity().map_err(failed)?;
-        let answer = program.ask(check(&config)).await?;
+        let identity = question::identity(&program).await?.map_err(failed)?;
+        let answer = question::ask(program.path(), check(&config)).await?;
         // An older program prints something else: what the configuration comes to.
         let snapshot = serde_json::from_slice(&answer).ok();
         Ok(Self { program, identity, config, snapshot })
@@ -51,27 +52,35 @@ impl Successor {
     /// # Errors
     /// Why it can't, for people.
     pub async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
-        self.is_unchanged().map_err(|error| error.to_string())?;
+        self.is_unchanged().await?;
         if self.snapshot.is_none() {
             return Ok(());
         }
         let number = handover.as_raw_fd().to_string();
         let rehearse = [OsString::from("--rehearse"), OsString::from(number)];
         let arguments = check(&self.config).into_iter().chain(rehearse);
-        self.program.ask(arguments).await.map(drop)
+        question::ask(self.program.path(), arguments).await.map(drop)
     }
 
     /// Puts it in the place of this program. Returns if that fails, and then nothing has changed.
     pub fn execute(&self, variable: &str, descriptor: RawFd) -> ExecuteError {
-        match self.is_unchanged() {
+        match self.compare(self.program.identity()) {
             Ok(()) => self.failed(self.program.execute(variable, descriptor)),
             Err(error) => error,
         }
     }
 
     /// Nobody has asked the program that may be there otherwise.
-    pub fn is_unchanged(&self) -> Result<(), ExecuteError> {
-        match self.program.identity() {
+    ///
+    /// # Errors
+    /// It was replaced, or can't be told, for people.
+    pub async fn is_unchanged(&self) -> Result<(), String> {
+        let now = question::identity(&self.program).await?;
+        self.compare(now).map_err(|error| error.to_string())
+    }
+
+    fn compare(&self, now: io::Result<Identity>) -> Result<(), ExecuteError> {
+        match now {
             Ok(identity) if identity == self.identity => Ok(()),
             Ok(_) => Err(ExecuteError::Replaced { path: self.path() }),
             Err(error) => Err(self.failed(error)),

@@ -132,7 +132,7 @@ async fn prepare(
         return Ok(file);
     }
     // They are closed for it, so not before all has gone well. What was tried stays the same.
-    successor.is_unchanged()?;
+    successor.is_unchanged().await.map_err(UpgradeError::Rehearsal)?;
     links.pause(for_whom, true).await.map_err(UpgradeError::Busy)?;
     Ok(write(successor, links, http, reload_later)?)
 }

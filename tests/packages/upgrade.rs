@@ -50,7 +50,10 @@ async fn a_version_that_refuses_leaves_the_old_one_at_work_and_says_so() {
             let said = service.install(&broken.file).await;
             assert!(said.contains("WARNING: jat-proxy.service was not upgraded"), "{said}");
             assert!(said.contains("no such key, says the new version"), "{said}");
-            assert!(said.contains("systemctl kill -s USR2 jat-proxy.service"), "{said}");
+            assert!(
+                said.contains("systemctl kill --kill-whom=main -s USR2 jat-proxy.service"),
+                "{said}"
+            );
             // The package is in order all the same, and so is the daemon.
             let status = service.does("dpkg-query -W -f '${Status}' jat-proxy").await;
             assert_eq!(status, "install ok installed");

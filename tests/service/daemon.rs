@@ -119,7 +119,14 @@ impl Daemon {
     }
 
     pub fn threads(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().count()
+        threads(self.child.id())
+    }
+
+    /// The processes that it has started.
+    pub fn children(&self) -> Vec<u32> {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children.unwrap_or_default().split(' ').filter_map(|pid| pid.parse().ok()).collect()
     }
 
     /// From now on it has only so much.
@@ -181,6 +188,14 @@ impl Daemon {
         answer
     }
 
+    /// Changes its configuration in one place.
+    pub fn edit(&self, from: &str, to: &str) {
+        let file = self.folder.path().join(CONFIG);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from:?} in {text}");
+        fs::write(file, text.replace(from, to)).unwrap();
+    }
+
     /// Runs another command on the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(PROGRAM);
@@ -195,6 +210,11 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How many threads a process has; one that has ended has none.
+pub fn threads(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
 /// An address that nobody listens on.

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::{Daemon, TARGET, server, serves};
+use crate::daemon::{Daemon, TARGET, server, serves, threads};
 use crate::shim::Shim;
 
 /// For an end that waits for nobody: what hangs in these tests hangs for ever.
@@ -122,6 +122,68 @@ async fn a_disk_that_does_not_answer() {
     }
     serves(&server).await;
     daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
+}
+
+/// The same with the disk that the program is on, in the middle of an upgrade.
+#[tokio::test]
+async fn a_program_on_a_disk_that_does_not_answer() {
+    for function in ["statx", "posix_spawnp"] {
+        let (server, shim, log) = (server().await, Shim::new(), NamedTempFile::new().unwrap());
+        let attach = |command: &mut Command| shim.attach(command);
+        let mut daemon = Daemon::start_with(server.address(), "", log.reopen().unwrap(), attach);
+        serves(&server).await;
+        shim.hang(function);
+        let threads = daemon.threads();
+        daemon.signal(Signal::USR2);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while daemon.threads() == threads {
+            assert!(Instant::now() < deadline, "{function}: it does not look");
+            sleep(Duration::from_millis(5)).await;
+        }
+        serves(&server).await;
+        let said = || std::fs::read_to_string(log.path()).unwrap();
+        while !said().contains("did not say within 5 s whether it can take over") {
+            assert!(Instant::now() < deadline, "{function}: {}", said());
+            sleep(Duration::from_millis(20)).await;
+        }
+        serves(&server).await;
+        shim.heal(function);
+        daemon.signal(Signal::USR2);
+        while !said().contains("upgraded in place") {
+            assert!(Instant::now() < deadline, "{function}: {}", said());
+            sleep(Duration::from_millis(20)).await;
+        }
+        serves(&server).await;
+        assert_eq!(server.accepted(), 1, "{function}: {}", said());
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
+    }
+}
+
+/// The kernel gives process 1, that of a container, no signal that has its default action.
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_stop_that_comes_while_a_container_begins() {
+    let (server, shim) = (server().await, Shim::new());
+    shim.hang("open64");
+    let mut daemon = Daemon::start_with(server.address(), "", Stdio::null(), |command| {
+        shim.attach(command);
+        let unshare = "exec unshare --pid --fork --kill-child \"$0\" run -c \"$1\"";
+        command.env("LIMIT", unshare);
+    });
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // A second thread reads the configuration.
+    let reads = |child: &u32| threads(*child) == 2;
+    let init = loop {
+        assert!(Instant::now() < deadline, "it does not begin");
+        match daemon.children().into_iter().find(reads) {
+            Some(child) => break child,
+            None => sleep(Duration::from_millis(5)).await,
+        }
+    };
+    kill_process(Pid::from_raw(init.cast_signed()).unwrap(), Signal::TERM).unwrap();
+    shim.heal("open64");
     assert_eq!(daemon.ended(AT_ONCE).await.code(), Some(0));
 }
 

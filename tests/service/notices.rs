@@ -1,11 +1,14 @@
 //! Ready, status, watchdog and stopping, each at its time.
 
+use std::fs;
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
+use mock_server::{Options, Server};
 use rustix::process::Signal;
-use tokio::time::sleep;
+use tempfile::NamedTempFile;
+use tokio::time::{Instant, sleep};
 
 use crate::daemon::{DOMAIN, Daemon, TARGET, server};
 
@@ -50,6 +53,46 @@ async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
     let said = daemon.notices();
     assert_eq!(said.last().unwrap(), "STOPPING=1", "{said:?}");
     assert_eq!(daemon.told("READY=1").len(), 1, "{said:?}");
+}
+
+/// For as long as an upgrade waits, for streams that a reload took away, say.
+#[tokio::test]
+async fn the_watchdog_is_fed_during_an_upgrade() {
+    let server = Server::start(Options::ejabberd("s")).await.unwrap();
+    let other = format!(
+        "[[component]]\ndomain = \"other.example\"\nserver = \"{}\"\nsecret = \"s\"\n\
+         target-address = \"{TARGET}\"\n",
+        server.address()
+    );
+    let log = NamedTempFile::new().unwrap();
+    let daemon = Daemon::start(server.address(), &other, log.reopen().unwrap());
+    let logs = async |text: &str, times: usize| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let said = || fs::read_to_string(log.path()).unwrap();
+        while said().matches(text).count() < times {
+            assert!(Instant::now() < deadline, "no {text:?} in {}", said());
+            sleep(Duration::from_millis(5)).await;
+        }
+        Instant::now()
+    };
+    let connection = server.connected("other.example", 1).await.expect("one").remove(0);
+    logs("logged in to", 2).await;
+    // The read that is under way takes an answer. Nobody sees the closing tag, so 8 s go by.
+    connection.set_reading(false);
+    connection.inject(b"<iq type='get' id='q' from='u@some.example/a' to='other.example'/>");
+    let answered = || String::from_utf8_lossy(&connection.received()).contains("id='q'");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !answered() {
+        assert!(Instant::now() < deadline, "no answer");
+        sleep(Duration::from_millis(5)).await;
+    }
+    daemon.edit(&other, "");
+    daemon.signal(Signal::USR2);
+    let began = logs("configuration reloaded", 1).await;
+    let ended = logs("handing over", 1).await;
+    let fed = daemon.told("WATCHDOG=1");
+    let meanwhile = fed.iter().filter(|at| (began..ended).contains(*at)).count();
+    assert!(meanwhile > 2, "{meanwhile} times in {:?}", ended - began);
 }
 
 const ALL: &str = "STATUS=1 of 1 components forward";

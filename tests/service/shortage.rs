@@ -142,6 +142,45 @@ async fn no_thread_to_begin_with() {
     assert_eq!(said, reason);
 }
 
+/// Nobody has to correct the configuration then, so it says that it is to be tried again.
+#[tokio::test]
+async fn no_descriptor_for_the_certificates_of_the_system() {
+    let shim = Shim::new();
+    let certificates = NamedTempFile::with_suffix(".pem").unwrap();
+    let ca = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    fs::write(certificates.path(), ca.cert.pem()).unwrap();
+    let log = NamedTempFile::new().unwrap();
+    let attach = |command: &mut Command| {
+        shim.attach(command);
+        command.env("SSL_CERT_FILE", certificates.path()).env_remove("SSL_CERT_DIR");
+        command.env("LIMIT", "sed -i 's/^address.*/&\\ntls = true/' \"$1\"");
+    };
+    let start = || {
+        let file = File::options().append(true).open(log.path()).unwrap();
+        Daemon::start_with(free_address(), "", file, attach)
+    };
+    let said = || fs::read_to_string(log.path()).unwrap();
+    for (errno, code) in [(Errno::MFILE, 69), (Errno::HOSTDOWN, 69), (Errno::ACCESS, 78)] {
+        shim.fail("open64-pem", errno);
+        let code_seen = start().ended(Duration::from_secs(60)).await.code();
+        assert_eq!(code_seen, Some(code), "{errno:?}: {}", said());
+    }
+    assert!(said().contains("LimitNOFILE="), "{}", said());
+    shim.heal("open64-pem");
+    let mut daemon = start();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !said().contains("no stream, trying on") {
+        assert!(Instant::now() < deadline, "{}", said());
+        sleep(Duration::from_millis(5)).await;
+    }
+    // On a reload the configuration in use stays.
+    shim.fail("open64-pem", Errno::MFILE);
+    let out = daemon.command(&["reload"]);
+    assert_eq!(out.status.code(), Some(69), "{out:?} {}", said());
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended(Duration::from_secs(60)).await.code(), Some(0));
+}
+
 /// It ends, with what to do about it, or it serves: with any number.
 #[tokio::test]
 async fn few_descriptors_to_begin_with() {

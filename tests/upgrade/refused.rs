@@ -47,6 +47,16 @@ async fn a_program_that_refuses() {
     is_refused(&mut it, "signal: 11").await;
 }
 
+/// What is kept of it is bounded.
+#[tokio::test]
+async fn a_program_that_says_too_much() {
+    let mut it = Stage::new().await;
+    it.daemon.replace_with_script("head -c 20000000 /dev/zero");
+    is_refused(&mut it, "it says more than 16384 KiB").await;
+    it.daemon.replace_with_script("head -c 100000 /dev/zero >&2\nexit 1");
+    is_refused(&mut it, "it says more than 64 KiB").await;
+}
+
 /// What it starts ends with it.
 #[tokio::test]
 async fn a_program_that_does_not_say() {

@@ -1,0 +1,151 @@
+//! A program that is asked something, in a process of its own: neither the disk that it is on nor
+//! what it does holds up anything else, or takes more than a little memory.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Child;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
+
+use crate::misleading::is_misleading;
+use crate::shortage::explain;
+use crate::thread::{Crew, Unfinished};
+
+use super::program::{Identity, Program};
+use super::signals;
+
+/// What the file of `program` is now.
+///
+/// # Errors
+/// Why it can't be told, for people.
+pub async fn identity(program: &Program) -> Result<io::Result<Identity>, String> {
+    let of = program.clone();
+    let identity = ASKERS.run(LIMIT, move || of.identity()).await;
+    identity.map_err(|unfinished| explain_unfinished(program.path(), &unfinished))
+}
+
+/// Runs the program at `path`; gives what it writes to standard output, which may be secret.
+///
+/// # Errors
+/// Why that is no success, for people.
+pub async fn ask(
+    path: &Path,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let name = path.display();
+    let end = Instant::now() + LIMIT;
+    let (command, runtime) = (command(path, arguments), Handle::current());
+    let begin = move || {
+        signals::leave_to_children();
+        let _inside = runtime.enter();
+        Asked::begin(command)
+    };
+    let begun = ASKERS.run(LIMIT, begin).await;
+    let begun = begun.map_err(|unfinished| explain_unfinished(path, &unfinished))?;
+    let mut asked = begun.map_err(|error| format!("can't run {name}: {}", explain(&error)))?;
+    match timeout_at(end, asked.answer()).await {
+        Ok(Ok(answer)) if answer.status.success() => Ok(answer.output),
+        Ok(Ok(answer)) => Err(format!("{name} refuses: {}", answer.complaint())),
+        Ok(Err(error)) => Err(format!("can't ask {name}: {error}")),
+        Err(_) => Err(explain_unfinished(path, &Unfinished::Hangs)),
+    }
+}
+
+fn command(path: &Path, arguments: impl IntoIterator<Item = OsString>) -> Command {
+    let mut command = Command::new(path);
+    command.args(arguments).env(ASKED, "1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: what it starts ends with it.
+    command.process_group(0);
+    command
+}
+
+fn explain_unfinished(path: &Path, unfinished: &Unfinished) -> String {
+    let (name, seconds) = (path.display(), LIMIT.as_secs());
+    match unfinished {
+        Unfinished::Hangs => {
+            format!("{name} did not say within {seconds} s whether it can take over")
+        }
+        Unfinished::NoThread(error) => format!("can't run {name}: {}", explain(error)),
+        Unfinished::Panicked => format!("can't run {name}: a bug"),
+    }
+}
+
+/// A process that was asked. It ends when nobody waits for its answer any more.
+struct Asked {
+    child: Child,
+}
+
+impl Asked {
+    fn begin(command: Command) -> io::Result<Self> {
+        let mut command = tokio::process::Command::from(command);
+        Ok(Self { child: command.kill_on_drop(true).spawn()? })
+    }
+
+    async fn answer(&mut self) -> io::Result<Answer> {
+        let (output, errors) = (self.child.stdout.take(), self.child.stderr.take());
+        let (output, errors) =
+            tokio::try_join!(read(output, MOST_OUTPUT), read(errors, MOST_ERRORS))?;
+        Ok(Answer { status: self.child.wait().await?, output, errors })
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // The number of one that was waited for may be another's.
+        let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        // It may have ended just now.
+        let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+    }
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::new());
+    if let Some(from) = from {
+        from.take(most as u64 + 1).read_to_end(&mut text).await?;
+    }
+    if text.len() > most {
+        return Err(io::Error::other(format!("it says more than {} KiB", most >> 10)));
+    }
+    Ok(text)
+}
+
+struct Answer {
+    status: ExitStatus,
+    output: Zeroizing<Vec<u8>>,
+    errors: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    /// The beginning of what it said of its failure, on one line.
+    fn complaint(&self) -> String {
+        let text = String::from_utf8_lossy(&self.errors);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let text: String = lines.join(" / ").chars().take(LONGEST_COMPLAINT).collect();
+        let text = text.replace(is_misleading, "?");
+        if text.is_empty() {
+            format!("it says nothing ({})", self.status)
+        } else {
+            format!("{text} ({})", self.status)
+        }
+    }
+}
+
+static ASKERS: Crew = Crew::new("the next program");
+/// The environment variable that says to a program who asks it: one that understands its answer on
+/// standard output.
+pub const ASKED: &str = "JAT_PROXY_ASKED";
+/// How long a program may think about whether it can take over.
+const LIMIT: Duration = Duration::from_secs(5);
+/// All files of a configuration, and the system's CA certificates.
+const MOST_OUTPUT: usize = 16 << 20;
+const MOST_ERRORS: usize = 64 << 10;
+const LONGEST_COMPLAINT: usize = 600;
