@@ -224,11 +224,11 @@ fn rates(component: &ComponentStatus) -> Vec<String> {
 
 /// `window`: how long ago [`Count::recent`] begins. It is told of what an operator may look into.
 fn count(count: &Count, window: Option<&str>) -> String {
-    let Count { direction, outcome, reason, count, recent } = count;
+    let Count { stanza, way, outcome, reason, count, recent } = count;
     let refused = matches!(outcome.as_str(), "answered" | "dropped");
     let lately = window.filter(|_| refused && *recent > 0);
     let lately = lately.map(|window| format!(", {recent} of them within {window}"));
-    format!("{direction:<10}{outcome:<10}{reason:<22}{count}{}", lately.unwrap_or_default())
+    format!("{stanza:<9}{way:<9}{outcome:<10}{reason:<22}{count}{}", lately.unwrap_or_default())
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -269,9 +269,9 @@ mod tests {
         "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
         "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"answered":0,"dropped":0},
                  {"seconds":600,"requests":12.34,"replies":1.5,"answered":0.005,"dropped":0}],
-        "counts":[{"direction":"forward","outcome":"relayed","reason":"relayed","count":5,"recent":4},
-                  {"direction":"forward","outcome":"answered","reason":"offline","count":7,"recent":3},
-                  {"direction":"revert","outcome":"dropped","reason":"no-token","count":2}]}]}"#;
+        "counts":[{"stanza":"request","way":"inward","outcome":"relayed","reason":"relayed","count":5,"recent":4},
+                  {"stanza":"request","way":"inward","outcome":"answered","reason":"offline","count":7,"recent":3},
+                  {"stanza":"reply","way":"outward","outcome":"dropped","reason":"no-token","count":2}]}]}"#;
     const SHOWN: &str = "\
 jat-proxy 1, since S
 
@@ -292,8 +292,8 @@ d -> t@s (dispatch random, token in the resource), on h:1
   rates         requests relayed       123/s over 1m, 12.3/s over 10m
                 replies relayed        0.017/s over 1m, 1.50/s over 10m
                 answered with an error 0/s over 1m, 0.005/s over 10m
-  stanzas       forward   relayed   relayed               5
-                forward   answered  offline               7, 3 of them within 10m
-                revert    dropped   no-token              2
+  stanzas       request  inward   relayed   relayed               5
+                request  inward   answered  offline               7, 3 of them within 10m
+                reply    outward  dropped   no-token              2
 ";
 }

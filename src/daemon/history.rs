@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::jat::reason::{Direction, Outcome, Reason, Tally};
+use crate::jat::reason::{Outcome, Reason, Tally};
+use crate::jat::traffic::{FORWARD, REVERT, Traffic};
 
 /// How often samples are meant to be taken.
 pub const STEP: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ struct Track {
 #[derive(Debug)]
 struct Sample {
     at: Duration,
-    counts: Vec<(Direction, Reason, u32)>,
+    counts: Vec<(Traffic, Reason, u32)>,
 }
 
 /// What was counted in a period that ends now.
@@ -73,10 +74,10 @@ impl Series {
         }
     }
 
-    fn has(self, direction: Direction, reason: Reason) -> bool {
+    fn has(self, traffic: Traffic, reason: Reason) -> bool {
         match self {
-            Self::Requests => (direction, reason) == (Direction::Forward, Reason::Relayed),
-            Self::Replies => direction == Direction::Revert && reason.is_relay(),
+            Self::Requests => (traffic, reason) == (FORWARD, Reason::Relayed),
+            Self::Replies => traffic == REVERT && reason.is_relay(),
             Self::Errors => reason == Reason::RelayedError,
             Self::Answered => reason.outcome() == Outcome::Answered,
             Self::Dropped => reason.outcome() == Outcome::Dropped,
@@ -125,10 +126,10 @@ impl History {
         let within = track.starts().zip(&track.samples).filter(|(_, s)| s.at > from);
         for (start, sample) in within {
             begun = begun.min(start);
-            sample.counts.iter().for_each(|(d, r, n)| recent.add(*d, *r, u64::from(*n)));
+            sample.counts.iter().for_each(|(t, r, n)| recent.add(*t, *r, u64::from(*n)));
         }
-        for (direction, reason, count) in added(&track.last, tally) {
-            recent.add(direction, reason, u64::from(count));
+        for (traffic, reason, count) in added(&track.last, tally) {
+            recent.add(traffic, reason, u64::from(count));
         }
         Some(Recent { period: now.saturating_sub(begun), tally: recent })
     }
@@ -137,7 +138,7 @@ impl History {
     pub fn line(&self, domain: &str, series: Series, now: Duration) -> Vec<Point> {
         let Some(track) = self.tracks.get(domain) else { return Vec::new() };
         let point = |(start, sample): (Duration, &Sample)| {
-            let counts = sample.counts.iter().filter(|(d, r, _)| series.has(*d, *r));
+            let counts = sample.counts.iter().filter(|(t, r, _)| series.has(*t, *r));
             let count: u64 = counts.map(|(_, _, n)| u64::from(*n)).sum();
             let period = sample.at.saturating_sub(start);
             Point { ago: now.saturating_sub(sample.at), per_second: rate(count, period) }
@@ -169,7 +170,7 @@ impl Track {
 impl Recent {
     /// How many a second.
     pub fn rate(&self, series: Series) -> f64 {
-        let counted = self.tally.iter().filter(|(d, r, _)| series.has(*d, *r));
+        let counted = self.tally.iter().filter(|(t, r, _)| series.has(*t, *r));
         rate(counted.map(|(.., count)| count).sum(), self.period)
     }
 }
@@ -184,12 +185,12 @@ fn rate(count: u64, period: Duration) -> f64 {
 fn added<'t>(
     before: &'t Tally,
     after: &'t Tally,
-) -> impl Iterator<Item = (Direction, Reason, u32)> + use<'t> {
-    after.iter().filter_map(|(direction, reason, count)| {
-        let known = before.of(direction, reason);
+) -> impl Iterator<Item = (Traffic, Reason, u32)> + use<'t> {
+    after.iter().filter_map(|(traffic, reason, count)| {
+        let known = before.of(traffic, reason);
         let more = count.checked_sub(known).unwrap_or(count);
         let more = u32::try_from(more).unwrap_or(u32::MAX);
-        (more > 0).then_some((direction, reason, more))
+        (more > 0).then_some((traffic, reason, more))
     })
 }
 
@@ -201,8 +202,8 @@ mod tests {
 
     fn tally(requests: u64, offline: u64) -> Tally {
         let mut tally = Tally::default();
-        tally.add(Direction::Forward, Reason::Relayed, requests);
-        tally.add(Direction::Forward, Reason::Offline, offline);
+        tally.add(FORWARD, Reason::Relayed, requests);
+        tally.add(FORWARD, Reason::Offline, offline);
         tally
     }
 
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn what_came_after_the_last_sample_counts_too() {
         let (history, mut now) = history(160);
-        now.add(Direction::Forward, Reason::Relayed, 40);
+        now.add(FORWARD, Reason::Relayed, 40);
         let recent = history.recent(DOMAIN, seconds(600), seconds(164), &now).unwrap();
         assert_eq!(recent.period, seconds(64), "since the component was first seen");
         assert_eq!(recent.tally.total(Reason::Relayed), 640);

@@ -15,8 +15,9 @@ use crate::descriptor;
 use crate::jat::answers;
 use crate::jat::observed::Observed;
 use crate::jat::presence;
-use crate::jat::reason::{Direction, Reason};
+use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
+use crate::jat::traffic::Traffic;
 use crate::patience::patiently;
 use crate::session::{self, Session};
 
@@ -45,7 +46,7 @@ pub struct Handover {
     /// Some of the domains that these came from; came later than the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observed_domains: Vec<(String, u64)>,
-    /// Direction, reason, stanzas; without zeros.
+    /// Stanza and way, reason, how many; without zeros.
     counts: Vec<(String, String, u64)>,
     streams: Vec<StreamHandover>,
     /// Streams that could not be taken over, and why.
@@ -96,7 +97,7 @@ impl Handover {
             answers: component.translator.answers().hand_over(),
             observed: component.translator.observed().stanzas(),
             observed_domains: component.translator.observed().domains().to_vec(),
-            counts: counts.map(|(d, r, n)| (d.name().into(), r.name().into(), n)).collect(),
+            counts: counts.map(|(t, r, n)| (t.to_string(), r.name().into(), n)).collect(),
             streams: streams.collect::<io::Result<_>>()?,
             lost: Vec::new(),
         })
@@ -104,11 +105,11 @@ impl Handover {
 
     /// Puts what it knows and counts into a new component, whose streams were taken before.
     pub fn restore(&self, component: &mut Component) {
-        for (direction, reason, count) in &self.counts {
-            let direction = Direction::ALL.into_iter().find(|d| d.name() == direction);
+        for (traffic, reason, count) in &self.counts {
+            let traffic = Traffic::all().find(|t| t.to_string() == *traffic);
             let reason = Reason::ALL.iter().find(|r| r.name() == reason);
-            if let (Some(direction), Some(reason)) = (direction, reason) {
-                component.tally.add(direction, *reason, *count);
+            if let (Some(traffic), Some(reason)) = (traffic, reason) {
+                component.tally.add(traffic, *reason, *count);
             }
         }
         let observed = Observed::resume(self.observed, self.observed_domains.clone());

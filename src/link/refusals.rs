@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, debug, enabled, info, warn};
 
-use crate::jat::reason::{Direction, Reason, Tally};
+use crate::jat::reason::{Reason, Tally};
+use crate::jat::traffic::{Class, Traffic};
 
 /// Remembers what was said of the stanzas of one component.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub struct Refusals {
     /// The counts, as far as they were said.
     said: Tally,
     /// The kinds that were said within the last minute, and when.
-    recent: Vec<(Direction, Reason, Instant)>,
+    recent: Vec<(Traffic, Reason, Instant)>,
     /// How many there were when we looked last.
     seen: u64,
     /// When a sum is due.
@@ -50,47 +51,49 @@ impl Refusals {
 
     fn tell(&mut self, component: &str, tally: &Tally, now: Instant) {
         self.recent.retain(|(.., at)| now < *at + A_MINUTE);
-        for (direction, reason, count) in tally.iter().filter(|(d, r, _)| is_told(*d, *r)) {
-            let stanzas = count.saturating_sub(self.said.of(direction, reason));
-            let recent = |(d, r, _): &(Direction, Reason, Instant)| (*d, *r) == (direction, reason);
+        for (traffic, reason, count) in tally.iter().filter(|(t, r, _)| is_told(*t, *r)) {
+            let stanzas = count.saturating_sub(self.said.of(traffic, reason));
+            let recent = |(t, r, _): &(Traffic, Reason, Instant)| (*t, *r) == (traffic, reason);
             if stanzas == 0 || self.recent.iter().any(recent) {
                 continue;
             }
-            tell(component, direction, reason, stanzas);
-            self.said.add(direction, reason, stanzas);
-            self.recent.push((direction, reason, now));
+            tell(component, traffic, reason, stanzas);
+            self.said.add(traffic, reason, stanzas);
+            self.recent.push((traffic, reason, now));
         }
         self.due = self.recent.iter().map(|(.., at)| *at + A_MINUTE).min();
     }
 
     /// After each turn, for who searches.
     fn tell_details(&mut self, component: &str, tally: &Tally) {
-        for (direction, reason, count) in tally.iter() {
-            let stanzas = count.saturating_sub(self.detailed.of(direction, reason));
+        for (traffic, reason, count) in tally.iter() {
+            let stanzas = count.saturating_sub(self.detailed.of(traffic, reason));
             if stanzas > 0 && reason.is_refusal() {
-                let (direction, outcome) = (direction.name(), reason.outcome().name());
-                debug!(component, direction, outcome, reason = reason.name(), stanzas);
+                let (stanza, way) = (traffic.class.name(), traffic.way.name());
+                let outcome = reason.outcome().name();
+                debug!(component, stanza, way, outcome, reason = reason.name(), stanzas);
             }
         }
         self.detailed = tally.clone();
     }
 }
 
-fn tell(component: &str, direction: Direction, reason: Reason, stanzas: u64) {
+fn tell(component: &str, traffic: Traffic, reason: Reason, stanzas: u64) {
     let remedy = REMEDIES.iter().find(|(r, _)| *r == reason).map(|(_, remedy)| remedy);
-    let (direction, outcome) = (direction.name(), reason.outcome().name());
+    let (stanza, way) = (traffic.class.name(), traffic.way.name());
+    let outcome = reason.outcome().name();
     let (reason, describe) = (reason.name(), reason.describe());
     match remedy {
-        Some(remedy) => warn!(component, direction, outcome, reason, stanzas, "{remedy}"),
-        None => info!(component, direction, outcome, reason, stanzas, "{outcome}: {describe}"),
+        Some(remedy) => warn!(component, stanza, way, outcome, reason, stanzas, "{remedy}"),
+        None => info!(component, stanza, way, outcome, reason, stanzas, "{outcome}: {describe}"),
     }
 }
 
 /// The rest is nobody's trouble: the echoes of other replicas, errors and presence that mean
 /// nothing to us, and what came after a goodbye, which has a line of its own.
-fn is_told(direction: Direction, reason: Reason) -> bool {
+fn is_told(traffic: Traffic, reason: Reason) -> bool {
     let quiet = match reason {
-        Reason::OwnAddress => direction == Direction::Message,
+        Reason::OwnAddress => traffic.class == Class::Message,
         Reason::ErrorIgnored | Reason::PresenceIgnored | Reason::ArrivedAfterClose => true,
         _ => false,
     };
@@ -125,15 +128,17 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use crate::jat::traffic::FORWARD;
+
     use super::*;
 
     /// What was said of requests that found nobody, after each of these counts at that second.
     fn said(events: &[(u64, u64)]) -> Vec<u64> {
         let (mut refusals, mut tally, start) =
             (Refusals::default(), Tally::default(), Instant::now());
-        let said = |it: &Refusals| it.said.of(Direction::Forward, Reason::Offline);
+        let said = |it: &Refusals| it.said.of(FORWARD, Reason::Offline);
         let of = |(second, count): &(u64, u64)| {
-            tally.add(Direction::Forward, Reason::Offline, *count);
+            tally.add(FORWARD, Reason::Offline, *count);
             refusals.tell("c", &tally, start + Duration::from_secs(*second));
             said(&refusals)
         };
@@ -149,18 +154,18 @@ mod tests {
     #[test]
     fn kinds_are_told_apart_and_the_end_tells_the_rest() {
         let (mut refusals, mut tally) = (Refusals::default(), Tally::default());
-        for (direction, reason) in [
-            (Direction::Forward, Reason::Offline),
-            (Direction::Forward, Reason::NoId),
-            (Direction::Forward, Reason::Relayed),
-            (Direction::Message, Reason::Echo),
-            (Direction::Message, Reason::OwnAddress),
+        for (traffic, reason) in [
+            (FORWARD, Reason::Offline),
+            (FORWARD, Reason::NoId),
+            (FORWARD, Reason::Relayed),
+            (Class::Message.inward(), Reason::Echo),
+            (Class::Message.inward(), Reason::OwnAddress),
         ] {
-            tally.count(direction, reason);
+            tally.count(traffic, reason);
         }
         refusals.observe("c", &tally);
         assert_eq!(refusals.recent.len(), 2);
-        tally.count(Direction::Forward, Reason::NoId);
+        tally.count(FORWARD, Reason::NoId);
         refusals.observe("c", &tally);
         assert_eq!(refusals.said.total(Reason::NoId), 1);
         refusals.settle("c", &tally);

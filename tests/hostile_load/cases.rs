@@ -2,9 +2,10 @@
 //! of bad inputs that `core/tests/bad_inputs` is made from, which looks at every answer.
 
 use jat_proxy::jat::keyring::Key;
-use jat_proxy::jat::reason::Direction::{self, Forward, Message, Other, Presence, Revert};
 use jat_proxy::jat::reason::{Outcome, Reason, Tally};
 use jat_proxy::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
+use jat_proxy::jat::traffic::Class::{self, Message, Other, Presence, Reply, Request};
+use jat_proxy::jat::traffic::{FORWARD, REVERT, Traffic};
 use jat_proxy::stanza::escape::write_escaped;
 use zeroize::Zeroizing;
 
@@ -36,7 +37,7 @@ pub struct Case {
     /// As the sender writes it.
     pub xml: String,
     /// What it counts as.
-    pub counts: Vec<(Direction, Reason)>,
+    pub counts: Vec<(Traffic, Reason)>,
 }
 
 /// Who writes a hostile stanza.
@@ -49,8 +50,8 @@ pub enum Sender {
 }
 
 impl Case {
-    fn new(sender: Sender, xml: String, direction: Direction, reason: Reason) -> Self {
-        Self { sender, xml, counts: vec![(direction, reason)] }
+    fn new(sender: Sender, xml: String, traffic: Traffic, reason: Reason) -> Self {
+        Self { sender, xml, counts: vec![(traffic, reason)] }
     }
 
     /// As a server writes it on the component's stream.
@@ -67,34 +68,35 @@ impl Case {
 
     /// Does the service get a request that it replies to?
     pub fn is_forwarded(&self) -> bool {
-        self.counts.contains(&(Forward, Reason::Relayed))
+        self.counts.contains(&(FORWARD, Reason::Relayed))
     }
 
     /// Does its sender get an error for it?
     pub fn is_refused(&self) -> bool {
-        let refused = |(direction, reason): &(Direction, Reason)| {
-            matches!(direction, Forward | Message) && reason.outcome() == Outcome::Answered
+        let refused = |(traffic, reason): &(Traffic, Reason)| {
+            matches!(traffic.class, Class::Request | Class::Message)
+                && reason.outcome() == Outcome::Answered
         };
         self.counts.iter().any(refused)
     }
 
     /// Adds what it and the reply to it count as.
     pub fn account(&self, tally: &mut Tally) {
-        for (direction, reason) in &self.counts {
-            tally.count(*direction, *reason);
+        for (traffic, reason) in &self.counts {
+            tally.count(*traffic, *reason);
         }
         if self.is_forwarded() {
-            tally.count(Revert, Reason::Relayed);
+            tally.count(REVERT, Reason::Relayed);
         }
     }
 
     /// How many IQs and messages come back to the hostile user for it.
     pub fn answers(&self) -> usize {
-        let told = |(direction, reason): &&(Direction, Reason)| {
+        let told = |(traffic, reason): &&(Traffic, Reason)| {
             let told = matches!(reason.outcome(), Outcome::Answered | Outcome::Relayed);
             told && match self.sender {
-                Sender::User => *direction != Presence,
-                Sender::Service => *direction == Revert,
+                Sender::User => traffic.class != Class::Presence,
+                Sender::Service => *traffic == REVERT,
                 Sender::Server => false,
             }
         };
@@ -106,22 +108,22 @@ impl Case {
 pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
     let Cast { domain, user, .. } = cast;
     let mut cases = Vec::new();
-    let mut add = |xml: String, direction, reason| {
-        cases.push(Case::new(Sender::User, xml, direction, reason));
+    let mut add = |xml: String, traffic, reason| {
+        cases.push(Case::new(Sender::User, xml, traffic, reason));
     };
     let iq = |more: &str, to: &str, payload: &str| {
         format!("<iq type='get' to='{to}' {more}>{payload}</iq>")
     };
     // Served, however odd.
     for id in ["", "'", "h\"<&", "h😀", "h]]>", "h\u{85}\u{2028}"] {
-        add(iq(&format!("id='{}'", escaped(id)), domain, ASK), Forward, Reason::Relayed);
+        add(iq(&format!("id='{}'", escaped(id)), domain, ASK), FORWARD, Reason::Relayed);
     }
     for (node, resource) in [("", "/foo"), ("", "/'<😀 /@"), ("node@", ""), ("node@", "/res")] {
         let to = format!("{node}{domain}{}", escaped(resource));
-        add(iq("id='h'", &to, ASK), Forward, Reason::Relayed);
+        add(iq("id='h'", &to, ASK), FORWARD, Reason::Relayed);
     }
     let fits = "h".repeat(MAX_CLAIM_BYTES - user.len());
-    add(iq(&format!("id='{fits}'"), domain, ASK), Forward, Reason::Relayed);
+    add(iq(&format!("id='{fits}'"), domain, ASK), FORWARD, Reason::Relayed);
     for payload in [
         format!("text &amp; {ASK} text"),
         nested(127),
@@ -132,27 +134,27 @@ pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
         "<q xmlns='urn:q' xml:lang='de' xml:space='preserve'/>".into(),
         "<error xmlns='urn:q'/>".into(),
     ] {
-        add(iq("id='h'", domain, &payload), Forward, Reason::Relayed);
+        add(iq("id='h'", domain, &payload), FORWARD, Reason::Relayed);
     }
     for kept in ["xml:lang='de'", "foo='&#9;&quot;&gt;'", "To='x' From='y'"] {
-        add(iq(&format!("id='h' {kept}"), domain, ASK), Forward, Reason::Relayed);
+        add(iq(&format!("id='h' {kept}"), domain, ASK), FORWARD, Reason::Relayed);
     }
     // Answered.
     let long = format!("id='{fits}h'");
-    add(iq(&long, domain, ASK), Forward, Reason::TooLong);
-    add(iq(&format!("id='{}'", "h".repeat(3_500)), domain, ASK), Forward, Reason::TooLong);
+    add(iq(&long, domain, ASK), FORWARD, Reason::TooLong);
+    add(iq(&format!("id='{}'", "h".repeat(3_500)), domain, ASK), FORWARD, Reason::TooLong);
     for levels in [128, 500] {
-        add(iq("id='h'", domain, &nested(levels)), Forward, Reason::OverLimit);
+        add(iq("id='h'", domain, &nested(levels)), FORWARD, Reason::OverLimit);
     }
     for type_ in ["", "type='chat'", "type='normal'", "type='headline'", "type='groupchat'"] {
         let message = format!("<message to='{domain}' id='h' {type_}><body>hi</body></message>");
-        add(message, Message, Reason::MessageRefused);
+        add(message, Message.inward(), Reason::MessageRefused);
     }
     // Never answered.
     for type_ in ["result", "error"] {
         for to in [domain.to_string(), format!("{domain}/garbage")] {
             let reply = format!("<iq type='{type_}' id='h' to='{to}'>{ERROR}</iq>");
-            add(reply, Revert, Reason::NotFromTarget);
+            add(reply, Reply.inward(), Reason::NotFromTarget);
         }
     }
     for (type_, payload) in [
@@ -161,10 +163,10 @@ pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
         ("type='unavailable'", ""),
     ] {
         let presence = format!("<presence to='{domain}' {type_}>{payload}</presence>");
-        add(presence, Presence, Reason::PresenceIgnored);
+        add(presence, Presence.inward(), Reason::PresenceIgnored);
     }
     let many: String = (0..64).map(|i| format!("a{i}='' ")).collect();
-    add(iq(&format!("id='h' {many}"), domain, ASK), Other, Reason::HeadTooLarge);
+    add(iq(&format!("id='h' {many}"), domain, ASK), Other.inward(), Reason::HeadTooLarge);
     cases
 }
 
@@ -174,8 +176,8 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
     let Cast { domain, user, service, .. } = cast;
     let target = service.split_once('/').unwrap().0;
     let mut cases = Vec::new();
-    let mut add = |sender, xml: String, direction, reason| {
-        cases.push(Case::new(sender, xml, direction, reason));
+    let mut add = |sender, xml: String, traffic, reason| {
+        cases.push(Case::new(sender, xml, traffic, reason));
     };
     let addressed = format!("type='get' id='h' to='{domain}'");
     for (request, reason) in [
@@ -195,16 +197,16 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         (format!("<iq type='get' id='h' to='other.example'>{ASK}</iq>"), Reason::NotOurDomain),
         (format!("<iq type='get' id='h'>{ASK}</iq>"), Reason::NotOurDomain),
     ] {
-        add(Sender::User, request, Forward, reason);
+        add(Sender::User, request, FORWARD, reason);
     }
     let weird = format!("<message to='{domain}' type='weird'/>");
-    add(Sender::User, weird, Message, Reason::MessageRefused);
+    add(Sender::User, weird, Message.inward(), Reason::MessageRefused);
     for type_ in ["weird", "probe", "error", "subscribed", "unsubscribe", "unsubscribed"] {
         let presence = format!("<presence to='{domain}' type='{type_}'/>");
-        add(Sender::User, presence, Presence, Reason::PresenceIgnored);
+        add(Sender::User, presence, Presence.inward(), Reason::PresenceIgnored);
     }
     let subscribe = format!("<presence to='{domain}' type='subscribe'/>");
-    add(Sender::User, subscribe, Presence, Reason::SubscriptionRefused);
+    add(Sender::User, subscribe, Presence.inward(), Reason::SubscriptionRefused);
     for foreign in [
         "<foo/>".into(),
         "<foo><iq/></foo>".into(),
@@ -214,7 +216,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         "<stream:features><x xmlns='urn:x'/></stream:features>".into(),
         "<r xmlns='urn:xmpp:sm:3'/>".into(),
     ] {
-        add(Sender::Server, foreign, Other, Reason::NotAStanza);
+        add(Sender::Server, foreign, Other.inward(), Reason::NotAStanza);
     }
     let longest = ["n", "d", "r"].map(|c| c.repeat(1023));
     let [node, host, resource] = &longest;
@@ -225,13 +227,15 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         ("from=''".into(), Reason::NoFrom),
         (format!("from='{node}@{host}/{resource}'"), Reason::TooLong),
     ] {
-        add(Sender::Server, format!("<iq {addressed} {from}>{ASK}</iq>"), Forward, reason);
+        add(Sender::Server, format!("<iq {addressed} {from}>{ASK}</iq>"), FORWARD, reason);
     }
     // Presence that leaves the service where it is.
     let mut presence = |from: &str, type_: &str, payload: &str, reason| {
         let type_ = if type_.is_empty() { String::new() } else { format!(" type='{type_}'") };
         let xml = format!("<presence to='{domain}' from='{from}'{type_}>{payload}</presence>");
-        add(Sender::Server, xml, Presence, reason);
+        let of_target = from.starts_with(target);
+        let traffic = if of_target { Presence.outward() } else { Presence.inward() };
+        add(Sender::Server, xml, traffic, reason);
     };
     for resource in (0..30).map(|n| format!("r{n}")).chain(["r".repeat(1023), "😀 /@".into()]) {
         let full = format!("{target}/{resource}");
@@ -255,19 +259,19 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         [&format!("{service}x"), service.split_once('/').unwrap().0, &format!("{service}/x")]
     {
         let xml = format!("<iq type='result' id='h' to='{domain}/{token}' from='{from}'/>");
-        cases.push(Case::new(Sender::Server, xml, Revert, Reason::TokenSignature));
+        cases.push(Case::new(Sender::Server, xml, REVERT, Reason::TokenSignature));
     }
     for from in ["some-domain.example", "other@some-domain.example/a"] {
         let xml = format!("<iq type='result' id='h' to='{domain}/{token}' from='{from}'/>");
-        cases.push(Case::new(Sender::Server, xml, Revert, Reason::NotFromTarget));
+        cases.push(Case::new(Sender::Server, xml, Reply.inward(), Reason::NotFromTarget));
     }
     // Prosody keeps back these errors.
     let empty = format!("<iq type='error' id='h' to='{domain}/{token}'/>");
-    cases.push(Case::new(Sender::Service, empty, Revert, Reason::RelayedError));
+    cases.push(Case::new(Sender::Service, empty, REVERT, Reason::RelayedError));
     let error = format!("<message type='error' to='{domain}' id='h'>{ERROR}</message>");
-    cases.push(Case::new(Sender::User, error, Message, Reason::ErrorIgnored));
+    cases.push(Case::new(Sender::User, error, Message.inward(), Reason::ErrorIgnored));
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(3_000));
-    cases.push(Case::new(Sender::Service, beyond, Revert, Reason::TokenLength));
+    cases.push(Case::new(Sender::Service, beyond, REVERT, Reason::TokenLength));
     // It goes and is back before anybody else has a word.
     for gone in [target, service] {
         cases.push(Case {
@@ -276,7 +280,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
                 "<presence to='{domain}' from='{gone}' type='unavailable'/>\
                  <presence to='{domain}' from='{service}'/>"
             ),
-            counts: vec![(Presence, Reason::PresenceUsed); 2],
+            counts: vec![(Presence.outward(), Reason::PresenceUsed); 2],
         });
     }
     cases
@@ -291,7 +295,8 @@ pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut reply = |sender, type_: &str, resource: &str, payload: &str, reason| {
         let xml = format!("<iq type='{type_}' id='h' to='{domain}/{resource}'>{payload}</iq>");
-        cases.push(Case::new(sender, xml, Revert, reason));
+        let traffic = if reason == Reason::NotFromTarget { Reply.inward() } else { REVERT };
+        cases.push(Case::new(sender, xml, traffic, reason));
     };
     let flipped = |at: usize| {
         let other = if &token[at..=at] == "a" { "b" } else { "a" };
@@ -334,16 +339,20 @@ pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
         reply(Sender::Service, type_, token, payload, reason);
     }
     reply(Sender::Service, "result", token, &nested(128), Reason::OverLimit);
-    let mut add = |xml, direction, reason| {
-        cases.push(Case::new(Sender::Service, xml, direction, reason));
+    let mut add = |xml, traffic, reason| {
+        cases.push(Case::new(Sender::Service, xml, traffic, reason));
     };
-    add(format!("<iq type='result' id='h' to='{domain}'/>"), Revert, Reason::NoToken);
+    add(format!("<iq type='result' id='h' to='{domain}'/>"), REVERT, Reason::NoToken);
     add(
         format!("<iq type='set' id='h' to='{domain}/{token}'>{ASK}</iq>"),
-        Forward,
+        Request.outward(),
         Reason::RequestToToken,
     );
-    add(format!("<message id='h' to='{domain}/{token}'/>"), Message, Reason::MessageRefused);
+    add(
+        format!("<message id='h' to='{domain}/{token}'/>"),
+        Message.outward(),
+        Reason::MessageRefused,
+    );
     cases
 }
 
@@ -358,32 +367,36 @@ pub fn large(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     let result = |payload: &str| format!("<iq type='result' id='h' to='{good}'>{payload}</iq>");
     let many: String = (0..2_000).map(|i| format!("a{i}='' ")).collect();
     let from_user = [
-        (iq("h", &text(most + most / 50)), Forward, Reason::OverLimit),
-        (iq("h", &text(most * 2)), Forward, Reason::OverLimit),
-        (iq("h", &nested(most / 17)), Forward, Reason::OverLimit),
-        (iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most))), Forward, Reason::OverLimit),
-        (iq(&"h".repeat(most), ASK), Other, Reason::HeadTooLarge),
-        (iq("h", ASK).replacen("<iq ", &format!("<iq {many}"), 1), Other, Reason::HeadTooLarge),
-        (iq(&"h".repeat(most / 25), ASK), Forward, Reason::TooLong),
+        (iq("h", &text(most + most / 50)), FORWARD, Reason::OverLimit),
+        (iq("h", &text(most * 2)), FORWARD, Reason::OverLimit),
+        (iq("h", &nested(most / 17)), FORWARD, Reason::OverLimit),
+        (iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most))), FORWARD, Reason::OverLimit),
+        (iq(&"h".repeat(most), ASK), Other.inward(), Reason::HeadTooLarge),
+        (
+            iq("h", ASK).replacen("<iq ", &format!("<iq {many}"), 1),
+            Other.inward(),
+            Reason::HeadTooLarge,
+        ),
+        (iq(&"h".repeat(most / 25), ASK), FORWARD, Reason::TooLong),
         // As much again may have to follow a tag.
         (
             iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 4))),
-            Forward,
+            FORWARD,
             Reason::OverLimit,
         ),
         (
             iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 2))),
-            Forward,
+            FORWARD,
             Reason::Relayed,
         ),
-        (iq("h", &format!("<{}/>", "n".repeat(most / 25))), Forward, Reason::Relayed),
+        (iq("h", &format!("<{}/>", "n".repeat(most / 25))), FORWARD, Reason::Relayed),
     ];
     let from_service = [
-        (result(&text(most + most / 50)), Revert, Reason::OverLimit),
-        (result(&nested(most / 17)), Revert, Reason::OverLimit),
-        (result(&text(most / 5 * 4)), Revert, Reason::Relayed),
+        (result(&text(most + most / 50)), REVERT, Reason::OverLimit),
+        (result(&nested(most / 17)), REVERT, Reason::OverLimit),
+        (result(&text(most / 5 * 4)), REVERT, Reason::Relayed),
     ];
-    let of = |sender| move |(xml, direction, reason)| Case::new(sender, xml, direction, reason);
+    let of = |sender| move |(xml, traffic, reason)| Case::new(sender, xml, traffic, reason);
     let users = from_user.into_iter().map(of(Sender::User));
     users.chain(from_service.into_iter().map(of(Sender::Service))).collect()
 }
@@ -396,8 +409,8 @@ pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     let quotes = format!("<iq type='get' to='{domain}' id='{id}'>{ASK}</iq>");
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(10_000));
     vec![
-        Case::new(Sender::User, quotes, Forward, Reason::HeadTooLarge),
-        Case::new(Sender::Service, beyond, Revert, Reason::TokenLength),
+        Case::new(Sender::User, quotes, FORWARD, Reason::HeadTooLarge),
+        Case::new(Sender::Service, beyond, REVERT, Reason::TokenLength),
     ]
 }
 
@@ -405,7 +418,7 @@ pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
 pub fn deepest(cast: &Cast<'_>) -> Case {
     let payload = nested(1_000_000);
     let xml = format!("<iq type='get' id='h' to='{}'>{payload}</iq>", cast.domain);
-    Case::new(Sender::User, xml, Forward, Reason::OverLimit)
+    Case::new(Sender::User, xml, FORWARD, Reason::OverLimit)
 }
 
 /// An element with so many levels.

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::traffic::{Class, FORWARD, REVERT};
 use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
@@ -73,12 +74,14 @@ async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted(
 /// IQs and messages that are not answered since the sender got too many errors. Some would have
 /// been too large to be answered anyway.
 fn withheld(counted: &Tally, sent: &Tally) -> usize {
-    let of = |direction| {
-        let large = |it: &Tally| it.of(direction, Reason::HeadTooLarge);
+    let of = |traffic| {
+        let large = |it: &Tally| it.of(traffic, Reason::HeadTooLarge);
         let anyway = large(sent).saturating_sub(large(counted));
-        counted.of(direction, Reason::Throttled).saturating_sub(anyway)
+        counted.of(traffic, Reason::Throttled).saturating_sub(anyway)
     };
-    usize::try_from(of(Direction::Forward) + of(Direction::Message)).unwrap()
+    let classes = [Class::Request, Class::Message];
+    let all = classes.map(|class| of(class.inward()) + of(class.outward()));
+    usize::try_from(all.iter().sum::<u64>()).unwrap()
 }
 
 /// A mix without a reason would show nothing about it.
@@ -174,8 +177,8 @@ impl Scene {
                 }
                 None => {
                     self.connection.inject(request(sent.good).as_bytes());
-                    sent.tally.count(Direction::Forward, Reason::Relayed);
-                    sent.tally.count(Direction::Revert, Reason::Relayed);
+                    sent.tally.count(FORWARD, Reason::Relayed);
+                    sent.tally.count(REVERT, Reason::Relayed);
                     sent.good += 1;
                     self.until_served(sent.good.saturating_sub(IN_FLIGHT)).await;
                 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::traffic::{FORWARD, REVERT};
 use tokio::time::{Instant, sleep};
 
 use crate::account::{counted, counted_since, resident, resident_at_most};
@@ -55,9 +56,9 @@ async fn a_flood_into_a_server_that_does_not_read_is_served_when_it_reads_again(
     }
     let mut expected = Tally::default();
     let good = (REQUESTS - REQUESTS / BAD) as u64;
-    expected.add(Direction::Forward, Reason::Relayed, good);
-    expected.add(Direction::Forward, Reason::ChildCount, (REQUESTS / BAD) as u64);
-    expected.add(Direction::Revert, Reason::Relayed, good);
+    expected.add(FORWARD, Reason::Relayed, good);
+    expected.add(FORWARD, Reason::ChildCount, (REQUESTS / BAD) as u64);
+    expected.add(REVERT, Reason::Relayed, good);
     let counted = counted_since(&it.daemon, &before, total(&expected)).await;
     assert_eq!(shown(&counted), shown(&expected));
     let most = resident_at_most(&it.daemon);

@@ -1,6 +1,7 @@
 //! Counts of stanzas, read from metrics and compared.
 
-use jat_proxy::jat::reason::{Direction, Outcome, Reason, Tally};
+use jat_proxy::jat::reason::{Outcome, Reason, Tally};
+use jat_proxy::jat::traffic::{REVERT, Traffic};
 
 /// The counters of stanzas in what `/metrics` shows, but for our own echoes: how many come is up
 /// to time, and to how much was said.
@@ -9,10 +10,12 @@ pub fn read(metrics: &str) -> Tally {
     for line in metrics.lines().filter(|line| line.starts_with("jat_proxy_stanzas_total{")) {
         let (labels, count) = line.rsplit_once(' ').unwrap();
         let has = |label: &str, name: &str| labels.contains(&format!("{label}=\"{name}\""));
-        let direction = Direction::ALL.iter().find(|d| has("direction", d.name())).unwrap();
+        let traffic = Traffic::all()
+            .find(|t| has("stanza", t.class.name()) && has("way", t.way.name()))
+            .unwrap();
         let reason = Reason::ALL.iter().find(|r| has("reason", r.name())).unwrap();
         if *reason != Reason::Echo {
-            tally.add(*direction, *reason, count.parse().unwrap());
+            tally.add(traffic, *reason, count.parse().unwrap());
         }
     }
     tally
@@ -21,8 +24,8 @@ pub fn read(metrics: &str) -> Tally {
 /// What was counted between these two.
 pub fn difference(now: &Tally, before: &Tally) -> Tally {
     let mut since = Tally::default();
-    for (direction, reason, count) in now.iter() {
-        since.add(direction, reason, count - before.of(direction, reason));
+    for (traffic, reason, count) in now.iter() {
+        since.add(traffic, reason, count - before.of(traffic, reason));
     }
     since
 }
@@ -36,19 +39,19 @@ pub fn total(tally: &Tally) -> u64 {
 /// no more than is missing there.
 pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
     let mut all = Tally::default();
-    for direction in Direction::ALL {
-        let mut withheld = counted.of(direction, Reason::Throttled);
+    for traffic in Traffic::all() {
+        let mut withheld = counted.of(traffic, Reason::Throttled);
         for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Throttled) {
-            let count = counted.of(direction, *reason);
-            let missing = sent.of(direction, *reason).saturating_sub(count);
+            let count = counted.of(traffic, *reason);
+            let missing = sent.of(traffic, *reason).saturating_sub(count);
             // One that is too large to be answered counts so where it is tried.
             let answered = reason.outcome() == Outcome::Answered || *reason == Reason::HeadTooLarge;
-            let may = answered && direction != Direction::Revert;
+            let may = answered && traffic != REVERT;
             let moved = if may { missing.min(withheld) } else { 0 };
             withheld -= moved;
-            all.add(direction, *reason, count + moved);
+            all.add(traffic, *reason, count + moved);
         }
-        all.add(direction, Reason::Throttled, withheld);
+        all.add(traffic, Reason::Throttled, withheld);
     }
     all
 }
@@ -56,5 +59,5 @@ pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
 /// The counts of [`total`] that are not zero, to be compared and read.
 pub fn shown(tally: &Tally) -> Vec<String> {
     let counts = tally.iter().filter(|(_, r, count)| *count > 0 && *r != Reason::PresenceUsed);
-    counts.map(|(d, r, count)| format!("{} {} {count}", d.name(), r.name())).collect()
+    counts.map(|(t, r, count)| format!("{t} {} {count}", r.name())).collect()
 }

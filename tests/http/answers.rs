@@ -180,7 +180,8 @@ fn errors(daemon: &Daemon, condition: &str) -> u64 {
 }
 
 fn replies(daemon: &Daemon, reason: &str) -> u64 {
-    let labels = format!("direction=\"revert\",outcome=\"relayed\",reason=\"{reason}\"");
+    let labels =
+        format!("stanza=\"reply\",way=\"outward\",outcome=\"relayed\",reason=\"{reason}\"");
     sample(daemon, &format!("jat_proxy_stanzas_total{{{COMPONENT},{labels}}}"))
 }
 

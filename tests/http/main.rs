@@ -54,7 +54,7 @@ fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
     server.say("proxy.example", says);
     let answer = daemon.wait_for("/readyz", |answer| answer.status == 200);
     assert_eq!(answer.body, "proxy.example: ready\nfixed.example: ready\n");
-    let series = "jat_proxy_stanzas_total{component=\"proxy.example\",direction=\"message\",\
+    let series = "jat_proxy_stanzas_total{component=\"proxy.example\",stanza=\"message\",way=\"inward\",\
                   outcome=\"answered\",reason=\"message-refused\"} 1\n";
     let answer = daemon.wait_for("/metrics", |answer| answer.body.contains(series));
     for line in [

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 
 use core_tests::interpreter;
-use jat_proxy::daemon::metrics::{Format, directions};
+use jat_proxy::daemon::metrics::Format;
 use jat_proxy::jat::reason::Reason;
+use jat_proxy::jat::traffic::Class;
 use jat_proxy::link::cause::Cause;
 
 use super::daemon::{Answer, Daemon, ask, free_address, with_every_metric};
@@ -74,11 +75,24 @@ fn the_parser_of_others_takes_it() {
 #[test]
 fn the_document_lists_every_reason() {
     let row = |r: &Reason| {
-        let directions: Vec<_> = directions(*r).iter().map(|d| d.name()).collect();
-        let (name, outcome, directions) = (r.name(), r.outcome().name(), directions.join(", "));
-        format!("| `{name}` | {outcome} | {directions} | {} |\n", r.describe())
+        let (name, outcome) = (r.name(), r.outcome().name());
+        format!("| `{name}` | {outcome} | {} | {} |\n", stanzas(*r), r.describe())
     };
     documented("reasons", Reason::ALL.iter().map(row).collect());
+}
+
+/// What a reason is given for; a class without its way: for both.
+fn stanzas(reason: Reason) -> String {
+    let of = |class: Class| {
+        let [inward, outward] = [class.inward(), class.outward()].map(|t| reason.occurs_in(t));
+        match (inward, outward) {
+            (true, true) => Some(class.name().to_owned()),
+            (true, false) => Some(class.inward().to_string()),
+            (false, true) => Some(class.outward().to_string()),
+            (false, false) => None,
+        }
+    };
+    Class::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join(", ")
 }
 
 #[test]

@@ -34,16 +34,16 @@ fn every_composed_address_is_taken(kind: Kind) {
         let seen = judge(proxy, &mut users, &mut rng);
         let asked = bots.asked(&proxy.settings.domain);
         println!("{kind}, {}: {seen:?}, {} bots", proxy.settings.component, asked.bots.len());
-        let count = |direction: &str, outcome: &str| {
-            let labels = [("direction", direction), ("outcome", outcome)];
+        let count = |stanza: &str, outcome: &str| {
+            let labels = [("stanza", stanza), ("outcome", outcome)];
             let labels = labels.map(|(name, value)| format!("{name}=\"{value}\""));
             proxy.count(&["jat_proxy_stanzas_total", &labels[0], &labels[1]])
         };
         // What was relayed arrived, in both directions, and so did every refusal.
-        assert_eq!(count("forward", "relayed"), asked.requests);
-        assert_eq!(count("revert", "relayed"), asked.requests);
+        assert_eq!(count("request", "relayed"), asked.requests);
+        assert_eq!(count("reply", "relayed"), asked.requests);
         assert_eq!(seen.results, asked.requests);
-        assert_eq!(count("forward", "answered"), seen.refused);
+        assert_eq!(count("request", "answered"), seen.refused);
         assert_eq!(count("message", "answered"), seen.messages_refused);
         assert_eq!(proxy.reason("subscription-refused"), seen.unsubscribed);
         assert_eq!(proxy.logins(), 1, "no name ends the stream");

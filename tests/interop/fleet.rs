@@ -179,5 +179,5 @@ fn resources(replica: &Proxy) -> BTreeSet<String> {
 }
 
 /// What [`Proxy::count`] is asked for: requests, and replies, that were relayed.
-pub const FORWARDED: &[&str] = &["direction=\"forward\"", "outcome=\"relayed\""];
-pub const REVERTED: &[&str] = &["direction=\"revert\"", "outcome=\"relayed\""];
+pub const FORWARDED: &[&str] = &["stanza=\"request\"", "outcome=\"relayed\""];
+pub const REVERTED: &[&str] = &["stanza=\"reply\"", "outcome=\"relayed\""];

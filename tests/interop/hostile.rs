@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use jat_proxy::jat::reason::{Direction, Reason, Tally};
+use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::traffic::{FORWARD, REVERT};
 
 use crate::cases::{self, Case, Cast, Sender};
 use crate::load::{alone, answer};
@@ -34,8 +35,8 @@ fn good_requests_among_hostile_stanzas_are_served(kind: Kind) {
         match case {
             Some(case) => case.account(&mut expected),
             None => {
-                expected.count(Direction::Forward, Reason::Relayed);
-                expected.count(Direction::Revert, Reason::Relayed);
+                expected.count(FORWARD, Reason::Relayed);
+                expected.count(REVERT, Reason::Relayed);
             }
         }
     }

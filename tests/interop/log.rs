@@ -17,7 +17,7 @@ fn refusals_are_told_once_and_summed_up(kind: Kind) {
     }
     let lines = |scene: &Scene| {
         let log = scene.proxy.log();
-        let kind = "direction=\"forward\" outcome=\"answered\" reason=\"subscription-pending\"";
+        let kind = "stanza=\"request\" way=\"inward\" outcome=\"answered\" reason=\"subscription-pending\"";
         log.into_iter().filter(|line| line.contains(kind)).collect::<Vec<_>>()
     };
     let first = lines(&scene);
@@ -59,7 +59,7 @@ fn as_json_each_line_is_an_event_with_the_words_of_the_metrics(kind: Kind) {
     let dropped = |event: &&Value| event["reason"] == "token-signature" && event["level"] == "WARN";
     let event = events.iter().find(dropped).unwrap_or_else(|| panic!("{log:#?}"));
     assert_eq!(event["component"], scene.domain.as_str());
-    assert_eq!(event["direction"], "revert");
+    assert_eq!(event["stanza"], "reply");
     assert_eq!(event["outcome"], "dropped");
     assert_eq!(event["stanzas"], 1);
     assert!(event["message"].as_str().unwrap().contains("copy its key file"), "{event}");

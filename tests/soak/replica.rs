@@ -138,7 +138,7 @@ pub fn write_secret(path: &Path, text: &str) {
 /// What a series of requests and replies must have counted; `None`: that is for others.
 fn due(series: &str, out: Out) -> Option<u64> {
     let has = |label: &str, value: &str| series.contains(&format!("{label}=\"{value}\""));
-    match [has("direction", "forward"), has("direction", "revert")] {
+    match [has("stanza", "request"), has("stanza", "reply")] {
         [true, _] if has("reason", "relayed") => Some(out.forwarded),
         [_, true] if has("reason", "relayed") => Some(out.reverted),
         [_, true] if series.contains(OF_FORGERIES) => Some(out.forged),

@@ -13,11 +13,12 @@ use super::answers::{Answers, Event};
 use super::incoming::{Body, Incoming};
 use super::now::Now;
 use super::presence::Presence;
-use super::reason::{Direction, Reason};
+use super::reason::Reason;
 use super::resourcepart::is_resource;
 use super::settings::{Settings, TokenIn};
 use super::target::Target;
 use super::token::{self, Binding, Claims, Token, TokenError};
+use super::traffic::{Class, FORWARD, REVERT};
 use super::verdict::{Verdict, refusal};
 
 /// What it takes to judge one IQ: borrowed parts of the translator.
@@ -66,9 +67,9 @@ impl<'t> Exchange<'t> {
         let presence = &*presence;
         let Incoming { from, to, .. } = iq;
         let subscription = presence.subscription();
-        let refuse = |reason| {
-            Verdict::answer(&settings.domain, to, Direction::Forward, reason, subscription)
-        };
+        let refuse_on =
+            |traffic, reason| Verdict::answer(&settings.domain, to, traffic, reason, subscription);
+        let refuse = |reason| refuse_on(FORWARD, reason);
         let Some(id) = iq.id() else { return refuse(Reason::NoId) };
         if !matches!(iq.type_(), Some("get" | "set")) {
             return refuse(Reason::BadType);
@@ -85,7 +86,7 @@ impl<'t> Exchange<'t> {
         scratch.clear();
         let asked = asked(settings, to, &mut scratch.asked);
         if settings.target.owns(from) && find_token(settings, iq, &asked, now).is_ok() {
-            return refuse(Reason::RequestToToken);
+            return refuse_on(Class::Request.outward(), Reason::RequestToToken);
         }
         match iq.body {
             Body::OverLimit { .. } | Body::Outgrown => return refuse(Reason::OverLimit),
@@ -126,9 +127,9 @@ impl<'t> Exchange<'t> {
     /// Judges a result or an error.
     pub fn reply(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
         let Self { settings, presence, scratch, answers, unlisted_replies } = self;
-        let drop = |reason| Verdict::Drop(Direction::Revert, reason);
+        let drop = |reason| Verdict::Drop(REVERT, reason);
         if !settings.target.owns(&iq.from) {
-            return drop(Reason::NotFromTarget);
+            return Verdict::Drop(Class::Reply.inward(), Reason::NotFromTarget);
         }
         scratch.clear();
         let asked = asked(settings, &iq.to, &mut scratch.asked);

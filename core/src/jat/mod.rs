@@ -19,5 +19,6 @@ pub mod serving;
 pub mod settings;
 pub mod target;
 pub mod token;
+pub mod traffic;
 pub mod translator;
 pub mod verdict;

@@ -1,47 +1,6 @@
 //! Why each stanza went the way it went, and how many did.
 
-use crate::stanza::head::{Head, Kind};
-
-macro_rules! directions {
-    ($($(#[doc = $doc:literal])? $variant:ident $name:literal,)+) => {
-        /// What a stanza was on its way to.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Direction { $($(#[doc = $doc])? $variant,)+ }
-
-        impl Direction {
-            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
-
-            /// The value of the metric label.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-        }
-    };
-}
-
-directions! {
-    /// A request, from a user to the target.
-    Forward "forward",
-    /// A reply, from the target to a user.
-    Revert "revert",
-    Message "message",
-    Presence "presence",
-    /// A top-level element that is no stanza.
-    Other "other",
-}
-
-impl Direction {
-    /// Where a stanza with this start tag is going.
-    pub fn of(head: &Head<'_>) -> Self {
-        match (head.kind, head.type_.as_deref()) {
-            (Kind::Iq, Some("result" | "error")) => Self::Revert,
-            (Kind::Iq, _) => Self::Forward,
-            (Kind::Message, _) => Self::Message,
-            (Kind::Presence, _) => Self::Presence,
-            (Kind::Other, _) => Self::Other,
-        }
-    }
-}
+use super::traffic::{Class, Traffic, Way};
 
 /// What became of a stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +27,24 @@ impl Outcome {
     }
 }
 
+/// Bits for the ways of a class; without a name both.
+macro_rules! ways {
+    ($class:ident) => {
+        0b11
+    };
+    ($class:ident inward) => {
+        1 << Way::Inward as u16
+    };
+    ($class:ident outward) => {
+        1 << Way::Outward as u16
+    };
+}
+
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $variant:ident $outcome:ident $name:literal,)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident $outcome:ident [$($class:ident $($way:ident)?),+] $name:literal,
+    )+) => {
         /// Why a stanza went the way it went. A new reason is one line here.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Reason { $($(#[doc = $doc])+ $variant,)+ }
@@ -84,6 +59,14 @@ macro_rules! reasons {
 
             pub fn outcome(self) -> Outcome {
                 match self { $(Self::$variant => Outcome::$outcome,)+ }
+            }
+
+            /// Whether such a stanza can go that way for it.
+            pub fn occurs_in(self, traffic: Traffic) -> bool {
+                let bits: u16 = match self {
+                    $(Self::$variant => 0 $(| ways!($class $($way)?) << Class::$class.inward().index())+,)+
+                };
+                bits & 1 << traffic.index() != 0
             }
 
             /// Did a stanza go on to whom it was for?
@@ -106,117 +89,117 @@ macro_rules! reasons {
 
 reasons! {
     /// Relayed with its addresses translated.
-    Relayed Relayed "relayed",
+    Relayed Relayed [Request inward, Reply outward] "relayed",
     /// A reply that is an error, relayed with its addresses translated.
-    RelayedError Relayed "relayed-error",
+    RelayedError Relayed [Reply outward] "relayed-error",
 
     /// An IQ request without an id.
-    NoId Answered "no-id",
+    NoId Answered [Request inward] "no-id",
     /// An IQ whose type is none of get, set, result and error.
-    BadType Answered "bad-type",
+    BadType Answered [Request inward] "bad-type",
     /// An IQ get or set without exactly one child element.
-    ChildCount Answered "child-count",
+    ChildCount Answered [Request inward] "child-count",
     /// An XML prefix that is not declared, or a reserved namespace under another name: the server would end the stream of whoever sends it on.
-    BadNamespace Answered "bad-namespace",
+    BadNamespace Answered [Request inward, Reply outward] "bad-namespace",
     /// An IQ request of the target to the address of a token.
-    RequestToToken Answered "request-to-token",
+    RequestToToken Answered [Request outward] "request-to-token",
     /// From somebody whom allow-from or deny-from keeps out.
-    Forbidden Answered "forbidden",
+    Forbidden Answered [Request inward, Message, Presence inward] "forbidden",
     /// A message: only IQs are translated.
-    MessageRefused Answered "message-refused",
+    MessageRefused Answered [Message] "message-refused",
     /// An IQ request or a message to the presence domain, which is for presence alone.
-    PresenceDomain Answered "presence-domain",
+    PresenceDomain Answered [Request inward, Message] "presence-domain",
     /// The user's address, the resource it wrote to and its id do not fit a token together.
-    TooLong Answered "too-long",
+    TooLong Answered [Request inward] "too-long",
     /// Over one of the limits on stanzas.
-    OverLimit Answered "over-limit",
+    OverLimit Answered [Request inward, Reply outward] "over-limit",
     /// Nobody to forward to: the subscription to the target's presence never came about.
-    NeverSubscribed Answered "never-subscribed",
+    NeverSubscribed Answered [Request inward] "never-subscribed",
     /// Nobody to forward to: the target has not accepted the subscription yet.
-    SubscriptionPending Answered "subscription-pending",
+    SubscriptionPending Answered [Request inward] "subscription-pending",
     /// Nobody to forward to: the target denied the subscription.
-    SubscriptionDenied Answered "subscription-denied",
+    SubscriptionDenied Answered [Request inward] "subscription-denied",
     /// Nobody to forward to: the target has no resource online.
-    Offline Answered "offline",
+    Offline Answered [Request inward] "offline",
     /// Nobody to forward to: resources are online, but none that the configuration lets us ask.
-    NeverAsked Answered "never-asked",
+    NeverAsked Answered [Request inward] "never-asked",
     /// A presence subscription from anyone but the target.
-    SubscriptionRefused Answered "subscription-refused",
+    SubscriptionRefused Answered [Presence] "subscription-refused",
 
     /// Presence of the target, or an answer to our subscription.
-    PresenceUsed Consumed "presence-used",
+    PresenceUsed Consumed [Presence outward] "presence-used",
     /// An echo that we sent to ourselves.
-    Echo Consumed "echo",
+    Echo Consumed [Message inward] "echo",
     /// The time of the target's server, which we asked for.
-    ServerTime Consumed "server-time",
+    ServerTime Consumed [Reply inward] "server-time",
 
     /// It would have been answered with an error, but its sender got too many of those within a short time.
-    Throttled Dropped "throttled",
+    Throttled Dropped [Request, Message, Presence] "throttled",
     /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
-    OwnAddress Dropped "own-address",
+    OwnAddress Dropped [Request inward, Reply inward, Message inward, Presence inward] "own-address",
     /// Without a sender, or from one with an empty part, whom no answer would reach.
-    NoFrom Dropped "no-from",
+    NoFrom Dropped [Request inward, Reply, Message, Presence] "no-from",
     /// To a domain that is not this stream's.
-    NotOurDomain Dropped "not-our-domain",
+    NotOurDomain Dropped [Request inward, Reply, Message, Presence] "not-our-domain",
     /// A reply that is not from the target.
-    NotFromTarget Dropped "not-from-target",
+    NotFromTarget Dropped [Reply inward] "not-from-target",
     /// A reply to an address without a token.
-    NoToken Dropped "no-token",
+    NoToken Dropped [Reply] "no-token",
     /// A reply to an address whose resource has not the length of a token.
-    TokenLength Dropped "token-length",
+    TokenLength Dropped [Reply outward] "token-length",
     /// A reply with a token that is not canonical base32.
-    TokenEncoding Dropped "token-encoding",
+    TokenEncoding Dropped [Reply outward] "token-encoding",
     /// A reply with a token of an unknown version.
-    TokenVersion Dropped "token-version",
+    TokenVersion Dropped [Reply outward] "token-version",
     /// A reply with a token signed with a key that is not in the ring.
-    UnknownKey Dropped "unknown-key",
+    UnknownKey Dropped [Reply outward] "unknown-key",
     /// A reply with a token that was not made for this pair of addresses, or was tampered with.
-    TokenSignature Dropped "token-signature",
+    TokenSignature Dropped [Reply outward] "token-signature",
     /// A reply with an authentic token whose fields do not add up.
-    TokenMalformed Dropped "token-malformed",
+    TokenMalformed Dropped [Reply outward] "token-malformed",
     /// A reply with an authentic token of an unknown kind.
-    TokenKind Dropped "token-kind",
+    TokenKind Dropped [Reply outward] "token-kind",
     /// A reply that came after its token expired.
-    TokenExpired Dropped "token-expired",
+    TokenExpired Dropped [Reply outward] "token-expired",
     /// A message of type error.
-    ErrorIgnored Dropped "error-ignored",
+    ErrorIgnored Dropped [Message] "error-ignored",
     /// Presence that says nothing about the target.
-    PresenceIgnored Dropped "presence-ignored",
+    PresenceIgnored Dropped [Presence] "presence-ignored",
     /// A start tag that is itself over a limit, or has an id that no answer has room for.
-    HeadTooLarge Dropped "head-too-large",
+    HeadTooLarge Dropped [Request, Reply outward, Message, Presence, Other inward] "head-too-large",
     /// A top-level element that is no stanza, or a stanza in a foreign namespace.
-    NotAStanza Dropped "not-a-stanza",
+    NotAStanza Dropped [Other inward] "not-a-stanza",
     /// Came from somebody else after we closed the stream.
-    ArrivedAfterClose Dropped "arrived-after-close",
+    ArrivedAfterClose Dropped [Request inward, Reply, Message, Presence, Other inward] "arrived-after-close",
 }
 
-/// Counts of stanzas by direction and reason.
+/// Counts of stanzas by traffic and reason.
 #[derive(Clone, Debug)]
 pub struct Tally {
-    counts: [[u64; Reason::ALL.len()]; Direction::ALL.len()],
+    counts: [[u64; Reason::ALL.len()]; Traffic::COUNT],
     /// Of all kinds that were answered or dropped.
     refused: u64,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { counts: [[0; Reason::ALL.len()]; Direction::ALL.len()], refused: 0 }
+        Self { counts: [[0; Reason::ALL.len()]; Traffic::COUNT], refused: 0 }
     }
 }
 
 impl Tally {
-    pub fn count(&mut self, direction: Direction, reason: Reason) {
-        self.add(direction, reason, 1);
+    pub fn count(&mut self, traffic: Traffic, reason: Reason) {
+        self.add(traffic, reason, 1);
     }
 
     /// Counts several at once.
-    pub fn add(&mut self, direction: Direction, reason: Reason, count: u64) {
-        self.counts[direction as usize][reason as usize] += count;
+    pub fn add(&mut self, traffic: Traffic, reason: Reason, count: u64) {
+        self.counts[traffic.index()][reason as usize] += count;
         self.refused += if reason.is_refusal() { count } else { 0 };
     }
 
-    pub fn of(&self, direction: Direction, reason: Reason) -> u64 {
-        self.counts[direction as usize][reason as usize]
+    pub fn of(&self, traffic: Traffic, reason: Reason) -> u64 {
+        self.counts[traffic.index()][reason as usize]
     }
 
     /// All that was neither relayed nor for us.
@@ -224,15 +207,15 @@ impl Tally {
         self.refused
     }
 
-    /// All that went for this reason, whatever its direction.
+    /// All that went for this reason, whatever it was.
     pub fn total(&self, reason: Reason) -> u64 {
-        Direction::ALL.iter().map(|d| self.of(*d, reason)).sum()
+        Traffic::all().map(|traffic| self.of(traffic, reason)).sum()
     }
 
     /// Every count, zero or not.
-    pub fn iter(&self) -> impl Iterator<Item = (Direction, Reason, u64)> {
-        let of = move |d: Direction| Reason::ALL.iter().map(move |r| (d, *r, self.of(d, *r)));
-        Direction::ALL.into_iter().flat_map(of)
+    pub fn iter(&self) -> impl Iterator<Item = (Traffic, Reason, u64)> {
+        let of = move |t: Traffic| Reason::ALL.iter().map(move |r| (t, *r, self.of(t, *r)));
+        Traffic::all().flat_map(of)
     }
 }
 
@@ -240,6 +223,7 @@ impl Tally {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::traffic::{FORWARD, REVERT};
     use super::*;
 
     #[test]
@@ -255,9 +239,9 @@ mod tests {
     #[test]
     fn each_stanza_counts_once() {
         let mut tally = Tally::default();
-        tally.count(Direction::Revert, Reason::UnknownKey);
-        tally.count(Direction::Forward, Reason::Relayed);
-        tally.count(Direction::Revert, Reason::Relayed);
+        tally.count(REVERT, Reason::UnknownKey);
+        tally.count(FORWARD, Reason::Relayed);
+        tally.count(REVERT, Reason::Relayed);
         assert_eq!(tally.total(Reason::Relayed), 2);
         assert_eq!(tally.iter().map(|(.., n)| n).sum::<u64>(), 3);
     }

@@ -16,8 +16,9 @@ use super::incoming::{Body, Incoming};
 use super::now::Now;
 use super::observed::Observed;
 use super::presence::{self, Action, Answer, Heard, Hearing, Presence, Subscription};
-use super::reason::{Direction, Reason};
+use super::reason::Reason;
 use super::settings::Settings;
+use super::traffic::{Class, Traffic};
 use super::verdict::Verdict;
 
 /// One component's translator: its settings, and what presence told of its target.
@@ -160,61 +161,60 @@ impl Translator {
         rng: &mut Rng,
     ) -> Verdict<'_> {
         self.answers.forget();
-        let direction = Direction::of(head);
-        if direction == Direction::Other {
-            return Verdict::Drop(direction, Reason::NotAStanza);
+        let class = Class::of(head);
+        if class == Class::Other {
+            return Verdict::Drop(class.inward(), Reason::NotAStanza);
         }
         let Some(from) = head.from.as_deref().filter(|from| !from.is_empty()) else {
-            return Verdict::Drop(direction, Reason::NoFrom);
+            return Verdict::Drop(class.inward(), Reason::NoFrom);
         };
         let from = Address::new(from);
         if self.is_own(&from) {
-            return Verdict::Own(direction);
+            return Verdict::Own(class.inward());
         }
+        let traffic = class.by_sender(self.settings.target.owns(&from));
         if from.has_empty_part() {
-            return Verdict::Drop(direction, Reason::NoFrom);
+            return Verdict::Drop(traffic, Reason::NoFrom);
         }
         let to = Address::new(head.to.as_deref().unwrap_or_default());
         if !to.is_at(at.as_str()) {
-            return Verdict::Drop(direction, Reason::NotOurDomain);
+            return Verdict::Drop(traffic, Reason::NotOurDomain);
         }
         let for_presence_alone = *at != self.settings.domain;
         let stanza = Incoming { head, body, from, to };
-        let permitted = self.is_permitted(direction, &stanza);
+        let permitted = self.is_permitted(class, &stanza);
         let refuse =
-            |reason| Verdict::answer(at, &to, direction, reason, self.presence.subscription());
+            |reason| Verdict::answer(at, &to, traffic, reason, self.presence.subscription());
         if !permitted {
-            return match direction {
-                Direction::Presence => Verdict::unsubscribe(at, &to, Reason::Forbidden),
+            return match class {
+                Class::Presence => Verdict::unsubscribe(at, &to, traffic, Reason::Forbidden),
                 _ => refuse(Reason::Forbidden),
             };
         }
-        match direction {
-            Direction::Message if stanza.type_() == Some("error") => {
-                Verdict::Drop(direction, Reason::ErrorIgnored)
+        match class {
+            Class::Message if stanza.type_() == Some("error") => {
+                Verdict::Drop(traffic, Reason::ErrorIgnored)
             }
-            Direction::Presence => self.judge_presence(at, &stanza, now, rng),
-            Direction::Revert if for_presence_alone => Verdict::Drop(direction, Reason::NoToken),
-            Direction::Forward | Direction::Message if for_presence_alone => {
-                refuse(Reason::PresenceDomain)
-            }
-            Direction::Forward => self.exchange().request(&stanza, now, rng),
-            Direction::Revert => self.exchange().reply(&stanza, now, rng),
-            Direction::Message => refuse(Reason::MessageRefused),
-            Direction::Other => Verdict::Drop(direction, Reason::NotAStanza),
+            Class::Presence => self.judge_presence(at, &stanza, traffic, now, rng),
+            Class::Reply if for_presence_alone => Verdict::Drop(traffic, Reason::NoToken),
+            Class::Request | Class::Message if for_presence_alone => refuse(Reason::PresenceDomain),
+            Class::Request => self.exchange().request(&stanza, now, rng),
+            Class::Reply => self.exchange().reply(&stanza, now, rng),
+            Class::Message => refuse(Reason::MessageRefused),
+            Class::Other => Verdict::Drop(traffic, Reason::NotAStanza),
         }
     }
 
     /// May the sender have this judged? Only what it begins is held against the lists: requests,
     /// messages, and subscriptions of others than the target.
-    fn is_permitted(&mut self, direction: Direction, stanza: &Incoming<'_>) -> bool {
+    fn is_permitted(&mut self, class: Class, stanza: &Incoming<'_>) -> bool {
         let Settings { access, target, .. } = &self.settings;
         let Incoming { from, .. } = stanza;
-        let begins = match (direction, stanza.type_()) {
-            (Direction::Forward, _) => true,
-            (Direction::Message, type_) => type_ != Some("error"),
-            (Direction::Presence, type_) => type_ == Some("subscribe") && !target.owns(from),
-            (Direction::Revert | Direction::Other, _) => false,
+        let begins = match (class, stanza.type_()) {
+            (Class::Request, _) => true,
+            (Class::Message, type_) => type_ != Some("error"),
+            (Class::Presence, type_) => type_ == Some("subscribe") && !target.owns(from),
+            (Class::Reply | Class::Other, _) => false,
         };
         if !begins || access.permits(from) {
             return true;
@@ -222,7 +222,7 @@ impl Translator {
         let observes = access.mode == Mode::Observe;
         // A subscription is refused anyway, and what is judged once more was noted.
         let again = matches!(stanza.body, Body::Outgrown);
-        if observes && direction != Direction::Presence && !again {
+        if observes && class != Class::Presence && !again {
             self.observed.note(from);
         }
         observes
@@ -237,17 +237,20 @@ impl Translator {
         &mut self,
         at: &DomainPart,
         stanza: &Incoming<'_>,
+        traffic: Traffic,
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
         let Incoming { from, to, .. } = stanza;
-        let ignored = Verdict::Drop(Direction::Presence, Reason::PresenceIgnored);
+        let ignored = Verdict::Drop(traffic, Reason::PresenceIgnored);
         let of_target = to.node().is_none()
             && self.settings.subscriber().is_some()
             && self.settings.target.owns(from);
         if !of_target {
             return match stanza.type_() {
-                Some("subscribe") => Verdict::unsubscribe(at, to, Reason::SubscriptionRefused),
+                Some("subscribe") => {
+                    Verdict::unsubscribe(at, to, traffic, Reason::SubscriptionRefused)
+                }
                 _ => ignored,
             };
         }
@@ -304,6 +307,12 @@ impl Translator {
     /// the domain?
     pub fn is_from_us(&self, head: &Head<'_>) -> bool {
         head.from.as_deref().is_some_and(|from| self.is_own(&Address::new(from)))
+    }
+
+    /// What a stanza counts as that is not judged.
+    pub fn traffic(&self, head: &Head<'_>) -> Traffic {
+        let from = head.from.as_deref().map(Address::new);
+        Class::of(head).by_sender(from.is_some_and(|from| self.settings.target.owns(&from)))
     }
 
     fn is_own(&self, address: &Address<'_>) -> bool {

@@ -9,8 +9,9 @@ use crate::stanza::condition::DefinedCondition as Condition;
 
 use super::address::Address;
 use super::presence::{Action, Subscription};
-use super::reason::{Direction, Reason};
+use super::reason::Reason;
 use super::token::MAX_CLAIM_BYTES;
+use super::traffic::{Class, FORWARD, REVERT, Traffic};
 
 /// The translator's decision. Each has a reason, and is counted under it.
 #[derive(Debug)]
@@ -22,15 +23,15 @@ pub enum Verdict<'t> {
     /// To the user who asked, but an error instead of a reply that can't be relayed.
     RevertError { envelope: Envelope<'t>, reason: Reason, refusal: Refusal },
     /// An error to the sender, from the address it wrote to.
-    Answer { from: String, direction: Direction, reason: Reason, refusal: Refusal },
+    Answer { from: String, traffic: Traffic, reason: Reason, refusal: Refusal },
     /// `unsubscribed` to the sender, from the address it asked.
-    Unsubscribe { from: String, reason: Reason },
+    Unsubscribe { from: String, traffic: Traffic, reason: Reason },
     /// Presence of the target; these go out in answer.
     Presence(&'static [Action]),
     /// From an address of our own: an echo, perhaps.
-    Own(Direction),
+    Own(Traffic),
     /// Nothing goes out.
-    Drop(Direction, Reason),
+    Drop(Traffic, Reason),
 }
 
 impl Verdict<'_> {
@@ -38,21 +39,26 @@ impl Verdict<'_> {
     pub fn answer(
         domain: &DomainPart,
         to: &Address<'_>,
-        direction: Direction,
+        traffic: Traffic,
         reason: Reason,
         subscription: &Subscription,
     ) -> Self {
         Self::Answer {
             from: to.at_domain(domain.as_str(), to.resource()),
-            direction,
+            traffic,
             reason,
             refusal: refusal(reason, subscription),
         }
     }
 
     /// A refusal of a subscription to the address at `domain` that was written to.
-    pub fn unsubscribe(domain: &DomainPart, to: &Address<'_>, reason: Reason) -> Self {
-        Self::Unsubscribe { from: to.at_domain(domain.as_str(), None), reason }
+    pub fn unsubscribe(
+        domain: &DomainPart,
+        to: &Address<'_>,
+        traffic: Traffic,
+        reason: Reason,
+    ) -> Self {
+        Self::Unsubscribe { from: to.at_domain(domain.as_str(), None), traffic, reason }
     }
 
     /// Did a resource of the target get a request by it, or make a reply? See [`super::answers`].
@@ -61,17 +67,17 @@ impl Verdict<'_> {
     }
 
     /// What it counts as; for [`Verdict::Own`], if it is no echo of ours.
-    pub fn counts_as(&self) -> (Direction, Reason) {
+    pub fn counts_as(&self) -> (Traffic, Reason) {
         match self {
-            Self::Forward { .. } => (Direction::Forward, Reason::Relayed),
-            Self::Revert { error: false, .. } => (Direction::Revert, Reason::Relayed),
-            Self::Revert { error: true, .. } => (Direction::Revert, Reason::RelayedError),
-            Self::RevertError { reason, .. } => (Direction::Revert, *reason),
-            Self::Answer { direction, reason, .. } => (*direction, *reason),
-            Self::Unsubscribe { reason, .. } => (Direction::Presence, *reason),
-            Self::Presence(_) => (Direction::Presence, Reason::PresenceUsed),
-            Self::Own(direction) => (*direction, Reason::OwnAddress),
-            Self::Drop(direction, reason) => (*direction, *reason),
+            Self::Forward { .. } => (FORWARD, Reason::Relayed),
+            Self::Revert { error: false, .. } => (REVERT, Reason::Relayed),
+            Self::Revert { error: true, .. } => (REVERT, Reason::RelayedError),
+            Self::RevertError { reason, .. } => (REVERT, *reason),
+            Self::Answer { traffic, reason, .. } => (*traffic, *reason),
+            Self::Unsubscribe { traffic, reason, .. } => (*traffic, *reason),
+            Self::Presence(_) => (Class::Presence.outward(), Reason::PresenceUsed),
+            Self::Own(traffic) => (*traffic, Reason::OwnAddress),
+            Self::Drop(traffic, reason) => (*traffic, *reason),
         }
     }
 }

@@ -23,7 +23,8 @@ use jid::DomainPart;
 
 use crate::jat::incoming::Body;
 use crate::jat::now::Now;
-use crate::jat::reason::{Direction, Reason, Tally};
+use crate::jat::reason::{Reason, Tally};
+use crate::jat::traffic::Class;
 use crate::jat::translator::Translator;
 use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::limits::Limits;
@@ -287,7 +288,7 @@ impl Session {
                 Some(Piece::StreamEnd) => return Err(Ending::Closed),
                 Some(Piece::Element(element)) => self.element(input, &element, turn)?,
                 Some(Piece::OverLimit { head_end: None, .. }) => {
-                    turn.tally.count(Direction::Other, Reason::HeadTooLarge);
+                    turn.tally.count(Class::Other.inward(), Reason::HeadTooLarge);
                 }
                 Some(Piece::OverLimit { start, head_end: Some(end), children }) => {
                     let head = self.head(&input[start..end])?;

@@ -2,7 +2,8 @@
 
 use crate::jat::incoming::Body;
 use crate::jat::presence::Action;
-use crate::jat::reason::{Direction, Reason};
+use crate::jat::reason::Reason;
+use crate::jat::traffic::Class;
 use crate::jat::translator::Translator;
 use crate::jat::verdict::Verdict;
 use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
@@ -53,13 +54,13 @@ impl Session {
         if let Body::Whole { stanza, .. } = body {
             let server = translator.settings().target.bare().domain();
             if self.server_time.hear(head, stanza, server.as_str(), *now) {
-                tally.count(Direction::Revert, Reason::ServerTime);
+                tally.count(Class::Reply.inward(), Reason::ServerTime);
                 return;
             }
         }
         // Echoes that come late are nobody's loss.
         if self.closed && !translator.is_from_us(head) {
-            tally.count(Direction::of(head), Reason::ArrivedAfterClose);
+            tally.count(translator.traffic(head), Reason::ArrivedAfterClose);
             self.late += 1;
             return;
         }
@@ -82,7 +83,7 @@ impl Session {
         if !matches!(verdict, Verdict::Own(_)) {
             self.echo.other_stanza();
         }
-        let (direction, mut reason) = verdict.counts_as();
+        let (traffic, mut reason) = verdict.counts_as();
         let for_resource = verdict.counts_for_resource();
         let limit = self.bounds.limits.max_bytes;
         let sender = head.from.as_deref().unwrap_or_default();
@@ -135,7 +136,7 @@ impl Session {
         } else if for_resource {
             translator.relayed(now.unix);
         }
-        tally.count(direction, reason);
+        tally.count(traffic, reason);
         true
     }
 

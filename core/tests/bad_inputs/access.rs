@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use core_tests::fixture::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::access::{Access, Mode, Pattern, Senders};
-use jat_core::jat::reason::Direction::{Forward, Message, Presence, Revert};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
+
+use jat_core::jat::traffic::Class::{Message, Presence, Reply};
+use jat_core::jat::traffic::FORWARD;
 
 fn limited(allow: &[&str], deny: &[&str], mode: Mode) -> Settings {
     let list = |it: &[&str]| Arc::new(Senders::new(it.iter().map(|p| Pattern::new(p).unwrap())));
@@ -32,21 +34,25 @@ fn others_get_forbidden_before_anything_else_is_made_of_it() {
         format!("<iq type='get' id='7' {from}><p:q/></iq>"),
         format!("<iq type='get' id='7' {from}>{}</iq>", "<x>".repeat(200) + &"</x>".repeat(200)),
     ] {
-        let text = proxy.refused(&request, &head, "forbidden", Forward, Reason::Forbidden);
+        let text = proxy.refused(&request, &head, "forbidden", FORWARD, Reason::Forbidden);
         assert_eq!(text, "This service takes nothing from your address.");
     }
     let message = format!("<message id='7' {from}><body>hi</body></message>");
     let head = format!("<message type='error' id='7' to='{FOREIGN}' from='proxy.example'>");
-    proxy.refused(&message, &head, "forbidden", Message, Reason::Forbidden);
+    proxy.refused(&message, &head, "forbidden", Message.inward(), Reason::Forbidden);
     // The answer to a subscription is everybody's.
     let said = proxy.exchange(format!("<presence type='subscribe' {from}/>"));
-    assert_eq!(said.counted, [(Presence, Reason::Forbidden, 1)]);
+    assert_eq!(said.counted, [(Presence.inward(), Reason::Forbidden, 1)]);
     let answer = format!("<presence type='unsubscribed' to='{FOREIGN}' from='proxy.example'/>");
     assert_eq!(said.out, [answer]);
     // What nobody is ever answered stays so.
-    proxy.silent(format!("<message type='error' {from}/>"), Message, Reason::ErrorIgnored);
-    proxy.silent(format!("<presence {from}/>"), Presence, Reason::PresenceIgnored);
-    proxy.silent(format!("<iq type='result' id='7' {from}/>"), Revert, Reason::NotFromTarget);
+    proxy.silent(format!("<message type='error' {from}/>"), Message.inward(), Reason::ErrorIgnored);
+    proxy.silent(format!("<presence {from}/>"), Presence.inward(), Reason::PresenceIgnored);
+    proxy.silent(
+        format!("<iq type='result' id='7' {from}/>"),
+        Reply.inward(),
+        Reason::NotFromTarget,
+    );
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn no_spelling_gets_past() {
             (&["user@some-domain.example"], &[]),
         ] {
             let said = enforced(allow, deny).exchange(&request);
-            assert_eq!(said.counted, [(Forward, Reason::Forbidden, 1)], "{spelled}: {said:?}");
+            assert_eq!(said.counted, [(FORWARD, Reason::Forbidden, 1)], "{spelled}: {said:?}");
         }
     }
 }
@@ -83,15 +89,15 @@ fn a_sender_with_an_empty_part_is_dropped_whoever_is_denied() {
     for from in ["@elsewhere.example", "@elsewhere.example/r", "u@elsewhere.example/"] {
         let mut proxy = enforced(&[], &["elsewhere.example"]);
         let from = format!("from='{from}' to='proxy.example'");
-        for (stanza, direction) in [
-            (format!("<iq type='get' id='7' {from}>{PING}</iq>"), Forward),
-            (format!("<iq type='result' id='7' {from}/>"), Revert),
-            (format!("<message id='7' {from}><body>hi</body></message>"), Message),
-            (format!("<message type='error' id='7' {from}/>"), Message),
-            (format!("<presence type='subscribe' {from}/>"), Presence),
-            (format!("<presence {from}/>"), Presence),
+        for (stanza, traffic) in [
+            (format!("<iq type='get' id='7' {from}>{PING}</iq>"), FORWARD),
+            (format!("<iq type='result' id='7' {from}/>"), Reply.inward()),
+            (format!("<message id='7' {from}><body>hi</body></message>"), Message.inward()),
+            (format!("<message type='error' id='7' {from}/>"), Message.inward()),
+            (format!("<presence type='subscribe' {from}/>"), Presence.inward()),
+            (format!("<presence {from}/>"), Presence.inward()),
         ] {
-            proxy.silent(stanza, direction, Reason::NoFrom);
+            proxy.silent(stanza, traffic, Reason::NoFrom);
         }
     }
 }
@@ -104,11 +110,11 @@ fn replies_and_the_presence_of_the_target_are_not_held_against_the_lists() {
     proxy.reverted(&asked.result());
     let presence = |type_| format!("<presence type='{type_}' from='{TARGET}' to='proxy.example'/>");
     let said = proxy.exchange(presence("subscribe"));
-    assert_eq!(said.counted, [(Presence, Reason::PresenceUsed, 1)]);
+    assert_eq!(said.counted, [(Presence.outward(), Reason::PresenceUsed, 1)]);
     assert_eq!(said.out.len(), 2, "{said:?}");
     // But what it asks itself is a request as any other.
     let said = proxy.exchange(get(&format!("{TARGET}/a"), "proxy.example", "7"));
-    assert_eq!(said.counted, [(Forward, Reason::Forbidden, 1)]);
+    assert_eq!(said.counted, [(FORWARD, Reason::Forbidden, 1)]);
     proxy.still_serves();
 }
 
@@ -118,7 +124,7 @@ fn what_is_observed_goes_its_way_and_is_counted_apart() {
     proxy.still_serves();
     let from = format!("from='{USER}' to='proxy.example'");
     let said = proxy.exchange(format!("<message {from}/>"));
-    assert_eq!(said.counted, [(Message, Reason::MessageRefused, 1)]);
+    assert_eq!(said.counted, [(Message.inward(), Reason::MessageRefused, 1)]);
     // It is refused whatever the lists say, and nobody's reply or error is held against them.
     proxy.exchange(format!("<presence type='subscribe' {from}/><message type='error' {from}/>"));
     let observed = proxy.translator().observed();
@@ -134,7 +140,7 @@ fn other_lists_are_in_force_at_once() {
     let open = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.reconfigure(&limited(&["elsewhere.example"], &[], Mode::Enforce));
     let said = proxy.exchange(get(USER, "proxy.example", "8"));
-    assert_eq!(said.counted, [(Forward, Reason::Forbidden, 1)]);
+    assert_eq!(said.counted, [(FORWARD, Reason::Forbidden, 1)]);
     // What was asked before is still answered.
     proxy.reverted(&open.result());
     proxy.reconfigure(&settings());

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use core_tests::fixture::{PING, Proxy, Said, USER, get};
-use jat_core::jat::reason::Direction::{self, Forward, Message, Presence};
 use jat_core::jat::reason::Reason;
+use jat_core::jat::traffic::Class::{Message, Presence};
+use jat_core::jat::traffic::{FORWARD, Traffic};
 
 /// How often somebody who sends `stanza` again for each answer is answered within 3 s.
 fn rounds(proxy: &mut Proxy, stanza: &str) -> usize {
@@ -24,20 +25,20 @@ fn rounds(proxy: &mut Proxy, stanza: &str) -> usize {
 #[test]
 fn a_loop_is_slow_and_others_are_served_meanwhile() {
     let from = "from='loop@some-domain.example/bot' to='proxy.example'";
-    let withheld = |proxy: &mut Proxy, stanza: &str, direction: Direction| {
+    let withheld = |proxy: &mut Proxy, stanza: &str, traffic: Traffic| {
         let said = proxy.exchange(stanza);
-        assert_eq!(said.counted, [(direction, Reason::Throttled, 1)], "{stanza}");
+        assert_eq!(said.counted, [(traffic, Reason::Throttled, 1)], "{stanza}");
         assert_eq!(said.out, Vec::<String>::new());
     };
-    for (stanza, direction, most) in [
-        (format!("<message id='l' {from}><body>what?</body></message>"), Message, 8),
-        (format!("<presence type='subscribe' {from}/>"), Presence, 8),
-        (format!("<iq type='get' id='l' {from}>{PING}{PING}</iq>"), Forward, 260),
+    for (stanza, traffic, most) in [
+        (format!("<message id='l' {from}><body>what?</body></message>"), Message.inward(), 8),
+        (format!("<presence type='subscribe' {from}/>"), Presence.inward(), 8),
+        (format!("<iq type='get' id='l' {from}>{PING}{PING}</iq>"), FORWARD, 260),
     ] {
         let mut proxy = Proxy::new();
         let rounds = rounds(&mut proxy, &stanza);
         assert!((most - 3..=most).contains(&rounds), "{rounds} rounds of {stanza}");
-        withheld(&mut proxy, &stanza, direction);
+        withheld(&mut proxy, &stanza, traffic);
         // Its own requests are served, too.
         proxy.still_serves();
         proxy.forwarded(&get("loop@some-domain.example/bot", "proxy.example", "7"));
@@ -55,7 +56,7 @@ fn each_of_many_requests_in_flight_is_answered_while_nobody_is_online() {
     for _ in 0..3 {
         let burst: String = (0..100).map(|n| get(USER, "proxy.example", &n.to_string())).collect();
         let said = proxy.exchange(&burst);
-        assert_eq!(said.counted, [(Forward, Reason::SubscriptionPending, 100)]);
+        assert_eq!(said.counted, [(FORWARD, Reason::SubscriptionPending, 100)]);
         proxy.after(Duration::from_secs(5));
     }
 }

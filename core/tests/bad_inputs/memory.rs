@@ -1,8 +1,9 @@
 //! Stanzas that never end, by size or by depth: constant memory, and then the next stanza.
 
 use core_tests::fixture::{Proxy, USER};
-use jat_core::jat::reason::Direction::{Forward, Other};
 use jat_core::jat::reason::Reason;
+use jat_core::jat::traffic::Class::Other;
+use jat_core::jat::traffic::FORWARD;
 
 const MIB: usize = 1024 * 1024;
 
@@ -83,11 +84,11 @@ fn a_flood_of_end_tags_below_the_top_ends_the_stream_only_there() {
     let mut proxy = Proxy::new();
     let long = "y".repeat(600_000);
     let said = proxy.exchange_whole(format!("<iq id='1'>{long}</iq></iq>").as_bytes());
-    assert_eq!(said.counted, [(Forward, Reason::NoFrom, 1)]);
+    assert_eq!(said.counted, [(FORWARD, Reason::NoFrom, 1)]);
     assert!(said.ended.is_some());
     let mut proxy = Proxy::new();
     let said = proxy.exchange_whole(format!("<foo>{long}</foo>").as_bytes());
-    assert_eq!(said.counted, [(Other, Reason::NotAStanza, 1)]);
+    assert_eq!(said.counted, [(Other.inward(), Reason::NotAStanza, 1)]);
     proxy.still_serves();
 }
 

@@ -1,8 +1,9 @@
 //! What stands in stanzas: sizes, depth, markup and namespaces.
 
 use core_tests::fixture::{PING, Proxy, USER, get};
-use jat_core::jat::reason::Direction::{Forward, Other, Revert};
 use jat_core::jat::reason::Reason;
+use jat_core::jat::traffic::Class::Other;
+use jat_core::jat::traffic::{FORWARD, REVERT};
 
 /// An IQ get to proxy.example with this payload.
 fn with_payload(payload: &str) -> String {
@@ -28,13 +29,13 @@ fn relayed(proxy: &mut Proxy, payload: &str) {
 
 /// The payload is refused in a request, and becomes an error in a reply.
 fn unsound(proxy: &mut Proxy, payload: &str) {
-    proxy.refused(&with_payload(payload), &head(), "bad-request", Forward, Reason::BadNamespace);
+    proxy.refused(&with_payload(payload), &head(), "bad-request", FORWARD, Reason::BadNamespace);
     let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.refused(
         &forwarded.answer("result", payload),
         &head(),
         "bad-request",
-        Revert,
+        REVERT,
         Reason::BadNamespace,
     );
 }
@@ -48,10 +49,10 @@ fn nesting_is_relayed_up_to_the_limit_and_then_skipped() {
     relayed(&mut proxy, &nested(127));
     for levels in [128, 129, 5_000, 30_000] {
         let request = with_payload(&nested(levels));
-        proxy.refused(&request, &head(), "policy-violation", Forward, Reason::OverLimit);
+        proxy.refused(&request, &head(), "policy-violation", FORWARD, Reason::OverLimit);
         let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
         let reply = forwarded.answer("result", &nested(levels));
-        proxy.refused(&reply, &head(), "policy-violation", Revert, Reason::OverLimit);
+        proxy.refused(&reply, &head(), "policy-violation", REVERT, Reason::OverLimit);
     }
 }
 
@@ -76,16 +77,16 @@ fn a_tag_of_half_the_byte_limit_is_too_long() {
     let mut proxy = Proxy::new();
     let with = |length| with_payload(&format!("<q xmlns='urn:q' a='{}'/>", "v".repeat(length)));
     let fits = 250_000 - with(0).len();
-    proxy.refused(&with(fits + 200), &head(), "policy-violation", Forward, Reason::OverLimit);
+    proxy.refused(&with(fits + 200), &head(), "policy-violation", FORWARD, Reason::OverLimit);
     proxy.forwarded(&with(fits - 200));
     // In a name it stands twice, and as a reference once.
     let name = "n".repeat(249_000);
     let long = with_payload(&format!("<{name}/>"));
     proxy.forwarded(&long);
     let twice = with_payload(&format!("<{name}></{name}>"));
-    proxy.refused(&twice, &head(), "policy-violation", Forward, Reason::OverLimit);
+    proxy.refused(&twice, &head(), "policy-violation", FORWARD, Reason::OverLimit);
     let zeros = with_payload(&format!("<q>&#{}65;</q>", "0".repeat(260_000)));
-    proxy.refused(&zeros, &head(), "policy-violation", Forward, Reason::OverLimit);
+    proxy.refused(&zeros, &head(), "policy-violation", FORWARD, Reason::OverLimit);
 }
 
 #[test]
@@ -93,14 +94,14 @@ fn a_tag_over_a_limit_of_its_own_is_answered_and_skipped() {
     let mut proxy = Proxy::new();
     proxy.limit_tags(8_000);
     let with = |length| with_payload(&format!("<q xmlns='urn:q' a='{}'/>", "v".repeat(length)));
-    proxy.refused(&with(8_000), &head(), "policy-violation", Forward, Reason::OverLimit);
+    proxy.refused(&with(8_000), &head(), "policy-violation", FORWARD, Reason::OverLimit);
     proxy.forwarded(&with(7_900));
     proxy.forwarded(&with_payload(&format!("<q>{}</q>", "<r a='1'/>".repeat(2_000))));
     let long = format!(
         "<iq type='get' from='{USER}' to='proxy.example' id='1' a='{}'><q/></iq>",
         "v".repeat(8_000)
     );
-    proxy.silent(&long, Other, Reason::HeadTooLarge);
+    proxy.silent(&long, Other.inward(), Reason::HeadTooLarge);
 }
 
 #[test]
@@ -108,14 +109,14 @@ fn a_stanza_over_the_byte_limit_is_answered_and_skipped() {
     let mut proxy = Proxy::new();
     for length in [500_000, 700_000] {
         let request = with_payload(&format!("<q>{}</q>", "x &amp; <y/>".repeat(length / 12)));
-        proxy.refused(&request, &head(), "policy-violation", Forward, Reason::OverLimit);
+        proxy.refused(&request, &head(), "policy-violation", FORWARD, Reason::OverLimit);
     }
     // Within the limit as it came, over it with the longer addresses.
     let request = with_payload("<q></q>");
     let fill = 500_000 - request.len();
     let request = with_payload(&format!("<q>{}</q>", "x".repeat(fill)));
     assert_eq!(request.len(), 500_000);
-    proxy.refused(&request, &head(), "policy-violation", Forward, Reason::OverLimit);
+    proxy.refused(&request, &head(), "policy-violation", FORWARD, Reason::OverLimit);
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn the_answer_does_not_wait_for_the_end_of_what_is_too_large() {
     let said = proxy.exchange(request.trim_end_matches("</iq>"));
     assert_eq!(said.counted, []);
     let said = proxy.exchange("x".repeat(100));
-    assert_eq!(said.counted, [(Forward, Reason::OverLimit, 1)], "{said:?}");
+    assert_eq!(said.counted, [(FORWARD, Reason::OverLimit, 1)], "{said:?}");
     assert_eq!(said.out.len(), 1);
     let said = proxy.exchange("</iq>");
     assert_eq!(said.out.len(), 0);
@@ -141,7 +142,7 @@ fn a_start_tag_over_a_limit_is_not_answered() {
     proxy.still_serves();
     let long = format!(" a='{}'", "x".repeat(500_000));
     for more in [attributes + " z='1'", long] {
-        proxy.silent(with(&more), Other, Reason::HeadTooLarge);
+        proxy.silent(with(&more), Other.inward(), Reason::HeadTooLarge);
     }
     let fits: String = (0..60).map(|i| format!(" a{i}='1'")).collect();
     assert!(proxy.forwarded(&with(&fits)).xml.contains(&fits));
@@ -198,7 +199,7 @@ fn stanzas_are_known_by_their_namespace() {
         "<stream/>".into(),
     ] {
         // [44] too.
-        proxy.silent(foreign, Other, Reason::NotAStanza);
+        proxy.silent(foreign, Other.inward(), Reason::NotAStanza);
     }
 }
 
@@ -254,6 +255,6 @@ fn what_would_end_the_stream_of_its_receiver_is_not_relayed() {
     }
     for on_head in [&format!("xmlns:ns1='{xml}' ns1:foo='1'"), "foo:a='1'"] {
         let request = with_payload(PING).replace("<iq", &format!("<iq {on_head}"));
-        proxy.refused(&request, &head(), "bad-request", Forward, Reason::BadNamespace);
+        proxy.refused(&request, &head(), "bad-request", FORWARD, Reason::BadNamespace);
     }
 }

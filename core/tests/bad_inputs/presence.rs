@@ -5,8 +5,10 @@ use std::time::Duration;
 use core_tests::fixture::{Proxy, TARGET, USER, assert_error, escaped, get, settings};
 use core_tests::oracle;
 use jat_core::jat::presence::Subscription;
-use jat_core::jat::reason::Direction::{Forward, Presence};
 use jat_core::jat::reason::Reason;
+
+use jat_core::jat::traffic::Class::Presence;
+use jat_core::jat::traffic::FORWARD;
 
 fn presence(type_: &str, from: &str) -> String {
     let type_ = if type_.is_empty() { String::new() } else { format!(" type='{type_}'") };
@@ -16,14 +18,14 @@ fn presence(type_: &str, from: &str) -> String {
 /// Feeds presence that tells something and calls for no answer.
 fn told(proxy: &mut Proxy, presence: &str) {
     let said = proxy.exchange(presence);
-    assert_eq!(said.counted, [(Presence, Reason::PresenceUsed, 1)], "{presence}");
+    assert_eq!(said.counted, [(Presence.outward(), Reason::PresenceUsed, 1)], "{presence}");
     assert!(said.out.is_empty(), "{said:?}");
 }
 
 /// The error that a request gets while nobody is online.
 fn nobody(proxy: &mut Proxy, reason: Reason) -> String {
     let said = proxy.exchange(get(USER, "proxy.example", "7"));
-    assert_eq!(said.counted, [(Forward, reason, 1)]);
+    assert_eq!(said.counted, [(FORWARD, reason, 1)]);
     let head = format!("<iq type='error' id='7' to='{USER}' from='proxy.example'>");
     assert_error(&said.out[0], &head, "service-unavailable")
 }
@@ -76,9 +78,9 @@ fn resources_beyond_count_take_no_memory() {
 fn presence_of_the_bare_address_never_adds_and_may_empty() {
     // [47]
     let mut proxy = Proxy::new();
-    proxy.silent(presence("", TARGET), Presence, Reason::PresenceIgnored);
+    proxy.silent(presence("", TARGET), Presence.outward(), Reason::PresenceIgnored);
     for type_ in ["", "unavailable"] {
-        proxy.silent(presence(type_, &format!("{TARGET}/")), Presence, Reason::NoFrom);
+        proxy.silent(presence(type_, &format!("{TARGET}/")), Presence.outward(), Reason::NoFrom);
     }
     assert_eq!(proxy.online().len(), 2);
     told(&mut proxy, &presence("unavailable", TARGET));
@@ -101,7 +103,7 @@ fn a_bounced_subscription_leaves_the_list_alone() {
     proxy.still_serves();
     // An error of a client says nothing of the subscription.
     let client = presence("error", &format!("{TARGET}/a"));
-    proxy.silent(client, Presence, Reason::PresenceIgnored);
+    proxy.silent(client, Presence.outward(), Reason::PresenceIgnored);
     // Before it was ever granted, it is the cause that users are told.
     let mut fresh = Proxy::connected(settings());
     told(&mut fresh, &bounce);
@@ -164,14 +166,14 @@ fn who_claims_to_be_the_target_is_not() {
         "service",
     ] {
         for type_ in ["", "unavailable", "subscribed", "unsubscribed", "probe", "error"] {
-            proxy.silent(presence(type_, from), Presence, Reason::PresenceIgnored);
+            proxy.silent(presence(type_, from), Presence.inward(), Reason::PresenceIgnored);
         }
     }
     assert_eq!(proxy.online().len(), 2);
     assert_eq!(proxy.translator().presence().subscription(), &Subscription::Subscribed);
     // At a node of ours even the target says nothing.
     let node = presence("unavailable", TARGET).replace("to='", "to='n@");
-    proxy.silent(node, Presence, Reason::PresenceIgnored);
+    proxy.silent(node, Presence.outward(), Reason::PresenceIgnored);
 }
 
 #[test]
@@ -216,7 +218,11 @@ fn odd_presence_of_the_target_is_read_as_far_as_it_can_be() {
         assert!(proxy.translator().presence().resources.iter().all(|r| !r.dnd), "{payload}");
         proxy.still_serves();
     }
-    proxy.silent(presence("weird", &format!("{TARGET}/a")), Presence, Reason::PresenceIgnored);
+    proxy.silent(
+        presence("weird", &format!("{TARGET}/a")),
+        Presence.outward(),
+        Reason::PresenceIgnored,
+    );
     // Too large to be looked into, but there.
     let large = presence("", &format!("{TARGET}/c"));
     let status = "x".repeat(600_000);

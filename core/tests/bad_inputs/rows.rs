@@ -2,8 +2,9 @@
 //! each pair of rows that one stanza can fit, the earlier decides.
 
 use core_tests::fixture::{PING, Proxy, TARGET, USER, get, settings};
-use jat_core::jat::reason::Direction::{self, Forward, Message, Other, Presence, Revert};
 use jat_core::jat::reason::Reason;
+use jat_core::jat::traffic::Class::{Message, Other, Presence, Reply, Request};
+use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
 
 /// Who writes.
 const OWN: &str = "from='proxy.example/x'";
@@ -17,8 +18,8 @@ fn from_user() -> String {
 }
 
 /// Nothing goes out, and it is counted so.
-fn silent(stanza: &str, direction: Direction, reason: Reason) {
-    Proxy::new().silent(stanza, direction, reason);
+fn silent(stanza: &str, traffic: Traffic, reason: Reason) {
+    Proxy::new().silent(stanza, traffic, reason);
 }
 
 #[test]
@@ -29,46 +30,58 @@ fn a_stanza_in_a_foreign_namespace_comes_before_all() {
         format!("<message xmlns='urn:x' {OURS} {}/>", from_user()),
         "<foo/>".to_owned(),
     ] {
-        silent(&stanza, Other, Reason::NotAStanza);
+        silent(&stanza, Other.inward(), Reason::NotAStanza);
     }
 }
 
 #[test]
 fn our_own_address_comes_before_everything_about_the_stanza() {
-    for (stanza, direction) in [
-        (format!("<iq {OURS} {OWN}/>"), Forward),
-        (format!("<iq type='get' id='1' {ELSEWHERE} {OWN}>{PING}</iq>"), Forward),
-        (format!("<iq type='result' id='1' {OURS} {OWN}/>"), Revert),
-        (format!("<message {OURS} {OWN}/>"), Message),
-        (format!("<message id='jat-echo-0000000000000000-1' {OURS} {OWN}/>"), Message),
-        (format!("<message type='error' {OURS} {OWN}/>"), Message),
-        (format!("<presence type='subscribe' {OURS} {OWN}/>"), Presence),
+    for (stanza, traffic) in [
+        (format!("<iq {OURS} {OWN}/>"), FORWARD),
+        (format!("<iq type='get' id='1' {ELSEWHERE} {OWN}>{PING}</iq>"), FORWARD),
+        (format!("<iq type='result' id='1' {OURS} {OWN}/>"), Reply.inward()),
+        (format!("<message {OURS} {OWN}/>"), Message.inward()),
+        (format!("<message id='jat-echo-0000000000000000-1' {OURS} {OWN}/>"), Message.inward()),
+        (format!("<message type='error' {OURS} {OWN}/>"), Message.inward()),
+        (format!("<presence type='subscribe' {OURS} {OWN}/>"), Presence.inward()),
     ] {
-        silent(&stanza, direction, Reason::OwnAddress);
+        silent(&stanza, traffic, Reason::OwnAddress);
     }
 }
 
 #[test]
 fn a_missing_sender_comes_before_the_domain() {
     for from in ["", NOBODY] {
-        silent(&format!("<iq {ELSEWHERE} {from}/>"), Forward, Reason::NoFrom);
-        silent(&format!("<iq type='error' id='1' {OURS} {from}/>"), Revert, Reason::NoFrom);
-        silent(&format!("<message {OURS} {from}/>"), Message, Reason::NoFrom);
-        silent(&format!("<presence type='subscribe' {OURS} {from}/>"), Presence, Reason::NoFrom);
+        silent(&format!("<iq {ELSEWHERE} {from}/>"), FORWARD, Reason::NoFrom);
+        silent(&format!("<iq type='error' id='1' {OURS} {from}/>"), Reply.inward(), Reason::NoFrom);
+        silent(&format!("<message {OURS} {from}/>"), Message.inward(), Reason::NoFrom);
+        silent(
+            &format!("<presence type='subscribe' {OURS} {from}/>"),
+            Presence.inward(),
+            Reason::NoFrom,
+        );
     }
 }
 
 #[test]
 fn another_domain_comes_before_what_is_wrong_with_a_request() {
     let from = from_user();
-    silent(&format!("<iq {ELSEWHERE} {from}/>"), Forward, Reason::NotOurDomain);
-    silent(&format!("<iq id='1' type='foo' {from}/>"), Forward, Reason::NotOurDomain);
-    silent(&format!("<iq id='1' type='result' {ELSEWHERE} {from}/>"), Revert, Reason::NotOurDomain);
-    silent(&format!("<message type='error' {ELSEWHERE} {from}/>"), Message, Reason::NotOurDomain);
+    silent(&format!("<iq {ELSEWHERE} {from}/>"), FORWARD, Reason::NotOurDomain);
+    silent(&format!("<iq id='1' type='foo' {from}/>"), FORWARD, Reason::NotOurDomain);
+    silent(
+        &format!("<iq id='1' type='result' {ELSEWHERE} {from}/>"),
+        Reply.inward(),
+        Reason::NotOurDomain,
+    );
+    silent(
+        &format!("<message type='error' {ELSEWHERE} {from}/>"),
+        Message.inward(),
+        Reason::NotOurDomain,
+    );
     let subscribe = format!("<presence type='subscribe' {ELSEWHERE} {from}/>");
-    silent(&subscribe, Presence, Reason::NotOurDomain);
+    silent(&subscribe, Presence.inward(), Reason::NotOurDomain);
     let large = format!("<iq type='get' id='1' {ELSEWHERE} {from}>{}</iq>", "x".repeat(500_000));
-    silent(&large, Forward, Reason::NotOurDomain);
+    silent(&large, FORWARD, Reason::NotOurDomain);
 }
 
 #[test]
@@ -86,7 +99,7 @@ fn a_bad_request_comes_before_the_token_the_limits_and_nobody() {
         (format!("<iq type='get' id='1' {to_token}/>"), "1", Reason::ChildCount),
         (format!("<iq type='get' id='1' {to_token}><x:a/><b/></iq>"), "1", Reason::ChildCount),
     ] {
-        proxy.refused(&stanza, &head(id), "bad-request", Forward, reason);
+        proxy.refused(&stanza, &head(id), "bad-request", FORWARD, reason);
     }
     let mut offline = Proxy::connected(settings());
     for (stanza, reason) in [
@@ -104,7 +117,7 @@ fn a_bad_request_comes_before_the_token_the_limits_and_nobody() {
         ),
     ] {
         let said = offline.exchange(&stanza);
-        assert_eq!(said.counted, [(Forward, reason, 1)]);
+        assert_eq!(said.counted, [(FORWARD, reason, 1)]);
         assert_eq!(said.out.len(), 1);
     }
 }
@@ -119,7 +132,7 @@ fn a_token_on_a_request_of_the_target_comes_before_the_limits() {
             &good.answer("get", payload),
             &head,
             "feature-not-implemented",
-            Forward,
+            Request.outward(),
             Reason::RequestToToken,
         );
     }
@@ -138,7 +151,7 @@ fn a_reply_that_opens_no_token_is_never_answered_however_large() {
             for type_ in ["result", "error"] {
                 proxy.silent(
                     format!("<iq type='{type_}' to='{to}' from='{from}'>{payload}</iq>"),
-                    Revert,
+                    if from == USER { Reply.inward() } else { REVERT },
                     reason,
                 );
             }
@@ -151,7 +164,7 @@ fn nobody_online_and_too_long_are_told_apart() {
     let long = "x".repeat(700);
     let mut offline = Proxy::connected(settings());
     let said = offline.exchange(get(USER, "proxy.example", &long));
-    assert_eq!(said.counted, [(Forward, Reason::TooLong, 1)], "the limit holds for ever");
+    assert_eq!(said.counted, [(FORWARD, Reason::TooLong, 1)], "the limit holds for ever");
 }
 
 #[test]
@@ -163,12 +176,12 @@ fn a_large_message_is_refused_like_any_other() {
         &format!("<message {OURS} from='{USER}'><body>{body}</body></message>"),
         &head,
         "feature-not-implemented",
-        Message,
+        Message.inward(),
         Reason::MessageRefused,
     );
     proxy.silent(
         format!("<message type='error' {OURS} from='{USER}'><body>{body}</body></message>"),
-        Message,
+        Message.inward(),
         Reason::ErrorIgnored,
     );
 }

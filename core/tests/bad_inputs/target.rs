@@ -2,11 +2,13 @@
 
 use core_tests::fixture::{Forwarded, PING, Proxy, START, TARGET, TTL, USER, get, key, settings};
 use core_tests::oracle;
-use jat_core::jat::reason::Direction::{Forward, Message, Revert};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::target::Target;
 use jat_core::jat::token::{self, Binding, Claims};
+
+use jat_core::jat::traffic::Class::{Message, Reply, Request};
+use jat_core::jat::traffic::{FORWARD, REVERT};
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
@@ -50,7 +52,7 @@ fn forged_tokens_are_dropped_each_for_its_reason() {
     ] {
         for type_ in ["result", "error"] {
             let reply = result_to(&forged, &good.to).replace("result", type_);
-            proxy.silent(reply, Revert, reason);
+            proxy.silent(reply, REVERT, reason);
         }
     }
     assert_eq!(sealed(1, binding), token);
@@ -73,7 +75,8 @@ fn a_token_opens_for_the_resource_that_got_it_only() {
         ("other@some.example/a".into(), Reason::NotFromTarget),
         (format!("x{}", good.to), Reason::NotFromTarget),
     ] {
-        proxy.silent(result_to(good.token(), &from), Revert, reason);
+        let traffic = if reason == Reason::NotFromTarget { Reply.inward() } else { REVERT };
+        proxy.silent(result_to(good.token(), &from), traffic, reason);
     }
     // On another address of ours it is none.
     for to in [format!("n@{}", good.from), format!("{}/x", good.from)] {
@@ -96,7 +99,7 @@ fn the_target_is_a_user_but_not_at_the_address_of_a_token() {
             &good.answer(type_, PING),
             &head,
             "feature-not-implemented",
-            Forward,
+            Request.outward(),
             Reason::RequestToToken,
         );
     }
@@ -141,7 +144,7 @@ fn errors_are_relayed_as_they_are() {
     }
     let foo = request(&mut proxy).answer("foo", "");
     let said = proxy.exchange(foo);
-    assert_eq!(said.counted, [(Forward, Reason::BadType, 1)]);
+    assert_eq!(said.counted, [(FORWARD, Reason::BadType, 1)]);
     proxy.still_serves();
 }
 
@@ -171,11 +174,11 @@ fn misspelt_tokens_are_dropped() {
         ("a".repeat(64), Reason::TokenVersion),
         (String::new(), Reason::NoToken),
     ] {
-        proxy.silent(result_to(&spelt, &good.to), Revert, reason);
+        proxy.silent(result_to(&spelt, &good.to), REVERT, reason);
     }
     proxy.silent(
         format!("<iq type='result' id='7' to='proxy.example' from='{}'/>", good.to),
-        Revert,
+        REVERT,
         Reason::NoToken,
     );
     proxy.reverted(&good.result());
@@ -209,12 +212,12 @@ fn with_the_token_in_the_id_a_service_sees_who_asks() {
         (Forwarded { id: String::new(), ..good.clone() }, Reason::TokenLength),
     ] {
         let said = proxy.exchange(reply.result());
-        assert!(said.out.is_empty() && said.counted[0].0 == Revert, "{reason:?} {said:?}");
+        assert!(said.out.is_empty() && said.counted[0].0 == REVERT, "{reason:?} {said:?}");
         proxy.still_serves();
     }
     let again = good.answer("set", PING);
     let said = proxy.exchange(again);
-    assert_eq!(said.counted, [(Forward, Reason::RequestToToken, 1)]);
+    assert_eq!(said.counted, [(Request.outward(), Reason::RequestToToken, 1)]);
     proxy.still_serves();
 }
 
@@ -246,10 +249,13 @@ fn another_target_gets_none_of_the_old_ones_tokens() {
         ("other@some.example".into(), "subscribe".into())
     );
     let said = proxy.exchange(good.result());
-    assert_eq!((said.out.len(), said.counted), (0, vec![(Revert, Reason::NotFromTarget, 1)]));
+    assert_eq!(
+        (said.out.len(), said.counted),
+        (0, vec![(Reply.inward(), Reason::NotFromTarget, 1)])
+    );
     let forged = Forwarded { to: good.to.replace("service", "other"), ..good.clone() };
     let said = proxy.exchange(forged.result());
-    assert_eq!((said.out.len(), said.counted), (0, vec![(Revert, Reason::TokenSignature, 1)]));
+    assert_eq!((said.out.len(), said.counted), (0, vec![(REVERT, Reason::TokenSignature, 1)]));
     // The old one is back, and with it what it was asked.
     proxy.reconfigure(&settings());
     proxy.reverted(&good.result());
@@ -264,7 +270,7 @@ fn a_fixed_resource_is_served_without_any_subscription() {
     proxy.reverted(&good.result());
     proxy.silent(
         result_to(good.token(), &format!("{TARGET}/other")),
-        Revert,
+        REVERT,
         Reason::TokenSignature,
     );
 }
@@ -275,7 +281,13 @@ fn messages_of_the_target_are_refused_too() {
     let good = request(&mut proxy);
     let message = format!("<message id='7' to='{}' from='{}'/>", good.from, good.to);
     let head = format!("<message type='error' id='7' to='{}' from='{}'>", good.to, good.from);
-    proxy.refused(&message, &head, "feature-not-implemented", Message, Reason::MessageRefused);
+    proxy.refused(
+        &message,
+        &head,
+        "feature-not-implemented",
+        Message.outward(),
+        Reason::MessageRefused,
+    );
 }
 
 #[test]
@@ -296,5 +308,5 @@ fn a_target_elsewhere_fails_with_the_errors_of_servers() {
     }
     // In its name only; the server's own address is not the target.
     let server = Forwarded { to: "elsewhere.example".into(), ..good };
-    proxy.silent(server.answer("error", ""), Revert, Reason::NotFromTarget);
+    proxy.silent(server.answer("error", ""), Reply.inward(), Reason::NotFromTarget);
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use core_tests::fixture::{PING, Proxy, START, TTL, USER, escaped, get};
 use core_tests::oracle;
-use jat_core::jat::reason::Direction::{Forward, Message, Presence, Revert};
 use jat_core::jat::reason::Reason;
+use jat_core::jat::traffic::Class::{Message, Presence, Reply};
+use jat_core::jat::traffic::{FORWARD, REVERT};
 
 /// Start tag of an error about an IQ to proxy.example.
 fn error_head(id: &str) -> String {
@@ -25,7 +26,7 @@ fn iq_without_id_is_a_bad_request() {
     // [1] ejabberd swallows an answer without an id.
     let mut proxy = Proxy::new();
     let request = format!("<iq type='get' to='proxy.example' from='{USER}'>{PING}</iq>");
-    proxy.refused(&request, &error_head(""), "bad-request", Forward, Reason::NoId);
+    proxy.refused(&request, &error_head(""), "bad-request", FORWARD, Reason::NoId);
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn id_of_20_000_bytes_does_not_fit_a_token() {
     let id = "x".repeat(20_000);
     let request = get(USER, "proxy.example", &id);
     let text =
-        proxy.refused(&request, &error_head(&id), "policy-violation", Forward, Reason::TooLong);
+        proxy.refused(&request, &error_head(&id), "policy-violation", FORWARD, Reason::TooLong);
     assert!(text.contains("611 bytes"), "{text}");
 }
 
@@ -74,7 +75,7 @@ fn iq_of_no_known_type_is_a_bad_request() {
     let mut proxy = Proxy::new();
     for type_ in ["", " type=''", " type='foo'", " type='GET'", " type='get '"] {
         let request = format!("<iq{type_} id='7' to='proxy.example' from='{USER}'>{PING}</iq>");
-        proxy.refused(&request, &error_head("7"), "bad-request", Forward, Reason::BadType);
+        proxy.refused(&request, &error_head("7"), "bad-request", FORWARD, Reason::BadType);
     }
 }
 
@@ -88,11 +89,11 @@ fn request_without_exactly_one_child_is_a_bad_request() {
             let request = format!(
                 "<iq type='{type_}' id='7' to='proxy.example' from='{USER}'>{payload}</iq>"
             );
-            proxy.refused(&request, &error_head("7"), "bad-request", Forward, Reason::ChildCount);
+            proxy.refused(&request, &error_head("7"), "bad-request", FORWARD, Reason::ChildCount);
         }
     }
     let empty = format!("<iq type='get' id='7' to='proxy.example' from='{USER}'/>");
-    proxy.refused(&empty, &error_head("7"), "bad-request", Forward, Reason::ChildCount);
+    proxy.refused(&empty, &error_head("7"), "bad-request", FORWARD, Reason::ChildCount);
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn replies_of_strangers_are_dropped() {
         for to in ["proxy.example", "proxy.example/garbage", &format!("proxy.example/{token}")] {
             for from in [USER, "some.example", "proxy.example.org", "service@some.example.org/a"] {
                 let reply = format!("<iq type='{type_}' id='7' to='{to}' from='{from}'/>");
-                proxy.silent(reply, Revert, Reason::NotFromTarget);
+                proxy.silent(reply, Reply.inward(), Reason::NotFromTarget);
             }
         }
     }
@@ -137,15 +138,27 @@ fn messages_are_refused_but_for_errors() {
         let message = format!(
             "<message {type_} id='7' to='n@proxy.example/r' from='{USER}'><body>hi</body></message>"
         );
-        proxy.refused(&message, &head, "feature-not-implemented", Message, Reason::MessageRefused);
+        proxy.refused(
+            &message,
+            &head,
+            "feature-not-implemented",
+            Message.inward(),
+            Reason::MessageRefused,
+        );
         // Not faster than they are answered.
         proxy.after(Duration::from_secs(1));
     }
     let without_id = format!("<message to='proxy.example' from='{USER}'/>");
     let head = format!("<message type='error' id='' to='{USER}' from='proxy.example'>");
-    proxy.refused(&without_id, &head, "feature-not-implemented", Message, Reason::MessageRefused);
+    proxy.refused(
+        &without_id,
+        &head,
+        "feature-not-implemented",
+        Message.inward(),
+        Reason::MessageRefused,
+    );
     let error = format!("<message type='error' id='7' to='proxy.example' from='{USER}'/>");
-    proxy.silent(error, Message, Reason::ErrorIgnored);
+    proxy.silent(error, Message.inward(), Reason::ErrorIgnored);
 }
 
 #[test]
@@ -167,7 +180,7 @@ fn presence_of_users_is_ignored_but_for_subscriptions() {
     ] {
         let presence =
             format!("<presence {type_} to='proxy.example' from='{USER}'>{payload}</presence>");
-        proxy.silent(presence, Presence, Reason::PresenceIgnored);
+        proxy.silent(presence, Presence.inward(), Reason::PresenceIgnored);
     }
     let said = proxy.exchange(
         "<presence type='subscribe' to='proxy.example' from='some-&lt;user@some-domain.example'/>",
@@ -178,7 +191,7 @@ fn presence_of_users_is_ignored_but_for_subscriptions() {
             "<presence type='unsubscribed' to='some-&lt;user@some-domain.example' from='proxy.example'/>"
         ]
     );
-    assert_eq!(said.counted, [(Presence, Reason::SubscriptionRefused, 1)]);
+    assert_eq!(said.counted, [(Presence.inward(), Reason::SubscriptionRefused, 1)]);
     proxy.still_serves();
 }
 
@@ -244,5 +257,5 @@ fn a_token_lives_exactly_its_time() {
     proxy.now.unix = START.unix + TTL - 1;
     proxy.reverted(&forwarded.result());
     proxy.now.unix = START.unix + TTL;
-    proxy.silent(forwarded.result(), Revert, Reason::TokenExpired);
+    proxy.silent(forwarded.result(), REVERT, Reason::TokenExpired);
 }

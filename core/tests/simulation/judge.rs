@@ -1,7 +1,8 @@
 //! What a replica had to make of each stanza that it read, and whether it did.
 
 use core_tests::xml::{Stanza, unescaped};
-use jat_core::jat::reason::{Direction, Reason};
+use jat_core::jat::reason::Reason;
+use jat_core::jat::traffic::{Class, FORWARD, REVERT, Traffic};
 
 use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
 use crate::replica::START;
@@ -41,11 +42,11 @@ impl World {
         let replica = &mut self.replicas[place.replica];
         let Some((letter, written)) = replica.read(place.role, at_most, self.at) else { return };
         let written = written.to_owned();
-        let (direction, reason) = self.judge(place, &letter, &written, must_forward);
+        let (traffic, reason) = self.judge(place, &letter, &written, must_forward);
         let says = if written.is_empty() { "is silent" } else { "writes" };
         self.log(|| format!("{place} reads {:?}, {} is due; {says}", letter.what, reason.name()));
-        if !self.replicas[place.replica].must_count(direction, reason) {
-            let due = [direction.name(), " ", reason.name()].concat();
+        if !self.replicas[place.replica].must_count(traffic, reason) {
+            let due = format!("{traffic} {}", reason.name());
             let text = format!("{place} has not counted {:?} as {due}", letter.what);
             self.ledger.report(Invariant::Tally, text);
         }
@@ -62,31 +63,35 @@ impl World {
         letter: &Letter,
         written: &str,
         must_forward: bool,
-    ) -> (Direction, Reason) {
+    ) -> (Traffic, Reason) {
         let replica = &mut self.replicas[place.replica];
         let stream = &replica.streams[place.role];
         let closing = stream.state == State::Closing;
         match letter.what {
             What::Ask(ask) if closing => {
                 self.lose(What::Ask(ask), Loss::AfterClose);
-                (Direction::Forward, Reason::ArrivedAfterClose)
+                (FORWARD, Reason::ArrivedAfterClose)
             }
-            What::Ask(ask) => (Direction::Forward, self.asked(place, ask, written, must_forward)),
-            What::Reply(reply) => (Direction::Revert, self.replied(place, reply, written)),
+            What::Ask(ask) => (FORWARD, self.asked(place, ask, written, must_forward)),
+            What::Reply(reply) => {
+                let reason = self.replied(place, reply, written);
+                let of_target = reason != Reason::NotFromTarget;
+                (if of_target { REVERT } else { Class::Reply.inward() }, reason)
+            }
             What::Echo(of, serial) => {
                 let ours = of == place && serial == stream.serial;
                 let reason = if ours { Reason::Echo } else { Reason::OwnAddress };
-                (Direction::Message, reason)
+                (Class::Message.inward(), reason)
             }
-            What::Message if closing => (Direction::Message, Reason::ArrivedAfterClose),
+            What::Message if closing => (Class::Message.inward(), Reason::ArrivedAfterClose),
             What::Message => {
                 let refused = [Reason::MessageRefused, Reason::PresenceDomain][place.role];
-                (Direction::Message, refused)
+                (Class::Message.inward(), refused)
             }
-            What::ServerTime => (Direction::Revert, Reason::ServerTime),
+            What::ServerTime => (Class::Reply.inward(), Reason::ServerTime),
             What::Own => unreachable!("nobody sends these"),
-            _ if closing => (Direction::Presence, Reason::ArrivedAfterClose),
-            presence => (Direction::Presence, replica.hear(place.role, presence, self.at)),
+            _ if closing => (Class::Presence.outward(), Reason::ArrivedAfterClose),
+            presence => (Class::Presence.outward(), replica.hear(place.role, presence, self.at)),
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::{Direction, Reason, Tally};
+use jat_core::jat::reason::{Reason, Tally};
 use jat_core::jat::settings::{Settings, TokenIn};
+use jat_core::jat::traffic::Traffic;
 use jat_core::jat::translator::Translator;
 use jat_core::session::Turn;
 use jat_core::session::witness::Witness;
@@ -258,13 +259,13 @@ impl Replica {
     }
 
     /// It must have counted a stanza like this; did it?
-    pub fn must_count(&mut self, direction: Direction, reason: Reason) -> bool {
-        self.due.count(direction, reason);
-        self.tally.of(direction, reason) == self.due.of(direction, reason)
+    pub fn must_count(&mut self, traffic: Traffic, reason: Reason) -> bool {
+        self.due.count(traffic, reason);
+        self.tally.of(traffic, reason) == self.due.of(traffic, reason)
     }
 
     /// Counts that differ from what was read: (of what, counted, due).
-    pub fn miscounts(&self) -> Vec<(Direction, Reason, u64, u64)> {
+    pub fn miscounts(&self) -> Vec<(Traffic, Reason, u64, u64)> {
         let both = self.tally.iter().zip(self.due.iter());
         both.filter(|(is, due)| is != due).map(|((d, r, is), (.., due))| (d, r, is, due)).collect()
     }

@@ -8,9 +8,10 @@ use fastrand::Rng;
 use jat_core::jat::address::Address;
 use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::{Direction, Reason, Tally};
+use jat_core::jat::reason::{Reason, Tally};
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
+use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
 use jat_core::jat::translator::Translator;
 use jat_core::session::ending::Ending;
 use jat_core::session::witness::Witness;
@@ -66,7 +67,7 @@ pub struct Said {
     /// The stanzas that went out, each as it was written.
     pub out: Vec<String>,
     /// What was counted, how often.
-    pub counted: Vec<(Direction, Reason, u64)>,
+    pub counted: Vec<(Traffic, Reason, u64)>,
     pub ended: Option<Ending>,
 }
 
@@ -180,7 +181,7 @@ impl Proxy {
     /// A request that is forwarded as nothing but itself, but for its addresses.
     pub fn forwarded(&mut self, request: &str) -> Forwarded {
         let said = self.exchange(request);
-        assert_eq!(said.counted, [(Direction::Forward, Reason::Relayed, 1)], "{request}: {said:?}");
+        assert_eq!(said.counted, [(FORWARD, Reason::Relayed, 1)], "{request}: {said:?}");
         let [xml] = &said.out[..] else { panic!("{said:?}") };
         let [to, from, id] = ["to", "from", "id"].map(|name| oracle::attribute(xml, name).unwrap());
         assert!(self.translator().settings().target.owns(&Address::new(&to)), "{xml}");
@@ -192,23 +193,23 @@ impl Proxy {
         let said = self.exchange(reply);
         let error = oracle::attribute(reply, "type").as_deref() == Some("error");
         let reason = if error { Reason::RelayedError } else { Reason::Relayed };
-        assert_eq!(said.counted, [(Direction::Revert, reason, 1)], "{reply}: {said:?}");
+        assert_eq!(said.counted, [(REVERT, reason, 1)], "{reply}: {said:?}");
         let [xml] = &said.out[..] else { panic!("{said:?}") };
         xml.clone()
     }
 
     /// Something that gets no answer and is counted once, for `reason`.
-    pub fn silent(&mut self, input: impl AsRef<[u8]>, direction: Direction, reason: Reason) {
-        self.silent_only(input, direction, reason);
+    pub fn silent(&mut self, input: impl AsRef<[u8]>, traffic: Traffic, reason: Reason) {
+        self.silent_only(input, traffic, reason);
         self.still_serves();
     }
 
     /// The same, when a good request would not be served at this moment.
-    pub fn silent_only(&mut self, input: impl AsRef<[u8]>, direction: Direction, reason: Reason) {
+    pub fn silent_only(&mut self, input: impl AsRef<[u8]>, traffic: Traffic, reason: Reason) {
         let said = self.exchange(&input);
         let shown = String::from_utf8_lossy(&input.as_ref()[..input.as_ref().len().min(300)]);
         assert_eq!(said.out, Vec::<String>::new(), "{shown}");
-        assert_eq!(said.counted, [(direction, reason, 1)], "{shown}");
+        assert_eq!(said.counted, [(traffic, reason, 1)], "{shown}");
         assert_eq!(said.ended, None);
     }
 
@@ -218,12 +219,12 @@ impl Proxy {
         input: &str,
         head: &str,
         condition: &str,
-        direction: Direction,
+        traffic: Traffic,
         reason: Reason,
     ) -> String {
         let said = self.exchange(input);
         let shown: String = input.chars().take(300).collect();
-        assert_eq!(said.counted, [(direction, reason, 1)], "{shown}: {said:?}");
+        assert_eq!(said.counted, [(traffic, reason, 1)], "{shown}: {said:?}");
         let [answer] = &said.out[..] else { panic!("{shown}: {said:?}") };
         let text = assert_error(answer, head, condition);
         self.still_serves();

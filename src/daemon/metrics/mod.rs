@@ -15,7 +15,6 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::jat::reason::{Direction, Reason};
 use crate::link::component::lock;
 
 use super::links::Links;
@@ -60,45 +59,6 @@ pub fn render(links: &Links, format: Format) -> String {
     match format {
         Format::OpenMetrics => text,
         Format::Classic => classic::of(&text),
-    }
-}
-
-/// The directions in which stanzas can go for this reason.
-pub fn directions(reason: Reason) -> &'static [Direction] {
-    use Direction::{Forward, Message, Other, Presence, Revert};
-    match reason {
-        Reason::Relayed | Reason::BadNamespace | Reason::OverLimit => &[Forward, Revert],
-        Reason::NoId
-        | Reason::BadType
-        | Reason::ChildCount
-        | Reason::RequestToToken
-        | Reason::TooLong
-        | Reason::NeverSubscribed
-        | Reason::SubscriptionPending
-        | Reason::SubscriptionDenied
-        | Reason::Offline
-        | Reason::NeverAsked => &[Forward],
-        Reason::NotFromTarget
-        | Reason::NoToken
-        | Reason::TokenLength
-        | Reason::TokenEncoding
-        | Reason::TokenVersion
-        | Reason::UnknownKey
-        | Reason::TokenSignature
-        | Reason::TokenMalformed
-        | Reason::TokenKind
-        | Reason::TokenExpired
-        | Reason::ServerTime
-        | Reason::RelayedError => &[Revert],
-        Reason::PresenceDomain => &[Forward, Message],
-        Reason::Forbidden | Reason::Throttled => &[Forward, Message, Presence],
-        Reason::MessageRefused | Reason::Echo | Reason::ErrorIgnored => &[Message],
-        Reason::SubscriptionRefused | Reason::PresenceUsed | Reason::PresenceIgnored => &[Presence],
-        Reason::OwnAddress | Reason::NoFrom | Reason::NotOurDomain => {
-            &[Forward, Revert, Message, Presence]
-        }
-        Reason::NotAStanza => &[Other],
-        Reason::HeadTooLarge | Reason::ArrivedAfterClose => &Direction::ALL,
     }
 }
 

@@ -4,14 +4,13 @@ use std::borrow::Cow;
 
 use crate::daemon::status::{SUBSCRIPTION_STATES, subscription_state};
 use crate::jat::answers::{Errors, Trouble};
-use crate::jat::reason::{Direction, Reason, Tally};
+use crate::jat::reason::{Reason, Tally};
+use crate::jat::traffic::Traffic;
 use crate::link::cause::Cause;
 use crate::link::component::Component;
 use crate::link::stream::{State, Stream};
 use crate::session::echo::Sharing;
 use crate::stanza::condition::DefinedCondition;
-
-use super::directions;
 
 /// The numbers of one component.
 #[derive(Debug)]
@@ -98,12 +97,13 @@ impl Reading {
     }
 
     /// Every count that can occur, zeros too, so that a rate sees the first one.
-    pub fn stanzas(&self) -> impl Iterator<Item = ([Label<'_>; 4], u64)> {
-        let can_occur = |(d, r, n): &(Direction, Reason, u64)| *n > 0 || directions(*r).contains(d);
-        self.tally.iter().filter(can_occur).map(|(direction, reason, count)| {
+    pub fn stanzas(&self) -> impl Iterator<Item = ([Label<'_>; 5], u64)> {
+        let can_occur = |(t, r, n): &(Traffic, Reason, u64)| *n > 0 || r.occurs_in(*t);
+        self.tally.iter().filter(can_occur).map(|(traffic, reason, count)| {
             let labels = [
                 self.label(),
-                ("direction", direction.name().into()),
+                ("stanza", traffic.class.name().into()),
+                ("way", traffic.way.name().into()),
                 ("outcome", reason.outcome().name().into()),
                 ("reason", reason.name().into()),
             ];

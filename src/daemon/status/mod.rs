@@ -218,7 +218,8 @@ pub struct KeyTime {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Count {
-    pub direction: String,
+    pub stanza: String,
+    pub way: String,
     pub outcome: String,
     pub reason: String,
     pub count: u64,

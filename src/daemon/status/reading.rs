@@ -44,12 +44,13 @@ impl ComponentStatus {
         let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
         let errors = component.translator.answers().errors().iter().filter(|(_, count)| *count > 0);
         let streams = [Some(component.stream()), component.presence_stream()];
-        let counts = component.tally.iter().map(|(direction, reason, count)| Count {
-            direction: direction.name().to_owned(),
+        let counts = component.tally.iter().map(|(traffic, reason, count)| Count {
+            stanza: traffic.class.name().to_owned(),
+            way: traffic.way.name().to_owned(),
             outcome: reason.outcome().name().to_owned(),
             reason: reason.name().to_owned(),
             count,
-            recent: lately.of(direction, reason),
+            recent: lately.of(traffic, reason),
         });
         Self {
             target: settings.target.as_str().to_owned(),

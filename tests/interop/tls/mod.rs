@@ -362,8 +362,8 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
     let before = scene.proxy.count(&RELAYED);
     let late = |proxy: &Proxy| {
-        let of = |direction| proxy.count(&["reason=\"arrived-after-close\"", direction]);
-        of("direction=\"forward\"") + of("direction=\"revert\"")
+        let of = |stanza| proxy.count(&["reason=\"arrived-after-close\"", stanza]);
+        of("stanza=\"request\"") + of("stanza=\"reply\"")
     };
     let late_before = late(&scene.proxy);
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use fastrand::Rng;
 use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::{Direction, Reason, Tally};
+use jat_core::jat::reason::{Reason, Tally};
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
+use jat_core::jat::traffic::{FORWARD, REVERT};
 use jat_core::jat::translator::Translator;
 use jat_core::session::witness::Witness;
 use jat_core::session::{Bounds, Session, Turn};
@@ -110,10 +111,13 @@ impl Proxy {
 
     /// Requests and replies that were relayed, and those that were not.
     pub fn counts(&self) -> (u64, u64) {
-        let ours = |direction| matches!(direction, Direction::Forward | Direction::Revert);
         let count = |relayed: bool| -> u64 {
             let fits = |r: Reason| (r == Reason::Relayed) == relayed;
-            self.tally.iter().filter(|(d, r, _)| ours(*d) && fits(*r)).map(|(.., n)| n).sum()
+            self.tally
+                .iter()
+                .filter(|(t, r, _)| [FORWARD, REVERT].contains(t) && fits(*r))
+                .map(|(.., n)| n)
+                .sum()
         };
         (count(true), count(false))
     }

@@ -2,8 +2,9 @@
 //! right, writes nothing ill formed, and what one replica forwards another reverts.
 
 use jat_core::jat::address::Address;
-use jat_core::jat::reason::{Direction, Reason};
+use jat_core::jat::reason::Reason;
 use jat_core::jat::token::{self, Binding, Claims};
+use jat_core::jat::traffic::{FORWARD, Traffic};
 use jat_core::session::Bounds;
 use jat_core::session::ending::Ending;
 use jat_core::stanza::fault::Fault;
@@ -27,7 +28,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// What went out, what was counted, and why the stream is over.
-type Outcome = (Vec<u8>, Vec<(Direction, Reason, u64)>, Option<Ending>);
+type Outcome = (Vec<u8>, Vec<(Traffic, Reason, u64)>, Option<Ending>);
 
 fn logged_in() -> Side {
     let mut side = Side::new(settings(), Bounds { limits: SMALL, ..bounds() });
@@ -55,7 +56,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
     let (online, mut taken) = (total(&side), 0);
     for at in 1..=input.len() {
         taken = at;
-        let relayed = side.tally.of(Direction::Forward, Reason::Relayed);
+        let relayed = side.tally.of(FORWARD, Reason::Relayed);
         ended = side.take(&input[at - 1..at], START);
         let held = side.session.input().len();
         assert!(ended.is_some() || held <= most_held(SMALL), "{held} bytes held");
@@ -64,7 +65,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
             assert!(said.len() <= SMALL.max_bytes, "{} bytes out at once", said.len());
             let stanza = stanza_before(input, at, found);
             judge(&said, stanza);
-            if side.tally.of(Direction::Forward, Reason::Relayed) > relayed {
+            if side.tally.of(FORWARD, Reason::Relayed) > relayed {
                 is_reverted(stanza.expect("only whole ones are forwarded"), &said);
             }
             output.extend(said);

@@ -181,7 +181,7 @@ fn refusals(html: &mut Html, component: &ComponentStatus) {
             let reason = Reason::ALL.iter().find(|reason| reason.name() == count.reason);
             html.element("tr", &[], |html| {
                 html.leaf("th", &[("scope", "row")], &count.reason);
-                html.leaf("td", &[], &count.direction);
+                html.leaf("td", &[], &format!("{} {}", count.stanza, count.way));
                 html.leaf("td", &[], &count.outcome);
                 let meaning = reason.map_or("", |reason| reason.describe());
                 html.leaf("td", &[("class", "text")], meaning);

@@ -1,0 +1,125 @@
+//! What kind of stanza goes which way: what stanzas are counted by.
+
+use std::fmt;
+
+use crate::stanza::head::{Head, Kind};
+
+macro_rules! named {
+    (
+        $(#[doc = $about:literal])+
+        $type:ident { $($(#[doc = $doc:literal])+ $variant:ident $name:literal,)+ }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $type { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl $type {
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The value of the metric label.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+named! {
+    /// The class of a stanza, by its name and type.
+    Class {
+        /// An IQ that is neither a result nor an error.
+        Request "request",
+        /// An IQ of type result or error.
+        Reply "reply",
+        /// A message of any type.
+        Message "message",
+        /// Presence of any type.
+        Presence "presence",
+        /// A top-level element that is no stanza.
+        Other "other",
+    }
+}
+
+named! {
+    /// The way of a stanza between users and the target.
+    Way {
+        /// From a user to the target, and all that is not from the target.
+        Inward "inward",
+        /// From the target to a user.
+        Outward "outward",
+    }
+}
+
+/// A class of stanzas that go one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    pub class: Class,
+    pub way: Way,
+}
+
+/// A request of a user.
+pub const FORWARD: Traffic = Class::Request.inward();
+/// A reply of the target.
+pub const REVERT: Traffic = Class::Reply.outward();
+
+impl Class {
+    /// That of a stanza with this start tag.
+    pub fn of(head: &Head<'_>) -> Self {
+        match (head.kind, head.type_.as_deref()) {
+            (Kind::Iq, Some("result" | "error")) => Self::Reply,
+            (Kind::Iq, _) => Self::Request,
+            (Kind::Message, _) => Self::Message,
+            (Kind::Presence, _) => Self::Presence,
+            (Kind::Other, _) => Self::Other,
+        }
+    }
+
+    pub const fn inward(self) -> Traffic {
+        Traffic { class: self, way: Way::Inward }
+    }
+
+    pub const fn outward(self) -> Traffic {
+        Traffic { class: self, way: Way::Outward }
+    }
+
+    /// The traffic that a stanza of this class is, given whether the target wrote it. A request of
+    /// the target is one of a user of its own service, unless it is to the address of a token.
+    pub fn by_sender(self, is_target: bool) -> Traffic {
+        match self {
+            Self::Reply | Self::Message | Self::Presence if is_target => self.outward(),
+            _ => self.inward(),
+        }
+    }
+}
+
+impl Traffic {
+    /// How many there are.
+    pub const COUNT: usize = Class::ALL.len() * Way::ALL.len();
+
+    /// All of them, each at its [`Self::index`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        let ways = |class| Way::ALL.into_iter().map(move |way| Self { class, way });
+        Class::ALL.into_iter().flat_map(ways)
+    }
+
+    pub fn index(self) -> usize {
+        self.class as usize * Way::ALL.len() + self.way as usize
+    }
+}
+
+/// For people, and for the next program: `request inward`.
+impl fmt::Display for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.class.name(), self.way.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_an_index_of_its_own() {
+        assert!(Traffic::all().map(Traffic::index).eq(0..Traffic::COUNT));
+    }
+}
