@@ -2,7 +2,6 @@
 //! is changed so that the whole behaves as a program with the bug would.
 
 use core_tests::xml::{Stanza, unescaped, with_id};
-use core_tests::xml::{Stanza, unescaped, with_id};
 use jat_core::jat::address::Address;
 use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::settings::Settings;
