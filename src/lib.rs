@@ -23,7 +23,7 @@
 //! |---|---|
 //! | [`stanza`], [`jat`], [`session`] | the pure half, a crate of its own: see [`jat_core`] |
 //! | [`link`] | the shell around a session: login, pump, reconnecting |
-//! | [`daemon`] | all links of a process: signals, reload, HTTP, logs, service manager |
+//! | [`daemon`] | all components of a process: signals, reload, HTTP, logs, service manager |
 //! | [`config`] | files to ready-to-use types, with every error at once |
 //! | [`cli`] | one file for each subcommand |
 //! | `descriptor` | file descriptors that are handed over to the next program |

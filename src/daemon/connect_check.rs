@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::Config;
 use crate::time::unix_now;
 
-use super::links::Links;
+use super::components::Components;
 use super::recorder::Recorder;
 use super::status::{ComponentStatus, Status, StreamState};
 
@@ -20,10 +20,10 @@ use super::status::{ComponentStatus, Status, StreamState};
 pub fn run(config: &Config) -> io::Result<Status> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
-        let links = Arc::new(Links::new(unix_now()));
-        links.apply(config);
-        let status = watch(&Recorder::new(Arc::clone(&links))).await;
-        links.stop(LEAVING_TIME).await;
+        let components = Arc::new(Components::new(unix_now()));
+        components.apply(config);
+        let status = watch(&Recorder::new(Arc::clone(&components))).await;
+        components.stop(LEAVING_TIME).await;
         status
     });
     // A look-up may hang for longer.

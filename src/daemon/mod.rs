@@ -1,9 +1,9 @@
 //! The daemon: one link for each component, signals, reload, HTTP, the service manager.
 
+pub mod components;
 pub mod connect_check;
 pub mod history;
 pub mod http;
-pub mod links;
 mod log_queue;
 mod logging;
 mod memory_file;
@@ -44,8 +44,9 @@ use crate::descriptor;
 use crate::shortage::{explain, is_shortage};
 use crate::time::unix_now;
 
+use components::Components;
 use http::endpoint::Endpoint;
-use links::Links;
+
 use outcome::Notice;
 use program::Program;
 use reading::Loaded;
@@ -157,7 +158,7 @@ struct Daemon {
     path: PathBuf,
     config: Config,
     program: Program,
-    links: Arc<Links>,
+    components: Arc<Components>,
     recorder: Arc<Recorder>,
     http: Endpoint,
     logging: logging::Handle,
@@ -183,9 +184,9 @@ impl Daemon {
         program: Program,
         handover: Option<HandoverFile>,
     ) -> Result<Self, DaemonError> {
-        let links =
-            Arc::new(Links::new(handover.as_ref().map_or_else(unix_now, |left| left.started)));
-        let recorder = Recorder::start(Arc::clone(&links));
+        let components =
+            Arc::new(Components::new(handover.as_ref().map_or_else(unix_now, |left| left.started)));
+        let recorder = Recorder::start(Arc::clone(&components));
         let mut http = Endpoint::new(Arc::clone(&recorder));
         let resumed = handover.is_some();
         let reload_later = handover.as_ref().is_some_and(|handover| handover.reload_later);
@@ -193,7 +194,7 @@ impl Daemon {
             if let Some((socket, connections)) = handover.take_http() {
                 http.resume(socket, connections).await;
             }
-            links.resume(&config, &mut handover.components);
+            components.resume(&config, &mut handover.components);
             takeover::close_rest(handover.components);
             // Streams that were taken over are worth more than HTTP.
             if let Err(error) = http.listen(config.http.as_ref()).await {
@@ -204,9 +205,9 @@ impl Daemon {
         }
         let version = env!("CARGO_PKG_VERSION");
         info!(version, components = config.components.len(), "starting");
-        links.apply(&config);
+        components.apply(&config);
         recorder.record();
-        match watchdog::start(Arc::clone(&links)) {
+        match watchdog::start(Arc::clone(&components)) {
             Ok(()) => {}
             // What it would watch over is worth more.
             Err(error) if resumed => warn!("nobody will notice a hang: {}", explain(&error)),
@@ -218,7 +219,7 @@ impl Daemon {
             path,
             config,
             program,
-            links,
+            components,
             recorder,
             http,
             logging,
@@ -248,7 +249,7 @@ impl Daemon {
                     // It can't be told to end, and does not panic.
                     if let Ok(loaded) = read && self.reload(loaded).await {
                         // Who accepts now may have denied it before.
-                        self.links.ask_again();
+                        self.components.ask_again();
                     }
                     self.reload_if_asked();
                 }
@@ -268,7 +269,7 @@ impl Daemon {
                     self.reload_if_asked();
                 }
                 () = self.watch.changed(&self.config.files) => self.reload_when_possible(),
-                () = self.service.tick(&self.links) => self.links.revive(),
+                () = self.service.tick(&self.components) => self.components.revive(),
             }
         }
     }
@@ -289,7 +290,7 @@ impl Daemon {
 
     /// Takes a new configuration, if it is good; says whether it was taken.
     async fn reload(&mut self, new: Loaded) -> bool {
-        let new = reload::reload(new, &self.config, &self.links, &mut self.http).await;
+        let new = reload::reload(new, &self.config, &self.components, &mut self.http).await;
         let taken = new.config.is_some();
         if new.passing {
             self.watch.try_again();
@@ -324,7 +325,7 @@ impl Daemon {
                 None => reading::load(self.path.clone()).await,
             }
         };
-        let load = self.service.beside(&self.links, load);
+        let load = self.service.beside(&self.components, load);
         let new = tokio::select! {
             new = load => new,
             () = self.signals.stop() => return UpgradeError::Stopped,
@@ -338,8 +339,8 @@ impl Daemon {
             self.reload_later = false;
         }
         let (http, signals, later) = (&mut self.http, &mut self.signals, self.reload_later);
-        let hand_over = upgrade::hand_over(successor, &self.links, http, signals, later);
-        self.service.beside(&self.links, hand_over).await
+        let hand_over = upgrade::hand_over(successor, &self.components, http, signals, later);
+        self.service.beside(&self.components, hand_over).await
     }
 
     async fn stop(&mut self) {
@@ -352,7 +353,7 @@ impl Daemon {
         let stopped = tokio::select! {
             biased;
             () = tell => Ok(()),
-            stopped = timeout(within + GRACE, self.links.stop(within)) => stopped,
+            stopped = timeout(within + GRACE, self.components.stop(within)) => stopped,
         };
         if stopped.is_err() {
             warn!("a stream did not close within {} s (shutdown-timeout)", within.as_secs_f64());

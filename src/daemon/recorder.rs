@@ -8,26 +8,26 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::jat::reason::Tally;
 use crate::link::component::lock;
 
+use super::components::Components;
 use super::history::{History, Recent, STEP};
-use super::links::Links;
 
 /// The history of the components of this process, and the clock that it goes by.
 #[derive(Debug)]
 pub struct Recorder {
-    links: Arc<Links>,
+    components: Arc<Components>,
     origin: Instant,
     history: Mutex<History>,
 }
 
 impl Recorder {
     /// One that takes samples when it is told to.
-    pub fn new(links: Arc<Links>) -> Self {
-        Self { links, origin: Instant::now(), history: Mutex::default() }
+    pub fn new(components: Arc<Components>) -> Self {
+        Self { components, origin: Instant::now(), history: Mutex::default() }
     }
 
-    /// One that takes samples of `links` from now on, as long as the runtime runs.
-    pub fn start(links: Arc<Links>) -> Arc<Self> {
-        let recorder = Arc::new(Self::new(links));
+    /// One that takes samples of `components` from now on, as long as the runtime runs.
+    pub fn start(components: Arc<Components>) -> Arc<Self> {
+        let recorder = Arc::new(Self::new(components));
         let shared = Arc::clone(&recorder);
         tokio::spawn(async move {
             let mut step = interval(STEP);
@@ -42,7 +42,7 @@ impl Recorder {
 
     /// Takes a sample now: what a component counted before its first one is not of late.
     pub fn record(&self) {
-        let components = self.links.components();
+        let components = self.components.all();
         let sample = components.iter().map(|component| {
             let component = lock(component);
             (component.translator.settings().domain.to_string(), component.tally.clone())
@@ -52,8 +52,8 @@ impl Recorder {
     }
 
     /// The components that it records.
-    pub fn links(&self) -> &Links {
-        &self.links
+    pub fn components(&self) -> &Components {
+        &self.components
     }
 
     /// What `domain`, which has now counted `tally`, counted of late.

@@ -8,8 +8,8 @@ use crate::config::{Config, Problem, render};
 use crate::time::show_moment;
 use crate::time::unix_now;
 
+use super::components::Components;
 use super::http::endpoint::Endpoint;
-use super::links::Links;
 
 /// What a reload came to.
 #[derive(Default)]
@@ -28,7 +28,7 @@ pub struct Reloaded {
 pub async fn reload(
     new: Result<(Config, Vec<Problem>), Vec<Problem>>,
     old: &Config,
-    links: &Arc<Links>,
+    components: &Arc<Components>,
     http: &mut Endpoint,
 ) -> Reloaded {
     let now = unix_now();
@@ -67,7 +67,7 @@ pub async fn reload(
         warn!("[log] format is taken at the next start");
         reloaded.problems += "warning: [log] format is taken at the next start\n";
     }
-    links.apply(&new);
+    components.apply(&new);
     let signing_key = new.keyring.signing(now).id();
     let next = new.keyring.next(now);
     let next_key = next.map(|(key, at)| format!("{} from {}", key.id(), show_moment(at)));

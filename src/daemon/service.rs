@@ -6,7 +6,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::link::component::lock;
 
-use super::links::Links;
+use super::components::Components;
 use super::notify::Manager;
 use super::status::missing;
 use super::watchdog;
@@ -29,26 +29,26 @@ impl Service {
     }
 
     /// Tells what is to be told, once a beat. Cancelling it loses nothing.
-    pub async fn tick(&mut self, links: &Links) {
+    pub async fn tick(&mut self, components: &Components) {
         self.beat.tick().await;
-        if !self.ready && links.all_attempted() {
+        if !self.ready && components.all_attempted() {
             self.ready = self.manager.tell("READY=1");
         }
-        if !watchdog::is_late(links) {
+        if !watchdog::is_late(components) {
             // The next beat says the same.
             self.manager.tell("WATCHDOG=1");
         }
-        let status = summary(links);
+        let status = summary(components);
         if status != self.status && self.manager.tell(&format!("STATUS={status}")) {
             self.status = status;
         }
     }
 
     /// Does `work`, and tells meanwhile what is to be told.
-    pub async fn beside<T>(&mut self, links: &Links, work: impl Future<Output = T>) -> T {
+    pub async fn beside<T>(&mut self, components: &Components, work: impl Future<Output = T>) -> T {
         let tell = async {
             loop {
-                self.tick(links).await;
+                self.tick(components).await;
             }
         };
         tokio::select! {
@@ -66,8 +66,8 @@ impl Service {
 }
 
 /// One line: how many can forward, and what the first that can't is waiting for.
-fn summary(links: &Links) -> String {
-    let components = links.components();
+fn summary(components: &Components) -> String {
+    let components = components.all();
     let missing = components.iter().filter_map(|component| {
         let component = lock(component);
         Some((component.translator.settings().domain.to_string(), missing(&component)?))

@@ -12,12 +12,12 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use crate::config::{self, Config, Log, LogFormat, Problem};
-use crate::link::handover::Handover;
+use crate::link::snapshot::ComponentSnapshot;
 use crate::patience::patiently;
 use crate::shortage::explain;
 use crate::time::unix_now;
 
-use super::links::Links;
+use super::components::Components;
 use super::upgrade::HandoverFile;
 use super::{DaemonError, Prepared, logging, reload, serve, told};
 
@@ -59,7 +59,7 @@ pub fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
     let prepared = Prepared::new().map_err(|error| explain(&error))?;
     // No task of a link runs: nothing waits for one.
     let _inside = prepared.runtime.enter();
-    Links::new(handover.started).resume(&config, &mut handover.components);
+    Components::new(handover.started).resume(&config, &mut handover.components);
     match handover.components.iter().flat_map(|component| &component.lost).next() {
         Some((domain, error)) => {
             Err(format!("the stream of {domain} can't be taken over: {error}"))
@@ -74,9 +74,9 @@ fn prepared() -> io::Result<Prepared> {
     panic::catch_unwind(Prepared::new).unwrap_or_else(panicked)
 }
 
-/// Says what became of the streams that are left in `from` after [`Links::resume`], and closes
+/// Says what became of the streams that are left in `from` after [`Components::resume`], and closes
 /// them.
-pub fn close_rest(from: Vec<Handover>) {
+pub fn close_rest(from: Vec<ComponentSnapshot>) {
     for mut component in from {
         for (domain, error) in component.lost.drain(..) {
             error!(component = domain, "the stream can't be taken over: {error}");

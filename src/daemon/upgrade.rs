@@ -14,13 +14,13 @@ use zeroize::Zeroizing;
 
 use crate::config::Snapshot;
 use crate::descriptor;
-use crate::link::{self, handover::Handover};
+use crate::link::{order, snapshot::ComponentSnapshot};
 use crate::patience::patiently;
 use crate::shortage::explain;
 use crate::time::unix_now;
 
+use super::components::Components;
 use super::http::endpoint::{self, Endpoint};
-use super::links::Links;
 use super::logging;
 use super::memory_file;
 use super::signals::{self, Signals};
@@ -41,7 +41,7 @@ pub struct HandoverFile {
     pub started: u64,
     /// The socket that HTTP is served on.
     http: Option<RawFd>,
-    pub components: Vec<Handover>,
+    pub components: Vec<ComponentSnapshot>,
     /// Requests that are being read or answered. Came later than the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     http_connections: Vec<endpoint::Handover>,
@@ -77,13 +77,13 @@ pub enum UpgradeError {
 /// Hands everything over to `successor`. Returns if that fails, and then all goes on as before.
 pub async fn hand_over(
     successor: &Successor,
-    links: &Links,
+    components: &Components,
     http: &mut Endpoint,
     signals: &mut Signals,
     reload_later: bool,
 ) -> UpgradeError {
     let ready = tokio::select! {
-        ready = prepare(successor, links, http, reload_later) => ready,
+        ready = prepare(successor, components, http, reload_later) => ready,
         () = signals.stop() => Err(UpgradeError::Stopped),
     };
     let error = match ready {
@@ -105,7 +105,7 @@ pub async fn hand_over(
     let _ = http.keep(false);
     let _ = http.keep_connections(false);
     http.go_on().await;
-    links.go_on();
+    components.go_on();
     error
 }
 
@@ -113,43 +113,43 @@ pub async fn hand_over(
 /// What is left to do then is to execute it.
 async fn prepare(
     successor: &Successor,
-    links: &Links,
+    components: &Components,
     http: &mut Endpoint,
     reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
     let newer = successor.snapshot.is_some();
-    let for_whom = if newer { link::Successor::Newer } else { link::Successor::Older };
-    let left = timeout(CLOSING_TIME, links.all_left()).await;
+    let for_whom = if newer { order::Successor::Newer } else { order::Successor::Older };
+    let left = timeout(CLOSING_TIME, components.all_left()).await;
     left.map_err(|_| UpgradeError::Closing)?;
-    links.pause(for_whom, false).await.map_err(UpgradeError::Busy)?;
+    components.pause(for_whom, false).await.map_err(UpgradeError::Busy)?;
     if newer {
         // An older one would not know what to do with requests.
         http.halt().await;
     }
-    let file = write(successor, links, http, reload_later)?;
+    let file = write(successor, components, http, reload_later)?;
     successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
-    if !links.any_encrypted() {
+    if !components.any_encrypted() {
         return Ok(file);
     }
     // They are closed for it, so not before all has gone well. What was tried stays the same.
     successor.is_unchanged().await.map_err(UpgradeError::Rehearsal)?;
-    links.pause(for_whom, true).await.map_err(UpgradeError::Busy)?;
-    Ok(write(successor, links, http, reload_later)?)
+    components.pause(for_whom, true).await.map_err(UpgradeError::Busy)?;
+    Ok(write(successor, components, http, reload_later)?)
 }
 
 fn write(
     successor: &Successor,
-    links: &Links,
+    components: &Components,
     http: &Endpoint,
     reload_later: bool,
 ) -> io::Result<OwnedFd> {
     let handover = HandoverFile {
         version: HANDOVER_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        started: links.started(),
+        started: components.started(),
         http: http.keep(true)?,
         http_connections: http.keep_connections(true)?,
-        components: links.hand_over()?,
+        components: components.hand_over()?,
         snapshot: successor.snapshot.clone(),
         reload_later,
     };
@@ -202,7 +202,7 @@ impl HandoverFile {
 
     /// Ends the streams in good order, since nobody can go on with them.
     pub fn close(self) {
-        for domain in self.components.into_iter().flat_map(Handover::close_rest) {
+        for domain in self.components.into_iter().flat_map(ComponentSnapshot::close_rest) {
             warn!(component = domain, "stream closed: it could not be taken over");
         }
     }

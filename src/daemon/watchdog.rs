@@ -11,20 +11,20 @@ use tracing::error;
 
 use crate::thread;
 
-use super::links::Links;
+use super::components::Components;
 use super::logging;
 
 /// Starts the thread.
 ///
 /// # Errors
 /// There is none.
-pub fn start(links: Arc<Links>) -> io::Result<()> {
+pub fn start(components: Arc<Components>) -> io::Result<()> {
     thread::start("the watchdog", move || {
         let mut strikes = 0;
         loop {
             sleep(LOOK_EVERY);
             // A process that was stopped and goes on is late too, but only once.
-            strikes = if is_late(&links) { strikes + 1 } else { 0 };
+            strikes = if is_late(&components) { strikes + 1 } else { 0 };
             if strikes == 2 {
                 error!("the event loop hangs for more than {} s", HANGS.as_secs());
                 logging::flush();
@@ -35,8 +35,8 @@ pub fn start(links: Arc<Links>) -> io::Result<()> {
 }
 
 /// Is the last turn of some link so long ago that the event loop must hang?
-pub fn is_late(links: &Links) -> bool {
-    links.longest_silence() > HANGS
+pub fn is_late(components: &Components) -> bool {
+    components.longest_silence() > HANGS
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -5,41 +5,41 @@ use std::time::Duration;
 
 use crate::config;
 use crate::jat::reason::Reason;
-use crate::link::Order;
 use crate::link::component::{Component, lock};
-use crate::link::member::Member;
+use crate::link::component_tasks::ComponentTasks;
+use crate::link::order::Order;
 
 /// What a process of its own would be: it shares nothing with other replicas but the keys.
 pub struct Replica {
-    member: Member,
+    tasks: ComponentTasks,
 }
 
 impl Replica {
     pub fn start(config: &config::ComponentConfig) -> Self {
-        Self { member: Member::start(config) }
+        Self { tasks: ComponentTasks::start(config) }
     }
 
     /// Takes a new configuration as a daemon does on SIGHUP.
     pub fn reload(&mut self, config: &config::ComponentConfig) {
-        self.member.reconfigure(config);
-        self.member.ask_again();
+        self.tasks.reconfigure(config);
+        self.tasks.ask_again();
     }
 
     /// Closes its streams in good order within a time.
     pub fn stop(&self, within: Duration) {
-        for link in &self.member.links {
+        for link in &self.tasks.links {
             link.orders.send_replace(Order::Stop { within });
         }
     }
 
     /// What the rest of a process would see of it.
     pub fn component(&self) -> MutexGuard<'_, Component> {
-        lock(&self.member.component)
+        lock(&self.tasks.component)
     }
 
     /// Waits until its links have ended.
     pub async fn ended(self) {
-        for link in self.member.links {
+        for link in self.tasks.links {
             // A panic there is a panic here.
             link.task.await.expect("the link ends in good order");
         }
@@ -57,16 +57,16 @@ impl Replica {
 
     /// Has its tasks fail, as a bug would, and begins anew as a daemon does.
     pub async fn crash(&mut self) {
-        for link in &mut self.member.links {
+        for link in &mut self.tasks.links {
             link.task.abort();
             let _ = (&mut link.task).await;
         }
-        self.member.revive();
+        self.tasks.revive();
     }
 
     /// Ends it where it stands, as kill -9 does: nothing is said on its streams any more.
     pub async fn kill(self) {
-        for link in self.member.links {
+        for link in self.tasks.links {
             link.task.abort();
             // Its socket is closed when the task is gone.
             let _ = link.task.await;

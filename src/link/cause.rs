@@ -177,7 +177,7 @@ impl From<&LoginError> for Cause {
         match error {
             error if error.is_shortage() => Self::Shortage,
             LoginError::Lookup { .. } | LoginError::NotLookedUp { .. } => Self::Unreachable,
-            error if error.is_refusal() => Self::Refused,
+            error if error.is_connection_refused() => Self::Refused,
             LoginError::Connect { .. } => Self::Unreachable,
             LoginError::NoAnswer { .. } => Self::NoAnswer,
             LoginError::Timeout { .. } => Self::Timeout,
@@ -185,12 +185,12 @@ impl From<&LoginError> for Cause {
             LoginError::WrongPort(Port::Tls) => Self::TlsWanted,
             LoginError::WrongPort(Port::Http(_) | Port::Other(_)) => Self::NotXmpp,
             // What is no port for components minds the namespace of the stream.
-            LoginError::Refused(Ending::StreamError { condition, .. })
+            LoginError::StreamEnded(Ending::StreamError { condition, .. })
                 if condition == "invalid-namespace" =>
             {
                 Self::WrongPort
             }
-            LoginError::Refused(ending) => match Self::from(ending) {
+            LoginError::StreamEnded(ending) => match Self::from(ending) {
                 Self::Replaced => Self::Conflict,
                 other => other,
             },
@@ -198,7 +198,7 @@ impl From<&LoginError> for Cause {
                 Self::Protocol
             }
             LoginError::Mute => Self::HungUp,
-            LoginError::Ended | LoginError::Broken(_) => Self::Disconnected,
+            LoginError::ConnectionEnded | LoginError::Broken(_) => Self::Disconnected,
             LoginError::Tls(error) => Self::from(error),
         }
     }
@@ -237,9 +237,9 @@ mod tests {
     fn some_errors_are_another_matter_on_a_working_stream() {
         let conflict = Ending::StreamError { condition: "conflict".into(), text: None };
         assert_eq!(Cause::from(&conflict), Cause::Replaced);
-        assert_eq!(Cause::from(&LoginError::Refused(conflict)), Cause::Conflict);
+        assert_eq!(Cause::from(&LoginError::StreamEnded(conflict)), Cause::Conflict);
         let namespace = Ending::StreamError { condition: "invalid-namespace".into(), text: None };
         assert_eq!(Cause::from(&namespace), Cause::StreamError);
-        assert_eq!(Cause::from(&LoginError::Refused(namespace)), Cause::WrongPort);
+        assert_eq!(Cause::from(&LoginError::StreamEnded(namespace)), Cause::WrongPort);
     }
 }

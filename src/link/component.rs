@@ -17,7 +17,7 @@ use crate::session::witness::Witness;
 use crate::time::unix_now;
 
 use super::heartbeat::Heartbeat;
-use super::stream::{State, Stream};
+use super::stream::{State, StreamRecord};
 
 /// A component: its translator, and what is known of its streams. The tasks of its links work
 /// on it, one turn at a time; others look at it between turns.
@@ -27,7 +27,7 @@ pub struct Component {
     pub tally: Tally,
     /// The component's own stream is the first. After a reload there may be streams of domains
     /// that it had before.
-    streams: Vec<Stream>,
+    streams: Vec<StreamRecord>,
     rng: Rng,
     witness: Witness,
     clock: Clock,
@@ -47,7 +47,7 @@ pub type Shared = Arc<Mutex<Component>>;
 impl Component {
     /// `seed` is from the operating system.
     pub fn new(translator: Translator, seed: u64) -> Self {
-        let own = Stream::new(translator.settings().domain.clone(), Arc::default());
+        let own = StreamRecord::new(translator.settings().domain.clone(), Arc::default());
         Self {
             translator,
             tally: Tally::default(),
@@ -70,7 +70,7 @@ impl Component {
 
     /// What a session needs for one turn.
     pub fn turn(&mut self) -> Turn<'_> {
-        self.witness.listens = self.presence_stream().is_some_and(Stream::is_ours_alone);
+        self.witness.listens = self.presence_stream().is_some_and(StreamRecord::is_ours_alone);
         let now = self.now();
         let Self { translator, tally, rng, witness, .. } = self;
         Turn { translator, tally, rng, witness, now }
@@ -82,12 +82,12 @@ impl Component {
     }
 
     /// The component's own stream.
-    pub fn stream(&self) -> &Stream {
+    pub fn stream(&self) -> &StreamRecord {
         &self.streams[0]
     }
 
-    /// What an operator has to do about a domain that is shared: [`Stream::alarm`].
-    pub fn alarm(&self, stream: &Stream) -> Option<String> {
+    /// What an operator has to do about a domain that is shared: [`StreamRecord::alarm`].
+    pub fn alarm(&self, stream: &StreamRecord) -> Option<String> {
         let foreign = self.tally.total(Reason::NotOurDomain) > 0;
         stream.alarm(self.translator.settings(), foreign)
     }
@@ -122,37 +122,41 @@ impl Component {
     }
 
     /// The stream of the presence domain, if there is one.
-    pub fn presence_stream(&self) -> Option<&Stream> {
+    pub fn presence_stream(&self) -> Option<&StreamRecord> {
         self.find_stream(self.translator.settings().presence_domain.as_ref()?)
     }
 
     /// What is known of the stream of `domain`.
-    pub fn find_stream(&self, domain: &DomainPart) -> Option<&Stream> {
+    pub fn find_stream(&self, domain: &DomainPart) -> Option<&StreamRecord> {
         self.streams.iter().find(|stream| stream.domain == *domain)
     }
 
     /// All of them.
-    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+    pub fn streams(&self) -> impl Iterator<Item = &StreamRecord> {
         self.streams.iter()
     }
 
     /// Those that are to be up.
-    pub fn configured_streams(&self) -> impl Iterator<Item = &Stream> {
+    pub fn configured_streams(&self) -> impl Iterator<Item = &StreamRecord> {
         let settings = self.translator.settings();
         self.streams.iter().filter(|stream| settings.has_stream(&stream.domain))
     }
 
     /// What this link's stream is known by; `None` when another link has its domain by now.
-    pub fn stream_of(&mut self, link: &Arc<Heartbeat>) -> Option<&mut Stream> {
+    pub fn stream_of(&mut self, link: &Arc<Heartbeat>) -> Option<&mut StreamRecord> {
         self.streams.iter_mut().find(|stream| Arc::ptr_eq(&stream.link, link))
     }
 
     /// A link begins with the stream of `domain`; its counts go on, and what is known of the server.
-    pub fn begin_stream(&mut self, domain: &DomainPart, link: &Arc<Heartbeat>) -> &mut Stream {
-        let mut new = Stream::new(domain.clone(), Arc::clone(link));
+    pub fn begin_stream(
+        &mut self,
+        domain: &DomainPart,
+        link: &Arc<Heartbeat>,
+    ) -> &mut StreamRecord {
+        let mut new = StreamRecord::new(domain.clone(), Arc::clone(link));
         let at = self.streams.iter().position(|stream| stream.domain == *domain);
         if let Some(at) = at {
-            let Stream { failures, logins, standstills, unsent, lowered, .. } =
+            let StreamRecord { failures, logins, standstills, unsent, lowered, .. } =
                 self.streams.remove(at);
             (new.failures, new.logins) = (failures, logins);
             (new.standstills, new.unsent) = (standstills, unsent);
@@ -179,7 +183,7 @@ impl Component {
         self.changes.send_replace(());
     }
 
-    /// The server may take larger stanzas by now than it has shown: [`Stream::lowered`].
+    /// The server may take larger stanzas by now than it has shown: [`StreamRecord::lowered`].
     pub fn forget_limits(&mut self) {
         self.streams.iter_mut().for_each(|stream| stream.lowered = None);
     }

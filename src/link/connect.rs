@@ -74,7 +74,7 @@ pub async fn connect(
         addresses.fail(address);
         // The host is there, then, and its server will be: an address of a family that this
         // machine has no way to says less.
-        if !told.is_refusal() {
+        if !told.is_connection_refused() {
             told = error;
         }
     }

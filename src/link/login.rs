@@ -19,7 +19,7 @@ use crate::session::ending::Ending;
 use crate::shortage::is_shortage;
 
 use super::connect::{Addresses, CONNECT_TIME, connect};
-use super::greeting::{Greeting, READ_SIZE};
+use super::login_guard::{LoginGuard, READ_SIZE};
 use super::port::Port;
 use super::socket::{Socket, Tls};
 use super::tls::{self, TlsError};
@@ -46,7 +46,7 @@ pub enum LoginError {
     #[error("the server did not {awaited} within {} s", LOGIN_TIME.as_secs())]
     Timeout { awaited: &'static str },
     #[error("{0}")]
-    Refused(Ending),
+    StreamEnded(Ending),
     #[error("{0}")]
     WrongPort(Port),
     #[error("the server's stream header has no id")]
@@ -56,7 +56,7 @@ pub enum LoginError {
     #[error("what the server said can't be read: {0}")]
     Unreadable(String),
     #[error("the server ended the connection during the login")]
-    Ended,
+    ConnectionEnded,
     #[error("the server ended the connection before it had said anything")]
     Mute,
     #[error("the connection broke during the login: {0}")]
@@ -67,7 +67,7 @@ pub enum LoginError {
 
 impl LoginError {
     /// Does nobody listen there?
-    pub fn is_refusal(&self) -> bool {
+    pub fn is_connection_refused(&self) -> bool {
         matches!(self, Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
@@ -85,22 +85,24 @@ impl LoginError {
 
     /// Does only a server that takes components there say so?
     fn shows_components(&self) -> bool {
-        let Self::Refused(Ending::StreamError { condition, .. }) = self else { return false };
+        let Self::StreamEnded(Ending::StreamError { condition, .. }) = self else { return false };
         matches!(condition.as_str(), "not-authorized" | "conflict")
     }
 
     /// The same, in view of all that came until then.
-    fn in_view_of<S>(self, greeting: &Greeting<S>) -> Self {
-        let (said, ended) = (&greeting.said, greeting.ended);
+    fn in_view_of<S>(self, guard: &LoginGuard<S>) -> Self {
+        let (said, ended) = (&guard.said, guard.ended);
         match (self, Port::of(said)) {
             (error, _) if error.shows_components() => error,
             (error @ Self::Tls(_), _) => error,
             (_, Some(port)) => Self::WrongPort(port),
             // What reads XML takes an end for a fault in it.
-            (Self::Ended | Self::Broken(_) | Self::Unreadable(_), None) if said.is_empty() => {
+            (Self::ConnectionEnded | Self::Broken(_) | Self::Unreadable(_), None)
+                if said.is_empty() =>
+            {
                 Self::Mute
             }
-            (Self::Unreadable(_), None) if ended => Self::Ended,
+            (Self::Unreadable(_), None) if ended => Self::ConnectionEnded,
             (error, None) => error,
         }
     }
@@ -112,7 +114,7 @@ impl From<io::Error> for LoginError {
             return Self::Tls(error);
         }
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Ended,
+            io::ErrorKind::UnexpectedEof => Self::ConnectionEnded,
             io::ErrorKind::InvalidData => Self::Unreadable(error.to_string()),
             _ => Self::Broken(error),
         }
@@ -149,15 +151,15 @@ async fn open<S>(socket: S, config: &config::StreamConfig) -> Result<(S, Vec<u8>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut greeting = Greeting::of(socket);
-    match greet(&mut greeting, config).await {
-        Ok(early) => Ok((greeting.socket, early)),
-        Err(error) => Err(error.in_view_of(&greeting)),
+    let mut guard = LoginGuard::of(socket);
+    match greet(&mut guard, config).await {
+        Ok(early) => Ok((guard.socket, early)),
+        Err(error) => Err(error.in_view_of(&guard)),
     }
 }
 
 async fn greet<S>(
-    socket: &mut Greeting<S>,
+    socket: &mut LoginGuard<S>,
     config: &config::StreamConfig,
 ) -> Result<Vec<u8>, LoginError>
 where
@@ -186,14 +188,14 @@ where
     let sent = stream.send(&handshake).await;
     match (within("answer the handshake", answer(&mut stream)).await?, sent) {
         (Ok(()), _) => Ok(stream.into_inner().buffer().to_vec()),
-        (Err(LoginError::Broken(_) | LoginError::Ended), Err(error)) => Err(error.into()),
+        (Err(LoginError::Broken(_) | LoginError::ConnectionEnded), Err(error)) => Err(error.into()),
         (Err(error), _) => Err(error),
     }
 }
 
 /// Waits for the answer to the handshake.
 async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut Stream<'_, S>,
+    stream: &mut LoginStream<'_, S>,
 ) -> Result<(), LoginError> {
     loop {
         let element = next(stream).await?;
@@ -207,7 +209,7 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
                 let mut bytes = Vec::new();
                 let written = element.write_to(&mut bytes);
                 written.map_err(|error| LoginError::Unreadable(error.to_string()))?;
-                return Err(LoginError::Refused(Ending::from_stream_error(&bytes)));
+                return Err(LoginError::StreamEnded(Ending::from_stream_error(&bytes)));
             }
             // What it holds stays out of logs.
             name => return Err(LoginError::Unexpected(name.chars().take(LONGEST_NAME).collect())),
@@ -217,7 +219,7 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// The next element, whatever it is.
 async fn next<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut Stream<'_, S>,
+    stream: &mut LoginStream<'_, S>,
 ) -> Result<Element, LoginError> {
     loop {
         return match stream.next().await {
@@ -227,13 +229,15 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
             Some(Err(ReadError::ParseError(error))) => {
                 Err(LoginError::Unreadable(error.to_string()))
             }
-            Some(Err(ReadError::StreamFooterReceived)) => Err(LoginError::Refused(Ending::Closed)),
-            None => Err(LoginError::Ended),
+            Some(Err(ReadError::StreamFooterReceived)) => {
+                Err(LoginError::StreamEnded(Ending::Closed))
+            }
+            None => Err(LoginError::ConnectionEnded),
         };
     }
 }
 
-type Stream<'s, S> = XmlStream<BufReader<&'s mut Greeting<S>>, Element>;
+type LoginStream<'s, S> = XmlStream<BufReader<&'s mut LoginGuard<S>>, Element>;
 
 /// What `work` gives, unless the server takes too long for it.
 async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, LoginError> {

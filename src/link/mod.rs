@@ -4,19 +4,20 @@
 mod backoff;
 pub mod cause;
 pub mod component;
+pub mod component_tasks;
 mod connect;
 mod failings;
-mod greeting;
-pub mod handover;
 pub mod heartbeat;
-mod journal;
+mod log;
 mod login;
+mod login_guard;
 mod lookup;
-pub mod member;
 mod observations;
+pub mod order;
 mod port;
 mod pump;
 mod refusals;
+pub mod snapshot;
 mod socket;
 pub mod stream;
 mod tls;
@@ -39,40 +40,11 @@ use cause::Cause;
 use component::{Shared, lock};
 use connect::Addresses;
 use heartbeat::Heartbeat;
-use journal::Journal;
+use log::StreamLog;
 use login::LoggedIn;
+use order::{Order, interrupted};
 use pump::{Pump, Stopped};
-use stream::{Parked, State, Stream};
-
-/// What a link is to do.
-#[derive(Clone, Debug)]
-pub enum Order {
-    /// Keep this stream up.
-    Run(Arc<config::StreamConfig>),
-    /// Leave this stream as it is, where others find it: [`stream::Stream::paused`].
-    Pause { stream: Arc<config::StreamConfig>, for_whom: Successor },
-    /// Close it in good order within this time, and end.
-    Stop { within: Duration },
-}
-
-impl Order {
-    /// The stream that there is to be.
-    fn stream(&self) -> Option<&config::StreamConfig> {
-        match self {
-            Self::Run(stream) | Self::Pause { stream, .. } => Some(stream),
-            Self::Stop { .. } => None,
-        }
-    }
-}
-
-/// Whom a stream is left for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Successor {
-    /// A program like this one.
-    Newer,
-    /// One that may be so old that it can't go on within a stanza that is skipped.
-    Older,
-}
+use stream::{Parked, State, StreamRecord};
 
 /// Keeps one stream of a component up.
 pub struct Link {
@@ -91,12 +63,12 @@ pub struct Link {
 impl Link {
     /// Runs, after a pause, until it is ordered to stop, or nobody is left to give orders.
     pub async fn run(mut self, pause: Duration) {
-        let mut journal = Journal::new(&self.domain);
+        let mut log = StreamLog::new(&self.domain);
         {
             let component = lock(&self.component);
             // Also if its stream could not be handed over.
             if component.find_stream(&self.domain).is_some_and(|stream| stream.logins > 0) {
-                journal.resume(&component);
+                log.resume(&component);
             }
         }
         if self.parked.is_some() {
@@ -110,7 +82,7 @@ impl Link {
             let order = self.orders.borrow_and_update().clone();
             match order {
                 Order::Run(config) => {
-                    let wait = self.keep_up(&config, &mut journal, &mut retry).await;
+                    let wait = self.keep_up(&config, &mut log, &mut retry).await;
                     // One that ended it is obeyed at once.
                     let goes_on = matches!(*self.orders.borrow(), Order::Run(_));
                     if goes_on && self.idle(wait, &mut retry.backoff).await.is_break() {
@@ -124,7 +96,7 @@ impl Link {
                 }
                 Order::Stop { within } => {
                     if let Some(parked) = self.parked.take() {
-                        let mut pump = self.pump(parked, &mut journal);
+                        let mut pump = self.pump(parked, &mut log);
                         let (end, unsent) = pump.stop(within).await;
                         self.ended(pump, end, unsent, None);
                     }
@@ -137,7 +109,7 @@ impl Link {
 
     /// Changes what is known of the stream, unless another link has its domain by now; the time
     /// is in Unix seconds.
-    fn note(&self, change: impl FnOnce(&mut Stream, u64)) {
+    fn note(&self, change: impl FnOnce(&mut StreamRecord, u64)) {
         let mut component = lock(&self.component);
         let now = component.now().unix;
         if let Some(stream) = component.stream_of(&self.heartbeat) {
@@ -149,7 +121,7 @@ impl Link {
     async fn keep_up(
         &mut self,
         config: &Arc<config::StreamConfig>,
-        journal: &mut Journal,
+        log: &mut StreamLog,
         Retry { backoff, addresses }: &mut Retry,
     ) -> Duration {
         let parked = match self.parked.take() {
@@ -171,13 +143,13 @@ impl Link {
                 match login {
                     Ok(logged_in) => {
                         self.attempted.send_replace(true);
-                        journal.logged_in(&config.server);
+                        log.logged_in(&config.server);
                         self.start(logged_in, config)
                     }
                     Err(error) => {
                         let cause = Cause::from(&error);
                         self.fail(cause, &error.to_string());
-                        journal.failed(cause, &error.to_string());
+                        log.failed(cause, &error.to_string());
                         // Only now: who waits for it wants to read what went wrong.
                         self.attempted.send_replace(true);
                         return backoff.wait(cause, None, lock(&self.component).rng());
@@ -187,10 +159,10 @@ impl Link {
         };
         let began = Instant::now();
         let address = parked.socket.address();
-        let mut pump = self.pump(parked, journal);
+        let mut pump = self.pump(parked, log);
         let (end, unsent) = pump.run(&mut self.orders).await;
         if matches!(end, Stopped::Paused) {
-            pump.journal.settle(&lock(&self.component));
+            pump.log.settle(&lock(&self.component));
             self.parked = Some(pump.parked);
             return Duration::ZERO;
         }
@@ -269,9 +241,9 @@ impl Link {
         Parked { socket, session, config: config::StreamConfig::clone(config) }
     }
 
-    fn pump<'a>(&self, parked: Parked, journal: &'a mut Journal) -> Pump<'a> {
+    fn pump<'a>(&self, parked: Parked, log: &'a mut StreamLog) -> Pump<'a> {
         let (component, heartbeat) = (Arc::clone(&self.component), Arc::clone(&self.heartbeat));
-        Pump::new(parked, component, heartbeat, journal)
+        Pump::new(parked, component, heartbeat, log)
     }
 
     /// Notes and logs the end of a working stream, which was opened for `config`.
@@ -283,23 +255,23 @@ impl Link {
         config: Option<&Arc<config::StreamConfig>>,
     ) -> Cause {
         let late = pump.parked.session.arrived_after_close();
-        let journal = pump.journal;
+        let log = pump.log;
         {
             let mut component = lock(&self.component);
             if let Some(stream) = component.stream_of(&self.heartbeat) {
                 stream.unsent += unsent as u64;
                 component.translator.disconnected(&self.domain);
             }
-            journal.settle(&component);
+            log.settle(&component);
         }
         let (cause, message) = match end {
             Stopped::Ordered | Stopped::Paused => {
-                journal.closed(late, unsent);
+                log.closed(late, unsent);
                 (Cause::Reconfigured, "closed in good order".to_owned())
             }
             Stopped::NotHandedOver => {
-                journal.closed(late, unsent);
-                journal.not_handed_over();
+                log.closed(late, unsent);
+                log.not_handed_over();
                 (Cause::Upgrade, "closed for an upgrade: TLS can't be handed over".to_owned())
             }
             Stopped::Ended(ending) => (Cause::from(&ending), self.explain_end(&ending, config)),
@@ -312,7 +284,7 @@ impl Link {
             Stopped::Lost(error) => (Cause::Disconnected, tls::explain(&error)),
         };
         if cause.is_failure() {
-            journal.lost(cause, &message, unsent);
+            log.lost(cause, &message, unsent);
             lock(&self.component).doubt_others(&self.heartbeat);
         }
         self.fail(cause, &message);
@@ -358,24 +330,10 @@ struct Retry {
     addresses: Addresses,
 }
 
-/// Waits for an order that ends an attempt to log in. Others wait for its end.
-async fn interrupted(orders: &watch::Receiver<Order>) {
-    let mut orders = orders.clone();
-    // An error says that nobody gives orders any more.
-    let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
-    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause { .. }));
-    if pause {
-        // The server may take us for logged in already, and stanzas are on their way.
-        sleep(PAUSE_PATIENCE).await;
-    }
-}
-
 /// How long the component's stream waits for that of its presence domain at most, and how many
 /// seconds for the first presence on that.
 const PRESENCE_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: u64 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How long a login in progress may delay a pause.
-const PAUSE_PATIENCE: Duration = Duration::from_secs(1);
 /// The watchdog sees a sign of life at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -15,12 +15,13 @@ use crate::config;
 use crate::session::ending::Ending;
 use crate::session::{Session, Turn};
 
+use super::HEARTBEAT;
 use super::component::{Clock, Shared, lock};
 use super::heartbeat::Heartbeat;
-use super::journal::Journal;
+use super::log::StreamLog;
+use super::order::{Order, Successor};
 use super::socket::Ready;
 use super::stream::Parked;
-use super::{HEARTBEAT, Order, Successor};
 
 /// Why the pump stopped.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub struct Pump<'a> {
     component: Shared,
     clock: Clock,
     heartbeat: Arc<Heartbeat>,
-    pub journal: &'a mut Journal,
+    pub log: &'a mut StreamLog,
     /// Set to when there is something to do by time, or earlier.
     alarm: Pin<Box<Sleep>>,
 }
@@ -54,11 +55,11 @@ impl<'a> Pump<'a> {
         parked: Parked,
         component: Shared,
         heartbeat: Arc<Heartbeat>,
-        journal: &'a mut Journal,
+        log: &'a mut StreamLog,
     ) -> Self {
         let clock = lock(&component).clock();
         let alarm = Box::pin(sleep(HEARTBEAT));
-        Self { parked, component, clock, heartbeat, journal, alarm }
+        Self { parked, component, clock, heartbeat, log, alarm }
     }
 
     /// Pumps until the stream ends, or `orders` end it. Gives the number of bytes that could not be written, too.
@@ -298,7 +299,7 @@ impl<'a> Pump<'a> {
         if let Some(stream) = component.stream_of(&self.heartbeat) {
             stream.learn(&self.parked.session);
         }
-        self.journal.observe(&component);
+        self.log.observe(&component);
         result.map_err(Stopped::Ended)
     }
 

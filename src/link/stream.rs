@@ -16,7 +16,7 @@ use super::socket::Socket;
 
 /// What is known of a stream, be it up or down.
 #[derive(Debug)]
-pub struct Stream {
+pub struct StreamRecord {
     /// What it logs in as.
     pub domain: DomainPart,
     /// Whose link keeps it up: after a reload one that is being closed may have the same domain.
@@ -71,7 +71,7 @@ pub enum State {
     Closed,
 }
 
-impl Stream {
+impl StreamRecord {
     pub fn new(domain: DomainPart, link: Arc<Heartbeat>) -> Self {
         Self {
             domain,

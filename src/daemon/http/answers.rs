@@ -49,12 +49,12 @@ async fn metrics(State(recorder): State<Arc<Recorder>>, headers: HeaderMap) -> R
     let content_type = HeaderValue::from_static(format.content_type());
     let headers =
         [(header::CONTENT_TYPE, content_type), (header::VARY, HeaderValue::from_static("accept"))];
-    (headers, metrics::render(recorder.links(), format)).into_response()
+    (headers, metrics::render(recorder.components(), format)).into_response()
 }
 
 /// Does the event loop turn?
 async fn healthz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, &'static str) {
-    if watchdog::is_late(recorder.links()) {
+    if watchdog::is_late(recorder.components()) {
         (StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")
     } else {
         (StatusCode::OK, "ok\n")
@@ -63,7 +63,7 @@ async fn healthz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, &'static
 
 /// Is every component logged in, with somebody to forward to?
 async fn readyz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, String) {
-    let components = recorder.links().components();
+    let components = recorder.components().all();
     if components.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }

@@ -17,7 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::link::component::lock;
 
-use super::links::Links;
+use super::components::Components;
 use super::logging;
 use families::Families;
 use reading::Reading;
@@ -50,10 +50,13 @@ impl Format {
 }
 
 /// All numbers as they are now.
-pub fn render(links: &Links, format: Format) -> String {
-    let components = links.components().iter().map(|c| Reading::of(&lock(c))).collect();
+pub fn render(components: &Components, format: Format) -> String {
+    let readings = components.all().iter().map(|c| Reading::of(&lock(c))).collect();
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Readings { started: links.started(), components }));
+    registry.register_collector(Box::new(Readings {
+        started: components.started(),
+        components: readings,
+    }));
     let mut text = String::new();
     encode(&mut text, &registry).expect("a String takes any text");
     match format {

@@ -8,7 +8,7 @@ use crate::jat::reason::{Reason, Tally};
 use crate::jat::traffic::Traffic;
 use crate::link::cause::Cause;
 use crate::link::component::Component;
-use crate::link::stream::{State, Stream};
+use crate::link::stream::{State, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::stanza::condition::DefinedCondition;
 
@@ -52,7 +52,7 @@ pub struct StreamReading {
 }
 
 impl StreamReading {
-    pub fn of(purpose: &'static str, stream: &Stream) -> Self {
+    pub fn of(purpose: &'static str, stream: &StreamRecord) -> Self {
         Self {
             purpose,
             up: matches!(stream.state, State::Up { .. }),

@@ -1,4 +1,4 @@
-//! How the document is made of what the links know.
+//! How the document is made of what the components know.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
-use crate::link::stream::{State, Stream};
+use crate::link::stream::{State, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::time::{show_duration, show_moment};
 
@@ -24,13 +24,13 @@ use super::{
 
 impl Status {
     pub fn of(recorder: &Recorder) -> Self {
-        let links = recorder.links();
-        let components = links.configured().into_iter();
+        let all = recorder.components();
+        let components = all.configured().into_iter();
         let components =
             components.map(|(c, config)| ComponentStatus::of(&lock(&c), &config, recorder));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: show_moment(links.started()),
+            started: show_moment(all.started()),
             components: components.collect(),
         }
     }
@@ -208,7 +208,7 @@ fn never_asked(settings: &Settings) -> String {
     format!("Log in as {target}{named}{priority}, or change the configuration and reload.")
 }
 
-fn missing_stream(stream: &Stream) -> Option<String> {
+fn missing_stream(stream: &StreamRecord) -> Option<String> {
     match &stream.state {
         State::Starting => Some("no stream yet: connecting".to_owned()),
         State::Closed => Some("the stream was closed for good".to_owned()),
@@ -255,7 +255,7 @@ fn subscription(component: &Component, subscription: &Subscription) -> Subscript
 }
 
 impl StreamStatus {
-    fn of(stream: &Stream) -> Self {
+    fn of(stream: &StreamRecord) -> Self {
         let failures =
             Cause::ALL.iter().map(|c| (c.name().to_owned(), stream.failures[*c as usize]));
         Self {
@@ -275,7 +275,7 @@ impl StreamStatus {
 }
 
 impl StreamState {
-    fn of(stream: &Stream) -> Self {
+    fn of(stream: &StreamRecord) -> Self {
         match &stream.state {
             State::Starting => Self::Starting,
             State::Closed => Self::Closed,

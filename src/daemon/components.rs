@@ -1,4 +1,4 @@
-//! All links of this process.
+//! All components of this process.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,23 +9,23 @@ use tokio::time::{Instant, sleep};
 
 use crate::config::{self, Config};
 use crate::link::component::{Shared, lock};
-use crate::link::handover::{Handover, take_back};
-use crate::link::member::{Member, Running};
-use crate::link::{Order, Successor};
+use crate::link::component_tasks::{ComponentTasks, LinkTask};
+use crate::link::order::{Order, Successor};
+use crate::link::snapshot::{ComponentSnapshot, take_back};
 
 /// All components, each with its links.
 #[derive(Debug)]
-pub struct Links {
+pub struct Components {
     started: u64,
-    members: Mutex<Vec<Member>>,
+    tasks: Mutex<Vec<ComponentTasks>>,
     /// Links that were told to stop, and may still be closing their streams.
-    leaving: Mutex<Vec<Running>>,
+    leaving: Mutex<Vec<LinkTask>>,
 }
 
-impl Links {
+impl Components {
     /// `started` is the Unix second in which the process began.
     pub fn new(started: u64) -> Self {
-        Self { started, members: Mutex::default(), leaving: Mutex::default() }
+        Self { started, tasks: Mutex::default(), leaving: Mutex::default() }
     }
 
     /// Unix second in which the process began.
@@ -35,11 +35,11 @@ impl Links {
 
     /// Goes on with the components of the program before this one. What stays in `from` are
     /// streams that `config` does not have any more, and those that could not be taken over.
-    pub fn resume(&self, config: &Config, from: &mut [Handover]) {
+    pub fn resume(&self, config: &Config, from: &mut [ComponentSnapshot]) {
         for component in from {
             let mut configs = config.components.iter();
             if let Some(config) = configs.find(|c| c.settings.domain.as_str() == component.domain) {
-                self.members().push(Member::resume(config, component));
+                self.tasks().push(ComponentTasks::resume(config, component));
             }
         }
     }
@@ -54,12 +54,12 @@ impl Links {
         self.order(|stream| meant(&stream).then(|| pause(stream)));
         let end = Instant::now() + PAUSE_TIME;
         loop {
-            let busy = self.members().iter().find_map(|member| {
-                let component = lock(&member.component);
+            let busy = self.tasks().iter().find_map(|tasks| {
+                let component = lock(&tasks.component);
                 let pauses = |domain: &DomainPart| {
                     component.find_stream(domain).is_none_or(|stream| stream.paused.is_some())
                 };
-                let mut streams = member.config.streams().filter(meant);
+                let mut streams = tasks.config.streams().filter(meant);
                 streams.find(|stream| !pauses(&stream.domain)).map(|s| s.domain.to_string())
             });
             match busy {
@@ -72,24 +72,24 @@ impl Links {
 
     /// Are there streams that can't be handed over?
     pub fn any_encrypted(&self) -> bool {
-        self.members().iter().any(|member| member.config.tls.is_some())
+        self.tasks().iter().any(|component| component.config.tls.is_some())
     }
 
     /// What the next program needs of all components, while all links pause.
-    pub fn hand_over(&self) -> io::Result<Vec<Handover>> {
-        self.members().iter().map(|m| Handover::of(&lock(&m.component))).collect()
+    pub fn hand_over(&self) -> io::Result<Vec<ComponentSnapshot>> {
+        self.tasks().iter().map(|m| ComponentSnapshot::of(&lock(&m.component))).collect()
     }
 
     /// Ends a pause, after a hand-over that came to nothing too.
     pub fn go_on(&self) {
-        self.components().iter().for_each(|component| take_back(&lock(component)));
+        self.all().iter().for_each(|component| take_back(&lock(component)));
         self.order(|stream| Some(Order::Run(Arc::new(stream))));
     }
 
     fn order(&self, order: impl Fn(config::StreamConfig) -> Option<Order>) {
-        for member in &*self.members() {
-            for stream in member.config.streams() {
-                let links = member.links.iter().filter(|link| link.domain == stream.domain);
+        for component in &*self.tasks() {
+            for stream in component.config.streams() {
+                let links = component.links.iter().filter(|link| link.domain == stream.domain);
                 for (link, order) in links.filter_map(|l| Some((l, order(stream.clone())?))) {
                     link.orders.send_replace(order);
                 }
@@ -100,21 +100,21 @@ impl Links {
     /// Brings the components in line with `config`: starts, changes and stops them. Streams
     /// whose server and secret stay the same stay up.
     pub fn apply(&self, config: &Config) {
-        let mut members = self.members();
+        let mut tasks = self.tasks();
         let mut leave = Vec::new();
         for component in &config.components {
             let domain = &component.settings.domain;
-            match members.iter_mut().find(|m| m.config.settings.domain == *domain) {
-                Some(member) => leave.extend(member.reconfigure(component)),
-                None => members.push(Member::start(component)),
+            match tasks.iter_mut().find(|m| m.config.settings.domain == *domain) {
+                Some(running) => leave.extend(running.reconfigure(component)),
+                None => tasks.push(ComponentTasks::start(component)),
             }
         }
         let wanted =
             |domain: &DomainPart| config.components.iter().any(|c| c.settings.domain == *domain);
         let (stay, gone): (Vec<_>, Vec<_>) =
-            members.drain(..).partition(|member| wanted(&member.config.settings.domain));
-        *members = stay;
-        leave.extend(gone.into_iter().flat_map(|member| member.links));
+            tasks.drain(..).partition(|component| wanted(&component.config.settings.domain));
+        *tasks = stay;
+        leave.extend(gone.into_iter().flat_map(|component| component.links));
         let mut leaving = self.leaving();
         leaving.retain(|link| !link.task.is_finished());
         for link in leave {
@@ -125,18 +125,20 @@ impl Links {
 
     /// Asks each target for its presence again.
     pub fn ask_again(&self) {
-        self.members().iter().for_each(Member::ask_again);
+        self.tasks().iter().for_each(ComponentTasks::ask_again);
     }
 
     /// Every component, in the order of the configuration's history.
-    pub fn components(&self) -> Vec<Shared> {
-        self.members().iter().map(|m| Arc::clone(&m.component)).collect()
+    pub fn all(&self) -> Vec<Shared> {
+        self.tasks().iter().map(|m| Arc::clone(&m.component)).collect()
     }
 
     /// Every component, and its configuration.
     pub fn configured(&self) -> Vec<(Shared, Arc<config::ComponentConfig>)> {
-        let of = |member: &Member| (Arc::clone(&member.component), Arc::clone(&member.config));
-        self.members().iter().map(of).collect()
+        let of = |component: &ComponentTasks| {
+            (Arc::clone(&component.component), Arc::clone(&component.config))
+        };
+        self.tasks().iter().map(of).collect()
     }
 
     /// Has every link made its first attempt to connect?
@@ -147,8 +149,8 @@ impl Links {
     /// How long ago the last sign of life of some link is that has not ended. Takes no lock that
     /// a link may hold.
     pub fn longest_silence(&self) -> Duration {
-        let (members, leaving) = (self.members(), self.leaving());
-        let links = members.iter().flat_map(|member| &member.links).chain(leaving.iter());
+        let (tasks, leaving) = (self.tasks(), self.leaving());
+        let links = tasks.iter().flat_map(|component| &component.links).chain(leaving.iter());
         links
             .filter(|link| !link.task.is_finished())
             .map(|link| link.heartbeat.age())
@@ -176,21 +178,21 @@ impl Links {
 
     /// Begins anew with each link that has ended without being told to.
     pub fn revive(&self) {
-        self.members().iter_mut().for_each(Member::revive);
+        self.tasks().iter_mut().for_each(ComponentTasks::revive);
     }
 
     /// What `look` finds among the links that are to run.
-    fn running<T>(&self, look: impl FnOnce(&[&Running]) -> T) -> T {
-        let members = self.members();
-        look(&members.iter().flat_map(|member| &member.links).collect::<Vec<_>>())
+    fn running<T>(&self, look: impl FnOnce(&[&LinkTask]) -> T) -> T {
+        let tasks = self.tasks();
+        look(&tasks.iter().flat_map(|component| &component.links).collect::<Vec<_>>())
     }
 
-    fn leaving(&self) -> MutexGuard<'_, Vec<Running>> {
+    fn leaving(&self) -> MutexGuard<'_, Vec<LinkTask>> {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn members(&self) -> MutexGuard<'_, Vec<Member>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tasks(&self) -> MutexGuard<'_, Vec<ComponentTasks>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection on which the server has not answered the handshake yet.
-pub struct Greeting<S> {
+pub struct LoginGuard<S> {
     pub socket: S,
     /// All that came.
     pub said: Vec<u8>,
@@ -18,13 +18,13 @@ pub struct Greeting<S> {
     tags: usize,
 }
 
-impl<S> Greeting<S> {
+impl<S> LoginGuard<S> {
     pub fn of(socket: S) -> Self {
         Self { socket, said: Vec::new(), ended: false, tags: 0 }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Greeting<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LoginGuard<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -44,7 +44,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeting<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Greeting<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LoginGuard<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -12,25 +12,26 @@ use tracing::error;
 use crate::config;
 use crate::jat::translator::Translator;
 
+use super::Link;
 use super::backoff::Backoff;
 use super::cause::Cause;
 use super::component::{Component, Shared, lock};
-use super::handover::Handover;
 use super::heartbeat::Heartbeat;
+use super::order::Order;
+use super::snapshot::ComponentSnapshot;
 use super::stream::Parked;
-use super::{Link, Order};
 
 /// A component and its links.
 #[derive(Debug)]
-pub struct Member {
+pub struct ComponentTasks {
     pub component: Shared,
     pub config: Arc<config::ComponentConfig>,
-    pub links: Vec<Running>,
+    pub links: Vec<LinkTask>,
 }
 
 /// One link that runs.
 #[derive(Debug)]
-pub struct Running {
+pub struct LinkTask {
     pub domain: DomainPart,
     pub heartbeat: Arc<Heartbeat>,
     pub orders: watch::Sender<Order>,
@@ -41,17 +42,17 @@ pub struct Running {
     backoff: Backoff,
 }
 
-impl Member {
+impl ComponentTasks {
     pub fn start(config: &config::ComponentConfig) -> Self {
         let component = Arc::new(Mutex::new(new_component(config)));
-        let start = |stream| Running::begin(&component, stream);
+        let start = |stream| LinkTask::begin(&component, stream);
         let links = config.streams().map(start).collect();
         Self { component, config: Arc::new(config.clone()), links }
     }
 
     /// Goes on with a component of the program before this one. Streams that the configuration
     /// does not have any more are left in `from`.
-    pub fn resume(config: &config::ComponentConfig, from: &mut Handover) -> Self {
+    pub fn resume(config: &config::ComponentConfig, from: &mut ComponentSnapshot) -> Self {
         let mut component = new_component(config);
         let mut streams = Vec::new();
         for stream in config.streams() {
@@ -63,14 +64,14 @@ impl Member {
         from.restore(&mut component);
         let component = Arc::new(Mutex::new(component));
         let start = |(stream, heartbeat, parked)| {
-            Running::start(&component, stream, heartbeat, parked, Duration::ZERO)
+            LinkTask::start(&component, stream, heartbeat, parked, Duration::ZERO)
         };
         let links = streams.into_iter().map(start).collect();
         Self { component, config: Arc::new(config.clone()), links }
     }
 
     /// Takes a new configuration; gives the links that it has no use for.
-    pub fn reconfigure(&mut self, config: &config::ComponentConfig) -> Vec<Running> {
+    pub fn reconfigure(&mut self, config: &config::ComponentConfig) -> Vec<LinkTask> {
         let before = std::mem::replace(&mut self.config, Arc::new(config.clone()));
         {
             let mut component = lock(&self.component);
@@ -88,7 +89,7 @@ impl Member {
                     link.orders.send_replace(Order::Run(Arc::new(stream)));
                     link
                 }
-                None => Running::begin(&self.component, stream),
+                None => LinkTask::begin(&self.component, stream),
             });
         }
         before
@@ -126,7 +127,7 @@ fn new_component(config: &config::ComponentConfig) -> Component {
     Component::new(translator, seed)
 }
 
-impl Running {
+impl LinkTask {
     /// One without a stream so far.
     fn begin(component: &Shared, stream: config::StreamConfig) -> Self {
         let heartbeat = Arc::default();

@@ -16,7 +16,7 @@ use super::refusals::Refusals;
 
 /// Remembers what was said, so that it is said once.
 #[derive(Debug)]
-pub struct Journal {
+pub struct StreamLog {
     /// What the stream logs in as.
     domain: DomainPart,
     /// Since when there is no stream, and the cause that was named last.
@@ -38,7 +38,7 @@ pub struct Journal {
     unlisted_said: Option<Instant>,
 }
 
-impl Journal {
+impl StreamLog {
     pub fn new(domain: &DomainPart) -> Self {
         Self {
             domain: domain.clone(),

@@ -26,11 +26,11 @@ use super::component::Component;
 use super::connect::watch_over;
 use super::heartbeat::Heartbeat;
 use super::socket::Socket;
-use super::stream::{Parked, State, Stream};
+use super::stream::{Parked, State, StreamRecord};
 
 /// A component with its streams.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Handover {
+pub struct ComponentSnapshot {
     pub domain: String,
     target: String,
     /// Where the presence of the target is subscribed to from.
@@ -48,7 +48,7 @@ pub struct Handover {
     observed_domains: Vec<(String, u64)>,
     /// Stanza and way, reason, how many; without zeros.
     counts: Vec<(String, String, u64)>,
-    streams: Vec<StreamHandover>,
+    streams: Vec<StreamSnapshot>,
     /// Streams that could not be taken over, and why.
     #[serde(skip)]
     pub lost: Vec<(String, io::Error)>,
@@ -56,14 +56,14 @@ pub struct Handover {
 
 /// A stream, up or down.
 #[derive(Debug, Serialize, Deserialize)]
-struct StreamHandover {
+struct StreamSnapshot {
     domain: String,
     logins: u64,
     unsent: u64,
-    /// [`Stream::standstills`]; came later than the rest.
+    /// [`StreamRecord::standstills`]; came later than the rest.
     #[serde(default, skip_serializing_if = "is_zero")]
     standstills: u64,
-    /// [`Stream::lowered`]; came later than the rest.
+    /// [`StreamRecord::lowered`]; came later than the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lowered: Option<usize>,
     /// By cause, without zeros.
@@ -81,13 +81,13 @@ struct Up {
     session: session::handover::Handover,
 }
 
-impl Handover {
+impl ComponentSnapshot {
     /// What a successor needs of a component whose links all pause. Its sockets stay open for
     /// it until [`take_back`].
     pub fn of(component: &Component) -> io::Result<Self> {
         let settings = component.translator.settings();
         let counts = component.tally.iter().filter(|(.., count)| *count > 0);
-        let streams = component.streams().map(StreamHandover::of);
+        let streams = component.streams().map(StreamSnapshot::of);
         Ok(Self {
             domain: settings.domain.to_string(),
             target: settings.target.as_str().to_owned(),
@@ -195,8 +195,8 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-impl StreamHandover {
-    fn of(stream: &Stream) -> io::Result<Self> {
+impl StreamSnapshot {
+    fn of(stream: &StreamRecord) -> io::Result<Self> {
         let parked = stream.paused.iter().flatten().next();
         let up = match (&stream.state, parked) {
             (State::Up { since }, Some(parked)) => Up::of(parked, *since)?,
@@ -214,7 +214,7 @@ impl StreamHandover {
         })
     }
 
-    fn restore(&self, stream: &mut Stream) {
+    fn restore(&self, stream: &mut StreamRecord) {
         (stream.logins, stream.unsent) = (self.logins, self.unsent);
         (stream.standstills, stream.lowered) = (self.standstills, self.lowered);
         for cause in Cause::ALL {
@@ -240,7 +240,7 @@ fn subscriber(settings: &Settings) -> Option<String> {
     settings.subscriber().map(ToString::to_string)
 }
 
-fn is_up(stream: &Stream) -> bool {
+fn is_up(stream: &StreamRecord) -> bool {
     matches!(stream.state, State::Up { .. })
 }
 
@@ -267,7 +267,7 @@ mod tests {
             "records": [], "errors": [["service-unavailable", 4]]
         });
         component["observed"] = 5.into();
-        let from: Handover = serde_json::from_value(component).unwrap();
+        let from: ComponentSnapshot = serde_json::from_value(component).unwrap();
         let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
         let settings = Settings {
             domain: "proxy.example".parse().unwrap(),
