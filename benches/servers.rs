@@ -18,22 +18,8 @@
 //! interface a write is a segment, and each wake-up of jat-proxy is one read and one write. Fails
 //! if a target is missed.
 
-#![allow(dead_code, reason = "the stage of the interop tests has more than is needed here")]
-
-#[path = "../tests/interop/client.rs"]
-mod client;
 #[path = "servers/moves.rs"]
 mod moves;
-#[path = "../tests/interop/process.rs"]
-mod process;
-#[path = "../tests/interop/proxy.rs"]
-mod proxy;
-#[path = "../tests/interop/scene.rs"]
-mod scene;
-#[path = "../tests/interop/server/mod.rs"]
-mod server;
-#[path = "../tests/interop/stanza.rs"]
-mod stanza;
 
 use std::fs;
 use std::thread::{self, JoinHandle};
@@ -42,11 +28,11 @@ use std::time::{Duration, Instant};
 use core_tests::bench::form::{self, Form};
 use core_tests::bench::gate::Gates;
 use core_tests::bench::usage::{cpu_time, cpu_time_since, status};
+use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{Kind, Software, Suite};
 
-use client::{Client, is_reply, is_request};
 use moves::Moves;
-use scene::Scene;
-use server::{Kind, Software, Suite};
 
 fn main() {
     if let [_, "move", server, read, write] =

@@ -1,13 +1,11 @@
 //! `jat-proxy check`, the real program on real files.
 
-#[path = "tls/authority.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod authority;
 mod common_cli;
 
 use std::fs;
 
-use authority::{Authority, self_signed};
+use test_support::tls::authority::{Authority, self_signed};
+
 use common_cli::{Folder, SECRET, jat_proxy};
 
 #[test]

@@ -8,12 +8,7 @@ use std::path::Path;
 
 use jat_proxy::config::{load, render};
 use tempfile::TempDir;
-
-#[path = "tls/authority.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod authority;
-
-use authority::Authority;
+use test_support::tls::authority::Authority;
 
 /// 2027-01-15T08:00:00Z
 const NOW: u64 = 1_800_000_000;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::pages::{self, Block};
+use test_support::pages::{self, Block};
 
 pub struct Claim {
     pub document: &'static str,

@@ -7,11 +7,13 @@ use std::fs;
 use std::path::Path;
 
 use core_tests::interpreter::{self, PYTHON};
+use test_support::interop::client::Client;
+use test_support::interop::server::{HOST, Kind, Server, Software, Suite, fresh_folder};
+use test_support::port::free_ports;
+use test_support::process::{Process, command};
+use test_support::wait::{PATIENCE, wait_until};
 use toml::Table;
 
-use crate::client::Client;
-use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
-use crate::server::{HOST, Kind, Server, Software, Suite, fresh_folder};
 use crate::stage::Stage;
 use crate::transcript::{assert_shown, without_times};
 use crate::{claims, configuration};

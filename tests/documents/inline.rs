@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use test_support::pages;
+
+use crate::claims;
 use crate::commands::examine;
 use crate::configuration::is_accepted;
-use crate::{claims, pages};
 
 #[test]
 fn commands_and_their_options_exist() {

@@ -22,22 +22,7 @@
 //!     cargo test --test documents -- --ignored --skip ::sid::
 
 #[macro_use]
-#[path = "../interop/case.rs"]
-mod case;
-#[path = "../interop/client.rs"]
-#[allow(dead_code, reason = "the documents need a part of it, here and below")]
-mod client;
-#[path = "../pages/mod.rs"]
-mod pages;
-#[path = "../interop/process.rs"]
-#[allow(dead_code, reason = "see above")]
-mod process;
-#[path = "../interop/server/mod.rs"]
-#[allow(dead_code, reason = "see above")]
-mod server;
-#[path = "../interop/stanza.rs"]
-#[allow(dead_code, reason = "see above")]
-mod stanza;
+extern crate test_support;
 
 mod claims;
 mod commands;

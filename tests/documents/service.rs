@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use test_support::wait::wait_until;
+
 use crate::claims;
-use crate::process::wait_until;
 use crate::stage::Stage;
 
 #[test]

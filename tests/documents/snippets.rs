@@ -4,9 +4,12 @@
 use std::fs;
 use std::path::Path;
 
+use test_support::interop::server::{Kind, Server, fresh_folder, prosody};
+use test_support::port::free_ports;
+use test_support::process::{Process, command};
+use test_support::wait::wait_until;
+
 use crate::claims;
-use crate::process::{Process, command, free_ports, wait_until};
-use crate::server::{Kind, Server, fresh_folder, prosody};
 use crate::stage::Stage;
 
 const SECRET: &str = "the content of proxy.secret";

@@ -11,8 +11,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::process::{Process, command, free_ports};
-use crate::server::{HOST, fresh_folder};
+use test_support::interop::server::{HOST, fresh_folder};
+use test_support::port::free_ports;
+use test_support::process::{Process, command};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
 

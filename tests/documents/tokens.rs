@@ -14,8 +14,9 @@ use jat_proxy::jat::settings::TokenIn;
 use jat_proxy::jat::target::Target;
 use serde_json::json;
 use sha2::Sha256;
+use test_support::pages;
 
-use crate::{claims, pages};
+use crate::claims;
 
 #[test]
 fn readme_and_specification_show_the_token_of_the_first_vector() {

@@ -11,7 +11,7 @@ pub fn assert_shown(document: &str, shown: &str, printed: &str) {
 /// came (it is told in two pieces or one); and the domain of the accounts of our test servers,
 /// which the documents call some-domain.example.
 fn normal(text: &str) -> String {
-    let text = text.replace(crate::server::HOST, "some-domain.example");
+    let text = text.replace(test_support::interop::server::HOST, "some-domain.example");
     let mut normal = String::new();
     let mut rest = text.trim_end();
     while !rest.is_empty() {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jat_proxy::jat::reason::Tally;
+use test_support::tally::{difference, read, total};
 use tokio::time::{Instant, sleep};
 
 use crate::daemon::Daemon;
-use crate::tally::{difference, read, total};
 
 /// The counters of stanzas.
 pub fn counted(daemon: &Daemon) -> Tally {

@@ -6,7 +6,6 @@
 //!     cargo test --release --test hostile_load -- --nocapture mix
 
 mod account;
-mod cases;
 #[path = "../upgrade/daemon.rs"]
 #[allow(dead_code, reason = "upgrades use the rest")]
 mod daemon;
@@ -20,4 +19,3 @@ mod replicas;
 mod reset;
 mod segments;
 mod stall;
-mod tally;

@@ -10,13 +10,13 @@ use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::traffic::{Class, FORWARD, REVERT};
 use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
+use test_support::cases::{self, Case, Cast, Sender, escaped};
+use test_support::tally::{difference, shown, total, unbraked};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::account::{counted, counted_since, resident};
-use crate::cases::{self, Case, Cast, Sender, escaped};
 use crate::daemon::{DOMAIN, Daemon, TARGET};
-use crate::tally::{difference, shown, total, unbraked};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted() {

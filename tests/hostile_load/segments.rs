@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use test_support::cases::{self, Cast};
+use test_support::tally::shown;
 use tokio::time::{sleep, timeout};
 
-use crate::cases::{self, Cast};
 use crate::fixture::DOMAIN;
 use crate::replicas::{many, settled};
-use crate::tally::shown;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_come_one_by_one_do_what_they_do_together() {

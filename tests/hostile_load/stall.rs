@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::traffic::{FORWARD, REVERT};
+use test_support::tally::{shown, total};
 use tokio::time::{Instant, sleep};
 
 use crate::account::{counted, counted_since, resident, resident_at_most};
 use crate::daemon::{DOMAIN, Stage, reply_to};
-use crate::tally::{shown, total};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "waits for 20 s"]

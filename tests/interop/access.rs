@@ -1,11 +1,10 @@
 //! Who may ask, and how often one sender is told that it may not.
 
 use rustix::process::Signal;
-
-use crate::client::Client;
-use crate::proxy::Proxy;
-use crate::scene::Scene;
-use crate::server::{HOST, Kind};
+use test_support::interop::client::Client;
+use test_support::interop::proxy::Proxy;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{HOST, Kind};
 
 case!(only_who_is_in_the_list_may_ask: all);
 fn only_who_is_in_the_list_may_ask(kind: Kind) {
@@ -55,7 +54,7 @@ fn what_is_observed_is_served_and_named(kind: Kind) {
     let (mut service, mut user) = (scene.service("a"), scene.user());
     scene.round_trip(&mut user, &mut service);
     // As docs/access.md shows it.
-    let page = crate::pages::blocks("docs/access.md");
+    let page = test_support::pages::blocks("docs/access.md");
     let shown = page.iter().find(|it| it.text.starts_with("INFO observed")).unwrap();
     let line = shown.text.trim_end().replace("proxy.example", &scene.domain);
     let line = line.replace("stanzas=3", "stanzas=1").replace("other.example", HOST);

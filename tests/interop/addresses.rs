@@ -1,9 +1,9 @@
 //! Addresses and ids as people, servers and libraries really spell them.
 
-use crate::client::Client;
-use crate::scene::Scene;
-use crate::server::{HOST, Kind, Software};
-use crate::stanza::escape;
+use test_support::interop::client::Client;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{HOST, Kind, Software};
+use test_support::interop::stanza::escape;
 
 case!(node_and_resource_come_back: all);
 fn node_and_resource_come_back(kind: Kind) {
@@ -123,7 +123,7 @@ fn the_client_may_log_in_in_capitals(kind: Kind) {
     let kept = service.jid == format!("{node}@{HOST}/Bot");
     assert_eq!(kept, kind.is(Software::Ejabberd), "{}", service.jid);
     service.available("");
-    crate::scene::accept_subscription(&mut service, &scene.domain);
+    test_support::interop::scene::accept_subscription(&mut service, &scene.domain);
     let mut user = scene.user();
     scene.proxy.wait_until("the resource", |proxy| {
         let lower = proxy.status().to_string().to_lowercase();
@@ -147,10 +147,10 @@ fn the_configuration_and_users_may_write_a_final_dot(kind: Kind) {
     let domain = scene.domain.trim_end_matches('.').to_owned();
     let mut service = Client::login(scene.server, &account, "a");
     service.available("");
-    crate::scene::accept_subscription(&mut service, &domain);
+    test_support::interop::scene::accept_subscription(&mut service, &domain);
     scene.proxy.wait_online(&[&service.jid]);
     let mut user = scene.user();
-    crate::scene::round_trip(&domain, &mut user, &mut service);
+    test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
     // Prosody prepares it away; ejabberd looks for another server.
     user.ask(&scene.domain, "dot");
     if kind.is(Software::Prosody) {
@@ -160,6 +160,6 @@ fn the_configuration_and_users_may_write_a_final_dot(kind: Kind) {
     } else {
         user.receive_reply("dot").error().expect("nobody has that address");
     }
-    crate::scene::round_trip(&domain, &mut user, &mut service);
+    test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
     assert_eq!(scene.proxy.logins(), 1);
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::client::{Client, SILENCE, is_request};
+use test_support::interop::client::{Client, SILENCE, is_request};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::server::{Kind, Server, Software, prosody};
+use test_support::interop::stanza::escape;
+use test_support::wait::wait_until;
+
 use crate::connect::check;
-use crate::process::wait_until;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{Scene, accept_subscription, round_trip};
-use crate::server::{Kind, Server, Software, prosody};
-use crate::stanza::escape;
 
 /// Enough that each of two resources gets three at least but once in 50,000 runs.
 const REQUESTS: usize = 24;

@@ -3,9 +3,9 @@
 //!
 //! Deep nesting goes through Prosody only (docs/servers.md#deep-nesting).
 
-use crate::client::{Client, is_request};
-use crate::scene::Scene;
-use crate::server::Kind;
+use test_support::interop::client::{Client, is_request};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
 
 case!(undeclared_prefixes_do_not_end_the_stream: both);
 fn undeclared_prefixes_do_not_end_the_stream(kind: Kind) {
@@ -49,9 +49,9 @@ fn relayed_or_refused(
     shown: &str,
     user: &mut Client,
     service: &mut Client,
-) -> Option<crate::stanza::Stanza> {
+) -> Option<test_support::interop::stanza::Stanza> {
     let start = std::time::Instant::now();
-    while start.elapsed() < crate::process::PATIENCE {
+    while start.elapsed() < test_support::wait::PATIENCE {
         let limit = std::time::Duration::from_millis(10);
         if let Some(request) = service.try_receive_where(limit, is_request) {
             return Some(request);

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
 use serde_json::Value;
-
-use crate::process::PATIENCE;
-use crate::process::Process;
-use crate::server::{Server, fresh_folder};
+use test_support::interop::server::{Server, fresh_folder};
+use test_support::process::Process;
+use test_support::wait::PATIENCE;
 
 /// Debian's own Python is the one that has Debian's slixmpp; that of the server's Debian is run.
 const PYTHON: &str = "/usr/bin/python3";

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::{Client, is_reply, is_request};
-use crate::proxy::{Proxy, Settings};
-use crate::scene::accept_subscriptions;
-use crate::server::{Kind, Server};
+use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::accept_subscriptions;
+use test_support::interop::server::{Kind, Server};
 
 // ejabberd tells nobody that the sessions of the dead node are gone (docs/servers.md#dead-node).
 case!(a_node_dies_with_its_clients: ejabberd);

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
+use test_support::interop::client::{Connection, SILENCE};
+use test_support::interop::server::{HOST, SECRET, Server};
+use test_support::interop::stanza::Stanza;
+use test_support::wait::{PATIENCE, wait_until};
 use xmpp_parsers::component::Handshake;
-
-use crate::client::{Connection, SILENCE};
-use crate::process::{PATIENCE, wait_until};
-use crate::server::{HOST, SECRET, Server};
-use crate::stanza::Stanza;
 
 pub struct Component {
     pub connection: Connection,

@@ -3,11 +3,10 @@
 use std::net::TcpListener;
 
 use rustix::process::Signal;
-
-use crate::client::Client;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{accept_subscription, round_trip};
-use crate::server::{Kind, SECRET, Server, Software};
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{accept_subscription, round_trip};
+use test_support::interop::server::{Kind, SECRET, Server, Software};
 
 case!(one_fails_and_the_others_serve: both);
 fn one_fails_and_the_others_serve(kind: Kind) {

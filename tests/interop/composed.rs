@@ -10,13 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
+use test_support::interop::client::{is_reply, is_request};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::server::{Kind, Server};
+use test_support::interop::stanza::{Stanza, escape};
+use test_support::wait::PATIENCE;
 
-use crate::client::{is_reply, is_request};
 use crate::component::Component;
-use crate::process::PATIENCE;
-use crate::proxy::{Proxy, Settings};
-use crate::server::{Kind, Server};
-use crate::stanza::{Stanza, escape};
 
 case!(every_composed_address_is_taken: both);
 fn every_composed_address_is_taken(kind: Kind) {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use crate::client::Client;
-use crate::process::{command, free_ports};
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{Scene, accept_subscription};
-use crate::server::{Kind, Server, fresh_folder};
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{Scene, accept_subscription};
+use test_support::interop::server::{Kind, Server, fresh_folder};
+use test_support::port::free_ports;
+use test_support::process::command;
 
 case!(all_is_well_beside_a_client_that_is_online: both);
 fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
@@ -49,7 +50,7 @@ fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
     proxy.wait_online(&[&service.jid]);
     let user = server.new_account("user");
     let mut user = Client::login(server, &user, "abc");
-    crate::scene::round_trip(&domain, &mut user, &mut service);
+    test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
 }
 
 fn assert_good(out: &str, domain: &str, service: &str) {

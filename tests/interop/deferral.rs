@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
+use test_support::interop::client::Client;
+use test_support::interop::proxy::Settings;
+use test_support::interop::scene::{Scene, accept_subscription};
+use test_support::interop::server::{Kind, Server};
+use test_support::wait::{PATIENCE, wait_within};
+
 use crate::knife::Knife;
 use crate::load::{Answerer, Asker, alone};
-use crate::process::{PATIENCE, wait_within};
-use crate::proxy::Settings;
-use crate::scene::{Scene, accept_subscription};
-use crate::server::{Kind, Server};
 
 // Every so many bytes there is a cut; `EVERY_CUT=1` tries all of them, which takes minutes.
 const STEP: usize = 11;

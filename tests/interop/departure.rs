@@ -6,11 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use test_support::interop::proxy::Proxy;
+use test_support::interop::server::{Kind, Server};
 
 use crate::fleet::{Fleet, SIZE, rate};
 use crate::load::{Account, Answerer, Asker, Seen, alone, carried};
-use crate::proxy::Proxy;
-use crate::server::{Kind, Server};
 use crate::tap::{Passed, Tap};
 use crate::wire::{Class, Iq};
 

@@ -6,12 +6,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::interop::client::{Client, SILENCE};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::accept_subscriptions;
+use test_support::interop::server::{Kind, Server, Software};
 
-use crate::client::{Client, SILENCE};
 use crate::load::{Answerer, Asker};
-use crate::proxy::{Proxy, Settings};
-use crate::scene::accept_subscriptions;
-use crate::server::{Kind, Server, Software};
 
 pub const SIZE: usize = 3;
 

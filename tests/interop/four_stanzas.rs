@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+
 use crate::bot::Bot;
-use crate::scene::Scene;
-use crate::server::Kind;
 
 case!(addresses_are_translated_there_and_back: all);
 fn addresses_are_translated_there_and_back(kind: Kind) {

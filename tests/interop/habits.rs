@@ -1,13 +1,14 @@
 //! The habits of servers that a plain component sees, and that jat-proxy is made for: rows of
 //! docs/servers.md.
 
-use crate::client::{Client, SILENCE};
+use test_support::interop::client::{Client, SILENCE};
+use test_support::interop::scene::accept_subscription;
+use test_support::interop::server::Software::{Ejabberd, Jabberd2, Prosody};
+use test_support::interop::server::{Kind, Server, Suite};
+use test_support::interop::stanza::Stanza;
+use test_support::wait::PATIENCE;
+
 use crate::component::Component;
-use crate::process::PATIENCE;
-use crate::scene::accept_subscription;
-use crate::server::Software::{Ejabberd, Jabberd2, Prosody};
-use crate::server::{Kind, Server, Suite};
-use crate::stanza::Stanza;
 
 case!(presence_after_a_reconnect: all);
 fn presence_after_a_reconnect(kind: Kind) {

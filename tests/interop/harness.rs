@@ -1,8 +1,9 @@
 //! The stage itself: what the other tests take for granted about the servers.
 
+use test_support::interop::client::Client;
+use test_support::interop::server::{Kind, Server};
+
 use crate::bot::Bot;
-use crate::client::Client;
-use crate::server::{Kind, Server};
 
 case!(clients_talk_directly: all);
 fn clients_talk_directly(kind: Kind) {

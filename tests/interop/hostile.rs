@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::traffic::{FORWARD, REVERT};
+use test_support::cases::{self, Case, Cast, Sender};
+use test_support::interop::proxy::Proxy;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+use test_support::tally::{difference, read, shown, total, unbraked};
+use test_support::wait::PATIENCE;
 
-use crate::cases::{self, Case, Cast, Sender};
 use crate::load::{alone, answer};
-use crate::process::PATIENCE;
-use crate::proxy::Proxy;
-use crate::scene::Scene;
-use crate::server::Kind;
-use crate::tally::{difference, read, shown, total, unbraked};
 use crate::wire::{Class, Iq, Wire};
 
 // Deep nesting must not go through ejabberd (docs/servers.md#deep-nesting).

@@ -2,10 +2,10 @@
 //! four or six bytes when a server writes it out again. What is too large then is refused, and
 //! the stream stays; what two clients can say to each other directly is the measure.
 
-use crate::client::{Client, is_request};
-use crate::scene::Scene;
-use crate::server::{Kind, Software};
-use crate::stanza::Stanza;
+use test_support::interop::client::{Client, is_request};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{Kind, Software};
+use test_support::interop::stanza::Stanza;
 
 /// As many bytes as this come in, or go out, of one stanza at most.
 const LIMIT: usize = 500_000;

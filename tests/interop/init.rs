@@ -2,8 +2,10 @@
 
 use std::fs;
 
-use crate::process::{Process, command, free_ports, wait_until};
-use crate::server::{Kind, Server, Software, fresh_folder};
+use test_support::interop::server::{Kind, Server, Software, fresh_folder};
+use test_support::port::free_ports;
+use test_support::process::{Process, command};
+use test_support::wait::wait_until;
 
 case!(the_printed_snippet_and_the_written_files_fit: both);
 fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {

@@ -1,10 +1,9 @@
 //! Keys and configuration change under a running proxy, and nothing is lost.
 
 use rustix::process::Signal;
-
-use crate::proxy::key;
-use crate::scene::Scene;
-use crate::server::Kind;
+use test_support::interop::proxy::key;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
 
 const LONG_AGO: Option<&str> = Some("2020-01-01T00:00:00Z");
 

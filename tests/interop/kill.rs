@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::client::{Client, is_reply};
+use test_support::interop::client::{Client, is_reply};
+use test_support::interop::proxy::key;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+use test_support::interop::stanza::Stanza;
+
 use crate::fleet::{Fleet, REVERTED, SIZE};
 use crate::keys::key_id;
 use crate::load::{Answerer, Asker, alone};
-use crate::proxy::key;
-use crate::scene::Scene;
-use crate::server::Kind;
-use crate::stanza::Stanza;
 
 /// Between a death and the replies: the server has noticed it.
 const GONE: Duration = Duration::from_millis(400);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::PATIENCE;
+use test_support::wait::PATIENCE;
 
 pub struct Knife {
     /// Where the replica is to connect to.

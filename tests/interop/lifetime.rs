@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-
-use crate::client::{Client, SILENCE, is_reply, is_request};
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{Scene, accept_subscription, round_trip};
-use crate::server::{Kind, Server};
+use test_support::interop::client::{Client, SILENCE, is_reply, is_request};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::server::{Kind, Server};
 
 case!(a_killed_proxy_reverts_after_its_restart: all);
 fn a_killed_proxy_reverts_after_its_restart(kind: Kind) {

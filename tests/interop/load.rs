@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::client::Client;
+use test_support::interop::client::Client;
+
 use crate::wire::{Class, Iq, Wire};
 
 /// Two loads at a time on two cores would tell nothing about either.

@@ -2,9 +2,8 @@
 
 use rustix::process::Signal;
 use serde_json::Value;
-
-use crate::scene::Scene;
-use crate::server::{Kind, SECRET};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{Kind, SECRET};
 
 case!(refusals_are_told_once_and_summed_up: both);
 fn refusals_are_told_once_and_summed_up(kind: Kind) {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::encryption::authority::{Authority, Valid};
-use crate::process::free_ports;
-use crate::proxy::{Proxy, Settings};
-use crate::server::{HOST, Kind, Server, Software, Suite, fresh_folder, paste, prosody};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::server::{
+    HOST, Kind, Server, Software, Suite, fresh_folder, paste, prosody,
+};
+use test_support::port::free_ports;
+use test_support::tls::authority::{Authority, Valid};
 
 case!(a_wrong_secret_is_named: all);
 fn a_wrong_secret_is_named(kind: Kind) {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::proxy::{Proxy, Settings};
-use crate::server::{Kind, Server};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::server::{Kind, Server};
 
 // So the times are those of the kernel (docs/servers.md#lost-machine).
 case!(the_server_has_keepalive_on_the_stream_of_a_component: both);
@@ -12,7 +12,7 @@ fn the_server_has_keepalive_on_the_stream_of_a_component(kind: Kind) {
     let target = server.new_account("service");
     let _proxy = Proxy::start(&server, Settings::new(&server.new_domain(), &target));
     let mut seen = Vec::new();
-    crate::process::wait_until("nothing but keepalive to wait for", || {
+    test_support::wait::wait_until("nothing but keepalive to wait for", || {
         seen = timers_of_connections_to(server.component_port);
         seen == [KEEPALIVE]
     });

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-
-use crate::client::{Client, is_reply, is_request};
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{Scene, accept_subscription, round_trip};
-use crate::server::{Kind, Server};
+use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::server::{Kind, Server};
 
 case!(a_client_that_takes_its_own_resource_over_is_there: both);
 fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
@@ -25,7 +24,7 @@ fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
             new
         });
         // With its stream its session ends, and what comes of that is on its way.
-        crate::process::wait_until("the old stream to end", || {
+        test_support::wait::wait_until("the old stream to end", || {
             old.try_receive(Duration::from_millis(100));
             old.ended()
         });
@@ -45,7 +44,7 @@ fn an_account_that_is_made_anew_is_asked_again(kind: Kind) {
     service.send(
         "<iq type='set' id='remove'><query xmlns='jabber:iq:register'><remove/></query></iq>",
     );
-    crate::process::wait_until("its stream to end", || {
+    test_support::wait::wait_until("its stream to end", || {
         service.try_receive(Duration::from_millis(100));
         service.ended()
     });
@@ -79,7 +78,7 @@ fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
     let gone = goes.jid.clone();
     // Its end is told to nobody.
     goes.send("</stream:stream>");
-    crate::process::wait_until("its stream to end", || {
+    test_support::wait::wait_until("its stream to end", || {
         goes.try_receive(Duration::from_millis(100));
         goes.ended()
     });

@@ -8,9 +8,7 @@
 //! Every case runs against Prosody and ejabberd of each Debian unless a word says why not; see
 //! [`case`].
 //!
-//! The stage: [`server`] starts the servers, [`proxy`] the program under test,
-//! [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts
-//! them together, [`bot`] runs the slixmpp scripts beside this file. For many requests
+//! The stage is in `test_support::interop`; [`bot`] runs the slixmpp scripts beside this file. For many requests
 //! [`load`] makes them and accounts for each, on a [`wire`] that reads start tags only;
 //! [`fleet`] starts replicas, and a [`tap`] tells what went between one and its server.
 //!
@@ -19,32 +17,15 @@
 //!     cargo test --test interop -- --ignored --nocapture departure::debian_13
 
 #[macro_use]
-mod case;
+extern crate test_support;
 
 mod bot;
-#[path = "../hostile_load/cases.rs"]
-#[allow(dead_code, reason = "some stanzas only a server of the tests can send")]
-mod cases;
-mod client;
 mod component;
 mod knife;
 mod load;
-#[path = "../pages/mod.rs"]
-mod pages;
-mod process;
-mod proxy;
-mod scene;
-mod server;
-mod stanza;
-#[path = "../hostile_load/tally.rs"]
-mod tally;
 mod tap;
 mod terminal;
 mod wire;
-
-#[path = "../tls/mod.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod encryption;
 
 mod access;
 mod addresses;

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use test_support::interop::client::{Client, is_reply};
+use test_support::interop::scene::accept_subscription;
+use test_support::interop::server::{HOST, Kind, Server};
+use test_support::interop::stanza::Stanza;
+use test_support::pages::block;
+use test_support::wait::PATIENCE;
+
 use crate::bot::Bot;
-use crate::client::{Client, is_reply};
-use crate::pages::block;
-use crate::process::PATIENCE;
-use crate::scene::accept_subscription;
-use crate::server::{HOST, Kind, Server};
-use crate::stanza::Stanza;
 use crate::terminal::Terminal;
 
 const PAGE: &str = "docs/migrating-from-mod_client_proxy.md";

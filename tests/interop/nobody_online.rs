@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-
-use crate::client::Client;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{Scene, accept_subscription};
-use crate::server::{HOST, Kind, Server, Software};
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{Scene, accept_subscription};
+use test_support::interop::server::{HOST, Kind, Server, Software};
 
 case!(pending_and_denied_are_told_apart: all);
 fn pending_and_denied_are_told_apart(kind: Kind) {
@@ -111,7 +110,7 @@ fn a_target_that_comes_late_is_served_at_once(kind: Kind) {
     service.available("");
     accept_subscription(&mut service, &domain);
     proxy.wait_online(&[&service.jid]);
-    crate::scene::round_trip(&domain, &mut user, &mut service);
+    test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
 
     // Gone and back: no new subscription, its presence is enough.
     drop(service);
@@ -121,7 +120,7 @@ fn a_target_that_comes_late_is_served_at_once(kind: Kind) {
     let mut service = Client::login(server, &target, "back");
     service.available("");
     proxy.wait_online(&[&service.jid]);
-    crate::scene::round_trip(&domain, &mut user, &mut service);
+    test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
 }
 
 /// The text of the error that says that nobody is there.
@@ -138,7 +137,7 @@ fn refusal(domain: &str, user: &mut Client) -> String {
 /// Asks until the text says this: the server takes its time with presence.
 fn wait_refusal(domain: &str, user: &mut Client, fragment: &str) -> String {
     let mut text = String::new();
-    crate::process::wait_until(&format!("a refusal that says {fragment:?}"), || {
+    test_support::wait::wait_until(&format!("a refusal that says {fragment:?}"), || {
         text = refusal(domain, user);
         text.contains(fragment)
     });

@@ -1,8 +1,8 @@
 //! The target's presence, and which resource gets a request.
 
-use crate::client::{Client, is_request};
-use crate::scene::Scene;
-use crate::server::Kind;
+use test_support::interop::client::{Client, is_request};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
 
 /// Enough that one of two random resources stays unused once in 8 million runs.
 pub const REQUESTS: usize = 24;
@@ -83,7 +83,7 @@ fn the_target_may_subscribe_in_return(kind: Kind) {
     service.fetch_roster();
     service.send(format!("<presence type='subscribe' to='{}'/>", scene.domain));
     let from_proxy = |type_: Option<&'static str>, domain: String| {
-        move |it: &crate::stanza::Stanza| {
+        move |it: &test_support::interop::stanza::Stanza| {
             it.name == "presence"
                 && it.attr("type") == type_
                 && it.attr("from").is_some_and(|from| from.starts_with(&domain))
@@ -154,7 +154,7 @@ pub fn ask_one(scene: &Scene, user: &mut Client, services: &mut [Client]) -> usi
     index
 }
 
-fn whoever_got_it(services: &mut [Client]) -> (usize, crate::stanza::Stanza) {
+fn whoever_got_it(services: &mut [Client]) -> (usize, test_support::interop::stanza::Stanza) {
     for _ in 0..1000 {
         for (index, service) in services.iter_mut().enumerate() {
             let limit = std::time::Duration::from_millis(5);

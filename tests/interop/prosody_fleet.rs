@@ -4,14 +4,14 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use test_support::interop::client::{Client, SILENCE};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::server::{Kind, Server};
+use test_support::wait::{PATIENCE, wait_until};
 
-use crate::client::{Client, SILENCE};
 use crate::component::Component;
 use crate::fleet::{FORWARDED, Fleet, REVERTED, SIZE};
 use crate::load::{Answerer, Asker, alone};
-use crate::process::{PATIENCE, wait_until};
-use crate::proxy::{Proxy, Settings};
-use crate::server::{Kind, Server};
 use crate::wire::{Class, Wire};
 
 case!(each_replica_gets_a_third: prosody);

@@ -1,11 +1,10 @@
 //! Payloads that nobody thought of: a seeded generator, straight and through the proxy.
 
 use fastrand::Rng;
-
-use crate::client::Client;
-use crate::scene::Scene;
-use crate::server::Kind;
-use crate::stanza::escape;
+use test_support::interop::client::Client;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+use test_support::interop::stanza::escape;
 
 const PAYLOADS: usize = 150;
 

@@ -1,9 +1,9 @@
 //! What is not relayed: answered with the right error, or dropped and counted, and the
 //! stream serves the next request.
 
-use crate::client::{Client, SILENCE};
-use crate::scene::Scene;
-use crate::server::{HOST, Kind, ROUTED, Server};
+use test_support::interop::client::{Client, SILENCE};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{HOST, Kind, ROUTED, Server};
 
 case!(requests_that_are_no_requests_get_bad_request: both);
 fn requests_that_are_no_requests_get_bad_request(kind: Kind) {

@@ -6,13 +6,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
+use test_support::interop::proxy::{Proxy, key};
+use test_support::interop::server::{Kind, fresh_folder};
+use test_support::wait::PATIENCE;
 
 use crate::fleet::{FORWARDED, Fleet, REVERTED, rate};
 use crate::keys::key_id;
 use crate::load::{Account, Answerer, Asker, Seen, alone, answer, carried};
-use crate::process::PATIENCE;
-use crate::proxy::{Proxy, key};
-use crate::server::{Kind, fresh_folder};
 use crate::wire::{Class, Iq, Wire};
 
 /// Between a request and its reply, so that many are in flight when the keys change.
@@ -125,7 +125,7 @@ fn a_key_that_goes_too_early_takes_its_replies_with_it(kind: Kind) {
     }
     let mut replies = Vec::new();
     while replies.len() < HELD {
-        replies.push(user.receive_where("the replies", crate::client::is_reply));
+        replies.push(user.receive_where("the replies", test_support::interop::client::is_reply));
     }
     fleet.replicas[0].wait_until("the affected replies to be counted", |_| {
         fleet.count(UNKNOWN_KEY) >= HELD as u64

@@ -1,12 +1,12 @@
 //! Which resources serve: as docs/dispatch.md says it, and what is said when none may.
 
 use rustix::process::Signal;
+use test_support::interop::client::Client;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+use test_support::pages::block;
 
-use crate::client::Client;
-use crate::pages::block;
 use crate::presence::{REQUESTS, ask_many};
-use crate::scene::Scene;
-use crate::server::Kind;
 
 const PAGE: &str = "docs/dispatch.md";
 

@@ -8,11 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-
-use crate::client::{Client, is_reply};
-use crate::process::wait_within;
-use crate::proxy::{Proxy, Settings};
-use crate::server::{Kind, Server};
+use test_support::interop::client::{Client, is_reply};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::server::{Kind, Server};
+use test_support::wait::wait_within;
 
 const LOGINS: usize = 25;
 const IN_TIME: Duration = Duration::from_secs(10);

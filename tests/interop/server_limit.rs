@@ -1,9 +1,9 @@
 //! A server that takes smaller stanzas from a component than the proxy's limit.
 
-use crate::client::Client;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{accept_subscription, round_trip};
-use crate::server::{Kind, Server, Software};
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{accept_subscription, round_trip};
+use test_support::interop::server::{Kind, Server, Software};
 
 case!(a_lower_limit_of_the_server_is_found_out: both);
 fn a_lower_limit_of_the_server_is_found_out(kind: Kind) {

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-
-use crate::client::Client;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{Scene, accept_subscription, round_trip};
-use crate::server::{Kind, SECRET, Server};
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::server::{Kind, SECRET, Server};
 
 // ejabberd takes both and shares the stanzas out between them.
 case!(a_second_process_stands_by: prosody);

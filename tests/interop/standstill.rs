@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{accept_subscription, accept_subscriptions, round_trip};
+use test_support::interop::server::{Kind, Server};
+use test_support::wait::wait_within;
 
-use crate::client::Client;
 use crate::knife::Knife;
-use crate::process::wait_within;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::{accept_subscription, accept_subscriptions, round_trip};
-use crate::server::{Kind, Server};
 
 case!(a_server_that_stands_still_is_noticed_and_forgiven: both);
 fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {

@@ -9,10 +9,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use rustix::process::Signal;
-
-use crate::pages::Block;
-use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
-use crate::server::{Server, Suite, fresh_folder};
+use test_support::interop::server::{Server, Suite, fresh_folder};
+use test_support::pages::Block;
+use test_support::port::free_ports;
+use test_support::process::{Process, command};
+use test_support::wait::{PATIENCE, wait_until};
 
 pub struct Terminal {
     pub server: Server,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use test_support::interop::client::Client;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+
 use crate::bot::Bot;
-use crate::client::Client;
-use crate::scene::Scene;
-use crate::server::Kind;
 
 case!(a_client_that_reads_as_jicofo_does_finds_the_user: both);
 fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
@@ -85,7 +86,9 @@ fn a_forged_id_is_refused(kind: Kind) {
     // The random choice brings a request to "a" in the end.
     let request = loop {
         user.ask(&scene.domain, "mine");
-        if let Some(request) = service.try_receive_where(SHORT, crate::client::is_request) {
+        if let Some(request) =
+            service.try_receive_where(SHORT, test_support::interop::client::is_request)
+        {
             break request;
         }
     };

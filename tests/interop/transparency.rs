@@ -4,10 +4,10 @@
 //! Servers themselves rewrite stanzas (prefixes, references, attributes they do not
 //! know), so each case is sent twice, straight and through the proxy.
 
-use crate::client::Client;
-use crate::scene::Scene;
-use crate::server::Kind;
-use crate::stanza::{Element, XML};
+use test_support::interop::client::Client;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+use test_support::interop::stanza::{Element, XML};
 
 const PAYLOADS: &[&str] = &[
     "<q xmlns='urn:example:q'>text</q>",

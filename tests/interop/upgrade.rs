@@ -4,10 +4,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
 
 use crate::load::{Answerer, Asker, alone};
-use crate::scene::Scene;
-use crate::server::Kind;
 
 const UPGRADES: usize = 20;
 const IN_FLIGHT: usize = 64;

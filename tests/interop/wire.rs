@@ -6,8 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use memchr::{memchr, memmem};
-
-use crate::client::Client;
+use test_support::interop::client::Client;
 
 /// What is looked at of an IQ. Tests that use this choose addresses and ids without references.
 #[derive(Clone, Debug)]

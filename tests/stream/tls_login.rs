@@ -9,13 +9,13 @@ use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use mock_server::{Login, Options, Server};
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+use test_support::tls::authority::{Authority, Identity, Valid, self_signed};
+use test_support::tls::terminator::{Terminator, listen};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::fixture::{DOMAIN, Fixture, SECRET, component};
-use crate::tls::authority::{Authority, Identity, Valid, self_signed};
-use crate::tls::terminator::{Terminator, listen};
 
 pub const NAME: &str = "xmpp.example";
 

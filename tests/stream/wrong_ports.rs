@@ -5,13 +5,13 @@ use jat_proxy::config::ComponentConfig;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use mock_server::Options;
+use test_support::tls::authority::{Authority, Valid};
+use test_support::tls::terminator::{Terminator, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::fixture::{DOMAIN, Fixture, SECRET, component};
-use crate::tls::authority::{Authority, Valid};
-use crate::tls::terminator::{Terminator, listen};
 use crate::tls_login::{NAME, trusting};
 
 const STREAM: &str = "<?xml version='1.0'?><stream:stream id='1' version='1.0' \

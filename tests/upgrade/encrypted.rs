@@ -4,11 +4,11 @@
 use std::fs;
 
 use rustix::process::Signal;
+use test_support::tls::authority::{Authority, Valid};
+use test_support::tls::terminator::Terminator;
 
 use crate::changes::script;
 use crate::daemon::{DOMAIN, Stage, component};
-use crate::encryption::authority::{Authority, Valid};
-use crate::encryption::terminator::Terminator;
 
 const NAME: &str = "server.example";
 

@@ -4,9 +4,6 @@
 mod changes;
 mod daemon;
 mod encrypted;
-#[path = "../tls/mod.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod encryption;
 mod faults;
 mod http;
 mod kept;

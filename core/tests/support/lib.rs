@@ -1,6 +1,8 @@
 //! What the tests of the core share with each other, with the fuzzers, and with tests of the
 //! program.
 
+#![allow(clippy::new_without_default, reason = "what a test starts is no default")]
+
 pub mod bench;
 pub mod checks;
 pub mod fixture;

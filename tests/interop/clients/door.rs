@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::PATIENCE;
+use test_support::wait::PATIENCE;
 
 pub struct Door {
     pub port: u16,

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::pages::{Block, block, first};
-use crate::process::{self, Process};
-use crate::server::{HOST, Server, Suite, fresh_folder};
+use test_support::interop::server::{HOST, Server, Suite, fresh_folder};
+use test_support::pages::{Block, block, first};
+use test_support::process::{self, Process};
 
 /// What a bot is told.
 #[derive(Clone, Copy)]

@@ -10,14 +10,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::client::Client;
-use crate::encryption::authority::{Authority, Identity, Valid, self_signed};
-use crate::pages::{block, first};
-use crate::process::{self, PATIENCE, Process};
-use crate::proxy::{Proxy, Settings};
-use crate::scene::Scene;
-use crate::server::{HOST, Kind, Server, Suite, fresh_folder};
-use crate::stanza::escape;
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{HOST, Kind, Server, Suite, fresh_folder};
+use test_support::interop::stanza::escape;
+use test_support::pages::{block, first};
+use test_support::process::Process;
+use test_support::tls::authority::{Authority, Identity, Valid, self_signed};
+use test_support::wait::{PATIENCE, wait_within};
 
 use door::Door;
 use launch::{Place, Source, Way, put, readme};
@@ -75,7 +76,7 @@ fn bots_come_back_after_their_server(kind: Kind) {
     let account = server.new_account("user");
     let mut user = Client::login(&server, &account, "abc");
     for (name, domain, target, proxy, _bot) in &bots {
-        process::wait_within(3 * PATIENCE, &format!("an answer of {name}"), || {
+        wait_within(3 * PATIENCE, &format!("an answer of {name}"), || {
             who(&mut user, domain, "again");
             user.receive_reply("again").attr("type") == Some("result")
         });

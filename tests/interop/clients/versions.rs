@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::server::{Kind, Suite};
+use test_support::interop::server::{Kind, Suite};
 
 use super::launch::{PYTHON, from_pypi, installed};
 

@@ -5,15 +5,15 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::interop::proxy::Proxy;
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{Kind, Server, fresh_folder};
+use test_support::tls::authority::{Authority, Identity, Valid};
+use test_support::tls::terminator::Terminator;
 
 use super::upgrade;
-use crate::encryption::authority::{Authority, Identity, Valid};
-use crate::encryption::terminator::Terminator;
 use crate::fleet::Fleet;
 use crate::load::{Answerer, Asker, alone};
-use crate::proxy::Proxy;
-use crate::scene::Scene;
-use crate::server::{Kind, Server, fresh_folder};
 use crate::tap::{Passed, Tap};
 use crate::wire::Class;
 

@@ -9,15 +9,15 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::Signal;
-
-use crate::encryption::authority::{Authority, Identity, Valid};
-use crate::load::{Answerer, Asker, alone};
-use crate::process::free_ports;
-use crate::proxy::{Proxy, Settings};
-use crate::scene::Scene;
-use crate::server::{
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{
     Each, HOST, Kind, SECRET, Server, Software, Suite, fresh_folder, paste, prosody,
 };
+use test_support::port::free_ports;
+use test_support::tls::authority::{Authority, Identity, Valid};
+
+use crate::load::{Answerer, Asker, alone};
 
 /// Prosody knows no other name than those of its hosts.
 const NAME: &str = HOST;

@@ -5,10 +5,9 @@
 //! test run can itself be killed: so the kernel is asked to end every child with
 //! us (`PR_SET_PDEATHSIG`, through `setpriv` since it needs no unsafe code).
 
-use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, mpsc};
@@ -75,43 +74,11 @@ impl Drop for Process {
     }
 }
 
-/// Long enough for a loaded machine; a passing test never waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A command whose process the kernel kills when this test run ends.
-pub fn command(program: &str) -> Command {
+pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", program]);
+    command.args(["--pdeathsig", "KILL"]).arg(program);
     command
-}
-
-/// Ports of 127.0.0.1 that nobody listens on now, all different. They are below those that the
-/// system gives to outgoing connections, of which there are many: one that is free now stays so.
-pub fn free_ports<const N: usize>() -> [u16; N] {
-    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut taken = TAKEN.lock().unwrap();
-    [(); N].map(|()| {
-        let free =
-            |port: &u16| !taken.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let port = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(10_000).find(free);
-        let port = port.expect("a free port");
-        taken.insert(port);
-        port
-    })
-}
-
-/// Polls until `found` says so; the panic names what was waited for.
-pub fn wait_until(what: &str, found: impl FnMut() -> bool) {
-    wait_within(PATIENCE, what, found);
-}
-
-/// As [`wait_until`], for what may take another time.
-pub fn wait_within(limit: Duration, what: &str, mut found: impl FnMut() -> bool) {
-    let end = Instant::now() + limit;
-    while !found() {
-        assert!(Instant::now() < end, "waited {limit:?} for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Forks on a thread of its own that lives as long as the test run: the parent

@@ -1,29 +1,38 @@
-//! Makes tests of a function: one for each server.
+//! What tests on real servers share: [`server`] starts the servers, [`proxy`] the program under
+//! test, [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts them
+//! together, and [`case!`](crate::case) makes tests of a function, one for each server.
+
+pub mod client;
+pub mod proxy;
+pub mod scene;
+pub mod server;
+pub mod stanza;
 
 /// `case!(name: both)` makes a test of the function `name` for Prosody and for ejabberd of each
 /// Debian: `name::debian_12::prosody`, `name::debian_13::ejabberd`, `name::sid::prosody` and so
 /// on. `prosody`, `ejabberd` and `jabberd2` are one of them, `all` is all three; jabberd2 comes
 /// from sid only.
+#[macro_export]
 macro_rules! case {
-    ($name:ident: both) => { case!($name: [prosody ejabberd] [prosody ejabberd]); };
-    ($name:ident: all) => { case!($name: [prosody ejabberd] [prosody ejabberd jabberd2]); };
-    ($name:ident: jabberd2) => { case!($name: [] [jabberd2]); };
-    ($name:ident: $software:ident) => { case!($name: [$software] [$software]); };
+    ($name:ident: both) => { $crate::case!($name: [prosody ejabberd] [prosody ejabberd]); };
+    ($name:ident: all) => { $crate::case!($name: [prosody ejabberd] [prosody ejabberd jabberd2]); };
+    ($name:ident: jabberd2) => { $crate::case!($name: [] [jabberd2]); };
+    ($name:ident: $software:ident) => { $crate::case!($name: [$software] [$software]); };
     ($name:ident: [$($stable:ident)*] [$($sid:ident)*]) => {
         mod $name {
             #[allow(unused_imports, reason = "some are of one server only")]
             use super::$name as test;
-            case!(debian_12, Debian12: $($stable)*);
-            case!(debian_13, Debian13: $($stable)*);
-            case!(sid, Sid: $($sid)*);
+            $crate::case!(debian_12, Debian12: $($stable)*);
+            $crate::case!(debian_13, Debian13: $($stable)*);
+            $crate::case!(sid, Sid: $($sid)*);
         }
     };
     ($module:ident, $suite:ident:) => {};
     ($module:ident, $suite:ident: $($software:ident)+) => {
         mod $module {
             use super::test;
-            use crate::server::{Kind, Software, Suite};
-            $(case!($software, $suite);)+
+            use $crate::interop::server::{Kind, Software, Suite};
+            $($crate::case!($software, $suite);)+
         }
     };
     (prosody, $suite:ident) => {

@@ -1,7 +1,7 @@
 //! Counts of stanzas, read from metrics and compared.
 
-use jat_proxy::jat::reason::{Outcome, Reason, Tally};
-use jat_proxy::jat::traffic::{REVERT, Traffic};
+use jat_core::jat::reason::{Outcome, Reason, Tally};
+use jat_core::jat::traffic::{REVERT, Traffic};
 
 /// The counters of stanzas in what `/metrics` shows, but for our own echoes: how many come is up
 /// to time, and to how much was said.

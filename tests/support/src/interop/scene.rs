@@ -1,8 +1,8 @@
 //! The stage of most tests: a server, a running proxy, an implementing client, users.
 
-use crate::client::Client;
-use crate::proxy::{Proxy, Settings};
-use crate::server::{Kind, Server};
+use crate::interop::client::Client;
+use crate::interop::proxy::{Proxy, Settings};
+use crate::interop::server::{Kind, Server};
 
 pub struct Scene {
     pub server: &'static Server,

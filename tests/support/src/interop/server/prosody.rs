@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{COMPONENTS, FLEETS, HOST, SECRET, Software, Suite, component_domain, fleet_domain};
+use crate::repository;
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
     let shown = folder.display();
-    let modules = concat!(env!("CARGO_MANIFEST_DIR"), "/config/prosody");
+    let modules = repository().join("config/prosody").display().to_string();
     let mut text = format!(
         r#"
 daemonize = false

@@ -19,8 +19,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::client::{Client, Connection};
-use crate::process::{Process, free_ports, wait_until};
+use crate::interop::client::{Client, Connection};
+use crate::port::free_ports;
+use crate::process::Process;
+use crate::scratch;
+use crate::wait::wait_until;
 
 pub use each::Each;
 pub use kind::{Kind, Software, Suite};
@@ -211,9 +214,9 @@ impl Server {
 /// An empty folder under target/; it stays after the run, for its logs.
 pub fn fresh_folder(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(1);
-    let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
+    let run = scratch().join("interop");
     static CLEAN: LazyLock<()> = LazyLock::new(|| {
-        let _ = std::fs::remove_dir_all(Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop"));
+        let _ = std::fs::remove_dir_all(scratch().join("interop"));
     });
     LazyLock::force(&CLEAN);
     let folder = run.join(format!("{:03}-{name}", COUNT.fetch_add(1, Ordering::Relaxed)));

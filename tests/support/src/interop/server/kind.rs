@@ -1,11 +1,12 @@
 //! Which server a test is given: its software, and the Debian that it comes from.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::process;
+use crate::{repository, scratch};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Kind {
@@ -95,8 +96,7 @@ impl Suite {
         if self.is_here() {
             return "/".into();
         }
-        let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let root = tests.with_file_name("servers").join(self.name());
+        let root = scratch().with_file_name("servers").join(self.name());
         let asked = self.name().trim_start_matches("debian-");
         assert!(root.is_dir(), "no {}: as root, tests/debian servers {asked}", root.display());
         root
@@ -117,11 +117,10 @@ impl Suite {
         if self.is_here() {
             return Vec::new();
         }
-        let project = env!("CARGO_MANIFEST_DIR");
-        let script = format!("{project}/tests/interop/server/enter.sh");
-        let root = self.root().display().to_string();
-        let words = ["unshare", "--mount", "sh", &script, &root, project];
-        words.iter().copied().chain([env!("CARGO_TARGET_TMPDIR")]).map(str::to_owned).collect()
+        let script = repository().join("tests/interop/server/enter.sh");
+        let seen = [script, self.root(), repository().to_owned(), scratch()];
+        let seen = seen.iter().map(|path| path.display().to_string());
+        ["unshare", "--mount", "sh"].map(str::to_owned).into_iter().chain(seen).collect()
     }
 
     /// Debian 12's libexpat has it since an update (2.5.0-1+deb12u2), which may be missing here.

@@ -1,12 +1,12 @@
 //! Hostile stanzas, and what each must count as. The numbers in brackets are those of the list
 //! of bad inputs that `core/tests/bad_inputs` is made from, which looks at every answer.
 
-use jat_proxy::jat::keyring::Key;
-use jat_proxy::jat::reason::{Outcome, Reason, Tally};
-use jat_proxy::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
-use jat_proxy::jat::traffic::Class::{self, Message, Other, Presence, Reply, Request};
-use jat_proxy::jat::traffic::{FORWARD, REVERT, Traffic};
-use jat_proxy::stanza::escape::write_escaped;
+use jat_core::jat::keyring::Key;
+use jat_core::jat::reason::{Outcome, Reason, Tally};
+use jat_core::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
+use jat_core::jat::traffic::Class::{self, Message, Other, Presence, Reply, Request};
+use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
+use jat_core::stanza::escape::write_escaped;
 use zeroize::Zeroizing;
 
 /// Who takes part.

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{PATIENCE, Process, command, free_ports, wait_until};
-use crate::server::{SECRET, Server, fresh_folder};
+use crate::interop::server::{SECRET, Server, fresh_folder};
+use crate::port::free_ports;
+use crate::process::{Process, command};
+use crate::program;
+use crate::wait::{PATIENCE, wait_until};
 
 /// What a test varies in the configuration.
 pub struct Settings {
@@ -224,7 +227,7 @@ impl Proxy {
 
     /// Runs another subcommand on this configuration; gives what it printed.
     pub fn cli(&self, arguments: &[&str]) -> String {
-        let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));
+        let mut command = command(program());
         command.args(arguments).arg("-c").arg(self.folder.join("jat-proxy.toml"));
         let output = command.output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
@@ -254,7 +257,7 @@ impl Proxy {
 const OWN_STREAM: &str = "stream=\"component\"";
 
 fn run(folder: &Path, settings: &Settings) -> std::process::Command {
-    let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));
+    let mut command = command(program());
     command.arg("run").arg("-c").arg(folder.join("jat-proxy.toml"));
     command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
     command

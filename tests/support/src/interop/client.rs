@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
 
-use crate::process::PATIENCE;
-use crate::server::{HOST, Server, Software};
-use crate::stanza::{Element, Item, Stanza, StanzaReader, escape};
+use crate::interop::server::{HOST, Server, Software};
+use crate::interop::stanza::{Element, Item, Stanza, StanzaReader, escape};
+use crate::wait::PATIENCE;
 
 /// How long to listen before believing that nothing comes.
 pub const SILENCE: Duration = Duration::from_millis(400);

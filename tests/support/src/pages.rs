@@ -3,7 +3,8 @@
 //! A block is fenced, or indented by four columns behind an empty line, in a list item as well.
 
 use std::fs;
-use std::path::Path;
+
+use crate::repository;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
@@ -20,7 +21,7 @@ pub struct Block {
 
 /// All blocks of a document, which is named as it is from the repository's root.
 pub fn blocks(document: &str) -> Vec<Block> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let path = repository().join(document);
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{document}: {error}"));
     parse(document, &text)
 }
@@ -29,7 +30,6 @@ pub fn blocks(document: &str) -> Vec<Block> {
 ///
 /// # Panics
 /// When there is none, or another one.
-#[allow(dead_code, reason = "each test program uses some of this")]
 pub fn block(document: &str, heading: &str, language: &str) -> Block {
     let mut found = blocks(document);
     found.retain(|block| block.heading == heading && block.language == language);
@@ -42,7 +42,6 @@ pub fn block(document: &str, heading: &str, language: &str) -> Block {
 ///
 /// # Panics
 /// When there is none.
-#[allow(dead_code, reason = "each test program uses some of this")]
 pub fn first(document: &str, language: &str) -> Block {
     let mut found = blocks(document).into_iter();
     let first = found.find(|block| block.language == language);

@@ -1,0 +1,36 @@
+//! What the tests and benchmarks of the program share.
+
+#![allow(clippy::new_without_default, reason = "what a test starts is no default")]
+
+pub mod cases;
+pub mod interop;
+pub mod pages;
+pub mod port;
+pub mod process;
+pub mod tally;
+pub mod tls;
+pub mod wait;
+
+use std::env;
+use std::path::PathBuf;
+
+pub use core_tests::repository;
+
+/// The program under test: cargo builds it before it runs a test, into the folder above that of
+/// the test's own program.
+pub fn program() -> PathBuf {
+    target().join("jat-proxy")
+}
+
+/// A folder for what tests leave behind, as cargo has one.
+pub fn scratch() -> PathBuf {
+    let folder = target().with_file_name("tmp");
+    std::fs::create_dir_all(&folder).expect("cargo's target folder can be written");
+    folder
+}
+
+/// Where the programs of this build are.
+fn target() -> PathBuf {
+    let test = env::current_exe().expect("a test knows its own program");
+    test.ancestors().nth(2).expect("it is in deps/").to_owned()
+}
