@@ -54,5 +54,5 @@ mod terminal;
 mod thread;
 pub mod time;
 
-use jat_core::base64;
+use jat_core::{base64, named};
 pub use jat_core::{jat, session, stanza};

@@ -9,6 +9,7 @@
 //! | [`stanza`] | bytes: where stanzas begin and end, their start tags, and those we write ourselves |
 //! | [`jat`] | the translator: token, key ring, online resources, presence rules, verdicts |
 //! | [`session`] | one stream's life: bytes and time in, bytes and a deadline out |
+//! | [`named!`] | enums whose variants have names |
 //! | [`base64`] | bytes as text, for the next program |
 //!
 //! One stanza's way: the caller reads bytes into a [`session::Session`], whose
@@ -29,5 +30,6 @@
 
 pub mod base64;
 pub mod jat;
+mod named;
 pub mod session;
 pub mod stanza;

@@ -12,6 +12,7 @@ use jid::DomainPart;
 
 use crate::jat::keyring::Keyring;
 use crate::jat::settings::Settings;
+use crate::named;
 use crate::session::Bounds;
 
 pub use files::Files;
@@ -142,11 +143,11 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
+named! {
+    pub enum LogFormat {
+        /// Lines for people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
 }

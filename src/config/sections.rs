@@ -74,7 +74,7 @@ pub fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
     let Some(mut table) = table else { return log };
     let level = table.optional("level", problems, |v| v.one_of(&LEVELS));
     log.level = level.unwrap_or(log.level);
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let formats = LogFormat::ALL.map(|format| (format.name(), format));
     let format = table.optional("format", problems, |v| v.one_of(&formats));
     log.format = format.unwrap_or(log.format);
     table.finish(problems);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::jat::reason::{Outcome, Reason, Tally};
 use crate::jat::traffic::{FORWARD, REVERT, Traffic};
+use crate::named;
 
 /// How often samples are meant to be taken.
 pub const STEP: Duration = Duration::from_secs(5);
@@ -44,36 +45,23 @@ pub struct Recent {
     pub tally: Tally,
 }
 
-/// What a line is drawn of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Series {
-    /// Requests that were relayed.
-    Requests,
-    /// Replies that were relayed.
-    Replies,
-    /// Those of them that were errors.
-    Errors,
-    /// Stanzas of any kind that were answered with an error.
-    Answered,
-    /// Stanzas of any kind that were dropped.
-    Dropped,
+named! {
+    /// What a line is drawn of.
+    pub enum Series {
+        /// Requests that were relayed.
+        Requests = "requests relayed",
+        /// Replies that were relayed.
+        Replies = "replies relayed",
+        /// Those of them that were errors.
+        Errors = "error replies",
+        /// Stanzas of any kind that were answered with an error.
+        Answered = "answered with an error",
+        /// Stanzas of any kind that were dropped.
+        Dropped = "dropped",
+    }
 }
 
 impl Series {
-    pub const ALL: [Self; 5] =
-        [Self::Requests, Self::Replies, Self::Errors, Self::Answered, Self::Dropped];
-
-    /// What it is called, for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "requests relayed",
-            Self::Replies => "replies relayed",
-            Self::Errors => "error replies",
-            Self::Answered => "answered with an error",
-            Self::Dropped => "dropped",
-        }
-    }
-
     fn has(self, traffic: Traffic, reason: Reason) -> bool {
         match self {
             Self::Requests => (traffic, reason) == (FORWARD, Reason::Relayed),

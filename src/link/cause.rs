@@ -1,5 +1,6 @@
 //! Why there is no stream: a name for each cause, and its remedy.
 
+use crate::named;
 use crate::session::ending::Ending;
 
 use super::login::LoginError;
@@ -8,18 +9,13 @@ use super::tls::TlsError;
 
 macro_rules! causes {
     ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $wait:ident $remedy:literal,)+) => {
-        /// The cause of a lost stream or of a failed login. A new cause is one row of this table.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Cause { $($(#[doc = $doc])+ $variant,)+ }
+        named! {
+            /// The cause of a lost stream or of a failed login. A new cause is one row of this
+            /// table.
+            pub enum Cause { $($(#[doc = $doc])+ $variant = $name,)+ }
+        }
 
         impl Cause {
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The value of the metric label, and the word in logs.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
             /// How many seconds to wait before the next attempt: at least, and at most.
             pub fn wait(self) -> (f64, f64) {
                 match self { $(Self::$variant => $wait,)+ }

@@ -219,7 +219,7 @@ impl StreamSnapshot {
         (stream.standstills, stream.lowered) = (self.standstills, self.lowered);
         for cause in Cause::ALL {
             let count = self.failures.get(cause.name());
-            stream.failures[*cause as usize] = count.copied().unwrap_or_default();
+            stream.failures[cause as usize] = count.copied().unwrap_or_default();
         }
     }
 }

@@ -2,30 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
-/// How requests are spread over the online resources of the target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dispatch {
-    /// Each request to a resource drawn at random.
-    #[default]
-    Random,
-    /// All requests of one user to the same resource, by rendezvous hashing: replicas agree
-    /// without talking, and a resource that leaves moves only its own users.
-    Sticky,
-    /// To the resource with the highest priority of its presence (RFC 6121 section 4.7.2.3), and
-    /// as [`Self::Sticky`] where several have it. A negative one is never asked.
-    Priority,
-}
+use crate::named;
 
-impl Dispatch {
-    pub const ALL: [Self; 3] = [Self::Random, Self::Sticky, Self::Priority];
-
-    /// The word for it in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::Sticky => "sticky",
-            Self::Priority => "priority",
-        }
+named! {
+    /// How requests are spread over the online resources of the target.
+    #[derive(Default)]
+    pub enum Dispatch {
+        /// Each request to a resource drawn at random.
+        #[default]
+        Random = "random",
+        /// All requests of one user to the same resource, by rendezvous hashing: replicas agree
+        /// without talking, and a resource that leaves moves only its own users.
+        Sticky = "sticky",
+        /// To the resource with the highest priority of its presence (RFC 6121 section 4.7.2.3), and
+        /// as [`Self::Sticky`] where several have it. A negative one is never asked.
+        Priority = "priority",
     }
 }
 

@@ -1,29 +1,20 @@
 //! Why each stanza went the way it went, and how many did.
 
+use crate::named;
+
 use super::traffic::{Class, Traffic, Way};
 
-/// What became of a stanza.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It went on to whom it was for.
-    Relayed,
-    /// Somebody got an error, or a refused subscription.
-    Answered,
-    /// It was for us.
-    Consumed,
-    /// Nobody was told.
-    Dropped,
-}
-
-impl Outcome {
-    /// The value of the metric label.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Relayed => "relayed",
-            Self::Answered => "answered",
-            Self::Consumed => "consumed",
-            Self::Dropped => "dropped",
-        }
+named! {
+    /// What became of a stanza.
+    pub enum Outcome {
+        /// It went on to whom it was for.
+        Relayed = "relayed",
+        /// Somebody got an error, or a refused subscription.
+        Answered = "answered",
+        /// It was for us.
+        Consumed = "consumed",
+        /// Nobody was told.
+        Dropped = "dropped",
     }
 }
 
@@ -45,18 +36,12 @@ macro_rules! reasons {
         $(#[doc = $doc:literal])+
         $variant:ident $outcome:ident [$($class:ident $($way:ident)?),+] $name:literal,
     )+) => {
-        /// Why a stanza went the way it went. A new reason is one line here.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Reason { $($(#[doc = $doc])+ $variant,)+ }
+        named! {
+            /// Why a stanza went the way it went. A new reason is one line here.
+            pub enum Reason { $($(#[doc = $doc])+ $variant = $name,)+ }
+        }
 
         impl Reason {
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The value of the metric label, and the word in logs.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
             pub fn outcome(self) -> Outcome {
                 match self { $(Self::$variant => Outcome::$outcome,)+ }
             }

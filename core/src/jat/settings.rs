@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jid::DomainPart;
 
+use crate::named;
+
 use super::access::Access;
 use super::dispatch::Dispatch;
 use super::glob::Glob;
@@ -68,26 +70,16 @@ impl Settings {
 /// An hour, in seconds.
 pub const DEFAULT_REPLY_TTL: u64 = 3600;
 
-/// Where a forwarded request carries its token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenIn {
-    /// In the resource of `from`; the id stays the user's.
-    #[default]
-    Resource,
-    /// In the id; the resource of `from` is the user's address in clear, as services written
-    /// for mod_client_proxy expect it. An address that can be no resource is not written there:
-    /// such a request is as with [`Self::Resource`].
-    Id,
-}
-
-impl TokenIn {
-    pub const ALL: [Self; 2] = [Self::Resource, Self::Id];
-
-    /// The word for it in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Resource => "resource",
-            Self::Id => "id",
-        }
+named! {
+    /// Where a forwarded request carries its token.
+    #[derive(Default)]
+    pub enum TokenIn {
+        /// In the resource of `from`; the id stays the user's.
+        #[default]
+        Resource = "resource",
+        /// In the id; the resource of `from` is the user's address in clear, as services written
+        /// for mod_client_proxy expect it. An address that can be no resource is not written there:
+        /// such a request is as with [`Self::Resource`].
+        Id = "id",
     }
 }

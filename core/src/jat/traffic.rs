@@ -2,51 +2,32 @@
 
 use std::fmt;
 
+use crate::named;
 use crate::stanza::head::{Head, Kind};
-
-macro_rules! named {
-    (
-        $(#[doc = $about:literal])+
-        $type:ident { $($(#[doc = $doc:literal])+ $variant:ident $name:literal,)+ }
-    ) => {
-        $(#[doc = $about])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $type { $($(#[doc = $doc])+ $variant,)+ }
-
-        impl $type {
-            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
-
-            /// The value of the metric label.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-        }
-    };
-}
 
 named! {
     /// The class of a stanza, by its name and type.
-    Class {
+    pub enum Class {
         /// An IQ that is neither a result nor an error.
-        Request "request",
+        Request = "request",
         /// An IQ of type result or error.
-        Reply "reply",
+        Reply = "reply",
         /// A message of any type.
-        Message "message",
+        Message = "message",
         /// Presence of any type.
-        Presence "presence",
+        Presence = "presence",
         /// A top-level element that is no stanza.
-        Other "other",
+        Other = "other",
     }
 }
 
 named! {
     /// The way of a stanza between users and the target.
-    Way {
+    pub enum Way {
         /// From a user to the target, and all that is not from the target.
-        Inward "inward",
+        Inward = "inward",
         /// From the target to a user.
-        Outward "outward",
+        Outward = "outward",
     }
 }
 

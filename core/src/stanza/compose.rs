@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn an_error_says_by_whom_it_is_and_why_for_every_condition() {
         for condition in DefinedCondition::ALL {
-            let refusal = Refusal { condition: *condition, text: "nobody <here> & \"'".into() };
+            let refusal = Refusal { condition, text: "nobody <here> & \"'".into() };
             let error = error_of(Kind::Iq, &refusal, &Envelope { id: Some("7"), ..ENVELOPE });
             // The library's variants have the same names.
             let wanted = format!("{condition:?}");

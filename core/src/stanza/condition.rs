@@ -4,22 +4,19 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 
+use crate::named;
+
 macro_rules! conditions {
     ($($variant:ident $name:literal $type_:literal,)+) => {
-        /// A defined condition of a stanza error (RFC 6120 section 8.3.3). The list is a fixed one,
-        /// so that nobody outside can make a word of it longer.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum DefinedCondition { $($variant,)+ }
+        named! {
+            /// A defined condition of a stanza error (RFC 6120 section 8.3.3), named like its
+            /// element. The list is a fixed one, so that nobody outside can make a word of it
+            /// longer.
+            #[derive(Serialize, Deserialize)]
+            pub enum DefinedCondition { $(#[serde(rename = $name)] $variant = $name,)+ }
+        }
 
         impl DefinedCondition {
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The name of its element, and the value of the metric label.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
             /// The error type that goes with it, the first where the RFC leaves a choice.
             pub fn error_type(self) -> &'static str {
                 match self { $(Self::$variant => $type_,)+ }

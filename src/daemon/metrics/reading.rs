@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::daemon::status::{SUBSCRIPTION_STATES, subscription_state};
 use crate::jat::answers::{Errors, Trouble};
+use crate::jat::presence::Subscription;
 use crate::jat::reason::{Reason, Tally};
 use crate::jat::traffic::Traffic;
 use crate::link::cause::Cause;
@@ -87,7 +87,7 @@ impl Reading {
             resources: subscription.map(|_| resources),
             unlisted_replies: component.translator.unlisted_replies(),
             observed: component.translator.observed().stanzas(),
-            subscription: subscription.map(subscription_state),
+            subscription: subscription.map(Subscription::name),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             clock_offset: component.clock_offset(),
             // A clock that stepped back makes it negative.
@@ -148,7 +148,7 @@ impl Reading {
         let series = move |now: &'static str| {
             let of =
                 move |s: &'static str| ([self.label(), ("state", s.into())], (s == now).into());
-            SUBSCRIPTION_STATES.into_iter().map(of)
+            Subscription::NAMES.into_iter().map(of)
         };
         self.subscription.into_iter().flat_map(series)
     }
@@ -168,7 +168,7 @@ impl Reading {
 fn troubled(component: &Component) -> [u64; Trouble::NAMES.len()] {
     let (now, hears_all) = (component.now().unix, component.hears_all_answers());
     let troubles = component.translator.serving().filter_map(|s| s.trouble(hears_all, now));
-    let names: Vec<&str> = troubles.map(Trouble::name).collect();
+    let names: Vec<&str> = troubles.map(|trouble| trouble.name()).collect();
     Trouble::NAMES.map(|name| names.iter().filter(|found| **found == name).count() as u64)
 }
 

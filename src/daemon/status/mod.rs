@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use reading::{SUBSCRIPTION_STATES, missing, subscription_state};
+pub use reading::missing;
 
 /// The whole document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ pub enum StreamState {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SubscriptionStatus {
-    /// One of [`SUBSCRIPTION_STATES`].
+    /// One of [`Subscription::NAMES`](crate::jat::presence::Subscription::NAMES).
     pub state: String,
     /// `null` when it was never requested.
     pub since: Option<String>,

@@ -221,27 +221,12 @@ fn missing_stream(stream: &StreamRecord) -> Option<String> {
     }
 }
 
-/// The words for a subscription.
-pub const SUBSCRIPTION_STATES: [&str; 5] = ["never", "failed", "pending", "denied", "subscribed"];
-
-/// One of [`SUBSCRIPTION_STATES`].
-pub fn subscription_state(subscription: &Subscription) -> &'static str {
-    let [never, failed, pending, denied, subscribed] = SUBSCRIPTION_STATES;
-    match subscription {
-        Subscription::Never => never,
-        Subscription::Failed(_) => failed,
-        Subscription::Pending => pending,
-        Subscription::Denied => denied,
-        Subscription::Subscribed => subscribed,
-    }
-}
-
 fn subscription(component: &Component, subscription: &Subscription) -> SubscriptionStatus {
     let presence = component.translator.presence();
     let now = component.now();
     let unix = |at| now.unix + (at - now.mono.min(at)).as_secs();
     SubscriptionStatus {
-        state: subscription_state(subscription).to_owned(),
+        state: subscription.name().to_owned(),
         since: (*subscription != Subscription::Never).then(|| show_moment(presence.since())),
         confirmed: presence.confirmed().map(show_moment),
         condition: match subscription {
@@ -263,9 +248,7 @@ impl StreamStatus {
             stream: StreamState::of(stream),
             sharing: match stream.sharing {
                 Sharing::Unknown if stream.unheard => "unheard".to_owned(),
-                Sharing::Unknown => "unknown".to_owned(),
-                Sharing::Alone => "alone".to_owned(),
-                Sharing::Shared => "shared".to_owned(),
+                sharing => sharing.name().to_owned(),
             },
             backlog_bytes: stream.backlog,
             logins: stream.logins,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use jid::BareJid;
 
+use crate::named;
+
 use super::address::Address;
 use sender::Sender;
 
@@ -22,25 +24,15 @@ pub struct Access {
     pub mode: Mode,
 }
 
-/// What is done with the stanzas of those who may not ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// They are refused.
-    #[default]
-    Enforce,
-    /// They are counted, and go their way.
-    Observe,
-}
-
-impl Mode {
-    pub const ALL: [Self; 2] = [Self::Enforce, Self::Observe];
-
-    /// The word for it in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Observe => "observe",
-        }
+named! {
+    /// What is done with the stanzas of those who may not ask.
+    #[derive(Default)]
+    pub enum Mode {
+        /// They are refused.
+        #[default]
+        Enforce = "enforce",
+        /// They are counted, and go their way.
+        Observe = "observe",
     }
 }
 

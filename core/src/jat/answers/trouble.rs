@@ -1,30 +1,23 @@
 //! What is wrong with a resource, and what to do about it.
 
+use crate::named;
 use crate::stanza::condition::DefinedCondition;
 
-/// What is wrong with a resource, by what it answers. The error is the last one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Servers say this in place of a resource that is not there, and no presence said otherwise.
-    Missing(DefinedCondition),
-    /// It gave no result for a long time.
-    OnlyErrors(DefinedCondition),
-    /// It answers nothing, not even with an error (docs/servers.md#sleeping-session).
-    Silent { requests: u64, seconds: u64 },
+named! {
+    /// What is wrong with a resource, by what it answers. The error is the last one.
+    #[derive(Copy)]
+    pub enum Trouble with fields {
+        /// Servers say this in place of a resource that is not there, and no presence said
+        /// otherwise.
+        Missing(DefinedCondition) = "missing",
+        /// It gave no result for a long time.
+        OnlyErrors(DefinedCondition) = "only-errors",
+        /// It answers nothing, not even with an error (docs/servers.md#sleeping-session).
+        Silent { requests: u64, seconds: u64 } = "silent",
+    }
 }
 
 impl Trouble {
-    pub const NAMES: [&str; 3] = ["missing", "only-errors", "silent"];
-
-    /// The value of the metric label.
-    pub fn name(self) -> &'static str {
-        let [missing, only_errors, silent] = Self::NAMES;
-        match self {
-            Self::Missing(_) => missing,
-            Self::OnlyErrors(_) => only_errors,
-            Self::Silent { .. } => silent,
-        }
-    }
     /// Does it seem to be gone?
     pub fn is_missing(self) -> bool {
         matches!(self, Self::Missing(_))

@@ -3,19 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use crate::jat::reason::Reason;
+use crate::named;
 
-/// What the target's server last said of our subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Subscription {
-    /// It was never requested.
-    Never,
-    /// It was refused with this stanza error condition, for reasons of the server's own.
-    Failed(String),
-    /// No answer yet: somebody has to accept it.
-    Pending,
-    Denied,
-    Subscribed,
+named! {
+    /// What the target's server last said of our subscription.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Subscription with fields {
+        /// It was never requested.
+        Never = "never",
+        /// It was refused with this stanza error condition, for reasons of the server's own.
+        Failed(String) = "failed",
+        /// No answer yet: somebody has to accept it.
+        Pending = "pending",
+        Denied = "denied",
+        Subscribed = "subscribed",
+    }
 }
 
 impl Subscription {
@@ -26,6 +29,27 @@ impl Subscription {
             Self::Pending => Reason::SubscriptionPending,
             Self::Denied => Reason::SubscriptionDenied,
             Self::Subscribed => Reason::Offline,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handover_has_the_same_names() {
+        let all = [
+            Subscription::Never,
+            Subscription::Failed("gone".to_owned()),
+            Subscription::Pending,
+            Subscription::Denied,
+            Subscription::Subscribed,
+        ];
+        assert_eq!(all.each_ref().map(Subscription::name), Subscription::NAMES);
+        for subscription in all {
+            let text = serde_json::to_string(&subscription).unwrap();
+            assert!(text.contains(&format!("{:?}", subscription.name())), "{text}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use fastrand::Rng;
 
+use crate::named;
+
 use super::address::Address;
 use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
 use super::selection::Selection;
@@ -60,24 +62,14 @@ impl Resource {
     }
 }
 
-/// Whether a resource gets requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Now,
-    /// When those that are preferred to it are gone.
-    Later,
-    /// The configuration leaves it out.
-    Never,
-}
-
-impl Asked {
-    /// The word for it in the status.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Now => "now",
-            Self::Later => "later",
-            Self::Never => "never",
-        }
+named! {
+    /// Whether a resource gets requests.
+    pub enum Asked {
+        Now = "now",
+        /// When those that are preferred to it are gone.
+        Later = "later",
+        /// The configuration leaves it out.
+        Never = "never",
     }
 }
 

@@ -15,14 +15,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Does another process have a stream for the same domain?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sharing {
-    #[default]
-    Unknown,
-    Alone,
-    Shared,
+use crate::named;
+
+named! {
+    /// Whether another process has a stream for the same domain.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Sharing {
+        #[default]
+        Unknown = "unknown",
+        Alone = "alone",
+        Shared = "shared",
+    }
 }
 
 /// What one stream knows of its siblings.
