@@ -93,7 +93,7 @@ fn it_is_ready_while_the_server_is_away_feeds_the_watchdog_and_says_when_it_stop
     service.until("READY=1");
     let status = service.until("STATUS=").pop().unwrap();
     assert!(
-        status.starts_with("STATUS=0 of 1 components forward; proxy.example: no stream"),
+        status.starts_with("STATUS=0 of 1 components forward; proxy.example: not connected"),
         "{status}"
     );
     service.until("WATCHDOG=1");
@@ -170,19 +170,19 @@ fn in_the_journal_each_line_has_its_priority() {
         panic!("{words}: {}", folder.read(name));
     };
     let mut child = run("text", &config, true);
-    let text = lines("text", "no stream");
+    let text = lines("text", "not connected");
     child.kill().and_then(|()| child.wait()).unwrap();
     assert!(text.starts_with("<6> INFO starting version="), "{text}");
-    assert!(text.contains("\n<4> WARN no stream, trying on: "), "{text}");
+    assert!(text.contains("\n<4> WARN not connected, retrying: "), "{text}");
     let mut child = run("json", &format!("{config}[log]\nformat = \"json\"\n"), true);
-    let json = lines("json", "no stream");
+    let json = lines("json", "not connected");
     child.kill().and_then(|()| child.wait()).unwrap();
     assert!(json.contains("\n<4>{\"timestamp\":\""), "{json}");
     // Standard error leads elsewhere, and another program has the journal.
     let mut child = run("other", &config, false);
-    let other = lines("other", "no stream");
+    let other = lines("other", "not connected");
     child.kill().and_then(|()| child.wait()).unwrap();
-    assert!(other.starts_with("20") && other.contains("Z  WARN no stream"), "{other}");
+    assert!(other.starts_with("20") && other.contains("Z  WARN not connected"), "{other}");
     // What ends it at once is an error there, too.
     let mut child = run("broken", &config.replace("target-address", "target-addres"), true);
     assert_eq!(child.wait().unwrap().code(), Some(78));

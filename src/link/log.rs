@@ -100,7 +100,7 @@ impl StreamLog {
             warn!(
                 component = self.domain.as_str(),
                 cause = cause.name(),
-                "no stream, trying on: {}",
+                "not connected, retrying: {}",
                 cause.explain(message)
             );
         }

@@ -146,15 +146,12 @@ fn is_in_the_table(kind: Kind) {
     assert!(row.contains(&format!("{version} ({debian})")), "{version}: {row}");
 }
 
-/// Its lines and the `[http]` that it mentions: the same as what `init` wrote.
+/// What it shows and the `[http]` that it mentions: the same as what `init` wrote.
 fn configuration_of_readme(folder: &Path) -> String {
     let shown = claims::text("README.md", "key-file = ");
-    assert_eq!(shown.lines().count(), 8, "the README says eight");
     configuration::assert_accepted("README.md", &shown);
     let whole = shown + &claims::text("docs/metrics.md", "[http]\nlisten = \"127");
-    let mut table: Table = toml::from_str(&whole).unwrap();
-    // The default, which `init` leaves out.
-    assert_eq!(table.remove("reply-ttl").unwrap().as_str(), Some("1h"));
+    let table: Table = toml::from_str(&whole).unwrap();
     let written = fs::read_to_string(folder.join("jat-proxy.toml")).unwrap();
     let written: Table = toml::from_str(&written.replace(HOST, "some-domain.example")).unwrap();
     assert_eq!(table, written);

@@ -23,7 +23,7 @@ fn without_a_server_it_is_healthy_but_not_ready_and_says_why() {
     let answer = daemon.wait_for("/readyz", |answer| !answer.body.contains("connecting"));
     assert_eq!(answer.status, 503);
     for domain in ["proxy.example", "fixed.example"] {
-        let line = answer.body.lines().find(|l| l.starts_with(&format!("{domain}: no stream")));
+        let line = answer.body.lines().find(|l| l.starts_with(&format!("{domain}: not connected")));
         assert!(line.is_some_and(|l| l.contains("is the server running")), "{}", answer.body);
     }
     let status = status(&daemon);

@@ -35,7 +35,7 @@ fn one_fails_and_the_others_serve(kind: Kind) {
     assert_eq!(code, 503, "{ready}");
     assert!(ready.contains(&format!("{}: ready\n", here.domain)), "{ready}");
     assert!(ready.contains(&format!("{}: ready\n", there.domain)), "{ready}");
-    assert!(ready.contains("silent.example: no stream yet"), "{ready}");
+    assert!(ready.contains("silent.example: not connected yet"), "{ready}");
     for _ in 0..20 {
         round_trip(&here.domain, &mut here_user, &mut here_service);
         round_trip(&there.domain, &mut there_user, &mut there_service);

@@ -94,7 +94,7 @@ fn every_other_port_is_told(kind: Kind) {
         settings.server = tls.to_owned();
         let proxy = Proxy::launch(&server, settings);
         let log = |it: &Proxy| it.log().join("\n");
-        proxy.wait_until("a line about it", |it| log(it).contains("no stream"));
+        proxy.wait_until("a line about it", |it| log(it).contains("not connected"));
         assert!(log(&proxy).contains(said), "{said}: {}", log(&proxy));
     }
 }

@@ -19,10 +19,10 @@ async fn it_is_ready_after_its_first_attempt_and_not_before() {
     let daemon = Daemon::start(silent.local_addr().unwrap(), "", Stdio::null());
     daemon.tells("WATCHDOG=1", 4).await;
     let said = daemon.notices();
-    assert!(said.contains(&format!("{NONE}no stream yet: connecting")), "{said:?}");
+    assert!(said.contains(&format!("{NONE}not connected yet")), "{said:?}");
     assert!(daemon.told("READY=1").is_empty(), "{said:?}");
     drop(silent);
-    daemon.tells(&format!("{NONE}no stream since"), 1).await;
+    daemon.tells(&format!("{NONE}not connected since"), 1).await;
     // Nobody is restarted because the server is down.
     daemon.tells("WATCHDOG=1", 6).await;
     assert_eq!(daemon.told("READY=1").len(), 1);
@@ -41,7 +41,7 @@ async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
     daemon.tells(ALL, 1).await;
     server.stop_listening().await;
     server.connections(DOMAIN)[0].cut();
-    daemon.tells(&format!("{NONE}no stream since"), 1).await;
+    daemon.tells(&format!("{NONE}not connected since"), 1).await;
     daemon.tells("WATCHDOG=1", 4).await;
     server.listen_again().await.unwrap();
     daemon.tells(ALL, 1).await;

@@ -74,7 +74,7 @@ async fn no_thread_for_a_name() {
     let mut it = Stage::new(server.address(), &other);
     serves(&server).await;
     // It does not know the domain: there is an attempt from time to time.
-    it.logs("no stream, trying on").await;
+    it.logs("not connected, retrying").await;
     it.shim.fail("pthread_create", Errno::AGAIN);
     it.daemon.signal(Signal::HUP);
     it.logs("no thread for looking up names: Resource temporarily unavailable").await;
@@ -92,7 +92,7 @@ async fn no_descriptor_for_http() {
     serves(&server).await;
     it.shim.fail("accept4", Errno::MFILE);
     let _waits = std::net::TcpStream::connect(http).unwrap();
-    it.logs("can't take HTTP connections, trying on: Too many open files (os error 24); raise")
+    it.logs("can't take HTTP connections, retrying: Too many open files (os error 24); raise")
         .await;
     serves(&server).await;
     it.shim.heal("accept4");
@@ -169,7 +169,7 @@ async fn no_descriptor_for_the_certificates_of_the_system() {
     shim.heal("open64-pem");
     let mut daemon = start();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !said().contains("no stream, trying on") {
+    while !said().contains("not connected, retrying") {
         assert!(Instant::now() < deadline, "{}", said());
         sleep(Duration::from_millis(5)).await;
     }

@@ -87,7 +87,7 @@ impl Run {
     }
 
     async fn lives_or_says_why(&mut self) -> Result<(), String> {
-        let code = if self.says(&["logged in to", "no stream, trying on"]).await? {
+        let code = if self.says(&["logged in to", "not connected, retrying"]).await? {
             self.daemon.signal(Signal::HUP);
             let goes_on = self.says(&["configuration reloaded", "was not reloaded"]).await? && {
                 self.daemon.signal(Signal::USR2);

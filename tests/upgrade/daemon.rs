@@ -193,7 +193,7 @@ impl Daemon {
     pub async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !is(self) {
-            assert!(Instant::now() < deadline, "not within 20 s: {what}; {}", self.log());
+            assert!(Instant::now() < deadline, "not within a minute: {what}; {}", self.log());
             sleep(Duration::from_millis(5)).await;
         }
     }

@@ -82,7 +82,7 @@ pub async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Vi
             }
             Err(error) => {
                 trouble.get_or_insert_with(|| {
-                    warn!("can't take HTTP connections, trying on: {}", explain(&error));
+                    warn!("can't take HTTP connections, retrying: {}", explain(&error));
                     Instant::now()
                 });
                 let _ = timeout(ACCEPT_AGAIN, counter.halt.ordered()).await;

@@ -172,7 +172,7 @@ impl Collector for Readings {
         )?;
         out.gauges(
             "jat_proxy_key_age",
-            "Time since the key signs that does, if it has a not-before.",
+            "Age of the signing key, if it has a not-before.",
             Some(&Unit::Seconds),
             all.iter().filter_map(|r| Some(([r.label()], r.key_age?))),
         )?;

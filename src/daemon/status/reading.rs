@@ -210,10 +210,10 @@ fn never_asked(settings: &Settings) -> String {
 
 fn missing_stream(stream: &StreamRecord) -> Option<String> {
     match &stream.state {
-        State::Starting => Some("no stream yet: connecting".to_owned()),
+        State::Starting => Some("not connected yet".to_owned()),
         State::Closed => Some("the stream was closed for good".to_owned()),
         State::Down { since, cause, message } => {
-            Some(format!("no stream since {}: {}", show_moment(*since), cause.explain(message)))
+            Some(format!("not connected since {}: {}", show_moment(*since), cause.explain(message)))
         }
         State::Up { .. } => stream.standstill.map(|lasts| {
             format!("the server has processed nothing that it was sent for {} s", lasts.as_secs())

@@ -199,7 +199,7 @@ fn what_is_wrong_is_named(kind: Kind) {
     ] {
         let proxy = Proxy::launch(&stage.server, stage.settings(port, tls));
         let log = |proxy: &Proxy| proxy.log().join("\n");
-        proxy.wait_until("a line about it", |it| log(it).contains("no stream"));
+        proxy.wait_until("a line about it", |it| log(it).contains("not connected"));
         assert!(log(&proxy).contains(said), "{said}: {}", log(&proxy));
         assert_eq!(proxy.logins(), 0);
     }
@@ -212,7 +212,7 @@ fn a_name_that_is_no_host_of_the_server(kind: Kind) {
     let tls = stage.ca_file("ca.pem") + "server-name = \"other.example\"\n";
     let proxy = Proxy::launch(&stage.server, stage.settings(stage.other, &tls));
     let log = |it: &Proxy| it.log().join("\n");
-    proxy.wait_until("a line about it", |it| log(it).contains("no stream"));
+    proxy.wait_until("a line about it", |it| log(it).contains("not connected"));
     let said = "the server has no host of the name other.example; connect";
     assert!(log(&proxy).contains(said), "{}", log(&proxy));
     assert!(log(&proxy).contains("cause=\"certificate-name\""), "{}", log(&proxy));
@@ -281,7 +281,7 @@ fn a_ca_that_was_made_anew_with_a_key_of_another_kind(kind: Kind) {
         settings.server = format!("tls = true\nca-file = {file:?}\n");
         let proxy = Proxy::launch(&server, settings);
         let log = |it: &Proxy| it.log().join("\n");
-        proxy.wait_until("a line about it", |it| log(it).contains("no stream"));
+        proxy.wait_until("a line about it", |it| log(it).contains("not connected"));
         let said = "the server's certificate names a CA that is trusted, but another key has \
                     signed it: was the CA made anew?; name the certificate";
         assert!(log(&proxy).contains(said), "{}", log(&proxy));
