@@ -126,6 +126,7 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
     service.answer(&request, "<a xmlns='urn:1'/>");
     assert!(user.receive_reply("before").child("a").is_some());
 
+    proxy.wait_log(quiet, "logged in again");
     let mut said = proxy.log().split_off(quiet);
     // A server that stops may send the client away first, so that requests are refused.
     said.retain(|line| !line.contains("stanzas="));

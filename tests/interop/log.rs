@@ -19,6 +19,7 @@ fn refusals_are_told_once_and_summed_up(kind: Kind) {
         let kind = "stanza=\"request\" way=\"inward\" outcome=\"answered\" reason=\"subscription-pending\"";
         log.into_iter().filter(|line| line.contains(kind)).collect::<Vec<_>>()
     };
+    scene.proxy.wait_log(0, "subscription-pending");
     let first = lines(&scene);
     assert_eq!(first.len(), 1, "{first:?}");
     assert!(first[0].contains(" INFO answered: Nobody to forward to: "), "{first:?}");

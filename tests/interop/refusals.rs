@@ -232,6 +232,7 @@ fn stanzas_for_other_domains_are_dropped(kind: Kind) {
     // The log names the remedy, once a minute.
     user.ask(ROUTED[1], "astray");
     scene.proxy.wait_reason("not-our-domain", 2);
+    scene.proxy.wait_log(0, "global_routes");
     let said = scene.proxy.log().iter().filter(|line| line.contains("global_routes")).count();
     assert_eq!(said, 1);
 }

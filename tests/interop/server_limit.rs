@@ -43,8 +43,8 @@ fn a_lower_limit_of_the_server_is_found_out(kind: Kind) {
     }
     round_trip(&domain, &mut user, &mut service);
     assert_eq!(proxy.logins(), ended + 1);
-    let log = proxy.log().join("\n");
-    assert!(log.contains("cause=\"server-limit\"") && log.contains("max-stanza-bytes"), "{log}");
+    let line = proxy.wait_log(0, "cause=\"server-limit\"");
+    assert!(line.contains("max-stanza-bytes"), "{line}");
     let warnings = proxy.status()["components"][0]["warnings"].to_string();
     assert!(warnings.contains("max-stanza-bytes"), "{warnings}");
 }

@@ -36,8 +36,8 @@ fn a_second_process_stands_by(kind: Kind) {
         }
         standby.wait_connected();
         took.push(gone.elapsed());
-        let said = standby.log().split_off(quiet);
-        assert!(said[0].contains("logged in to"), "one line when it ends: {said:#?}");
+        let said = standby.wait_log(quiet, "");
+        assert!(said.contains("logged in to"), "one line when it ends: {said}");
         assert_eq!(standby.logins(), 1);
         service.answer(&request, "<a xmlns='urn:1'/>");
         assert!(user.receive_reply("held").child("a").is_some());

@@ -118,6 +118,9 @@ impl Translator {
 
     /// The stream of the domain `at` is down.
     pub fn disconnected(&mut self, at: &DomainPart) {
+        if *at == self.settings.domain {
+            self.answers.disconnected();
+        }
         if self.subscribes_at(at) {
             self.presence.disconnected();
         }

@@ -396,6 +396,8 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated(kind: Kind) {
     assert!(account.missing.len() >= late as usize);
     assert_eq!(relayed as usize, seen.len() + account.answered.len(), "relayed is arrived");
     assert!(account.answered.len() > 100, "and there was enough of it");
+    let last = |it: &Proxy| it.log().join("\n").matches("logged in again to").count() == UPGRADES;
+    scene.proxy.wait_until("the last login to be said", last);
     let log = scene.proxy.log().join("\n");
     assert_eq!(log.matches("a stream with TLS can't be handed over").count(), UPGRADES);
     // What one program has said the next does not say again.

@@ -89,6 +89,11 @@ impl Answers {
         }
     }
 
+    /// Our stream is down: what was asked may have been answered, and nobody was there to take it.
+    pub fn disconnected(&mut self) {
+        self.records.iter_mut().for_each(Record::disconnected);
+    }
+
     /// Available presence of this resource: it is there. `new`: it was not listed before.
     pub fn seen(&mut self, resource: &str, new: bool) {
         if let Ok(place) = self.find(resource) {

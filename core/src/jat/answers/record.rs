@@ -75,6 +75,11 @@ impl Record {
         (now.asked_since_answer, now.first_asked) = (0, None);
     }
 
+    /// Our stream is down: requests without an answer say nothing of it.
+    pub fn disconnected(&mut self) {
+        (self.now.asked_since_answer, self.now.first_asked) = (0, None);
+    }
+
     /// Presence told that it is there. `new`: it was not before.
     pub fn seen(&mut self, new: bool) {
         if new {

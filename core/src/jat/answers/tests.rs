@@ -63,6 +63,21 @@ fn one_that_gives_only_errors_or_nothing_is_told_from_others() {
 }
 
 #[test]
+fn requests_that_our_own_outage_left_without_an_answer_say_nothing_of_a_resource() {
+    let mut answers = Answers::default();
+    count(&mut answers, "a", &[Event::Asked; 3], T);
+    let trouble = |answers: &Answers, at| answers.of("a").unwrap().trouble(1, true, at);
+    assert!(trouble(&answers, T + 10).is_some());
+    answers.disconnected();
+    assert_eq!(trouble(&answers, T + 10), None);
+    assert_eq!(answers.of("a").unwrap().forwarded, 3);
+    count(&mut answers, "a", &[Event::Asked; 3], T + 20);
+    assert_eq!(trouble(&answers, T + 29), None);
+    let silent = Some(Trouble::Silent { requests: 3, seconds: 10 });
+    assert_eq!(trouble(&answers, T + 30), silent);
+}
+
+#[test]
 fn a_resource_that_comes_back_keeps_its_counters_and_gets_another_chance() {
     let mut answers = Answers::default();
     count(&mut answers, "a", &[Event::Asked, REFUSED, REFUSED, REFUSED], T);

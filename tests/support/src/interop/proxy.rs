@@ -189,9 +189,17 @@ impl Proxy {
     }
 
     /// The log lines so far, at the configured level.
+    /// The lines that it has written so far: what it has just said may still wait in its queue.
     pub fn log(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.join("log")).unwrap();
         text.lines().map(str::to_string).collect()
+    }
+
+    /// Waits for the first line behind the first `skipped` that has these words in it.
+    pub fn wait_log(&self, skipped: usize, words: &str) -> String {
+        let find = |it: &Proxy| it.log().into_iter().skip(skipped).find(|it| it.contains(words));
+        self.wait_until(words, |it| find(it).is_some());
+        find(self).expect("a log only grows")
     }
 
     pub fn signal(&self, signal: Signal) {
