@@ -38,7 +38,7 @@ impl Account {
         self.uid
     }
 
-    /// May it read the file at `path`, which is there?
+    /// Whether it may read the file at `path`, which is there.
     pub fn may_read(&self, path: &Path) -> bool {
         path.exists() && self.why_not(path).is_none()
     }

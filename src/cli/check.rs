@@ -67,7 +67,8 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
     }
 }
 
-/// Root reads everything; may the daemon, which is another's, perhaps?
+/// Whether the daemon may read it, too: root reads everything, and the daemon is another's,
+/// perhaps.
 fn for_the_daemon(path: &Path, config: &Config) -> Exit {
     let account = Account::of_folder(path).filter(|_| rustix::process::geteuid().is_root());
     // The daemon has credentials of its own.

@@ -167,7 +167,7 @@ fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding
     }
 }
 
-/// Can anybody be forwarded to?
+/// Whether there is anybody to forward to.
 fn target(seen: &ComponentStatus) -> Vec<Finding> {
     let Some(subscription) = &seen.subscription else {
         return vec![Finding::good("subscription", "none needed: the target is one resource")];

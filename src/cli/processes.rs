@@ -68,7 +68,7 @@ fn is_named_like_us(pid: Pid) -> bool {
     command.trim_end() == super::PROGRAM
 }
 
-/// Does the process have the path among its arguments?
+/// Whether the process has the path among its arguments.
 fn names(pid: Pid, config: &Path) -> bool {
     let arguments = fs::read(folder(pid).join("cmdline")).unwrap_or_default();
     let config = config.as_os_str().as_bytes();
@@ -108,7 +108,7 @@ impl Process {
         Ok(None)
     }
 
-    /// Is it the one file that both mean, also where one of them has another root?
+    /// Whether both mean the same file, also where one of them has another root.
     fn runs(&self, config: &Path, outcome: &Outcome) -> bool {
         let theirs = Path::new(&outcome.config);
         let root = folder(self.pid).join("root");

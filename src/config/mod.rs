@@ -127,7 +127,7 @@ impl ComponentConfig {
 }
 
 impl StreamConfig {
-    /// Do both log in alike, so that one can take the other's place?
+    /// Whether both log in alike, so that one can take the other's place.
     pub fn same_login(&self, other: &Self) -> bool {
         self.server == other.server
             && self.tls == other.tls

@@ -17,7 +17,7 @@ pub struct Server {
     /// `host:port`
     pub address: String,
     pub tls: Option<TlsConfig>,
-    /// Is it to be encrypted? Where [`Self::tls`] is missing then, a problem says why.
+    /// Whether it is to be encrypted. If [`Self::tls`] is missing then, a problem says why.
     encrypted: bool,
     /// Whom a component trusts that has a server of its own.
     trust: Option<Trust>,
@@ -74,7 +74,7 @@ struct TlsKeys<'a> {
     tls: Option<(bool, Value<'a>)>,
     ca_file: Option<(&'a str, Value<'a>)>,
     server_name: Option<(ServerName<'static>, Value<'a>)>,
-    /// Is something wrong with them, and reported?
+    /// Whether something is wrong with them, and reported.
     broken: bool,
 }
 

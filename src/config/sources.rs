@@ -32,7 +32,7 @@ pub struct Sources<'p> {
 #[derive(Clone)]
 pub struct Found {
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Readable by every account of the machine?
+    /// Whether every account of the machine can read it.
     pub world_readable: bool,
 }
 
@@ -89,7 +89,7 @@ impl<'p> Sources<'p> {
     }
 }
 
-/// Does it begin with `~`, or `~user`?
+/// Whether it begins with `~`, or `~user`.
 pub fn is_home(path: &Path) -> bool {
     path.as_os_str().as_bytes().starts_with(b"~")
 }

@@ -49,7 +49,7 @@ impl Text {
         }
     }
 
-    /// Does any byte of `span` stand in the line of `place`?
+    /// Whether any byte of `span` stands in the line of `place`.
     pub fn touches(&self, span: &Range<usize>, place: &Place) -> bool {
         let (first, last) = (self.place(span.start).line, self.place(span.end).line);
         place.file == self.file && (first..=last).contains(&place.line)

@@ -66,7 +66,7 @@ impl TlsConfig {
         Self { name, trust }
     }
 
-    /// Is it the system that says which CAs are trusted?
+    /// Whether the system says which CAs are trusted.
     pub fn trusts_system(&self) -> bool {
         self.trust.file.is_none()
     }
@@ -77,8 +77,8 @@ impl TlsConfig {
     }
 }
 
-/// Would a server that one of them takes be taken by the other, too? What the system trusts is
-/// one and the same: an update of it need not end a stream.
+/// Whether a server that one of them accepts is accepted by the other, too. What the system trusts
+/// is one and the same: an update of it need not end a stream.
 impl PartialEq for TlsConfig {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.trust.file == other.trust.file

@@ -70,7 +70,7 @@ impl Components {
         }
     }
 
-    /// Are there streams that can't be handed over?
+    /// Whether there are streams that can't be handed over.
     pub fn any_encrypted(&self) -> bool {
         self.tasks().iter().any(|component| component.config.tls.is_some())
     }
@@ -141,7 +141,7 @@ impl Components {
         self.tasks().iter().map(of).collect()
     }
 
-    /// Has every link made its first attempt to connect?
+    /// Whether every link has made its first attempt to connect.
     pub fn all_attempted(&self) -> bool {
         self.running(|links| links.iter().all(|link| *link.attempted.borrow()))
     }

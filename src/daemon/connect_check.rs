@@ -51,14 +51,14 @@ async fn watch(recorder: &Recorder) -> Status {
     }
 }
 
-/// Is all known that can be?
+/// Whether all that can be known is known.
 fn is_complete(component: &ComponentStatus) -> bool {
     let silent = component.subscription.is_some() && component.resources.is_empty();
     is_decided(component)
         && (!is_up(component) || !silent && component.clock_offset_seconds.is_some())
 }
 
-/// Did each login come about or fail, and is it known who else has the domains?
+/// Whether each login has succeeded or failed, and it is known who else has the domains.
 fn is_decided(component: &ComponentStatus) -> bool {
     [Some(&component.own), component.presence.as_ref()].into_iter().flatten().all(|stream| {
         match stream.stream {

@@ -22,9 +22,9 @@ pub struct Outcome {
     /// How many reloads have begun, and how many have ended.
     pub begun: u64,
     pub ended: u64,
-    /// Was the configuration of the last one taken?
+    /// Whether the configuration of the last one was taken.
     pub taken: bool,
-    /// If not: may what was wrong pass by itself?
+    /// If not: whether what was wrong may pass by itself.
     #[serde(default)]
     pub passing: bool,
     /// What it came to, on one line.

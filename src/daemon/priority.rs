@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use rustix::fs::fstat;
 use tracing::Level;
 
-/// Is standard error the journal? systemd.exec(5) says how to tell, `$JOURNAL_STREAM`.
+/// Whether standard error is the journal; systemd.exec(5) says how to tell, `$JOURNAL_STREAM`.
 pub fn is_journal() -> bool {
     static IS_JOURNAL: LazyLock<bool> = LazyLock::new(|| {
         let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };

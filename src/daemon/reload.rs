@@ -16,7 +16,7 @@ use super::http::endpoint::Endpoint;
 pub struct Reloaded {
     /// `None`: it has errors, which were logged, and nothing changed.
     pub config: Option<Config>,
-    /// If so: may what is wrong pass by itself?
+    /// If so: whether what is wrong may pass by itself.
     pub passing: bool,
     /// What is in use now, on one line.
     pub summary: String,

@@ -34,7 +34,7 @@ pub fn start(components: Arc<Components>) -> io::Result<()> {
     })
 }
 
-/// Is the last turn of some link so long ago that the event loop must hang?
+/// Whether the last turn of some link is so long ago that the event loop must hang.
 pub fn is_late(components: &Components) -> bool {
     components.longest_silence() > HANGS
 }

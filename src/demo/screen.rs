@@ -15,7 +15,7 @@ impl<'a> Screen<'a> {
         Self { output, colours, fault: Ok(()) }
     }
 
-    /// Could all be printed? The tour goes on without, as what it checks stays the same.
+    /// Whether all could be printed. The tour goes on without, as what it checks stays the same.
     pub(super) fn end(self) -> io::Result<()> {
         self.fault
     }

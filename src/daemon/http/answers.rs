@@ -52,7 +52,7 @@ async fn metrics(State(recorder): State<Arc<Recorder>>, headers: HeaderMap) -> R
     (headers, metrics::render(recorder.components(), format)).into_response()
 }
 
-/// Does the event loop turn?
+/// Whether the event loop turns.
 async fn healthz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, &'static str) {
     if watchdog::is_late(recorder.components()) {
         (StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")
@@ -61,7 +61,7 @@ async fn healthz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, &'static
     }
 }
 
-/// Is every component logged in, with somebody to forward to?
+/// Whether every component is logged in, with somebody to forward to.
 async fn readyz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, String) {
     let components = recorder.components().all();
     if components.is_empty() {

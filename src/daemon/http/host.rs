@@ -11,7 +11,7 @@ use axum::http::{Request, StatusCode, Version};
 
 use crate::config::Host;
 
-/// Is `request` for us, who were reached at the address `local` and are called `hosts` too?
+/// Whether `request` is for us, who were reached at the address `local` and are called `hosts` too.
 ///
 /// # Errors
 /// The status and the text to answer with.

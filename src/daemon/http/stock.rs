@@ -21,7 +21,7 @@ impl Stock {
         Self { free: Arc::new(Semaphore::new(MAX_BYTES)), last: Mutex::default() }
     }
 
-    /// Is it worth making an answer for `path`?
+    /// Whether it is worth making an answer for `path`.
     pub fn has_room(&self, path: &str) -> bool {
         let size = self.last().get(path).copied().unwrap_or_default();
         self.free.available_permits() >= size.min(MAX_BYTES)

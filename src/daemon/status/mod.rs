@@ -167,7 +167,7 @@ pub struct ResourceStatus {
     pub address: String,
     /// It gets no new requests while another resource is online.
     pub dnd: bool,
-    /// Was it told to be online since there was reason to doubt it?
+    /// Whether presence has said that it is online since there was reason to doubt it.
     pub verified: bool,
     #[serde(default)]
     pub priority: i8,
@@ -212,7 +212,7 @@ pub struct KeysStatus {
 pub struct KeyTime {
     pub id: u8,
     pub at: String,
-    /// Has this time come?
+    /// Whether this time has come.
     pub due: bool,
 }
 

@@ -5,7 +5,7 @@ use super::{
     SubscriptionStatus,
 };
 
-/// Can it forward, or why not?
+/// Whether it can forward, or why not.
 pub fn ready(component: &ComponentStatus) -> String {
     component.missing.as_ref().map_or("yes".to_owned(), |missing| format!("no: {missing}"))
 }
@@ -124,7 +124,7 @@ pub fn online(component: &ComponentStatus) -> String {
     }
 }
 
-/// Are priorities of interest?
+/// Whether priorities are of interest.
 pub fn shows_priority(component: &ComponentStatus) -> bool {
     component.dispatch == "priority" || component.resources.iter().any(|r| r.priority != 0)
 }

@@ -73,7 +73,7 @@ fn header(html: &mut Html, status: &Status, refresh: bool) {
     });
 }
 
-/// First of all: is something wrong, and what is to be done?
+/// First of all: whether something is wrong, and what is to be done.
 fn verdict(html: &mut Html, status: &Status) {
     let all = status.components.len();
     let ready = status.components.iter().filter(|c| c.missing.is_none()).count();
