@@ -115,7 +115,7 @@ async fn read_element(
     loop {
         match splitter.next(buffer).map_err(io::Error::other)? {
             Some(Piece::Element(element)) => {
-                let content = &buffer[element.head_end..element.end];
+                let content = &buffer[element.tag.end..element.end];
                 let text = content.split(|b| *b == b'<').next().unwrap_or_default();
                 return Ok(Some((String::from_utf8_lossy(text).into_owned(), element.end)));
             }

@@ -27,8 +27,9 @@ impl Stanza {
 
     /// Takes the element that a splitter found out of its buffer.
     pub(crate) fn cut(buffer: &[u8], element: &Element) -> Result<Self, Fault> {
-        let xml = str::from_utf8(&buffer[element.start..element.end]).map_err(|_| Fault::Utf8)?;
-        let stanza = Self { xml: xml.to_owned(), head_end: element.head_end - element.start };
+        let xml =
+            str::from_utf8(&buffer[element.tag.start..element.end]).map_err(|_| Fault::Utf8)?;
+        let stanza = Self { xml: xml.to_owned(), head_end: element.tag.end - element.tag.start };
         Head::parse(&stanza.xml[..stanza.head_end])?;
         Ok(stanza)
     }

@@ -147,7 +147,7 @@ impl Input {
         loop {
             match self.splitter.next(&self.buffer).map_err(io::Error::other)? {
                 Some(Piece::Element(element)) => {
-                    let xml = &self.buffer[element.start..element.end];
+                    let xml = &self.buffer[element.tag.start..element.end];
                     return Ok(Some(String::from_utf8_lossy(xml).into_owned()));
                 }
                 Some(_) => return Ok(None),

@@ -90,7 +90,7 @@ impl<'t> Exchange<'t> {
         }
         match iq.body {
             Body::OverLimit { .. } | Body::Outgrown => return refuse(Reason::OverLimit),
-            Body::Whole { sound: false, .. } => return refuse(Reason::BadNamespace),
+            Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),
             Body::Whole { .. } => {}
         }
         let resource = to.resource().unwrap_or_default();
@@ -168,7 +168,7 @@ impl<'t> Exchange<'t> {
             Body::OverLimit { .. } | Body::Outgrown => {
                 (Event::Error(DefinedCondition::PolicyViolation), refuse(Reason::OverLimit))
             }
-            Body::Whole { sound: false, .. } => {
+            Body::Whole { namespaces_ok: false, .. } => {
                 (Event::Error(DefinedCondition::BadRequest), refuse(Reason::BadNamespace))
             }
             Body::Whole { .. } => {

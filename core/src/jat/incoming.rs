@@ -19,8 +19,8 @@ pub enum Body<'a> {
     Whole {
         /// Number of child elements.
         children: usize,
-        /// May it be sent on? See [`crate::stanza::splitter::Element::sound`].
-        sound: bool,
+        /// [`crate::stanza::splitter::Element::namespaces_ok`]: else it may not be sent on.
+        namespaces_ok: bool,
         /// The whole stanza.
         stanza: &'a [u8],
     },

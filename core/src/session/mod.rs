@@ -28,7 +28,7 @@ use crate::jat::traffic::Class;
 use crate::jat::translator::Translator;
 use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::limits::Limits;
-use crate::stanza::splitter::{Piece, Splitter};
+use crate::stanza::splitter::{Element, Piece, Splitter};
 
 use brake::Brake;
 use echo::{Due, Echo, Flow, Sharing};
@@ -286,12 +286,22 @@ impl Session {
             match self.splitter.next(input)? {
                 None => return Ok(()),
                 Some(Piece::StreamEnd) => return Err(Ending::Closed),
-                Some(Piece::Element(element)) => self.element(input, &element, turn)?,
-                Some(Piece::OverLimit { head_end: None, .. }) => {
+                Some(Piece::Element(element)) => {
+                    let head = element.tag.head(input)?;
+                    let stanza = &input[element.tag.start..element.end];
+                    if head.is_stream_error() {
+                        return Err(Ending::from_stream_error(stanza));
+                    }
+                    let Element { children, namespaces_ok, .. } = element;
+                    let payload = Payload::of(&element, input);
+                    let body = Body::Whole { children, namespaces_ok, stanza };
+                    self.stanza(&head, body, payload, turn);
+                }
+                Some(Piece::OverLimit { tag: None, .. }) => {
                     turn.tally.count(Class::Other.inward(), Reason::HeadTooLarge);
                 }
-                Some(Piece::OverLimit { start, head_end: Some(end), children }) => {
-                    let head = self.head(&input[start..end])?;
+                Some(Piece::OverLimit { tag: Some(tag), children }) => {
+                    let head = tag.head(input)?;
                     self.stanza(&head, Body::OverLimit { children }, Payload::default(), turn);
                 }
             }

@@ -7,41 +7,14 @@ use crate::jat::traffic::Class;
 use crate::jat::translator::Translator;
 use crate::jat::verdict::Verdict;
 use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
-use crate::stanza::fault::Fault;
 use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::splitter::Element;
 
 use super::echo::Heard;
-use super::ending::Ending;
 use super::witness::Proof;
 use super::{Session, Turn};
 
 impl Session {
-    /// A whole element at the top level of the stream.
-    pub(super) fn element(
-        &mut self,
-        input: &[u8],
-        element: &Element,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Ending> {
-        let stanza = &input[element.start..element.end];
-        let (head, payload) = stanza.split_at(element.head_end - element.start);
-        let head = self.head(head)?;
-        if head.is_stream_error() {
-            return Err(Ending::from_stream_error(stanza));
-        }
-        let body = Body::Whole { children: element.children, sound: element.sound, stanza };
-        let reach = element.reach.saturating_sub(stanza.len() - payload.len());
-        self.stanza(&head, body, Payload { bytes: payload, reach }, turn);
-        Ok(())
-    }
-
-    /// Decodes the start tag that the splitter has just read.
-    pub(super) fn head<'i>(&self, tag: &'i [u8]) -> Result<Head<'i>, Fault> {
-        let tag = str::from_utf8(tag).map_err(|_| Fault::Utf8)?;
-        Head::new(tag, self.splitter.attributes())
-    }
-
     /// Does what the translator's verdict on a stanza says, and counts it once.
     pub(super) fn stanza(
         &mut self,
@@ -167,6 +140,14 @@ pub(super) struct Payload<'a> {
     bytes: &'a [u8],
     /// [`Element::reach`], from its beginning on.
     reach: usize,
+}
+
+impl<'a> Payload<'a> {
+    /// That of an element in `input`.
+    pub(super) fn of(element: &Element<'_>, input: &'a [u8]) -> Self {
+        let Element { tag, end, reach, .. } = element;
+        Self { bytes: &input[tag.end..*end], reach: reach.saturating_sub(tag.end - tag.start) }
+    }
 }
 
 /// Appends a stanza with other addresses, and its payload as it is; gives its

@@ -1,7 +1,6 @@
 //! The start tag of a stanza: read it, and write it again with other addresses.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use quick_xml::escape::unescape;
 
@@ -31,24 +30,25 @@ pub struct Head<'a> {
     pub type_: Option<Cow<'a, str>>,
     pub to: Option<Cow<'a, str>>,
     pub from: Option<Cow<'a, str>>,
-    /// The attributes that may be written anew, as they stand in the tag.
-    places: [Option<Place>; 4],
+    /// Where each [`Attr`] stands in the tag.
+    spans: [Option<Span>; 4],
     stream_error: bool,
 }
 
-/// An attribute that may be written anew, from its name to its closing quote.
-#[derive(Clone, Debug)]
-struct Place {
-    what: What,
-    range: Range<usize>,
-}
-
+/// An attribute that [`Head::rewrite`] replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+enum Attr {
     To,
     From,
     Id,
     Namespace,
+}
+
+/// Where an attribute stands, from its name to its closing quote.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
 }
 
 /// What to write instead of the sender's attributes.
@@ -87,11 +87,10 @@ impl<'a> Head<'a> {
             type_: None,
             to: None,
             from: None,
-            places: [const { None }; 4],
+            spans: [None; 4],
             stream_error: false,
         };
         let mut namespace = None;
-        let mut places = head.places.iter_mut();
         let mut names = Names::default();
         for attribute in attributes {
             let name = &tag[attribute.name.clone()];
@@ -99,22 +98,22 @@ impl<'a> Head<'a> {
                 return Err(Fault::Tag);
             }
             let value = || decoded(&tag[attribute.value.clone()], attribute.references);
-            let what = match name {
+            let attr = match name {
                 "to" => {
                     head.to = Some(value()?);
-                    What::To
+                    Attr::To
                 }
                 "from" => {
                     head.from = Some(value()?);
-                    What::From
+                    Attr::From
                 }
                 "id" => {
                     head.id = Some(value()?);
-                    What::Id
+                    Attr::Id
                 }
                 "xmlns" => {
                     namespace = Some(value()?);
-                    What::Namespace
+                    Attr::Namespace
                 }
                 "type" => {
                     head.type_ = Some(value()?);
@@ -122,9 +121,8 @@ impl<'a> Head<'a> {
                 }
                 _ => continue,
             };
-            if let Some(place) = places.next() {
-                *place = Some(Place { what, range: attribute.name.start..attribute.value.end + 1 });
-            }
+            let (start, end) = (attribute.name.start, attribute.value.end + 1);
+            head.spans[attr as usize] = Some(Span { start, end });
         }
         head.stream_error = head.name.ends_with(":error")
             || head.name == "error" && namespace.as_deref() == Some(STREAMS);
@@ -144,46 +142,61 @@ impl<'a> Head<'a> {
         self.name
     }
 
-    /// Is it the start of a stream error (RFC 6120 section 4.9)? Servers send nothing else of
-    /// that name at the top level, whatever its prefix.
+    /// Whether it is the start of a stream error (RFC 6120 section 4.9). Servers send nothing else
+    /// of that name at the top level, whatever its prefix.
     pub fn is_stream_error(&self) -> bool {
         self.stream_error
     }
 
     /// Appends the tag to `output` with other addresses. Every other attribute stays as it is
-    /// written, but the default namespace goes: the stream's own applies.
+    /// written, but the default namespace goes: the stream's own applies. For example,
+    ///
+    /// ```xml
+    /// <iq id='7' xmlns='jabber:client' type='get' to='p.example'>
+    /// ```
+    ///
+    /// becomes
+    ///
+    /// ```xml
+    /// <iq from='p.example/t' id='7' type='get' to='bot@s.example/a'>
+    /// ```
+    ///
+    /// `from` was missing and is added behind the name; the id stays; `xmlns` goes, and the space
+    /// before it; the new `to` is where the old one was.
     pub fn rewrite(&self, with: &Rewrite<'_>, output: &mut Vec<u8>) {
         let tag = self.tag.as_bytes();
         let mut copied = 1 + self.name.len();
         output.extend(&tag[..copied]);
-        let places = || self.places.iter().flatten();
-        for what in [What::To, What::From, What::Id] {
-            if !places().any(|place| place.what == what)
-                && let Some((name, value)) = what.anew(with)
-            {
-                output.push(b' ');
-                write_attribute(name, value, output);
-            }
-        }
-        for Place { what, range } in places() {
-            match what.anew(with) {
-                Some((name, value)) => {
-                    output.extend(&tag[copied..range.start]);
+        // In the order of the tag; what is missing there comes first.
+        let mut attrs = Attr::ALL;
+        attrs.sort_by_key(|attr| self.spans[*attr as usize].map_or(0, |span| span.start));
+        for attr in attrs {
+            match (self.spans[attr as usize], attr.replacement(with)) {
+                (Some(span), Some((name, value))) => {
+                    output.extend(&tag[copied..span.start]);
+                    write_attribute(name, value, output);
+                    copied = span.end;
+                }
+                (None, Some((name, value))) => {
+                    output.push(b' ');
                     write_attribute(name, value, output);
                 }
-                None if *what == What::Id => continue,
-                // Without an attribute in its place, the space before it goes too.
-                None => output.extend(&tag[copied..range.start - 1]),
+                (Some(span), None) if attr == Attr::Namespace => {
+                    output.extend(&tag[copied..span.start - 1]);
+                    copied = span.end;
+                }
+                (_, None) => {}
             }
-            copied = range.end;
         }
         output.extend(&tag[copied..]);
     }
 }
 
-impl What {
+impl Attr {
+    const ALL: [Self; 4] = [Self::To, Self::From, Self::Id, Self::Namespace];
+
     /// The attribute's name and new value, if it has one.
-    fn anew<'a>(self, with: &Rewrite<'a>) -> Option<(&'static str, &'a str)> {
+    fn replacement<'a>(self, with: &Rewrite<'a>) -> Option<(&'static str, &'a str)> {
         match self {
             Self::To => Some(("to", with.to)),
             Self::From => Some(("from", with.from)),
@@ -202,7 +215,7 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Is the name new?
+    /// Whether the name is new.
     fn insert(&mut self, name: &'a str) -> bool {
         let few = &self.few[..self.count];
         if few.contains(&name) || self.more.contains(&name) {
@@ -259,6 +272,10 @@ mod tests {
 
     #[test]
     fn missing_attributes_are_added_and_the_default_namespace_goes() {
+        assert_eq!(
+            rewritten("<iq id='7' xmlns='jabber:client' type='get' to='p.example'>", &WITH),
+            "<iq from='p.example/t' id='7' type='get' to='bot@s.example/a'>"
+        );
         let with = Rewrite { id: Some("1"), ..WITH };
         assert_eq!(
             rewritten("<iq xmlns='jabber:client' xmlns:a='jabber:client'>", &with),

@@ -1,11 +1,13 @@
-//! Checks on single pieces of markup: names, references, characters (XML 1.0).
+//! What may stand in a document: names, references, characters (XML 1.0, RFC 6120 section 11.6).
+
+use super::fault::Fault;
 
 /// Bytes that separate names and attributes within a tag.
 pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Is `name` a name, or two with a colon between (Namespaces in XML, production 7)?
+/// Whether `name` is a name, or two with a colon between (Namespaces in XML, production 7).
 pub fn is_qualified_name(name: &str) -> bool {
     let mut parts = name.split(':');
     let local = parts.next_back().unwrap_or_default();
@@ -24,7 +26,7 @@ pub fn reference_len(bytes: &[u8]) -> Option<usize> {
     is_reference(str::from_utf8(&bytes[..length]).ok()?).then_some(length)
 }
 
-/// Is `reference` (with `&` and `;`) one that every parser knows, to a legal character?
+/// Whether `reference` (with `&` and `;`) is one that every parser knows, to a legal character.
 pub fn is_reference(reference: &str) -> bool {
     let Some(inner) = reference.strip_prefix('&').and_then(|r| r.strip_suffix(';')) else {
         return false;
@@ -44,7 +46,7 @@ pub fn is_reference(reference: &str) -> bool {
             .is_some_and(is_character)
 }
 
-/// May the character stand in a document (XML 1.0 production 2)?
+/// Whether the character may stand in a document (XML 1.0 production 2).
 pub fn is_character(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
@@ -70,6 +72,42 @@ pub fn first_illegal(text: &str) -> Option<usize> {
         at += chunk.len();
     }
     None
+}
+
+/// The legal part at the beginning of a buffer that grows.
+#[derive(Clone, Debug, Default)]
+pub struct Legal {
+    /// Bytes before this are UTF-8 of legal characters.
+    pub end: usize,
+    /// What stands there, if it is not just the beginning of a character.
+    pub fault: Option<Fault>,
+}
+
+impl Legal {
+    /// Looks at what is new in `buffer`. A character that is cut by its end waits for the rest.
+    pub fn extend(&mut self, buffer: &[u8]) {
+        if self.fault.is_some() || self.end == buffer.len() {
+            return;
+        }
+        let fresh = &buffer[self.end..];
+        let (text, broken) = match str::from_utf8(fresh) {
+            Ok(text) => (text, false),
+            Err(e) => {
+                let (valid, _) = fresh.split_at(e.valid_up_to());
+                (str::from_utf8(valid).unwrap_or_default(), e.error_len().is_some())
+            }
+        };
+        match first_illegal(text) {
+            Some(at) => {
+                self.end += at;
+                self.fault = Some(Fault::Character);
+            }
+            None => {
+                self.end += text.len();
+                self.fault = broken.then_some(Fault::Utf8);
+            }
+        }
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -117,5 +155,17 @@ mod tests {
             assert_eq!(first_illegal(&format!("{before}\u{fffd}\u{fffe}")), Some(at + 3));
             assert_eq!(first_illegal(&format!("{before}\u{7f}\u{1f}")), Some(at + 1));
         }
+    }
+    #[test]
+    fn a_cut_character_waits_and_a_broken_one_is_a_fault() {
+        let mut legal = Legal::default();
+        legal.extend(b"a\xc3");
+        assert_eq!((legal.end, legal.fault), (1, None));
+        legal.extend(b"a\xc3\xa9");
+        assert_eq!((legal.end, legal.fault), (3, None));
+        legal.extend(b"a\xc3\xa9b\xffc");
+        assert_eq!((legal.end, legal.fault), (4, Some(Fault::Utf8)));
+        legal.extend(b"a\xc3\xa9b\xffcd");
+        assert_eq!(legal.end, 4);
     }
 }

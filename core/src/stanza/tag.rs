@@ -13,9 +13,9 @@ pub struct Tag {
     pub name_len: usize,
     /// Number of attributes.
     pub attributes: usize,
-    /// Is it the whole element, as in `<a/>`?
+    /// Whether it is the whole element, as in `<a/>`.
     pub empty: bool,
-    /// Has its name a prefix?
+    /// Whether its name has a prefix.
     pub prefixed: bool,
 }
 
@@ -25,9 +25,9 @@ pub struct Attribute {
     pub name: Range<usize>,
     /// What stands between the quotes.
     pub value: Range<usize>,
-    /// Has its name a prefix?
+    /// Whether its name has a prefix.
     pub prefixed: bool,
-    /// Are there references in its value?
+    /// Whether there are references in its value.
     pub references: bool,
 }
 

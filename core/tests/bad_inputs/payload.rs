@@ -28,7 +28,7 @@ fn relayed(proxy: &mut Proxy, payload: &str) {
 }
 
 /// The payload is refused in a request, and becomes an error in a reply.
-fn unsound(proxy: &mut Proxy, payload: &str) {
+fn bad_namespaces(proxy: &mut Proxy, payload: &str) {
     proxy.refused(&with_payload(payload), &head(), "bad-request", FORWARD, Reason::BadNamespace);
     let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.refused(
@@ -251,7 +251,7 @@ fn what_would_end_the_stream_of_its_receiver_is_not_relayed() {
         "<q xmlns='http://www.w3.org/2000/xmlns/'/>",
         "<xmlns:q/>",
     ] {
-        unsound(&mut proxy, payload);
+        bad_namespaces(&mut proxy, payload);
     }
     for on_head in [&format!("xmlns:ns1='{xml}' ns1:foo='1'"), "foo:a='1'"] {
         let request = with_payload(PING).replace("<iq", &format!("<iq {on_head}"));

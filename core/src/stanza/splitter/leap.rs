@@ -4,16 +4,18 @@ use crate::stanza::fault::Fault;
 use crate::stanza::lexeme::Lexeme;
 use crate::stanza::markup::reference_len;
 
-use super::{Piece, Splitter};
+use super::{Found, Mode, Splitter};
 
 impl Splitter {
     /// Goes over the tags and references that are whole and as most are written. What is cut,
     /// rare or broken is left to be read lexeme by lexeme.
-    pub(super) fn leap(&mut self, buffer: &[u8]) -> Result<Option<Piece>, Fault> {
-        if !matches!(self.lexeme, Lexeme::Text) || self.skipping.is_some() {
+    pub(super) fn leap(&mut self, buffer: &[u8]) -> Result<Option<Found>, Fault> {
+        if !matches!(self.lexeme, Lexeme::Text) || self.is_skipping() {
             return Ok(None);
         }
-        if self.open.is_empty() && buffer[..self.legal.end].get(self.at) != Some(&b'<') {
+        if matches!(self.mode, Mode::Between)
+            && buffer[..self.legal.end].get(self.at) != Some(&b'<')
+        {
             return Ok(None);
         }
         let window = &buffer[..self.element_window()];
@@ -25,7 +27,7 @@ impl Splitter {
             self.at += length;
             let at = self.at;
             let rest = &window[at..];
-            let piece = match rest {
+            let found = match rest {
                 [b'&', ..] => {
                     let Some(length) = reference_len(rest) else { return Ok(None) };
                     self.at += length;
@@ -49,8 +51,8 @@ impl Splitter {
                 }
             };
             self.lexeme_start = self.at;
-            if piece.is_some() || self.skipping.is_some() {
-                return Ok(piece);
+            if found.is_some() || self.is_skipping() {
+                return Ok(found);
             }
         }
     }

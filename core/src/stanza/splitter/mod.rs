@@ -9,15 +9,13 @@ mod piece;
 mod skipped;
 
 use super::fault::Fault;
-use super::legal::Legal;
 use super::lexeme::{CDATA, Lexeme, fault_of_declaration};
 use super::limits::Limits;
-use super::markup::{is_reference, is_space};
-use super::nesting::Nesting;
-use super::scope::Scope;
+use super::markup::{Legal, is_reference, is_space};
+use super::nesting::{Nesting, Scope};
 use super::tag::{Attribute, Tag};
 
-pub use piece::{Element, Piece};
+pub use piece::{Element, Piece, StartTag};
 pub use skipped::Skipped;
 
 /// An incremental scanner over one stream's bytes after login.
@@ -33,16 +31,33 @@ pub struct Splitter {
     at: usize,
     /// How much of the buffer may be looked at.
     legal: Legal,
-    head_end: usize,
-    /// Attributes of its start tag.
+    mode: Mode,
+    /// Attributes of the start tag of the top-level element.
     attributes: Vec<Attribute>,
+    /// [`Element::children`], and so on, of what was read of it.
     children: usize,
-    open: Nesting,
-    sound: bool,
-    /// [`Element::reach`] of what was read of it.
+    namespaces_ok: bool,
     reach: usize,
-    /// Open elements of a top-level element that is being skipped.
-    skipping: Option<usize>,
+    open: Nesting,
+}
+
+/// Where the lexeme that is being read stands.
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    /// Between top-level elements; it may be the start tag of one.
+    Between,
+    /// In a top-level element, behind its start tag.
+    Inside { tag_end: usize },
+    /// In a top-level element that is over a limit: of `depth` open elements the end is looked for,
+    /// and nothing of them is kept or checked.
+    Skipping { depth: usize },
+}
+
+/// A [`Piece`] without what the splitter lends.
+enum Found {
+    Element { start: usize, tag_end: usize },
+    OverLimit { start: usize, tag_end: Option<usize> },
+    StreamEnd,
 }
 
 impl Splitter {
@@ -54,13 +69,12 @@ impl Splitter {
             lexeme_start: 0,
             at: 0,
             legal: Legal::default(),
-            head_end: 0,
+            mode: Mode::Between,
             attributes: Vec::new(),
             children: 0,
-            open: Nesting::default(),
-            sound: true,
+            namespaces_ok: true,
             reach: 0,
-            skipping: None,
+            open: Nesting::default(),
         }
     }
 
@@ -69,33 +83,23 @@ impl Splitter {
     ///
     /// # Errors
     /// What ends the stream. All pieces before it were returned.
-    pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece>, Fault> {
-        self.legal.extend(buffer);
-        loop {
-            if let Some(piece) = self.leap(buffer)? {
-                return Ok(Some(piece));
-            }
-            // A stanza is looked at up to the limit and no further, as if it was cut there.
-            let window = self.window();
-            if let Some(end) = self.lexeme_end(&buffer[..window]) {
-                if let Some(piece) = self.finish_lexeme(buffer, end)? {
-                    return Ok(Some(piece));
-                }
-                continue;
-            }
-            self.at = window;
-            if window < self.legal.end {
-                return Ok(Some(self.skip(self.open.depth())));
-            }
-            self.let_go(buffer)?;
-            return self.legal.fault.map_or(Ok(None), Err);
-        }
-    }
-
-    /// The attributes of the start tag in the [`Piece`] that was just returned, if it has one;
-    /// until the next call of [`Self::next`].
-    pub fn attributes(&self) -> &[Attribute] {
-        &self.attributes
+    pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece<'_>>, Fault> {
+        let found = self.find(buffer)?;
+        let tag = |start, end| StartTag { start, end, attributes: &self.attributes };
+        Ok(found.map(|found| match found {
+            Found::Element { start, tag_end } => Piece::Element(Element {
+                tag: tag(start, tag_end),
+                end: self.at,
+                children: self.children,
+                namespaces_ok: self.namespaces_ok,
+                reach: self.reach,
+            }),
+            Found::OverLimit { start, tag_end } => Piece::OverLimit {
+                tag: tag_end.map(|end| tag(start, end)),
+                children: self.children,
+            },
+            Found::StreamEnd => Piece::StreamEnd,
+        }))
     }
 
     /// Bytes at the beginning of the buffer that are no longer needed.
@@ -109,12 +113,14 @@ impl Splitter {
         self.lexeme_start = self.lexeme_start.saturating_sub(done);
         self.at -= done;
         self.legal.end -= done;
-        self.head_end = self.head_end.saturating_sub(done);
+        if let Mode::Inside { tag_end } = &mut self.mode {
+            *tag_end -= done;
+        }
     }
 
-    /// Is an element being skipped, so that more is known of it than bytes tell?
+    /// Whether an element is being skipped, so that more is known of it than bytes tell.
     pub fn is_skipping(&self) -> bool {
-        self.skipping.is_some()
+        matches!(self.mode, Mode::Skipping { .. })
     }
 
     /// Takes new limits, which hold for what is still to come of the current element too.
@@ -122,22 +128,46 @@ impl Splitter {
         self.limits = limits;
     }
 
+    /// The next piece, as [`Self::next`] gives it.
+    fn find(&mut self, buffer: &[u8]) -> Result<Option<Found>, Fault> {
+        self.legal.extend(buffer);
+        loop {
+            if let Some(found) = self.leap(buffer)? {
+                return Ok(Some(found));
+            }
+            // A stanza is looked at up to the limit and no further, as if it was cut there.
+            let window = self.window();
+            if let Some(end) = self.lexeme_end(&buffer[..window]) {
+                if let Some(found) = self.finish_lexeme(buffer, end)? {
+                    return Ok(Some(found));
+                }
+                continue;
+            }
+            self.at = window;
+            if window < self.legal.end {
+                return Ok(Some(self.skip(self.open.depth())));
+            }
+            self.let_go(buffer)?;
+            return self.legal.fault.map_or(Ok(None), Err);
+        }
+    }
+
     /// Offset behind the current lexeme in `bytes`, if it ends there.
     fn lexeme_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        // While skipping, and between stanzas, a reference is as good as any other text.
-        let opaque = self.skipping.is_some() || self.open.is_empty();
+        // Elsewhere references are text like any other.
+        let opaque = !matches!(self.mode, Mode::Inside { .. });
         self.lexeme.end(&bytes[self.at..], opaque).map(|length| self.at + length)
     }
 
     /// Acts on the lexeme that ends at `end`.
-    fn finish_lexeme(&mut self, buffer: &[u8], end: usize) -> Result<Option<Piece>, Fault> {
+    fn finish_lexeme(&mut self, buffer: &[u8], end: usize) -> Result<Option<Found>, Fault> {
         let lexeme = std::mem::replace(&mut self.lexeme, Lexeme::Text);
         let from = std::mem::replace(&mut self.lexeme_start, end);
         self.at = end;
         let bytes = &buffer[from..end];
         match lexeme {
             Lexeme::Text => {
-                if self.is_between() {
+                if matches!(self.mode, Mode::Between) {
                     check_blank(bytes)?;
                     self.start = end;
                 }
@@ -157,25 +187,27 @@ impl Splitter {
                 self.lexeme = Lexeme::behind_bracket(buffer[end - 1])?;
             }
             Lexeme::Declaration { matched } => {
-                if matched < CDATA.len() || self.is_between() {
+                if matched < CDATA.len() || matches!(self.mode, Mode::Between) {
                     return Err(fault_of_declaration(&buffer[from + 2..]));
                 }
                 self.lexeme_start = from;
                 self.lexeme = Lexeme::Cdata { brackets: 0 };
             }
             Lexeme::Cdata { .. } => {}
-            Lexeme::Start { slash, .. } => match self.skipping {
-                Some(depth) => self.skip_to(depth + usize::from(!slash)),
-                None => {
+            Lexeme::Start { slash, .. } => match self.mode {
+                Mode::Skipping { depth } => self.skip_to(depth + usize::from(!slash)),
+                Mode::Between | Mode::Inside { .. } => {
                     let read = self.read_tag(bytes);
                     let read = read.filter(|(tag, _)| tag.length == bytes.len());
                     let (tag, namespaces) = read.ok_or(Fault::Tag)?;
                     return self.start_tag(buffer, from, &tag, namespaces);
                 }
             },
-            Lexeme::End => match self.skipping {
-                Some(depth) => self.skip_to(depth.checked_sub(1).ok_or(Fault::EndTag)?),
-                None => {
+            Lexeme::End => match self.mode {
+                Mode::Skipping { depth } => {
+                    self.skip_to(depth.checked_sub(1).ok_or(Fault::EndTag)?);
+                }
+                Mode::Between | Mode::Inside { .. } => {
                     let name = bytes[2..bytes.len() - 1].trim_ascii_end();
                     return match self.open.innermost(&buffer[self.start..]) {
                         Some(innermost) if innermost == name => Ok(self.end_tag(bytes.len())),
@@ -188,9 +220,9 @@ impl Splitter {
         Ok(None)
     }
 
-    /// Reads the start tag at the beginning of `bytes`; does it concern [`Scope`]?
+    /// Reads the start tag at the beginning of `bytes`; gives whether it concerns [`Scope`], too.
     fn read_tag(&mut self, bytes: &[u8]) -> Option<(Tag, bool)> {
-        let top = self.open.is_empty();
+        let top = matches!(self.mode, Mode::Between);
         if top {
             self.attributes.clear();
         }
@@ -211,20 +243,19 @@ impl Splitter {
         tag_start: usize,
         tag: &Tag,
         namespaces: bool,
-    ) -> Result<Option<Piece>, Fault> {
+    ) -> Result<Option<Found>, Fault> {
         match self.open.depth() {
             0 => {
                 if buffer[tag_start..=tag_start + tag.name_len].ends_with(b":stream") {
                     return Err(Fault::SecondHeader);
                 }
-                self.head_end = self.at;
                 self.children = 0;
-                self.sound = true;
+                self.namespaces_ok = true;
                 self.reach = 0;
                 if tag.attributes > self.limits.max_attributes || tag.length > self.limits.max_tag {
-                    self.head_end = 0;
                     return Ok(Some(self.skip_behind(tag.empty)));
                 }
+                self.mode = Mode::Inside { tag_end: self.at };
             }
             1 => self.children += 1,
             _ => {}
@@ -234,15 +265,15 @@ impl Splitter {
         }
         self.reach_behind(tag.length);
         let stanza = &buffer[self.start..];
-        self.sound &= self.open.enter(stanza, tag_start - self.start, tag, namespaces);
-        Ok(self.open.is_empty().then(|| self.element()))
+        self.namespaces_ok &= self.open.enter(stanza, tag_start - self.start, tag, namespaces);
+        Ok(self.element())
     }
 
     /// Leaves the innermost element, whose end tag has so many bytes.
-    fn end_tag(&mut self, length: usize) -> Option<Piece> {
+    fn end_tag(&mut self, length: usize) -> Option<Found> {
         self.reach_behind(length);
         self.open.leave();
-        self.open.is_empty().then(|| self.element())
+        self.element()
     }
 
     /// A tag or reference of so many bytes has just ended.
@@ -251,28 +282,26 @@ impl Splitter {
     }
 
     /// An end tag with this name that ends no element.
-    fn stream_end(&mut self, name: &[u8]) -> Result<Piece, Fault> {
+    fn stream_end(&mut self, name: &[u8]) -> Result<Found, Fault> {
         self.start = self.at;
         let stream = name == b"stream" || name.ends_with(b":stream");
-        if stream { Ok(Piece::StreamEnd) } else { Err(Fault::EndTag) }
+        if stream { Ok(Found::StreamEnd) } else { Err(Fault::EndTag) }
     }
 
-    fn element(&mut self) -> Piece {
-        let start = std::mem::replace(&mut self.start, self.at);
-        let head_end = std::mem::take(&mut self.head_end);
-        Piece::Element(Element {
-            start,
-            head_end,
-            end: self.at,
-            children: self.children,
-            sound: self.sound,
-            reach: self.reach,
-        })
+    /// The top-level element, if the tag that was just read is its last.
+    fn element(&mut self) -> Option<Found> {
+        match self.mode {
+            Mode::Inside { tag_end } if self.open.is_empty() => {
+                self.mode = Mode::Between;
+                Some(Found::Element { start: std::mem::replace(&mut self.start, self.at), tag_end })
+            }
+            _ => None,
+        }
     }
 
     /// How far may be looked: to the end, or to the limit of the current element.
     fn window(&self) -> usize {
-        let limited = self.skipping.is_none() && !self.is_blank();
+        let limited = !self.is_skipping() && !self.is_blank();
         if limited { self.element_window() } else { self.legal.end }
     }
 
@@ -282,29 +311,33 @@ impl Splitter {
         self.legal.end.min((self.start + self.limits.max_bytes).max(self.at))
     }
 
-    /// Skips from within the current lexeme, below `depth` open elements.
-    fn skip(&mut self, depth: usize) -> Piece {
+    /// Begins to skip within the current lexeme, below `depth` open elements.
+    fn skip(&mut self, depth: usize) -> Found {
         if matches!(self.lexeme, Lexeme::Reference) {
             self.lexeme = Lexeme::Text;
         }
         self.open.clear();
-        self.skipping = Some(depth);
-        let head_end = Some(std::mem::take(&mut self.head_end)).filter(|end| *end > 0);
-        Piece::OverLimit { start: self.start, head_end, children: self.children }
+        let tag_end = match std::mem::replace(&mut self.mode, Mode::Skipping { depth }) {
+            Mode::Inside { tag_end } => Some(tag_end),
+            Mode::Between | Mode::Skipping { .. } => None,
+        };
+        Found::OverLimit { start: self.start, tag_end }
     }
 
-    /// Skips from behind a start tag.
-    fn skip_behind(&mut self, empty: bool) -> Piece {
+    /// Begins to skip behind a start tag.
+    fn skip_behind(&mut self, empty: bool) -> Found {
         let depth = self.open.depth() + usize::from(!empty);
-        let piece = self.skip(depth);
+        let found = self.skip(depth);
         self.skip_to(depth);
-        piece
+        found
     }
 
-    /// Goes on skipping at `depth`; at the top the element is over.
+    /// A tag has left so many elements open of the one that is being skipped.
     fn skip_to(&mut self, depth: usize) {
-        self.skipping = (depth > 0).then_some(depth);
-        if depth == 0 {
+        if depth > 0 {
+            self.mode = Mode::Skipping { depth };
+        } else {
+            self.mode = Mode::Between;
             self.start = self.at;
         }
     }
@@ -313,7 +346,7 @@ impl Splitter {
     fn let_go(&mut self, buffer: &[u8]) -> Result<(), Fault> {
         if self.is_blank() {
             check_blank(&buffer[self.lexeme_start..self.at])?;
-        } else if self.skipping.is_none() {
+        } else if !self.is_skipping() {
             return Ok(());
         }
         // The first bytes of `<![CDATA[` and the like are looked at again.
@@ -324,14 +357,9 @@ impl Splitter {
         Ok(())
     }
 
-    /// Is no top-level element open, not even one that is skipped?
-    fn is_between(&self) -> bool {
-        self.open.is_empty() && self.skipping.is_none()
-    }
-
-    /// Is there nothing but text, that is whitespace, between stanzas?
+    /// Whether the lexeme is text between stanzas, which is whitespace.
     fn is_blank(&self) -> bool {
-        self.is_between() && matches!(self.lexeme, Lexeme::Text)
+        matches!((self.mode, self.lexeme), (Mode::Between, Lexeme::Text))
     }
 }
 

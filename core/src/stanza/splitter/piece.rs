@@ -1,30 +1,52 @@
 //! What there is at the top level of a stream.
 
+use crate::stanza::fault::Fault;
+use crate::stanza::head::Head;
+use crate::stanza::tag::Attribute;
+
 /// What the splitter found next. Offsets are into the buffer it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'s> {
     /// A whole top-level element.
-    Element(Element),
-    /// A top-level element that exceeded a limit; its rest will be skipped. `start` to
-    /// `head_end` is its start tag, if that was complete and itself within the limits.
-    OverLimit { start: usize, head_end: Option<usize>, children: usize },
+    Element(Element<'s>),
+    /// A top-level element that exceeded a limit, behind so many children; its rest will be
+    /// skipped. There is no start tag if that was cut, or itself over a limit.
+    OverLimit { tag: Option<StartTag<'s>>, children: usize },
     /// The closing tag of the stream (RFC 6120 section 4.4).
     StreamEnd,
 }
 
-/// Where a top-level element stands: its start tag from `start` to `head_end`, all of it until
-/// `end`.
+/// A top-level element, from the start of its `tag` to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Element {
-    pub start: usize,
-    pub head_end: usize,
+pub struct Element<'s> {
+    pub tag: StartTag<'s>,
     pub end: usize,
     /// Number of child elements; text between them is not a child.
     pub children: usize,
-    /// Are its namespaces such that every server takes it?
-    pub sound: bool,
-    /// So many bytes, from `start` on, make any parser look at all of it: a tag that comes in
+    /// Whether its namespaces are such that every server takes it.
+    pub namespaces_ok: bool,
+    /// So many bytes, from its start on, make any parser look at all of it: a tag that comes in
     /// pieces may have to wait until its own length has come behind it
     /// (docs/servers.md#reparse-deferral).
     pub reach: usize,
+}
+
+/// The start tag of a top-level element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartTag<'s> {
+    pub start: usize,
+    pub end: usize,
+    /// The attributes in it, with offsets from its start.
+    pub attributes: &'s [Attribute],
+}
+
+impl StartTag<'_> {
+    /// Decodes the tag, which stands in `buffer`.
+    ///
+    /// # Errors
+    /// Those of [`Head::new`].
+    pub fn head<'b>(&self, buffer: &'b [u8]) -> Result<Head<'b>, Fault> {
+        let tag = str::from_utf8(&buffer[self.start..self.end]).map_err(|_| Fault::Utf8)?;
+        Head::new(tag, self.attributes)
+    }
 }

@@ -4,11 +4,11 @@
 use quick_xml::parser::ElementParser;
 use serde::{Deserialize, Serialize};
 
-use crate::stanza::legal::Legal;
 use crate::stanza::lexeme::Lexeme;
 use crate::stanza::limits::Limits;
+use crate::stanza::markup::Legal;
 
-use super::Splitter;
+use super::{Mode, Splitter};
 
 /// Where within a stanza that is skipped the bytes end that were looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,7 @@ enum Within {
 impl Splitter {
     /// What a successor has to know of the stanza that is being skipped, if one is.
     pub fn skipped(&self) -> Option<Skipped> {
+        let Mode::Skipping { depth } = self.mode else { return None };
         let within = match self.lexeme {
             Lexeme::Text | Lexeme::Reference => Within::Text,
             Lexeme::Markup => Within::Markup,
@@ -51,12 +52,12 @@ impl Splitter {
             Lexeme::Declaration { matched } => Within::Declaration { matched },
             Lexeme::Cdata { brackets } => Within::Cdata { brackets },
         };
-        Some(Skipped { depth: self.skipping?, within, seen: self.at - self.needed() })
+        Some(Skipped { depth, within, seen: self.at - self.needed() })
     }
 
     /// Bytes at the beginning of the buffer that a successor does not need.
     pub fn needed(&self) -> usize {
-        if self.skipping.is_some() { self.lexeme_start } else { self.start }
+        if self.is_skipping() { self.lexeme_start } else { self.start }
     }
 
     /// One that goes on skipping. `buffer` begins with what the other one [needed](Self::needed).
@@ -76,6 +77,7 @@ impl Splitter {
         legal.extend(buffer);
         // What was looked at was legal.
         let at = skipped.seen.min(legal.end);
-        Self { lexeme, at, legal, skipping: Some(skipped.depth), ..Self::new(limits) }
+        let mode = Mode::Skipping { depth: skipped.depth };
+        Self { lexeme, at, legal, mode, ..Self::new(limits) }
     }
 }

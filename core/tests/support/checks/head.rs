@@ -21,15 +21,15 @@ pub fn check(data: &[u8]) {
     else {
         return;
     };
-    let Ok(head) = Head::parse(&xml[element.start..element.head_end]) else { return };
-    let (before, error) = oracle::events(&xml.as_bytes()[element.start..element.end]);
+    let Ok(head) = Head::parse(&xml[element.tag.start..element.tag.end]) else { return };
+    let (before, error) = oracle::events(&xml.as_bytes()[element.tag.start..element.end]);
     if error.is_some() || head.kind == Kind::Other {
         return;
     }
     let id = Some(id).filter(|id| !id.is_empty());
     let mut output = Vec::new();
     head.rewrite(&Rewrite { to, from, id }, &mut output);
-    output.extend(&xml.as_bytes()[element.head_end..element.end]);
+    output.extend(&xml.as_bytes()[element.tag.end..element.end]);
 
     // What stood in a default namespace of its own now stands in that of the stream.
     let ([.., old_id], namespace, before) = infoset(before);

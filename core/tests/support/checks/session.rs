@@ -95,7 +95,7 @@ fn total(side: &Side) -> usize {
 /// The element that ends at offset `at`, if one does.
 fn stanza_before<'i>(input: &'i [u8], at: usize, found: &Found) -> Option<&'i [u8]> {
     found.pieces.iter().find_map(|piece| match piece {
-        Piece::Element(element) if element.end == at => Some(&input[element.start..at]),
+        Piece::Element(element) if element.end == at => Some(&input[element.tag.start..at]),
         _ => None,
     })
 }

@@ -4,7 +4,7 @@
 use jat_core::stanza::fault::Fault;
 use jat_core::stanza::head::{Head, Kind};
 use jat_core::stanza::limits::Limits;
-use jat_core::stanza::splitter::{Element, Piece, Splitter};
+use jat_core::stanza::splitter::{Element, Piece, Splitter, StartTag};
 use rxml::error::EndOrError;
 use rxml::{Event, Namespace, Options, Parse, RawEvent, RawParser, WithOptions};
 
@@ -38,8 +38,8 @@ pub fn check(data: &[u8]) {
 /// What the splitter finds in a stream, with offsets from its beginning.
 #[derive(Debug, PartialEq)]
 pub struct Found {
-    /// But the end of the stream.
-    pub pieces: Vec<Piece>,
+    /// But the end of the stream; none lends its attributes.
+    pub pieces: Vec<Piece<'static>>,
     pub stream_end: bool,
     pub fault: Option<Fault>,
 }
@@ -77,16 +77,15 @@ pub fn most_held(limits: Limits) -> usize {
     limits.max_bytes + 3
 }
 
-fn moved(piece: Piece, by: usize) -> Piece {
+fn moved(piece: Piece<'_>, by: usize) -> Piece<'static> {
+    let moved =
+        |tag: StartTag<'_>| StartTag { start: tag.start + by, end: tag.end + by, attributes: &[] };
     match piece {
-        Piece::Element(Element { start, head_end, end, children, sound, reach }) => {
-            let [start, head_end, end] = [start, head_end, end].map(|at| at + by);
-            Piece::Element(Element { start, head_end, end, children, sound, reach })
+        Piece::Element(element) => {
+            Piece::Element(Element { tag: moved(element.tag), end: element.end + by, ..element })
         }
-        Piece::OverLimit { start, head_end, children } => {
-            Piece::OverLimit { start: start + by, head_end: head_end.map(|end| end + by), children }
-        }
-        Piece::StreamEnd => piece,
+        Piece::OverLimit { tag, children } => Piece::OverLimit { tag: tag.map(moved), children },
+        Piece::StreamEnd => Piece::StreamEnd,
     }
 }
 
@@ -96,9 +95,8 @@ fn skipping_ends_where_the_element_does(bytes: &[u8], large: &Found) {
     assert!(small.pieces.len() >= large.pieces.len(), "{small:?} {large:?}");
     for (small, large) in small.pieces.iter().zip(&large.pieces) {
         match (small, large) {
-            (Piece::OverLimit { start, head_end, .. }, Piece::Element(element)) => {
-                assert_eq!(*start, element.start, "{small:?} {large:?}");
-                assert!(head_end.is_none_or(|end| end == element.head_end), "{small:?} {large:?}");
+            (Piece::OverLimit { tag, .. }, Piece::Element(element)) => {
+                assert!(tag.is_none_or(|tag| tag == element.tag), "{small:?} {large:?}");
             }
             _ => assert_eq!(small, large),
         }
@@ -107,7 +105,7 @@ fn skipping_ends_where_the_element_does(bytes: &[u8], large: &Found) {
 
 fn boundaries_are_those_of_others(bytes: &[u8], found: &Found) {
     let elements = found.pieces.iter().map(|piece| match piece {
-        Piece::Element(element) => (element.start, element.end),
+        Piece::Element(element) => (element.tag.start, element.end),
         _ => panic!("{piece:?} below all limits"),
     });
     let mut last = 0;
@@ -199,22 +197,22 @@ fn by_oracle(bytes: &[u8]) -> Vec<(usize, usize)> {
     }
 }
 
-/// Holds the soundness of an element and the attributes of its start tag against a parser that
+/// Holds the namespaces of an element and the attributes of its start tag against a parser that
 /// knows namespaces, if that takes it.
-fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element) {
-    let stanza = &bytes[element.start..element.end];
+fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element<'_>) {
+    let stanza = &bytes[element.tag.start..element.end];
     let shown = || stanza.escape_ascii();
     let (events, error) = oracle::events(stanza);
     match error {
         Some(rxml::Error::UndeclaredNamespacePrefix(_)) => {
-            return assert!(!element.sound, "{}", shown());
+            return assert!(!element.namespaces_ok, "{}", shown());
         }
         Some(_) => return,
         None => {}
     }
-    assert!(element.sound || may_be_unsound(stanza), "{}", shown());
+    assert!(element.namespaces_ok || may_be_refused(stanza), "{}", shown());
     assert_eq!(element.children, children(&events), "{}", shown());
-    let head = str::from_utf8(&bytes[element.start..element.head_end]).unwrap();
+    let head = str::from_utf8(&bytes[element.tag.start..element.tag.end]).unwrap();
     let Ok(head) = Head::parse(head) else {
         // The strict parser lets a namespace be declared twice.
         return assert!(head.matches("xmlns").nth(1).is_some(), "{head}");
@@ -239,7 +237,7 @@ fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element) {
 
 /// Parsers allow the XML namespace to be declared under its own name, and any number of
 /// namespaces; servers do not.
-fn may_be_unsound(stanza: &[u8]) -> bool {
+fn may_be_refused(stanza: &[u8]) -> bool {
     let found = |text: &str| memchr::memmem::find_iter(stanza, text.as_bytes()).count();
     let spelled_out = found("xmlns") > 0 && found("&#") > 0;
     found("http://www.w3.org/") > 0 || spelled_out || found("xmlns:") > 64
