@@ -28,8 +28,7 @@
 //! | [`cli`] | one file for each subcommand |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
-//! | `patience` | trying again what a moment may mend |
-//! | `shortage` | what a process can be short of |
+//! | `shortage` | what a process can be short of, and waiting for it |
 //! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
 //! | [`time`] | the wall clock, and times as people write and read them |
@@ -48,7 +47,6 @@ pub mod demo;
 mod descriptor;
 pub mod link;
 mod misleading;
-mod patience;
 mod shortage;
 mod terminal;
 mod thread;

@@ -1,6 +1,8 @@
-//! What a process can be short of. It is one failed attempt, with a name.
+//! What a process can be short of: it is one failed attempt, with a name, and may pass by itself.
 
 use std::io;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
@@ -47,3 +49,20 @@ fn of_errno(errno: Errno) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// What `attempt` gives when it succeeds, or at the end of `patience`. Blocks: for where nothing
+/// else can be done anyway.
+pub fn patiently<T, E>(
+    patience: Duration,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let end = Instant::now() + patience;
+    loop {
+        match attempt() {
+            Err(_) if Instant::now() < end => sleep(PAUSE),
+            result => return result,
+        }
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(20);

@@ -13,8 +13,7 @@ use tracing::{error, warn};
 
 use crate::config::{self, Config, Log, LogFormat, Problem};
 use crate::link::snapshot::ComponentSnapshot;
-use crate::patience::patiently;
-use crate::shortage::explain;
+use crate::shortage::{explain, patiently};
 use crate::time::unix_now;
 
 use super::components::Components;

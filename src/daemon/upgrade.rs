@@ -15,8 +15,7 @@ use zeroize::Zeroizing;
 use crate::config::Snapshot;
 use crate::descriptor;
 use crate::link::{order, snapshot::ComponentSnapshot};
-use crate::patience::patiently;
-use crate::shortage::explain;
+use crate::shortage::{explain, patiently};
 use crate::time::unix_now;
 
 use super::components::Components;

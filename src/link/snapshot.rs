@@ -18,8 +18,8 @@ use crate::jat::presence;
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::jat::traffic::Traffic;
-use crate::patience::patiently;
 use crate::session::{self, Session};
+use crate::shortage::patiently;
 
 use super::cause::Cause;
 use super::component::Component;
