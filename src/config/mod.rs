@@ -111,18 +111,30 @@ impl ComponentConfig {
         }
     }
 
-    /// The component's own stream, and that of its presence domain if it has one.
+    /// The component's own stream.
+    pub fn own_stream(&self) -> StreamConfig {
+        self.stream(&self.settings.domain, &self.secret)
+    }
+
+    /// That of its presence domain, if it has one.
+    pub fn presence_stream(&self) -> Option<StreamConfig> {
+        let domain = self.settings.presence_domain.as_ref()?;
+        Some(self.stream(domain, &self.presence_secret))
+    }
+
+    /// Both, in this order.
     pub fn streams(&self) -> impl Iterator<Item = StreamConfig> {
-        let stream = move |domain: &DomainPart, secret: &Secret| StreamConfig {
+        std::iter::once(self.own_stream()).chain(self.presence_stream())
+    }
+
+    fn stream(&self, domain: &DomainPart, secret: &Secret) -> StreamConfig {
+        StreamConfig {
             server: self.server.clone(),
             tls: self.tls.clone(),
             domain: domain.clone(),
             secret: secret.clone(),
             bounds: self.bounds,
-        };
-        let own = stream(&self.settings.domain, &self.secret);
-        let presence = self.settings.presence_domain.as_ref();
-        std::iter::once(own).chain(presence.map(|domain| stream(domain, &self.presence_secret)))
+        }
     }
 }
 

@@ -1,24 +1,27 @@
 //! All components of this process.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use jid::DomainPart;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout_at};
 
-use crate::config::{self, Config};
-use crate::link::component::{Shared, lock};
+use crate::config::{ComponentConfig, Config, StreamConfig};
+use crate::link::component::{Shared, lock, until};
 use crate::link::component_tasks::{ComponentTasks, LinkTask};
 use crate::link::order::{Order, Successor};
 use crate::link::snapshot::{ComponentSnapshot, take_back};
+use crate::link::stream::StreamRecord;
 
-/// All components, each with its links.
+/// All components, each with the tasks of its streams.
 #[derive(Debug)]
 pub struct Components {
     started: u64,
     tasks: Mutex<Vec<ComponentTasks>>,
-    /// Links that were told to stop, and may still be closing their streams.
+    /// Tasks that were told to stop, and may still be closing their streams.
     leaving: Mutex<Vec<LinkTask>>,
 }
 
@@ -44,30 +47,26 @@ impl Components {
         }
     }
 
-    /// Has all links leave their streams as they are, those that are `encrypted` or those that are
-    /// not; says which one did not in time. They go on with [`Self::go_on`].
+    /// Has all streams left as they are, those that are `encrypted` or those that are not; says
+    /// which one was not in time. Their tasks go on with [`Self::go_on`].
     ///
     /// An encrypted one is closed by that.
     pub async fn pause(&self, for_whom: Successor, encrypted: bool) -> Result<(), String> {
-        let meant = |stream: &config::StreamConfig| stream.tls.is_some() == encrypted;
-        let pause = |stream| Order::Pause { stream: Arc::new(stream), for_whom };
-        self.order(|stream| meant(&stream).then(|| pause(stream)));
+        let mut pausing = Vec::new();
+        for tasks in self.tasks().iter().filter(|t| t.config.tls.is_some() == encrypted) {
+            tasks.order(|stream| Order::Pause { stream: Arc::new(stream), for_whom });
+            pausing.push(Arc::clone(&tasks.component));
+        }
         let end = Instant::now() + PAUSE_TIME;
-        loop {
-            let busy = self.tasks().iter().find_map(|tasks| {
-                let component = lock(&tasks.component);
-                let pauses = |domain: &DomainPart| {
-                    component.find_stream(domain).is_none_or(|stream| stream.paused.is_some())
-                };
-                let mut streams = tasks.config.streams().filter(meant);
-                streams.find(|stream| !pauses(&stream.domain)).map(|s| s.domain.to_string())
-            });
-            match busy {
-                None => return Ok(()),
-                Some(domain) if Instant::now() >= end => return Err(domain),
-                Some(_) => sleep(STEP).await,
+        for component in pausing {
+            let paused = until(&component, |c| c.streams().all(StreamRecord::is_paused));
+            if timeout_at(end, paused).await.is_err()
+                && let Some(busy) = lock(&component).streams().find(|stream| !stream.is_paused())
+            {
+                return Err(busy.domain.to_string());
             }
         }
+        Ok(())
     }
 
     /// Whether there are streams that can't be handed over.
@@ -75,26 +74,19 @@ impl Components {
         self.tasks().iter().any(|component| component.config.tls.is_some())
     }
 
-    /// What the next program needs of all components, while all links pause.
+    /// What the next program needs of all components, while all streams are paused.
     pub fn hand_over(&self) -> io::Result<Vec<ComponentSnapshot>> {
-        self.tasks().iter().map(|m| ComponentSnapshot::of(&lock(&m.component))).collect()
+        self.all().iter().map(|component| ComponentSnapshot::of(&lock(component))).collect()
     }
 
     /// Ends a pause, after a hand-over that came to nothing too.
     pub fn go_on(&self) {
         self.all().iter().for_each(|component| take_back(&lock(component)));
-        self.order(|stream| Some(Order::Run(Arc::new(stream))));
+        self.order(|stream| Order::Run(Arc::new(stream)));
     }
 
-    fn order(&self, order: impl Fn(config::StreamConfig) -> Option<Order>) {
-        for component in &*self.tasks() {
-            for stream in component.config.streams() {
-                let links = component.links.iter().filter(|link| link.domain == stream.domain);
-                for (link, order) in links.filter_map(|l| Some((l, order(stream.clone())?))) {
-                    link.orders.send_replace(order);
-                }
-            }
-        }
+    fn order(&self, order: impl Fn(StreamConfig) -> Order) {
+        self.tasks().iter().for_each(|tasks| tasks.order(&order));
     }
 
     /// Brings the components in line with `config`: starts, changes and stops them. Streams
@@ -114,11 +106,11 @@ impl Components {
         let (stay, gone): (Vec<_>, Vec<_>) =
             tasks.drain(..).partition(|component| wanted(&component.config.settings.domain));
         *tasks = stay;
-        leave.extend(gone.into_iter().flat_map(|component| component.links));
+        leave.extend(gone.into_iter().flat_map(ComponentTasks::into_links));
         let mut leaving = self.leaving();
-        leaving.retain(|link| !link.task.is_finished());
+        leaving.retain(|link| !link.has_ended());
         for link in leave {
-            link.orders.send_replace(Order::Stop { within: config.shutdown_timeout });
+            link.order(Order::Stop { within: config.shutdown_timeout });
             leaving.push(link);
         }
     }
@@ -134,57 +126,64 @@ impl Components {
     }
 
     /// Every component, and its configuration.
-    pub fn configured(&self) -> Vec<(Shared, Arc<config::ComponentConfig>)> {
+    pub fn configured(&self) -> Vec<(Shared, Arc<ComponentConfig>)> {
         let of = |component: &ComponentTasks| {
             (Arc::clone(&component.component), Arc::clone(&component.config))
         };
         self.tasks().iter().map(of).collect()
     }
 
-    /// Whether every link has made its first attempt to connect.
+    /// Whether a first attempt was made to open each stream.
     pub fn all_attempted(&self) -> bool {
-        self.running(|links| links.iter().all(|link| *link.attempted.borrow()))
+        self.tasks().iter().flat_map(ComponentTasks::links).all(LinkTask::has_attempted)
     }
 
-    /// How long ago the last sign of life of some link is that has not ended. Takes no lock that
-    /// a link may hold.
+    /// How long ago the last sign of life of some task is that has not ended. Takes no lock that
+    /// a task may hold.
     pub fn longest_silence(&self) -> Duration {
         let (tasks, leaving) = (self.tasks(), self.leaving());
-        let links = tasks.iter().flat_map(|component| &component.links).chain(leaving.iter());
-        links
-            .filter(|link| !link.task.is_finished())
-            .map(|link| link.heartbeat.age())
-            .max()
-            .unwrap_or_default()
+        let links = tasks.iter().flat_map(ComponentTasks::links).chain(leaving.iter());
+        let alive = links.filter(|link| !link.has_ended());
+        alive.map(|link| link.heartbeat.age()).max().unwrap_or_default()
     }
 
-    /// Stops all links `within` a time, and waits for them, also for those that a reload took
+    /// Closes all streams `within` a time, and waits for that, also for those that a reload took
     /// away. Until then they are seen as ever.
     pub async fn stop(&self, within: Duration) {
-        self.order(|_| Some(Order::Stop { within }));
-        while !self.running(|links| links.iter().all(|link| link.task.is_finished())) {
-            sleep(STEP).await;
+        self.order(|_| Order::Stop { within });
+        for ended in self.running() {
+            ended.await;
         }
         self.all_left().await;
     }
 
-    /// Waits until all links have ended that were told to stop.
+    /// Waits until all tasks have ended whose streams a reload took away.
     pub async fn all_left(&self) {
-        // A task that panicked has been heard of before.
-        while self.leaving().iter().any(|link| !link.task.is_finished()) {
-            sleep(STEP).await;
+        let leaving: Vec<_> = self.leaving().iter().map(LinkTask::ended).collect();
+        for ended in leaving {
+            ended.await;
         }
     }
 
-    /// Begins anew with each link that has ended without being told to.
+    /// Waits until some task has ended without being told to: [`Self::revive`]. One that has is
+    /// never missed, as it stays ended.
+    pub async fn failure(&self) {
+        let mut running: Vec<_> = self.running().into_iter().map(Box::pin).collect();
+        poll_fn(|context| {
+            let ended = running.iter_mut().any(|ended| ended.as_mut().poll(context).is_ready());
+            if ended { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Begins anew with each stream whose task has ended without being told to.
     pub fn revive(&self) {
         self.tasks().iter_mut().for_each(ComponentTasks::revive);
     }
 
-    /// What `look` finds among the links that are to run.
-    fn running<T>(&self, look: impl FnOnce(&[&LinkTask]) -> T) -> T {
-        let tasks = self.tasks();
-        look(&tasks.iter().flat_map(|component| &component.links).collect::<Vec<_>>())
+    /// The ends of all tasks whose streams are to be up.
+    fn running(&self) -> Vec<impl Future<Output = ()> + use<>> {
+        self.tasks().iter().flat_map(ComponentTasks::links).map(LinkTask::ended).collect()
     }
 
     fn leaving(&self) -> MutexGuard<'_, Vec<LinkTask>> {
@@ -196,8 +195,6 @@ impl Components {
     }
 }
 
-/// How long all links may take to pause: one that skips a stanza, or is just being closed for
+/// How long all streams may take to pause: one that skips a stanza, or is just being closed for
 /// another server, takes the longest.
 const PAUSE_TIME: Duration = Duration::from_secs(5);
-/// How often is looked whether something has come about.
-const STEP: Duration = Duration::from_millis(2);

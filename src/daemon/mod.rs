@@ -269,7 +269,8 @@ impl Daemon {
                     self.reload_if_asked();
                 }
                 () = self.watch.changed(&self.config.files) => self.reload_when_possible(),
-                () = self.service.tick(&self.components) => self.components.revive(),
+                () = self.components.failure() => self.components.revive(),
+                () = self.service.tick(&self.components) => {}
             }
         }
     }

@@ -27,9 +27,7 @@ impl Replica {
 
     /// Closes its streams in good order within a time.
     pub fn stop(&self, within: Duration) {
-        for link in &self.tasks.links {
-            link.orders.send_replace(Order::Stop { within });
-        }
+        self.tasks.order(|_| Order::Stop { within });
     }
 
     /// What the rest of a process would see of it.
@@ -39,7 +37,7 @@ impl Replica {
 
     /// Waits until its links have ended.
     pub async fn ended(self) {
-        for link in self.tasks.links {
+        for link in self.tasks.into_links() {
             // A panic there is a panic here.
             link.task.await.expect("the link ends in good order");
         }
@@ -57,16 +55,16 @@ impl Replica {
 
     /// Has its tasks fail, as a bug would, and begins anew as a daemon does.
     pub async fn crash(&mut self) {
-        for link in &mut self.tasks.links {
+        for link in self.tasks.links() {
             link.task.abort();
-            let _ = (&mut link.task).await;
+            link.ended().await;
         }
         self.tasks.revive();
     }
 
     /// Ends it where it stands, as kill -9 does: nothing is said on its streams any more.
     pub async fn kill(self) {
-        for link in self.tasks.links {
+        for link in self.tasks.into_links() {
             link.task.abort();
             // Its socket is closed when the task is gone.
             let _ = link.task.await;

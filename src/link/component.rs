@@ -11,27 +11,29 @@ use crate::jat::now::Now;
 use crate::jat::reason::{Reason, Tally};
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
-use crate::session::Turn;
 use crate::session::echo::Sharing;
 use crate::session::witness::Witness;
+use crate::session::{Session, Turn};
 use crate::time::unix_now;
 
-use super::heartbeat::Heartbeat;
-use super::stream::{State, StreamRecord};
+use super::stream::{Role, StreamId, StreamRecord};
 
-/// A component: its translator, and what is known of its streams. The tasks of its links work
+/// A component: its translator, and what is known of its streams. The tasks of its streams work
 /// on it, one turn at a time; others look at it between turns.
 #[derive(Debug)]
 pub struct Component {
     pub translator: Translator,
     pub tally: Tally,
-    /// The component's own stream is the first. After a reload there may be streams of domains
-    /// that it had before.
-    streams: Vec<StreamRecord>,
+    own: StreamRecord,
+    presence: Option<StreamRecord>,
+    /// Number of the next stream's id.
+    next_stream: u32,
     rng: Rng,
     witness: Witness,
     clock: Clock,
-    /// Wakes whoever waits for something that another task does to the component.
+    /// Whether there were resources after the last turn.
+    had_resources: bool,
+    /// Wakes whoever waits for something that another task does to the component: [`until`].
     changes: watch::Sender<()>,
 }
 
@@ -41,20 +43,23 @@ pub struct Clock {
     origin: Instant,
 }
 
-/// A component that its links and others hold together.
+/// A component that its tasks and others hold together.
 pub type Shared = Arc<Mutex<Component>>;
 
 impl Component {
     /// `seed` is from the operating system.
     pub fn new(translator: Translator, seed: u64) -> Self {
-        let own = StreamRecord::new(translator.settings().domain.clone(), Arc::default());
+        let domain = translator.settings().domain.clone();
         Self {
             translator,
             tally: Tally::default(),
-            streams: vec![own],
+            own: StreamRecord::new(StreamId(0), Role::Component, domain),
+            presence: None,
+            next_stream: 1,
             rng: Rng::with_seed(seed),
             witness: Witness::default(),
             clock: Clock { origin: Instant::now() },
+            had_resources: false,
             changes: watch::Sender::new(()),
         }
     }
@@ -69,9 +74,8 @@ impl Component {
     }
 
     /// What a session needs for one turn.
-    pub fn turn(&mut self) -> Turn<'_> {
-        self.witness.listens = self.presence_stream().is_some_and(StreamRecord::is_ours_alone);
-        let now = self.now();
+    pub fn turn(&mut self, now: Now) -> Turn<'_> {
+        self.witness.listens = self.presence.as_ref().is_some_and(StreamRecord::is_ours_alone);
         let Self { translator, tally, rng, witness, .. } = self;
         Turn { translator, tally, rng, witness, now }
     }
@@ -83,18 +87,19 @@ impl Component {
 
     /// The component's own stream.
     pub fn stream(&self) -> &StreamRecord {
-        &self.streams[0]
+        &self.own
     }
 
-    /// What an operator has to do about a domain that is shared: [`StreamRecord::alarm`].
-    pub fn alarm(&self, stream: &StreamRecord) -> Option<String> {
+    /// What an operator has to do about a domain that is shared, where sharing does harm.
+    pub fn sharing_alarm(&self, stream: &StreamRecord) -> Option<String> {
         let foreign = self.tally.total(Reason::NotOurDomain) > 0;
-        stream.alarm(self.translator.settings(), foreign)
+        let harmed = self.subscriber() == Some(stream.role);
+        harmed.then(|| stream.sharing_alarm(self.translator.settings(), foreign)).flatten()
     }
 
     /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
     pub fn clock_offset(&self) -> Option<i64> {
-        self.configured_streams().find_map(|stream| stream.clock_offset)
+        self.streams().find_map(|stream| stream.clock_offset)
     }
 
     /// Do the clocks differ so much that somebody should look?
@@ -114,7 +119,7 @@ impl Component {
         ))
     }
 
-    /// Do all answers of the target come to us? Of several replicas a server chooses one for each
+    /// Whether all answers of the target come to us: of several replicas a server chooses one for each
     /// (docs/servers.md#random-connection).
     pub fn hears_all_answers(&self) -> bool {
         let alone = self.translator.settings().presence_domain.is_none();
@@ -123,81 +128,118 @@ impl Component {
 
     /// The stream of the presence domain, if there is one.
     pub fn presence_stream(&self) -> Option<&StreamRecord> {
-        self.find_stream(self.translator.settings().presence_domain.as_ref()?)
+        self.presence.as_ref()
     }
 
-    /// What is known of the stream of `domain`.
-    pub fn find_stream(&self, domain: &DomainPart) -> Option<&StreamRecord> {
-        self.streams.iter().find(|stream| stream.domain == *domain)
-    }
-
-    /// All of them.
-    pub fn streams(&self) -> impl Iterator<Item = &StreamRecord> {
-        self.streams.iter()
-    }
-
-    /// Those that are to be up.
-    pub fn configured_streams(&self) -> impl Iterator<Item = &StreamRecord> {
+    /// The stream that the presence of the target comes on; `None` for a fixed destination.
+    pub fn subscriber(&self) -> Option<Role> {
         let settings = self.translator.settings();
-        self.streams.iter().filter(|stream| settings.has_stream(&stream.domain))
+        settings.subscriber().map(|_| match settings.presence_domain {
+            Some(_) => Role::Presence,
+            None => Role::Component,
+        })
     }
 
-    /// What this link's stream is known by; `None` when another link has its domain by now.
-    pub fn stream_of(&mut self, link: &Arc<Heartbeat>) -> Option<&mut StreamRecord> {
-        self.streams.iter_mut().find(|stream| Arc::ptr_eq(&stream.link, link))
+    /// All streams that are to be up.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamRecord> {
+        std::iter::once(&self.own).chain(&self.presence)
     }
 
-    /// A link begins with the stream of `domain`; its counts go on, and what is known of the server.
-    pub fn begin_stream(
-        &mut self,
-        domain: &DomainPart,
-        link: &Arc<Heartbeat>,
-    ) -> &mut StreamRecord {
-        let mut new = StreamRecord::new(domain.clone(), Arc::clone(link));
-        let at = self.streams.iter().position(|stream| stream.domain == *domain);
-        if let Some(at) = at {
-            let StreamRecord { failures, logins, standstills, unsent, lowered, .. } =
-                self.streams.remove(at);
-            (new.failures, new.logins) = (failures, logins);
-            (new.standstills, new.unsent) = (standstills, unsent);
-            new.lowered = lowered;
-        }
-        // The component's own is the first, and stays so.
-        let at = at.unwrap_or(self.streams.len());
-        self.streams.insert(at, new);
-        &mut self.streams[at]
+    fn streams_mut(&mut self) -> impl Iterator<Item = &mut StreamRecord> {
+        std::iter::once(&mut self.own).chain(&mut self.presence)
     }
 
-    /// What changes from now on. Whoever looks at the component after this call, and waits if it
-    /// is not yet as it should be, misses nothing: what is changed under the lock is told before
-    /// that is released, and stays told until it is waited for.
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.changes.subscribe()
+    /// What is known of a stream; `None` when it is none of the component's any more.
+    pub fn record(&self, id: StreamId) -> Option<&StreamRecord> {
+        self.streams().find(|stream| stream.id == id)
     }
 
-    /// The stream of this link died: the others of the component lead to the same server.
-    pub fn doubt_others(&mut self, link: &Arc<Heartbeat>) {
-        for stream in self.streams.iter_mut().filter(|stream| !Arc::ptr_eq(&stream.link, link)) {
-            stream.doubted = matches!(stream.state, State::Up { .. });
+    /// The same, to be changed: [`Self::update`] tells others of it.
+    pub fn record_mut(&mut self, id: StreamId) -> Option<&mut StreamRecord> {
+        self.streams_mut().find(|stream| stream.id == id)
+    }
+
+    /// Changes what is known of a stream, if it is still one of the component's; the time is in
+    /// Unix seconds.
+    pub fn update(&mut self, id: StreamId, change: impl FnOnce(&mut StreamRecord, u64)) {
+        let now = self.now().unix;
+        if let Some(stream) = self.record_mut(id) {
+            change(stream, now);
         }
         self.changes.send_replace(());
     }
 
-    /// The server may take larger stanzas by now than it has shown: [`StreamRecord::lowered`].
-    pub fn forget_limits(&mut self) {
-        self.streams.iter_mut().for_each(|stream| stream.lowered = None);
+    /// Begins with the stream of `domain`: the counts go on, and what is known of the server.
+    pub fn begin_stream(&mut self, role: Role, domain: &DomainPart) -> StreamId {
+        let id = StreamId(self.next_stream);
+        self.next_stream += 1;
+        let mut new = StreamRecord::new(id, role, domain.clone());
+        let before = self.streams().find(|stream| stream.role == role);
+        if let Some(before) = before.filter(|before| before.domain == *domain) {
+            new.succeed(before);
+        }
+        match role {
+            Role::Component => self.own = new,
+            Role::Presence => self.presence = Some(new),
+        }
+        id
     }
 
-    /// Takes new settings, and forgets the streams that they do not mention.
+    /// A turn of this stream is over. Wakes the tasks of other streams if it brought about
+    /// something that they wait for.
+    pub fn end_turn(&mut self, id: StreamId, session: &Session, due: Duration) {
+        if let Some(stream) = self.record_mut(id) {
+            stream.learn(session, due);
+        }
+        let has_resources = self.translator.has_resources();
+        let mut news = std::mem::replace(&mut self.had_resources, has_resources) != has_resources;
+        let Self { translator, own, presence, .. } = self;
+        for stream in std::iter::once(own).chain(presence).filter(|stream| stream.id != id) {
+            let due = translator.deadline(&stream.domain);
+            if let Some(due) = due.filter(|due| *due < stream.due) {
+                // Once for each: its own turn comes to the same.
+                stream.due = due;
+                news |= stream.is_up();
+            }
+        }
+        if news {
+            self.changes.send_replace(());
+        }
+    }
+
+    /// Tells of what changes from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// This stream died: the others of the component lead to the same server.
+    pub fn doubt_others(&mut self, id: StreamId) {
+        for stream in self.streams_mut().filter(|stream| stream.id != id) {
+            stream.doubted = stream.is_up();
+        }
+        self.changes.send_replace(());
+    }
+
+    /// Whether that happened since the last call, and this stream was up.
+    pub fn take_doubt(&mut self, id: StreamId) -> bool {
+        self.record_mut(id).is_some_and(|stream| std::mem::take(&mut stream.doubted))
+    }
+
+    /// The server may take larger stanzas by now than it has shown: [`StreamRecord::lowered`].
+    pub fn forget_limits(&mut self) {
+        self.streams_mut().for_each(|stream| stream.lowered = None);
+    }
+
+    /// Takes new settings, and forgets the stream of a presence domain that they do not have.
     pub fn reconfigure(&mut self, settings: Settings) {
         self.translator.reconfigure(settings);
-        let settings = self.translator.settings();
-        self.streams.retain(|stream| settings.has_stream(&stream.domain));
+        let domain = self.translator.settings().presence_domain.as_ref();
+        self.presence.take_if(|stream| Some(&stream.domain) != domain);
     }
 
     /// Does the stream serve, and is there somebody to forward to?
     pub fn is_ready(&self) -> bool {
-        self.stream().serves() && self.translator.is_ready(self.now().unix)
+        self.own.serves() && self.translator.is_ready(self.now().unix)
     }
 }
 
@@ -209,6 +251,16 @@ impl Clock {
     /// The moment of a deadline that the core gave.
     pub fn instant(self, deadline: Duration) -> Instant {
         self.origin.checked_add(deadline).unwrap_or_else(|| Instant::now() + FAR_AWAY)
+    }
+}
+
+/// Waits until `is` holds of a component. No change is missed: what happens after the first line
+/// is told to `changes`, which keeps it until it is waited for.
+pub async fn until(shared: &Shared, is: impl Fn(&Component) -> bool) {
+    let mut changes = lock(shared).changes();
+    while !is(&lock(shared)) {
+        // The component is ours as well, so somebody can always tell.
+        let _ = changes.changed().await;
     }
 }
 

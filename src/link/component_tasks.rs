@@ -1,4 +1,4 @@
-//! A component with all its links, and the means to give them orders.
+//! A component with the tasks of its streams, and the means to give them orders.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,69 +9,74 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::config;
+use crate::config::{ComponentConfig, StreamConfig};
 use crate::jat::translator::Translator;
 
-use super::Link;
 use super::backoff::Backoff;
 use super::cause::Cause;
 use super::component::{Component, Shared, lock};
 use super::heartbeat::Heartbeat;
 use super::order::Order;
 use super::snapshot::ComponentSnapshot;
-use super::stream::Parked;
+use super::stream::{Parked, Role, StreamId};
+use super::task::Link;
 
-/// A component and its links.
+/// A component and the tasks of its streams.
 #[derive(Debug)]
 pub struct ComponentTasks {
     pub component: Shared,
-    pub config: Arc<config::ComponentConfig>,
-    pub links: Vec<LinkTask>,
+    pub config: Arc<ComponentConfig>,
+    own: LinkTask,
+    presence: Option<LinkTask>,
 }
 
-/// One link that runs.
+/// The task of one stream.
 #[derive(Debug)]
 pub struct LinkTask {
-    pub domain: DomainPart,
     pub heartbeat: Arc<Heartbeat>,
-    pub orders: watch::Sender<Order>,
-    pub attempted: watch::Receiver<bool>,
     pub task: JoinHandle<()>,
+    role: Role,
+    domain: DomainPart,
+    orders: watch::Sender<Order>,
+    /// Whether the first attempt to connect was made. The task has the sender, and lets go of it when
+    /// it ends, in whatever way: closed is what has no sender, now and whenever somebody looks.
+    attempted: watch::Receiver<bool>,
     began: Instant,
     /// Of tasks that failed.
     backoff: Backoff,
 }
 
 impl ComponentTasks {
-    pub fn start(config: &config::ComponentConfig) -> Self {
+    pub fn start(config: &ComponentConfig) -> Self {
         let component = Arc::new(Mutex::new(new_component(config)));
-        let start = |stream| LinkTask::begin(&component, stream);
-        let links = config.streams().map(start).collect();
-        Self { component, config: Arc::new(config.clone()), links }
+        let begin = |role, stream| LinkTask::begin(&component, role, stream);
+        let own = begin(Role::Component, config.own_stream());
+        let presence = config.presence_stream().map(|stream| begin(Role::Presence, stream));
+        Self { component, config: Arc::new(config.clone()), own, presence }
     }
 
     /// Goes on with a component of the program before this one. Streams that the configuration
     /// does not have any more are left in `from`.
-    pub fn resume(config: &config::ComponentConfig, from: &mut ComponentSnapshot) -> Self {
+    pub fn resume(config: &ComponentConfig, from: &mut ComponentSnapshot) -> Self {
         let mut component = new_component(config);
-        let mut streams = Vec::new();
-        for stream in config.streams() {
-            let heartbeat = Arc::default();
-            component.begin_stream(&stream.domain, &heartbeat);
-            let parked = from.take_stream(&stream, &heartbeat, &mut component);
-            streams.push((stream, heartbeat, parked));
-        }
+        let mut take = |role, stream: StreamConfig| {
+            let id = component.begin_stream(role, &stream.domain);
+            let parked = from.take_stream(&stream, id, &mut component);
+            (role, id, stream, parked)
+        };
+        let own = take(Role::Component, config.own_stream());
+        let presence = config.presence_stream().map(|stream| take(Role::Presence, stream));
         from.restore(&mut component);
         let component = Arc::new(Mutex::new(component));
-        let start = |(stream, heartbeat, parked)| {
-            LinkTask::start(&component, stream, heartbeat, parked, Duration::ZERO)
+        let start = |(role, id, stream, parked)| {
+            LinkTask::start(&component, role, id, stream, parked, Duration::ZERO)
         };
-        let links = streams.into_iter().map(start).collect();
-        Self { component, config: Arc::new(config.clone()), links }
+        let (own, presence) = (start(own), presence.map(start));
+        Self { component, config: Arc::new(config.clone()), own, presence }
     }
 
-    /// Takes a new configuration; gives the links that it has no use for.
-    pub fn reconfigure(&mut self, config: &config::ComponentConfig) -> Vec<LinkTask> {
+    /// Takes a new configuration; gives the task that it has no use for.
+    pub fn reconfigure(&mut self, config: &ComponentConfig) -> Option<LinkTask> {
         let before = std::mem::replace(&mut self.config, Arc::new(config.clone()));
         {
             let mut component = lock(&self.component);
@@ -80,29 +85,36 @@ impl ComponentTasks {
                 component.forget_limits();
             }
         }
-        let mut before = std::mem::take(&mut self.links);
-        for stream in config.streams() {
-            self.links.push(match before.iter().position(|l| l.domain == stream.domain) {
-                Some(at) => {
-                    let link = before.swap_remove(at);
-                    // Also if nothing changed for this one: its translator may have.
-                    link.orders.send_replace(Order::Run(Arc::new(stream)));
+        let run = |stream| Order::Run(Arc::new(stream));
+        // Also if nothing changed for it: its translator may have.
+        self.own.order(run(config.own_stream()));
+        let mut before = self.presence.take();
+        self.presence = config.presence_stream().map(|stream| {
+            match before.take_if(|link| link.domain == stream.domain) {
+                Some(link) => {
+                    link.order(run(stream));
                     link
                 }
-                None => LinkTask::begin(&self.component, stream),
-            });
-        }
+                None => LinkTask::begin(&self.component, Role::Presence, stream),
+            }
+        });
         before
     }
 
-    /// Begins anew, after a pause, with each link whose task has failed: nothing else of the
+    /// Gives each task the order for its stream.
+    pub fn order(&self, order: impl Fn(StreamConfig) -> Order) {
+        for (link, stream) in self.links().zip(self.config.streams()) {
+            link.order(order(stream));
+        }
+    }
+
+    /// Begins anew, after a pause, with each stream whose task has failed: nothing else of the
     /// process has to end for that.
     pub fn revive(&mut self) {
-        for link in self.links.iter_mut().filter(|link| link.task.is_finished()) {
-            let stream = self.config.streams().find(|stream| stream.domain == link.domain);
-            let stopped = matches!(*link.orders.borrow(), Order::Stop { .. });
-            if let Some(stream) = stream.filter(|_| !stopped) {
-                link.revive(&self.component, stream);
+        let Self { component, config, own, presence } = self;
+        for (link, stream) in std::iter::once(own).chain(presence).zip(config.streams()) {
+            if link.has_ended() && !link.is_to_end() {
+                link.revive(component, stream);
             }
         }
     }
@@ -115,12 +127,20 @@ impl ComponentTasks {
             component.translator.ask_again();
             component.forget_limits();
         }
-        // The order stays; it is what links wake up for.
-        self.links.iter().for_each(|link| link.orders.send_modify(|_| ()));
+        // The order stays; it is what the tasks wake up for.
+        self.links().for_each(|link| link.orders.send_modify(|_| ()));
+    }
+
+    pub fn links(&self) -> impl Iterator<Item = &LinkTask> {
+        std::iter::once(&self.own).chain(&self.presence)
+    }
+
+    pub fn into_links(self) -> impl Iterator<Item = LinkTask> {
+        std::iter::once(self.own).chain(self.presence)
     }
 }
 
-fn new_component(config: &config::ComponentConfig) -> Component {
+fn new_component(config: &ComponentConfig) -> Component {
     let translator = Translator::new(config.settings.clone());
     // Not for secrets: a fixed seed would only make replicas choose alike.
     let seed = getrandom::u64().unwrap_or_default();
@@ -129,21 +149,21 @@ fn new_component(config: &config::ComponentConfig) -> Component {
 
 impl LinkTask {
     /// One without a stream so far.
-    fn begin(component: &Shared, stream: config::StreamConfig) -> Self {
-        let heartbeat = Arc::default();
-        lock(component).begin_stream(&stream.domain, &heartbeat);
-        Self::start(component, stream, heartbeat, None, Duration::ZERO)
+    fn begin(component: &Shared, role: Role, stream: StreamConfig) -> Self {
+        let id = lock(component).begin_stream(role, &stream.domain);
+        Self::start(component, role, id, stream, None, Duration::ZERO)
     }
 
-    fn revive(&mut self, component: &Shared, stream: config::StreamConfig) {
-        let heartbeat = Arc::default();
-        let pause = {
+    fn revive(&mut self, component: &Shared, stream: StreamConfig) {
+        let (id, pause) = {
             let mut component = lock(component);
             component.translator.disconnected(&stream.domain);
-            let now = component.now().unix;
-            let message = "the task of this stream failed";
-            component.begin_stream(&stream.domain, &heartbeat).fail(Cause::Crashed, message, now);
-            self.backoff.wait(Cause::Crashed, Some(self.began.elapsed()), component.rng())
+            let id = component.begin_stream(self.role, &stream.domain);
+            component.update(id, |stream, now| {
+                stream.fail(Cause::Crashed, "the task of this stream failed", now);
+            });
+            let lived = Some(self.began.elapsed());
+            (id, self.backoff.wait(Cause::Crashed, lived, component.rng()))
         };
         error!(
             component = stream.domain.as_str(),
@@ -153,22 +173,25 @@ impl LinkTask {
             Cause::Crashed.remedy()
         );
         let backoff = self.backoff;
-        *self = Self { backoff, ..Self::start(component, stream, heartbeat, None, pause) };
+        *self = Self { backoff, ..Self::start(component, self.role, id, stream, None, pause) };
     }
 
     /// Its stream is begun: [`Component::begin_stream`].
     fn start(
         component: &Shared,
-        stream: config::StreamConfig,
-        heartbeat: Arc<Heartbeat>,
+        role: Role,
+        id: StreamId,
+        stream: StreamConfig,
         parked: Option<Parked>,
         pause: Duration,
     ) -> Self {
-        let domain = stream.domain.clone();
+        let (domain, heartbeat) = (stream.domain.clone(), Arc::default());
         let (orders, receiver) = watch::channel(Order::Run(Arc::new(stream)));
         let (attempting, attempted) = watch::channel(false);
         let link = Link {
             component: Arc::clone(component),
+            stream: id,
+            role,
             domain: domain.clone(),
             heartbeat: Arc::clone(&heartbeat),
             orders: receiver,
@@ -177,6 +200,30 @@ impl LinkTask {
         };
         let task = tokio::spawn(link.run(pause));
         let (began, backoff) = (Instant::now(), Backoff::default());
-        Self { domain, heartbeat, orders, attempted, task, began, backoff }
+        Self { heartbeat, task, role, domain, orders, attempted, began, backoff }
+    }
+
+    pub fn order(&self, order: Order) {
+        self.orders.send_replace(order);
+    }
+
+    /// Whether the first attempt to connect was made.
+    pub fn has_attempted(&self) -> bool {
+        *self.attempted.borrow()
+    }
+
+    /// Whether the task has ended, as it was told to or not.
+    pub fn has_ended(&self) -> bool {
+        self.attempted.has_changed().is_err()
+    }
+
+    /// Waits until the task has ended.
+    pub fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut attempted = self.attempted.clone();
+        async move { while attempted.changed().await.is_ok() {} }
+    }
+
+    fn is_to_end(&self) -> bool {
+        matches!(*self.orders.borrow(), Order::Stop { .. })
     }
 }

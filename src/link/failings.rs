@@ -1,9 +1,10 @@
 //! Resources that fail, as the log tells them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::jat::now::Now;
 use crate::misleading::is_misleading;
 
 use super::component::Component;
@@ -12,32 +13,31 @@ use super::component::Component;
 #[derive(Debug, Default)]
 pub struct Failings {
     /// Since when all of them fail, and whether that was said.
-    all: Option<(Instant, bool)>,
+    all: Option<(Duration, bool)>,
     /// When several began to fail at once, as far as that was said.
     outage: Option<u64>,
     /// The resources that were named, and when.
-    named: Vec<(String, Instant)>,
-    looked: Option<Instant>,
+    named: Vec<(String, Duration)>,
+    looked: Option<Duration>,
 }
 
 impl Failings {
     /// Looks at the component after a turn.
-    pub fn observe(&mut self, domain: &str, component: &Component) {
-        self.observe_all(domain, component);
-        self.observe_several(domain, component);
-        let now = Instant::now();
-        if self.looked.is_none_or(|looked| now >= looked + LOOK_EVERY) {
-            self.looked = Some(now);
+    pub fn observe(&mut self, domain: &str, component: &Component, now: Now) {
+        self.observe_all(domain, component, now);
+        self.observe_several(domain, component, now);
+        if self.looked.is_none_or(|looked| now.mono >= looked + LOOK_EVERY) {
+            self.looked = Some(now.mono);
             self.observe_each(domain, component, now);
         }
     }
 
     /// They may be there again in a moment, by what a probe tells.
-    fn observe_all(&mut self, domain: &str, component: &Component) {
+    fn observe_all(&mut self, domain: &str, component: &Component, now: Now) {
         let target = component.translator.settings().target.bare();
-        if component.translator.is_failing(component.now().unix) {
-            let (since, said) = self.all.get_or_insert((Instant::now(), false));
-            if !*said && since.elapsed() >= LASTS {
+        if component.translator.is_failing(now.unix) {
+            let (since, said) = self.all.get_or_insert((now.mono, false));
+            if !*said && now.mono >= *since + LASTS {
                 *said = true;
                 warn!(component = domain, "every resource of {target} seems to be gone");
             }
@@ -46,9 +46,9 @@ impl Failings {
         }
     }
 
-    fn observe_several(&mut self, domain: &str, component: &Component) {
+    fn observe_several(&mut self, domain: &str, component: &Component, now: Now) {
         let outage = component.translator.answers().outage();
-        let Some((began, resources)) = outage.of_several(component.now().unix) else { return };
+        let Some((began, resources)) = outage.of_several(now.unix) else { return };
         if self.outage != Some(began) {
             self.outage = Some(began);
             warn!(
@@ -60,18 +60,19 @@ impl Failings {
         }
     }
 
-    fn observe_each(&mut self, domain: &str, component: &Component, now: Instant) {
-        self.named.retain(|(_, at)| now < *at + AN_HOUR);
-        let (unix, hears_all) = (component.now().unix, component.hears_all_answers());
+    fn observe_each(&mut self, domain: &str, component: &Component, now: Now) {
+        self.named.retain(|(_, at)| now.mono < *at + AN_HOUR);
+        let hears_all = component.hears_all_answers();
         for serving in component.translator.serving() {
             // What is missing is gone from the list soon, or has a line of its own.
-            let trouble = serving.trouble(hears_all, unix).filter(|trouble| !trouble.is_missing());
+            let trouble =
+                serving.trouble(hears_all, now.unix).filter(|trouble| !trouble.is_missing());
             let Some(trouble) = trouble else { continue };
             let address = serving.address.replace(is_misleading, "?");
             if self.named.len() < MOST_NAMED && !self.named.iter().any(|(n, _)| *n == address) {
                 let (describe, remedy) = (trouble.describe(), trouble.remedy());
                 warn!(component = domain, "{address} {describe}: {remedy}");
-                self.named.push((address, now));
+                self.named.push((address, now.mono));
             }
         }
     }

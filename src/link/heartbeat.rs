@@ -1,7 +1,10 @@
 //! Signs of life of a task, for a watchdog that must not wait for it.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::time::interval;
 
 /// When a task last took its turn. Read without any lock: a task that hangs may hold them all.
 #[derive(Debug)]
@@ -26,6 +29,18 @@ impl Heartbeat {
         Duration::from_millis(self.millis().saturating_sub(self.last.load(Ordering::Relaxed)))
     }
 
+    /// Runs `work`, and beats meanwhile.
+    pub async fn during<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        let mut beat = interval(BEAT);
+        loop {
+            tokio::select! {
+                output = &mut work => return output,
+                _ = beat.tick() => self.beat(),
+            }
+        }
+    }
+
     fn millis(&self) -> u64 {
         u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -36,6 +51,9 @@ impl Default for Heartbeat {
         Self::new()
     }
 }
+
+/// The watchdog sees a sign of life at least this often.
+pub const BEAT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

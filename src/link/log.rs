@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jid::DomainPart;
 use tracing::{error, info, warn};
 
+use crate::jat::now::Now;
 use crate::jat::presence::Subscription;
 use crate::session::echo::Sharing;
 
@@ -13,10 +14,13 @@ use super::component::Component;
 use super::failings::Failings;
 use super::observations::Observations;
 use super::refusals::Refusals;
+use super::stream::{Role, StreamId, StreamRecord};
 
 /// Remembers what was said, so that it is said once.
 #[derive(Debug)]
 pub struct StreamLog {
+    stream: StreamId,
+    role: Role,
     /// What the stream logs in as.
     domain: DomainPart,
     /// Since when there is no stream, and the cause that was named last.
@@ -25,7 +29,7 @@ pub struct StreamLog {
     subscription: Option<Subscription>,
     online: bool,
     lapsed: u64,
-    offline_since: Option<Instant>,
+    offline_since: Option<Duration>,
     sharing: Sharing,
     alarm: Option<String>,
     unheard: bool,
@@ -35,13 +39,15 @@ pub struct StreamLog {
     failings: Failings,
     observed: Observations,
     unlisted: u64,
-    unlisted_said: Option<Instant>,
+    unlisted_said: Option<Duration>,
 }
 
 impl StreamLog {
-    pub fn new(domain: &DomainPart) -> Self {
+    pub fn new(stream: &StreamRecord) -> Self {
         Self {
-            domain: domain.clone(),
+            stream: stream.id,
+            role: stream.role,
+            domain: stream.domain.clone(),
             outage: None,
             logged_in_before: false,
             subscription: None,
@@ -66,8 +72,9 @@ impl StreamLog {
         self.logged_in_before = true;
         self.subscription = component.translator.subscription().cloned();
         self.online = component.translator.has_resources();
-        self.sharing = component.find_stream(&self.domain).map_or(self.sharing, |s| s.sharing);
-        self.alarm = component.find_stream(&self.domain).and_then(|s| component.alarm(s));
+        let stream = component.record(self.stream);
+        self.sharing = stream.map_or(self.sharing, |stream| stream.sharing);
+        self.alarm = stream.and_then(|stream| component.sharing_alarm(stream));
         self.clock_is_off = component.clock_is_off();
         self.refusals.resume(&component.tally);
         self.observed.resume(component.translator.observed());
@@ -146,33 +153,35 @@ impl StreamLog {
         );
     }
 
-    /// Looks at the component after a turn.
-    pub fn observe(&mut self, component: &Component) {
-        let settings = component.translator.settings();
-        if settings.subscriber() == Some(&self.domain) {
+    /// Looks at the component after a turn, which was at `now`.
+    pub fn observe(&mut self, component: &Component, now: Now) {
+        // Another task may have taken the stream's place.
+        let Some(stream) = component.record(self.stream) else { return };
+        if component.subscriber() == Some(self.role) {
             self.observe_subscription(component);
             self.observe_lapsed(component);
-            self.observe_online(component);
+            self.observe_online(component, now.mono);
         }
-        self.observe_sharing(component);
-        self.observe_unheard(component);
-        self.observe_standstill(component);
+        self.observe_sharing(component, stream);
+        self.observe_unheard(stream);
+        self.observe_standstill(stream);
         // All streams count together, and one of them tells.
-        if settings.domain == self.domain {
-            let observed = component.translator.observed();
-            self.refusals.observe(self.domain.as_str(), &component.tally);
-            self.failings.observe(self.domain.as_str(), component);
-            self.observed.observe(self.domain.as_str(), observed);
-            self.observe_unlisted(component);
+        if self.role == Role::Component {
+            let (domain, observed) = (self.domain.as_str(), component.translator.observed());
+            self.refusals.observe(domain, &component.tally, now.mono);
+            self.failings.observe(domain, component, now);
+            self.observed.observe(domain, observed, now.mono);
+            self.observe_unlisted(component, now.mono);
             self.observe_clock(component);
         }
     }
 
     /// Says what was held back to be summed up: the stream, or the process, is about to end.
     pub fn settle(&mut self, component: &Component) {
-        if component.translator.settings().domain == self.domain {
-            self.refusals.settle(self.domain.as_str(), &component.tally);
-            self.observed.settle(self.domain.as_str(), component.translator.observed());
+        if self.role == Role::Component {
+            let (domain, now) = (self.domain.as_str(), component.now().mono);
+            self.refusals.settle(domain, &component.tally, now);
+            self.observed.settle(domain, component.translator.observed());
         }
     }
 
@@ -186,14 +195,13 @@ impl StreamLog {
         }
     }
 
-    fn observe_sharing(&mut self, component: &Component) {
-        let Some(stream) = component.find_stream(&self.domain) else { return };
+    fn observe_sharing(&mut self, component: &Component, stream: &StreamRecord) {
         // What is not known yet is no news.
         if stream.sharing == Sharing::Unknown {
             return;
         }
         let before = std::mem::replace(&mut self.sharing, stream.sharing);
-        let alarm = component.alarm(stream);
+        let alarm = component.sharing_alarm(stream);
         let alarmed = std::mem::replace(&mut self.alarm, alarm);
         let component = self.domain.as_str();
         match &self.alarm {
@@ -206,8 +214,7 @@ impl StreamLog {
         }
     }
 
-    fn observe_unheard(&mut self, component: &Component) {
-        let Some(stream) = component.find_stream(&self.domain) else { return };
+    fn observe_unheard(&mut self, stream: &StreamRecord) {
         if let Some(alarm) = stream.unheard_alarm().filter(|_| !self.unheard) {
             warn!(component = self.domain.as_str(), "{alarm}");
         }
@@ -216,8 +223,7 @@ impl StreamLog {
         self.unheard &= stream.sharing == Sharing::Unknown;
     }
 
-    fn observe_standstill(&mut self, component: &Component) {
-        let Some(stream) = component.find_stream(&self.domain) else { return };
+    fn observe_standstill(&mut self, stream: &StreamRecord) {
         let was = std::mem::replace(&mut self.stands_still, stream.standstill.is_some());
         match stream.standstill_alarm() {
             Some(alarm) if !was => warn!(component = self.domain.as_str(), "{alarm}"),
@@ -230,10 +236,10 @@ impl StreamLog {
     }
 
     /// A server prefers its own cluster node, so a sibling elsewhere may show in this only.
-    fn observe_unlisted(&mut self, component: &Component) {
+    fn observe_unlisted(&mut self, component: &Component, now: Duration) {
         let unlisted = component.translator.unlisted_replies();
         let many = unlisted >= self.unlisted + MANY_UNLISTED;
-        if many && self.unlisted_said.is_none_or(|at| at.elapsed() >= AN_HOUR) {
+        if many && self.unlisted_said.is_none_or(|at| now >= at + AN_HOUR) {
             warn!(
                 component = self.domain.as_str(),
                 replies = unlisted - self.unlisted,
@@ -241,7 +247,7 @@ impl StreamLog {
                  another process told in our place, on another node of the cluster? Each \
                  replica needs a presence-domain of its own, see docs/replicas.md"
             );
-            (self.unlisted, self.unlisted_said) = (unlisted, Some(Instant::now()));
+            (self.unlisted, self.unlisted_said) = (unlisted, Some(now));
         }
     }
 
@@ -284,7 +290,7 @@ impl StreamLog {
     }
 
     /// Online is said at once, offline when it lasts: clients come back by themselves.
-    fn observe_online(&mut self, component: &Component) {
+    fn observe_online(&mut self, component: &Component, now: Duration) {
         if !matches!(component.translator.subscription(), Some(Subscription::Subscribed)) {
             return;
         }
@@ -297,8 +303,8 @@ impl StreamLog {
             }
             self.online = true;
         } else if self.online {
-            let since = *self.offline_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= OFFLINE_LASTS {
+            let since = *self.offline_since.get_or_insert(now);
+            if now >= since + OFFLINE_LASTS {
                 let target = component.translator.settings().target.bare();
                 let component = self.domain.as_str();
                 if resources.is_empty() {

@@ -1,7 +1,7 @@
 //! What lists of senders would refuse, as the log tells it: the first at once, what follows summed
 //! up once a minute, with the domains that are new.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::info;
 
@@ -15,7 +15,7 @@ pub struct Observations {
     /// How many domains were said, since they were forgotten so often.
     domains: usize,
     forgotten: u64,
-    last: Option<Instant>,
+    last: Option<Duration>,
 }
 
 impl Observations {
@@ -24,11 +24,11 @@ impl Observations {
         self.said(observed);
     }
 
-    /// Looks at the counts after a turn.
-    pub fn observe(&mut self, component: &str, observed: &Observed) {
-        let due = self.last.is_none_or(|at| at.elapsed() >= A_MINUTE);
+    /// Looks at the counts after a turn, at `now` on the clock of the component.
+    pub fn observe(&mut self, component: &str, observed: &Observed, now: Duration) {
+        let due = self.last.is_none_or(|at| now >= at + A_MINUTE);
         if observed.stanzas() != self.stanzas && due {
-            self.last = Some(Instant::now());
+            self.last = Some(now);
             self.tell(component, observed);
         }
     }
@@ -71,10 +71,10 @@ mod tests {
     fn the_first_is_said_at_once_and_more_with_the_next_sum() {
         let (mut told, mut observed) = (Observations::default(), Observed::default());
         observed.note(&Address::new("u@a.example"));
-        told.observe("c", &observed);
+        told.observe("c", &observed, Duration::from_secs(7));
         assert_eq!((told.stanzas, told.domains), (1, 1));
         observed.note(&Address::new("u@b.example"));
-        told.observe("c", &observed);
+        told.observe("c", &observed, Duration::from_secs(7));
         assert_eq!((told.stanzas, told.domains), (1, 1));
         told.settle("c", &observed);
         assert_eq!((told.stanzas, told.domains), (2, 2));

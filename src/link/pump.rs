@@ -11,41 +11,27 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep, timeout, timeout_at};
 
-use crate::config;
-use crate::session::ending::Ending;
-use crate::session::{Session, Turn};
+use crate::config::StreamConfig;
+use crate::jat::now::Now;
 
-use super::HEARTBEAT;
-use super::component::{Clock, Shared, lock};
-use super::heartbeat::Heartbeat;
+use super::component::{Clock, Component, Shared, lock};
+use super::end::{Lost, Stop};
+use super::heartbeat::{BEAT, Heartbeat};
 use super::log::StreamLog;
 use super::order::{Order, Successor};
 use super::socket::Ready;
-use super::stream::Parked;
-
-/// Why the pump stopped.
-#[derive(Debug)]
-pub enum Stopped {
-    /// The stream ended.
-    Ended(Ending),
-    /// The connection ended without a closing tag.
-    Lost(io::Error),
-    /// An order ended it, and the stream was closed in good order.
-    Ordered,
-    /// An order wants it left as it is.
-    Paused,
-    /// An order wanted it left as it is, but nobody else could have gone on with it: it was
-    /// closed in good order.
-    NotHandedOver,
-}
+use super::stream::{Parked, StreamId};
 
 /// A logged-in stream with all that works on it.
 pub struct Pump<'a> {
     pub parked: Parked,
-    component: Shared,
-    clock: Clock,
-    heartbeat: Arc<Heartbeat>,
     pub log: &'a mut StreamLog,
+    component: Shared,
+    stream: StreamId,
+    heartbeat: Arc<Heartbeat>,
+    clock: Clock,
+    /// Whether bytes were read since the last turn.
+    has_read: bool,
     /// Set to when there is something to do by time, or earlier.
     alarm: Pin<Box<Sleep>>,
 }
@@ -53,117 +39,119 @@ pub struct Pump<'a> {
 impl<'a> Pump<'a> {
     pub fn new(
         parked: Parked,
+        stream: StreamId,
         component: Shared,
         heartbeat: Arc<Heartbeat>,
         log: &'a mut StreamLog,
     ) -> Self {
         let clock = lock(&component).clock();
-        let alarm = Box::pin(sleep(HEARTBEAT));
-        Self { parked, component, clock, heartbeat, log, alarm }
+        let alarm = Box::pin(sleep(BEAT));
+        Self { parked, log, component, stream, heartbeat, clock, has_read: false, alarm }
     }
 
-    /// Pumps until the stream ends, or `orders` end it. Gives the number of bytes that could not be written, too.
-    pub async fn run(&mut self, orders: &mut watch::Receiver<Order>) -> (Stopped, usize) {
-        let stopped = self.pump(orders).await;
-        self.left(stopped)
+    /// Pumps until the stream is lost, or `orders` end it. Gives the number of bytes that could not
+    /// be written, too.
+    pub async fn run(
+        &mut self,
+        orders: &mut watch::Receiver<Order>,
+    ) -> (Result<Stop, Lost>, usize) {
+        let end = self.obey(orders).await;
+        let unsent = self.finish(&end);
+        (end, unsent)
     }
 
     /// Closes the stream in good order `within` a time; gives what [`Self::run`] does.
-    pub async fn stop(&mut self, within: Duration) -> (Stopped, usize) {
-        let stopped = self.close(within).await;
-        self.left(stopped)
+    pub async fn stop(&mut self, within: Duration) -> (Result<Stop, Lost>, usize) {
+        let end = self.close(within).await.map(|()| Stop::Closed);
+        let unsent = self.finish(&end);
+        (end, unsent)
     }
 
-    fn left(&mut self, stopped: Result<Stopped, Stopped>) -> (Stopped, usize) {
-        let stopped = stopped.unwrap_or_else(|lost| {
+    fn finish(&mut self, end: &Result<Stop, Lost>) -> usize {
+        let now = self.clock.now();
+        if end.is_err() {
             // What was translated before the end still goes out, if it can.
-            let _ = self.flush();
-            lost
-        });
-        let unsent = self.parked.session.output().len();
-        if matches!(stopped, Stopped::Ended(_) | Stopped::Lost(_)) {
-            self.parked.session.close();
-            let _ = self.flush();
+            let _ = write(&mut self.parked, now);
         }
-        if !matches!(stopped, Stopped::Paused) {
+        let unsent = self.parked.session.output().len();
+        if end.is_err() {
+            self.parked.session.close();
+            let _ = write(&mut self.parked, now);
+        }
+        if !matches!(end, Ok(Stop::Paused)) {
             self.parked.socket.close();
         }
-        (stopped, unsent)
+        unsent
     }
 
-    async fn pump(&mut self, orders: &mut watch::Receiver<Order>) -> Result<Stopped, Stopped> {
-        let mut changes = lock(&self.component).changes();
+    async fn obey(&mut self, orders: &mut watch::Receiver<Order>) -> Result<Stop, Lost> {
         loop {
-            self.look_if_doubted();
-            let told = async {
-                tokio::select! {
-                    biased;
-                    changed = orders.changed() => Some(changed),
-                    _ = changes.changed() => None,
-                }
-            };
-            let Some(changed) = self.pump_until(told).await? else { continue };
+            let changed = self.pump_until(orders.changed()).await?;
             let order = orders.borrow_and_update().clone();
             let within = match &order {
                 Order::Stop { within } => *within,
-                Order::Pause { stream: new, for_whom } if self.obey(new) => {
-                    return self.halt(*for_whom).await;
+                Order::Pause { stream: new, for_whom } if self.can_stay_for(new) => {
+                    return self.pause(*for_whom).await;
                 }
-                Order::Run(new) if changed.is_ok() && self.obey(new) => continue,
+                Order::Run(new) if changed.is_ok() && self.can_stay_for(new) => continue,
                 Order::Pause { .. } | Order::Run(_) => CLOSE_TIME,
             };
-            return self.close(within).await;
+            return self.close(within).await.map(|()| Stop::Closed);
         }
     }
 
-    /// Finds out whether the server is alive, if another stream to it died.
-    fn look_if_doubted(&mut self) {
-        let mut component = lock(&self.component);
-        if let Some(stream) = component.stream_of(&self.heartbeat)
-            && std::mem::take(&mut stream.doubted)
-        {
-            self.parked.session.doubt();
+    /// Whether the stream can stay for a new configuration; if so, it is taken.
+    fn can_stay_for(&mut self, new: &StreamConfig) -> bool {
+        let stays = self.parked.config.same_login(new);
+        if stays {
+            let component = lock(&self.component);
+            let stream = component.record(self.stream);
+            let bounds = stream.map_or(new.bounds, |stream| stream.bounds(new.bounds));
+            self.parked.session.set_bounds(bounds);
         }
+        stays
     }
 
     /// Pumps until `told` is done.
-    async fn pump_until<F: Future>(&mut self, told: F) -> Result<F::Output, Stopped> {
-        let mut told = pin!(told);
+    async fn pump_until<F: Future>(&mut self, told: F) -> Result<F::Output, Lost> {
+        // Before the first turn, so that this one sees what was changed earlier.
+        let changes = lock(&self.component).changes();
+        let (mut told, mut changed) = (pin!(told), pin!(change(changes)));
         loop {
-            self.work()?;
+            self.turn()?;
             tokio::select! {
                 biased;
                 output = &mut told => return Ok(output),
+                // The next turn sees it.
+                changes = &mut changed => changed.set(change(changes)),
                 moved = self.wait() => moved?,
             }
         }
     }
 
-    /// Does all that can be done without waiting.
-    fn work(&mut self) -> Result<(), Stopped> {
-        // Before the clock too: the server may have read while this process was stopped.
-        self.translate()?;
-        if self.due() <= Instant::now() {
-            self.turn(Session::tick)?;
-            self.flush()?;
+    /// Does all that can be done without waiting, under one lock and at one moment.
+    fn turn(&mut self) -> Result<(), Lost> {
+        self.heartbeat.beat();
+        let mut component = lock(&self.component);
+        let now = component.now();
+        let Parked { session, .. } = &mut self.parked;
+        if std::mem::take(&mut self.has_read) {
+            session.received(now);
         }
-        Ok(())
+        if component.take_doubt(self.stream) {
+            session.doubt();
+        }
+        let worked = work(&mut self.parked, &mut component, now);
+        let due = self.parked.session.deadline(&component.translator);
+        component.end_turn(self.stream, &self.parked.session, due);
+        self.log.observe(&component, now);
+        drop(component);
+        self.set_alarm(due, now);
+        worked
     }
 
-    /// Translates and writes, until there is no more to translate or the server takes no more.
-    fn translate(&mut self) -> Result<(), Stopped> {
-        loop {
-            self.turn(Session::process)?;
-            self.flush()?;
-            if !self.parked.session.can_go_on() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Reads what comes, or waits until there is something else to do, [`HEARTBEAT`] at most.
-    async fn wait(&mut self) -> Result<(), Stopped> {
-        self.set_alarm();
+    /// Reads what comes, or waits until there is something else to do, [`BEAT`] at most.
+    async fn wait(&mut self) -> Result<(), Lost> {
         let Parked { socket, session, .. } = &mut self.parked;
         let (may_read, must_write) = (session.wants_input(), !session.output().is_empty());
         let input = session.input();
@@ -177,13 +165,13 @@ impl<'a> Pump<'a> {
             ready = socket.ready(input, may_read, must_write) => match ready {
                 Ready::Read(count) => {
                     let filled = count.as_ref().is_ok_and(|count| *count >= room);
-                    self.arrived(count)?;
+                    self.note_read(count)?;
                     if filled {
                         // A socket that always has more must not starve all other tasks.
                         yield_now().await;
                     }
                 }
-                Ready::Writable(ready) => ready.map_err(Stopped::Lost)?,
+                Ready::Writable(ready) => ready.map_err(Lost::Broken)?,
             },
             () = &mut self.alarm => {}
         }
@@ -192,87 +180,64 @@ impl<'a> Pump<'a> {
 
     /// Sets the alarm, but does not move it to a later time: what is due comes later with each
     /// stanza, and to be woken up too early now and then costs less.
-    fn set_alarm(&mut self) {
-        let due = self.due();
+    fn set_alarm(&mut self, due: Duration, now: Now) {
+        let due = self.clock.instant(due.min(now.mono + BEAT));
         if due < self.alarm.deadline().into_std() || self.alarm.is_elapsed() {
-            let deadline = due.min(Instant::now() + HEARTBEAT);
-            self.alarm.as_mut().reset(deadline.into());
+            self.alarm.as_mut().reset(due.into());
         }
     }
 
     /// Leaves the stream as it is, if another program can go on with it; else closes it.
-    async fn halt(&mut self, successor: Successor) -> Result<Stopped, Stopped> {
-        if self.parked.socket.as_plain().is_some() {
-            return self.settle(successor).await;
+    async fn pause(&mut self, successor: Successor) -> Result<Stop, Lost> {
+        if self.parked.socket.as_plain().is_none() {
+            // The keys of TLS, and what it has read of a record, are in this process only.
+            return self.close(HALT_TIME).await.map(|()| Stop::NotHandedOver);
         }
-        // The keys of TLS, and what it has read of a record, are in this process only.
-        match self.close(HALT_TIME).await? {
-            Stopped::Ordered => Ok(Stopped::NotHandedOver),
-            stopped => Ok(stopped),
-        }
-    }
-
-    /// Gets the stream into a state that can be handed over. One that skips a stanza for too
-    /// long for an older program is closed.
-    async fn settle(&mut self, successor: Successor) -> Result<Stopped, Stopped> {
-        let settled = async {
+        // An older program can't go on within a stanza that is skipped.
+        let skipped = async {
             while self.parked.session.is_skipping() && successor == Successor::Older {
                 self.wait().await?;
-                self.work()?;
+                self.turn()?;
             }
-            Ok(Stopped::Paused)
+            Ok(Stop::Paused)
         };
-        match timeout(SKIP_TIME, settled).await {
-            Ok(settled) => settled,
-            Err(_) => self.close(SKIP_TIME).await,
+        match timeout(SKIP_TIME, skipped).await {
+            Ok(end) => end,
+            Err(_) => self.close(SKIP_TIME).await.map(|()| Stop::Closed),
         }
     }
 
-    /// Takes a new configuration, if the stream can stay for it.
-    fn obey(&mut self, new: &config::StreamConfig) -> bool {
-        let same = self.parked.config.same_login(new);
-        if same {
-            let mut component = lock(&self.component);
-            let stream = component.stream_of(&self.heartbeat);
-            let bounds = stream.map_or(new.bounds, |stream| stream.bounds(new.bounds));
-            self.parked.session.set_bounds(bounds);
-        }
-        same
-    }
-
-    /// Translates all that can be read, says goodbye, and reads on until the server has
+    /// Translates all that can be read, closes the stream, and reads on until the server has
     /// nothing more to say, `within` a time.
-    async fn close(&mut self, within: Duration) -> Result<Stopped, Stopped> {
+    async fn close(&mut self, within: Duration) -> Result<(), Lost> {
         let end = Instant::now() + within;
-        // A server that always has more must not keep us from saying goodbye.
-        if let Ok(Err(stopped)) = timeout(within / 2, self.drain()).await {
-            return Err(stopped);
+        // A server that always has more must not keep us from closing it.
+        if let Ok(Err(lost)) = timeout(within / 2, self.read_all()).await {
+            return Err(lost);
         }
         // What was read when the time was up.
-        self.turn(Session::process_rest)?;
-        self.flush()?;
+        self.parked.session.begin_close();
+        self.turn()?;
         self.parked.session.close();
-        match timeout_at(end.into(), self.wait_for_end()).await {
+        match timeout_at(end.into(), self.pump_until(pending::<Infallible>())).await {
             // A server need not close a stream that we have closed.
-            Ok(Stopped::Ended(Ending::Closed)) | Err(_) => Ok(Stopped::Ordered),
-            Ok(Stopped::Lost(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Ok(Stopped::Ordered)
-            }
-            Ok(stopped) => Err(stopped),
+            Err(_) => Ok(()),
+            Ok(Err(lost)) if lost.is_end() => Ok(()),
+            Ok(Err(lost)) => Err(lost),
+            Ok(Ok(never)) => match never {},
         }
     }
 
     /// Translates until nothing more can be read.
-    async fn drain(&mut self) -> Result<(), Stopped> {
+    async fn read_all(&mut self) -> Result<(), Lost> {
         loop {
             // Only a look at all sockets tells what came in the meantime.
             yield_now().await;
-            self.turn(Session::tick)?;
-            self.translate()?;
+            self.turn()?;
             if !self.parked.session.wants_input() {
                 // Not longer than the watchdog has patience.
-                if let Ok(Err(error)) = timeout(HEARTBEAT, self.parked.socket.writable()).await {
-                    return Err(Stopped::Lost(error));
+                if let Ok(Err(error)) = timeout(BEAT, self.parked.socket.writable()).await {
+                    return Err(Lost::Broken(error));
                 }
             } else if !self.read()? {
                 return Ok(());
@@ -280,82 +245,74 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Writes what is left and reads until the stream ends.
-    async fn wait_for_end(&mut self) -> Stopped {
-        match self.pump_until(pending::<Infallible>()).await {
-            Ok(never) => match never {},
-            Err(stopped) => stopped,
-        }
-    }
-
-    /// One turn of the session.
-    fn turn<F>(&mut self, work: F) -> Result<(), Stopped>
-    where
-        F: FnOnce(&mut Session, &mut Turn<'_>) -> Result<(), Ending>,
-    {
-        self.heartbeat.beat();
-        let mut component = lock(&self.component);
-        let result = work(&mut self.parked.session, &mut component.turn());
-        if let Some(stream) = component.stream_of(&self.heartbeat) {
-            stream.learn(&self.parked.session);
-        }
-        self.log.observe(&component);
-        result.map_err(Stopped::Ended)
-    }
-
     /// Reads once, if there is something; says whether there was.
-    fn read(&mut self) -> Result<bool, Stopped> {
+    fn read(&mut self) -> Result<bool, Lost> {
         let input = self.parked.session.input();
         input.reserve(READ_SIZE);
         match self.parked.socket.try_read(input) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            count => self.arrived(count).map(|()| true),
+            count => self.note_read(count).map(|()| true),
         }
     }
 
     /// So many bytes were read.
-    fn arrived(&mut self, count: io::Result<usize>) -> Result<(), Stopped> {
+    fn note_read(&mut self, count: io::Result<usize>) -> Result<(), Lost> {
         match count {
-            Ok(0) => Err(Stopped::Lost(io::ErrorKind::UnexpectedEof.into())),
+            Ok(0) => Err(Lost::Broken(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => {
-                self.parked.session.received(self.clock.now());
+                self.has_read = true;
                 Ok(())
             }
-            Err(error) => Err(Stopped::Lost(error)),
+            Err(error) => Err(Lost::Broken(error)),
         }
     }
+}
 
-    /// Writes what the socket takes, and notes what is left.
-    fn flush(&mut self) -> Result<(), Stopped> {
-        if self.parked.session.output().is_empty() {
-            return Ok(());
+/// Translates and writes, until there is no more to translate or the server takes no more; then
+/// does what is due.
+fn work(parked: &mut Parked, component: &mut Component, now: Now) -> Result<(), Lost> {
+    loop {
+        parked.session.process(&mut component.turn(now)).map_err(Lost::Ended)?;
+        write(parked, now)?;
+        if !parked.session.can_go_on() {
+            break;
         }
-        while !self.parked.session.output().is_empty() {
-            match self.parked.socket.try_write(self.parked.session.output()) {
-                Ok(count) => self.parked.session.sent(count, self.clock.now()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.parked.session.blocked(self.clock.now());
-                    break;
-                }
-                Err(error) => return Err(Stopped::Lost(error)),
+    }
+    // Only now: the server may have read while this process was stopped.
+    if parked.session.deadline(&component.translator) <= now.mono {
+        parked.session.tick(&mut component.turn(now)).map_err(Lost::Ended)?;
+        write(parked, now)?;
+    }
+    Ok(())
+}
+
+/// Writes what the socket takes.
+fn write(Parked { socket, session, .. }: &mut Parked, now: Now) -> Result<(), Lost> {
+    while !session.output().is_empty() {
+        match socket.try_write(session.output()) {
+            Ok(count) => session.sent(count, now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                session.blocked(now);
+                break;
             }
+            Err(error) => return Err(Lost::Broken(error)),
         }
-        if let Some(stream) = lock(&self.component).stream_of(&self.heartbeat) {
-            stream.backlog = self.parked.session.output().len();
-        }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// When the session has something to do by time.
-    fn due(&self) -> Instant {
-        let component = lock(&self.component);
-        self.clock.instant(self.parked.session.deadline(&component.translator))
+/// Waits for a change, and gives the receiver back for the next.
+async fn change(mut changes: watch::Receiver<()>) -> watch::Receiver<()> {
+    if changes.changed().await.is_err() {
+        // There is no component any more to tell of.
+        pending::<()>().await;
     }
+    changes
 }
 
 /// How long a stanza that is skipped may delay a pause.
 const SKIP_TIME: Duration = Duration::from_secs(1);
-/// How long a server may take to close its side of one that can't be handed over; all links
+/// How long a server may take to close its side of one that can't be handed over; all streams
 /// together have 5 s.
 const HALT_TIME: Duration = Duration::from_secs(3);
 const READ_SIZE: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! Refused and dropped stanzas, as the log tells them: the first of a kind at once, what follows
 //! summed up once a minute.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{Level, debug, enabled, info, warn};
 
@@ -14,11 +14,11 @@ pub struct Refusals {
     /// The counts, as far as they were said.
     said: Tally,
     /// The kinds that were said within the last minute, and when.
-    recent: Vec<(Traffic, Reason, Instant)>,
+    recent: Vec<(Traffic, Reason, Duration)>,
     /// How many there were when we looked last.
     seen: u64,
     /// When a sum is due.
-    due: Option<Instant>,
+    due: Option<Duration>,
     /// What was told in detail.
     detailed: Tally,
 }
@@ -31,29 +31,29 @@ impl Refusals {
         self.seen = tally.refused();
     }
 
-    /// Looks at the counts after a turn.
-    pub fn observe(&mut self, component: &str, tally: &Tally) {
+    /// Looks at the counts after a turn, at `now` on the clock of the component.
+    pub fn observe(&mut self, component: &str, tally: &Tally, now: Duration) {
         let news = tally.refused() != self.seen;
         if news && enabled!(Level::DEBUG) {
             self.tell_details(component, tally);
         }
-        if news || self.due.is_some_and(|due| Instant::now() >= due) {
+        if news || self.due.is_some_and(|due| now >= due) {
             self.seen = tally.refused();
-            self.tell(component, tally, Instant::now());
+            self.tell(component, tally, now);
         }
     }
 
     /// Says what was not said yet: there may be no next time.
-    pub fn settle(&mut self, component: &str, tally: &Tally) {
+    pub fn settle(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.clear();
-        self.tell(component, tally, Instant::now());
+        self.tell(component, tally, now);
     }
 
-    fn tell(&mut self, component: &str, tally: &Tally, now: Instant) {
+    fn tell(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.retain(|(.., at)| now < *at + A_MINUTE);
         for (traffic, reason, count) in tally.iter().filter(|(t, r, _)| is_told(*t, *r)) {
             let stanzas = count.saturating_sub(self.said.of(traffic, reason));
-            let recent = |(t, r, _): &(Traffic, Reason, Instant)| (*t, *r) == (traffic, reason);
+            let recent = |(t, r, _): &(Traffic, Reason, Duration)| (*t, *r) == (traffic, reason);
             if stanzas == 0 || self.recent.iter().any(recent) {
                 continue;
             }
@@ -132,14 +132,15 @@ mod tests {
 
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(7);
+
     /// What was said of requests that found nobody, after each of these counts at that second.
     fn said(events: &[(u64, u64)]) -> Vec<u64> {
-        let (mut refusals, mut tally, start) =
-            (Refusals::default(), Tally::default(), Instant::now());
+        let (mut refusals, mut tally) = (Refusals::default(), Tally::default());
         let said = |it: &Refusals| it.said.of(FORWARD, Reason::Offline);
         let of = |(second, count): &(u64, u64)| {
             tally.add(FORWARD, Reason::Offline, *count);
-            refusals.tell("c", &tally, start + Duration::from_secs(*second));
+            refusals.tell("c", &tally, Duration::from_secs(*second));
             said(&refusals)
         };
         events.iter().map(of).collect()
@@ -163,12 +164,12 @@ mod tests {
         ] {
             tally.count(traffic, reason);
         }
-        refusals.observe("c", &tally);
+        refusals.observe("c", &tally, NOW);
         assert_eq!(refusals.recent.len(), 2);
         tally.count(FORWARD, Reason::NoId);
-        refusals.observe("c", &tally);
+        refusals.observe("c", &tally, NOW);
         assert_eq!(refusals.said.total(Reason::NoId), 1);
-        refusals.settle("c", &tally);
+        refusals.settle("c", &tally, NOW);
         assert_eq!(refusals.said.total(Reason::NoId), 2);
     }
 }

@@ -4,19 +4,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::config;
+use crate::config::StreamConfig;
 use crate::descriptor;
 use crate::jat::answers;
 use crate::jat::observed::Observed;
 use crate::jat::presence;
 use crate::jat::reason::Reason;
-use crate::jat::settings::Settings;
 use crate::jat::traffic::Traffic;
 use crate::session::{self, Session};
 use crate::shortage::patiently;
@@ -24,9 +22,8 @@ use crate::shortage::patiently;
 use super::cause::Cause;
 use super::component::Component;
 use super::connect::watch_over;
-use super::heartbeat::Heartbeat;
 use super::socket::Socket;
-use super::stream::{Parked, State, StreamRecord};
+use super::stream::{Parked, State, StreamId, StreamRecord};
 
 /// A component with its streams.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,7 +79,7 @@ struct Up {
 }
 
 impl ComponentSnapshot {
-    /// What a successor needs of a component whose links all pause. Its sockets stay open for
+    /// What a successor needs of a component whose streams are all paused. Its sockets stay open for
     /// it until [`take_back`].
     pub fn of(component: &Component) -> io::Result<Self> {
         let settings = component.translator.settings();
@@ -118,13 +115,12 @@ impl ComponentSnapshot {
         let (presence, answers) = (self.presence.clone(), self.answers.clone());
         component.translator.resume(presence, answers, self.unlisted_replies, now);
         let settings = component.translator.settings();
+        let subscriber = settings.subscriber().map(ToString::to_string);
         let same_target = self.target == settings.target.as_str();
-        let same_subscriber = self.subscriber == subscriber(settings);
-        let subscriber = settings.subscriber().cloned();
-        component.translator.outlive(same_target, same_subscriber);
-        let stream = subscriber.as_ref().and_then(|domain| component.find_stream(domain));
-        if let (false, Some(domain)) = (stream.is_some_and(is_up), subscriber) {
-            // Without its stream it has to be asked for again.
+        component.translator.outlive(same_target, self.subscriber == subscriber);
+        let down = component.streams().filter(|stream| !stream.is_up());
+        for domain in down.map(|stream| stream.domain.clone()).collect::<Vec<_>>() {
+            // Without its stream presence has to be asked for again.
             component.translator.disconnected(&domain);
         }
     }
@@ -132,12 +128,12 @@ impl ComponentSnapshot {
     /// Takes out the stream that is now configured like this, if it is there and up.
     pub fn take_stream(
         &mut self,
-        config: &config::StreamConfig,
-        link: &Arc<Heartbeat>,
+        config: &StreamConfig,
+        id: StreamId,
         component: &mut Component,
     ) -> Option<Parked> {
         let known = self.streams.iter_mut().find(|s| s.domain == config.domain.as_str())?;
-        let stream = component.stream_of(link)?;
+        let stream = component.record_mut(id)?;
         known.restore(stream);
         let bounds = stream.bounds(config.bounds);
         let Up { socket, since, session, .. } =
@@ -149,8 +145,9 @@ impl ComponentSnapshot {
         let _ = watch_over(&socket);
         let socket = Socket::Plain(socket);
         let domain = config.domain.clone();
-        let session = Session::resume(domain, bounds, session, &mut component.turn());
-        let stream = component.stream_of(link)?;
+        let now = component.now();
+        let session = Session::resume(domain, bounds, session, &mut component.turn(now));
+        let stream = component.record_mut(id)?;
         (stream.state, stream.sharing) = (State::Up { since }, session.sharing());
         stream.clock_offset = session.clock_offset();
         Some(Parked { socket, session, config: config.clone() })
@@ -174,7 +171,7 @@ impl ComponentSnapshot {
 
 /// The sockets of a component are closed again with this process.
 pub fn take_back(component: &Component) {
-    for parked in component.streams().filter_map(|stream| stream.paused.iter().flatten().next()) {
+    for parked in component.streams().filter_map(StreamRecord::parked) {
         // It worked the other way round.
         if let Some(socket) = parked.socket.as_plain() {
             let _ = descriptor::keep(socket.as_fd(), false);
@@ -197,8 +194,7 @@ fn is_zero(count: &u64) -> bool {
 
 impl StreamSnapshot {
     fn of(stream: &StreamRecord) -> io::Result<Self> {
-        let parked = stream.paused.iter().flatten().next();
-        let up = match (&stream.state, parked) {
+        let up = match (&stream.state, stream.parked()) {
             (State::Up { since }, Some(parked)) => Up::of(parked, *since)?,
             _ => None,
         };
@@ -236,27 +232,21 @@ impl Up {
     }
 }
 
-fn subscriber(settings: &Settings) -> Option<String> {
-    settings.subscriber().map(ToString::to_string)
-}
-
-fn is_up(stream: &StreamRecord) -> bool {
-    matches!(stream.state, State::Up { .. })
-}
-
 /// For each stream.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::jat::access::Access;
-    use crate::jat::dispatch::Dispatch;
+    use std::sync::Arc;
+
+    use zeroize::Zeroizing;
+
     use crate::jat::keyring::{Key, Keyring};
-    use crate::jat::settings::TokenIn;
+    use crate::jat::settings::Settings;
     use crate::jat::target::Target;
     use crate::jat::translator::Translator;
-    use zeroize::Zeroizing;
+
+    use super::*;
 
     /// Goes on with what stands in the golden file, where the subscriber is `a.proxy.example`.
     fn resumed(target: &str, presence_domain: Option<&str>) -> Component {
@@ -269,16 +259,11 @@ mod tests {
         component["observed"] = 5.into();
         let from: ComponentSnapshot = serde_json::from_value(component).unwrap();
         let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
+        let keyring = Arc::new(Keyring::new(vec![key]).unwrap());
+        let (domain, target) = ("proxy.example".parse().unwrap(), target.parse().unwrap());
         let settings = Settings {
-            domain: "proxy.example".parse().unwrap(),
             presence_domain: presence_domain.map(|domain| domain.parse().unwrap()),
-            target: Target::new(target.parse().unwrap()),
-            dispatch: Dispatch::Random,
-            resources: Arc::default(),
-            access: Access::default(),
-            token_in: TokenIn::Resource,
-            keyring: Arc::new(Keyring::new(vec![key]).unwrap()),
-            reply_ttl: 3600,
+            ..Settings::new(domain, Target::new(target), keyring)
         };
         let mut component = Component::new(Translator::new(settings), 1);
         from.restore(&mut component);

@@ -1,6 +1,5 @@
 //! One stream as the rest of the process sees it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jid::DomainPart;
@@ -11,20 +10,33 @@ use crate::session::echo::Sharing;
 use crate::session::{Bounds, Session};
 
 use super::cause::Cause;
-use super::heartbeat::Heartbeat;
 use super::socket::Socket;
+
+/// Which stream of a component it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The component's own.
+    Component,
+    /// That of its presence domain.
+    Presence,
+}
+
+/// Names a stream from the start of its task to its end. Whoever has the same domain then, after a
+/// reload or a failure, has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamId(pub(super) u32);
 
 /// What is known of a stream, be it up or down.
 #[derive(Debug)]
 pub struct StreamRecord {
+    pub id: StreamId,
+    pub role: Role,
     /// What it logs in as.
     pub domain: DomainPart,
-    /// Whose link keeps it up: after a reload one that is being closed may have the same domain.
-    pub link: Arc<Heartbeat>,
     pub state: State,
-    /// Does another process share the domain?
+    /// Whether another process shares the domain.
     pub sharing: Sharing,
-    /// Does nothing that it says to itself come back, so that nobody knows?
+    /// Whether nothing that it says to itself comes back, so that nobody knows.
     pub unheard: bool,
     /// For how long the server has processed nothing that it was sent, if for too long.
     pub standstill: Option<Duration>,
@@ -45,8 +57,18 @@ pub struct StreamRecord {
     pub unsent: u64,
     /// Whether another stream to the same server died, and its link has not looked at this one since.
     pub doubted: bool,
-    /// While its link pauses: the stream, if there is one.
-    pub paused: Option<Option<Parked>>,
+    pub hold: Hold,
+    /// When its session has something to do next, on the clock of the component.
+    pub due: Duration,
+}
+
+/// Who has the stream itself.
+#[derive(Debug)]
+pub enum Hold {
+    /// Its task, if it is up.
+    Task,
+    /// Its task pauses, and leaves it here, if it is up.
+    Paused(Option<Box<Parked>>),
 }
 
 /// A stream that is up and that nobody works on.
@@ -72,10 +94,11 @@ pub enum State {
 }
 
 impl StreamRecord {
-    pub fn new(domain: DomainPart, link: Arc<Heartbeat>) -> Self {
+    pub fn new(id: StreamId, role: Role, domain: DomainPart) -> Self {
         Self {
+            id,
+            role,
             domain,
-            link,
             state: State::Starting,
             sharing: Sharing::Unknown,
             unheard: false,
@@ -88,8 +111,17 @@ impl StreamRecord {
             backlog: 0,
             unsent: 0,
             doubted: false,
-            paused: None,
+            hold: Hold::Task,
+            due: Duration::MAX,
         }
+    }
+
+    /// Takes over the counts of one that ended, and what was found out of its server.
+    pub fn succeed(&mut self, before: &Self) {
+        let Self { failures, logins, standstills, unsent, lowered, .. } = *before;
+        (self.failures, self.logins) = (failures, logins);
+        (self.standstills, self.unsent) = (standstills, unsent);
+        self.lowered = lowered;
     }
 
     /// It is down, for `cause`.
@@ -117,8 +149,10 @@ impl StreamRecord {
         bounds
     }
 
-    /// Takes what its session knows.
-    pub fn learn(&mut self, session: &Session) {
+    /// Takes what its session knows after a turn, and when it has something to do next.
+    pub fn learn(&mut self, session: &Session, due: Duration) {
+        self.due = due;
+        self.backlog = session.output().len();
         self.sharing = session.sharing();
         self.unheard = session.is_unheard();
         self.clock_offset = session.clock_offset();
@@ -127,14 +161,30 @@ impl StreamRecord {
         self.standstill = standstill;
     }
 
-    /// Is it up, and does the server process what it is sent, as far as is known?
-    pub fn serves(&self) -> bool {
-        matches!(self.state, State::Up { .. }) && self.standstill.is_none()
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
     }
 
-    /// Is it up, and shared with no other process?
+    pub fn is_paused(&self) -> bool {
+        matches!(self.hold, Hold::Paused(_))
+    }
+
+    /// The stream itself, while its task pauses.
+    pub fn parked(&self) -> Option<&Parked> {
+        match &self.hold {
+            Hold::Paused(parked) => parked.as_deref(),
+            Hold::Task => None,
+        }
+    }
+
+    /// Whether it is up, and the server processes what it is sent, as far as is known.
+    pub fn serves(&self) -> bool {
+        self.is_up() && self.standstill.is_none()
+    }
+
+    /// Whether it is up, and shared with no other process.
     pub fn is_ours_alone(&self) -> bool {
-        matches!(self.state, State::Up { .. }) && self.sharing == Sharing::Alone
+        self.is_up() && self.sharing == Sharing::Alone
     }
 
     /// What an operator has to know about a server that stands still.
@@ -171,10 +221,10 @@ impl StreamRecord {
         ))
     }
 
-    /// What an operator has to add because another process has the domain too; `None` where
-    /// sharing does no harm. `foreign`: were there stanzas for other domains?
-    pub fn alarm(&self, settings: &Settings, foreign: bool) -> Option<String> {
-        if self.sharing != Sharing::Shared || settings.subscriber() != Some(&self.domain) {
+    /// What an operator has to add because another process has the domain too, and presence of the
+    /// target comes on it. `foreign`: whether there were stanzas for other domains.
+    pub fn sharing_alarm(&self, settings: &Settings, foreign: bool) -> Option<String> {
+        if self.sharing != Sharing::Shared {
             return None;
         }
         let Settings { domain, .. } = settings;
@@ -186,7 +236,7 @@ impl StreamRecord {
                     .to_owned(),
             );
         }
-        Some(if self.domain == *domain {
+        Some(if self.role == Role::Component {
             format!(
                 "another process is connected as {domain}: the server gives each a random part \
                  of the stanzas, presence too, so this one knows a part of the target's \

@@ -60,11 +60,6 @@ impl Settings {
     pub fn selection(&self) -> Selection {
         Selection { patterns: self.resources.clone(), dispatch: self.dispatch }
     }
-
-    /// Is there a stream for `domain`?
-    pub fn has_stream(&self, domain: &DomainPart) -> bool {
-        self.domain == *domain || self.presence_domain.as_ref() == Some(domain)
-    }
 }
 
 /// An hour, in seconds.

@@ -36,7 +36,7 @@ pub struct Handover {
 impl Session {
     /// What a successor needs. `None` when we have said goodbye.
     pub fn hand_over(&self) -> Option<Handover> {
-        (!self.closed).then(|| Handover {
+        (!self.is_closed()).then(|| Handover {
             input: self.input[self.splitter.needed()..].to_vec(),
             output: self.output.hand_over(),
             echo_nonce: self.echo.nonce(),
@@ -54,7 +54,7 @@ impl Session {
 
     /// Would [`Self::hand_over`] give something?
     pub fn can_hand_over(&self) -> bool {
-        !self.closed
+        !self.is_closed()
     }
 
     /// Goes on with the stream of `domain` where another session stopped.

@@ -65,9 +65,19 @@ pub struct Session {
     brake: Brake,
     /// Was input left, as too much waited for the server?
     held_up: bool,
-    closed: bool,
+    phase: Phase,
     /// Stanzas that came after we said goodbye.
     late: u64,
+}
+
+/// How far a stream is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The closing tag comes next: [`Session::begin_close`].
+    Closing,
+    /// The closing tag was sent, and nothing may follow it.
+    Closed,
 }
 
 /// What a turn needs besides the session itself.
@@ -106,7 +116,7 @@ impl Session {
             brake: Brake::new(echo.nonce()),
             echo,
             held_up: false,
-            closed: false,
+            phase: Phase::Open,
             late: 0,
         }
     }
@@ -143,14 +153,13 @@ impl Session {
         ended.map_err(|ending| ending.behind(largest))
     }
 
-    /// The last time before [`Self::close`]: translates all that was read, however much waits
-    /// for the server, and no longer holds back what comes then, which leads to no output.
-    ///
-    /// # Errors
-    /// As [`Self::process`].
-    pub fn process_rest(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
-        self.bounds.max_backlog = usize::MAX;
-        self.process(turn)
+    /// What was read so far is the last that is translated: however much waits for the server,
+    /// [`Self::process`] no longer leaves any of it, nor of what comes behind [`Self::close`], which
+    /// leads to no output.
+    pub fn begin_close(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closing;
+        }
     }
 
     /// Did [`Self::process`] leave input that it could translate by now, since output was written?
@@ -180,7 +189,7 @@ impl Session {
 
     /// May more be read? Not while so much waits for the server that memory would run out.
     pub fn wants_input(&self) -> bool {
-        self.output().len() <= self.bounds.max_backlog
+        self.phase != Phase::Open || self.output().len() <= self.bounds.max_backlog
     }
 
     /// Does what is due by time.
@@ -192,7 +201,7 @@ impl Session {
         if self.output.is_stalled(now) {
             return Err(Ending::Stalled);
         }
-        if self.closed {
+        if self.is_closed() {
             // Nothing may follow the closing tag.
             return Ok(());
         }
@@ -225,7 +234,7 @@ impl Session {
     pub fn doubt(&mut self) {
         self.echo.doubt();
         // Where no echo tells, the system still notices that nobody takes it.
-        if !self.closed && self.output().is_empty() {
+        if !self.is_closed() && self.output().is_empty() {
             self.output.space(1);
         }
     }
@@ -236,7 +245,7 @@ impl Session {
         let echo = self.echo.deadline(self.flow());
         let presence = translator.deadline(&self.domain);
         let time = asks_time(&self.domain, translator).then(|| self.server_time.deadline());
-        let while_open = [output, echo, presence, time].into_iter().filter(|_| !self.closed);
+        let while_open = [output, echo, presence, time].into_iter().filter(|_| !self.is_closed());
         while_open.chain([self.output.stalls()]).flatten().min().unwrap_or(Duration::MAX)
     }
 
@@ -248,8 +257,8 @@ impl Session {
 
     /// Says goodbye: nothing is translated any more, what still arrives is counted.
     pub fn close(&mut self) {
-        if !self.closed {
-            self.closed = true;
+        if !self.is_closed() {
+            self.phase = Phase::Closed;
             self.output.close();
         }
     }
@@ -314,6 +323,10 @@ impl Session {
     fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
         let envelope = Envelope { to, from: self.domain.as_str(), id };
         self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
+    }
+
+    fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
     }
 
     fn send_echoes(&mut self, ids: &[String], now: Duration) {

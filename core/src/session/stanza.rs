@@ -32,7 +32,7 @@ impl Session {
             }
         }
         // Echoes that come late are nobody's loss.
-        if self.closed && !translator.is_from_us(head) {
+        if self.is_closed() && !translator.is_from_us(head) {
             tally.count(translator.traffic(head), Reason::ArrivedAfterClose);
             self.late += 1;
             return;

@@ -65,7 +65,7 @@ impl ComponentStatus {
                 .into_iter()
                 .flatten()
                 .flat_map(|s| {
-                    let of_domain = [s.unheard_alarm(), component.alarm(s)];
+                    let of_domain = [s.unheard_alarm(), component.sharing_alarm(s)];
                     [s.standstill_alarm(), s.limit_alarm()].into_iter().chain(of_domain)
                 })
                 .flatten()

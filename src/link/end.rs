@@ -1,0 +1,63 @@
+//! How work on a stream ends.
+
+use std::io;
+
+use crate::session::ending::Ending;
+
+use super::cause::Cause;
+use super::tls;
+
+/// What an order has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The stream was closed in good order.
+    Closed,
+    /// It was left as it is.
+    Paused,
+    /// It was to be left as it is, but nobody else could have gone on with it: it was closed in
+    /// good order.
+    NotHandedOver,
+}
+
+/// Why a stream was lost.
+#[derive(Debug)]
+pub enum Lost {
+    /// It ended.
+    Ended(Ending),
+    /// The connection ended without a closing tag.
+    Broken(io::Error),
+}
+
+impl Lost {
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Ended(ending) => Cause::from(ending),
+            Self::Broken(error) if error.kind() == io::ErrorKind::TimedOut => Cause::Unresponsive,
+            Self::Broken(_) => Cause::Disconnected,
+        }
+    }
+
+    /// For people.
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Ended(ending) => ending.to_string(),
+            Self::Broken(error) => match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    "the server closed the connection without a word".to_owned()
+                }
+                io::ErrorKind::TimedOut => {
+                    "nothing comes from the server's host any more".to_owned()
+                }
+                _ => tls::explain(error),
+            },
+        }
+    }
+
+    /// Whether the server is at its end as well, with a closing tag or without.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Ended(ending) => *ending == Ending::Closed,
+            Self::Broken(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        }
+    }
+}
