@@ -1,45 +1,147 @@
-//! Metric families, as prometheus-client encodes them.
+//! Metric families as text, in both forms of an exposition.
 
-use std::fmt;
+use std::fmt::Display;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Unit;
+use super::Format;
+use super::reading::Label;
 
-/// Where they are written to: name, help, and a value for each label set.
-pub struct Families<'a>(pub DescriptorEncoder<'a>);
+/// An exposition that is being written.
+pub struct Families {
+    format: Format,
+    text: String,
+}
 
-impl Families<'_> {
-    /// Of the whole process.
-    pub fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        family.encode_counter::<NoLabelSet, _, f64>(&value, None)
+impl Families {
+    pub fn new(format: Format) -> Self {
+        Self { format, text: String::new() }
     }
 
-    pub fn counters<L: EncodeLabelSet>(
+    /// The whole text.
+    pub fn finish(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.text += "# EOF\n";
+        }
+        self.text
+    }
+
+    pub fn counters<'a, const LABELS: usize>(
         &mut self,
         name: &str,
         help: &str,
-        series: impl Iterator<Item = (L, u64)>,
-    ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
-        }
-        Ok(())
+        series: impl IntoIterator<Item = ([Label<'a>; LABELS], u64)>,
+    ) {
+        self.family(name, ("counter", "_total"), help, series);
     }
 
-    pub fn gauges<L: EncodeLabelSet>(
+    pub fn gauges<'a, const LABELS: usize, V: Display>(
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<&Unit>,
-        series: impl Iterator<Item = (L, u64)>,
-    ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
+        series: impl IntoIterator<Item = ([Label<'a>; LABELS], V)>,
+    ) {
+        self.family(name, ("gauge", ""), help, series);
+    }
+
+    /// What does not change while the process runs.
+    pub fn info<const LABELS: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [Label<'_>; LABELS],
+    ) {
+        self.family(name, ("info", "_info"), help, [(labels, 1)]);
+    }
+
+    /// A family of this type, whose samples' names end like this. The help is written as it is.
+    fn family<'a, const LABELS: usize, V: Display>(
+        &mut self,
+        name: &str,
+        (type_, suffix): (&str, &str),
+        help: &str,
+        series: impl IntoIterator<Item = ([Label<'a>; LABELS], V)>,
+    ) {
+        let text = &mut self.text;
+        match self.format {
+            Format::OpenMetrics => {
+                *text += &format!("# HELP {name} {help}\n# TYPE {name} {type_}\n");
+                if let Some((_, unit)) = name.rsplit_once('_').filter(|(_, it)| UNITS.contains(it))
+                {
+                    *text += &format!("# UNIT {name} {unit}\n");
+                }
+            }
+            // A family is called as its samples are, and there are neither units nor `info`.
+            Format::Classic => {
+                let type_ = if type_ == "info" { "gauge" } else { type_ };
+                *text += &format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {type_}\n");
+            }
         }
-        Ok(())
+        for (labels, value) in series {
+            *text += name;
+            *text += suffix;
+            let mut before = '{';
+            for (label, value) in &labels {
+                *text += &format!("{before}{label}=\"{}\"", escaped(value));
+                before = ',';
+            }
+            *text += if LABELS > 0 { "} " } else { " " };
+            *text += &format!("{value}\n");
+        }
+    }
+}
+
+/// A label's value, which may be any text.
+fn escaped(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// A name that ends with one of them is in it.
+const UNITS: [&str; 2] = ["seconds", "bytes"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: Format) -> String {
+        let mut out = Families::new(format);
+        out.counters("a", "Many.", [([("x", "# y".into())], 1), ([("x", "\\\"\n".into())], 2)]);
+        out.gauges("b_bytes", "Much.", [([], -2)]);
+        out.info("c", "What.", [("version", "1".into()), ("z", "".into())]);
+        out.finish()
+    }
+
+    #[test]
+    fn openmetrics_has_units_and_an_end() {
+        let text = "\
+# HELP a Many.
+# TYPE a counter
+a_total{x=\"# y\"} 1
+a_total{x=\"\\\\\\\"\\n\"} 2
+# HELP b_bytes Much.
+# TYPE b_bytes gauge
+# UNIT b_bytes bytes
+b_bytes -2
+# HELP c What.
+# TYPE c info
+c_info{version=\"1\",z=\"\"} 1
+# EOF
+";
+        assert_eq!(written(Format::OpenMetrics), text);
+    }
+
+    #[test]
+    fn in_the_older_form_families_are_called_as_their_samples() {
+        let text = "\
+# HELP a_total Many.
+# TYPE a_total counter
+a_total{x=\"# y\"} 1
+a_total{x=\"\\\\\\\"\\n\"} 2
+# HELP b_bytes Much.
+# TYPE b_bytes gauge
+b_bytes -2
+# HELP c_info What.
+# TYPE c_info gauge
+c_info{version=\"1\",z=\"\"} 1
+";
+        assert_eq!(written(Format::Classic), text);
     }
 }

@@ -3,17 +3,8 @@
 //! Labels come from the configuration and from enums, never from the wire: nobody outside can
 //! make a new series.
 
-mod classic;
 mod families;
 mod reading;
-
-use std::fmt;
-
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::{Registry, Unit};
 
 use crate::link::component::lock;
 
@@ -51,154 +42,120 @@ impl Format {
 
 /// All numbers as they are now.
 pub fn render(components: &Components, format: Format) -> String {
-    let readings = components.all().iter().map(|c| Reading::of(&lock(c))).collect();
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Readings {
-        started: components.started(),
-        components: readings,
-    }));
-    let mut text = String::new();
-    encode(&mut text, &registry).expect("a String takes any text");
-    match format {
-        Format::OpenMetrics => text,
-        Format::Classic => classic::of(&text),
-    }
-}
-
-#[derive(Debug)]
-struct Readings {
-    started: u64,
-    components: Vec<Reading>,
-}
-
-impl Collector for Readings {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let all = &self.components;
-        let mut out = Families(encoder);
-        out.counters(
-            "jat_proxy_stanzas",
-            "Stanzas that arrived, by what became of each.",
-            all.iter().flat_map(Reading::stanzas),
-        )?;
-        out.counters(
-            "jat_proxy_error_replies",
-            "Errors that users got as replies to requests that were relayed, by their condition.",
-            all.iter().flat_map(Reading::errors),
-        )?;
-        out.gauges(
-            "jat_proxy_ready",
-            "Is the component logged in, with somebody to forward to who is not known to fail? 1 or 0.",
-            None,
-            all.iter().map(|r| ([r.label()], r.ready.into())),
-        )?;
-        out.gauges(
-            "jat_proxy_troubled_resources",
-            "Resources of the target that something is wrong with, by what they answer.",
-            None,
-            all.iter().flat_map(Reading::troubled),
-        )?;
-        out.gauges(
-            "jat_proxy_stream_up",
-            "Is the stream logged in? 1 or 0.",
-            None,
-            all.iter().flat_map(|r| r.streams(|s| s.up.into())),
-        )?;
-        out.gauges(
-            "jat_proxy_stream_standstill",
-            "For how long the server has processed nothing that it was sent; 0 while it does, or \
-             while that is not known.",
-            Some(&Unit::Seconds),
-            all.iter().flat_map(|r| r.streams(|s| s.standstill)),
-        )?;
-        out.counters(
-            "jat_proxy_stream_standstills",
-            "How often a server began to stand still for longer than 10 s.",
-            all.iter().flat_map(|r| r.streams(|s| s.standstills)),
-        )?;
-        out.counters(
-            "jat_proxy_logins",
-            "Logins that came about.",
-            all.iter().flat_map(|r| r.streams(|s| s.logins)),
-        )?;
-        out.counters(
-            "jat_proxy_stream_failures",
-            "Lost streams and failed logins, by cause.",
-            all.iter().flat_map(Reading::failures),
-        )?;
-        out.counters(
-            "jat_proxy_unsent_bytes",
-            "Output that was lost with a stream whose server had not taken it.",
-            all.iter().flat_map(|r| r.streams(|s| s.unsent)),
-        )?;
-        out.gauges(
-            "jat_proxy_subscription_state",
-            "The subscription to the target's presence: 1 for the state that it is in, 0 for others.",
-            None,
-            all.iter().flat_map(Reading::subscription),
-        )?;
-        out.gauges(
-            "jat_proxy_resources",
-            "Online resources of the target that may be asked.",
-            None,
-            all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
-        )?;
-        out.counters(
-            "jat_proxy_unlisted_replies",
-            "Good replies from resources that are not known to be online.",
-            all.iter().map(|r| ([r.label()], r.unlisted_replies)),
-        )?;
-        out.counters(
-            "jat_proxy_observed_refusals",
-            "Stanzas that were let pass by `access = \"observe\"` though the lists refuse their sender.",
-            all.iter().map(|r| ([r.label()], r.observed)),
-        )?;
-        out.gauges(
-            "jat_proxy_domain_shared",
-            "Does another process have a stream for its domain too? 1, or 0 when not or not known.",
-            None,
-            all.iter().flat_map(|r| r.streams(|s| s.shared.into())),
-        )?;
-        out.gauges(
-            "jat_proxy_backlog",
-            "What waits for the server to read it.",
-            Some(&Unit::Bytes),
-            all.iter().flat_map(|r| r.streams(|s| s.backlog)),
-        )?;
-        out.gauges(
-            "jat_proxy_signing_key",
-            "The keys of the ring: 1 for the one that signs, 0 for others.",
-            None,
-            all.iter().flat_map(Reading::keys),
-        )?;
-        out.gauges(
-            "jat_proxy_key_age",
-            "Age of the signing key, if it has a not-before.",
-            Some(&Unit::Seconds),
-            all.iter().filter_map(|r| Some(([r.label()], r.key_age?))),
-        )?;
-        out.gauges(
-            "jat_proxy_key_next",
-            "Time until the next key of the ring signs.",
-            Some(&Unit::Seconds),
-            all.iter().filter_map(|r| Some(([r.label()], r.next_key?))),
-        )?;
-        let help = "How far the clock of the target's server is ahead of this machine's.";
-        let (name, unit) = ("jat_proxy_clock_offset", Some(&Unit::Seconds));
-        let mut offsets = out.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (reading, offset) in all.iter().filter_map(|r| Some((r, r.clock_offset?))) {
-            offsets.encode_family(&[reading.label()])?.encode_gauge(&offset)?;
-        }
-        out.counter(
-            "jat_proxy_log_lines_dropped",
-            "Lines of the log that could not be written, or found no room while nobody read it.",
-            logging::dropped_lines(),
-        )?;
-        let help = "The running version.";
-        let mut build = out.0.encode_descriptor("jat_proxy_build", help, None, MetricType::Info)?;
-        build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
-        let help = "When the process began, in Unix time.";
-        let unit = Some(&Unit::Seconds);
-        let start = out.0.encode_descriptor("process_start_time", help, unit, MetricType::Gauge);
-        start?.encode_gauge(&self.started)
-    }
+    let all: Vec<Reading> = components.all().iter().map(|c| Reading::of(&lock(c))).collect();
+    let mut out = Families::new(format);
+    out.counters(
+        "jat_proxy_stanzas",
+        "Stanzas that arrived, by what became of each.",
+        all.iter().flat_map(Reading::stanzas),
+    );
+    out.counters(
+        "jat_proxy_error_replies",
+        "Errors that users got as replies to requests that were relayed, by their condition.",
+        all.iter().flat_map(Reading::errors),
+    );
+    out.gauges(
+        "jat_proxy_ready",
+        "Is the component logged in, with somebody to forward to who is not known to fail? 1 or 0.",
+        all.iter().map(|r| ([r.label()], u64::from(r.ready))),
+    );
+    out.gauges(
+        "jat_proxy_troubled_resources",
+        "Resources of the target that something is wrong with, by what they answer.",
+        all.iter().flat_map(Reading::troubled),
+    );
+    out.gauges(
+        "jat_proxy_stream_up",
+        "Is the stream logged in? 1 or 0.",
+        all.iter().flat_map(|r| r.streams(|s| s.up.into())),
+    );
+    out.gauges(
+        "jat_proxy_stream_standstill_seconds",
+        "For how long the server has processed nothing that it was sent; 0 while it does, or \
+         while that is not known.",
+        all.iter().flat_map(|r| r.streams(|s| s.standstill)),
+    );
+    out.counters(
+        "jat_proxy_stream_standstills",
+        "How often a server began to stand still for longer than 10 s.",
+        all.iter().flat_map(|r| r.streams(|s| s.standstills)),
+    );
+    out.counters(
+        "jat_proxy_logins",
+        "Logins that came about.",
+        all.iter().flat_map(|r| r.streams(|s| s.logins)),
+    );
+    out.counters(
+        "jat_proxy_stream_failures",
+        "Lost streams and failed logins, by cause.",
+        all.iter().flat_map(Reading::failures),
+    );
+    out.counters(
+        "jat_proxy_unsent_bytes",
+        "Output that was lost with a stream whose server had not taken it.",
+        all.iter().flat_map(|r| r.streams(|s| s.unsent)),
+    );
+    out.gauges(
+        "jat_proxy_subscription_state",
+        "The subscription to the target's presence: 1 for the state that it is in, 0 for others.",
+        all.iter().flat_map(Reading::subscription),
+    );
+    out.gauges(
+        "jat_proxy_resources",
+        "Online resources of the target that may be asked.",
+        all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
+    );
+    out.counters(
+        "jat_proxy_unlisted_replies",
+        "Good replies from resources that are not known to be online.",
+        all.iter().map(|r| ([r.label()], r.unlisted_replies)),
+    );
+    out.counters(
+        "jat_proxy_observed_refusals",
+        "Stanzas that the lists would refuse, and that were let pass as `access` is to observe.",
+        all.iter().map(|r| ([r.label()], r.observed)),
+    );
+    out.gauges(
+        "jat_proxy_domain_shared",
+        "Does another process have a stream for its domain too? 1, or 0 when not or not known.",
+        all.iter().flat_map(|r| r.streams(|s| s.shared.into())),
+    );
+    out.gauges(
+        "jat_proxy_backlog_bytes",
+        "What waits for the server to read it.",
+        all.iter().flat_map(|r| r.streams(|s| s.backlog)),
+    );
+    out.gauges(
+        "jat_proxy_signing_key",
+        "The keys of the ring: 1 for the one that signs, 0 for others.",
+        all.iter().flat_map(Reading::keys),
+    );
+    out.gauges(
+        "jat_proxy_key_age_seconds",
+        "Age of the signing key, if it has a not-before.",
+        all.iter().filter_map(|r| Some(([r.label()], r.key_age?))),
+    );
+    out.gauges(
+        "jat_proxy_key_next_seconds",
+        "Time until the next key of the ring signs.",
+        all.iter().filter_map(|r| Some(([r.label()], r.next_key?))),
+    );
+    out.gauges(
+        "jat_proxy_clock_offset_seconds",
+        "How far the clock of the target's server is ahead of this machine's.",
+        all.iter().filter_map(|r| Some(([r.label()], r.clock_offset?))),
+    );
+    out.counters(
+        "jat_proxy_log_lines_dropped",
+        "Lines of the log that could not be written, or found no room while nobody read it.",
+        [([], logging::dropped_lines())],
+    );
+    let version = ("version", env!("CARGO_PKG_VERSION").into());
+    out.info("jat_proxy_build", "The running version.", [version]);
+    out.gauges(
+        "process_start_time_seconds",
+        "When the process began, in Unix time.",
+        [([], components.started())],
+    );
+    out.finish()
 }
