@@ -105,7 +105,11 @@ fn keys_in_the_configuration_itself() {
     );
     let out = folder.run(&["check"]);
     assert_eq!((out.code, out.err.as_str()), (0, ""));
-    assert!(out.out.ends_with("keys in DIR/jat-proxy.toml: key 3 signs\n"), "{}", out.out);
+    assert!(
+        out.out.ends_with("keys in DIR/jat-proxy.toml: key 3 signs since 2020-01-01T00:00:00Z\n"),
+        "{}",
+        out.out
+    );
 }
 
 #[test]

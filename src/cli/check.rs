@@ -12,13 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::config::{self, ComponentConfig, Config, Problem, Snapshot};
 use crate::daemon::question::ASKED;
+use crate::daemon::status::key_states;
 use crate::daemon::takeover;
 use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
 
 use super::account::Account;
-use super::{ConfigFile, Exit, complain, configuration, connect, key_states, say};
+use super::{ConfigFile, Exit, complain, configuration, connect, say};
 
 #[derive(clap::Args)]
 pub struct Arguments {

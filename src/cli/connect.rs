@@ -2,7 +2,6 @@
 //! does not.
 
 use std::io;
-use std::iter;
 use std::net::SocketAddr;
 
 use crate::config::{ComponentConfig, Config};
@@ -126,26 +125,24 @@ fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
         let text = "it has another target, server or presence domain";
         all.push(Finding::problem("daemon", text, RELOAD));
     }
-    let keys = KeysStatus::of(&settings.keyring, unix_now(), settings.reply_ttl);
+    let now = unix_now();
+    let keys = KeysStatus::of(&settings.keyring, now, settings.reply_ttl);
     if keys.ids() != seen.keys.ids() {
         all.push(Finding::problem("daemon", "it has other keys", RELOAD));
     }
     all.push(handshake("handshake", &seen.server, own));
     all.extend(presence.iter().map(|p| handshake("presence domain", &seen.server, p)));
-    for stream in iter::once(own).chain(presence).filter(|s| is_up(s)) {
-        let text = match (stream.sharing.as_str(), presence) {
-            ("shared", Some(_)) if stream.domain == own.domain => "shared with other replicas",
-            (sharing, _) => words::sharing(sharing),
-        };
+    for stream in seen.streams().filter(|stream| stream.stream.is_up()) {
+        let text = words::domain(seen, stream);
         all.push(Finding::good("domain", format!("{}: {text}", stream.domain)));
     }
     // Each says what to do.
     all.extend(seen.warnings.iter().map(|w| Finding::problem("warning", w.as_str(), "")));
-    if presence.as_ref().map_or(is_up(own), is_up) {
+    if presence.as_ref().unwrap_or(own).stream.is_up() {
         all.extend(target(seen));
     }
-    all.extend(words::keys(&seen.keys).into_iter().map(|key| Finding::good("keys", key)));
-    if is_up(own) {
+    all.extend(words::keys(&seen.keys, now).into_iter().map(|key| Finding::good("keys", key)));
+    if own.stream.is_up() {
         all.push(Finding::good("clock", clock(config, seen)));
     }
     all
@@ -196,10 +193,6 @@ fn clock(config: &ComponentConfig, seen: &ComponentStatus) -> String {
             format!("not compared: {server} does not tell its time (XEP-0202)")
         }
     }
-}
-
-fn is_up(stream: &StreamStatus) -> bool {
-    matches!(stream.stream, StreamState::Up { .. })
 }
 
 const RELOAD: &str = "reload it, and look for errors in its log";

@@ -6,11 +6,11 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::config::{self, Config};
+use crate::daemon::status::key_states::{self, Part};
 use crate::jat::keyring::{Keyring, MAX_AHEAD, SKEW};
 use crate::time;
 
 use super::key_file::{self, EditError};
-use super::key_states::{self, Part};
 use super::replace::{self, ReplaceError};
 use super::{ConfigFile, Exit, complain, configuration, say};
 

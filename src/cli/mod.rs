@@ -20,7 +20,6 @@ mod demo;
 mod exit;
 mod init;
 mod key_file;
-mod key_states;
 mod keys;
 mod man;
 mod processes;

@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
     let shown = if arguments.json {
         ask(reachable(listen)).map(|body| printable_json(body.trim_end()) + "\n")
     } else {
-        of_daemon(listen).map(|status| show(&status))
+        of_daemon(listen).map(|status| show(&status, now))
     };
     match shown {
         Ok(text) => say(&text),
@@ -159,15 +159,16 @@ fn tame(value: &mut Value) {
     }
 }
 
-fn show(status: &Status) -> String {
+/// `now` is a Unix second.
+fn show(status: &Status, now: u64) -> String {
     let mut text = format!("jat-proxy {}, since {}\n", status.version, status.started);
     for component in &status.components {
-        show_component(component, &mut text);
+        show_component(component, now, &mut text);
     }
     text
 }
 
-fn show_component(component: &ComponentStatus, text: &mut String) {
+fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     let ComponentStatus { own, target, token_in, .. } = component;
     let domain = &own.domain;
     let spread = words::spread(component);
@@ -179,31 +180,26 @@ fn show_component(component: &ComponentStatus, text: &mut String) {
     };
     rows("ready", vec![words::ready(component)]);
     rows("warning", component.warnings.clone());
-    let all = || std::iter::once(own).chain(&component.presence);
     // With a presence domain, each line says which stream it is about.
     let several = component.presence.is_some();
     let name = |s: &StreamStatus| if several { format!("{}: ", s.domain) } else { String::new() };
-    let each = |line: fn(&StreamStatus) -> String| -> Vec<String> {
-        all().map(|s| name(s) + &line(s)).collect()
+    let each = |line: &dyn Fn(&StreamStatus) -> String| -> Vec<String> {
+        component.streams().map(|s| name(s) + &line(s)).collect()
     };
-    rows("stream", each(|s| words::stream(&s.stream)));
-    let domain = |s: &StreamStatus| match (s.sharing.as_str(), several && s.domain == own.domain) {
-        ("shared", true) => format!("{}: shared with other replicas", s.domain),
-        (shared, _) => name(s) + words::sharing(shared),
-    };
-    rows("domain", all().map(domain).collect());
+    rows("stream", each(&|s| words::stream(&s.stream)));
+    rows("domain", each(&|s| words::domain(component, s).to_owned()));
     rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
     rows("subscription", component.subscription.iter().map(words::subscription).collect());
     rows("resources", words::serving(component));
     // On one line, so that grep shows all of them.
-    rows("keys", vec![words::keys(&component.keys).join("; ")]);
+    rows("keys", vec![words::keys(&component.keys, now).join("; ")]);
     rows("clock", component.clock_offset_seconds.map(words::clock).into_iter().collect());
-    rows("backlog", each(|s| format!("{} bytes", s.backlog_bytes)));
-    rows("logins", each(|s| s.logins.to_string()));
+    rows("backlog", each(&|s| format!("{} bytes", s.backlog_bytes)));
+    rows("logins", each(&|s| s.logins.to_string()));
     let failures = |s: &StreamStatus| -> Vec<String> {
         s.failures.iter().map(|(cause, n)| format!("{}{cause} {n}", name(s))).collect()
     };
-    rows("failures", all().flat_map(failures).collect());
+    rows("failures", component.streams().flat_map(failures).collect());
     rows("error replies", words::error_replies(component));
     rows("rates", rates(component));
     let window = component.rates.last().map(Rates::period);
@@ -244,7 +240,7 @@ mod tests {
     #[test]
     fn an_operator_sees_what_is_wrong_and_no_control_characters() {
         let status = read(DOCUMENT).unwrap();
-        assert_eq!(show(&status), SHOWN);
+        assert_eq!(show(&status, 1_800_000_000), SHOWN);
         assert!(read("[]").is_err());
     }
 
@@ -264,8 +260,9 @@ mod tests {
                      {"address":"t@s/b","dnd":false,"verified":true,
                       "answers":{"forwarded":9,"results":1,"errors":2,"last_answer":"L","last_error":"gone"},
                       "trouble":"is odd"}],
-        "keys":{"signing":2,"signing_since":"B","next":{"id":3,"at":"K","due":false},
-                "superseded":[{"id":1,"at":"G","due":true}]},
+        "keys":{"signing":2,"signing_since":"2027-01-01T00:00:00Z",
+                "next":{"id":3,"at":"2027-01-15T09:00:00Z","due":false},
+                "superseded":[{"id":1,"at":"2027-01-02T00:00:00Z","due":true}]},
         "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
         "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"answered":0,"dropped":0},
                  {"seconds":600,"requests":12.34,"replies":1.5,"answered":0.005,"dropped":0}],
@@ -283,7 +280,9 @@ d -> t@s (dispatch random, token in the resource), on h:1
   subscription  failed (c) since F, requested again at N
   resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
-  keys          key 1 can go, since G; key 2 signs since B; key 3 signs from K
+  keys          key 1 can go, since 2027-01-02T00:00:00Z; \
+                 key 2 signs since 2027-01-01T00:00:00Z until 2027-01-15T09:00:00Z; \
+                 key 3 signs from 2027-01-15T09:00:00Z (in 1h)
   clock         the target's server is 40 s behind
   backlog       0 bytes
   logins        1

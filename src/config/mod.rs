@@ -105,10 +105,7 @@ impl ComponentConfig {
 
     /// The server for people: its address, and how the way there is encrypted.
     pub fn way(&self) -> String {
-        match &self.tls {
-            None => self.server.clone(),
-            Some(tls) => format!("{} with TLS ({})", self.server, tls.name.to_str()),
-        }
+        way(&self.server, self.tls.as_ref().map(|tls| tls.name.to_str()).as_deref())
     }
 
     /// The component's own stream.
@@ -136,6 +133,11 @@ impl ComponentConfig {
             bounds: self.bounds,
         }
     }
+}
+
+/// A server for people; `tls`: the name that its certificate must be for.
+pub fn way(server: &str, tls: Option<&str>) -> String {
+    tls.map_or_else(|| server.to_owned(), |name| format!("{server} with TLS ({name})"))
 }
 
 impl StreamConfig {

@@ -55,22 +55,16 @@ async fn watch(recorder: &Recorder) -> Status {
 fn is_complete(component: &ComponentStatus) -> bool {
     let silent = component.subscription.is_some() && component.resources.is_empty();
     is_decided(component)
-        && (!is_up(component) || !silent && component.clock_offset_seconds.is_some())
+        && (!component.own.stream.is_up() || !silent && component.clock_offset_seconds.is_some())
 }
 
 /// Whether each login has succeeded or failed, and it is known who else has the domains.
 fn is_decided(component: &ComponentStatus) -> bool {
-    [Some(&component.own), component.presence.as_ref()].into_iter().flatten().all(|stream| {
-        match stream.stream {
-            StreamState::Starting => false,
-            StreamState::Up { .. } => stream.sharing != "unknown",
-            StreamState::Down { .. } | StreamState::Closed => true,
-        }
+    component.streams().all(|stream| match stream.stream {
+        StreamState::Starting => false,
+        StreamState::Up { .. } => stream.sharing != "unknown",
+        StreamState::Down { .. } | StreamState::Closed => true,
     })
-}
-
-fn is_up(component: &ComponentStatus) -> bool {
-    matches!(component.own.stream, StreamState::Up { .. })
 }
 
 /// Longer than a login that nobody answers, and than the search for others on a domain.

@@ -62,7 +62,7 @@ fn the_commands_for_replicas_work() {
     let said = stage.run(DOCUMENT, &block("# 1. A key that signs"));
     assert!(said.lines().filter(|line| line.starts_with("  keys ")).count() == 3, "{said}");
     for machine in ["a", "b", "c"] {
-        stage.wait_status(machine, "key 1 signs; key 2 signs from 20");
+        stage.wait_status(machine, "key 1 signs until 20");
     }
 
     stage.run(DOCUMENT, &block("sudo -u jat-proxy jat-proxy keys add --now"));

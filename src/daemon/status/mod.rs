@@ -3,11 +3,13 @@
 //!
 //! Times are RFC 3339 in UTC.
 
+pub mod key_states;
 mod reading;
 mod resources;
 pub mod words;
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,13 @@ pub struct ComponentStatus {
     pub error_replies: BTreeMap<String, u64>,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
+}
+
+impl ComponentStatus {
+    /// The component's own stream, and that of its presence domain if it has one.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamStatus> {
+        iter::once(&self.own).chain(&self.presence)
+    }
 }
 
 /// The lists of senders.
@@ -140,6 +149,12 @@ pub enum StreamState {
         remedy: Option<String>,
     },
     Closed,
+}
+
+impl StreamState {
+    pub fn is_up(&self) -> bool {
+        matches!(self, Self::Up { .. })
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

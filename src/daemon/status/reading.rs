@@ -1,13 +1,11 @@
 //! How the document is made of what the components know.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config;
 use crate::daemon::history::{Recent, SPAN, Series};
 use crate::daemon::recorder::Recorder;
 use crate::jat::dispatch::Dispatch;
-use crate::jat::keyring::Keyring;
 use crate::jat::presence::{Presence, Subscription};
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
@@ -18,8 +16,8 @@ use crate::session::echo::Sharing;
 use crate::time::{show_duration, show_moment};
 
 use super::{
-    AccessStatus, ComponentStatus, Count, KeyTime, KeysStatus, ObservedDomain, Rates, Status,
-    StreamState, StreamStatus, SubscriptionStatus, resources,
+    AccessStatus, ComponentStatus, Count, KeysStatus, ObservedDomain, Rates, Status, StreamState,
+    StreamStatus, SubscriptionStatus, resources,
 };
 
 impl Status {
@@ -273,28 +271,6 @@ impl StreamState {
                 remedy: Some(cause.remedy().to_owned()).filter(|remedy| !remedy.is_empty()),
             },
         }
-    }
-}
-
-impl KeysStatus {
-    pub fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
-        let key = ring.signing(now);
-        let signing = key.id();
-        let time = |id, at| KeyTime { id, at: show_moment(at), due: at <= now };
-        let before = ring.keys().iter().map(|k| k.id()).take_while(|id| *id != signing);
-        let retired = before.filter_map(|id| ring.retires(id, reply_ttl).map(|at| time(id, at)));
-        Self {
-            signing,
-            signing_since: key.not_before().map(show_moment),
-            next: ring.next(now).map(|(key, at)| time(key.id(), at)),
-            superseded: retired.collect(),
-        }
-    }
-
-    /// The ids of all these keys, in no special order.
-    pub fn ids(&self) -> BTreeSet<u8> {
-        let others = self.next.iter().chain(&self.superseded);
-        others.map(|key| key.id).chain([self.signing]).collect()
     }
 }
 

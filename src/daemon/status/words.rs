@@ -1,8 +1,10 @@
 //! What the status says, for people: the same words on the command line and on the page.
 
+use crate::config;
+
 use super::{
-    AccessStatus, AnswersStatus, ComponentStatus, KeyTime, KeysStatus, ResourceStatus, StreamState,
-    SubscriptionStatus,
+    AccessStatus, AnswersStatus, ComponentStatus, KeysStatus, ResourceStatus, StreamState,
+    StreamStatus, SubscriptionStatus,
 };
 
 /// Whether it can forward, or why not.
@@ -33,12 +35,23 @@ pub fn stream(stream: &StreamState) -> String {
     }
 }
 
-pub fn sharing(sharing: &str) -> &str {
+/// Whether another process has the domain too.
+fn sharing(sharing: &str) -> &'static str {
     match sharing {
         "alone" => "ours alone",
         "shared" => "shared: another process is connected for it too",
         "unheard" => "not known: nothing that it sends to itself comes back",
         _ => "not known yet whether another process is connected for it too",
+    }
+}
+
+/// The same of one stream of a component.
+pub fn domain(component: &ComponentStatus, stream: &StreamStatus) -> &'static str {
+    match (stream.sharing.as_str(), &component.presence) {
+        ("shared", Some(_)) if stream.domain == component.own.domain => {
+            "shared with other replicas"
+        }
+        (shared, _) => sharing(shared),
     }
 }
 
@@ -138,16 +151,9 @@ pub fn asked(resource: &ResourceStatus) -> Option<&'static str> {
     }
 }
 
-pub fn keys(keys: &KeysStatus) -> Vec<String> {
-    let goes = |key: &KeyTime| {
-        let word = if key.due { "since" } else { "from" };
-        format!("key {} can go, {word} {}", key.id, key.at)
-    };
-    let mut lines: Vec<String> = keys.superseded.iter().map(goes).collect();
-    let since = keys.signing_since.as_ref().map(|since| format!(" since {since}"));
-    lines.push(format!("key {} signs{}", keys.signing, since.unwrap_or_default()));
-    lines.extend(keys.next.iter().map(|key| format!("key {} signs from {}", key.id, key.at)));
-    lines
+/// `now` is a Unix second.
+pub fn keys(keys: &KeysStatus, now: u64) -> Vec<String> {
+    keys.states(now).iter().map(ToString::to_string).collect()
 }
 
 /// Who may ask, and what was observed.
@@ -172,8 +178,7 @@ pub fn access(access: &AccessStatus) -> Vec<String> {
 
 /// The server, and whether the way to it is encrypted.
 pub fn way(component: &ComponentStatus) -> String {
-    let tls = component.tls.as_ref().map(|name| format!(" with TLS ({name})"));
-    format!("{}{}", component.server, tls.unwrap_or_default())
+    config::way(&component.server, component.tls.as_deref())
 }
 
 /// The answer is in whole seconds and takes its time, so that one second is none.

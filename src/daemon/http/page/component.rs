@@ -5,6 +5,7 @@ use crate::daemon::recorder::Recorder;
 use crate::daemon::status::{ComponentStatus, Count, Rates, ResourceStatus, StreamStatus, words};
 use crate::jat::reason::Reason;
 use crate::link::cause::Cause;
+use crate::time::unix_now;
 
 use super::html::Html;
 use super::{chart, table};
@@ -43,9 +44,8 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
         html.leaf("caption", &[], "State");
         html.element("tbody", &[], |html| {
             fact(html, "ready", &[words::ready(component)]);
-            let several = component.presence.is_some();
-            for stream in std::iter::once(&component.own).chain(&component.presence) {
-                stream_facts(html, stream, several);
+            for stream in component.streams() {
+                stream_facts(html, component, stream);
             }
             if let Some(access) = &component.access {
                 fact(html, "access", &words::access(access));
@@ -53,7 +53,7 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
             if let Some(subscription) = &component.subscription {
                 fact(html, "subscription", &[words::subscription(subscription)]);
             }
-            fact(html, "keys", &words::keys(&component.keys));
+            fact(html, "keys", &words::keys(&component.keys, unix_now()));
             let errors = words::error_replies(component);
             if !errors.is_empty() {
                 fact(html, "error replies", &errors);
@@ -66,11 +66,12 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
 }
 
 /// With a presence domain, each row says which stream it is about.
-fn stream_facts(html: &mut Html, stream: &StreamStatus, several: bool) {
+fn stream_facts(html: &mut Html, component: &ComponentStatus, stream: &StreamStatus) {
+    let several = component.presence.is_some();
     let name =
         |what: &str| if several { format!("{what} of {}", stream.domain) } else { what.to_owned() };
     fact(html, &name("stream"), &[words::stream(&stream.stream)]);
-    fact(html, &name("domain"), &[words::sharing(&stream.sharing).to_owned()]);
+    fact(html, &name("domain"), &[words::domain(component, stream).to_owned()]);
     fact(html, &name("backlog"), &[format!("{} bytes", stream.backlog_bytes)]);
     fact(html, &name("logins"), &[stream.logins.to_string()]);
     let failures = stream.failures.iter().map(|(cause, count)| {
