@@ -1,7 +1,7 @@
 //! `jat-proxy run`: the daemon.
 
 use crate::daemon::upgrade::HandoverFile;
-use crate::daemon::{self, DaemonError, reading, takeover};
+use crate::daemon::{self, DaemonError, loading, takeover};
 
 use super::{ConfigFile, Exit, complain};
 
@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments) -> Exit {
             complain(&format!("error: {error}\n"));
             return Exit::Software;
         }
-        Ok(None) => match reading::load_waiting(path) {
+        Ok(None) => match loading::load_waiting(path) {
             Ok((config, warnings)) => daemon::run(path, config, &warnings),
             Err(problems) => {
                 complain(&crate::config::render(&problems));

@@ -148,10 +148,9 @@ impl TlsError {
             }
             CertificateError::BadEncoding => "it is not encoded as it should be".to_owned(),
             CertificateError::Revoked => "it was revoked".to_owned(),
-            CertificateError::Other(rule) => match words(&*rule.0) {
-                // The library has no variant for it.
-                rule if rule == "ca used as end entity" => return Self::NotOfServer,
-                rule => format!("it breaks a rule: {rule}"),
+            CertificateError::Other(rule) => match rule.0.downcast_ref() {
+                Some(webpki::Error::CaUsedAsEndEntity) => return Self::NotOfServer,
+                _ => format!("it breaks a rule: {}", words(&*rule.0)),
             },
             other => words(other),
         })

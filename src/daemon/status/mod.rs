@@ -3,8 +3,8 @@
 //!
 //! Times are RFC 3339 in UTC.
 
+mod document;
 pub mod key_states;
-mod reading;
 mod resources;
 pub mod words;
 
@@ -13,7 +13,7 @@ use std::iter;
 
 use serde::{Deserialize, Serialize};
 
-pub use reading::missing;
+pub use document::missing;
 
 /// The whole document.
 #[derive(Debug, Serialize, Deserialize)]

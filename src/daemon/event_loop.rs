@@ -1,0 +1,265 @@
+//! What the process does from its start to its end, one thing at a time: it takes signals, and what
+//! comes of what it has begun beside the relay.
+
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::config::Config;
+use crate::shortage::explain;
+use crate::time::unix_now;
+
+use super::components::Components;
+use super::http::endpoint::Endpoint;
+use super::loading::{self, Loaded};
+use super::outcome::Notice;
+use super::program::Program;
+use super::recorder::Recorder;
+use super::service::Service;
+use super::signals::{Signal, Signals};
+use super::successor::Successor;
+use super::upgrade::{self, HandoverFile, UpgradeError};
+use super::watch::Watch;
+use super::{DaemonError, logging, reload, takeover, watchdog};
+
+/// Works until it is told to stop, with all that the program before this one left.
+pub async fn run(
+    path: &Path,
+    config: Config,
+    logging: logging::Handle,
+    signals: Signals,
+    program: Program,
+    handover: Option<HandoverFile>,
+) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(path, config, logging, signals, program, handover).await?;
+    daemon.work().await;
+    daemon.stop().await;
+    Ok(())
+}
+
+/// All that the process does.
+struct Daemon {
+    /// Where the configuration is.
+    path: PathBuf,
+    config: Config,
+    program: Program,
+    components: Arc<Components>,
+    recorder: Arc<Recorder>,
+    http: Endpoint,
+    logging: logging::Handle,
+    signals: Signals,
+    service: Service,
+    notice: Notice,
+    watch: Watch,
+    /// A configuration that is being read; `None`: none is.
+    reading: Option<JoinHandle<Loaded>>,
+    /// The program that is to take over looks whether it can; `None`: none is asked.
+    check: Option<JoinHandle<Result<Successor, String>>>,
+    /// A reload was asked for meanwhile: it comes after the one that is under way, or after the
+    /// upgrade, which has read the files already.
+    reload_later: bool,
+}
+
+impl Daemon {
+    async fn start(
+        path: &Path,
+        config: Config,
+        logging: logging::Handle,
+        signals: Signals,
+        program: Program,
+        handover: Option<HandoverFile>,
+    ) -> Result<Self, DaemonError> {
+        let components =
+            Arc::new(Components::new(handover.as_ref().map_or_else(unix_now, |left| left.started)));
+        let recorder = Recorder::start(Arc::clone(&components));
+        let mut http = Endpoint::new(Arc::clone(&recorder));
+        let resumed = handover.is_some();
+        let reload_later = handover.as_ref().is_some_and(|handover| handover.reload_later);
+        if let Some(mut handover) = handover {
+            if let Some((socket, connections)) = handover.take_http() {
+                http.resume(socket, connections).await;
+            }
+            components.resume(&config, &mut handover.components);
+            takeover::close_rest(handover.components);
+            // Streams that were taken over are worth more than HTTP.
+            if let Err(error) = http.listen(config.http.as_ref()).await {
+                error!("{error}");
+            }
+        } else {
+            http.listen(config.http.as_ref()).await?;
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        info!(version, components = config.components.len(), "starting");
+        components.apply(&config);
+        recorder.record();
+        match watchdog::start(Arc::clone(&components)) {
+            Ok(()) => {}
+            // What it would watch over is worth more.
+            Err(error) if resumed => warn!("nobody will notice a hang: {}", explain(&error)),
+            Err(error) => return Err(error.into()),
+        }
+        let (notice, watch) = (Notice::new(path), Watch::new(path, config.watch));
+        let (path, service) = (path.to_owned(), Service::new());
+        Ok(Self {
+            path,
+            config,
+            program,
+            components,
+            recorder,
+            http,
+            logging,
+            signals,
+            service,
+            notice,
+            watch,
+            reading: None,
+            check: None,
+            reload_later,
+        })
+    }
+
+    /// Works until it is told to stop.
+    async fn work(&mut self) {
+        self.reload_if_asked();
+        loop {
+            tokio::select! {
+                signal = self.signals.next() => match signal {
+                    Signal::Stop => return,
+                    Signal::Reload => self.reload_when_possible(),
+                    Signal::Upgrade => self.ask_successor(),
+                    Signal::Nothing => info!("SIGUSR1 does nothing: an upgrade is SIGUSR2"),
+                },
+                read = ended(&mut self.reading) => {
+                    self.reading = None;
+                    // It can't be told to end, and does not panic.
+                    if let Ok(loaded) = read && self.reload(loaded).await {
+                        // Who accepts now may have denied it before.
+                        self.components.ask_again();
+                    }
+                    self.reload_if_asked();
+                }
+                checked = ended(&mut self.check) => {
+                    self.check = None;
+                    // What is read now may be older than what the next program was asked about.
+                    self.reload_later |= self.reading.take().is_some();
+                    let checked = checked.unwrap_or_else(|error| Err(error.to_string()));
+                    let reason = match checked {
+                        Ok(successor) => match self.hand_over(&successor).await {
+                            UpgradeError::Stopped => return,
+                            error => error.to_string(),
+                        },
+                        Err(reason) => reason,
+                    };
+                    error!("not upgraded, going on as before: {reason}");
+                    self.reload_if_asked();
+                }
+                () = self.watch.changed(&self.config.files) => self.reload_when_possible(),
+                () = self.components.failure() => self.components.revive(),
+                () = self.service.tick(&self.components) => {}
+            }
+        }
+    }
+
+    fn reload_when_possible(&mut self) {
+        self.reload_later = true;
+        self.reload_if_asked();
+    }
+
+    /// Begins to read the configuration, if that was asked for and nothing is in the way.
+    fn reload_if_asked(&mut self) {
+        if self.check.is_none() && self.reading.is_none() && self.reload_later {
+            self.reload_later = false;
+            self.notice.begin();
+            self.reading = Some(tokio::spawn(loading::load(self.path.clone())));
+        }
+    }
+
+    /// Takes a new configuration, if it is good; says whether it was taken.
+    async fn reload(&mut self, new: Loaded) -> bool {
+        let new = reload::reload(new, &self.config, &self.components, &mut self.http).await;
+        let taken = new.config.is_some();
+        if new.passing {
+            self.watch.try_again();
+        }
+        self.notice.end(taken, new.passing, new.summary, new.problems);
+        if let Some(new) = new.config {
+            self.logging.set(new.log);
+            self.watch.set(new.watch);
+            self.config = new;
+            self.recorder.record();
+        }
+        taken
+    }
+
+    /// Has the program that is to take over look at the configuration, if it does not already.
+    fn ask_successor(&mut self) {
+        if self.check.is_none() {
+            // The configuration is read from now on, and who changes it now has to ask again.
+            self.notice.begin();
+            let ask = Successor::ask(self.program.clone(), self.path.clone());
+            self.check = Some(tokio::spawn(ask));
+        }
+    }
+
+    /// Does not return if all goes well.
+    async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
+        // What is not configured any more is closed by who knows it, and what this program can't
+        // take now is no good beginning for the next one.
+        let load = async {
+            match successor.snapshot.clone() {
+                Some(snapshot) => loading::load_again(self.path.clone(), snapshot).await,
+                None => loading::load(self.path.clone()).await,
+            }
+        };
+        let load = self.service.beside(&self.components, load);
+        let new = tokio::select! {
+            new = load => new,
+            () = self.signals.stop() => return UpgradeError::Stopped,
+        };
+        if !self.reload(new).await {
+            return UpgradeError::Configuration;
+        }
+        if self.reload_later && successor.snapshot.is_none() {
+            // All that an older program understands; and this one, if it goes on.
+            self.signals.raise_reload();
+            self.reload_later = false;
+        }
+        let (http, signals, later) = (&mut self.http, &mut self.signals, self.reload_later);
+        let hand_over = upgrade::hand_over(successor, &self.components, http, signals, later);
+        self.service.beside(&self.components, hand_over).await
+    }
+
+    async fn stop(&mut self) {
+        info!("stopping");
+        let within = self.config.shutdown_timeout;
+        let tell = async {
+            self.service.stopping().await;
+            pending().await
+        };
+        let stopped = tokio::select! {
+            biased;
+            () = tell => Ok(()),
+            stopped = timeout(within + GRACE, self.components.stop(within)) => stopped,
+        };
+        if stopped.is_err() {
+            warn!("a stream did not close within {} s (shutdown-timeout)", within.as_secs_f64());
+        }
+        info!("stopped");
+    }
+}
+
+/// Waits for the end of a task, if there is one.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => pending().await,
+    }
+}
+
+/// For what a link has to say after its time is up.
+const GRACE: Duration = Duration::from_millis(250);
