@@ -8,7 +8,7 @@ use jid::DomainPart;
 use tokio::sync::watch;
 
 use crate::jat::now::Now;
-use crate::jat::reason::{Reason, Tally};
+use crate::jat::reason::Tally;
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
 use crate::session::echo::Sharing;
@@ -90,33 +90,9 @@ impl Component {
         &self.own
     }
 
-    /// What an operator has to do about a domain that is shared, where sharing does harm.
-    pub fn sharing_alarm(&self, stream: &StreamRecord) -> Option<String> {
-        let foreign = self.tally.total(Reason::NotOurDomain) > 0;
-        let harmed = self.subscriber() == Some(stream.role);
-        harmed.then(|| stream.sharing_alarm(self.translator.settings(), foreign)).flatten()
-    }
-
     /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
     pub fn clock_offset(&self) -> Option<i64> {
         self.streams().find_map(|stream| stream.clock_offset)
-    }
-
-    /// Do the clocks differ so much that somebody should look?
-    pub fn clock_is_off(&self) -> bool {
-        self.clock_offset().is_some_and(|offset| offset.unsigned_abs() > MAX_OFFSET)
-    }
-
-    /// What an operator has to do about clocks that differ.
-    pub fn clock_alarm(&self) -> Option<String> {
-        let offset = self.clock_offset().filter(|_| self.clock_is_off())?;
-        let server = self.translator.settings().target.bare().domain();
-        let way = if offset > 0 { "ahead of" } else { "behind" };
-        Some(format!(
-            "the clock of {server} is {} s {way} this machine's: tokens expire, and keys sign, by \
-             this machine's clock, so all replicas need the right time; see `timedatectl`",
-            offset.unsigned_abs()
-        ))
     }
 
     /// Whether all answers of the target come to us: of several replicas a server chooses one for each
@@ -269,6 +245,85 @@ pub fn lock(shared: &Shared) -> MutexGuard<'_, Component> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Seconds that clocks may differ before somebody is told.
-const MAX_OFFSET: u64 = 30;
 const FAR_AWAY: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+    use zeroize::Zeroizing;
+
+    use crate::jat::keyring::{Key, Keyring};
+    use crate::jat::target::Target;
+    use crate::link::stream::State;
+    use crate::session::Bounds;
+
+    use super::*;
+
+    /// One with a presence domain, and with that stream, both up.
+    fn component() -> (Component, StreamId) {
+        let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
+        let target = Target::new("bot@some.example".parse().unwrap());
+        let keyring = Arc::new(Keyring::new(vec![key]).unwrap());
+        let presence_domain: DomainPart = "a.proxy.example".parse().unwrap();
+        let settings = Settings {
+            presence_domain: Some(presence_domain.clone()),
+            ..Settings::new("proxy.example".parse().unwrap(), target, keyring)
+        };
+        let mut component = Component::new(Translator::new(settings), 1);
+        let presence = component.begin_stream(Role::Presence, &presence_domain);
+        for id in [component.own.id, presence] {
+            component.update(id, |stream, since| stream.state = State::Up { since });
+        }
+        (component, presence)
+    }
+
+    #[test]
+    fn what_a_turn_makes_due_on_the_other_stream_wakes_its_task_once() {
+        let (mut component, presence) = component();
+        let (own, now) = (component.own.id, component.now());
+        let domain = component.presence.as_ref().unwrap().domain.clone();
+        let bounds = Bounds::default();
+        // The presence stream has asked, and waits for the answer.
+        let session = Session::new(domain, bounds, &mut component.turn(now));
+        let due = session.deadline(&component.translator);
+        component.end_turn(presence, &session, due);
+        let domain = component.own.domain.clone();
+        let session = Session::new(domain, bounds, &mut component.turn(now));
+        let mut changes = component.changes();
+        component.end_turn(own, &session, Duration::MAX);
+        assert!(!changes.has_changed().unwrap());
+        component.translator.ask_again();
+        component.end_turn(own, &session, Duration::MAX);
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        component.end_turn(own, &session, Duration::MAX);
+        assert!(!changes.has_changed().unwrap(), "once");
+    }
+
+    #[tokio::test]
+    async fn a_change_is_seen_by_whoever_waits_for_it_or_comes_later() {
+        let (component, presence) = component();
+        let shared = Arc::new(Mutex::new(component));
+        let is_closed = |c: &Component| c.record(presence).unwrap().state == State::Closed;
+        let wait = || timeout(Duration::from_secs(60), until(&shared, is_closed));
+        let close = async {
+            lock(&shared).update(presence, |stream, _| stream.state = State::Closed);
+        };
+        let (first, second, ()) = tokio::join!(wait(), wait(), close);
+        first.and(second).unwrap();
+        wait().await.unwrap();
+    }
+
+    #[test]
+    fn a_stream_that_takes_the_place_of_another_has_its_counts_and_not_its_name() {
+        let (mut component, before) = component();
+        component.update(before, |stream, _| (stream.logins, stream.lowered) = (3, Some(9)));
+        let domain = component.record(before).unwrap().domain.clone();
+        let after = component.begin_stream(Role::Presence, &domain);
+        assert!(component.record(before).is_none());
+        let stream = component.record(after).unwrap();
+        assert_eq!((stream.logins, stream.lowered, stream.is_up()), (3, Some(9), false));
+        let other = component.begin_stream(Role::Presence, &"b.proxy.example".parse().unwrap());
+        assert_eq!(component.record(other).unwrap().logins, 0);
+    }
+}

@@ -1,10 +1,11 @@
 //! The shell around a session: it connects, logs in, pumps bytes, and comes back after every
 //! end of a stream.
 //!
-//! [`component_tasks`] starts a [`task`] for each stream of a component and gives it
-//! [orders](order). Each logs in ([`login`]), has a [`pump`] work on the stream until its [`end`],
-//! and notes what others may know of it in the [`component`].
+//! [`component_tasks`] starts a task for each stream of a component and gives it [orders](order).
+//! Each logs in, pumps bytes until the stream's end, and notes what others may know of it in the
+//! [`component`]; [`snapshot`] is the component on its way to the next program.
 
+mod alarms;
 mod backoff;
 pub mod cause;
 pub mod component;

@@ -14,7 +14,7 @@ pub enum Order {
     /// Keep this stream up.
     Run(Arc<StreamConfig>),
     /// Leave this stream as it is, where others find it:
-    /// [`StreamRecord::paused`](super::stream::StreamRecord::paused).
+    /// [`StreamRecord::hold`](super::stream::StreamRecord::hold).
     Pause { stream: Arc<StreamConfig>, for_whom: Successor },
     /// Close it in good order within this time, and end.
     Stop { within: Duration },

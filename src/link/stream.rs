@@ -5,7 +5,6 @@ use std::time::Duration;
 use jid::DomainPart;
 
 use crate::config;
-use crate::jat::settings::Settings;
 use crate::session::echo::Sharing;
 use crate::session::{Bounds, Session};
 
@@ -185,76 +184,5 @@ impl StreamRecord {
     /// Whether it is up, and shared with no other process.
     pub fn is_ours_alone(&self) -> bool {
         self.is_up() && self.sharing == Sharing::Alone
-    }
-
-    /// What an operator has to know about a server that stands still.
-    pub fn standstill_alarm(&self) -> Option<String> {
-        let seconds = self.standstill?.as_secs();
-        Some(format!(
-            "the stream of {} is up, but the server has processed nothing that it was sent for \
-             {seconds} s, so users get no answers: is the server overloaded, or stopped? A new \
-             stream is opened after 30 s",
-            self.domain
-        ))
-    }
-
-    /// What an operator has to know about a server that drops what a component says to itself.
-    pub fn unheard_alarm(&self) -> Option<String> {
-        let domain = &self.domain;
-        self.unheard.then(|| {
-            format!(
-                "no message that {domain} sends to itself comes back, so it is not known whether it \
-                 is shared with other processes, nor would a server that hangs be noticed: does a \
-                 module or firewall of the server drop such messages (type='headline')?"
-            )
-        })
-    }
-
-    /// What an operator has to do about a server that takes less than is configured.
-    pub fn limit_alarm(&self) -> Option<String> {
-        let bytes = self.lowered?;
-        let remedy = Cause::ServerLimit.remedy();
-        Some(format!(
-            "the server ended the stream of {} because of a large stanza, so that until a reload \
-             no stanza on it has more than {bytes} bytes, and larger requests are refused: {remedy}",
-            self.domain
-        ))
-    }
-
-    /// What an operator has to add because another process has the domain too, and presence of the
-    /// target comes on it. `foreign`: whether there were stanzas for other domains.
-    pub fn sharing_alarm(&self, settings: &Settings, foreign: bool) -> Option<String> {
-        if self.sharing != Sharing::Shared {
-            return None;
-        }
-        let Settings { domain, .. } = settings;
-        if foreign {
-            return Some(
-                "the server spreads the stanzas of several domains over all connections, and \
-                 requests and replies are lost: on ejabberd set `global_routes: false` for this \
-                 listener, and restart it"
-                    .to_owned(),
-            );
-        }
-        Some(if self.role == Role::Component {
-            format!(
-                "another process is connected as {domain}: the server gives each a random part \
-                 of the stanzas, presence too, so this one knows a part of the target's \
-                 resources only. Run one process, or give each a presence domain of its own: \
-                 add to the [[component]] of {domain}: presence-domain = \
-                 \"{{hostname}}.{domain}\" and let the server know that name (on Prosody \
-                 Component \"NAME\", on ejabberd a line under hosts: if the listener has any); see \
-                 docs/replicas.md"
-            )
-        } else {
-            format!(
-                "another process is connected as {0}, which is this one's presence domain: each \
-                 hears a part of the target's presence only. Do two machines have one hostname? \
-                 Give each a name of its own in the [[component]] of {domain}, as in: \
-                 presence-domain = \"a.{domain}\" and presence-domain = \"b.{domain}\"; see \
-                 docs/replicas.md",
-                self.domain
-            )
-        })
     }
 }
