@@ -19,8 +19,11 @@
 //! There is no clock here, no socket, no file, no log and no randomness of the system's: all of
 //! that is the caller's, and Cargo.toml has no crate that would bring it.
 //!
-//! This crate is for jat-proxy and its tests. Its interface may change with any version of it.
+//! The library is for jat-proxy and its tests; only the program, its files and its formats are
+//! versioned, so that any release may change this interface.
 
+// What nobody outside can use says so.
+#![cfg_attr(not(test), warn(unreachable_pub))]
 // Tests may; here lengths and times come from outside, and what can't fail says why.
 #![cfg_attr(
     not(test),

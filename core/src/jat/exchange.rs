@@ -23,7 +23,7 @@ use super::verdict::{Verdict, refusal};
 
 /// What it takes to judge one IQ: borrowed parts of the translator.
 #[derive(Debug)]
-pub struct Exchange<'t> {
+pub(super) struct Exchange<'t> {
     pub settings: &'t Settings,
     pub presence: &'t mut Presence,
     pub scratch: &'t mut Scratch,
@@ -34,7 +34,7 @@ pub struct Exchange<'t> {
 
 /// Memory for what a verdict says, used again for each stanza.
 #[derive(Default)]
-pub struct Scratch {
+pub(super) struct Scratch {
     /// The address that is written as the sender's.
     sender: String,
     /// The token, if it stands in the id.
@@ -62,7 +62,7 @@ impl fmt::Debug for Scratch {
 
 impl<'t> Exchange<'t> {
     /// Judges an IQ that is neither a result nor an error.
-    pub fn request(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
+    pub(super) fn request(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
         let Self { settings, presence, scratch, answers, .. } = self;
         let presence = &*presence;
         let Incoming { from, to, .. } = iq;
@@ -125,7 +125,7 @@ impl<'t> Exchange<'t> {
     }
 
     /// Judges a result or an error.
-    pub fn reply(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
+    pub(super) fn reply(self, iq: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'t> {
         let Self { settings, presence, scratch, answers, unlisted_replies } = self;
         let drop = |reason| Verdict::Drop(REVERT, reason);
         if !settings.target.owns(&iq.from) {

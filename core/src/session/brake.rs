@@ -13,7 +13,7 @@ use crate::stanza::head::Kind;
 
 /// What each of the last senders was answered.
 #[derive(Debug)]
-pub struct Brake {
+pub(super) struct Brake {
     /// Keeps users from choosing addresses that drive somebody else out of the table.
     seed: u64,
     /// Empty until the first answer; [`WAYS`] in a row can be a sender's.
@@ -39,12 +39,12 @@ struct Allowance {
 
 impl Brake {
     /// `seed` is nobody's business.
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self { seed, slots: Vec::new() }
     }
 
-    /// May `sender` get one more error in answer to a stanza of this kind?
-    pub fn releases(&mut self, sender: &str, kind: Kind, now: Duration) -> bool {
+    /// Whether `sender` may get one more error in answer to a stanza of this kind.
+    pub(super) fn releases(&mut self, sender: &str, kind: Kind, now: Duration) -> bool {
         if self.slots.is_empty() {
             self.slots = vec![Slot::default(); SLOTS];
         }

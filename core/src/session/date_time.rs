@@ -4,7 +4,7 @@
 ///
 /// By hand, since what a library for dates brings is a clock and the time zones of the system, and
 /// it reads other formats besides.
-pub fn parse(text: &str) -> Option<i64> {
+pub(super) fn parse(text: &str) -> Option<i64> {
     let mut rest = text.as_bytes();
     let year = number(&mut rest, 4)?;
     let month = after(&mut rest, b'-')?;

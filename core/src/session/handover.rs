@@ -47,12 +47,12 @@ impl Session {
         })
     }
 
-    /// Is a stanza over a limit being skipped, so that an older program could not go on?
+    /// Whether a stanza over a limit is being skipped, so that an older program could not go on.
     pub fn is_skipping(&self) -> bool {
         self.splitter.is_skipping()
     }
 
-    /// Would [`Self::hand_over`] give something?
+    /// Whether [`Self::hand_over`] would give something.
     pub fn can_hand_over(&self) -> bool {
         !self.is_closed()
     }

@@ -63,7 +63,7 @@ pub struct Session {
     echo: Echo,
     server_time: ServerTime,
     brake: Brake,
-    /// Was input left, as too much waited for the server?
+    /// Whether input was left, as too much waited for the server.
     held_up: bool,
     phase: Phase,
     /// Stanzas that came after we said goodbye.
@@ -162,7 +162,7 @@ impl Session {
         }
     }
 
-    /// Did [`Self::process`] leave input that it could translate by now, since output was written?
+    /// Whether [`Self::process`] left input that it could translate by now, since output was written.
     pub fn can_go_on(&self) -> bool {
         self.held_up && self.wants_input()
     }
@@ -268,12 +268,12 @@ impl Session {
         self.late
     }
 
-    /// Does another process share the domain, as far as is known?
+    /// Whether another process shares the domain, as far as is known.
     pub fn sharing(&self) -> Sharing {
         self.echo.sharing()
     }
 
-    /// Does nothing that we say to ourselves come back, although the server says other things?
+    /// Whether nothing that we say to ourselves comes back, although the server says other things.
     pub fn is_unheard(&self) -> bool {
         self.echo.is_unheard()
     }
@@ -349,7 +349,7 @@ impl Session {
         Flow { said, blocked, hearing: self.wants_input(), witnessed: false }
     }
 
-    /// Is there somebody at the presence domain who hears what this stream sends there?
+    /// Whether there is somebody at the presence domain who hears what this stream sends there.
     fn is_witnessed(&self, turn: &Turn<'_>) -> bool {
         turn.witness.listens && turn.translator.settings().domain == self.domain
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Bytes for the server, in order.
 #[derive(Debug)]
-pub struct Output {
+pub(super) struct Output {
     bytes: Vec<u8>,
     /// How many of them were written.
     written: usize,
@@ -31,7 +31,7 @@ pub struct Output {
 
 impl Output {
     /// `bytes` are left from another process.
-    pub fn new(bytes: Vec<u8>, now: Duration) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, now: Duration) -> Self {
         let said = bytes.len() as u64;
         Self {
             bytes,
@@ -46,19 +46,19 @@ impl Output {
     }
 
     /// Bytes to be written.
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
 
     /// How many bytes of stanzas were appended so far.
-    pub fn said(&self) -> u64 {
+    pub(super) fn said(&self) -> u64 {
         self.said
     }
 
     /// How long the longest stanza so far is, if the server need not have read all of it yet: of
     /// what was said it has processed `processed` bytes for sure. A short one is no reason to end
     /// a stream.
-    pub fn largest_unread(&self, processed: u64) -> Option<usize> {
+    pub(super) fn largest_unread(&self, processed: u64) -> Option<usize> {
         let (length, end) = self.largest;
         let unread = end > processed && self.said - end <= MOST_UNREAD;
         (unread && length >= MIN_LARGE).then_some(length)
@@ -66,7 +66,7 @@ impl Output {
 
     /// Appends the stanza that `write` writes, unless more than `limit` bytes are needed to have
     /// it looked at; says whether it did.
-    pub fn say(&mut self, limit: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    pub(super) fn say(&mut self, limit: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.relay(limit, |bytes| {
             let begin = bytes.len();
             write(bytes);
@@ -76,7 +76,11 @@ impl Output {
     }
 
     /// As [`Self::say`], for one that says how many bytes are needed.
-    pub fn relay(&mut self, limit: usize, write: impl FnOnce(&mut Vec<u8>) -> usize) -> bool {
+    pub(super) fn relay(
+        &mut self,
+        limit: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> usize,
+    ) -> bool {
         let begin = self.bytes.len();
         let reach = write(&mut self.bytes);
         let length = self.bytes.len() - begin;
@@ -93,31 +97,31 @@ impl Output {
     }
 
     /// A turn is over: what is sure to be cut gets its white space.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.owed > SURELY_CUT {
             self.pay();
         }
     }
 
     /// Appends all white space that is owed.
-    pub fn pay(&mut self) {
+    pub(super) fn pay(&mut self) {
         self.space(self.owed);
         (self.owed, self.due) = (0, None);
     }
 
     /// Appends white space.
-    pub fn space(&mut self, count: usize) {
+    pub(super) fn space(&mut self, count: usize) {
         self.bytes.resize(self.bytes.len() + count, b' ');
     }
 
     /// Appends the closing tag of the stream.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.pay();
         self.bytes.extend(b"</stream:stream>");
     }
 
     /// The first `count` bytes of [`Self::bytes`] were written.
-    pub fn sent(&mut self, count: usize, now: Duration) {
+    pub(super) fn sent(&mut self, count: usize, now: Duration) {
         self.written += count;
         self.last_written = now;
         if self.owed > 0 {
@@ -142,22 +146,22 @@ impl Output {
     }
 
     /// The server takes no more at the moment.
-    pub fn blocked(&mut self, now: Duration) {
+    pub(super) fn blocked(&mut self, now: Duration) {
         self.stalled_since.get_or_insert(now);
     }
 
-    /// Is there something that the server does not take?
-    pub fn is_blocked(&self) -> bool {
+    /// Whether there is something that the server does not take.
+    pub(super) fn is_blocked(&self) -> bool {
         self.stalled_since.is_some()
     }
 
-    /// Has the server taken nothing for so long that the stream is dead?
-    pub fn is_stalled(&self, now: Duration) -> bool {
+    /// Whether the server has taken nothing for so long that the stream is dead.
+    pub(super) fn is_stalled(&self, now: Duration) -> bool {
         self.stalled_since.is_some_and(|since| now >= since + STALL_TIME)
     }
 
     /// Appends white space that is due: that which is owed, or some to keep the connection.
-    pub fn tick(&mut self, now: Duration) {
+    pub(super) fn tick(&mut self, now: Duration) {
         if self.due.is_some_and(|due| now >= due) {
             self.pay();
         }
@@ -167,18 +171,18 @@ impl Output {
     }
 
     /// When [`Self::tick`] has something to do.
-    pub fn deadline(&self) -> Option<Duration> {
+    pub(super) fn deadline(&self) -> Option<Duration> {
         let silent = self.bytes().is_empty().then(|| self.last_written + KEEPALIVE);
         [self.due, silent].into_iter().flatten().min()
     }
 
     /// When [`Self::is_stalled`] may become true.
-    pub fn stalls(&self) -> Option<Duration> {
+    pub(super) fn stalls(&self) -> Option<Duration> {
         self.stalled_since.map(|since| since + STALL_TIME)
     }
 
     /// What a successor has to write.
-    pub fn hand_over(&self) -> Vec<u8> {
+    pub(super) fn hand_over(&self) -> Vec<u8> {
         let mut bytes = self.bytes().to_vec();
         bytes.resize(bytes.len() + self.owed, b' ');
         bytes
@@ -190,7 +194,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a server may leave its input unread.
 const STALL_TIME: Duration = Duration::from_secs(30);
 /// Larger buffers are given back when they are empty.
-pub const KEEP_CAPACITY: usize = 256 * 1024;
+pub(super) const KEEP_CAPACITY: usize = 256 * 1024;
 /// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
 /// which arrives in one piece is read in one piece.
 const SURELY_CUT: usize = 1_000;

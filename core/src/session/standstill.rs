@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Watches the echoes of one stream, or the proofs that go to a witness.
 #[derive(Clone, Debug)]
-pub struct Standstill {
+pub(super) struct Standstill {
     /// Echoes with numbers from this one to the next are on their way.
     awaited: u64,
     /// Number behind the last one that came back.
@@ -22,13 +22,13 @@ pub struct Standstill {
     waited: Duration,
     /// When somebody last looked.
     looked: Duration,
-    /// Was white space sent that might help?
+    /// Whether white space was sent that might help.
     nudged: bool,
 }
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     Nothing,
     /// Send an echo.
     Ask,
@@ -40,7 +40,7 @@ pub enum Step {
 
 impl Standstill {
     /// `next` is the number of the next echo.
-    pub fn new(next: u64, now: Duration) -> Self {
+    pub(super) fn new(next: u64, now: Duration) -> Self {
         Self {
             awaited: next,
             heard: 0,
@@ -53,19 +53,19 @@ impl Standstill {
     }
 
     /// Echoes went out, and with them so many bytes were said.
-    pub fn asked(&mut self, said: u64, now: Duration) {
+    pub(super) fn asked(&mut self, said: u64, now: Duration) {
         (self.sent, self.said) = (now, said);
     }
 
     /// How many bytes had been said with the last echo.
-    pub fn said(&self) -> u64 {
+    pub(super) fn said(&self) -> u64 {
         self.said
     }
 
     /// The echo with this number came back, and so all before it was processed. It may be one
     /// that was sent before a rest, or by the program before this one: what waits in a backlog is
     /// old. Says whether one before it is lost.
-    pub fn heard(&mut self, number: u64) -> bool {
+    pub(super) fn heard(&mut self, number: u64) -> bool {
         if number < self.heard {
             return false;
         }
@@ -77,14 +77,14 @@ impl Standstill {
     }
 
     /// Not watched at the moment, as others may get our echoes.
-    pub fn rest(&mut self, next: u64, now: Duration) {
+    pub(super) fn rest(&mut self, next: u64, now: Duration) {
         let Self { heard, sent, said, .. } = *self;
         *self = Self { heard, sent, said, ..Self::new(next, now) };
     }
 
     /// What is due. `next` is the number of the next echo, `said` how many bytes of stanzas were
-    /// said so far; `hearing`: is what comes read at all?
-    pub fn tick(&mut self, next: u64, said: u64, hearing: bool, now: Duration) -> Step {
+    /// said so far; `hearing`: whether what comes is read at all.
+    pub(super) fn tick(&mut self, next: u64, said: u64, hearing: bool, now: Duration) -> Step {
         let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now));
         if self.is_waiting(next) && hearing {
             // Who looks this late did not run meanwhile.
@@ -100,18 +100,18 @@ impl Standstill {
     }
 
     /// When [`Self::tick`] has something to do.
-    pub fn deadline(&self, next: u64, said: u64) -> Duration {
+    pub(super) fn deadline(&self, next: u64, said: u64) -> Duration {
         let ask = self.ask_at(next, said);
         if self.is_waiting(next) { ask.min(self.looked + LOOK) } else { ask }
     }
 
     /// How long the server has processed nothing, if that is longer than a server may be slow.
-    pub fn lasts(&self) -> Option<Duration> {
+    pub(super) fn lasts(&self) -> Option<Duration> {
         (self.waited >= STILL).then_some(self.waited)
     }
 
-    /// Are echoes on their way?
-    pub fn is_waiting(&self, next: u64) -> bool {
+    /// Whether echoes are on their way.
+    pub(super) fn is_waiting(&self, next: u64) -> bool {
         self.awaited < next
     }
 

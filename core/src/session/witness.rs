@@ -5,7 +5,7 @@
 /// What is known of proofs that went from a component's own stream to its presence domain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Witness {
-    /// Is the stream of the presence domain up, and ours alone?
+    /// Whether the stream of the presence domain is up, and ours alone.
     pub listens: bool,
     /// The proof that was heard last.
     heard: Option<Proof>,

@@ -7,14 +7,14 @@ use super::fault::Fault;
 
 /// A lexeme that is being read, with what must be remembered of its beginning.
 #[derive(Clone, Copy, Debug)]
-pub enum Lexeme {
+pub(super) enum Lexeme {
     /// Up to the next `<`, or `&`, which are not part of it.
     Text,
     /// From `&` to `;`.
     Reference,
     /// After `<`: the byte that tells what it begins.
     Markup,
-    /// A start tag; `slash`: was the last byte a `/`?
+    /// A start tag; `slash`: whether the last byte was a `/`.
     Start { parser: ElementParser, slash: bool },
     /// An end tag.
     End,
@@ -26,7 +26,7 @@ pub enum Lexeme {
 
 impl Lexeme {
     /// The lexeme that begins with `<` and this byte.
-    pub fn behind_bracket(byte: u8) -> Result<Self, Fault> {
+    pub(super) fn behind_bracket(byte: u8) -> Result<Self, Fault> {
         Ok(match byte {
             b'/' => Self::End,
             b'?' => return Err(Fault::ProcessingInstruction),
@@ -40,7 +40,7 @@ impl Lexeme {
 
     /// How many of the bytes in `rest`, the first that were not looked at, belong to it, if it
     /// ends there. `opaque`: references in text do not matter.
-    pub fn end(&mut self, rest: &[u8], opaque: bool) -> Option<usize> {
+    pub(super) fn end(&mut self, rest: &[u8], opaque: bool) -> Option<usize> {
         match self {
             Self::Text if opaque => memchr::memchr(b'<', rest),
             Self::Text => memchr::memchr2(b'<', b'&', rest),
@@ -69,7 +69,7 @@ impl Lexeme {
 }
 
 /// What a declaration is that is no CDATA section, by what follows its `<!`.
-pub fn fault_of_declaration(text: &[u8]) -> Fault {
+pub(super) fn fault_of_declaration(text: &[u8]) -> Fault {
     match text.first() {
         Some(b'-') => Fault::Comment,
         Some(b'[') => Fault::Text,
@@ -78,7 +78,7 @@ pub fn fault_of_declaration(text: &[u8]) -> Fault {
 }
 
 /// What follows `<!` in a CDATA section.
-pub const CDATA: &[u8] = b"[CDATA[";
+pub(super) const CDATA: &[u8] = b"[CDATA[";
 
 fn cdata_end(rest: &[u8], brackets: &mut u8) -> Option<usize> {
     let mut from = 0;

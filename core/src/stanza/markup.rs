@@ -3,12 +3,12 @@
 use super::fault::Fault;
 
 /// Bytes that separate names and attributes within a tag.
-pub fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Whether `name` is a name, or two with a colon between (Namespaces in XML, production 7).
-pub fn is_qualified_name(name: &str) -> bool {
+pub(super) fn is_qualified_name(name: &str) -> bool {
     let mut parts = name.split(':');
     let local = parts.next_back().unwrap_or_default();
     let prefix = parts.next_back();
@@ -17,7 +17,7 @@ pub fn is_qualified_name(name: &str) -> bool {
 
 /// Length of the reference that `bytes` begin with; `None` if it is none that every parser
 /// knows, or goes on beyond them.
-pub fn reference_len(bytes: &[u8]) -> Option<usize> {
+pub(super) fn reference_len(bytes: &[u8]) -> Option<usize> {
     const COMMON: [&[u8]; 5] = [b"&amp;", b"&lt;", b"&gt;", b"&apos;", b"&quot;"];
     if let Some(common) = COMMON.iter().find(|common| bytes.starts_with(common)) {
         return Some(common.len());
@@ -27,7 +27,7 @@ pub fn reference_len(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether `reference` (with `&` and `;`) is one that every parser knows, to a legal character.
-pub fn is_reference(reference: &str) -> bool {
+pub(super) fn is_reference(reference: &str) -> bool {
     let Some(inner) = reference.strip_prefix('&').and_then(|r| r.strip_suffix(';')) else {
         return false;
     };
@@ -47,12 +47,12 @@ pub fn is_reference(reference: &str) -> bool {
 }
 
 /// Whether the character may stand in a document (XML 1.0 production 2).
-pub fn is_character(c: char) -> bool {
+pub(super) fn is_character(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// Offset of the first character in `text` that may not stand in a document.
-pub fn first_illegal(text: &str) -> Option<usize> {
+pub(super) fn first_illegal(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let control = |byte: u8| byte < 0x20 && !is_space(byte);
     let suspicious = |byte: u8| control(byte) || byte == 0xef;
@@ -76,7 +76,7 @@ pub fn first_illegal(text: &str) -> Option<usize> {
 
 /// The legal part at the beginning of a buffer that grows.
 #[derive(Clone, Debug, Default)]
-pub struct Legal {
+pub(super) struct Legal {
     /// Bytes before this are UTF-8 of legal characters.
     pub end: usize,
     /// What stands there, if it is not just the beginning of a character.
@@ -85,7 +85,7 @@ pub struct Legal {
 
 impl Legal {
     /// Looks at what is new in `buffer`. A character that is cut by its end waits for the rest.
-    pub fn extend(&mut self, buffer: &[u8]) {
+    pub(super) fn extend(&mut self, buffer: &[u8]) {
         if self.fault.is_some() || self.end == buffer.len() {
             return;
         }

@@ -11,7 +11,7 @@ use super::tag::{Attribute, Tag};
 /// Names of the open elements and the prefixes in scope. Offsets are from the stanza's first
 /// byte.
 #[derive(Clone, Debug, Default)]
-pub struct Nesting {
+pub(super) struct Nesting {
     /// Offsets and lengths of the names.
     open: Vec<(usize, usize)>,
     scope: Scope,
@@ -19,22 +19,22 @@ pub struct Nesting {
 
 impl Nesting {
     /// How many elements are open.
-    pub fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.open.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.open.clear();
         self.scope.leave(0);
     }
 
     /// Enters the element whose start tag begins at offset `at` of `stanza`; `namespaces`: whether
     /// it concerns [`Scope`]. Says whether its namespaces are in order.
-    pub fn enter(&mut self, stanza: &[u8], at: usize, tag: &Tag, namespaces: bool) -> bool {
+    pub(super) fn enter(&mut self, stanza: &[u8], at: usize, tag: &Tag, namespaces: bool) -> bool {
         let level = self.depth();
         let in_order = !namespaces || self.scope.enter(stanza, at, level);
         if tag.empty {
@@ -46,12 +46,12 @@ impl Nesting {
     }
 
     /// The name of the innermost element.
-    pub fn innermost<'a>(&self, stanza: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn innermost<'a>(&self, stanza: &'a [u8]) -> Option<&'a [u8]> {
         self.open.last().map(|(at, length)| &stanza[*at..*at + *length])
     }
 
     /// Leaves the innermost element.
-    pub fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.open.pop();
         self.scope.leave(self.depth());
     }
@@ -59,7 +59,7 @@ impl Nesting {
 
 /// Prefixes declared on the open elements of one stanza.
 #[derive(Clone, Debug, Default)]
-pub struct Scope {
+pub(super) struct Scope {
     declared: Vec<Declared>,
 }
 
@@ -74,7 +74,7 @@ struct Declared {
 impl Scope {
     /// Whether this attribute of the tag that `tag` begins with has to do with namespaces. Most tags
     /// have none such, nor a prefix, and need not be entered.
-    pub fn concerns(attribute: &Attribute, tag: &[u8]) -> bool {
+    pub(super) fn concerns(attribute: &Attribute, tag: &[u8]) -> bool {
         attribute.prefixed
             || &tag[attribute.name.clone()] == b"xmlns"
                 && is_reserved(&tag[attribute.value.clone()], attribute.references)

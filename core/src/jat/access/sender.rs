@@ -8,14 +8,14 @@ use jid::NodePart;
 use crate::jat::address::Address;
 
 /// A sender as lists have it: in normal form (RFC 7622), its domain with A-labels (RFC 5890).
-pub struct Sender<'a> {
+pub(super) struct Sender<'a> {
     pub bare: Cow<'a, str>,
     pub domain: Cow<'a, str>,
 }
 
 impl<'a> Sender<'a> {
     /// `None` if its domain has no normal form.
-    pub fn of(address: &Address<'a>) -> Option<Self> {
+    pub(super) fn of(address: &Address<'a>) -> Option<Self> {
         let domain = normal_domain(address.domain())?;
         let bare = match (address.node().map(normal_node), &domain) {
             (None, domain) => domain.clone(),

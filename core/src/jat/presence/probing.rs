@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// The schedule.
 #[derive(Clone, Debug, Default)]
-pub struct Probing {
+pub(super) struct Probing {
     round: Option<Round>,
     /// When each cause wants a question, if it does.
     due: [Option<Duration>; CAUSES],
@@ -26,7 +26,7 @@ pub struct Probing {
 
 /// Why the target is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub(super) enum Cause {
     /// An error came that servers send in the name of a resource that they do not find.
     Error,
     /// A resource went on the heels of its coming.
@@ -47,7 +47,7 @@ pub enum Cause {
 
 /// A question whose answer is not complete yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Round {
+pub(super) struct Round {
     /// When it is judged, and when at the latest.
     ends: Duration,
     latest: Duration,
@@ -72,7 +72,7 @@ pub struct Open {
 }
 
 impl Round {
-    pub fn is_routine(&self) -> bool {
+    pub(super) fn is_routine(&self) -> bool {
         let mut others = self.causes;
         others[Cause::Routine as usize] = false;
         !others.contains(&true)
@@ -82,7 +82,7 @@ impl Round {
 impl Probing {
     /// Goes on with a question that another process asked, whose answer comes to this one, and asks
     /// the next one soon if it is `wanted`.
-    pub fn resume(open: Option<Open>, wanted: bool, now: Duration) -> Self {
+    pub(super) fn resume(open: Option<Open>, wanted: bool, now: Duration) -> Self {
         let mut probing = Self::default();
         if let Some(Open { ends_in, answered, once_more, probed }) = open {
             probing.ask(Cause::Order, probed, ends_in, once_more, now);
@@ -95,13 +95,13 @@ impl Probing {
     }
 
     /// The open question, for another process.
-    pub fn hand_over(&self, now: Duration) -> Option<Open> {
+    pub(super) fn hand_over(&self, now: Duration) -> Option<Open> {
         let Round { ends, answered, once_more, probed, .. } = self.round?;
         Some(Open { ends_in: ends.saturating_sub(now), answered, once_more, probed })
     }
 
     /// Does something want a question that has happened?
-    pub fn is_wanted(&self) -> bool {
+    pub(super) fn is_wanted(&self) -> bool {
         use Cause::{Accepted, Came, Error, Left, Loss, Order};
         [Error, Left, Came, Accepted, Loss, Order]
             .iter()
@@ -109,13 +109,13 @@ impl Probing {
     }
 
     /// A question is wanted, within `within`; later if its cause had one of late.
-    pub fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
+    pub(super) fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
         self.want_at(cause, soon(within, now, rng).max(self.rests_until(cause)));
     }
 
     /// The same, however often its cause had one: something new is not to wait for what was said
     /// of others.
-    pub fn need(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
+    pub(super) fn need(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
         self.want_at(cause, soon(within, now, rng));
     }
 
@@ -125,7 +125,7 @@ impl Probing {
     }
 
     /// Whether a question of this cause may go out at once, which then counts as one.
-    pub fn takes_turn(&mut self, cause: Cause, now: Duration) -> bool {
+    pub(super) fn takes_turn(&mut self, cause: Cause, now: Duration) -> bool {
         let takes = self.rests_until(cause) <= now;
         if takes {
             self.last[cause as usize] = Some(now);
@@ -139,12 +139,12 @@ impl Probing {
     }
 
     /// It is wanted no more.
-    pub fn drop(&mut self, cause: Cause) {
+    pub(super) fn drop(&mut self, cause: Cause) {
         self.due[cause as usize] = None;
     }
 
     /// After each piece of news, from one that is subscribed: is anybody online?
-    pub fn plan(&mut self, nobody: bool, now: Duration, rng: &mut Rng) {
+    pub(super) fn plan(&mut self, nobody: bool, now: Duration, rng: &mut Rng) {
         if !nobody {
             self.vain = 0;
             self.drop(Cause::Empty);
@@ -162,12 +162,12 @@ impl Probing {
     }
 
     /// Nothing is wanted while there is no stream, or no subscription.
-    pub fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         *self = Self { last: self.last, pause: self.pause, ..Self::default() };
     }
 
     /// A question goes out now, for this cause and all that want one by now.
-    pub fn ask(
+    pub(super) fn ask(
         &mut self,
         cause: Cause,
         probed: bool,
@@ -189,13 +189,13 @@ impl Probing {
     }
 
     /// Another probe goes out for one that left, whatever the answer to the open question is.
-    pub fn ask_also(&mut self, now: Duration) {
+    pub(super) fn ask_also(&mut self, now: Duration) {
         self.drop(Cause::Left);
         self.asked = Some(now);
     }
 
     /// The question of this round goes out once more, or the probe after its request.
-    pub fn go_on(&mut self, probed: bool, once_more: bool, now: Duration) {
+    pub(super) fn go_on(&mut self, probed: bool, once_more: bool, now: Duration) {
         match &mut self.round {
             None => self.ask(Cause::Order, probed, ANSWER_TIME, once_more, now),
             Some(round) => {
@@ -207,7 +207,7 @@ impl Probing {
     }
 
     /// An answer came, and others may follow.
-    pub fn answered(&mut self, new: bool, now: Duration, rng: &mut Rng) {
+    pub(super) fn answered(&mut self, new: bool, now: Duration, rng: &mut Rng) {
         if let Some(round) = self.round.as_mut().filter(|round| round.probed) {
             round.answered = true;
             round.found |= new;
@@ -216,12 +216,12 @@ impl Probing {
     }
 
     /// The round that is to be judged.
-    pub fn ended(&mut self, now: Duration) -> Option<Round> {
+    pub(super) fn ended(&mut self, now: Duration) -> Option<Round> {
         self.round.filter(|round| round.ends <= now)
     }
 
     /// It was judged, and some were taken for gone, or not.
-    pub fn judged(&mut self, lost: bool, now: Duration, rng: &mut Rng) {
+    pub(super) fn judged(&mut self, lost: bool, now: Duration, rng: &mut Rng) {
         let Some(round) = self.round.take() else { return };
         let news = lost || round.found;
         for cause in (0..CAUSES).filter(|cause| round.causes[*cause]) {
@@ -236,7 +236,7 @@ impl Probing {
     }
 
     /// When a question is to go out, to a target with so many resources: each of them answers.
-    pub fn due(&self, resources: usize) -> Option<Duration> {
+    pub(super) fn due(&self, resources: usize) -> Option<Duration> {
         let first = match self.round {
             None => self.due.iter().flatten().min().copied()?,
             // It may be online, and others that come and go can put off the end of the round.
@@ -250,17 +250,17 @@ impl Probing {
     }
 
     /// When something is to be done.
-    pub fn deadline(&self, resources: usize) -> Option<Duration> {
+    pub(super) fn deadline(&self, resources: usize) -> Option<Duration> {
         let ends = self.round.map(|round| round.ends);
         [ends, self.due(resources)].into_iter().flatten().min()
     }
 
     /// Whether the subscription was requested, and the probe follows once it is said to stand.
-    pub fn is_to_be_probed(&self) -> bool {
+    pub(super) fn is_to_be_probed(&self) -> bool {
         self.round.is_some_and(|round| !round.probed)
     }
 
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.round.is_some()
     }
 }
@@ -273,20 +273,20 @@ fn soon(within: Duration, now: Duration, rng: &mut Rng) -> Duration {
 const CAUSES: usize = Cause::Order as usize + 1;
 
 /// How long a probe may take to be answered. ejabberd answers none while nobody is online.
-pub const ANSWER_TIME: Duration = Duration::from_secs(3);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(3);
 /// The same for a request for a subscription, which may have to go to another server.
-pub const GRANT_TIME: Duration = Duration::from_secs(5);
+pub(super) const GRANT_TIME: Duration = Duration::from_secs(5);
 /// How soon after the last answer no more are expected; up to half as much again, at random.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long answers may trickle in.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// What is wanted at once is spread a little, since all replicas, and all components with the
 /// same target, hear of a failure at the same time.
-pub const SOON: Duration = Duration::from_millis(200);
+pub(super) const SOON: Duration = Duration::from_millis(200);
 /// The end of a session may be told after its successor's beginning; the truth is known then.
-pub const AFTER_HEELS: Duration = Duration::from_secs(1);
+pub(super) const AFTER_HEELS: Duration = Duration::from_secs(1);
 /// Between two questions of one cause, and of any.
-pub const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Two thousand resources answer at most once in ten seconds.
 const PER_RESOURCE: Duration = Duration::from_millis(5);

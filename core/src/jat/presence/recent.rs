@@ -8,7 +8,7 @@ use crate::jat::dispatch::sticky_hash;
 
 /// The resources that presence was heard of within [`HEELS`].
 #[derive(Clone, Debug, Default)]
-pub struct Recent {
+pub(super) struct Recent {
     /// By the hash of the resource: when it was heard of last, and what.
     heard: BTreeMap<u64, Heard>,
     /// Those that went on the heels of their coming, and were not heard of since.
@@ -24,7 +24,7 @@ struct Heard {
 impl Recent {
     /// Notes that a resource, a full JID, is online or is not; says whether it is told so on the
     /// heels of the opposite.
-    pub fn note(&mut self, address: &Address<'_>, online: bool, now: Duration) -> bool {
+    pub(super) fn note(&mut self, address: &Address<'_>, online: bool, now: Duration) -> bool {
         if self.heard.len() >= MOST_RECENT {
             self.heard.retain(|_, heard| heard.at + HEELS > now);
         }
@@ -45,7 +45,7 @@ impl Recent {
     }
 
     /// May none of them have been taken for gone although it is not?
-    pub fn is_clear(&self) -> bool {
+    pub(super) fn is_clear(&self) -> bool {
         self.doubtful.is_empty()
     }
 }

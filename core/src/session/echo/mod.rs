@@ -67,7 +67,7 @@ impl Echo {
         self.test.sharing()
     }
 
-    /// Does nothing that we say to ourselves come back?
+    /// Whether nothing that we say to ourselves comes back.
     pub fn is_unheard(&self) -> bool {
         self.test.is_unheard()
     }
@@ -204,11 +204,11 @@ impl Echo {
 pub struct Flow {
     /// How many bytes of stanzas were said so far.
     pub said: u64,
-    /// Does some of it wait for the server to take it?
+    /// Whether some of it waits for the server to take it.
     pub blocked: bool,
-    /// Is what comes read at all?
+    /// Whether what comes is read at all.
     pub hearing: bool,
-    /// Does a witness listen at the presence domain?
+    /// Whether a witness listens at the presence domain.
     pub witnessed: bool,
 }
 

@@ -31,15 +31,15 @@ named! {
 
 /// What one stream knows of its siblings.
 #[derive(Clone, Debug)]
-pub struct SelfTest {
+pub(super) struct SelfTest {
     sharing: Sharing,
     stage: Stage,
     round: Round,
     /// In the stages that wait for it: when the next round goes out.
     next_round: Duration,
-    /// Has any echo come, be it another's?
+    /// Whether any echo has come, be it another's.
     heard_any: bool,
-    /// Do none come, as far as is known?
+    /// Whether none come, as far as is known.
     unheard: bool,
     /// How long the slowest echo was under way since the last judgement.
     slowest: Duration,
@@ -79,7 +79,7 @@ struct Round {
 
 impl SelfTest {
     /// `sharing` is what is known already: whoever is known to be alone needs no test.
-    pub fn new(sharing: Sharing, now: Duration) -> Self {
+    pub(super) fn new(sharing: Sharing, now: Duration) -> Self {
         let stage = match sharing {
             Sharing::Unknown => Stage::New,
             Sharing::Alone => Stage::Settled,
@@ -99,27 +99,27 @@ impl SelfTest {
         }
     }
 
-    pub fn sharing(&self) -> Sharing {
+    pub(super) fn sharing(&self) -> Sharing {
         self.sharing
     }
 
-    /// Does nothing that we say to ourselves come back, although the server says other things?
-    pub fn is_unheard(&self) -> bool {
+    /// Whether nothing that we say to ourselves comes back, although the server says other things.
+    pub(super) fn is_unheard(&self) -> bool {
         self.unheard
     }
 
-    /// Is the stream known to be ours alone, with no sign of a sibling since?
-    pub fn is_settled(&self) -> bool {
+    /// Whether the stream is known to be ours alone, with no sign of a sibling since.
+    pub(super) fn is_settled(&self) -> bool {
         self.stage == Stage::Settled
     }
 
     /// Bytes came; what they were is told afterwards.
-    pub fn input(&mut self, now: Duration) {
+    pub(super) fn input(&mut self, now: Duration) {
         self.now = now;
     }
 
     /// An echo of our own came.
-    pub fn own(&mut self, number: u64) {
+    pub(super) fn own(&mut self, number: u64) {
         self.heard();
         let Some(bit) = number.checked_sub(self.round.base) else {
             // Of a round that is over: it only says how slow the server is.
@@ -143,7 +143,7 @@ impl SelfTest {
     }
 
     /// An echo of another process came.
-    pub fn foreign(&mut self) {
+    pub(super) fn foreign(&mut self) {
         self.heard();
         match self.stage {
             Stage::First => self.stage = Stage::Doubt,
@@ -158,7 +158,7 @@ impl SelfTest {
     }
 
     /// Some other stanza came.
-    pub fn other(&mut self) {
+    pub(super) fn other(&mut self) {
         if !self.is_listening() {
             // The server stood still, perhaps.
             self.round.listening = self.now;
@@ -167,7 +167,7 @@ impl SelfTest {
     }
 
     /// Says whether a round is to be sent at once, numbered from `base` on.
-    pub fn tick(&mut self, base: u64, now: Duration) -> bool {
+    pub(super) fn tick(&mut self, base: u64, now: Duration) -> bool {
         self.look(now);
         self.stage = match self.stage {
             Stage::New => Stage::First,
@@ -188,7 +188,7 @@ impl SelfTest {
     }
 
     /// When [`Self::tick`] has something to do.
-    pub fn deadline(&self) -> Option<Duration> {
+    pub(super) fn deadline(&self) -> Option<Duration> {
         match self.stage {
             Stage::New => Some(self.now),
             Stage::First | Stage::Doubt => Some(self.next_round),
@@ -214,7 +214,7 @@ impl SelfTest {
         self.slowest = Duration::ZERO;
     }
 
-    /// Should the second round have come by now, if we were alone?
+    /// Whether the second round should have come by now, if we were alone.
     fn is_missed(&self) -> bool {
         // A slow server has more time.
         let patience = PATIENCE.max(2 * self.slowest);
@@ -235,7 +235,7 @@ impl SelfTest {
         self.now = now;
     }
 
-    /// Are we waiting for echoes, and does the server say anything?
+    /// Whether we are waiting for echoes, and the server says anything.
     fn is_listening(&self) -> bool {
         let alive = self.round.alive.unwrap_or(self.round.sent);
         self.stage == Stage::Second && self.now < alive + SILENCE
@@ -243,7 +243,7 @@ impl SelfTest {
 }
 
 /// Echoes of a round.
-pub const ROUND: u64 = 16;
+pub(super) const ROUND: u64 = 16;
 /// From the first round, or from a sibling's first echo, to the second round. Servers forget a
 /// dead connection sooner.
 const PAUSE: Duration = Duration::from_secs(4);

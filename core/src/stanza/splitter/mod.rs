@@ -6,7 +6,7 @@
 
 mod leap;
 mod piece;
-mod skipped;
+mod skipping;
 
 use super::fault::Fault;
 use super::lexeme::{CDATA, Lexeme, fault_of_declaration};
@@ -16,7 +16,7 @@ use super::nesting::{Nesting, Scope};
 use super::tag::{Attribute, Tag};
 
 pub use piece::{Element, Piece, StartTag};
-pub use skipped::Skipped;
+pub use skipping::Skipped;
 
 /// An incremental scanner over one stream's bytes after login.
 #[derive(Clone, Debug)]
@@ -116,11 +116,6 @@ impl Splitter {
         if let Mode::Inside { tag_end } = &mut self.mode {
             *tag_end -= done;
         }
-    }
-
-    /// Whether an element is being skipped, so that more is known of it than bytes tell.
-    pub fn is_skipping(&self) -> bool {
-        matches!(self.mode, Mode::Skipping { .. })
     }
 
     /// Takes new limits, which hold for what is still to come of the current element too.
@@ -309,37 +304,6 @@ impl Splitter {
     fn element_window(&self) -> usize {
         // A limit that shrank in the midst of a stanza may lie behind us.
         self.legal.end.min((self.start + self.limits.max_bytes).max(self.at))
-    }
-
-    /// Begins to skip within the current lexeme, below `depth` open elements.
-    fn skip(&mut self, depth: usize) -> Found {
-        if matches!(self.lexeme, Lexeme::Reference) {
-            self.lexeme = Lexeme::Text;
-        }
-        self.open.clear();
-        let tag_end = match std::mem::replace(&mut self.mode, Mode::Skipping { depth }) {
-            Mode::Inside { tag_end } => Some(tag_end),
-            Mode::Between | Mode::Skipping { .. } => None,
-        };
-        Found::OverLimit { start: self.start, tag_end }
-    }
-
-    /// Begins to skip behind a start tag.
-    fn skip_behind(&mut self, empty: bool) -> Found {
-        let depth = self.open.depth() + usize::from(!empty);
-        let found = self.skip(depth);
-        self.skip_to(depth);
-        found
-    }
-
-    /// A tag has left so many elements open of the one that is being skipped.
-    fn skip_to(&mut self, depth: usize) {
-        if depth > 0 {
-            self.mode = Mode::Skipping { depth };
-        } else {
-            self.mode = Mode::Between;
-            self.start = self.at;
-        }
     }
 
     /// Lets go of bytes that a skipped element, or whitespace, no longer needs.

@@ -1,5 +1,4 @@
-//! A stanza that is being skipped, on its way to another process: its beginning is gone, so this is
-//! all that is left to find its end by.
+//! Skipping a stanza that is over a limit, down to its end, in constant memory.
 
 use quick_xml::parser::ElementParser;
 use serde::{Deserialize, Serialize};
@@ -8,33 +7,45 @@ use crate::stanza::lexeme::Lexeme;
 use crate::stanza::limits::Limits;
 use crate::stanza::markup::Legal;
 
-use super::{Mode, Splitter};
-
-/// Where within a stanza that is skipped the bytes end that were looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Open elements, its own among them.
-    depth: usize,
-    within: Within,
-    /// How many of the bytes from [`Splitter::needed`] on were looked at.
-    seen: usize,
-}
-
-/// The [`Lexeme`] there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Within {
-    Text,
-    Markup,
-    Tag { slash: bool },
-    SingleQuotes { slash: bool },
-    DoubleQuotes { slash: bool },
-    EndTag,
-    Declaration { matched: usize },
-    Cdata { brackets: u8 },
-}
+use super::{Found, Mode, Splitter};
 
 impl Splitter {
+    /// Whether an element is being skipped, so that more is known of it than bytes tell.
+    pub fn is_skipping(&self) -> bool {
+        matches!(self.mode, Mode::Skipping { .. })
+    }
+
+    /// Begins to skip within the current lexeme, below `depth` open elements.
+    pub(super) fn skip(&mut self, depth: usize) -> Found {
+        if matches!(self.lexeme, Lexeme::Reference) {
+            self.lexeme = Lexeme::Text;
+        }
+        self.open.clear();
+        let tag_end = match std::mem::replace(&mut self.mode, Mode::Skipping { depth }) {
+            Mode::Inside { tag_end } => Some(tag_end),
+            Mode::Between | Mode::Skipping { .. } => None,
+        };
+        Found::OverLimit { start: self.start, tag_end }
+    }
+
+    /// Begins to skip behind a start tag.
+    pub(super) fn skip_behind(&mut self, empty: bool) -> Found {
+        let depth = self.open.depth() + usize::from(!empty);
+        let found = self.skip(depth);
+        self.skip_to(depth);
+        found
+    }
+
+    /// A tag has left so many elements open of the one that is being skipped.
+    pub(super) fn skip_to(&mut self, depth: usize) {
+        if depth > 0 {
+            self.mode = Mode::Skipping { depth };
+        } else {
+            self.mode = Mode::Between;
+            self.start = self.at;
+        }
+    }
+
     /// What a successor has to know of the stanza that is being skipped, if one is.
     pub fn skipped(&self) -> Option<Skipped> {
         let Mode::Skipping { depth } = self.mode else { return None };
@@ -80,4 +91,29 @@ impl Splitter {
         let mode = Mode::Skipping { depth: skipped.depth };
         Self { lexeme, at, legal, mode, ..Self::new(limits) }
     }
+}
+
+/// Where within a stanza that is skipped the bytes end that were looked at, for another process: the
+/// stanza's beginning is gone, so this is all that is left to find its end by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Open elements, its own among them.
+    depth: usize,
+    within: Within,
+    /// How many of the bytes from [`Splitter::needed`] on were looked at.
+    seen: usize,
+}
+
+/// The [`Lexeme`] there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Within {
+    Text,
+    Markup,
+    Tag { slash: bool },
+    SingleQuotes { slash: bool },
+    DoubleQuotes { slash: bool },
+    EndTag,
+    Declaration { matched: usize },
+    Cdata { brackets: u8 },
 }
