@@ -38,6 +38,7 @@ mod composed;
 mod connect;
 mod deferral;
 mod departure;
+mod federation;
 mod fleet;
 mod four_stanzas;
 mod habits;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
 
-use crate::interop::server::{HOST, Server, Software};
+use crate::interop::server::{Server, Software};
 use crate::interop::stanza::{Element, Item, Stanza, StanzaReader, escape};
 use crate::wait::PATIENCE;
 
@@ -30,6 +30,7 @@ pub struct Connection {
     declarations: String,
     /// A stanza may wait in the server for as many bytes more.
     defers: bool,
+    host: String,
 }
 
 impl Connection {
@@ -58,6 +59,7 @@ impl Connection {
             ended: None,
             declarations: String::new(),
             defers: server.kind.defers(),
+            host: server.host.clone(),
         })
     }
 
@@ -80,9 +82,9 @@ impl Connection {
         self.reader = StanzaReader::new();
         self.header = None;
         let header = format!(
-            "<?xml version='1.0'?><stream:stream to='{HOST}' version='1.0' xmlns='jabber:client' \
+            "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams' {}>",
-            self.declarations
+            self.host, self.declarations
         );
         self.socket.write_all(header.as_bytes())?;
         match self.try_receive(PATIENCE) {
@@ -152,8 +154,9 @@ impl Client {
     pub fn register(server: &Server, node: &str) {
         let mut connection = Connection::open(server).unwrap();
         let request = format!(
-            "<iq type='set' id='register' to='{HOST}'><query xmlns='jabber:iq:register'>\
-             <username>{node}</username><password>{PASSWORD}</password></query></iq>"
+            "<iq type='set' id='register' to='{}'><query xmlns='jabber:iq:register'>\
+             <username>{node}</username><password>{PASSWORD}</password></query></iq>",
+            server.host
         );
         // In jabberd2 a stanza can wait between its own programs until another one comes.
         let asks = if server.kind.is(Software::Jabberd2) { 6 } else { 1 };

@@ -39,6 +39,8 @@ pub const SECRET: &str = "component-secret";
 
 pub struct Server {
     pub kind: Kind,
+    /// The domain of its accounts, [`HOST`] unless the test has given it another one.
+    pub host: String,
     pub client_port: u16,
     pub component_port: u16,
     /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
@@ -103,6 +105,7 @@ impl Server {
         }
         let mut server = Server {
             kind,
+            host: HOST.into(),
             client_port,
             component_port,
             routing_port,
@@ -173,7 +176,7 @@ impl Server {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
         let node = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.register(&node);
-        format!("{node}@{HOST}")
+        format!("{node}@{}", self.host)
     }
 
     pub fn register(&self, node: &str) {

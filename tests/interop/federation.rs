@@ -1,0 +1,156 @@
+//! A target whose account is on another server than the component.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::{accept_subscription, round_trip};
+use test_support::interop::server::{HOST, Kind, SECRET, Server, Software, paste, prosody};
+use test_support::wait::{PATIENCE, wait_until, wait_within};
+
+case!(a_target_on_another_server_that_dies: both);
+fn a_target_on_another_server_that_dies(kind: Kind) {
+    let [domain, host] = free_addresses();
+    let near = Server::start_changed(kind, |text| {
+        let component = match kind.software {
+            Software::Prosody => {
+                format!("Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"\n")
+            }
+            // Its listener takes a component of any name.
+            _ => String::new(),
+        };
+        paste(kind, &federating(kind, &text, &domain), &component)
+    });
+    let mut far = Server::start_changed(kind, |text| {
+        let text = federating(kind, &text, &host);
+        match kind.software {
+            Software::Prosody => format!("{text}\nVirtualHost \"{host}\"\n"),
+            _ => text.replace(
+                &format!("hosts: [\"{HOST}\"]"),
+                &format!("hosts: [\"{HOST}\", \"{host}\"]"),
+            ),
+        }
+    });
+    far.host = host;
+    let target = far.new_account("service");
+    let proxy = Proxy::start(&near, Settings::new(&domain, &target));
+    let mut user = Client::login(&near, &near.new_account("user"), "abc");
+    let mut stays = Client::login(&far, &target, "stays");
+    stays.available("");
+    accept_subscription(&mut stays, &domain);
+    let mut dies = Client::login(&far, &target, "dies");
+    dies.available("");
+    proxy.wait_online(&[&stays.jid, &dies.jid]);
+
+    // A bot that is killed: its server sees its connection end, and tells.
+    let killed = Instant::now();
+    let gone = dies.jid.clone();
+    drop(dies);
+    let mut failed = errors_until_gone(&proxy, &domain, &mut user, &mut stays, &gone);
+    println!("{kind}: a killed bot cost {failed} requests within {:.1?}", killed.elapsed());
+    round_trip(&domain, &mut user, &mut stays);
+
+    // Its server is killed, and tells nobody.
+    let (killed, gone) = (Instant::now(), stays.jid.clone());
+    far.kill();
+    failed = errors_until_gone(&proxy, &domain, &mut user, &mut stays, &gone);
+    println!("{kind}: its killed server cost {failed} requests within {:.1?}", killed.elapsed());
+    user.ask(&domain, "nobody");
+    let (_, text) = user.receive_reply("nobody").error().expect("nobody is there");
+    assert!(text.contains("offline"), "{text}");
+
+    // ejabberd has lost what it was told last, and here it begins anew.
+    if kind.is(Software::Ejabberd) {
+        let folder = far.configuration().with_file_name("mnesia");
+        fs::remove_dir_all(&folder).unwrap();
+        fs::create_dir(&folder).unwrap();
+        far.resume();
+        far.register(target.split('@').next().unwrap());
+    } else {
+        far.resume();
+    }
+    let back = Instant::now();
+    let mut again = Client::login(&far, &target, "again");
+    again.fetch_roster();
+    again.available("");
+    // The subscription is asked for once a minute at least.
+    wait_within(2 * PATIENCE, "an answer from there", || {
+        asked_once(&domain, &mut user, &mut again)
+    });
+    println!("{kind}: an answer {:.1?} after its server was back", back.elapsed());
+}
+
+/// Asks until this resource is no longer listed; how many requests failed.
+fn errors_until_gone(
+    proxy: &Proxy,
+    domain: &str,
+    user: &mut Client,
+    service: &mut Client,
+    gone: &str,
+) -> u32 {
+    let mut failed = 0;
+    wait_until(&format!("{gone} to leave the list"), || {
+        failed += u32::from(!asked_once(domain, user, service));
+        !proxy.status().to_string().contains(gone)
+    });
+    failed
+}
+
+/// Asks, and lets the service answer, if it is there, and grant a subscription: whether a result
+/// came.
+fn asked_once(domain: &str, user: &mut Client, service: &mut Client) -> bool {
+    user.ask(domain, "once");
+    let asked = Instant::now();
+    while asked.elapsed() < Duration::from_secs(5) {
+        let limit = Duration::from_millis(5);
+        match service.try_receive(limit) {
+            Some(request) if is_request(&request) => service.answer(&request, ""),
+            Some(it) if it.name == "presence" && it.attr("type") == Some("subscribe") => {
+                service.send(format!("<presence type='subscribed' to='{domain}'/>"));
+            }
+            _ => {}
+        }
+        if let Some(reply) = user.try_receive_where(limit, is_reply) {
+            return reply.error().is_none();
+        }
+    }
+    false
+}
+
+/// The configuration of a server that listens for others at this address, which is its domain: so
+/// it is found without DNS.
+fn federating(kind: Kind, text: &str, address: &str) -> String {
+    match kind.software {
+        Software::Prosody => {
+            let lines = format!(
+                "s2s_interfaces = {{ \"{address}\" }}\ns2s_ports = {{ {PORT} }}\n\
+                 s2s_require_encryption = false\ns2s_secure_auth = false\n"
+            );
+            prosody::with_module(text, "dialback", &lines)
+                .replace("modules_disabled = { \"s2s\"; ", "modules_disabled = { ")
+        }
+        _ => {
+            let listener = format!(
+                "  -\n    port: {PORT}\n    ip: \"{address}\"\n    module: ejabberd_s2s_in\n"
+            );
+            let options = "s2s_use_starttls: false\ns2s_dns_timeout: 1\ns2s_dns_retries: 1\n\
+                           s2s_max_retry_delay: 1\n";
+            paste(kind, text, &listener).replace("s2s_access: none\n", options)
+                + "  mod_s2s_dialback: {}\n"
+        }
+    }
+}
+
+/// Addresses of loopback where nobody listens for servers.
+fn free_addresses<const N: usize>() -> [String; N] {
+    [(); N].map(|()| {
+        let some = || format!("127.78.{}.{}", fastrand::u8(..), fastrand::u8(1..255));
+        let free = |address: &String| TcpListener::bind((&**address, PORT)).is_ok();
+        std::iter::repeat_with(some).take(100).find(free).expect("a free address")
+    })
+}
+
+/// Where servers look for each other.
+const PORT: u16 = 5269;
