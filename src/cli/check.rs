@@ -11,10 +11,10 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::{self, ComponentConfig, Config, Problem, Snapshot};
+use crate::daemon::handover_file::HANDOVER_VERSION;
 use crate::daemon::question::ASKED;
 use crate::daemon::status::key_states;
 use crate::daemon::takeover;
-use crate::daemon::upgrade::HANDOVER_VERSION;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::target::Target;
 

@@ -1,6 +1,6 @@
 //! `jat-proxy run`: the daemon.
 
-use crate::daemon::upgrade::HandoverFile;
+use crate::daemon::handover_file::HandoverFile;
 use crate::daemon::{self, DaemonError, loading, takeover};
 
 use super::{ConfigFile, Exit, complain};

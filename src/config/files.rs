@@ -5,22 +5,11 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::read;
-use super::sources::Sources;
-
 /// Two are equal if the same was in the same files; none of it is kept.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Files(Vec<(PathBuf, Option<[u8; 32]>)>);
 
 impl Files {
-    /// What is in the files of the configuration at `path` now, whether it is good or not.
-    pub fn look(path: &Path, now: u64) -> Self {
-        let sources = Sources::of(path, None);
-        // What there is to say of it is said when it is taken.
-        let _ = read::load_from(path, now, &sources);
-        sources.files()
-    }
-
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|(path, _)| path.as_path())
     }

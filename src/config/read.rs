@@ -11,11 +11,13 @@ use crate::jat::keyring::{Key, Keyring};
 use super::Config;
 use super::component::{self, Common, Draft};
 use super::document::Document;
+use super::files::Files;
 use super::http;
 use super::keys;
 use super::problem::{Place, Problem};
 use super::sections;
 use super::server::Server;
+use super::snapshot::Snapshot;
 use super::sources::{HOME, Sources, is_home};
 use super::table::Table;
 use super::text::Text;
@@ -31,8 +33,39 @@ pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem
     load_from(path, now, &Sources::of(path, None))
 }
 
-/// Does what [`load`] does, with the files of `outside`.
-pub fn load_from(
+impl Snapshot {
+    /// Reads the configuration at `path`, at Unix second `now`.
+    ///
+    /// # Errors
+    /// Those of [`load`].
+    pub fn take(path: &Path, now: u64) -> Result<Self, Vec<Problem>> {
+        let sources = Sources::of(path, None);
+        load_from(path, now, &sources)?;
+        let mut snapshot = sources.into_snapshot();
+        snapshot.at = now;
+        Ok(snapshot)
+    }
+
+    /// The configuration at `path` as it was when this was taken.
+    ///
+    /// # Errors
+    /// Those of [`load`]; a newer program may want what an older one does not.
+    pub fn load(&self, path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+        load_from(path, self.at, &Sources::of(path, Some(self)))
+    }
+}
+
+impl Files {
+    /// What is in the files of the configuration at `path` now, whether it is good or not.
+    pub fn look(path: &Path, now: u64) -> Self {
+        let sources = Sources::of(path, None);
+        // What there is to say of it is said when it is taken.
+        let _ = load_from(path, now, &sources);
+        sources.files()
+    }
+}
+
+fn load_from(
     path: &Path,
     now: u64,
     sources: &Sources<'_>,

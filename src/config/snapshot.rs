@@ -11,15 +11,12 @@ use zeroize::Zeroizing;
 
 use crate::base64;
 
-use super::sources::{Found, Sources};
-use super::{Config, Problem, read};
-
 /// The files of a good configuration, secrets and keys among them. Environment variables are not
 /// in it: a program that takes the place of another has the same.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The Unix second in which it was taken.
-    at: u64,
+    pub(super) at: u64,
     files: Vec<File>,
     /// The CA certificates that the system trusted, if they were wanted.
     certificates: Option<Vec<Certificate>>,
@@ -38,25 +35,15 @@ struct File {
 #[derive(Clone, Serialize, Deserialize)]
 struct Certificate(#[serde(with = "base64")] Vec<u8>);
 
+/// A file as it was found.
+#[derive(Clone)]
+pub struct Found {
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Whether every account of the machine can read it.
+    pub world_readable: bool,
+}
+
 impl Snapshot {
-    /// Reads the configuration at `path`, at Unix second `now`.
-    ///
-    /// # Errors
-    /// Those of [`read::load`].
-    pub fn take(path: &Path, now: u64) -> Result<Self, Vec<Problem>> {
-        let sources = Sources::of(path, None);
-        read::load_from(path, now, &sources)?;
-        Ok(Self { at: now, ..sources.into_snapshot() })
-    }
-
-    /// The configuration at `path` as it was when this was taken.
-    ///
-    /// # Errors
-    /// Those of [`read::load`]; a newer program may want what an older one does not.
-    pub fn load(&self, path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-        read::load_from(path, self.at, &Sources::of(path, Some(self)))
-    }
-
     pub(super) fn file(&self, path: &Path) -> Option<Found> {
         let path = path.as_os_str().as_bytes();
         let file = self.files.iter().find(|file| file.path == path)?;
@@ -92,6 +79,7 @@ impl fmt::Debug for Snapshot {
 mod tests {
     use std::fs;
 
+    use super::super::read;
     use super::*;
 
     #[test]

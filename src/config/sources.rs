@@ -16,7 +16,7 @@ use crate::shortage::is_shortage;
 
 use super::files::Files;
 use super::problem::Problem;
-use super::snapshot::Snapshot;
+use super::snapshot::{Found, Snapshot};
 use super::value::Value;
 
 /// The files of a configuration: as they are, or as they were when a [`Snapshot`] was taken.
@@ -26,14 +26,6 @@ pub struct Sources<'p> {
     before: Option<&'p Snapshot>,
     taken: RefCell<Snapshot>,
     files: RefCell<Files>,
-}
-
-/// A file as it was found.
-#[derive(Clone)]
-pub struct Found {
-    pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether every account of the machine can read it.
-    pub world_readable: bool,
 }
 
 impl<'p> Sources<'p> {

@@ -15,6 +15,7 @@ use crate::shortage::explain;
 use crate::time::unix_now;
 
 use super::components::Components;
+use super::handover_file::HandoverFile;
 use super::http::endpoint::Endpoint;
 use super::loading::{self, Loaded};
 use super::outcome::Notice;
@@ -23,7 +24,7 @@ use super::recorder::Recorder;
 use super::service::Service;
 use super::signals::{Signal, Signals};
 use super::successor::Successor;
-use super::upgrade::{self, HandoverFile, UpgradeError};
+use super::upgrade::{self, UpgradeError};
 use super::watch::Watch;
 use super::{DaemonError, logging, reload, takeover, watchdog};
 

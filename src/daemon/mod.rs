@@ -3,6 +3,7 @@
 pub mod components;
 pub mod connect_check;
 mod event_loop;
+pub mod handover_file;
 pub mod history;
 pub mod http;
 pub mod loading;
@@ -22,7 +23,7 @@ pub mod signals;
 pub mod status;
 mod successor;
 pub mod takeover;
-pub mod upgrade;
+mod upgrade;
 mod watch;
 mod watchdog;
 
@@ -39,9 +40,9 @@ use crate::config::{Config, Problem};
 use crate::descriptor;
 use crate::shortage::{explain, is_shortage};
 
+use handover_file::HandoverFile;
 use program::Program;
 use signals::Signals;
-use upgrade::HandoverFile;
 
 /// Why the daemon did not start, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ pub enum DaemonError {
 pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), DaemonError> {
     let (logging, writes) = logging::start(config.log);
     reload::log_problems(warnings);
-    upgrade::warn_of_stray_variable();
+    handover_file::warn_of_stray_variable();
     let ended = match (writes, Prepared::new()) {
         (Ok(()), Ok(prepared)) => serve(path, config, logging, prepared, None),
         (Err(error), _) => Err(DaemonError::Log(error)),

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Snapshot;
 
+use super::handover_file::HANDOVER_VERSION;
 use super::program::{Identity, Program};
 use super::question;
-use super::upgrade::HANDOVER_VERSION;
 
 /// A program that takes the configuration and this version of a hand-over, or did when it was
 /// asked.

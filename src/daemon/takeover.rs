@@ -7,7 +7,6 @@ use std::io;
 use std::os::fd::RawFd;
 use std::panic;
 use std::path::Path;
-use std::time::Duration;
 
 use tracing::{error, warn};
 
@@ -17,7 +16,7 @@ use crate::shortage::{explain, patiently};
 use crate::time::unix_now;
 
 use super::components::Components;
-use super::upgrade::HandoverFile;
+use super::handover_file::{HandoverFile, PATIENCE};
 use super::{DaemonError, Prepared, logging, reload, serve, told};
 
 /// Goes on with `handover`, with the configuration at `path`, until it is told to stop.
@@ -104,6 +103,4 @@ fn give_up(handover: HandoverFile, reason: &str) -> DaemonError {
     DaemonError::TakeOver(reason.to_owned())
 }
 
-/// How long is waited for what a moment may mend. The server keeps what it has for us meanwhile.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 const DEFAULT_LOG: Log = Log { level: tracing::Level::INFO, format: LogFormat::Text };

@@ -2,56 +2,22 @@
 //! running one in the same process (execve(2)), with all streams as they are. The server
 //! notices nothing.
 
-use std::env;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
-use zeroize::Zeroizing;
+use tracing::info;
 
-use crate::config::Snapshot;
-use crate::descriptor;
-use crate::link::{order, snapshot::ComponentSnapshot};
-use crate::shortage::{explain, patiently};
-use crate::time::unix_now;
+use crate::link::order;
+use crate::shortage::explain;
 
 use super::components::Components;
-use super::http::endpoint::{self, Endpoint};
+use super::handover_file::{HANDOVER, HANDOVER_VERSION, HandoverFile};
+use super::http::endpoint::Endpoint;
 use super::logging;
-use super::memory_file;
 use super::signals::{self, Signals};
 use super::successor::{ExecuteError, Successor};
-use super::takeover::PATIENCE;
-
-/// The version of [`HandoverFile`] that this program leaves and takes. Fields may be added under the
-/// same one if both sides can do without them (`#[serde(default)]`), words of enums may not.
-pub const HANDOVER_VERSION: u32 = 1;
-
-/// What one program leaves to the next, as JSON in a sealed memory file.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct HandoverFile {
-    version: u32,
-    /// The version of the program that left it.
-    program: String,
-    /// Unix second in which the process began.
-    pub started: u64,
-    /// The socket that HTTP is served on.
-    http: Option<RawFd>,
-    pub components: Vec<ComponentSnapshot>,
-    /// Requests that are being read or answered. Came later than the rest.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    http_connections: Vec<endpoint::Handover>,
-    /// The configuration, as the next program has checked it. Came later than the rest: without it
-    /// the files are read again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot: Option<Snapshot>,
-    /// A reload was asked for after the new program had read the files. Came later than the rest.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub reload_later: bool,
-}
 
 /// Why the running program goes on.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +108,7 @@ fn write(
     http: &Endpoint,
     reload_later: bool,
 ) -> io::Result<OwnedFd> {
-    let handover = HandoverFile {
+    HandoverFile {
         version: HANDOVER_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         started: components.started(),
@@ -151,102 +117,9 @@ fn write(
         components: components.hand_over()?,
         snapshot: successor.snapshot.clone(),
         reload_later,
-    };
-    let content = Zeroizing::new(serde_json::to_vec(&handover)?);
-    let file = memory_file::write(&content)?;
-    descriptor::keep(file.as_fd(), true)?;
-    Ok(file)
+    }
+    .write()
 }
 
-impl HandoverFile {
-    /// What the program before this one left, if there was one in this process. To be called
-    /// before anything else opens a file.
-    ///
-    /// # Errors
-    /// There was one, but what it left can't be used: its streams are lost.
-    pub fn inherited() -> io::Result<Option<Self>> {
-        let Some(number) = env::var(HANDOVER).ok().and_then(|number| number.parse().ok()) else {
-            return Ok(None);
-        };
-        let Ok(file) = descriptor::adopt(number) else { return Ok(None) };
-        match patiently(PATIENCE, || memory_file::read(&file).map(Some).or_else(foreign))? {
-            Some(content) => Self::read(&content).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// What a program left in the memory file that has this number, for a trial.
-    pub fn given(number: RawFd) -> io::Result<Self> {
-        Self::read(&memory_file::read(descriptor::adopt(number)?)?)
-    }
-
-    fn read(content: &[u8]) -> io::Result<Self> {
-        let handover: Self = serde_json::from_slice(content)?;
-        if handover.version != HANDOVER_VERSION {
-            let message = format!("a hand-over of version {}", handover.version);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-        Ok(handover)
-    }
-
-    /// Says in the log that this program goes on with it.
-    pub fn announce(&self) {
-        info!(
-            from_version = self.program,
-            to_version = env!("CARGO_PKG_VERSION"),
-            up_seconds = unix_now().saturating_sub(self.started),
-            "upgraded in place"
-        );
-    }
-
-    /// Ends the streams in good order, since nobody can go on with them.
-    pub fn close(self) {
-        for domain in self.components.into_iter().flat_map(ComponentSnapshot::close_rest) {
-            warn!(component = domain, "stream closed: it could not be taken over");
-        }
-    }
-
-    /// The socket that HTTP was served on, and the requests there.
-    pub fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::Handover>)> {
-        let connections = std::mem::take(&mut self.http_connections);
-        let Some(socket) = self.http.take().and_then(|number| descriptor::adopt(number).ok())
-        else {
-            connections.into_iter().for_each(endpoint::Handover::close);
-            return None;
-        };
-        Some((socket, connections))
-    }
-}
-
-/// Another file is no hand-over, as when a variable was copied with its environment.
-fn foreign<T>(error: io::Error) -> io::Result<Option<T>> {
-    if error.kind() == io::ErrorKind::InvalidInput { Ok(None) } else { Err(error) }
-}
-
-/// For a program that starts afresh.
-pub fn warn_of_stray_variable() {
-    if env::var_os(HANDOVER).is_some() {
-        warn!("the variable {HANDOVER} is set, but no program has handed over anything");
-    }
-}
-
-/// The environment variable with the number of the memory file's descriptor.
-const HANDOVER: &str = "JAT_PROXY_HANDOVER";
 /// How long streams that a reload took away may delay an upgrade.
 const CLOSING_TIME: Duration = Duration::from_secs(10);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Programs that hand over in version 1 are out there, and so are those that take it: what
-    /// they agree on must stay.
-    #[test]
-    fn version_1_is_what_it_always_was() {
-        let golden = include_str!("../../tests/data/handover-v1.json");
-        let handover: HandoverFile = serde_json::from_str(golden).unwrap();
-        assert_eq!(handover.version, HANDOVER_VERSION);
-        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
-        assert_eq!(serde_json::to_value(&handover).unwrap(), golden);
-    }
-}

@@ -3,6 +3,7 @@
 use crate::named;
 use crate::session::ending::Ending;
 
+use super::connect::ConnectError;
 use super::login::LoginError;
 use super::port::Port;
 use super::tls::TlsError;
@@ -172,10 +173,7 @@ impl From<&LoginError> for Cause {
     fn from(error: &LoginError) -> Self {
         match error {
             error if error.is_shortage() => Self::Shortage,
-            LoginError::Lookup { .. } | LoginError::NotLookedUp { .. } => Self::Unreachable,
-            error if error.is_connection_refused() => Self::Refused,
-            LoginError::Connect { .. } => Self::Unreachable,
-            LoginError::NoAnswer { .. } => Self::NoAnswer,
+            LoginError::Connect(error) => Self::from(error),
             LoginError::Timeout { .. } => Self::Timeout,
             LoginError::WrongPort(Port::Clients | Port::Servers) => Self::WrongPort,
             LoginError::WrongPort(Port::Tls) => Self::TlsWanted,
@@ -196,6 +194,19 @@ impl From<&LoginError> for Cause {
             LoginError::Mute => Self::HungUp,
             LoginError::ConnectionEnded | LoginError::Broken(_) => Self::Disconnected,
             LoginError::Tls(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<&ConnectError> for Cause {
+    fn from(error: &ConnectError) -> Self {
+        match error {
+            error if error.is_shortage() => Self::Shortage,
+            error if error.is_refused() => Self::Refused,
+            ConnectError::NoAnswer { .. } => Self::NoAnswer,
+            ConnectError::Lookup { .. }
+            | ConnectError::NotLookedUp { .. }
+            | ConnectError::Failed { .. } => Self::Unreachable,
         }
     }
 }

@@ -9,8 +9,39 @@ use rustix::net::sockopt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::login::{LOGIN_TIME, LoginError};
+use crate::shortage::is_shortage;
+
 use super::lookup::lookup;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("can't find {server}: {error}")]
+    Lookup { server: String, error: io::Error },
+    #[error("can't find {server}: the resolver did not answer within {} s", LOOKUP_TIME.as_secs())]
+    NotLookedUp { server: String },
+    #[error("can't connect to {server}: {error}")]
+    Failed { server: String, error: io::Error },
+    #[error("nothing at {server} answered within {} s", CONNECT_TIME.as_secs())]
+    NoAnswer { server: String },
+}
+
+impl ConnectError {
+    /// Whether nobody listens there.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Failed { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether this process, or this machine, had too little of something.
+    pub fn is_shortage(&self) -> bool {
+        match self {
+            // There was no thread.
+            Self::Lookup { error, .. } if error.kind() == io::ErrorKind::WouldBlock => true,
+            Self::Lookup { error, .. } | Self::Failed { error, .. } => is_shortage(error),
+            Self::NotLookedUp { .. } | Self::NoAnswer { .. } => false,
+        }
+    }
+}
 
 /// In which order the addresses of a server's name are tried.
 #[derive(Debug, Default)]
@@ -51,13 +82,13 @@ pub async fn connect(
     server: &str,
     addresses: &mut Addresses,
     rng: &mut Rng,
-) -> Result<TcpStream, LoginError> {
-    let unfound = |error| LoginError::Lookup { server: server.to_owned(), error };
-    let failed = |error| LoginError::Connect { server: server.to_owned(), error };
-    let timed_out = || LoginError::NoAnswer { server: server.to_owned() };
-    let found = timeout(LOGIN_TIME, lookup(server))
+) -> Result<TcpStream, ConnectError> {
+    let unfound = |error| ConnectError::Lookup { server: server.to_owned(), error };
+    let failed = |error| ConnectError::Failed { server: server.to_owned(), error };
+    let timed_out = || ConnectError::NoAnswer { server: server.to_owned() };
+    let found = timeout(LOOKUP_TIME, lookup(server))
         .await
-        .map_err(|_| LoginError::NotLookedUp { server: server.to_owned() })?
+        .map_err(|_| ConnectError::NotLookedUp { server: server.to_owned() })?
         .map_err(unfound)?;
     let mut told = unfound(io::ErrorKind::NotFound.into());
     for address in addresses.order(found, rng) {
@@ -74,7 +105,7 @@ pub async fn connect(
         addresses.fail(address);
         // The host is there, then, and its server will be: an address of a family that this
         // machine has no way to says less.
-        if !told.is_connection_refused() {
+        if !told.is_refused() {
             told = error;
         }
     }
@@ -101,7 +132,9 @@ fn patience(peer: IpAddr) -> u32 {
 }
 
 /// For each address of the server.
-pub const CONNECT_TIME: Duration = Duration::from_secs(5);
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// For the resolver to answer.
+const LOOKUP_TIME: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ use crate::config;
 use crate::session::ending::Ending;
 use crate::shortage::is_shortage;
 
-use super::connect::{Addresses, CONNECT_TIME, connect};
+use super::connect::{Addresses, ConnectError, connect};
 use super::login_guard::{LoginGuard, READ_SIZE};
 use super::port::Port;
 use super::socket::{Socket, Tls};
@@ -35,14 +35,8 @@ pub struct LoggedIn {
 /// Why a login did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    #[error("can't find {server}: {error}")]
-    Lookup { server: String, error: io::Error },
-    #[error("can't find {server}: the resolver did not answer within {} s", LOGIN_TIME.as_secs())]
-    NotLookedUp { server: String },
-    #[error("can't connect to {server}: {error}")]
-    Connect { server: String, error: io::Error },
-    #[error("nothing at {server} answered within {} s", CONNECT_TIME.as_secs())]
-    NoAnswer { server: String },
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("the server did not {awaited} within {} s", LOGIN_TIME.as_secs())]
     Timeout { awaited: &'static str },
     #[error("{0}")]
@@ -66,19 +60,11 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Does nobody listen there?
-    pub fn is_connection_refused(&self) -> bool {
-        matches!(self, Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused)
-    }
-
     /// Did this process, or this machine, have too little of something?
     pub fn is_shortage(&self) -> bool {
         match self {
-            // There was no thread.
-            Self::Lookup { error, .. } if error.kind() == io::ErrorKind::WouldBlock => true,
-            Self::Lookup { error, .. } | Self::Connect { error, .. } | Self::Broken(error) => {
-                is_shortage(error)
-            }
+            Self::Connect(error) => error.is_shortage(),
+            Self::Broken(error) => is_shortage(error),
             _ => false,
         }
     }
@@ -245,7 +231,7 @@ async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, 
 }
 
 /// For each step of a login.
-pub const LOGIN_TIME: Duration = Duration::from_secs(15);
+const LOGIN_TIME: Duration = Duration::from_secs(15);
 /// Those of the library have no words for an operator: ours come first.
 const LATER: Duration = Duration::from_secs(2 * LOGIN_TIME.as_secs());
 const TIMEOUTS: Timeouts = Timeouts { read_timeout: LATER, response_timeout: LATER };

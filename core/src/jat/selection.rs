@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::dispatch::Dispatch;
 use super::glob::Glob;
-use super::resources::Resource;
 
 /// What the configuration says of the resources that serve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,13 +19,13 @@ pub struct Selection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Standing {
     /// One that drains still serves, one in doubt may not be there.
-    verified: bool,
+    pub verified: bool,
     /// It does not drain.
-    awake: bool,
+    pub awake: bool,
     /// The number of its pattern.
-    place: Reverse<usize>,
+    pub place: Reverse<usize>,
     /// 0 where priorities do not count.
-    priority: i8,
+    pub priority: i8,
 }
 
 impl Selection {
@@ -37,15 +36,5 @@ impl Selection {
             return Some(0);
         }
         self.patterns.iter().position(|pattern| pattern.fits(resource))
-    }
-
-    /// `None`: it is never asked.
-    pub fn standing(&self, resource: &Resource) -> Option<Standing> {
-        let priority = match self.dispatch {
-            Dispatch::Priority => resource.priority,
-            Dispatch::Random | Dispatch::Sticky => 0,
-        };
-        let place = Reverse(resource.place.filter(|_| priority >= 0)?);
-        Some(Standing { verified: resource.verified, awake: !resource.dnd, place, priority })
     }
 }

@@ -1,12 +1,14 @@
 //! The online resources of the target.
 
+use std::cmp::Reverse;
+
 use fastrand::Rng;
 
 use crate::named;
 
 use super::address::Address;
 use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
-use super::selection::Selection;
+use super::selection::{Selection, Standing};
 
 /// Resources in the order of their normal forms.
 #[derive(Clone, Debug, Default)]
@@ -46,13 +48,23 @@ pub struct Resource {
     /// How often it was there when they had put it in doubt since, up to [`MOST_DISPROVED`].
     disproved: u8,
     /// [`Selection::place`].
-    pub(super) place: Option<usize>,
+    place: Option<usize>,
 }
 
 impl Resource {
     /// The full JID in normal form.
     pub fn normal(&self) -> &str {
         &self.normal
+    }
+
+    /// `None`: it is never asked.
+    fn standing(&self, dispatch: Dispatch) -> Option<Standing> {
+        let priority = match dispatch {
+            Dispatch::Priority => self.priority,
+            Dispatch::Random | Dispatch::Sticky => 0,
+        };
+        let place = Reverse(self.place.filter(|_| priority >= 0)?);
+        Some(Standing { verified: self.verified, awake: !self.dnd, place, priority })
     }
 
     /// After how many such errors in a row it is in doubt. Else anybody could make a client answer
@@ -135,10 +147,10 @@ impl Resources {
         match self.find(&normal) {
             Ok(at) => {
                 let known = &mut self.online[at];
-                let before = (known.verified, self.selection.standing(known));
+                let before = (known.verified, known.standing(self.selection.dispatch));
                 (known.address, known.dnd, known.priority) = (address, dnd, priority);
                 (known.verified, known.confirmed) = (verified, confirmed);
-                (false, (known.verified, self.selection.standing(known)) != before)
+                (false, (known.verified, known.standing(self.selection.dispatch)) != before)
             }
             Err(at) => {
                 let Some(at) = self.room_at(at) else { return (false, false) };
@@ -188,7 +200,7 @@ impl Resources {
         let mut best = None;
         for (at, resource) in online.iter().enumerate() {
             *doubtful += usize::from(!resource.verified);
-            let Some(standing) = selection.standing(resource) else { continue };
+            let Some(standing) = resource.standing(selection.dispatch) else { continue };
             *eligible += 1;
             if best < Some(standing) {
                 best = Some(standing);
@@ -295,7 +307,7 @@ impl Resources {
     pub fn asked(&self) -> impl Iterator<Item = (&Resource, Asked)> {
         let mut first = self.first.iter().peekable();
         self.online.iter().enumerate().map(move |(at, resource)| {
-            let asked = match self.selection.standing(resource) {
+            let asked = match resource.standing(self.selection.dispatch) {
                 _ if first.next_if_eq(&&at).is_some() => Asked::Now,
                 Some(_) => Asked::Later,
                 None => Asked::Never,
