@@ -33,6 +33,9 @@
 //! | `thread` | threads for what may block |
 //! | [`time`] | the wall clock, and times as people write and read them |
 //! | [`demo`] | the guided tour, on a small XMPP server in the process |
+//!
+//! The library is for this program and its tests; only the binary, its files and its formats are
+//! versioned, so that any release may change this interface.
 
 // Tests may; here lengths and times come from outside, and what can't fail says why.
 #![cfg_attr(
