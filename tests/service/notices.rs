@@ -1,11 +1,12 @@
 //! Ready, status, watchdog and stopping, each at its time.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
-use mock_server::{Options, Server};
 use rustix::process::Signal;
 use tempfile::NamedTempFile;
 use tokio::time::{Instant, sleep};
@@ -58,11 +59,11 @@ async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
 /// For as long as an upgrade waits, for streams that a reload took away, say.
 #[tokio::test]
 async fn the_watchdog_is_fed_during_an_upgrade() {
-    let server = Server::start(Options::ejabberd("s")).await.unwrap();
+    let server = server().await;
     let other = format!(
         "[[component]]\ndomain = \"other.example\"\nserver = \"{}\"\nsecret = \"s\"\n\
          target-address = \"{TARGET}\"\n",
-        server.address()
+        server_that_never_closes()
     );
     let log = NamedTempFile::new().unwrap();
     let daemon = Daemon::start(server.address(), &other, log.reopen().unwrap());
@@ -75,24 +76,40 @@ async fn the_watchdog_is_fed_during_an_upgrade() {
         }
         Instant::now()
     };
-    let connection = server.connected("other.example", 1).await.expect("one").remove(0);
     logs("logged in to", 2).await;
-    // The read that is under way takes an answer. Nobody sees the closing tag, so 8 s go by.
-    connection.set_reading(false);
-    connection.inject(b"<iq type='get' id='q' from='u@some.example/a' to='other.example'/>");
-    let answered = || String::from_utf8_lossy(&connection.received()).contains("id='q'");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !answered() {
-        assert!(Instant::now() < deadline, "no answer");
-        sleep(Duration::from_millis(5)).await;
-    }
     daemon.edit(&other, "");
     daemon.signal(Signal::USR2);
+    // Its stream gets 8 s.
     let began = logs("configuration reloaded", 1).await;
     let ended = logs("handing over", 1).await;
     let fed = daemon.told("WATCHDOG=1");
     let meanwhile = fed.iter().filter(|at| (began..ended).contains(*at)).count();
     assert!(meanwhile > 2, "{meanwhile} times in {:?}", ended - began);
+}
+
+/// Takes a component's login, and answers nothing after that.
+fn server_that_never_closes() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket
+            .write_all(
+                b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams' \
+                  xmlns='jabber:component:accept' from='other.example' id='1'>",
+            )
+            .unwrap();
+        let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+        let mut logged_in = false;
+        while let Ok(count @ 1..) = socket.read(&mut buffer) {
+            received.extend_from_slice(&buffer[..count]);
+            if !logged_in && String::from_utf8_lossy(&received).contains("</handshake>") {
+                socket.write_all(b"<handshake/>").unwrap();
+                logged_in = true;
+            }
+        }
+    });
+    address
 }
 
 const ALL: &str = "STATUS=1 of 1 components forward";
