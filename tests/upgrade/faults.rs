@@ -13,20 +13,28 @@ use crate::daemon::{DOMAIN, Stage, reply_to};
 /// Calls that an upgrade makes, in the order in which it does, with an error that a shortage
 /// brings. Those of the system's loader are left out: it ends a program before its first line, in
 /// the rehearsal as well.
-const CALLS: [(&str, &str); 9] = [
+const CALLS: [(&str, &str, By); 9] = [
     // The check and the rehearsal.
-    ("pipe2", "EMFILE"),
-    ("clone,clone3,vfork,fork", "EAGAIN"),
-    ("pidfd_open", "EMFILE"),
+    ("pipe2", "EMFILE", By::Any),
+    ("clone,clone3,vfork,fork", "EAGAIN", By::Any),
+    ("pidfd_open", "EMFILE", By::Any),
     // The hand-over.
-    ("memfd_create", "EMFILE"),
-    ("execve", "ENOMEM"),
+    ("memfd_create", "EMFILE", By::MainThread),
+    ("execve", "ENOMEM", By::MainThread),
     // The next program takes it.
-    ("epoll_create1", "EMFILE"),
-    ("eventfd2", "EMFILE"),
-    ("socketpair", "ENFILE"),
-    ("epoll_ctl", "ENOMEM"),
+    ("epoll_create1", "EMFILE", By::MainThread),
+    ("eventfd2", "EMFILE", By::MainThread),
+    ("socketpair", "ENFILE", By::MainThread),
+    ("epoll_ctl", "ENOMEM", By::MainThread),
 ];
+
+/// Who makes a call that is to fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    MainThread,
+    /// Any thread, and the processes that are asked.
+    Any,
+}
 
 /// How often each is made at most.
 const TIMES: usize = 40;
@@ -35,10 +43,10 @@ const TIMES: usize = 40;
 #[ignore = "needs strace and root"]
 async fn one_system_call_after_the_other() {
     let mut it = Stage::new().await;
-    for (calls, error) in CALLS {
+    for (calls, error, by) in CALLS {
         let mut failed = 0;
         for number in 1..=TIMES {
-            let strace = Strace::attach(&it, calls, error, number);
+            let strace = Strace::attach(&it, calls, error, by, number);
             let fate = upgrade(&mut it).await;
             if !strace.has_struck() {
                 break;
@@ -76,16 +84,19 @@ async fn upgrade(it: &mut Stage) -> String {
     line.split_once("going on as before: ").map_or("upgraded", |(_, reason)| reason).to_owned()
 }
 
-/// A running strace, which lets one call of the daemon's main thread fail.
+/// A running strace, which lets one call of each thread fail.
 struct Strace {
     child: Child,
     output: std::path::PathBuf,
 }
 
 impl Strace {
-    fn attach(it: &Stage, calls: &str, error: &str, number: usize) -> Self {
+    fn attach(it: &Stage, calls: &str, error: &str, by: By, number: usize) -> Self {
         let output = it.daemon.folder().join("strace");
         let mut command = Command::new("strace");
+        if by == By::Any {
+            command.arg("--follow-forks");
+        }
         command.arg("-p").arg(it.daemon.pid().to_string()).arg("-o").arg(&output);
         command.arg(format!("--trace={calls}"));
         command.arg(format!("--inject={calls}:error={error}:when={number}"));
