@@ -151,7 +151,7 @@ impl Components {
     /// away. Until then they are seen as ever.
     pub async fn stop(&self, within: Duration) {
         self.order(|_| Order::Stop { within });
-        for ended in self.running() {
+        for ended in self.ends(|_| true) {
             ended.await;
         }
         self.all_left().await;
@@ -168,7 +168,8 @@ impl Components {
     /// Waits until some task has ended without being told to: [`Self::revive`]. One that has is
     /// never missed, as it stays ended.
     pub async fn failure(&self) {
-        let mut running: Vec<_> = self.running().into_iter().map(Box::pin).collect();
+        let mut running: Vec<_> =
+            self.ends(|link| !link.is_to_end()).into_iter().map(Box::pin).collect();
         poll_fn(|context| {
             let ended = running.iter_mut().any(|ended| ended.as_mut().poll(context).is_ready());
             if ended { Poll::Ready(()) } else { Poll::Pending }
@@ -181,9 +182,11 @@ impl Components {
         self.tasks().iter_mut().for_each(ComponentTasks::revive);
     }
 
-    /// The ends of all tasks whose streams are to be up.
-    fn running(&self) -> Vec<impl Future<Output = ()> + use<>> {
-        self.tasks().iter().flat_map(ComponentTasks::links).map(LinkTask::ended).collect()
+    /// The ends of these of the tasks whose streams are configured.
+    fn ends(&self, of: fn(&LinkTask) -> bool) -> Vec<impl Future<Output = ()> + use<>> {
+        let tasks = self.tasks();
+        let links = tasks.iter().flat_map(ComponentTasks::links).filter(|link| of(link));
+        links.map(LinkTask::ended).collect()
     }
 
     fn leaving(&self) -> MutexGuard<'_, Vec<LinkTask>> {

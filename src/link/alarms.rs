@@ -9,6 +9,15 @@ use super::component::Component;
 use super::stream::{Role, StreamRecord};
 
 impl Component {
+    /// All of it.
+    pub fn alarms(&self) -> Vec<String> {
+        let of_stream = |stream: &StreamRecord| {
+            let sharing = [stream.unheard_alarm(), self.sharing_alarm(stream)];
+            [stream.standstill_alarm(), stream.limit_alarm()].into_iter().chain(sharing)
+        };
+        self.streams().flat_map(of_stream).chain([self.clock_alarm()]).flatten().collect()
+    }
+
     /// What an operator has to do about a domain that is shared, where sharing does harm.
     pub fn sharing_alarm(&self, stream: &StreamRecord) -> Option<String> {
         let harmed = self.subscriber() == Some(stream.role) && stream.sharing == Sharing::Shared;

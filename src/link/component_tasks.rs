@@ -113,7 +113,7 @@ impl ComponentTasks {
     pub fn revive(&mut self) {
         let Self { component, config, own, presence } = self;
         for (link, stream) in std::iter::once(own).chain(presence).zip(config.streams()) {
-            if link.has_ended() && !link.is_to_end() {
+            if link.has_failed() {
                 link.revive(component, stream);
             }
         }
@@ -217,13 +217,18 @@ impl LinkTask {
         self.attempted.has_changed().is_err()
     }
 
+    fn has_failed(&self) -> bool {
+        self.has_ended() && !self.is_to_end()
+    }
+
     /// Waits until the task has ended.
     pub fn ended(&self) -> impl Future<Output = ()> + use<> {
         let mut attempted = self.attempted.clone();
         async move { while attempted.changed().await.is_ok() {} }
     }
 
-    fn is_to_end(&self) -> bool {
+    /// Whether it is told to end.
+    pub fn is_to_end(&self) -> bool {
         matches!(*self.orders.borrow(), Order::Stop { .. })
     }
 }

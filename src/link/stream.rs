@@ -20,6 +20,16 @@ pub enum Role {
     Presence,
 }
 
+impl Role {
+    /// The value of the metric label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Component => "component",
+            Self::Presence => "presence",
+        }
+    }
+}
+
 /// Names a stream from the start of its task to its end. Whoever has the same domain then, after a
 /// reload or a failure, has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::jat::reason::{Reason, Tally};
 use crate::jat::traffic::Traffic;
 use crate::link::cause::Cause;
 use crate::link::component::Component;
-use crate::link::stream::{State, StreamRecord};
+use crate::link::stream::{Role, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::stanza::condition::DefinedCondition;
 
@@ -39,8 +39,7 @@ pub struct Reading {
 /// The numbers of one stream.
 #[derive(Debug)]
 pub struct StreamReading {
-    /// The value of the metric label.
-    pub purpose: &'static str,
+    pub role: Role,
     pub up: bool,
     pub shared: bool,
     pub standstill: u64,
@@ -52,10 +51,10 @@ pub struct StreamReading {
 }
 
 impl StreamReading {
-    pub fn of(purpose: &'static str, stream: &StreamRecord) -> Self {
+    pub fn of(stream: &StreamRecord) -> Self {
         Self {
-            purpose,
-            up: matches!(stream.state, State::Up { .. }),
+            role: stream.role,
+            up: stream.is_up(),
             shared: stream.sharing == Sharing::Shared,
             standstill: stream.standstill.map_or(0, |lasts| lasts.as_secs()),
             standstills: stream.standstills,
@@ -81,9 +80,7 @@ impl Reading {
             errors: component.translator.answers().errors().clone(),
             ready: component.is_ready(),
             troubled: troubled(component),
-            streams: std::iter::once(StreamReading::of("component", component.stream()))
-                .chain(component.presence_stream().map(|s| StreamReading::of("presence", s)))
-                .collect(),
+            streams: component.streams().map(StreamReading::of).collect(),
             resources: subscription.map(|_| resources),
             unlisted_replies: component.translator.unlisted_replies(),
             observed: component.translator.observed().stanzas(),
@@ -173,7 +170,7 @@ fn troubled(component: &Component) -> [u64; Trouble::NAMES.len()] {
 }
 
 fn stream_label(stream: &StreamReading) -> Label<'static> {
-    ("stream", stream.purpose.into())
+    ("stream", stream.role.name().into())
 }
 
 /// A label of a metric, and its value.

@@ -41,7 +41,6 @@ impl ComponentStatus {
         let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);
         let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
         let errors = component.translator.answers().errors().iter().filter(|(_, count)| *count > 0);
-        let streams = [Some(component.stream()), component.presence_stream()];
         let counts = component.tally.iter().map(|(traffic, reason, count)| Count {
             stanza: traffic.class.name().to_owned(),
             way: traffic.way.name().to_owned(),
@@ -59,17 +58,7 @@ impl ComponentStatus {
             token_in: settings.token_in.name().to_owned(),
             access: AccessStatus::of(component),
             missing: missing(component),
-            warnings: streams
-                .into_iter()
-                .flatten()
-                .flat_map(|s| {
-                    let of_domain = [s.unheard_alarm(), component.sharing_alarm(s)];
-                    [s.standstill_alarm(), s.limit_alarm()].into_iter().chain(of_domain)
-                })
-                .flatten()
-                .chain(component.clock_alarm())
-                .chain(resources::alarms(component))
-                .collect(),
+            warnings: component.alarms().into_iter().chain(resources::alarms(component)).collect(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
             subscription: component.translator.subscription().map(|s| subscription(component, s)),
