@@ -1,12 +1,9 @@
 //! `jat-proxy check`, the real program on real files.
 
-mod common_cli;
-
 use std::fs;
 
+use test_support::folder::{Folder, SECRET, jat_proxy};
 use test_support::tls::authority::{Authority, self_signed};
-
-use common_cli::{Folder, SECRET, jat_proxy};
 
 #[test]
 fn the_shipped_configuration_is_good() {

@@ -1,13 +1,11 @@
 //! `jat-proxy init`, the real program in real folders.
 
-mod common_cli;
-
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use common_cli::Folder;
+use test_support::folder::Folder;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
 

@@ -1,11 +1,9 @@
 //! `jat-proxy keys`, the real program on real files.
 
-mod common_cli;
-
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common_cli::Folder;
 use jat_proxy::time::show_moment;
+use test_support::folder::Folder;
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()

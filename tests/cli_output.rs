@@ -1,14 +1,12 @@
 //! What a command has to say can't be printed: that is no success.
 
-mod common_cli;
-
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use common_cli::{Folder, jat_proxy};
+use test_support::folder::{Folder, jat_proxy};
 
 /// Every command, and help and version, on a full disk.
 #[test]

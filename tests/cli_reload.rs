@@ -1,7 +1,5 @@
 //! `jat-proxy reload`, and `watch`: the real daemon, on a server that is not there.
 
-mod common_cli;
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -10,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common_cli::{Folder, Outcome, SECRET};
 use rustix::process::{Pid, Signal, kill_process};
+use test_support::folder::{Folder, Outcome, SECRET};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
 const OTHER_SECRET: &str = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU=";

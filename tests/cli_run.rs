@@ -1,15 +1,13 @@
 //! `jat-proxy run` as a service manager sees it, on a server that is not there.
 
-mod common_cli;
-
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use common_cli::Folder;
 use rustix::process::{Pid, Signal, kill_process};
+use test_support::folder::Folder;
 
 /// A daemon and the socket that it notifies; it is killed when it goes out of scope.
 struct Service {

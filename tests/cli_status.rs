@@ -1,14 +1,12 @@
 //! `jat-proxy status`, the real program asking a stand-in for the daemon.
 
-mod common_cli;
-
 use std::io::{BufRead, BufReader, Write};
 use std::iter;
 use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use common_cli::Folder;
+use test_support::folder::Folder;
 
 /// A folder whose configuration names an address where `answer` is given once.
 fn daemon(answer: &'static str) -> (Folder, thread::JoinHandle<Vec<String>>) {

@@ -1,12 +1,10 @@
 //! `jat-proxy token`, the real program on real tokens.
 
-mod common_cli;
-
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common_cli::Folder;
 use jat_proxy::config;
 use jat_proxy::jat::token::{self, Binding, Claims};
+use test_support::folder::Folder;
 
 #[test]
 fn a_token_is_read_and_verified() {

@@ -1,42 +1,37 @@
 //! What a daemon counted and holds.
 
-use std::time::Duration;
-
 use jat_proxy::jat::reason::Tally;
+use test_support::daemon::Daemon;
 use test_support::tally::{difference, read, total};
-use tokio::time::{Instant, sleep};
-
-use crate::daemon::Daemon;
+use test_support::wait::comes_meanwhile;
 
 /// The counters of stanzas.
 pub fn counted(daemon: &Daemon) -> Tally {
-    read(&daemon.ask("/metrics").expect("the metrics"))
+    read(&daemon.get("/metrics").body)
 }
 
 /// What was counted since `before`; waits for at least so many stanzas.
 pub async fn counted_since(daemon: &Daemon, before: &Tally, of: u64) -> Tally {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let since = difference(&counted(daemon), before);
-        if total(&since) >= of || Instant::now() > deadline {
-            return since;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
+    let mut since = Tally::default();
+    // Whoever asks compares it with what was due.
+    comes_meanwhile(|| {
+        since = difference(&counted(daemon), before);
+        total(&since) >= of
+    })
+    .await;
+    since
 }
 
 /// Resident memory of the daemon, in bytes.
 pub fn resident(daemon: &Daemon) -> usize {
-    bytes(&daemon.process_status("VmRSS:"))
+    bytes(daemon, "VmRSS")
 }
 
 /// The most that it ever was.
 pub fn resident_at_most(daemon: &Daemon) -> usize {
-    bytes(&daemon.process_status("VmHWM:"))
+    bytes(daemon, "VmHWM")
 }
 
-/// Of a line of /proc/PID/status.
-fn bytes(line: &str) -> usize {
-    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib * 1024
+fn bytes(daemon: &Daemon, field: &str) -> usize {
+    usize::try_from(daemon.process_number(field)).expect("it fits")
 }

@@ -6,9 +6,6 @@
 //!     cargo test --release --test hostile_load -- --nocapture mix
 
 mod account;
-#[path = "../upgrade/daemon.rs"]
-#[allow(dead_code, reason = "upgrades use the rest")]
-mod daemon;
 mod ends;
 #[path = "../stream/fixture.rs"]
 #[allow(dead_code, reason = "the tests of the stream use the rest")]

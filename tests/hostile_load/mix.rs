@@ -11,12 +11,13 @@ use jat_proxy::jat::traffic::{Class, FORWARD, REVERT};
 use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
 use test_support::cases::{self, Case, Cast, Sender, escaped};
+use test_support::daemon::{DOMAIN, Daemon, TARGET};
+use test_support::stage::configuration;
 use test_support::tally::{difference, shown, total, unbraked};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::account::{counted, counted_since, resident};
-use crate::daemon::{DOMAIN, Daemon, TARGET};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted() {
@@ -141,7 +142,7 @@ impl Scene {
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let service = server.client(SERVICE);
         let hostile = server.client(CAST.user);
-        let daemon = Daemon::start(server.address());
+        let daemon = Daemon::start(&configuration(&server));
         daemon.until("it is ready", |d| d.is_ready(1)).await;
         daemon.reconfigure("max-stanza-bytes = 20000", &format!("max-stanza-bytes = {MOST}"));
         daemon.signal(Signal::HUP);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::traffic::{FORWARD, REVERT};
+use test_support::daemon::{DOMAIN, Daemon};
+use test_support::stage::{Stage, reply_to};
 use test_support::tally::{shown, total};
 use tokio::time::{Instant, sleep};
 
 use crate::account::{counted, counted_since, resident, resident_at_most};
-use crate::daemon::{DOMAIN, Stage, reply_to};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "waits for 20 s"]
@@ -27,9 +28,8 @@ async fn a_flood_into_a_server_that_does_not_read_is_served_when_it_reads_again(
         let ask = if good { format!("<ask>{payload}</ask>") } else { String::new() };
         it.user.send(&format!("<iq type='get' id='{number}' to='{DOMAIN}'>{ask}</iq>")).unwrap();
     }
-    let backlog = |d: &crate::daemon::Daemon| {
-        d.status()["components"][0]["backlog_bytes"].as_u64().unwrap_or(0) as usize
-    };
+    let backlog =
+        |d: &Daemon| d.status()["components"][0]["backlog_bytes"].as_u64().unwrap_or(0) as usize;
     it.daemon.until("the backlog is full", |d| backlog(d) > BACKLOG).await;
     while stalled.elapsed() < Duration::from_secs(20) {
         assert!(backlog(&it.daemon) < BACKLOG + BACKLOG / 8, "{}", backlog(&it.daemon));

@@ -2,9 +2,11 @@
 //! the daemon is ready.
 
 use serde_json::Value;
+use test_support::daemon::Daemon;
+use test_support::http::Answer;
+use test_support::watched::server::{self, Answer::Error, Answer::Result, Server};
+use test_support::watched::{self, configuration};
 
-use super::daemon::{Answer, Daemon, configuration};
-use super::server::{self, Answer::Error, Answer::Result, Server};
 use super::status;
 
 #[test]
@@ -47,13 +49,13 @@ fn a_resource_that_answers_only_errors_is_named() {
     assert!(page.contains(&format!("<td class=\"number\">{b}</td>")), "{page}");
     // Whoever refuses is there.
     assert_eq!(daemon.get("/readyz").status, 200);
-    daemon.wait_for_log(told);
+    daemon.logs(told);
 
     // Nor is one in trouble that is left out, or is mended.
     let reload = |more: &str| {
         let target = "target-address = \"bot@some.example\"\n";
         let named = format!("{target}{more}");
-        let all = configuration(server.address, Some(daemon.http));
+        let all = configuration(server.address, Some(daemon.http()));
         daemon.reload(&all.replacen(target, &named, 1), "configuration reloaded");
         output(&daemon, &["check", "--connect"])
     };
@@ -96,7 +98,7 @@ fn with_nobody_alive_it_is_not_ready_until_a_good_answer_or_presence() {
         daemon.get("/metrics").body.contains("jat_proxy_ready{component=\"proxy.example\"} 0\n")
     );
 
-    daemon.wait_for_log("several resources of the target seem to be gone at once");
+    daemon.logs("several resources of the target seem to be gone at once");
 
     server.say("proxy.example", "<presence from='bot@some.example/b' to='proxy.example'/>");
     daemon.wait_for("/readyz", ready);
@@ -120,17 +122,17 @@ fn a_fixed_destination_that_is_gone_is_not_ready_until_a_good_answer() {
     let line = "resources     bot@some.example/a: 3 requests, 0 results, 3 errors \
                 (service-unavailable), last answer at ";
     assert!(text.contains(line), "{text}");
-    daemon.wait_for_log("every resource of bot@some.example seems to be gone");
+    daemon.logs("every resource of bot@some.example seems to be gone");
     server.let_answer("bot@some.example/a", Some(Result));
     server.say("fixed.example", &request);
     daemon.wait_for("/readyz", ready);
-    daemon.wait_for_log("nothing says any more that bot@some.example is gone");
+    daemon.logs("nothing says any more that bot@some.example is gone");
 }
 
 /// Its target has these resources online.
 fn with_resources(resources: &[&str]) -> (Server, Daemon) {
     let server = server::start();
-    let daemon = Daemon::start(server.address);
+    let daemon = watched::start(server.address);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     let mut presence =
         "<presence type='subscribed' from='bot@some.example' to='proxy.example'/>".to_owned();

@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::daemon::{Daemon, ask};
-use super::server::{self, Server};
+use test_support::http::ask;
+use test_support::watched;
+use test_support::watched::server::{self, Server};
 
 /// Nothing is lost, and both get on; how well, the test prints, since that is up to the machine.
 #[test]
 fn a_flood_of_requests_leaves_the_relay_its_time() {
     let server = server::start();
-    let daemon = Daemon::start(server.address);
+    let daemon = watched::start(server.address);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     relay(&server, 2_000);
     let alone = relay(&server, REQUESTS);
@@ -19,7 +20,7 @@ fn a_flood_of_requests_leaves_the_relay_its_time() {
     let (beside, answers) = thread::scope(|scope| {
         for path in ["/", "/metrics", "/status", "/readyz"].repeat(4) {
             let request = format!("GET {path} HTTP/1.0\r\n\r\n");
-            let (stop, served, address) = (&stop, &served, daemon.http);
+            let (stop, served, address) = (&stop, &served, daemon.http());
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let good = ask(address, &request).is_ok_and(|answer| !answer.body.is_empty());

@@ -6,15 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
-
-use super::daemon::{Daemon, PATIENCE, ask, configuration, free_address};
-use super::server;
+use test_support::http::ask;
+use test_support::port::free_address;
+use test_support::wait::PATIENCE;
+use test_support::watched::server;
+use test_support::watched::{self, configuration};
 
 #[test]
 fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
-    let daemon = Daemon::start(free_address());
+    let daemon = watched::start(free_address());
     let began = Instant::now();
-    let mut slow = TcpStream::connect(daemon.http).expect("it listens");
+    let mut slow = TcpStream::connect(daemon.http()).expect("it listens");
     slow.set_read_timeout(Some(Duration::from_millis(250))).expect("not zero");
     let mut cut = slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ").is_err();
     while !cut {
@@ -30,11 +32,11 @@ fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
 /// Whoever looks after the daemon's health asks anew each time, and waits for a second perhaps.
 #[test]
 fn one_connection_more_than_64_takes_the_place_of_one_that_asks_for_nothing() {
-    let daemon = Daemon::start(free_address());
-    let idle: Vec<_> = (0..63).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
+    let daemon = watched::start(free_address());
+    let idle: Vec<_> = (0..63).map(|_| TcpStream::connect(daemon.http()).unwrap()).collect();
     assert_eq!(daemon.get("/healthz").status, 200);
     assert!(idle.iter().all(is_open), "63 connections leave room for one");
-    let last = TcpStream::connect(daemon.http).unwrap();
+    let last = TcpStream::connect(daemon.http()).unwrap();
     assert_eq!(daemon.get("/healthz").status, 200);
     assert!(!is_open(&idle[0]), "it was one too many");
     assert!(idle[1..].iter().chain([&last]).all(is_open), "one has to go, no more");
@@ -42,8 +44,8 @@ fn one_connection_more_than_64_takes_the_place_of_one_that_asks_for_nothing() {
 
 #[test]
 fn a_thousand_that_ask_for_nothing_delay_nobody() {
-    let daemon = Daemon::start(free_address());
-    let idle: Vec<_> = (0..900).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
+    let daemon = watched::start(free_address());
+    let idle: Vec<_> = (0..900).map(|_| TcpStream::connect(daemon.http()).unwrap()).collect();
     assert_eq!(daemon.get("/healthz").status, 200);
     // Nobody waited for the first to be cut, which takes five seconds.
     assert!(idle[899..].iter().all(is_open), "the last was cut too");
@@ -63,7 +65,7 @@ fn answers_that_nobody_reads_are_bounded_in_bytes() {
     };
     let more: String = domains[1..].iter().map(component).collect();
     let configuration = |http| configuration(server.address, Some(http)) + &more;
-    let daemon = Daemon::start_with(configuration, 1024);
+    let daemon = watched::start_with(configuration, 1024);
     daemon.wait_for("/status", |answer| answer.body.matches("\"logins\":1").count() == 5);
     let name = "r".repeat(1_000);
     for domain in domains {
@@ -73,15 +75,15 @@ fn answers_that_nobody_reads_are_bounded_in_bytes() {
     }
     let last = format!("{name}1999\"");
     daemon.wait_for("/status", |answer| answer.body.matches(&last).count() == domains.len());
-    let before = daemon.most_memory();
-    let mut slow: Vec<_> = (0..60).map(|_| reads_nothing(daemon.http)).collect();
+    let before = daemon.process_number("VmHWM");
+    let mut slow: Vec<_> = (0..60).map(|_| reads_nothing(daemon.http())).collect();
     let told: Vec<String> = slow.iter_mut().map(beginning).collect();
     let good = told.iter().filter(|t| t.starts_with("HTTP/1.1 200")).count();
     let refused = told.iter().filter(|t| t.starts_with("HTTP/1.1 503")).count();
     assert_eq!(good + refused, 60, "{told:?}");
     assert!(good >= 3 && refused >= 40, "{good} answers of eight megabytes, {refused} refused");
-    let grown = daemon.most_memory().saturating_sub(before);
-    assert!(grown < 100 << 10, "{grown} KiB for answers that nobody reads");
+    let grown = daemon.process_number("VmHWM").saturating_sub(before);
+    assert!(grown < 100 << 20, "{grown} bytes for answers that nobody reads");
     assert_eq!(daemon.get("/healthz").status, 200);
     drop(slow);
     daemon.wait_for("/status", |answer| answer.status == 200);
@@ -111,16 +113,16 @@ fn is_open(connection: &TcpStream) -> bool {
 
 #[test]
 fn a_head_that_is_too_much_is_refused() {
-    let daemon = Daemon::start(free_address());
+    let daemon = watched::start(free_address());
     let status = |headers: &str| {
         let request = format!("GET /status HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-        ask(daemon.http, &request).expect("an answer").status
+        ask(daemon.http(), &request).expect("an answer").status
     };
     assert_eq!(status(&format!("X: {}\r\n", "x".repeat(10_000))), 200);
     assert_eq!(status(&format!("X: {}\r\n", "x".repeat(20_000))), 431);
     assert_eq!(status(&"X: x\r\n".repeat(50)), 200);
     assert_eq!(status(&"X: x\r\n".repeat(200)), 431);
-    let path = ask(daemon.http, &format!("GET /{} HTTP/1.0\r\n\r\n", "x".repeat(20_000)));
+    let path = ask(daemon.http(), &format!("GET /{} HTTP/1.0\r\n\r\n", "x".repeat(20_000)));
     assert!((400..500).contains(&path.expect("an answer").status));
     assert_eq!(daemon.get("/healthz").status, 200);
 }
@@ -129,13 +131,13 @@ fn a_head_that_is_too_much_is_refused() {
 #[test]
 fn a_lack_of_descriptors_is_two_lines_in_the_log() {
     let server = free_address();
-    let daemon = Daemon::start_with(|http| configuration(server, Some(http)), 24);
-    let idle: Vec<_> = (0..30).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
-    daemon.wait_for_log("can't take HTTP connections");
+    let daemon = watched::start_with(|http| configuration(server, Some(http)), 24);
+    let idle: Vec<_> = (0..30).map(|_| TcpStream::connect(daemon.http()).unwrap()).collect();
+    daemon.logs("can't take HTTP connections");
     // It tries every second.
     thread::sleep(Duration::from_millis(2500));
     drop(idle);
-    daemon.wait_for_log("HTTP connections can be taken again");
+    daemon.logs("HTTP connections can be taken again");
     let log = daemon.log();
     assert_eq!(log.matches("can't take HTTP connections").count(), 1, "{log}");
     assert_eq!(log.matches("HTTP connections can be taken again").count(), 1, "{log}");

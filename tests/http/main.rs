@@ -1,24 +1,25 @@
 //! Metrics, health, readiness and status of the real program, without a server and with one.
 
 mod answers;
-mod daemon;
 mod flood;
 mod limits;
 mod metrics;
 mod page;
 mod requests;
 mod screenshots;
-mod server;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use serde_json::Value;
-
-use daemon::{Answer, Daemon, ask, configuration, folder, free_address, run};
+use test_support::daemon::Daemon;
+use test_support::folder::{Folder, Outcome};
+use test_support::http::{Answer, ask};
+use test_support::port::free_address;
+use test_support::watched::{self, configuration, server};
 
 #[test]
 fn without_a_server_it_is_healthy_but_not_ready_and_says_why() {
-    let daemon = Daemon::start(free_address());
+    let daemon = watched::start(free_address());
     assert_eq!(daemon.get("/healthz").body, "ok\n");
     let answer = daemon.wait_for("/readyz", |answer| !answer.body.contains("connecting"));
     assert_eq!(answer.status, 503);
@@ -43,7 +44,7 @@ fn without_a_server_it_is_healthy_but_not_ready_and_says_why() {
 #[test]
 fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
     let server = server::start();
-    let daemon = Daemon::start(server.address);
+    let daemon = watched::start(server.address);
     let pending = |answer: &Answer| answer.body.contains("has not accepted the subscription yet");
     let answer = daemon.wait_for("/readyz", pending);
     assert_eq!(answer.status, 503);
@@ -80,42 +81,43 @@ fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
 #[test]
 fn a_reload_moves_the_address_or_leaves_it_where_it_is() {
     let server = free_address();
-    let mut daemon = Daemon::start(server);
+    let mut daemon = watched::start(server);
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = taken.local_addr().expect("it is bound");
     daemon.reload(&configuration(server, Some(address)), "the old one stays: can't listen on");
     assert_eq!(daemon.get("/healthz").status, 200);
 
-    let old = std::mem::replace(&mut daemon.http, free_address());
-    daemon.reload(&configuration(server, Some(daemon.http)), "configuration reloaded");
+    let old = daemon.http.replace(free_address()).expect("it had one");
+    daemon.reload(&configuration(server, Some(daemon.http())), "configuration reloaded");
     daemon.wait_for("/healthz", |answer| answer.status == 200);
     TcpStream::connect(old).expect_err("nobody listens there any more");
 
     // To all addresses on the same port, which its own listener is in the way of.
-    let all = SocketAddr::from(([0, 0, 0, 0], daemon.http.port()));
+    let all = SocketAddr::from(([0, 0, 0, 0], daemon.http().port()));
     daemon.reload(&configuration(server, Some(all)), "configuration reloaded");
-    let other = SocketAddr::from(([127, 0, 0, 2], daemon.http.port()));
+    let other = SocketAddr::from(([127, 0, 0, 2], daemon.http().port()));
     let answer = ask(other, &format!("GET /healthz HTTP/1.1\r\nHost: {other}\r\n\r\n"));
     assert_eq!(answer.expect("it answers at every address").status, 200);
 
     daemon.reload(&configuration(server, None), "configuration reloaded");
-    TcpStream::connect(daemon.http).expect_err("HTTP is switched off");
+    TcpStream::connect(daemon.http()).expect_err("HTTP is switched off");
 }
 
 #[test]
 fn an_address_that_is_taken_is_an_error_with_a_remedy() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let http = taken.local_addr().expect("it is bound");
-    let output = run(&["run"], &folder(&configuration(free_address(), Some(http))));
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(69), "{text}");
+    let folder = Folder::new();
+    folder.write("jat-proxy.toml", &configuration(free_address(), Some(http)));
+    let Outcome { code, err: text, .. } = folder.run(&["run"]);
+    assert_eq!(code, 69, "{text}");
     assert!(text.contains(&format!("ERROR can't listen on {http} for HTTP")), "{text}");
     assert!(text.contains("change [http] listen"), "{text}");
 }
 
 #[test]
 fn status_on_the_command_line_says_what_the_daemon_sees() {
-    let daemon = Daemon::start(free_address());
+    let daemon = watched::start(free_address());
     daemon.wait_for("/status", |answer| answer.body.contains("\"cause\":\"refused\""));
     let output = daemon.command(&["status"]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
@@ -130,13 +132,15 @@ fn status_on_the_command_line_says_what_the_daemon_sees() {
 #[test]
 fn status_tells_a_missing_daemon_from_a_missing_address() {
     let code = |http| {
-        let output = run(&["status"], &folder(&configuration(free_address(), http)));
-        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+        let folder = Folder::new();
+        folder.write("jat-proxy.toml", &configuration(free_address(), http));
+        let Outcome { code, err, .. } = folder.run(&["status"]);
+        (code, err)
     };
     let (exit, text) = code(Some(free_address()));
-    assert!(exit == Some(69) && text.contains("is it running"), "{exit:?} {text}");
+    assert!(exit == 69 && text.contains("is it running"), "{exit} {text}");
     let (exit, text) = code(None);
-    assert!(exit == Some(78) && text.contains("[http]"), "{exit:?} {text}");
+    assert!(exit == 78 && text.contains("[http]"), "{exit} {text}");
 }
 
 fn status(daemon: &Daemon) -> Value {

@@ -8,9 +8,11 @@ use jat_proxy::daemon::metrics::Format;
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::jat::traffic::Class;
 use jat_proxy::link::cause::Cause;
-
-use super::daemon::{Answer, Daemon, ask, free_address, with_every_metric};
-use super::server;
+use test_support::daemon::Daemon;
+use test_support::http::{Answer, ask};
+use test_support::port::free_address;
+use test_support::watched::with_every_metric;
+use test_support::watched::{self, server};
 
 #[test]
 fn the_exposition_keeps_the_rules_and_the_document_describes_it() {
@@ -29,10 +31,10 @@ fn the_exposition_keeps_the_rules_and_the_document_describes_it() {
 
 #[test]
 fn who_does_not_ask_for_openmetrics_gets_the_older_format() {
-    let daemon = Daemon::start(free_address());
+    let daemon = watched::start(free_address());
     let with = |accept: &str| {
         let request = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n");
-        ask(daemon.http, &request).expect("an answer")
+        ask(daemon.http(), &request).expect("an answer")
     };
     let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
     for accept in ["", "Accept: */*\r\n", "Accept: text/plain;version=0.0.4\r\n", browser] {
@@ -107,7 +109,7 @@ fn the_document_lists_every_cause() {
 fn open_metrics(daemon: &Daemon) -> Answer {
     let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\
                    Accept: application/openmetrics-text; version=1.0.0\r\n\r\n";
-    ask(daemon.http, request).expect("an answer")
+    ask(daemon.http(), request).expect("an answer")
 }
 
 /// Do exactly these rows stand between the markers of this name?

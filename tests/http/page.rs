@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use base64ct::{Base64, Encoding};
 use rxml::{Parse, Parser};
 use sha2::{Digest, Sha256};
-
-use super::daemon::{Answer, Daemon, free_address};
-use super::server;
+use test_support::http::Answer;
+use test_support::port::free_address;
+use test_support::watched::{self, server};
 
 #[test]
 fn a_page_says_what_is_wrong_and_what_to_do() {
-    let daemon = Daemon::start(free_address());
+    let daemon = watched::start(free_address());
     daemon.wait_for("/readyz", |answer| !answer.body.contains("connecting"));
     let page = Page::of(&daemon.get("/"));
     assert!(page.text.contains("0 of 2 components forward."), "{}", page.text);
@@ -38,7 +38,7 @@ fn a_page_says_what_is_wrong_and_what_to_do() {
 #[test]
 fn nobody_outside_writes_into_the_page() {
     let server = server::start();
-    let daemon = Daemon::start(server.address);
+    let daemon = watched::start(server.address);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     let hostile = [
         "&lt;script&gt;alert(1)&lt;/script&gt;",
@@ -76,7 +76,7 @@ fn nobody_outside_writes_into_the_page() {
 #[test]
 fn five_hundred_resources_make_no_endless_page() {
     let server = server::start();
-    let daemon = Daemon::start(server.address);
+    let daemon = watched::start(server.address);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     let mut presence =
         "<presence type='subscribed' from='bot@some.example' to='proxy.example'/>".to_owned();

@@ -3,14 +3,18 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::daemon::{Answer, Daemon, PATIENCE, ask, configuration, free_address};
+use test_support::daemon::Daemon;
+use test_support::http::{Answer, ask};
+use test_support::port::free_address;
+use test_support::wait::PATIENCE;
+use test_support::watched::{self, configuration};
 
 const PATHS: [&str; 5] = ["/", "/metrics", "/healthz", "/readyz", "/status"];
 
 #[test]
 fn other_paths_and_methods_are_refused_with_a_word() {
-    let daemon = Daemon::start(free_address());
-    let ask = |request: &str| ask(daemon.http, request).expect(request);
+    let daemon = watched::start(free_address());
+    let ask = |request: &str| ask(daemon.http(), request).expect(request);
     for path in ["/favicon.ico", "/metrics/", "//", "/../etc/passwd", "/%2e%2e/status"] {
         let answer = daemon.get(path);
         assert_eq!(answer.status, 404, "{path}");
@@ -40,8 +44,8 @@ fn only_a_host_that_is_known_is_answered() {
         configuration(free_address(), Some(http))
             .replace("[http]\n", "[http]\nhosts = [\"metrics.example\", \"192.0.2.7\"]\n")
     };
-    let mut daemon = Daemon::start_with(named, 1024);
-    let ask = |daemon: &Daemon, request: &str| ask(daemon.http, request).expect(request);
+    let mut daemon = watched::start_with(named, 1024);
+    let ask = |daemon: &Daemon, request: &str| ask(daemon.http(), request).expect(request);
     let with = |daemon: &Daemon, host: &str| {
         ask(daemon, &format!("GET /status HTTP/1.1\r\nHost: {host}\r\n\r\n")).status
     };
@@ -65,15 +69,15 @@ fn only_a_host_that_is_known_is_answered() {
         assert_eq!(ask(&daemon, request).status, status, "{request}");
     }
     // A reload changes the names without moving the address.
-    let unnamed = configuration(free_address(), Some(daemon.http));
+    let unnamed = configuration(free_address(), Some(daemon.http()));
     daemon.reload(&unnamed, "configuration reloaded");
     assert_eq!((with(&daemon, "metrics.example"), with(&daemon, "localhost")), (421, 200));
     // And nothing of one that is refused.
     let refused = unnamed.replace("[http]\n", "[http]\nhosts = [\"*\"]\n");
     daemon.reload(&refused, "the configuration was not reloaded");
     assert_eq!(with(&daemon, "metrics.example"), 421);
-    daemon.http = free_address();
-    let moved = configuration(free_address(), Some(daemon.http))
+    daemon.http = Some(free_address());
+    let moved = configuration(free_address(), Some(daemon.http()))
         .replace("[http]\n", "[http]\nhosts = [\"metrics.example\"]\n");
     daemon.reload(&moved, "configuration reloaded");
     assert_eq!(with(&daemon, "metrics.example"), 200);
@@ -82,10 +86,10 @@ fn only_a_host_that_is_known_is_answered() {
 /// The first request is answered, and the answer says that there is no second.
 #[test]
 fn requests_in_one_piece_get_one_answer() {
-    let daemon = Daemon::start(free_address());
-    let mut stream = TcpStream::connect(daemon.http).expect("it listens");
+    let daemon = watched::start(free_address());
+    let mut stream = TcpStream::connect(daemon.http()).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", daemon.http);
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", daemon.http());
     stream.write_all(request.repeat(20).as_bytes()).expect("it reads");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer and an end");

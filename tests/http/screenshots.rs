@@ -7,14 +7,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use super::daemon::{Daemon, configuration, free_address};
-use super::server::{self, Answer, Server};
+use test_support::port::free_address;
+use test_support::watched::server::{self, Answer, Server};
+use test_support::watched::{self, configuration};
 
 #[test]
 #[ignore = "needs chromium; tests/screenshots runs it"]
 fn of_a_lively_daemon_in_light_dark_and_narrow() {
     let server = server::start();
-    let daemon = Daemon::start_with(|http| four_components(server.address, http), 1024);
+    let daemon = watched::start_with(|http| four_components(server.address, http), 1024);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     server.say("proxy.example", PRESENCE);
     // One answers all, one refuses all, the fixed one and the others are silent.
@@ -37,7 +38,7 @@ fn of_a_lively_daemon_in_light_dark_and_narrow() {
         let file = folder.join(format!("{name}.png"));
         // One of an earlier run would look like success.
         let _ = fs::remove_file(&file);
-        shoot(&format!("http://{}/", daemon.http), &file, size, option);
+        shoot(&format!("http://{}/", daemon.http()), &file, size, option);
         let picture = fs::read(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{name} is no picture");
         println!("{}", file.canonicalize().expect("it is there").display());

@@ -9,10 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use mock_server::{Options, Server, Subscription};
 use tempfile::TempDir;
+use test_support::daemon::{DOMAIN, TARGET};
 use tokio::task::spawn_blocking;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::daemon::{DOMAIN, TARGET};
 use crate::service::Crowd;
 
 /// An image's files and who it runs as.

@@ -9,10 +9,6 @@
 //! | install, upgrade | what an operator does, and what must come of it |
 //! | image | the static program in an empty folder |
 
-#[path = "../upgrade/daemon.rs"]
-#[allow(dead_code, reason = "the tests of upgrades do more with it")]
-mod daemon;
-
 mod image;
 mod install;
 mod machine;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use mock_server::{Client, Options, Server, Subscription};
 use serde_json::Value;
+use test_support::daemon::{DOMAIN, TARGET};
+use test_support::stage::reply_to;
 use tokio::task::spawn_blocking;
 
-use crate::daemon::{DOMAIN, TARGET, reply_to};
 use crate::machine::Machine;
 use crate::package;
 

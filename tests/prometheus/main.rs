@@ -1,20 +1,15 @@
 //! The dashboard, the alerts and the documented set-up, against the daemon, `promtool` and a
 //! Prometheus that scrapes.
 
-#[allow(dead_code, reason = "shared with the tests of HTTP")]
-#[path = "../http/daemon.rs"]
-mod daemon;
 mod expressions;
 mod names;
 mod prometheus;
 mod scrape;
-#[allow(dead_code, reason = "shared with the tests of HTTP")]
-#[path = "../http/server.rs"]
-mod server;
 
 use std::fs;
 
 use core_tests::interpreter::run;
+use test_support::watched::{self, server};
 
 #[test]
 #[ignore = "needs promtool"]
@@ -45,7 +40,7 @@ fn the_documented_configuration_is_one() {
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_finds_nothing_wrong_with_the_metrics() {
-    let daemon = daemon::with_every_metric(server::with_a_clock());
+    let daemon = watched::with_every_metric(server::with_a_clock());
     run("promtool", &["check", "metrics"], &daemon.get("/metrics").body);
 }
 

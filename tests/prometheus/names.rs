@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::daemon::with_every_metric;
+use test_support::watched::server::with_a_clock;
+use test_support::watched::with_every_metric;
+
 use super::expressions::{alerts, dashboard, groupings, panels, selectors};
-use super::server::with_a_clock;
 
 /// The values of each label of each metric.
 type Served = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-
-use super::daemon::{ask, free_address};
+use test_support::http::ask;
+use test_support::port::free_address;
 
 /// It ends when it goes out of scope.
 pub struct Prometheus {

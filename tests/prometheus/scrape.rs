@@ -3,16 +3,17 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::daemon::{Daemon, with_keys};
+use test_support::watched::server::{self, Server};
+use test_support::watched::{self, with_keys};
+
 use super::expressions::{alerts, panels};
 use super::prometheus::Prometheus;
-use super::server::{self, Server};
 
 #[test]
 #[ignore = "needs prometheus"]
 fn a_prometheus_scrapes_the_daemon() {
     let server = server::start();
-    let daemon = Daemon::start_with(|http| with_keys(server.address, http), 1024);
+    let daemon = watched::start_with(|http| with_keys(server.address, http), 1024);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     server.say(
         "proxy.example",
@@ -20,7 +21,7 @@ fn a_prometheus_scrapes_the_daemon() {
          <presence from='bot@some.example/a' to='proxy.example'/>",
     );
     server.let_answer("bot@some.example/a", Some(server::Answer::Error("forbidden")));
-    let prometheus = Prometheus::start(daemon.http);
+    let prometheus = Prometheus::start(daemon.http());
     let began = Instant::now();
     // A rate needs two scrapes with something between.
     let rates = "sum(rate(jat_proxy_stanzas_total{reason=\"offline\"}[1m]))";

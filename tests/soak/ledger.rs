@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use core_tests::xml::Stanza;
 use mock_server::{Direction, Passed};
+use test_support::daemon::DOMAIN;
 
-use crate::daemon::DOMAIN;
 use crate::line::{Inside, Leg, Line, Out};
 use crate::traffic::{self, MAX_UNDERWAY, USERS};
 

@@ -15,10 +15,6 @@
 //! | operator, replica | what is done to the replicas, and these |
 //! | summary | the table |
 
-#[path = "../upgrade/daemon.rs"]
-#[allow(dead_code, reason = "the tests of upgrades do more with it")]
-mod daemon;
-
 mod ledger;
 mod line;
 mod operator;
@@ -31,11 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mock_server::{Options, Server};
+use test_support::daemon::DOMAIN;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};
 
-use daemon::DOMAIN;
 use ledger::{Ledger, Shared};
 use operator::Operator;
 use traffic::{RATE, Service, User};

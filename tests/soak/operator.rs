@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use mock_server::Server;
 use tempfile::TempDir;
+use test_support::daemon::write_private;
 use tokio::time::sleep;
 
 use crate::ledger::{Ledger, Shared, Wrong};
-use crate::replica::{Replica, processor_time, write_secret};
+use crate::replica::{Replica, processor_time};
 use crate::summary::quantiles;
 
 pub struct Operator {
@@ -53,7 +54,7 @@ impl Operator {
     pub async fn new(server: Arc<Server>) -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let keys = folder.path().join(KEYS);
-        write_secret(&keys, &first_keys());
+        write_private(&keys, &first_keys());
         let a = Replica::start("a", &server, &keys).await;
         let b = Replica::start("b", &server, &keys).await;
         Self {

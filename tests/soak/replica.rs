@@ -1,16 +1,15 @@
 //! One replica: a daemon with a presence domain of its own, and keys that it shares.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use mock_server::{Server, Subscription};
 use rustix::process::Signal;
+use test_support::daemon::{CONFIG, DOMAIN, Daemon, Launch, TARGET, component, write_private};
+use test_support::port::free_address;
 use tokio::time::sleep;
 
-use crate::daemon::{DOMAIN, Daemon, TARGET, component};
 use crate::ledger::{Ledger, Wrong};
 use crate::line::Out;
 
@@ -26,19 +25,16 @@ impl Replica {
         let presence = format!("{name}.{DOMAIN}");
         server.set_subscription(TARGET, &presence, Subscription::From);
         let before: Vec<u64> = server.connections(DOMAIN).iter().map(|c| c.id()).collect();
-        let daemon = Daemon::start_with(server.address(), |command| {
-            let file = command.get_current_dir().expect("one of its own").join(CONFIG);
-            let text = fs::read_to_string(&file).unwrap();
-            let (server_and_http, _) = text.split_once("[[component]]").expect("a component");
-            write_secret(&file.with_file_name(SECRET), "s");
-            let component = component(DOMAIN).replace("\"s\"", "{ file = \"secret\" }");
-            let config = format!(
-                "key-file = \"{}\"\nreply-ttl = \"30s\"\n{server_and_http}{component}\
-                 presence-domain = \"{presence}\"\n{RANDOM}\n",
-                keys.display(),
-            );
-            fs::write(file, config).unwrap();
-        });
+        let launch = Launch::new(&format!(
+            "key-file = \"{}\"\nreply-ttl = \"30s\"\n[server]\naddress = \"{}\"\n\
+             [http]\nlisten = \"{}\"\n{}presence-domain = \"{presence}\"\n{RANDOM}\n",
+            keys.display(),
+            server.address(),
+            free_address(),
+            component(DOMAIN).replace("\"s\"", "{ file = \"secret\" }"),
+        ));
+        write_private(&launch.folder().join("secret"), "s");
+        let daemon = launch.start();
         daemon.until("it is ready", |d| d.is_ready(1)).await;
         let connections = server.connections(DOMAIN);
         let new = connections.iter().map(|c| c.id()).find(|id| !before.contains(id));
@@ -86,25 +82,18 @@ impl Replica {
 
     /// Runs `jat-proxy keys` on its configuration.
     pub fn keys(&self, arguments: &[&str]) {
-        let mut command = Command::new(self.daemon.program());
-        command.arg("keys").args(arguments).args(["-c", CONFIG]);
-        let output = command.current_dir(self.daemon.folder()).output().unwrap();
+        let output = self.daemon.command(&[&["keys"], arguments].concat());
         assert!(output.status.success(), "{output:?}");
     }
 
     /// Resident set, in kB.
     pub fn resident(&self) -> u64 {
-        self.number("VmRSS:")
+        self.daemon.process_number("VmRSS") / 1024
     }
 
     /// User and system time, in seconds.
     pub fn processor_time(&self) -> f64 {
-        processor_time(&self.number("Pid:").to_string())
-    }
-
-    fn number(&self, field: &str) -> u64 {
-        let line = self.daemon.process_status(field);
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+        processor_time(&self.daemon.pid().to_string())
     }
 
     /// Its own counters against what came out of its connection, and what it complained about.
@@ -113,7 +102,7 @@ impl Replica {
             return ledger
                 .report(Wrong::Replica, format!("lost its stream: {}", self.daemon.log()));
         };
-        let metrics = self.daemon.ask("/metrics").expect("it answers");
+        let metrics = self.daemon.get("/metrics").body;
         for line in metrics.lines().filter(|line| line.starts_with(STANZAS)) {
             let (series, count) = line.rsplit_once(' ').expect("a value");
             let Some(due) = due(series, out) else { continue };
@@ -127,12 +116,6 @@ impl Replica {
             }
         }
     }
-}
-
-/// A file that only its owner may read, as the program wants it.
-pub fn write_secret(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// What a series of requests and replies must have counted; `None`: that is for others.
@@ -162,8 +145,6 @@ pub fn processor_time(pid: &str) -> f64 {
 
 /// For the next stanzas to come.
 const AHEAD: Duration = Duration::from_millis(50);
-const CONFIG: &str = "jat-proxy.toml";
-const SECRET: &str = "secret";
 const RANDOM: &str = "dispatch = \"random\"";
 const STICKY: &str = "dispatch = \"sticky\"";
 /// How the program counts and calls them.

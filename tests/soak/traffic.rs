@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use core_tests::xml::Stanza;
 use mock_server::{Client, Server};
+use test_support::daemon::{DOMAIN, TARGET};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::daemon::{DOMAIN, TARGET};
 use crate::ledger::Shared;
 
 /// Requests a second, of all users.

@@ -4,9 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::daemon::{DOMAIN, Daemon, component};
+use test_support::stage::{Stage, reply_to};
 use tokio::time::sleep;
-
-use crate::daemon::{DOMAIN, Stage, component, reply_to};
 
 /// What the configuration is and names.
 const FILES: [&str; 4] = ["jat-proxy.toml", "keys.toml", "proxy.secret", "ca.pem"];
@@ -171,7 +171,7 @@ async fn a_reload_during_the_check_comes_after_the_upgrade() {
     it.serves().await;
     fs::write(folder.join("go-on"), "").unwrap();
     it.daemon.until_logged("upgraded in place", 1).await;
-    let second = |d: &crate::daemon::Daemon| d.status()["components"][1]["domain"].clone();
+    let second = |d: &Daemon| d.status()["components"][1]["domain"].clone();
     it.daemon.until("the reload", |d| second(d) == "3.example").await;
     it.serves().await;
     assert_eq!(it.server.accepted(), 1);

@@ -4,11 +4,12 @@
 use std::fs;
 
 use rustix::process::Signal;
+use test_support::daemon::{DOMAIN, component};
+use test_support::stage::Stage;
 use test_support::tls::authority::{Authority, Valid};
 use test_support::tls::terminator::Terminator;
 
 use crate::changes::script;
-use crate::daemon::{DOMAIN, Stage, component};
 
 const NAME: &str = "server.example";
 

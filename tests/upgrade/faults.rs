@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::daemon::{DOMAIN, Stage, reply_to};
+use test_support::daemon::{DOMAIN, Daemon};
+use test_support::stage::{Stage, reply_to};
 
 /// Calls that an upgrade makes, in the order in which it does, with an error that a shortage
 /// brings. Those of the system's loader are left out: it ends a program before its first line, in
@@ -62,8 +62,7 @@ async fn one_system_call_after_the_other() {
 /// What became of an upgrade in whose midst somebody asks: it came about, or the reason why not.
 async fn upgrade(it: &mut Stage) -> String {
     const REQUESTS: usize = 5;
-    let decided =
-        |d: &crate::daemon::Daemon| d.logged("upgraded in place") + d.logged("not upgraded");
+    let decided = |d: &Daemon| d.logged("upgraded in place") + d.logged("not upgraded");
     let before = decided(&it.daemon);
     it.daemon.signal(Signal::USR2);
     for id in 0..REQUESTS {

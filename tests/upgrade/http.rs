@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::process::Signal;
-
-use crate::daemon::{DOMAIN, Daemon, Stage, TARGET, component};
+use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
+use test_support::stage::Stage;
 
 const REQUEST: &str = "GET /readyz HTTP/1.0\r\n\r\n";
 
@@ -31,7 +31,7 @@ async fn a_request_that_is_cut_at_any_byte_is_answered() {
     for refused in [true, false] {
         let mut clients: Vec<_> = (0..=REQUEST.len()).map(|cut| asks(&it.daemon, cut)).collect();
         // Those who came last are served by now, and so are those before.
-        assert!(it.daemon.ask("/healthz").is_some());
+        assert!(it.daemon.try_get("/healthz").is_some());
         if refused {
             // Nobody takes over, and the old program goes on with them.
             let script = "case \"$*\" in *--rehearse*) exit 3;; esac; exec";
@@ -67,7 +67,7 @@ async fn an_answer_that_is_half_read_is_whole() {
     let name = "x".repeat(1_000);
     let resource = |n| it.server.client(&format!("{TARGET}/{name}{n}"));
     let _online: Vec<_> = (0..RESOURCES).map(resource).collect();
-    let resources = |d: &Daemon| d.ask("/status").unwrap_or_default().matches(&name).count();
+    let resources = |d: &Daemon| d.get("/status").body.matches(&name).count();
     let all = domains.len() * RESOURCES;
     it.daemon.until("all resources", |d| resources(d) >= all).await;
     let mut client = TcpStream::connect(it.daemon.http()).unwrap();

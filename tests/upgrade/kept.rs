@@ -2,10 +2,9 @@
 
 use mock_server::Subscription;
 use rustix::process::Signal;
-
 use serde_json::json;
-
-use crate::daemon::{DOMAIN, Daemon, Stage, TARGET, component};
+use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
+use test_support::stage::Stage;
 
 /// Else each upgrade would let any user end the stream once more.
 #[tokio::test]

@@ -2,7 +2,6 @@
 //! bytes. What it does under load on real servers is in the interop tests.
 
 mod changes;
-mod daemon;
 mod encrypted;
 mod faults;
 mod http;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use mock_server::{Options, Server};
 use rustix::process::Signal;
+use test_support::daemon::{DOMAIN, Daemon, component};
+use test_support::stage::{Stage, configuration};
 use tokio::time::{Instant, sleep};
-
-use crate::daemon::{DOMAIN, Daemon, Stage, component};
 
 /// The new program's check does not notice, but this one does when it reloads.
 #[tokio::test]
@@ -78,7 +78,6 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
     it.server.connections("a.proxy.example")[0].set_reading(false);
     it.daemon.reconfigure("[server]", "shutdown-timeout = \"2s\"\n[server]");
     it.daemon.configure(&component(DOMAIN));
-    it.daemon.reconfigure("[server]", "shutdown-timeout = \"2s\"\n[server]");
     it.daemon.signal(Signal::HUP);
     it.daemon.until_logged("configuration reloaded", 2).await;
     it.daemon.configure(&with);
@@ -96,7 +95,7 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
 #[tokio::test]
 async fn an_alarm_that_was_raised_is_not_raised_again() {
     let it = Stage::new().await;
-    let other = Daemon::start(it.server.address());
+    let other = Daemon::start(&configuration(&it.server));
     it.daemon.until_logged("another process is connected", 1).await;
     for _ in 0..2 {
         it.upgrade().await;

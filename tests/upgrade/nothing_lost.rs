@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use test_support::daemon::{DOMAIN, Daemon, Launch, TARGET, component};
+use test_support::stage::{Stage, configuration, reply_to};
 use tokio::time::sleep;
-
-use crate::daemon::{DOMAIN, Stage, TARGET, component};
 
 #[tokio::test]
 async fn what_is_known_and_counted_stays() {
@@ -81,9 +81,8 @@ async fn output_that_was_not_yet_written_is_written_once() {
         connection
             .inject(format!("<iq type='get' id='n{id}' from='{from}' to='{DOMAIN}'/>").as_bytes());
     }
-    let waits = |d: &crate::daemon::Daemon| {
-        d.status()["components"][0]["backlog_bytes"].as_u64().unwrap_or(0) > 1_000_000
-    };
+    let waits =
+        |d: &Daemon| d.status()["components"][0]["backlog_bytes"].as_u64().unwrap_or(0) > 1_000_000;
     it.daemon.until("a backlog", waits).await;
     for _ in 0..3 {
         it.upgrade().await;
@@ -131,7 +130,7 @@ async fn twenty_upgrades_under_load_lose_nothing() {
     let answering = async {
         loop {
             let request = service.recv_iq_within(Duration::from_secs(60)).await.expect("a request");
-            service.send(&crate::daemon::reply_to(&request)).unwrap();
+            service.send(&reply_to(&request)).unwrap();
         }
     };
     let upgrading = async {
@@ -172,7 +171,7 @@ async fn whoever_asks_by_http_meanwhile_is_answered() {
     }
     over.store(true, Ordering::Relaxed);
     asking.join().expect("no connection was refused");
-    assert!(it.daemon.ask("/healthz").is_some());
+    assert!(it.daemon.try_get("/healthz").is_some());
 }
 
 /// The running image is then "deleted", and another one is at its path.
@@ -210,12 +209,7 @@ async fn a_link_to_the_program_may_lead_elsewhere_by_then() {
     let releases = it.daemon.folder();
     let link = releases.join("current");
     std::os::unix::fs::symlink(it.daemon.program(), &link).unwrap();
-    let other = crate::daemon::Daemon::start_with(it.server.address(), |command| {
-        let mut linked = std::process::Command::new(&link);
-        linked.args(["run", "-c"]).arg(command.get_current_dir().unwrap().join("jat-proxy.toml"));
-        linked.stderr(fs::File::create(command.get_current_dir().unwrap().join("log")).unwrap());
-        *command = linked;
-    });
+    let other = Launch::new(&configuration(&it.server)).under(&link).start();
     other.until("it is up", |d| d.status()["components"][0]["stream"]["state"] == "up").await;
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink("/nowhere/jat-proxy", &link).unwrap();

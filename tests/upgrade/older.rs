@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::daemon::{BUILT, Stage};
+use test_support::program;
+use test_support::stage::{Stage, reply_to};
 
 #[tokio::test]
 #[ignore = "needs the older program, which tests/older builds"]
@@ -13,14 +14,15 @@ async fn programs_of_two_commits_follow_each_other() {
     let older = older();
     let mut it = Stage::of(&older).await;
     it.serves().await;
-    for program in [Path::new(BUILT), &older, &older, Path::new(BUILT), Path::new(BUILT), &older] {
+    let built = program();
+    for program in [&built, &older, &older, &built, &built, &older] {
         it.daemon.replace_with(program);
         // One that is asked before is answered after.
         it.user.send("<iq type='get' id='held' to='proxy.example'><ask/></iq>").unwrap();
         let request = it.service.recv_iq().await.expect("the request");
         it.upgrade().await;
         assert_eq!(inode(&it.daemon.running()), inode(program), "{}", it.daemon.log());
-        it.service.send(&crate::daemon::reply_to(&request)).unwrap();
+        it.service.send(&reply_to(&request)).unwrap();
         let reply = it.user.recv_iq().await.expect("the reply");
         assert!(reply.contains("id='held'"), "{reply}");
         it.serves().await;

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::daemon::{DOMAIN, Daemon, Launch, component};
+use test_support::stage::{Stage, configuration};
 use tokio::time::{Instant, sleep};
-
-use crate::daemon::{DOMAIN, Daemon, Stage, component};
 
 /// Asks for an upgrade that must not come about, and looks for the `reason` in the log.
 async fn is_refused(it: &mut Stage, reason: &str) {
@@ -121,9 +121,11 @@ async fn a_program_that_vanishes_at_the_last_moment() {
 async fn a_handover_that_nobody_made() {
     let it = Stage::new().await;
     for number in ["0", "2", "3", "77", "-1", "x", ""] {
-        let daemon = Daemon::start_with(it.server.address(), |command| {
-            command.env("JAT_PROXY_HANDOVER", number);
-        });
+        let daemon = {
+            let mut launch = Launch::new(&configuration(&it.server));
+            launch.command.env("JAT_PROXY_HANDOVER", number);
+            launch.start()
+        };
         let up = |d: &Daemon| d.status()["components"][0]["stream"]["state"] == "up";
         daemon.until("it is up", up).await;
         assert_eq!(daemon.logged("upgraded in place"), 0);

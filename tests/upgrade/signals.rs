@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use test_support::daemon::DOMAIN;
+use test_support::stage::Stage;
 use tokio::time::sleep;
-
-use crate::daemon::{DOMAIN, Stage};
 
 #[tokio::test]
 async fn twice_within_10_ms_and_a_reload_right_behind() {

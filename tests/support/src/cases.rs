@@ -248,9 +248,13 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
     presence(target, "", "", Reason::PresenceIgnored);
     presence(service, "error", "", Reason::PresenceIgnored);
     presence(service, "weird", "", Reason::PresenceIgnored);
-    for liar in [&format!("x{service}"), "service", "@some-domain.example/a"] {
+    for (liar, reason) in [
+        (&*format!("x{service}"), Reason::PresenceIgnored),
+        ("service", Reason::PresenceIgnored),
+        ("@some-domain.example/a", Reason::NoFrom),
+    ] {
         for type_ in ["", "unavailable", "unsubscribed"] {
-            presence(liar, type_, "", Reason::PresenceIgnored);
+            presence(liar, type_, "", reason);
         }
     }
     // A good token from others, and one that no address has room for.

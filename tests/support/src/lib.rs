@@ -3,13 +3,18 @@
 #![allow(clippy::new_without_default, reason = "what a test starts is no default")]
 
 pub mod cases;
+pub mod daemon;
+pub mod folder;
+pub mod http;
 pub mod interop;
 pub mod pages;
 pub mod port;
 pub mod process;
+pub mod stage;
 pub mod tally;
 pub mod tls;
 pub mod wait;
+pub mod watched;
 
 use std::env;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
 //! A folder with a configuration, and the program run on it.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,6 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::daemon::write_private;
+use crate::program;
 
 pub const SECRET: &str = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=";
 
@@ -49,8 +51,7 @@ impl Folder {
     }
 
     pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+        write_private(&self.path(name), text);
     }
 
     /// A small configuration with `more` in its component.
@@ -80,5 +81,5 @@ impl Folder {
 }
 
 pub fn jat_proxy() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_jat-proxy"))
+    Command::new(program())
 }

@@ -1,0 +1,325 @@
+//! `jat-proxy run` as a child process, in a folder with its program, its configuration and its log.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{self, Answer};
+use crate::wait::{comes, comes_meanwhile};
+use crate::{program, scratch};
+
+pub const DOMAIN: &str = "proxy.example";
+pub const TARGET: &str = "service@some-domain.example";
+/// The key file's part of a configuration.
+pub const KEY: &str =
+    "[[key]]\nid = 1\nsecret = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n";
+
+/// A `[[component]]` table.
+pub fn component(domain: &str) -> String {
+    format!("[[component]]\ndomain = \"{domain}\"\nsecret = \"s\"\ntarget-address = \"{TARGET}\"\n")
+}
+
+/// A configuration for [`DOMAIN`] on a server, with `more` in front of it.
+pub fn configuration(server: SocketAddr, more: &str) -> String {
+    format!("{more}\n[server]\naddress = \"{server}\"\n{}{KEY}", component(DOMAIN))
+}
+
+/// A daemon that is about to start; a test may change how.
+pub struct Launch {
+    /// It runs the program in its folder, and logs to a file there.
+    pub command: Command,
+    folder: TempDir,
+}
+
+impl Launch {
+    pub fn new(configuration: &str) -> Self {
+        Self::of(&program(), configuration)
+    }
+
+    /// With another build of the program.
+    pub fn of(program: &Path, configuration: &str) -> Self {
+        // Where a link to the program can be made.
+        let folder = TempDir::new_in(scratch()).expect("the scratch folder is ours");
+        let own = folder.path().join(PROGRAM);
+        fs::hard_link(program, &own).expect("it is on the same disk");
+        write_private(&folder.path().join(CONFIG), configuration);
+        let mut command = Command::new(own);
+        command.args(["run", "-c", CONFIG]);
+        Self { command, folder }.at_home()
+    }
+
+    /// Has these words run it: the program and its arguments are what follows them.
+    pub fn behind(mut self, words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        self.command = command;
+        self.at_home()
+    }
+
+    /// Runs it under another path that leads to it.
+    pub fn under(mut self, path: &Path) -> Self {
+        let mut command = Command::new(path);
+        command.args(self.command.get_args());
+        self.command = command;
+        self.at_home()
+    }
+
+    fn at_home(mut self) -> Self {
+        let log = File::options().create(true).append(true).open(self.folder.path().join(LOG));
+        self.command.current_dir(self.folder.path()).stderr(log.expect("the folder is ours"));
+        self
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn start(self) -> Daemon {
+        self.start_by(|mut command| command.spawn().expect("the program starts"))
+    }
+
+    pub fn start_by(self, spawn: impl FnOnce(Command) -> Child) -> Daemon {
+        let configuration = read(&self.folder, CONFIG);
+        let http = configuration.split_once("[http]").map(|(_, it)| quoted(it, "listen"));
+        let http = http.map(|address| address.parse().expect("an address"));
+        Daemon { child: spawn(self.command), http, folder: self.folder }
+    }
+}
+
+/// A running daemon; it is killed when it goes out of scope.
+pub struct Daemon {
+    child: Child,
+    folder: TempDir,
+    /// Where it answers by HTTP, unless a reload has changed that.
+    pub http: Option<SocketAddr>,
+}
+
+/// Its process.
+impl Daemon {
+    pub fn start(configuration: &str) -> Self {
+        Launch::new(configuration).start()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_none()
+    }
+
+    /// Waits for its end, while other tasks go on.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        let ends = || {
+            status = self.child.try_wait().expect("it is ours");
+            status.is_some()
+        };
+        let ended = comes_meanwhile(ends).await;
+        assert!(ended, "it does not end: {}", self.log());
+        status.expect("it has ended")
+    }
+
+    /// Waits for its end.
+    pub fn end(&mut self) -> ExitStatus {
+        assert!(comes(|| !self.is_running()), "it does not end: {}", self.log());
+        self.child.wait().expect("it is ours")
+    }
+
+    /// A line of /proc/PID/status, behind its name.
+    pub fn process_status(&self, field: &str) -> String {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = text.lines().find_map(|line| line.strip_prefix(field));
+        line.expect("the kernel has it").trim_start_matches(':').trim().to_owned()
+    }
+
+    /// The same where it is a number, of bytes or of something else.
+    pub fn process_number(&self, field: &str) -> u64 {
+        let text = self.process_status(field);
+        match text.strip_suffix(" kB") {
+            Some(kib) => kib.parse::<u64>().expect("a number") * 1024,
+            None => text.parse().expect("a number"),
+        }
+    }
+}
+
+/// Its folder.
+impl Daemon {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where its program is.
+    pub fn program(&self) -> PathBuf {
+        self.folder.path().join(PROGRAM)
+    }
+
+    /// The program that it runs, whatever is in its place now.
+    pub fn running(&self) -> PathBuf {
+        format!("/proc/{}/exe", self.pid()).into()
+    }
+
+    /// Puts another program in the place of its own.
+    pub fn replace_with(&self, program: &Path) {
+        let wanted = fs::metadata(program).expect("the program is there").ino();
+        if fs::metadata(self.program()).is_ok_and(|there| there.ino() == wanted) {
+            return;
+        }
+        let new = self.folder.path().join("new");
+        fs::hard_link(program, &new).expect("it is on the same disk");
+        fs::rename(new, self.program()).expect("the folder is ours");
+    }
+
+    /// Puts the program that was built back in its place.
+    pub fn replace_with_built(&self) {
+        self.replace_with(&program());
+    }
+
+    /// Renames a script over its program.
+    pub fn replace_with_script(&self, text: &str) {
+        let new = self.folder.path().join("new");
+        fs::write(&new, format!("#!/bin/sh\n{text}\n")).expect("the folder is ours");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+        fs::rename(new, self.program()).expect("the folder is ours");
+    }
+
+    /// Runs another command on the same configuration.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.args(arguments).args(["-c", CONFIG]).current_dir(self.folder.path());
+        command.output().expect("the program starts")
+    }
+
+    /// Writes another configuration.
+    pub fn write_configuration(&self, text: &str) {
+        write_private(&self.folder.path().join(CONFIG), text);
+    }
+
+    /// Changes its configuration in one place.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let text = read(&self.folder, CONFIG);
+        assert!(text.contains(from), "{from}");
+        self.write_configuration(&text.replace(from, to));
+    }
+
+    /// Writes the configuration with these `[[component]]` tables.
+    pub fn configure(&self, components: &str) {
+        let text = read(&self.folder, CONFIG);
+        let front = text.split_once("[[component]]").expect("there was a component").0;
+        self.write_configuration(&format!("{front}{components}{KEY}"));
+    }
+
+    /// Takes another configuration, and waits until it logs `word`.
+    pub fn reload(&self, configuration: &str, word: &str) {
+        self.write_configuration(configuration);
+        let before = self.log().len();
+        self.signal(Signal::HUP);
+        assert!(comes(|| self.log()[before..].contains(word)), "no {word:?} in {}", self.log());
+    }
+}
+
+/// Its log.
+impl Daemon {
+    pub fn log(&self) -> String {
+        read(&self.folder, LOG)
+    }
+
+    /// How often it has logged this.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    /// Waits until it has logged this.
+    pub fn logs(&self, text: &str) {
+        assert!(comes(|| self.logged(text) > 0), "no {text:?} in {}", self.log());
+    }
+
+    /// Waits until it has logged this so many times, while other tasks go on.
+    pub async fn until_logged(&self, text: &str, times: usize) {
+        self.until(&format!("{times} times {text:?}"), |d| d.logged(text) >= times).await;
+    }
+
+    /// Waits for something of it, while other tasks go on.
+    pub async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
+        assert!(comes_meanwhile(|| is(self)).await, "not in time: {what}; {}", self.log());
+    }
+}
+
+/// What it answers by HTTP.
+impl Daemon {
+    pub fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}: {}", self.log()))
+    }
+
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        http::get(self.http(), path).ok()
+    }
+
+    /// Asks for `path` until the answer is a `good` one.
+    pub fn wait_for(&self, path: &str, good: impl Fn(&Answer) -> bool) -> Answer {
+        let mut last = None;
+        let come = comes(|| {
+            last = self.try_get(path);
+            last.as_ref().is_some_and(&good)
+        });
+        assert!(come, "{path}: {last:?}");
+        last.expect("a good one")
+    }
+
+    /// The status, or nothing while it does not answer.
+    pub fn status(&self) -> Value {
+        let answer = self.try_get("/status");
+        answer.and_then(|it| serde_json::from_str(&it.body).ok()).unwrap_or_default()
+    }
+
+    /// Whether it has so many components, and can forward on all of them.
+    pub fn is_ready(&self, components: usize) -> bool {
+        let status = self.status();
+        let all = status["components"].as_array().cloned().unwrap_or_default();
+        all.len() == components && all.iter().all(|component| component["missing"].is_null())
+    }
+
+    pub fn http(&self) -> SocketAddr {
+        self.http.expect("its configuration has [http]")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes a file that only its owner may read, as the program wants it.
+pub fn write_private(path: &Path, text: &str) {
+    let mut options = File::options();
+    let file = options.create(true).write(true).truncate(true).mode(0o600).open(path);
+    let mut file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    std::io::Write::write_all(&mut file, text.as_bytes()).expect("the disk is not full");
+}
+
+fn read(folder: &TempDir, name: &str) -> String {
+    fs::read_to_string(folder.path().join(name)).expect("it is there")
+}
+
+/// The value of a key.
+fn quoted<'t>(text: &'t str, key: &str) -> &'t str {
+    let (_, rest) = text.split_once(&format!("{key} = \"")).expect("the key");
+    rest.split_once('"').expect("its end").0
+}
+
+const PROGRAM: &str = "jat-proxy";
+pub const CONFIG: &str = "jat-proxy.toml";
+const LOG: &str = "log";
