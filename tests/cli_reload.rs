@@ -1,115 +1,65 @@
 //! `jat-proxy reload`, and `watch`: the real daemon, on a server that is not there.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+use test_support::daemon::{CONFIG, Daemon, Launch};
 use test_support::folder::{Folder, Outcome, SECRET};
+use test_support::program;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
 const OTHER_SECRET: &str = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU=";
 
-/// A daemon; it is killed when it goes out of scope.
-struct Daemon {
-    child: Child,
-    folder: Folder,
+/// A daemon that has begun.
+fn daemon() -> Daemon {
+    begun(Launch::in_folder(Folder::alone()))
 }
 
-impl Daemon {
-    /// On a configuration with `more` at its top.
-    fn start(more: &str) -> Self {
-        let folder = Folder::ready();
-        let config = folder.read("jat-proxy.toml");
-        folder.write("jat-proxy.toml", &format!("{more}\n{config}"));
-        Self::start_by(&["env"], folder)
-    }
-
-    /// Started by a command that the program's own follows.
-    fn start_by(command: &[&str], folder: Folder) -> Self {
-        let config = folder.read("jat-proxy.toml");
-        if !config.contains("[server]") {
-            // Nothing listens on port 1.
-            let server = "[server]\naddress = \"127.0.0.1:1\"\n[[component]]";
-            folder.write("jat-proxy.toml", &config.replacen("[[component]]", server, 1));
-        }
-        let child = Command::new(command[0])
-            .args(&command[1..])
-            .args([PROGRAM, "run", "-c"])
-            .arg(folder.path("jat-proxy.toml"))
-            .stderr(File::create(folder.path("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let daemon = Self { child, folder };
-        daemon.logged("starting", 1);
-        daemon
-    }
-
-    /// Waits until it has logged `words` so often.
-    fn logged(&self, words: &str, times: usize) {
-        let began = Instant::now();
-        while self.log().matches(words).count() < times {
-            assert!(began.elapsed().as_secs() < 60, "{words} {times} times: {}", self.log());
-            sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn log(&self) -> String {
-        self.folder.read("log")
-    }
-
-    fn edit(&self, old: &str, new: &str) {
-        let config = self.folder.read("jat-proxy.toml");
-        assert!(config.contains(old), "{config}");
-        self.folder.write("jat-proxy.toml", &config.replace(old, new));
-    }
-
-    fn reload(&self) -> Outcome {
-        self.folder.run(&["reload"])
-    }
+fn begun(launch: Launch) -> Daemon {
+    let daemon = launch.start();
+    daemon.logs("starting");
+    daemon
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn reload(daemon: &Daemon) -> Outcome {
+    daemon.folder.run(&["reload"])
 }
 
 #[test]
 fn a_reload_says_what_came_of_it() {
-    let daemon = Daemon::start("");
-    let pid = daemon.child.id();
+    let daemon = daemon();
+    let pid = daemon.pid();
     let good = format!("process {pid} has reloaded: components: 1; key 1 signs\n");
-    let out = daemon.reload();
+    let out = reload(&daemon);
     assert_eq!((out.code, out.out, out.err.as_str()), (0, good.clone(), ""));
-    daemon.edit("target-address", "target-addres");
-    let out = daemon.reload();
+    daemon.reconfigure("target-address", "target-addres");
+    let out = reload(&daemon);
     assert_eq!((out.code, out.out.as_str()), (78, ""), "{out:?}");
     assert!(out.err.contains("error: DIR/jat-proxy.toml:"), "{out:?}");
     assert!(out.err.contains("\n  help: did you mean `target-address`?\n"), "{out:?}");
     let refused = format!("error: process {pid} has not reloaded; the old one stays\n");
     assert!(out.err.ends_with(&refused), "{out:?}");
-    daemon.edit("target-addres ", "target-address ");
+    daemon.reconfigure("target-addres ", "target-address ");
     // What can't be listened on is no configuration that is in use.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = format!("[http]\nlisten = \"{}\"\n[server]", taken.local_addr().unwrap());
-    daemon.edit("[server]", &http);
-    let out = daemon.reload();
+    daemon.reconfigure("[server]", &http);
+    let out = reload(&daemon);
     assert_eq!(out.code, 69, "waiting can mend that: {out:?}");
     assert!(out.err.contains("error: can't listen on 127.0.0.1:"), "{out:?}");
     drop(taken);
-    assert_eq!(daemon.reload().out, good);
+    assert_eq!(reload(&daemon).out, good);
 }
 
 #[test]
 fn only_the_daemon_of_this_configuration_is_asked() {
-    let (one, other) = (Daemon::start(""), Daemon::start(""));
-    assert_eq!(one.reload().code, 0);
+    let (one, other) = (daemon(), daemon());
+    assert_eq!(reload(&one).code, 0);
     assert_eq!(other.log().matches("configuration reloaded").count(), 0);
     // By another name of the same file.
     let link = one.folder.path("link.toml");
@@ -148,41 +98,38 @@ fn a_daemon_that_is_too_old_to_say_what_came_of_it() {
 /// Whichever of the two programs hears of it, the answer is about this configuration.
 #[test]
 fn a_reload_in_the_middle_of_an_upgrade_is_one_too() {
-    let daemon = Daemon::start("");
+    let daemon = daemon();
     for upgrade in 1..4 {
-        kill_process(Pid::from_child(&daemon.child), Signal::USR2).unwrap();
+        daemon.signal(Signal::USR2);
         sleep(Duration::from_millis(10 * upgrade));
-        let out = daemon.reload();
+        let out = reload(&daemon);
         assert_eq!(out.code, 0, "{out:?} {}", daemon.log());
         assert!(out.out.ends_with("has reloaded: components: 1; key 1 signs\n"), "{out:?}");
-        daemon.logged("upgraded in place", usize::try_from(upgrade).unwrap());
+        daemon.logs_times("upgraded in place", usize::try_from(upgrade).unwrap());
     }
 }
 
 #[test]
 #[ignore = "needs root"]
 fn who_may_not_look_into_it_is_told_who_may() {
-    let folder = Folder::ready();
-    let server = "[server]\naddress = \"127.0.0.1:1\"\n[[component]]";
-    let config = folder.read("jat-proxy.toml");
-    folder.write("jat-proxy.toml", &config.replacen("[[component]]", server, 1));
+    let folder = Folder::alone();
     let config = folder.path("");
     let everybody = Command::new("chmod").args(["-R", "a+rX"]).arg(config).status().unwrap();
     assert!(everybody.success());
     let run = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    let daemon = Daemon::start_by(&run, folder);
-    assert_eq!(daemon.reload().code, 0, "as root");
-    let reload = |user: &str| {
+    let daemon = begun(Launch::in_folder(folder).behind(&run));
+    assert_eq!(reload(&daemon).code, 0, "as root");
+    let reloads = |user: &str| {
         let mut command = Command::new("setpriv");
         command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
-        command.args([PROGRAM, "reload", "-c"]).arg(daemon.folder.path("jat-proxy.toml"));
+        command.arg(program()).args(["reload", "-c"]).arg(daemon.folder.path("jat-proxy.toml"));
         let output = command.output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    assert_eq!(reload("65534").0, Some(0), "as the same user");
-    let (code, told) = reload("65533");
+    assert_eq!(reloads("65534").0, Some(0), "as the same user");
+    let (code, told) = reloads("65533");
     assert_eq!(code, Some(69), "{told}");
-    let pid = daemon.child.id();
+    let pid = daemon.pid();
     assert!(
         told.contains(&format!("process {pid} is a jat-proxy that this user may not")),
         "{told}"
@@ -193,7 +140,7 @@ fn who_may_not_look_into_it_is_told_who_may() {
 #[test]
 #[ignore = "needs root"]
 fn who_may_not_read_the_configuration_is_no_daemon() {
-    let daemon = Daemon::start("");
+    let daemon = daemon();
     let config = daemon.folder.path("jat-proxy.toml");
     let said = format!(
         "{{\"config\": {config:?}, \"begun\": 0, \"ended\": 9, \"taken\": true, \"summary\": \"forged\", \
@@ -212,11 +159,11 @@ fn who_may_not_read_the_configuration_is_no_daemon() {
     let mut ready = String::new();
     BufReader::new(forger.stdout.take().unwrap()).read_line(&mut ready).unwrap();
     assert_eq!(ready, "ready\n");
-    let out = daemon.reload();
+    let out = reload(&daemon);
     // Its end is that of its input.
     drop(forger.stdin.take());
     forger.wait().unwrap();
-    let pid = daemon.child.id();
+    let pid = daemon.pid();
     let good = format!("process {pid} has reloaded: components: 1; key 1 signs\n");
     assert_eq!((out.code, out.out), (0, good), "{}", out.err);
 }
@@ -226,29 +173,28 @@ fn who_may_not_read_the_configuration_is_no_daemon() {
 #[ignore = "needs root"]
 fn in_a_container_process_1_is_asked() {
     let unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    let daemon = Daemon::start_by(&unshare, Folder::ready());
-    let pid = daemon.child.id();
+    let daemon = begun(Launch::in_folder(Folder::alone()).behind(&unshare));
+    let pid = daemon.pid();
     let init = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     let exec = || {
         let mut command = Command::new("nsenter");
-        command.args(["--target", init.trim(), "--mount", "--pid", PROGRAM, "reload", "-c"]);
+        command.args(["--target", init.trim(), "--mount", "--pid"]);
+        command.arg(program()).args(["reload", "-c"]);
         let output = command.arg(daemon.folder.path("jat-proxy.toml")).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let good = "process 1 has reloaded: components: 1; key 1 signs\n";
     assert_eq!(exec(), (Some(0), good.to_owned()));
-    daemon.edit("target-address", "target-addres");
+    daemon.reconfigure("target-address", "target-addres");
     assert_eq!(exec().0, Some(78));
 }
 
 /// A Secret of Kubernetes: all files are links through `..data`, which is replaced as a whole.
 #[test]
 fn a_volume_that_is_replaced_is_taken_by_itself() {
-    let folder = Folder::ready();
+    let folder = Folder::alone();
     let config = format!("watch = \"1s\"\n{}", folder.read("jat-proxy.toml"));
-    let server = "[server]\naddress = \"127.0.0.1:1\"\n[[component]]";
-    let config = config.replacen("[[component]]", server, 1);
-    let version = |name: &str, keys: &str| {
+    let version = |folder: &Folder, name: &str, keys: &str| {
         fs::create_dir(folder.path(name)).unwrap();
         folder.write(&format!("{name}/jat-proxy.toml"), &config);
         folder.write(&format!("{name}/keys.toml"), keys);
@@ -257,55 +203,42 @@ fn a_volume_that_is_replaced_is_taken_by_itself() {
         fs::rename(folder.path("..data_tmp"), folder.path("..data")).unwrap();
     };
     let key = |id: u8, secret: &str| format!("[[key]]\nid = {id}\nsecret = \"{secret}\"\n");
-    version("..first", &key(1, SECRET));
+    version(&folder, "..first", &key(1, SECRET));
     for file in ["jat-proxy.toml", "keys.toml", "proxy.secret"] {
         fs::remove_file(folder.path(file)).unwrap();
         symlink(format!("..data/{file}"), folder.path(file)).unwrap();
     }
-    let child = Command::new(PROGRAM)
-        .args(["run", "-c"])
-        .arg(folder.path("jat-proxy.toml"))
-        .stderr(File::create(folder.path("log")).unwrap())
-        .spawn()
-        .unwrap();
-    let daemon = Daemon { child, folder: Folder::new() };
-    let log = || folder.read("log");
-    let logged = |words: &str| {
-        let began = Instant::now();
-        while !log().contains(words) {
-            assert!(began.elapsed().as_secs() < 60, "{words}: {}", log());
-            sleep(Duration::from_millis(20));
-        }
-    };
-    logged("starting");
+    let daemon = begun(Launch::in_folder(folder));
+    let folder = &daemon.folder;
     let comes = (jiff::Timestamp::now() + Duration::from_secs(3600)).to_string();
     let both = key(1, SECRET) + &key(2, OTHER_SECRET) + &format!("not-before = \"{comes}\"\n");
-    version("..second", &both);
-    logged("the files of the configuration have changed");
-    logged("configuration reloaded components=1 signing_key=1 next_key=\"2 from ");
+    version(folder, "..second", &both);
+    daemon.logs("the files of the configuration have changed");
+    daemon.logs("configuration reloaded components=1 signing_key=1 next_key=\"2 from ");
     fs::remove_dir_all(folder.path("..first")).unwrap();
-    version("..third", &key(2, OTHER_SECRET));
-    logged("configuration reloaded components=1 signing_key=2");
-    drop(daemon);
-    assert_eq!(log().matches("have changed").count(), 2, "{}", log());
+    version(folder, "..third", &key(2, OTHER_SECRET));
+    daemon.logs("configuration reloaded components=1 signing_key=2");
+    assert_eq!(daemon.logged("have changed"), 2, "{}", daemon.log());
 }
 
 #[test]
 fn what_is_broken_is_refused_once_and_what_is_away_is_not() {
-    let daemon = Daemon::start("watch = \"1s\"");
+    let folder = Folder::alone();
+    folder.write(CONFIG, &format!("watch = \"1s\"\n{}", folder.read(CONFIG)));
+    let daemon = begun(Launch::in_folder(folder));
     fs::remove_file(daemon.folder.path("proxy.secret")).unwrap();
-    daemon.logged("proxy.secret can't be read; the configuration in use stays until it can", 1);
+    daemon.logs("proxy.secret can't be read; the configuration in use stays until it can");
     daemon.folder.write("proxy.secret", "Open Sesame two\n");
-    daemon.logged("configuration reloaded", 1);
-    daemon.edit("target-address", "target-addres");
-    daemon.logged("the configuration was not reloaded; the old one stays", 1);
-    daemon.edit("target-addres ", "target-address ");
-    daemon.edit("bot@", "other@");
-    daemon.logged("configuration reloaded", 2);
+    daemon.logs("configuration reloaded");
+    daemon.reconfigure("target-address", "target-addres");
+    daemon.logs("the configuration was not reloaded; the old one stays");
+    daemon.reconfigure("target-addres ", "target-address ");
+    daemon.reconfigure("bot@", "other@");
+    daemon.logs_times("configuration reloaded", 2);
     let log = daemon.log();
     assert_eq!(log.matches("was not reloaded").count(), 1, "{log}");
     assert_eq!(log.matches("can't be read").count(), 1, "{log}");
     // Off again.
-    daemon.edit("watch = \"1s\"", "");
-    daemon.logged("configuration reloaded", 3);
+    daemon.reconfigure("watch = \"1s\"", "");
+    daemon.logs_times("configuration reloaded", 3);
 }

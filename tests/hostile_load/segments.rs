@@ -78,7 +78,7 @@ fn without_time(said: &str) -> String {
     }
     while let Some(probe) = stanzas.find(" type='probe'") {
         let begin = stanzas[..probe].rfind('<').unwrap();
-        let end = stanzas[probe..].find("</presence>").unwrap() + probe + "</presence>".len();
+        let end = stanzas[probe..].find('>').unwrap() + probe + 1;
         stanzas.replace_range(begin..end, "");
     }
     let mut output = String::new();

@@ -10,9 +10,11 @@ use std::time::Duration;
 use mock_server::{Client, Server};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::Signal;
+use test_support::daemon::{DOMAIN, TARGET, configuration};
+use test_support::port::free_address;
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::{DOMAIN, Daemon, TARGET, free_address, server};
+use crate::daemon::{Daemon, server};
 
 const DROPPED: &str = "lines of the log were dropped, since they could not be written";
 
@@ -33,7 +35,10 @@ impl Stage {
             "[log]\nlevel = \"debug\"\nformat = \"json\"\n[http]\nlisten = \"{}\"",
             free_address()
         );
-        let daemon = Daemon::start(server.address(), &more, log);
+        let daemon = Daemon::launch(&configuration(server.address(), &more), |mut it| {
+            it.command.stderr(log);
+            it.start()
+        });
         daemon.has_told("STATUS=1 of 1", 1).await;
         Self { server, service, user, daemon, asked: 0 }
     }
@@ -71,7 +76,7 @@ impl Stage {
     }
 
     fn dropped(&self) -> u64 {
-        let metrics = self.daemon.metrics();
+        let metrics = self.daemon.get("/metrics").body;
         let value =
             metrics.lines().find_map(|l| l.strip_prefix("jat_proxy_log_lines_dropped_total "));
         value.expect("the metric").parse().unwrap()
@@ -80,7 +85,7 @@ impl Stage {
     /// Ends within a time that no reader has a part in.
     async fn stops(&mut self) {
         self.daemon.signal(Signal::TERM);
-        assert_eq!(self.daemon.ended(Duration::from_secs(60)).await.code(), Some(0));
+        assert_eq!(self.daemon.ended().await.code(), Some(0));
     }
 }
 

@@ -1,23 +1,20 @@
 //! Ready, status, watchdog and stopping, each at its time.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
 
 use rustix::process::Signal;
-use tempfile::NamedTempFile;
-use tokio::time::{Instant, sleep};
+use test_support::daemon::{DOMAIN, TARGET};
+use tokio::time::Instant;
 
-use crate::daemon::{DOMAIN, Daemon, TARGET, server};
+use crate::daemon::{Daemon, server};
 
 #[tokio::test]
 async fn it_is_ready_after_its_first_attempt_and_not_before() {
     // Takes connections and says nothing, until it goes away.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let daemon = Daemon::start(silent.local_addr().unwrap(), "", Stdio::null());
+    let daemon = Daemon::start(silent.local_addr().unwrap(), "");
     daemon.tells("WATCHDOG=1", 4).await;
     let said = daemon.notices();
     assert!(said.contains(&format!("{NONE}not connected yet")), "{said:?}");
@@ -32,7 +29,7 @@ async fn it_is_ready_after_its_first_attempt_and_not_before() {
 #[tokio::test]
 async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
     let server = server().await;
-    let mut daemon = Daemon::start(server.address(), "", Stdio::null());
+    let mut daemon = Daemon::start(server.address(), "");
     daemon.tells("READY=1", 1).await;
     let service = server.client(&format!("{TARGET}/a"));
     daemon.has_told(ALL, 1).await;
@@ -47,10 +44,10 @@ async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
     server.listen_again().await.unwrap();
     daemon.tells(ALL, 1).await;
     daemon.signal(Signal::TERM);
-    let status = daemon.ended(Duration::from_secs(60)).await;
+    let status = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
     // What it told before its end may be read after it.
-    sleep(Duration::from_millis(100)).await;
+    daemon.has_told("STOPPING=1", 1).await;
     let said = daemon.notices();
     assert_eq!(said.last().unwrap(), "STOPPING=1", "{said:?}");
     assert_eq!(daemon.told("READY=1").len(), 1, "{said:?}");
@@ -65,19 +62,13 @@ async fn the_watchdog_is_fed_during_an_upgrade() {
          target-address = \"{TARGET}\"\n",
         server_that_never_closes()
     );
-    let log = NamedTempFile::new().unwrap();
-    let daemon = Daemon::start(server.address(), &other, log.reopen().unwrap());
+    let daemon = Daemon::start(server.address(), &other);
     let logs = async |text: &str, times: usize| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let said = || fs::read_to_string(log.path()).unwrap();
-        while said().matches(text).count() < times {
-            assert!(Instant::now() < deadline, "no {text:?} in {}", said());
-            sleep(Duration::from_millis(5)).await;
-        }
+        daemon.until_logged(text, times).await;
         Instant::now()
     };
     logs("logged in to", 2).await;
-    daemon.edit(&other, "");
+    daemon.reconfigure(&other, "");
     daemon.signal(Signal::USR2);
     // Its stream gets 8 s.
     let began = logs("configuration reloaded", 1).await;

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::daemon::Daemon;
+
 /// What goes wrong in a process that was started with it.
 pub struct Shim {
     faults: TempDir,
@@ -20,6 +22,14 @@ impl Shim {
 
     pub fn attach(&self, command: &mut Command) {
         command.env("LD_PRELOAD", library()).env("SHIM", self.faults.path());
+    }
+
+    /// Starts a daemon with it.
+    pub fn daemon(&self, configuration: &str) -> Daemon {
+        Daemon::launch(configuration, |mut it| {
+            self.attach(&mut it.command);
+            it.start()
+        })
     }
 
     /// From now on `function` does not return.

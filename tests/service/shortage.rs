@@ -1,48 +1,41 @@
 //! Too little of something is one failed attempt, with a name; what works goes on.
 
-use std::fs::{self, File};
-use std::process::Command;
-use std::time::Duration;
+use std::fs;
+use std::time::Instant;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Signal};
 use tempfile::NamedTempFile;
-use tokio::time::{Instant, sleep};
+use test_support::daemon::{self, DOMAIN, Launch, TARGET, configuration};
+use test_support::port::free_address;
+use test_support::wait::{PATIENCE, comes_meanwhile};
 
-use crate::daemon::{DOMAIN, Daemon, TARGET, free_address, server, serves};
+use crate::daemon::{Daemon, server, serves};
 use crate::shim::Shim;
 
 /// A daemon that logs to a file, and in which functions of the C library fail.
 struct Stage {
     daemon: Daemon,
     shim: Shim,
-    log: NamedTempFile,
 }
 
 impl Stage {
     fn new(server: std::net::SocketAddr, more: &str) -> Self {
-        let (log, shim) = (NamedTempFile::new().unwrap(), Shim::new());
-        let file = File::options().append(true).open(log.path()).unwrap();
-        let attach = |command: &mut Command| shim.attach(command);
-        let daemon = Daemon::start_with(server, more, file, attach);
-        Self { daemon, shim, log }
+        let shim = Shim::new();
+        Self { daemon: shim.daemon(&configuration(server, more)), shim }
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.log.path()).unwrap()
+        self.daemon.log()
     }
 
     async fn logs(&self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.log().contains(text) {
-            assert!(Instant::now() < deadline, "no {text:?} in {}", self.log());
-            sleep(Duration::from_millis(10)).await;
-        }
+        self.daemon.until_logged(text, 1).await;
     }
 
     async fn stops(&mut self) {
         self.daemon.signal(Signal::TERM);
-        assert_eq!(self.daemon.ended(Duration::from_secs(60)).await.code(), Some(0));
+        assert_eq!(self.daemon.ended().await.code(), Some(0));
         assert!(!self.log().contains("a bug"), "{}", self.log());
     }
 }
@@ -97,7 +90,7 @@ async fn no_descriptor_for_http() {
     serves(&server).await;
     it.shim.heal("accept4");
     it.logs("HTTP connections can be taken again").await;
-    assert!(it.daemon.metrics().contains("jat_proxy_stream_up"));
+    assert!(it.daemon.get("/metrics").body.contains("jat_proxy_stream_up"));
     it.stops().await;
 }
 
@@ -114,11 +107,7 @@ async fn no_memory_file_for_an_upgrade() {
     let resources: Vec<_> =
         (0..20).map(|n| server.client(&format!("{TARGET}/{long}{n}"))).collect();
     let known = format!("\"{TARGET}/{long}19\"");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !it.daemon.ask("/status").contains(&known) {
-        assert!(Instant::now() < deadline, "it does not know of them");
-        sleep(Duration::from_millis(10)).await;
-    }
+    it.daemon.until("all resources", |it| it.get("/status").body.contains(&known)).await;
     it.daemon.signal(Signal::USR2);
     it.logs("not upgraded, going on as before: can't write down what is to be handed over").await;
     it.logs("File too large (os error 27); LimitFSIZE= in its unit").await;
@@ -132,11 +121,9 @@ async fn no_memory_file_for_an_upgrade() {
 async fn no_thread_to_begin_with() {
     let shim = Shim::new();
     shim.fail("pthread_create", Errno::AGAIN);
-    let log = NamedTempFile::new().unwrap();
-    let attach = |command: &mut Command| shim.attach(command);
-    let mut daemon = Daemon::start_with(free_address(), "", log.reopen().unwrap(), attach);
-    assert_eq!(daemon.ended(Duration::from_secs(60)).await.code(), Some(70));
-    let said = fs::read_to_string(log.path()).unwrap();
+    let mut daemon = shim.daemon(&configuration(free_address(), ""));
+    assert_eq!(daemon.ended().await.code(), Some(70));
+    let said = daemon.log();
     let reason = "error: can't start: no thread for the log: Resource temporarily unavailable \
                   (os error 11); raise TasksMax= or LimitNPROC= in its unit\n";
     assert_eq!(said, reason);
@@ -149,36 +136,31 @@ async fn no_descriptor_for_the_certificates_of_the_system() {
     let certificates = NamedTempFile::with_suffix(".pem").unwrap();
     let ca = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
     fs::write(certificates.path(), ca.cert.pem()).unwrap();
-    let log = NamedTempFile::new().unwrap();
-    let attach = |command: &mut Command| {
-        shim.attach(command);
-        command.env("SSL_CERT_FILE", certificates.path()).env_remove("SSL_CERT_DIR");
-        command.env("LIMIT", "sed -i 's/^address.*/&\\ntls = true/' \"$1\"");
-    };
+    let config = configuration(free_address(), "").replace("[[comp", "tls = true\n[[comp");
     let start = || {
-        let file = File::options().append(true).open(log.path()).unwrap();
-        Daemon::start_with(free_address(), "", file, attach)
+        Daemon::launch(&config, |mut it| {
+            shim.attach(&mut it.command);
+            it.command.env("SSL_CERT_FILE", certificates.path()).env_remove("SSL_CERT_DIR");
+            it.start()
+        })
     };
-    let said = || fs::read_to_string(log.path()).unwrap();
     for (errno, code) in [(Errno::MFILE, 69), (Errno::HOSTDOWN, 69), (Errno::ACCESS, 78)] {
         shim.fail("open64-pem", errno);
-        let code_seen = start().ended(Duration::from_secs(60)).await.code();
-        assert_eq!(code_seen, Some(code), "{errno:?}: {}", said());
+        let mut daemon = start();
+        let code_seen = daemon.ended().await.code();
+        assert_eq!(code_seen, Some(code), "{errno:?}: {}", daemon.log());
+        let said = daemon.log();
+        assert!(errno != Errno::MFILE || said.contains("LimitNOFILE="), "{said}");
     }
-    assert!(said().contains("LimitNOFILE="), "{}", said());
     shim.heal("open64-pem");
     let mut daemon = start();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !said().contains("not connected, retrying") {
-        assert!(Instant::now() < deadline, "{}", said());
-        sleep(Duration::from_millis(5)).await;
-    }
+    daemon.until_logged("not connected, retrying", 1).await;
     // On a reload the configuration in use stays.
     shim.fail("open64-pem", Errno::MFILE);
     let out = daemon.command(&["reload"]);
-    assert_eq!(out.status.code(), Some(69), "{out:?} {}", said());
+    assert_eq!(out.status.code(), Some(69), "{out:?} {}", daemon.log());
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ended(Duration::from_secs(60)).await.code(), Some(0));
+    assert_eq!(daemon.ended().await.code(), Some(0));
 }
 
 /// It ends, with what to do about it, or it serves: with any number.
@@ -187,32 +169,27 @@ async fn few_descriptors_to_begin_with() {
     let server = server().await;
     let (mut ended, mut served) = (0, 0);
     for count in 5..=16 {
-        let log = NamedTempFile::new().unwrap();
-        let file = File::options().append(true).open(log.path()).unwrap();
-        let mut daemon = Daemon::start_with(server.address(), "", file, |command| {
-            command.env("LIMIT", format!("ulimit -n {count}"));
-        });
-        let said = || fs::read_to_string(log.path()).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            assert!(Instant::now() < deadline, "{}", said());
-            if !daemon.is_running() {
-                let code = daemon.ended(Duration::from_secs(60)).await.code();
-                assert!(said().contains("Too many open files"), "{count}: {}", said());
-                assert!(said().contains("LimitNOFILE="), "{count}: {}", said());
-                assert!(matches!(code, Some(69 | 70)), "{count}: {code:?} {}", said());
-                ended += 1;
-                break;
-            }
-            if ["logged in to", "cause=\"shortage\""].iter().any(|text| said().contains(text)) {
-                daemon.signal(Signal::TERM);
-                assert_eq!(daemon.ended(Duration::from_secs(60)).await.code(), Some(0));
-                served += u8::from(said().contains("logged in to"));
-                break;
-            }
-            sleep(Duration::from_millis(5)).await;
+        let limit = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+        let limited = |it: Launch| it.behind(&["sh", "-c", &limit]).start();
+        let mut daemon = Daemon::launch(&configuration(server.address(), ""), limited);
+        let runs = |it: &daemon::Daemon| {
+            ["logged in to", "cause=\"shortage\""].iter().any(|text| it.log().contains(text))
+        };
+        let fate = comes_meanwhile(|| runs(&daemon) || !daemon.is_running()).await;
+        assert!(fate, "{}", daemon.log());
+        if daemon.is_running() {
+            daemon.signal(Signal::TERM);
+            assert_eq!(daemon.ended().await.code(), Some(0));
+            served += u8::from(daemon.log().contains("logged in to"));
+        } else {
+            let (code, said) = (daemon.ended().await.code(), daemon.log());
+            assert!(said.contains("Too many open files"), "{count}: {said}");
+            assert!(said.contains("LimitNOFILE="), "{count}: {said}");
+            assert!(matches!(code, Some(69 | 70)), "{count}: {code:?} {said}");
+            ended += 1;
         }
-        assert!(!said().contains("a bug") && !said().contains("panicked"), "{}", said());
+        let said = daemon.log();
+        assert!(!said.contains("a bug") && !said.contains("panicked"), "{said}");
     }
     assert!(ended > 0 && served > 0, "{ended} ended, {served} served");
 }
@@ -223,9 +200,10 @@ async fn signals_that_others_take_for_harmless() {
     let server = server().await;
     for signal in [Signal::HUP, Signal::USR2, Signal::USR1] {
         let mut it = Stage::new(server.address(), "");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        // As early as can be: without a pause between two looks.
+        let began = Instant::now();
         while !it.daemon.holds_back(signal) {
-            assert!(Instant::now() < deadline, "{signal:?} is never held back");
+            assert!(began.elapsed() < PATIENCE, "{signal:?} is never held back");
         }
         it.daemon.signal(signal);
         serves(&server).await;

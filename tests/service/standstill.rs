@@ -1,17 +1,16 @@
 //! A hung replica is worse than a dead one: what stands still for 30 s is given up. They wait
 //! and compute nothing, so they run all at once.
 
-use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use tempfile::NamedTempFile;
+use test_support::daemon::{DOMAIN, TARGET, configuration};
+use test_support::port::free_address;
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::{DOMAIN, Daemon, TARGET, free_address, server};
+use crate::daemon::{Daemon, server};
 use crate::shim::Shim;
 
 /// Refused, so that there is an answer and, with `level = "debug"`, a line in the log.
@@ -23,18 +22,16 @@ const REQUEST: &str =
 #[ignore = "takes 40 s"]
 async fn an_event_loop_that_hangs_takes_its_process_with_it() {
     let server = server().await;
-    let log = NamedTempFile::new().unwrap();
-    let (file, shim) = (File::create(log.path()).unwrap(), Shim::new());
-    let attach = |command: &mut Command| shim.attach(command);
-    let mut daemon = Daemon::start_with(server.address(), "", file, attach);
+    let shim = Shim::new();
+    let mut daemon = shim.daemon(&configuration(server.address(), ""));
     daemon.tells("READY=1", 1).await;
     shim.hang("epoll_wait");
-    let status = daemon.ended(Duration::from_secs(90)).await;
+    let status = daemon.ended_within(Duration::from_secs(90)).await;
     let fed = daemon.told("WATCHDOG=1").pop().expect("it was alive").elapsed();
     assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}");
     assert!(fed > Duration::from_secs(29), "it ended {fed:?} after it was well");
     assert!(fed < Duration::from_secs(48), "it hung for {fed:?}");
-    let said = fs::read_to_string(log.path()).unwrap();
+    let said = daemon.log();
     assert!(said.contains("ERROR the event loop hangs for more than 30 s"), "{said}");
 }
 
@@ -48,7 +45,7 @@ async fn a_long_goodbye_is_no_standstill() {
          server = \"{}\"\nsecret = \"s\"\ntarget-address = \"{TARGET}\"",
         free_address()
     );
-    let mut daemon = Daemon::start(server.address(), &more, Stdio::null());
+    let mut daemon = Daemon::start(server.address(), &more);
     daemon.tells("READY=1", 1).await;
     let connection = server.connected(DOMAIN, 1).await.expect("one connection").remove(0);
     connection.set_reading(false);
@@ -57,7 +54,7 @@ async fn a_long_goodbye_is_no_standstill() {
     sleep(Duration::from_secs(1)).await;
     let began = Instant::now();
     daemon.signal(Signal::TERM);
-    let status = daemon.ended(Duration::from_secs(80)).await;
+    let status = daemon.ended_within(Duration::from_secs(80)).await;
     assert_eq!(status.code(), Some(0), "{status}");
     assert!(began.elapsed() > Duration::from_secs(50), "the server closed its side");
 }
@@ -68,7 +65,7 @@ async fn a_process_that_was_stopped_goes_on() {
     let server = server().await;
     let mut service = server.client(&format!("{TARGET}/a"));
     let user = server.client("user@some-domain.example/abc");
-    let mut daemon = Daemon::start(server.address(), "", Stdio::null());
+    let mut daemon = Daemon::start(server.address(), "");
     daemon.tells("STATUS=1 of 1", 1).await;
     daemon.signal(Signal::STOP);
     sleep(Duration::from_secs(1)).await;
@@ -91,11 +88,9 @@ async fn a_server_that_does_not_read_is_left_and_found_again() {
     let server = server().await;
     let mut service = server.client(&format!("{TARGET}/a"));
     let user = server.client("user@some-domain.example/abc");
-    let log = NamedTempFile::new().unwrap();
-    let file = File::create(log.path()).unwrap();
     let http = free_address();
     let more = format!("[limits]\nmax-backlog-bytes = 1048576\n[http]\nlisten = \"{http}\"");
-    let daemon = Daemon::start(server.address(), &more, file);
+    let daemon = Daemon::start(server.address(), &more);
     daemon.tells("STATUS=1 of 1", 1).await;
     let connection = server.connections(DOMAIN).remove(0);
     connection.set_reading(false);
@@ -116,7 +111,7 @@ async fn a_server_that_does_not_read_is_left_and_found_again() {
     let after = began.elapsed();
     assert!(after > Duration::from_secs(29), "already after {after:?}: {component}");
     assert_eq!(component["failures"]["unresponsive"], 1, "{component}");
-    let said = fs::read_to_string(log.path()).unwrap();
+    let said = daemon.log();
     assert_eq!(said.matches("did not read for 30 s").count(), 1, "{said}");
     assert!(said.contains("cause=\"unresponsive\""), "{said}");
     assert_eq!(said.matches("logged in again").count(), 1, "{said}");

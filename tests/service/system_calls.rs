@@ -1,19 +1,18 @@
 //! Each system call of the daemon fails, always and from the start on: it ends with a reason and a
 //! code that systemd restarts, or it goes on without.
 
-use std::fs::{self, File};
 use std::process::{Child, Command};
 use std::thread;
-use std::time::Duration;
 
 use libc::*;
 use mock_server::Server;
 use rustix::process::Signal;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
-use tempfile::NamedTempFile;
-use tokio::time::{Instant, sleep};
+use test_support::daemon::{Launch, configuration};
+use test_support::port::free_address;
+use test_support::wait::comes_meanwhile;
 
-use crate::daemon::{Daemon, free_address, server};
+use crate::daemon::{Daemon, server};
 
 /// Those that `strace` shows, but for what the C library or the runtime can't do without: memory,
 /// files to load it from, the handling of signals, and bytes on a socket.
@@ -72,18 +71,16 @@ struct Run {
     name: &'static str,
     _server: Server,
     daemon: Daemon,
-    log: NamedTempFile,
 }
 
 impl Run {
     async fn start((name, call, errno): (&'static str, c_long, c_int)) -> Self {
         let server = server().await;
-        let log = NamedTempFile::new().unwrap();
-        let file = File::options().append(true).open(log.path()).unwrap();
         let more = format!("[http]\nlisten = \"{}\"", free_address());
         let spawn = |command| spawn_without(command, call, errno);
-        let daemon = Daemon::spawn_with(server.address(), &more, file, |_| (), spawn);
-        Self { name, _server: server, daemon, log }
+        let launch = |it: Launch| it.start_by(spawn);
+        let daemon = Daemon::launch(&configuration(server.address(), &more), launch);
+        Self { name, _server: server, daemon }
     }
 
     async fn lives_or_says_why(&mut self) -> Result<(), String> {
@@ -94,13 +91,13 @@ impl Run {
                 self.says(&["upgraded in place", "not upgraded, going on as before"]).await?
             };
             if !goes_on {
-                return Err(format!("{:?}", self.daemon.ended(Duration::from_secs(60)).await));
+                return Err(format!("{:?}", self.daemon.ended().await));
             }
             self.daemon.signal(Signal::TERM);
-            let code = self.daemon.ended(Duration::from_secs(60)).await.code();
+            let code = self.daemon.ended().await.code();
             (code == Some(0)).then_some(()).ok_or(format!("a stop gives {code:?}"))
         } else {
-            let code = self.daemon.ended(Duration::from_secs(60)).await.code();
+            let code = self.daemon.ended().await.code();
             let explained = self.log().to_lowercase().contains("error");
             let good = explained && matches!(code, Some(69 | 70));
             good.then_some(()).ok_or(format!("it ends with {code:?}"))
@@ -112,21 +109,15 @@ impl Run {
 
     /// Waits until it says one of these: false if it ends before that.
     async fn says(&mut self, texts: &[&str]) -> Result<bool, String> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !texts.iter().any(|text| self.log().contains(text)) {
-            if !self.daemon.is_running() {
-                return Ok(false);
-            }
-            if Instant::now() > deadline {
-                return Err(format!("it never says one of {texts:?}"));
-            }
-            sleep(Duration::from_millis(5)).await;
+        let said = |it: &Self| texts.iter().any(|text| it.log().contains(text));
+        match comes_meanwhile(|| said(self) || !self.daemon.is_running()).await {
+            true => Ok(said(self)),
+            false => Err(format!("it never says one of {texts:?}")),
         }
-        Ok(true)
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.log.path()).unwrap()
+        self.daemon.log()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mock_server::Server;
 use tempfile::TempDir;
-use test_support::daemon::write_private;
+use test_support::folder::write_private;
 use tokio::time::sleep;
 
 use crate::ledger::{Ledger, Shared, Wrong};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use mock_server::{Server, Subscription};
 use rustix::process::Signal;
-use test_support::daemon::{CONFIG, DOMAIN, Daemon, Launch, TARGET, component, write_private};
+use test_support::daemon::{CONFIG, DOMAIN, Daemon, Launch, TARGET, component};
+use test_support::folder::write_private;
 use test_support::port::free_address;
 use tokio::time::sleep;
 
@@ -33,7 +34,7 @@ impl Replica {
             free_address(),
             component(DOMAIN).replace("\"s\"", "{ file = \"secret\" }"),
         ));
-        write_private(&launch.folder().join("secret"), "s");
+        write_private(&launch.folder.path("secret"), "s");
         let daemon = launch.start();
         daemon.until("it is ready", |d| d.is_ready(1)).await;
         let connections = server.connections(DOMAIN);
@@ -56,7 +57,7 @@ impl Replica {
     pub async fn reconfigure(&self, round: u32) {
         let [from, to] = if round.is_multiple_of(2) { [RANDOM, STICKY] } else { [STICKY, RANDOM] };
         // One that was killed meanwhile has started with the first again.
-        let text = fs::read_to_string(self.daemon.folder().join(CONFIG)).unwrap();
+        let text = fs::read_to_string(self.daemon.folder.path(CONFIG)).unwrap();
         if text.contains(from) {
             self.daemon.reconfigure(from, to);
         }

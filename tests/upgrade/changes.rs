@@ -27,7 +27,7 @@ pub fn script(step: &str, does: &str) -> String {
 /// A stage whose configuration names a file of each kind.
 async fn with_files() -> Stage {
     let it = Stage::new().await;
-    let folder = it.daemon.folder();
+    let folder = it.daemon.folder.path("");
     let config = fs::read_to_string(folder.join(FILES[0])).unwrap();
     let (rest, keys) = config.split_once("[[key]]").unwrap();
     let rest = rest.replace("secret = \"s\"", "secret = { file = \"proxy.secret\" }");
@@ -51,7 +51,7 @@ async fn with_files() -> Stage {
 }
 
 fn put_back(it: &Stage) {
-    let folder = it.daemon.folder();
+    let folder = it.daemon.folder.path("");
     for file in FILES {
         fs::copy(folder.join("good").join(file), folder.join(file)).unwrap();
     }
@@ -163,7 +163,7 @@ async fn a_reload_during_the_check_comes_after_the_upgrade() {
     let wait = "touch is-read; while [ ! -e go-on ]; do sleep 0.01; done";
     it.daemon.replace_with_script(&script("check", &format!("after() {{ {wait}; }}")));
     it.daemon.signal(Signal::USR2);
-    let folder = it.daemon.folder().to_owned();
+    let folder = it.daemon.folder.path("");
     it.daemon.until("the files are read", |_| folder.join("is-read").exists()).await;
     it.daemon.reconfigure("max-stanza-bytes = 20000", "max-stanza-bytes = 30000");
     it.daemon.reconfigure(&component("two.example"), &component("3.example"));

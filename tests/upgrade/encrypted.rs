@@ -18,7 +18,7 @@ async fn an_upgrade_that_fails_costs_it_nothing() {
     let mut it = Stage::new().await;
     let authority = Authority::new("ca");
     let tls = Terminator::start(it.server.address(), &authority.sign(&[NAME], Valid::Now));
-    fs::write(it.daemon.folder().join("ca.pem"), authority.pem()).unwrap();
+    fs::write(it.daemon.folder.path("ca.pem"), authority.pem()).unwrap();
     let encrypted = format!(
         "server = \"{}\"\ntls = true\nca-file = \"ca.pem\"\nserver-name = \"{NAME}\"\n",
         tls.address

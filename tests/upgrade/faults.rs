@@ -91,7 +91,7 @@ struct Strace {
 
 impl Strace {
     fn attach(it: &Stage, calls: &str, error: &str, by: By, number: usize) -> Self {
-        let output = it.daemon.folder().join("strace");
+        let output = it.daemon.folder.path("strace");
         let mut command = Command::new("strace");
         if by == By::Any {
             command.arg("--follow-forks");

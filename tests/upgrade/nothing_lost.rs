@@ -187,7 +187,7 @@ async fn another_version_takes_over() {
         }
     }
     assert_ne!(other, program);
-    let new = it.daemon.folder().join("new");
+    let new = it.daemon.folder.path("new");
     fs::write(&new, other).unwrap();
     fs::set_permissions(&new, fs::metadata(it.daemon.program()).unwrap().permissions()).unwrap();
     fs::rename(new, it.daemon.program()).unwrap();
@@ -206,7 +206,7 @@ async fn another_version_takes_over() {
 #[tokio::test]
 async fn a_link_to_the_program_may_lead_elsewhere_by_then() {
     let it = Stage::new().await;
-    let releases = it.daemon.folder();
+    let releases = it.daemon.folder.path("");
     let link = releases.join("current");
     std::os::unix::fs::symlink(it.daemon.program(), &link).unwrap();
     let other = Launch::new(&configuration(&it.server)).under(&link).start();

@@ -61,7 +61,7 @@ async fn a_program_that_says_too_much() {
 #[tokio::test]
 async fn a_program_that_does_not_say() {
     let mut it = Stage::new().await;
-    let child = it.daemon.folder().join("child");
+    let child = it.daemon.folder.path("child");
     it.daemon.replace_with_script(&format!("sleep 100 &\necho $! > {}\nwait", child.display()));
     let began = Instant::now();
     is_refused(&mut it, "did not say within 5 s").await;

@@ -2,17 +2,19 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
+use tokio::time::sleep;
 
+use crate::folder::Folder;
 use crate::http::{self, Answer};
+use crate::program;
 use crate::wait::{comes, comes_meanwhile};
-use crate::{program, scratch};
 
 pub const DOMAIN: &str = "proxy.example";
 pub const TARGET: &str = "service@some-domain.example";
@@ -34,7 +36,7 @@ pub fn configuration(server: SocketAddr, more: &str) -> String {
 pub struct Launch {
     /// It runs the program in its folder, and logs to a file there.
     pub command: Command,
-    folder: TempDir,
+    pub folder: Folder,
 }
 
 impl Launch {
@@ -42,42 +44,52 @@ impl Launch {
         Self::of(&program(), configuration)
     }
 
-    /// With another build of the program.
+    /// With another build of the program, or with a program that another will replace: it has a
+    /// link to it in its folder.
     pub fn of(program: &Path, configuration: &str) -> Self {
-        // Where a link to the program can be made.
-        let folder = TempDir::new_in(scratch()).expect("the scratch folder is ours");
-        let own = folder.path().join(PROGRAM);
-        fs::hard_link(program, &own).expect("it is on the same disk");
-        write_private(&folder.path().join(CONFIG), configuration);
-        let mut command = Command::new(own);
+        let folder = Folder::beside_the_program();
+        folder.write(CONFIG, configuration);
+        fs::hard_link(program, folder.path(PROGRAM)).expect("it is on the same disk");
+        let mut command = Command::new(folder.path(PROGRAM));
         command.args(["run", "-c", CONFIG]);
         Self { command, folder }.at_home()
     }
 
+    /// In a folder that has a configuration.
+    pub fn in_folder(folder: Folder) -> Self {
+        let mut command = Command::new(program());
+        command.args(["run", "-c"]).arg(folder.path(CONFIG));
+        Self { command, folder }.at_home()
+    }
+
     /// Has these words run it: the program and its arguments are what follows them.
-    pub fn behind(mut self, words: &[&str]) -> Self {
+    pub fn behind(self, words: &[&str]) -> Self {
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
-        self.command = command;
-        self.at_home()
+        command.args(&words[1..]).arg(self.command.get_program());
+        self.by(command)
     }
 
     /// Runs it under another path that leads to it.
-    pub fn under(mut self, path: &Path) -> Self {
-        let mut command = Command::new(path);
+    pub fn under(self, path: &Path) -> Self {
+        self.by(Command::new(path))
+    }
+
+    fn by(mut self, mut command: Command) -> Self {
         command.args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         self.command = command;
         self.at_home()
     }
 
     fn at_home(mut self) -> Self {
-        let log = File::options().create(true).append(true).open(self.folder.path().join(LOG));
-        self.command.current_dir(self.folder.path()).stderr(log.expect("the folder is ours"));
+        let log = File::options().create(true).append(true).open(self.folder.path(LOG));
+        self.command.current_dir(self.folder.path("")).stderr(log.expect("the folder is ours"));
         self
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     pub fn start(self) -> Daemon {
@@ -85,9 +97,9 @@ impl Launch {
     }
 
     pub fn start_by(self, spawn: impl FnOnce(Command) -> Child) -> Daemon {
-        let configuration = read(&self.folder, CONFIG);
+        let configuration = self.folder.read(CONFIG);
         let http = configuration.split_once("[http]").map(|(_, it)| quoted(it, "listen"));
-        let http = http.map(|address| address.parse().expect("an address"));
+        let http = http.and_then(|address| address.parse().ok());
         Daemon { child: spawn(self.command), http, folder: self.folder }
     }
 }
@@ -95,7 +107,7 @@ impl Launch {
 /// A running daemon; it is killed when it goes out of scope.
 pub struct Daemon {
     child: Child,
-    folder: TempDir,
+    pub folder: Folder,
     /// Where it answers by HTTP, unless a reload has changed that.
     pub http: Option<SocketAddr>,
 }
@@ -120,20 +132,37 @@ impl Daemon {
 
     /// Waits for its end, while other tasks go on.
     pub async fn ended(&mut self) -> ExitStatus {
-        let mut status = None;
-        let ends = || {
-            status = self.child.try_wait().expect("it is ours");
-            status.is_some()
-        };
-        let ended = comes_meanwhile(ends).await;
+        let ended = comes_meanwhile(|| !self.is_running()).await;
         assert!(ended, "it does not end: {}", self.log());
-        status.expect("it has ended")
+        self.child.wait().expect("it is ours")
+    }
+
+    /// The same for an end that takes its time.
+    pub async fn ended_within(&mut self, limit: Duration) -> ExitStatus {
+        let begin = Instant::now();
+        while self.is_running() {
+            assert!(begin.elapsed() < limit, "it runs after {limit:?}: {}", self.log());
+            sleep(Duration::from_millis(20)).await;
+        }
+        self.child.wait().expect("it is ours")
     }
 
     /// Waits for its end.
     pub fn end(&mut self) -> ExitStatus {
         assert!(comes(|| !self.is_running()), "it does not end: {}", self.log());
         self.child.wait().expect("it is ours")
+    }
+
+    pub fn threads(&self) -> usize {
+        threads(self.pid())
+    }
+
+    /// The processes that it has started.
+    pub fn children(&self) -> Vec<u32> {
+        let pid = self.pid();
+        let all = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let all = all.unwrap_or_default();
+        all.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
     }
 
     /// A line of /proc/PID/status, behind its name.
@@ -155,13 +184,9 @@ impl Daemon {
 
 /// Its folder.
 impl Daemon {
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Where its program is.
     pub fn program(&self) -> PathBuf {
-        self.folder.path().join(PROGRAM)
+        self.folder.path(PROGRAM)
     }
 
     /// The program that it runs, whatever is in its place now.
@@ -175,7 +200,7 @@ impl Daemon {
         if fs::metadata(self.program()).is_ok_and(|there| there.ino() == wanted) {
             return;
         }
-        let new = self.folder.path().join("new");
+        let new = self.folder.path("new");
         fs::hard_link(program, &new).expect("it is on the same disk");
         fs::rename(new, self.program()).expect("the folder is ours");
     }
@@ -187,7 +212,7 @@ impl Daemon {
 
     /// Renames a script over its program.
     pub fn replace_with_script(&self, text: &str) {
-        let new = self.folder.path().join("new");
+        let new = self.folder.path("new");
         fs::write(&new, format!("#!/bin/sh\n{text}\n")).expect("the folder is ours");
         fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("the file is ours");
         fs::rename(new, self.program()).expect("the folder is ours");
@@ -196,25 +221,25 @@ impl Daemon {
     /// Runs another command on the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program());
-        command.args(arguments).args(["-c", CONFIG]).current_dir(self.folder.path());
+        command.args(arguments).args(["-c", CONFIG]).current_dir(self.folder.path(""));
         command.output().expect("the program starts")
     }
 
     /// Writes another configuration.
     pub fn write_configuration(&self, text: &str) {
-        write_private(&self.folder.path().join(CONFIG), text);
+        self.folder.write(CONFIG, text);
     }
 
     /// Changes its configuration in one place.
     pub fn reconfigure(&self, from: &str, to: &str) {
-        let text = read(&self.folder, CONFIG);
+        let text = self.folder.read(CONFIG);
         assert!(text.contains(from), "{from}");
         self.write_configuration(&text.replace(from, to));
     }
 
     /// Writes the configuration with these `[[component]]` tables.
     pub fn configure(&self, components: &str) {
-        let text = read(&self.folder, CONFIG);
+        let text = self.folder.read(CONFIG);
         let front = text.split_once("[[component]]").expect("there was a component").0;
         self.write_configuration(&format!("{front}{components}{KEY}"));
     }
@@ -231,7 +256,7 @@ impl Daemon {
 /// Its log.
 impl Daemon {
     pub fn log(&self) -> String {
-        read(&self.folder, LOG)
+        self.folder.read(LOG)
     }
 
     /// How often it has logged this.
@@ -241,7 +266,13 @@ impl Daemon {
 
     /// Waits until it has logged this.
     pub fn logs(&self, text: &str) {
-        assert!(comes(|| self.logged(text) > 0), "no {text:?} in {}", self.log());
+        self.logs_times(text, 1);
+    }
+
+    /// Waits until it has logged this so many times.
+    pub fn logs_times(&self, text: &str, times: usize) {
+        let come = comes(|| self.logged(text) >= times);
+        assert!(come, "not {times} times {text:?} in {}", self.log());
     }
 
     /// Waits until it has logged this so many times, while other tasks go on.
@@ -302,16 +333,9 @@ impl Drop for Daemon {
     }
 }
 
-/// Writes a file that only its owner may read, as the program wants it.
-pub fn write_private(path: &Path, text: &str) {
-    let mut options = File::options();
-    let file = options.create(true).write(true).truncate(true).mode(0o600).open(path);
-    let mut file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    std::io::Write::write_all(&mut file, text.as_bytes()).expect("the disk is not full");
-}
-
-fn read(folder: &TempDir, name: &str) -> String {
-    fs::read_to_string(folder.path().join(name)).expect("it is there")
+/// How many threads a process has; none, if it has ended.
+pub fn threads(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
 /// The value of a key.
@@ -321,5 +345,7 @@ fn quoted<'t>(text: &'t str, key: &str) -> &'t str {
 }
 
 const PROGRAM: &str = "jat-proxy";
+/// The name of its configuration there.
 pub const CONFIG: &str = "jat-proxy.toml";
-const LOG: &str = "log";
+/// The name of its log in its folder.
+pub const LOG: &str = "log";

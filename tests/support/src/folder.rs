@@ -1,14 +1,14 @@
 //! A folder with a configuration, and the program run on it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::daemon::write_private;
-use crate::program;
+use crate::{program, scratch};
 
 pub const SECRET: &str = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=";
 
@@ -29,6 +29,25 @@ impl Folder {
         folder.write("keys.toml", &format!("# Mine.\n\n[[key]]\nid = 1\nsecret = \"{SECRET}\"\n"));
         folder.write("proxy.secret", "Open Sesame\n");
         folder
+    }
+
+    /// An empty one, where a link to the program can be made.
+    pub fn beside_the_program() -> Self {
+        Self(TempDir::new_in(scratch()).unwrap())
+    }
+
+    /// One with a good configuration, whose server is not there.
+    pub fn alone() -> Self {
+        let folder = Self::ready();
+        folder.on_no_server();
+        folder
+    }
+
+    /// Nothing listens on port 1.
+    pub fn on_no_server(&self) {
+        let server = "[server]\naddress = \"127.0.0.1:1\"\n[[component]]";
+        let config = self.read("jat-proxy.toml").replacen("[[component]]", server, 1);
+        self.write("jat-proxy.toml", &config);
     }
 
     /// One with a good configuration, too.
@@ -82,4 +101,12 @@ impl Folder {
 
 pub fn jat_proxy() -> Command {
     Command::new(program())
+}
+
+/// Writes a file that only its owner may read, as the program wants it.
+pub fn write_private(path: &Path, text: &str) {
+    let mut options = File::options();
+    let file = options.create(true).write(true).truncate(true).mode(0o600).open(path);
+    let mut file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file.write_all(text.as_bytes()).unwrap();
 }

@@ -1,18 +1,19 @@
 //! A real `jat-proxy run` as a child process: its configuration, log, metrics and signals.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::folder::write_private;
+use crate::http;
 use crate::interop::server::{SECRET, Server, fresh_folder};
 use crate::port::free_ports;
 use crate::process::{Process, command};
 use crate::program;
-use crate::wait::{PATIENCE, wait_until};
+use crate::wait::wait_until;
 
 /// What a test varies in the configuration.
 pub struct Settings {
@@ -250,14 +251,8 @@ impl Proxy {
 
     /// A GET to the proxy's own HTTP side: status code and body.
     pub fn try_get(&self, path: &str) -> Option<(u16, String)> {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.http_port)).ok()?;
-        socket.set_read_timeout(Some(PATIENCE)).ok()?;
-        let host = format!("127.0.0.1:{}", self.http_port);
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_string()))
+        let answer = http::get((Ipv4Addr::LOCALHOST, self.http_port).into(), path).ok()?;
+        Some((answer.status, answer.body))
     }
 }
 
@@ -285,12 +280,4 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
         serde_json::Value::Object(map) => map.values().for_each(|it| collect_strings(it, found)),
         _ => {}
     }
-}
-
-/// Files with secrets are for their owner only, or `check` would warn.
-fn write_private(path: &Path, text: &str) {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::File::options();
-    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
 }
