@@ -1,19 +1,13 @@
 //! A component with a presence domain: two streams, one translator.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use fastrand::Rng;
-use jat_core::jat::keyring::{Key, Keyring};
+use core_tests::session::{self, Shared};
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::{Reason, Tally};
+use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
-use jat_core::jat::target::Target;
-use jat_core::jat::translator::Translator;
-use jat_core::session::witness::Witness;
 use jat_core::session::{Bounds, Session, Turn};
 use jat_core::stanza::limits::Limits;
-use zeroize::Zeroizing;
 
 const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(1) };
 const OWN: &str = "proxy.example";
@@ -82,7 +76,7 @@ fn both_domains_are_our_own() {
 fn a_reload_moves_the_subscription() {
     let mut it = Replica::start();
     it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
-    it.translator.reconfigure(settings(None));
+    it.shared.translator.reconfigure(settings(None));
     let asked = it.tick(OWN);
     assert!(asked.contains("from='proxy.example'") && asked.contains("subscribe"), "{asked}");
     assert_eq!(it.tick(PRESENCE), "", "its link is about to close this stream");
@@ -101,7 +95,7 @@ fn a_lost_component_stream_leaves_the_list_alone() {
     it.hear(PRESENCE, "<presence type='subscribed' from='bot@s.example' to='a.proxy.example'/>");
     it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
     let far = Duration::from_secs(1000);
-    it.translator.disconnected(&OWN.parse().unwrap());
+    it.shared.translator.disconnected(&OWN.parse().unwrap());
     it.now = it.now.plus(far);
     it.tick(PRESENCE);
     assert_eq!(it.online(), 1);
@@ -120,14 +114,14 @@ fn replies_of_resources_that_nobody_told_of_are_counted() {
     let token = forwarded.split_once("from='").unwrap().1.split_once('\'').unwrap().0;
     let reply = |type_| format!("<iq type='{type_}' id='1' from='bot@s.example/x' to='{token}'/>");
     it.hear(OWN, &reply("result"));
-    assert_eq!(it.translator.unlisted_replies(), 0);
+    assert_eq!(it.shared.translator.unlisted_replies(), 0);
     let gone = "<presence type='unavailable' from='bot@s.example/x' to='a.proxy.example'/>";
     it.hear(PRESENCE, gone);
     // The server answers for a resource that has gone.
     it.hear(OWN, &reply("error"));
-    assert_eq!(it.translator.unlisted_replies(), 0);
+    assert_eq!(it.shared.translator.unlisted_replies(), 0);
     it.hear(OWN, &reply("result"));
-    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 3));
+    assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 3));
     assert_eq!(it.count(Reason::RelayedError), 1);
 }
 
@@ -150,9 +144,9 @@ fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
     let head = format!("<iq type='result' id='1' from='bot@s.example/x' to='{token}'>");
     let refused = it.hear(OWN, &format!("{head}<q>{text}</q></iq>"));
     assert!(refused.contains("policy-violation") && refused.contains("to='u@s.example/r'"));
-    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
+    assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
     it.hear(OWN, &format!("{head}<q/></iq>"));
-    assert_eq!((it.translator.unlisted_replies(), it.count(Reason::OverLimit)), (2, 1));
+    assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::OverLimit)), (2, 1));
 }
 
 #[test]
@@ -162,7 +156,7 @@ fn on_a_shared_domain_the_presence_domain_is_the_witness() {
     let echoes = it.said_first(OWN);
     let (first, _) = echoes.rsplit_once("<message").unwrap();
     it.hear(OWN, &first[first.find("<message").unwrap()..]);
-    it.witness.listens = true;
+    it.shared.witness.listens = true;
     let mut proofs = 0;
     for second in 0..30 {
         for proof in it.wait_a_second(OWN).split_inclusive("/>").filter(|s| s.contains(PROOF)) {
@@ -182,7 +176,7 @@ fn on_a_shared_domain_the_presence_domain_is_the_witness() {
     let still = it.own.as_ref().unwrap().standstill();
     assert!(still >= Some(Duration::from_secs(10)), "{still:?}");
     // Without a witness nothing is known.
-    it.witness.listens = false;
+    it.shared.witness.listens = false;
     it.wait_a_second(OWN);
     assert_eq!(it.own.as_ref().unwrap().standstill(), None);
 }
@@ -190,10 +184,7 @@ fn on_a_shared_domain_the_presence_domain_is_the_witness() {
 const PROOF: &str = "jat-proof-";
 
 struct Replica {
-    translator: Translator,
-    tally: Tally,
-    rng: Rng,
-    witness: Witness,
+    shared: Shared,
     now: Now,
     own: Option<Session>,
     presence: Option<Session>,
@@ -202,10 +193,7 @@ struct Replica {
 impl Replica {
     fn start() -> Self {
         let mut it = Self {
-            translator: Translator::new(settings(Some(PRESENCE))),
-            tally: Tally::default(),
-            rng: Rng::with_seed(1),
-            witness: Witness::default(),
+            shared: Shared::new(settings(Some(PRESENCE)), 1),
             now: START,
             own: None,
             presence: None,
@@ -219,8 +207,7 @@ impl Replica {
     }
 
     fn turn(&mut self) -> Turn<'_> {
-        let Self { translator, tally, rng, witness, now, .. } = self;
-        Turn { translator, tally, rng, witness, now: *now }
+        self.shared.turn(self.now)
     }
 
     /// What goes out on the stream of this domain in the next second.
@@ -258,18 +245,15 @@ impl Replica {
     }
 
     fn online(&self) -> usize {
-        self.translator.presence().resources.len()
+        self.shared.translator.presence().resources.len()
     }
 
     fn count(&self, reason: Reason) -> u64 {
-        self.tally.total(reason)
+        self.shared.tally.total(reason)
     }
 }
 
 fn settings(presence_domain: Option<&str>) -> Settings {
-    let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
-    let keyring = Arc::new(Keyring::new(vec![key]).unwrap());
-    let target = Target::new("bot@s.example".parse().unwrap());
     let presence_domain = presence_domain.map(|domain| domain.parse().unwrap());
-    Settings { presence_domain, ..Settings::new(OWN.parse().unwrap(), target, keyring) }
+    Settings { presence_domain, ..session::settings(OWN, "bot@s.example") }
 }

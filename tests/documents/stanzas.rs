@@ -1,7 +1,8 @@
 //! The four stanzas of the README, each made from the one before.
 
 use base64ct::{Base64, Encoding};
-use core_tests::fixture::{self, Proxy, START};
+use core_tests::session::START;
+use core_tests::twin::{self, Proxy};
 use core_tests::vectors::Vectors;
 use jat_proxy::jat::keyring::Key;
 use jat_proxy::jat::target::Target;
@@ -14,10 +15,11 @@ use crate::claims;
 fn the_translator_makes_the_stanzas_of_the_readme() {
     let vector = Vectors::load().valid.remove(0);
     let secret = Zeroizing::new(Base64::decode_vec(&vector.secret).unwrap());
-    let mut settings = fixture::settings();
+    let mut settings = twin::settings();
     settings.domain = "proxy.domain.example".parse().unwrap();
     settings.target = Target::new(vector.peer.parse().unwrap());
-    settings.keyring = fixture::ring(vec![Key::new(vector.kid, &secret, None).unwrap()]);
+    settings.keyring =
+        core_tests::session::ring(vec![Key::new(vector.kid, &secret, None).unwrap()]);
     settings.reply_ttl = vector.expires.unwrap() - vector.now;
     assert_eq!(vector.now, START.unix);
 

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use core_tests::fixture::{self, Proxy};
 use core_tests::interpreter;
+use core_tests::twin::{self, Proxy};
 use core_tests::vectors::Vectors;
 use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
@@ -56,7 +56,7 @@ fn the_worked_example_gives_the_tag() {
 fn forms_of_the_specification_are_those_of_the_program() {
     let request = claims::text("README.md", "<iq type='get' id='1234'\n    to='proxy");
     let forwarded = |token_in| {
-        let mut settings = fixture::settings();
+        let mut settings = twin::settings();
         settings.domain = "proxy.domain.example".parse().unwrap();
         settings.target = Target::new("some-user@some-domain.example/a".parse().unwrap());
         settings.token_in = token_in;

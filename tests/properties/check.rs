@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use core_tests::checks::parts;
-use core_tests::fixture::START;
+use core_tests::session::START;
 use jat_proxy::config::{Config, Problem, load, render};
 use tempfile::TempDir;
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use core_tests::fixture::{PING, Proxy, TARGET, USER, get, settings};
+use core_tests::twin::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::access::{Access, Mode, Pattern, Senders};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
-
 use jat_core::jat::traffic::Class::{Message, Presence, Reply};
 use jat_core::jat::traffic::FORWARD;
 

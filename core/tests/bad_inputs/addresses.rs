@@ -1,7 +1,7 @@
 //! Addresses of users and of ours, in every spelling that a server lets through.
 
-use core_tests::fixture::{Proxy, USER, assert_error, get, settings};
 use core_tests::oracle;
+use core_tests::twin::{Proxy, USER, assert_error, get, settings};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::traffic::FORWARD;

@@ -1,11 +1,11 @@
 //! Key rings, clocks and expiry, as far as one process sees them.
 
-use core_tests::fixture::{Forwarded, Proxy, START, TTL, USER, get, key, ring, settings};
+use core_tests::session::{START, key, ring};
+use core_tests::twin::{Forwarded, Proxy, TTL, USER, get, settings};
 use jat_core::jat::keyring::{Key, Keyring, KeyringError};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::token::{self, Binding, Claims};
-
 use jat_core::jat::traffic::REVERT;
 use zeroize::Zeroizing;
 

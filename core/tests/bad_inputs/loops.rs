@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use core_tests::fixture::{PING, Proxy, Said, USER, get};
+use core_tests::twin::{PING, Proxy, Said, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Presence};
 use jat_core::jat::traffic::{FORWARD, Traffic};
@@ -52,7 +52,7 @@ fn a_loop_is_slow_and_others_are_served_meanwhile() {
 
 #[test]
 fn each_of_many_requests_in_flight_is_answered_while_nobody_is_online() {
-    let mut proxy = Proxy::connected(core_tests::fixture::settings());
+    let mut proxy = Proxy::connected(core_tests::twin::settings());
     for _ in 0..3 {
         let burst: String = (0..100).map(|n| get(USER, "proxy.example", &n.to_string())).collect();
         let said = proxy.exchange(&burst);

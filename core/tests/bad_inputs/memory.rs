@@ -1,6 +1,6 @@
 //! Stanzas that never end, by size or by depth: constant memory, and then the next stanza.
 
-use core_tests::fixture::{Proxy, USER};
+use core_tests::twin::{Proxy, USER};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Other;
 use jat_core::jat::traffic::FORWARD;

@@ -1,6 +1,6 @@
 //! What stands in stanzas: sizes, depth, markup and namespaces.
 
-use core_tests::fixture::{PING, Proxy, USER, get};
+use core_tests::twin::{PING, Proxy, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Other;
 use jat_core::jat::traffic::{FORWARD, REVERT};

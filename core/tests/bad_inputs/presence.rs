@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use core_tests::fixture::{Proxy, TARGET, USER, assert_error, escaped, get, settings};
 use core_tests::oracle;
+use core_tests::twin::{Proxy, TARGET, USER, assert_error, escaped, get, settings};
 use jat_core::jat::presence::Subscription;
 use jat_core::jat::reason::Reason;
-
 use jat_core::jat::traffic::Class::Presence;
 use jat_core::jat::traffic::FORWARD;
 

@@ -1,7 +1,7 @@
 //! The table of what is done with each stanza, and that its rows are tried in their order: for
 //! each pair of rows that one stanza can fit, the earlier decides.
 
-use core_tests::fixture::{PING, Proxy, TARGET, USER, get, settings};
+use core_tests::twin::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Other, Presence, Reply, Request};
 use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};

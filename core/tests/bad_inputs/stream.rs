@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use core_tests::fixture::{Proxy, USER, get};
+use core_tests::twin::{Proxy, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Message;
 use jat_core::jat::traffic::{FORWARD, REVERT};

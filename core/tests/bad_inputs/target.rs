@@ -1,12 +1,12 @@
 //! What the target sends: replies, forged and honest, and requests of its own.
 
-use core_tests::fixture::{Forwarded, PING, Proxy, START, TARGET, TTL, USER, get, key, settings};
 use core_tests::oracle;
+use core_tests::session::{START, key};
+use core_tests::twin::{Forwarded, PING, Proxy, TARGET, TTL, USER, get, settings};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::target::Target;
 use jat_core::jat::token::{self, Binding, Claims};
-
 use jat_core::jat::traffic::Class::{Message, Reply, Request};
 use jat_core::jat::traffic::{FORWARD, REVERT};
 

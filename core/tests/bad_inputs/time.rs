@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use core_tests::fixture::{PING, Proxy, TARGET, USER};
+use core_tests::twin::{PING, Proxy, TARGET, USER};
 
 const SMALL: usize = 4_000;
 const LARGE: usize = 400_000;

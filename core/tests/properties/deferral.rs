@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use core_tests::fixture::{START, Side, TARGET, USER, bounds, settings};
+use core_tests::session::{START, Side};
+use core_tests::twin::{TARGET, USER, settings};
+use jat_core::session::Bounds;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -18,7 +20,7 @@ proptest! {
         one_by_one in any::<bool>(),
         cuts in prop::collection::vec(any::<Index>(), 0..6),
     ) {
-        let mut side = Side::new(settings(), bounds());
+        let mut side = Side::new(settings(), Bounds::default());
         let online = format!("<presence to='proxy.example' from='{TARGET}/a'/>");
         prop_assert_eq!(side.take(online.as_bytes(), START), None);
         let mut said = side.output(START);

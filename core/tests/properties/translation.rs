@@ -1,8 +1,8 @@
 //! Forward, then revert: all that carries meaning arrives as it was sent, in both directions.
 
 use core_tests::checks::head;
-use core_tests::fixture::{Proxy, escaped};
 use core_tests::oracle;
+use core_tests::twin::{Proxy, escaped};
 use proptest::prelude::*;
 use rxml::Event;
 

@@ -1,19 +1,11 @@
 //! A process under test: a real session, driven as the pump drives it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use fastrand::Rng;
-use jat_core::jat::keyring::{Key, Keyring};
+use core_tests::session::{Side, settings};
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::Tally;
-use jat_core::jat::settings::Settings;
-use jat_core::jat::target::Target;
-use jat_core::jat::translator::Translator;
+use jat_core::session::Bounds;
 use jat_core::session::echo::Sharing;
-use jat_core::session::witness::Witness;
-use jat_core::session::{Bounds, Session, Turn};
-use zeroize::Zeroizing;
 
 pub const DOMAIN: &str = "proxy.example";
 pub const TARGET: &str = "service@some.example";
@@ -21,11 +13,7 @@ const START: u64 = 1_800_000_000;
 
 /// Times are in milliseconds.
 pub struct Process {
-    session: Session,
-    translator: Translator,
-    tally: Tally,
-    rng: Rng,
-    witness: Witness,
+    side: Side,
     /// What has arrived and was not read.
     pub socket: Vec<u8>,
     /// It is stopped from here to there.
@@ -39,24 +27,9 @@ pub struct Process {
 impl Process {
     /// One that has just logged in.
     pub fn new(seed: u64, at: u64) -> Self {
-        let (mut translator, mut tally) = (Translator::new(settings()), Tally::default());
-        let (mut rng, mut witness) = (Rng::with_seed(seed), Witness::default());
-        let now = now(at);
-        let mut turn = Turn {
-            translator: &mut translator,
-            tally: &mut tally,
-            rng: &mut rng,
-            witness: &mut witness,
-            now,
-        };
-        let bounds = Bounds { max_backlog: 1 << 20, ..Bounds::default() };
-        let session = Session::new(DOMAIN.parse().expect("a domain"), bounds, &mut turn);
+        let settings = settings(DOMAIN, TARGET);
         Self {
-            session,
-            translator,
-            tally,
-            rng,
-            witness,
+            side: Side::begun(settings, Bounds::default(), seed, now(at)),
             socket: Vec::new(),
             stopped: (0, 0),
             unread: (0, 0),
@@ -65,7 +38,7 @@ impl Process {
     }
 
     pub fn sharing(&self) -> Sharing {
-        self.session.sharing()
+        self.side.session.sharing()
     }
 
     /// Runs until there is nothing more to do; gives what it wrote, and when it is to run again.
@@ -73,8 +46,7 @@ impl Process {
     pub fn run(&mut self, at: u64) -> (Vec<u8>, u64) {
         let mut written = Vec::new();
         let is_unread = (self.unread.0..self.unread.1).contains(&at);
-        let Self { session, translator, tally, rng, witness, .. } = self;
-        let mut turn = Turn { translator, tally, rng, witness, now: now(at) };
+        let (session, mut turn) = self.side.split(now(at));
         let mut idle = 0;
         loop {
             session.process(&mut turn).expect("a sound stream");
@@ -112,15 +84,6 @@ impl Process {
 /// Rounded up.
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
-}
-
-fn settings() -> Settings {
-    let key = Key::new(1, &Zeroizing::new(vec![1; 32]), None).expect("a good key");
-    Settings::new(
-        DOMAIN.parse().expect("a domain"),
-        Target::new(TARGET.parse().expect("an address")),
-        Arc::new(Keyring::new(vec![key]).expect("a good ring")),
-    )
 }
 
 fn now(at: u64) -> Now {

@@ -1,13 +1,11 @@
 //! The operator: the configuration file of the fleet, and its keys, which rotate.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
+use core_tests::session::{key, ring, settings};
 use jat_core::jat::dispatch::Dispatch;
-use jat_core::jat::keyring::{Key, Keyring, SKEW};
+use jat_core::jat::keyring::{Key, SKEW};
 use jat_core::jat::settings::{Settings, TokenIn};
-use jat_core::jat::target::Target;
-use zeroize::Zeroizing;
 
 use crate::replica::START;
 use crate::traffic::{DOMAIN, TARGET, TTL};
@@ -48,14 +46,13 @@ impl File {
     pub fn settings(&self, slot: usize) -> Settings {
         let target = self.fixed.unwrap_or(TARGET);
         let presence_domain = self.presence_domains.then(|| format!("r{slot}.{DOMAIN}"));
-        let keyring = Arc::new(Keyring::new(self.keys.clone()).expect("a good ring"));
-        let target = Target::new(target.parse().expect("an address"));
         Settings {
             presence_domain: presence_domain.map(|domain| domain.parse().expect("a domain")),
             dispatch: self.dispatch,
             token_in: self.token_in,
             reply_ttl: TTL,
-            ..Settings::new(DOMAIN.parse().expect("a domain"), target, keyring)
+            keyring: ring(self.keys.clone()),
+            ..settings(DOMAIN, target)
         }
     }
 
@@ -153,8 +150,4 @@ impl World {
 /// Have all clocks, up to 30 s slow, reached the time of a key?
 fn signs_everywhere(key: &Key, at: u64) -> bool {
     key.not_before().is_none_or(|from| START + at / 1000 > from + 35)
-}
-
-fn key(id: u8, not_before: Option<u64>) -> Key {
-    Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).expect("a long secret")
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use core_tests::session::Shared;
 use fastrand::Rng;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::{Reason, Tally};
@@ -11,7 +12,6 @@ use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::traffic::Traffic;
 use jat_core::jat::translator::Translator;
 use jat_core::session::Turn;
-use jat_core::session::witness::Witness;
 
 use crate::bugs::Bug;
 use crate::ledger::{Forwarded, How, Reply};
@@ -36,10 +36,7 @@ pub struct Replica {
     pub disturbed: u64,
     /// Resources in whose name it was told that they are not there, and has heard nothing since.
     pub missing: BTreeMap<&'static str, u64>,
-    translator: Translator,
-    tally: Tally,
-    rng: Rng,
-    witness: Witness,
+    shared: Shared,
     /// What the tally must be.
     due: Tally,
 }
@@ -64,10 +61,7 @@ impl Replica {
             view: View::new(true),
             disturbed: at,
             missing: BTreeMap::new(),
-            translator: Translator::new(settings),
-            tally: Tally::default(),
-            rng: Rng::with_seed(seed),
-            witness: Witness::default(),
+            shared: Shared::new(settings, seed),
             due: Tally::default(),
         };
         let Settings { domain, presence_domain, .. } = replica.settings().clone();
@@ -91,7 +85,7 @@ impl Replica {
     /// Has no stream of this role any more.
     pub fn disconnect(&mut self, role: usize) {
         self.streams[role].state = State::Away;
-        self.translator.disconnected(self.streams[role].domain());
+        self.shared.translator.disconnected(self.streams[role].domain());
     }
 
     /// Reads the first letter in the inbox of a stream, or the next part of it, up to so many
@@ -102,7 +96,7 @@ impl Replica {
             && let What::Reply(_) = letter.what
         {
             let original = letter.xml.clone();
-            letter.xml = bug.inward(&original, self.translator.settings(), unix);
+            letter.xml = bug.inward(&original, self.shared.translator.settings(), unix);
             return self.read_with_bug(bug, &original, role, at);
         }
         let (stream, mut turn) = self.split(role, at);
@@ -133,13 +127,13 @@ impl Replica {
         let streams: Vec<_> = self.streams.iter().map(Stream::hand_over).collect();
         let same_target = settings.target == self.settings().target;
         let now = now(at, self.skew);
-        let presence = self.translator.presence().hand_over(now);
-        let unlisted = self.translator.unlisted_replies();
-        let answers = self.translator.answers().hand_over();
-        self.translator = Translator::new(settings);
-        self.rng = Rng::with_seed(seed);
+        let presence = self.shared.translator.presence().hand_over(now);
+        let unlisted = self.shared.translator.unlisted_replies();
+        let answers = self.shared.translator.answers().hand_over();
+        self.shared.translator = Translator::new(settings);
+        self.shared.rng = Rng::with_seed(seed);
         if same_target {
-            self.translator.resume(presence, answers, unlisted, now);
+            self.shared.translator.resume(presence, answers, unlisted, now);
         }
         for (role, from) in streams.into_iter().enumerate() {
             if let Some(from) = from {
@@ -155,7 +149,7 @@ impl Replica {
     /// SIGHUP.
     pub fn reload(&mut self, settings: Settings, at: u64) {
         let same_target = settings.target == self.settings().target;
-        self.translator.reconfigure(settings);
+        self.shared.translator.reconfigure(settings);
         if !same_target {
             self.see_anew(at);
         }
@@ -179,7 +173,7 @@ impl Replica {
     }
 
     pub fn settings(&self) -> &Settings {
-        self.translator.settings()
+        self.shared.translator.settings()
     }
 
     /// Its wall clock, Unix seconds.
@@ -188,13 +182,11 @@ impl Replica {
     }
 
     pub fn turn(&mut self, at: u64) -> Turn<'_> {
-        let Self { translator, tally, rng, witness, skew, .. } = self;
-        Turn { translator, tally, rng, witness, now: now(at, *skew) }
+        self.shared.turn(now(at, self.skew))
     }
 
     pub fn split(&mut self, role: usize, at: u64) -> (&mut Stream, Turn<'_>) {
-        let Self { streams, translator, tally, rng, witness, skew, .. } = self;
-        (&mut streams[role], Turn { translator, tally, rng, witness, now: now(at, *skew) })
+        (&mut self.streams[role], self.shared.turn(now(at, self.skew)))
     }
 
     /// It has read presence of the target: what it must count that as.
@@ -210,7 +202,7 @@ impl Replica {
             What::Unavailable(_) | What::AllGone => self.disturbed = at,
             _ => {}
         }
-        self.view.hear(presence, self.translator.settings())
+        self.view.hear(presence, self.shared.translator.settings())
     }
 
     /// Which of its streams the target's presence is for.
@@ -261,12 +253,12 @@ impl Replica {
     /// It must have counted a stanza like this; did it?
     pub fn must_count(&mut self, traffic: Traffic, reason: Reason) -> bool {
         self.due.count(traffic, reason);
-        self.tally.of(traffic, reason) == self.due.of(traffic, reason)
+        self.shared.tally.of(traffic, reason) == self.due.of(traffic, reason)
     }
 
     /// Counts that differ from what was read: (of what, counted, due).
     pub fn miscounts(&self) -> Vec<(Traffic, Reason, u64, u64)> {
-        let both = self.tally.iter().zip(self.due.iter());
+        let both = self.shared.tally.iter().zip(self.due.iter());
         both.filter(|(is, due)| is != due).map(|((d, r, is), (.., due))| (d, r, is, due)).collect()
     }
 }

@@ -5,9 +5,10 @@
 
 pub mod bench;
 pub mod checks;
-pub mod fixture;
 pub mod interpreter;
 pub mod oracle;
+pub mod session;
+pub mod twin;
 pub mod vectors;
 pub mod xml;
 

@@ -12,8 +12,9 @@ use jat_core::stanza::splitter::Piece;
 
 use super::Stream;
 use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
-use crate::fixture::{START, Said, Side, TARGET, USER, bounds, key, settings};
 use crate::oracle;
+use crate::session::{START, Side, key};
+use crate::twin::{Said, TARGET, USER, settings};
 
 /// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
 /// for what a fuzzer does not guess, see [`pasted`].
@@ -31,7 +32,7 @@ pub fn check(data: &[u8]) {
 type Outcome = (Vec<u8>, Vec<(Traffic, Reason, u64)>, Option<Ending>);
 
 fn logged_in() -> Side {
-    let mut side = Side::new(settings(), Bounds { limits: SMALL, ..bounds() });
+    let mut side = Side::new(settings(), Bounds { limits: SMALL, ..Bounds::default() });
     let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
     assert_eq!(side.take((online("a") + &online("b")).as_bytes(), START), None);
     side.output(START);
@@ -39,7 +40,7 @@ fn logged_in() -> Side {
 }
 
 fn outcome(side: &Side, output: Vec<u8>, ended: Option<Ending>) -> Outcome {
-    (output, side.tally.iter().filter(|(.., n)| *n > 0).collect(), ended)
+    (output, side.shared.tally.iter().filter(|(.., n)| *n > 0).collect(), ended)
 }
 
 fn run<'i>(pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
@@ -56,7 +57,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
     let (online, mut taken) = (total(&side), 0);
     for at in 1..=input.len() {
         taken = at;
-        let relayed = side.tally.of(FORWARD, Reason::Relayed);
+        let relayed = side.shared.tally.of(FORWARD, Reason::Relayed);
         ended = side.take(&input[at - 1..at], START);
         let held = side.session.input().len();
         assert!(ended.is_some() || held <= most_held(SMALL), "{held} bytes held");
@@ -65,7 +66,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
             assert!(said.len() <= SMALL.max_bytes, "{} bytes out at once", said.len());
             let stanza = stanza_before(input, at, found);
             judge(&said, stanza);
-            if side.tally.of(FORWARD, Reason::Relayed) > relayed {
+            if side.shared.tally.of(FORWARD, Reason::Relayed) > relayed {
                 is_reverted(stanza.expect("only whole ones are forwarded"), &said);
             }
             output.extend(said);
@@ -89,7 +90,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
 }
 
 fn total(side: &Side) -> usize {
-    side.tally.iter().map(|(.., n)| usize::try_from(n).unwrap()).sum()
+    side.shared.tally.iter().map(|(.., n)| usize::try_from(n).unwrap()).sum()
 }
 
 /// The element that ends at offset `at`, if one does.
@@ -126,10 +127,10 @@ fn is_reverted(request: &[u8], forwarded: &[u8]) {
     let (Some([asked, user, id]), Some([to, from, _])) = (read(request), read(forwarded)) else {
         return;
     };
-    let answer = crate::fixture::Forwarded { xml: String::new(), to, from, id: "?".into() };
-    let mut replica = Side::new(settings(), bounds());
+    let answer = crate::twin::Forwarded { xml: String::new(), to, from, id: "?".into() };
+    let mut replica = Side::new(settings(), Bounds::default());
     replica.output(START);
-    let Said { out, .. } = replica.feed([answer.result().as_bytes()], START);
+    let Said { out, .. } = Said::to(&mut replica, [answer.result().as_bytes()], START);
     let [reverted] = &out[..] else { panic!("{answer:?}: {out:?}") };
     let [to, from, got] = read(reverted.as_bytes()).unwrap().map(|value| unspaced(&value));
     assert_eq!((to, got), (unspaced(&user), unspaced(&id)));

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::texts;
-use crate::fixture::START;
+use crate::session::START;
 
 /// The golden vectors' key and addresses, so that those of them that are valid open here.
 const SECRET: &[u8; 32] = b"jat-proxy demo key, never use it";

@@ -1,48 +1,28 @@
 //! A logged-in proxy at proxy.example whose target service@some.example has two resources
 //! online. Whatever it is given, it is given twice: whole, and byte by byte to a twin.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use fastrand::Rng;
 use jat_core::jat::address::Address;
-use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::{Reason, Tally};
+use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
-use jat_core::jat::target::Target;
 use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
 use jat_core::jat::translator::Translator;
 use jat_core::session::ending::Ending;
-use jat_core::session::witness::Witness;
-use jat_core::session::{Bounds, Session, Turn};
+use jat_core::session::{Bounds, Session};
 use jat_core::stanza::limits::Limits;
-use zeroize::Zeroizing;
 
 use crate::oracle;
+use crate::session::{self, START, Side};
 
-pub const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
 pub const TTL: u64 = 3600;
 pub const USER: &str = "user@some-domain.example/abc";
+pub const TARGET: &str = "service@some.example";
 pub const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 
-pub fn bounds() -> Bounds {
-    Bounds::default()
-}
-
-/// A key whose secret follows from its id.
-pub fn key(id: u8, not_before: Option<u64>) -> Key {
-    Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).unwrap()
-}
-
-pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
-    Arc::new(Keyring::new(keys).unwrap())
-}
-
 pub fn settings() -> Settings {
-    let target = Target::new("service@some.example".parse().unwrap());
-    let keyring = ring(vec![key(1, None)]);
-    Settings { reply_ttl: TTL, ..Settings::new("proxy.example".parse().unwrap(), target, keyring) }
+    Settings { reply_ttl: TTL, ..session::settings("proxy.example", TARGET) }
 }
 
 /// A proxy, twice.
@@ -50,15 +30,6 @@ pub struct Proxy {
     whole: Side,
     cut: Side,
     pub now: Now,
-}
-
-/// One process's end of a stream.
-pub struct Side {
-    pub session: Session,
-    pub tally: Tally,
-    translator: Translator,
-    rng: Rng,
-    witness: Witness,
 }
 
 /// What came of some input.
@@ -120,8 +91,8 @@ impl Proxy {
     /// Fresh from login: subscription requested, nobody online.
     pub fn connected(settings: Settings) -> Self {
         let mut proxy = Self {
-            whole: Side::new(settings.clone(), bounds()),
-            cut: Side::new(settings, bounds()),
+            whole: Side::new(settings.clone(), Bounds::default()),
+            cut: Side::new(settings, Bounds::default()),
             now: START,
         };
         // The self-test's echoes, the first subscription, and the question for the time.
@@ -134,8 +105,8 @@ impl Proxy {
     /// With a target that is a full JID: nothing is asked, nothing to wait for.
     pub fn fixed(settings: Settings) -> Self {
         let mut proxy = Self {
-            whole: Side::new(settings.clone(), bounds()),
-            cut: Side::new(settings, bounds()),
+            whole: Side::new(settings.clone(), Bounds::default()),
+            cut: Side::new(settings, Bounds::default()),
             now: START,
         };
         assert_eq!(proxy.exchange("").out.len(), 17);
@@ -144,9 +115,9 @@ impl Proxy {
 
     /// Alone on its domain once the echoes, which are given too, come back.
     pub fn with_echoes() -> (Self, String) {
-        let [mut whole, mut cut] = [(); 2].map(|()| Side::new(settings(), bounds()));
-        let first = whole.said(&Tally::default(), None, START).out;
-        cut.said(&Tally::default(), None, START);
+        let [mut whole, mut cut] = [(); 2].map(|()| Side::new(settings(), Bounds::default()));
+        let first = Said::to(&mut whole, [], START).out;
+        Said::to(&mut cut, [], START);
         let mut proxy = Self { whole, cut, now: START };
         proxy.bring_online();
         (proxy, first[..16].concat())
@@ -155,15 +126,15 @@ impl Proxy {
     /// Feeds `input` and tells what came of it, after checking that the twin did the same.
     pub fn exchange(&mut self, input: impl AsRef<[u8]>) -> Said {
         let input = input.as_ref();
-        let whole = self.whole.feed([input], self.now);
-        let cut = self.cut.feed(input.chunks(1), self.now);
+        let whole = Said::to(&mut self.whole, [input], self.now);
+        let cut = Said::to(&mut self.cut, input.chunks(1), self.now);
         assert_eq!(whole, cut, "cut at every byte");
         whole
     }
 
     /// Only whole, where bytes on their own would take too long.
     pub fn exchange_whole(&mut self, input: &[u8]) -> Said {
-        self.whole.feed([input], self.now)
+        Said::to(&mut self.whole, [input], self.now)
     }
 
     /// Only feeds, without a look at what goes out.
@@ -245,7 +216,8 @@ impl Proxy {
     pub fn after(&mut self, time: Duration) -> Said {
         self.now = self.now.plus(time);
         let now = self.now;
-        let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| side.tick(now));
+        let [whole, cut] = [&mut self.whole, &mut self.cut]
+            .map(|side| Said::after(side, now, |side| side.due(now)));
         assert_eq!(whole, cut);
         whole
     }
@@ -265,11 +237,8 @@ impl Proxy {
     pub fn reconfigure(&mut self, settings: &Settings) -> Said {
         let now = self.now;
         let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| {
-            let before = side.tally.clone();
-            let (session, mut turn) = side.split(now);
-            turn.translator.reconfigure(settings.clone());
-            let ended = session.tick(&mut turn).err();
-            side.said(&before, ended, now)
+            side.shared.translator.reconfigure(settings.clone());
+            Said::after(side, now, |side| side.due(now))
         });
         assert_eq!(whole, cut);
         whole
@@ -279,7 +248,7 @@ impl Proxy {
     pub fn limit(&mut self, max_bytes: usize, max_depth: usize) {
         let limits = Limits { max_bytes, max_depth, ..Limits::default() };
         for side in [&mut self.whole, &mut self.cut] {
-            side.session.set_bounds(Bounds { limits, ..bounds() });
+            side.session.set_bounds(Bounds { limits, ..Bounds::default() });
         }
     }
 
@@ -287,7 +256,7 @@ impl Proxy {
     pub fn limit_tags(&mut self, max_tag: usize) {
         let limits = Limits { max_tag, ..Limits::default() };
         for side in [&mut self.whole, &mut self.cut] {
-            side.session.set_bounds(Bounds { limits, ..bounds() });
+            side.session.set_bounds(Bounds { limits, ..Bounds::default() });
         }
     }
 
@@ -317,7 +286,7 @@ impl Proxy {
     }
 
     pub fn translator(&self) -> &Translator {
-        &self.whole.translator
+        &self.whole.shared.translator
     }
 
     /// Addresses of the online resources.
@@ -326,70 +295,22 @@ impl Proxy {
     }
 
     pub fn deadline(&self) -> Duration {
-        self.whole.session.deadline(&self.whole.translator)
+        self.whole.session.deadline(&self.whole.shared.translator)
     }
 }
 
-impl Side {
-    /// Fresh from login; the output is what it says first.
-    pub fn new(settings: Settings, bounds: Bounds) -> Self {
-        let mut translator = Translator::new(settings);
-        let mut tally = Tally::default();
-        let (mut rng, mut witness) = (Rng::with_seed(7), Witness::default());
-        let mut turn = Turn {
-            translator: &mut translator,
-            tally: &mut tally,
-            rng: &mut rng,
-            witness: &mut witness,
-            now: START,
-        };
-        let session = Session::new(turn.translator.settings().domain.clone(), bounds, &mut turn);
-        Self { session, tally, translator, rng, witness }
+impl Said {
+    /// What comes of what the server sends, until the stream is over.
+    pub fn to<'i>(side: &mut Side, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Self {
+        Self::after(side, now, |side| pieces.into_iter().find_map(|piece| side.take(piece, now)))
     }
 
-    fn split(&mut self, now: Now) -> (&mut Session, Turn<'_>) {
-        let Self { session, tally, translator, rng, witness } = self;
-        (session, Turn { translator, tally, rng, witness, now })
-    }
-
-    /// Takes what the server sends, until the stream is over.
-    pub fn feed<'i>(&mut self, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Said {
-        let before = self.tally.clone();
-        let ended = pieces.into_iter().find_map(|piece| self.take(piece, now));
-        self.said(&before, ended, now)
-    }
-
-    /// Takes what arrives at once; says why the stream is over, if it is.
-    pub fn take(&mut self, piece: &[u8], now: Now) -> Option<Ending> {
-        let (session, mut turn) = self.split(now);
-        session.input().extend(piece);
-        session.received(now);
-        session.process(&mut turn).err()
-    }
-
-    /// All that is to be written, and it is written.
-    pub fn output(&mut self, now: Now) -> Vec<u8> {
-        let output = self.session.output().to_vec();
-        self.session.sent(output.len(), now);
-        output
-    }
-
-    /// Does what is due; says why the stream is over, if it is.
-    pub fn due(&mut self, now: Now) -> Option<Ending> {
-        let (session, mut turn) = self.split(now);
-        session.tick(&mut turn).err()
-    }
-
-    fn tick(&mut self, now: Now) -> Said {
-        let before = self.tally.clone();
-        let ended = self.due(now);
-        self.said(&before, ended, now)
-    }
-
-    fn said(&mut self, before: &Tally, ended: Option<Ending>, now: Now) -> Said {
-        let out = oracle::stanzas(&self.output(now));
-        let counted = self.tally.iter().map(|(d, r, n)| (d, r, n - before.of(d, r)));
-        Said { out, counted: counted.filter(|(.., n)| *n > 0).collect(), ended }
+    fn after(side: &mut Side, now: Now, work: impl FnOnce(&mut Side) -> Option<Ending>) -> Self {
+        let before = side.shared.tally.clone();
+        let ended = work(side);
+        let out = oracle::stanzas(&side.output(now));
+        let counted = side.shared.tally.iter().map(|(t, r, n)| (t, r, n - before.of(t, r)));
+        Self { out, counted: counted.filter(|(.., n)| *n > 0).collect(), ended }
     }
 }
 
@@ -426,5 +347,3 @@ pub fn assert_error(answer: &str, head: &str, condition: &str) -> String {
     let (_, text) = text.split_once('>').unwrap();
     text.strip_suffix("</text>").unwrap().to_owned()
 }
-
-pub const TARGET: &str = "service@some.example";

@@ -1,0 +1,104 @@
+//! Sessions without their sockets: bytes, time and random numbers are the test's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jat_core::jat::keyring::{Key, Keyring};
+use jat_core::jat::now::Now;
+use jat_core::jat::reason::Tally;
+use jat_core::jat::settings::Settings;
+use jat_core::jat::target::Target;
+use jat_core::jat::translator::Translator;
+use jat_core::session::ending::Ending;
+use jat_core::session::witness::Witness;
+use jat_core::session::{Bounds, Session, Turn};
+use jid::DomainPart;
+use zeroize::Zeroizing;
+
+/// When tests begin, unless they say otherwise.
+pub const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
+
+/// A key whose secret follows from its id.
+pub fn key(id: u8, not_before: Option<u64>) -> Key {
+    Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).expect("a long secret")
+}
+
+pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
+    Arc::new(Keyring::new(keys).expect("a good ring"))
+}
+
+/// Those of a component with these addresses and key 1, and the defaults of the rest.
+pub fn settings(domain: &str, target: &str) -> Settings {
+    let target = Target::new(target.parse().expect("an address"));
+    Settings::new(domain.parse().expect("a domain"), target, ring(vec![key(1, None)]))
+}
+
+/// What the streams of a process share.
+pub struct Shared {
+    pub translator: Translator,
+    pub tally: Tally,
+    pub rng: Rng,
+    pub witness: Witness,
+}
+
+impl Shared {
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        Self {
+            translator: Translator::new(settings),
+            tally: Tally::default(),
+            rng: Rng::with_seed(seed),
+            witness: Witness::default(),
+        }
+    }
+
+    pub fn turn(&mut self, now: Now) -> Turn<'_> {
+        let Self { translator, tally, rng, witness } = self;
+        Turn { translator, tally, rng, witness, now }
+    }
+}
+
+/// A process with one stream.
+pub struct Side {
+    pub session: Session,
+    pub shared: Shared,
+}
+
+impl Side {
+    /// Fresh from login; the output is what it says first.
+    pub fn new(settings: Settings, bounds: Bounds) -> Self {
+        Self::begun(settings, bounds, 7, START)
+    }
+
+    /// One that has just logged in, with random numbers of its own.
+    pub fn begun(settings: Settings, bounds: Bounds, seed: u64, now: Now) -> Self {
+        let domain: DomainPart = settings.domain.clone();
+        let mut shared = Shared::new(settings, seed);
+        Self { session: Session::new(domain, bounds, &mut shared.turn(now)), shared }
+    }
+
+    pub fn split(&mut self, now: Now) -> (&mut Session, Turn<'_>) {
+        (&mut self.session, self.shared.turn(now))
+    }
+
+    /// Takes what arrives at once; says why the stream is over, if it is.
+    pub fn take(&mut self, piece: &[u8], now: Now) -> Option<Ending> {
+        let (session, mut turn) = self.split(now);
+        session.input().extend(piece);
+        session.received(now);
+        session.process(&mut turn).err()
+    }
+
+    /// All that is to be written, and it is written.
+    pub fn output(&mut self, now: Now) -> Vec<u8> {
+        let output = self.session.output().to_vec();
+        self.session.sent(output.len(), now);
+        output
+    }
+
+    /// Does what is due; says why the stream is over, if it is.
+    pub fn due(&mut self, now: Now) -> Option<Ending> {
+        let (session, mut turn) = self.split(now);
+        session.tick(&mut turn).err()
+    }
+}
