@@ -5,16 +5,13 @@
 //!
 //! `STANZAS=n` sets how many stanzas the load has. Fails if a target is missed.
 
-mod common;
-
 use std::net::TcpListener;
 use std::time::Duration;
 
 use core_tests::bench::form::Form;
 use core_tests::bench::gate::Gates;
-
-use common::driver::{Driver, Load};
-use common::process::Process;
+use test_support::bench::driver::{Driver, Load};
+use test_support::bench::process::Process;
 
 fn main() {
     let form = Form::of_this_run();

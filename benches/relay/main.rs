@@ -11,8 +11,6 @@
 //! translation on tokio-xmpp's stream; and plain echoes. Driver and child share the processors,
 //! so the child's own processor time says more than the rate. Fails if a target is missed.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod limit;
 mod peer;
 mod table;
@@ -23,9 +21,9 @@ use std::time::Duration;
 use core_tests::bench::form::{self, Form};
 use core_tests::bench::gate::Gates;
 use core_tests::bench::stanzas::DOMAIN;
+use test_support::bench::driver::{self, Driver, Load};
+use test_support::bench::process::Process;
 
-use common::driver::{self, Driver, Load};
-use common::process::Process;
 use table::{Figure, Round};
 
 fn main() {
@@ -147,7 +145,7 @@ fn start(replies: bool) -> Vec<Relay> {
     let token = driver.encoded_from();
     let mut relays = vec![Relay::new("jat-proxy", daemon, driver)];
     if let Ok(program) = std::env::var("OTHER") {
-        let (daemon, driver) = serving(Process::daemon_of(&program, &address, 0));
+        let (daemon, driver) = serving(Process::daemon_of(program.as_ref(), &address, 0));
         relays.push(Relay::new("the other build", daemon, driver));
     }
     let stanza = driver::mean_stanza(&token, replies).to_string();

@@ -10,6 +10,7 @@ use jat_proxy::jat::keyring::{Key, Keyring};
 use jat_proxy::jat::token::{self, Binding, Claims};
 use jid::Jid;
 use rxml::{Namespace, NcNameStr, xml_ncname};
+use test_support::bench::driver::{PEER, SECRET};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
@@ -17,8 +18,6 @@ use xmpp_parsers::component::Handshake;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 use zeroize::Zeroizing;
-
-use crate::common::driver::{PEER, SECRET};
 
 /// Relays between the user and the service until `server` closes the connection.
 pub fn peer(server: &str) {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jat_proxy::link::cause::Cause;
 use mock_server::{Login, Options};
+use test_support::daemon::DOMAIN;
 use tokio::time::sleep;
 
 use crate::ends::TIMES;
-use crate::fixture::{DOMAIN, Fixture, SECRET, component};
+use crate::fixture::{Fixture, SECRET, component};
 use crate::replicas::{many, settled};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,8 +7,8 @@
 
 mod account;
 mod ends;
+// It starts replicas in this process, for which test-support would have to know the program.
 #[path = "../stream/fixture.rs"]
-#[allow(dead_code, reason = "the tests of the stream use the rest")]
 mod fixture;
 mod logins;
 mod mix;

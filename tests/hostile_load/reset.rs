@@ -2,8 +2,9 @@
 
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
+use test_support::daemon::DOMAIN;
+use test_support::stage::reply_to;
 
-use crate::fixture::{DOMAIN, reply_to};
 use crate::replicas::{many, settled};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

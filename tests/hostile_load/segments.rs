@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use test_support::cases::{self, Cast};
+use test_support::daemon::DOMAIN;
 use test_support::tally::shown;
 use tokio::time::{sleep, timeout};
 
-use crate::fixture::DOMAIN;
 use crate::replicas::{many, settled};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,6 +93,6 @@ const CAST: Cast<'_> = Cast {
     domain: DOMAIN,
     user: "hostile@some-domain.example/h",
     service: "service@some-domain.example/a",
-    secret: 7,
+    secret: 1,
 };
 const END: &str = "last@some-domain.example/z";

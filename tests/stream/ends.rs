@@ -95,8 +95,10 @@ async fn stream_errors_that_have_a_remedy() {
         let it = Fixture::start().await;
         it.connection().await.fail(condition, "because");
         it.until_failed(cause).await;
-        let State::Down { cause: named, message, .. } = it.state() else {
-            panic!("{condition}: {:?}", it.state())
+        let State::Down { cause: named, message, .. } =
+            it.replica.component().stream().state.clone()
+        else {
+            panic!("{condition}: {:?}", it.replica.component().stream().state.clone())
         };
         assert_eq!(named, cause);
         assert_eq!(message, format!("the server ended the stream: {condition} (\"because\")"));

@@ -1,22 +1,19 @@
 //! A replica on the built-in server, a service that answers, and a user.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use core_tests::session::settings;
 use jat_proxy::config::{ComponentConfig, Secret};
 use jat_proxy::demo::replica::Replica;
-use jat_proxy::jat::keyring::{Key, Keyring};
-use jat_proxy::jat::settings::Settings;
-use jat_proxy::jat::target::Target;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use jat_proxy::session::Bounds;
 use mock_server::{Client, Connection, Options, Server, Subscription};
-use tokio::time::{Instant, sleep};
+use test_support::daemon::{DOMAIN, TARGET};
+use test_support::stage::round_trip;
+use test_support::wait::comes_meanwhile;
 use zeroize::Zeroizing;
 
-pub const DOMAIN: &str = "proxy.example";
-pub const TARGET: &str = "service@some-domain.example";
 pub const SECRET: &str = "a secret of the tests";
 /// Little, so that it is soon full on a busy machine, too.
 pub const MAX_BACKLOG: usize = 1 << 18;
@@ -46,23 +43,15 @@ impl Fixture {
         Self { server, replica, service, user, asked: 0 }
     }
 
-    /// Waits up to a minute for the replica to be in a state.
+    /// Waits for the replica to be in a state.
     pub async fn until(&self, what: &str, is: impl Fn(&Replica) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !is(&self.replica) {
-            assert!(Instant::now() < deadline, "not within a minute: {what}; {}", self.describe());
-            sleep(Duration::from_millis(2)).await;
-        }
+        assert!(comes_meanwhile(|| is(&self.replica)).await, "{what}: {}", self.describe());
     }
 
     fn describe(&self) -> String {
         let component = self.replica.component();
         let counts: Vec<_> = component.tally.iter().filter(|(.., n)| *n > 0).collect();
         format!("{:?}, {counts:?}", component.stream())
-    }
-
-    pub fn state(&self) -> State {
-        self.replica.component().stream().state.clone()
     }
 
     /// Waits until the replica was down for `cause`, now or before.
@@ -88,32 +77,12 @@ impl Fixture {
     /// A request and its reply, all the way.
     pub async fn serves(&mut self) {
         self.asked += 1;
-        let id = format!("ask-{}", self.asked);
-        self.user.send(&format!("<iq type='get' id='{id}' to='{DOMAIN}'><ask/></iq>")).unwrap();
-        let request = self.service.recv_iq().await.expect("the request");
-        self.service.send(&reply_to(&request)).unwrap();
-        let reply = self.user.recv_iq().await.expect("the reply");
-        assert!(reply.contains(&format!("id='{id}'")), "{reply}");
-        assert!(reply.contains("<answer/>"), "{reply}");
+        round_trip(DOMAIN, self.asked, &mut self.user, &mut self.service).await;
     }
 }
 
-/// The service's answer to a forwarded request.
-pub fn reply_to(request: &str) -> String {
-    let value = |name: &str| {
-        let rest = request.split_once(&format!(" {name}='")).expect("the attribute").1;
-        rest.split_once('\'').expect("its end").0
-    };
-    format!("<iq type='result' id='{}' to='{}'><answer/></iq>", value("id"), value("from"))
-}
-
 pub fn component(server: &Server) -> ComponentConfig {
-    let key = Key::new(1, &Zeroizing::new(vec![7; 32]), None).unwrap();
-    let settings = Settings::new(
-        DOMAIN.parse().unwrap(),
-        Target::new(TARGET.parse().unwrap()),
-        Arc::new(Keyring::new(vec![key]).unwrap()),
-    );
+    let settings = settings(DOMAIN, TARGET);
     let server = server.address().to_string();
     let bounds = Bounds { max_backlog: MAX_BACKLOG, ..Bounds::default() };
     ComponentConfig { bounds, ..ComponentConfig::new(settings, server, secret(SECRET)) }

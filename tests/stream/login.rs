@@ -7,9 +7,10 @@ use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use mock_server::{Login, Options, Server};
+use test_support::daemon::DOMAIN;
 use tokio::time::sleep;
 
-use crate::fixture::{DOMAIN, Fixture, SECRET, component, secret};
+use crate::fixture::{Fixture, SECRET, component, secret};
 
 const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
                       xmlns:stream='http://etherx.jabber.org/streams' from='proxy.example'";
@@ -26,7 +27,7 @@ async fn fails(login: Login, cause: Cause, config: impl Fn(&Server) -> Component
     })
     .await;
     it.until_failed(cause).await;
-    match it.state() {
+    match it.replica.component().stream().state.clone() {
         State::Down { message, .. } => message,
         other => panic!("{other:?}"),
     }

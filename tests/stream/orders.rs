@@ -5,7 +5,6 @@ use std::time::Duration;
 use jat_proxy::config::ComponentConfig;
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
-
 use tokio::time::{sleep, timeout};
 
 use crate::backlog::flood;
@@ -105,7 +104,7 @@ async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() 
         r.component().translator.settings().target.bare().as_str() == "other@some-domain.example"
     })
     .await;
-    it.service.send(&crate::fixture::reply_to(&request)).unwrap();
+    it.service.send(&test_support::stage::reply_to(&request)).unwrap();
     it.until("refused", |r| r.count(Reason::NotFromTarget) == 1).await;
     let said = String::from_utf8(it.connection().await.received()).unwrap();
     assert!(

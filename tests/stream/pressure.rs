@@ -7,9 +7,10 @@ use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::stream::State;
 use jat_proxy::session::Bounds;
 use mock_server::{Options, Server};
+use test_support::daemon::DOMAIN;
 
 use crate::backlog::{self, flood};
-use crate::fixture::{DOMAIN, Fixture, SECRET, component};
+use crate::fixture::{Fixture, SECRET, component};
 
 /// Both TCP buffers full in both directions would be a deadlock.
 #[tokio::test]

@@ -3,8 +3,9 @@
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
+use test_support::daemon::DOMAIN;
 
-use crate::fixture::{DOMAIN, Fixture, component};
+use crate::fixture::{Fixture, component};
 
 /// Any user could end the stream again and again.
 #[tokio::test]
@@ -73,7 +74,7 @@ fn ask(it: &Fixture, text: &str) {
 }
 
 fn down(it: &Fixture) -> Option<String> {
-    match it.state() {
+    match it.replica.component().stream().state.clone() {
         State::Down { message, .. } => Some(message),
         _ => None,
     }

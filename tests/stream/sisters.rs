@@ -5,9 +5,10 @@ use std::time::Duration;
 use jat_proxy::config::ComponentConfig;
 use jat_proxy::session::echo::Sharing;
 use mock_server::{Options, Server, Subscription};
+use test_support::daemon::{DOMAIN, TARGET};
 use tokio::time::{Instant, sleep};
 
-use crate::fixture::{DOMAIN, Fixture, SECRET, TARGET, component};
+use crate::fixture::{Fixture, SECRET, component};
 
 /// If the host is gone, one that is idle would show it a minute later.
 #[tokio::test]

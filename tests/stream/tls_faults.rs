@@ -7,11 +7,12 @@ use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use mock_server::Connection;
+use test_support::daemon::DOMAIN;
+use test_support::stage::reply_to;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::backlog::{self, Backlog, REQUEST};
-use crate::fixture::{DOMAIN, reply_to};
 use crate::tls_login::good;
 
 #[tokio::test]
@@ -74,7 +75,7 @@ async fn cut_at(cut: usize, length: usize) {
     it.until_failed(Cause::Disconnected).await;
     port.habits.cut_after.store(usize::MAX, Ordering::Relaxed);
     assert_eq!(it.replica.count(Reason::ChildCount), if cut == length { 2 } else { 1 }, "{cut}");
-    let State::Down { message, .. } = it.state() else { return };
+    let State::Down { message, .. } = it.replica.component().stream().state.clone() else { return };
     assert!(message.contains("without a word") || message.contains("reset"), "{cut}: {message}");
     it.until_logged_in(2).await;
     it.serves().await;

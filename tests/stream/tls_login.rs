@@ -9,13 +9,14 @@ use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use mock_server::{Login, Options, Server};
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+use test_support::daemon::DOMAIN;
 use test_support::tls::authority::{Authority, Identity, Valid, self_signed};
 use test_support::tls::terminator::{Terminator, listen};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use crate::fixture::{DOMAIN, Fixture, SECRET, component};
+use crate::fixture::{Fixture, SECRET, component};
 
 pub const NAME: &str = "xmpp.example";
 
@@ -59,7 +60,7 @@ async fn fails(identity: &Identity, ca: &Authority, wanted: &str, cause: Cause) 
 }
 
 fn message(it: &Fixture) -> String {
-    match it.state() {
+    match it.replica.component().stream().state.clone() {
         State::Down { message, .. } => message,
         other => panic!("{other:?}"),
     }

@@ -5,13 +5,14 @@ use jat_proxy::config::ComponentConfig;
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
 use mock_server::Options;
+use test_support::daemon::DOMAIN;
 use test_support::tls::authority::{Authority, Valid};
 use test_support::tls::terminator::{Terminator, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::fixture::{DOMAIN, Fixture, SECRET, component};
+use crate::fixture::{Fixture, SECRET, component};
 use crate::tls_login::{NAME, trusting};
 
 const STREAM: &str = "<?xml version='1.0'?><stream:stream id='1' version='1.0' \
@@ -33,7 +34,10 @@ async fn connecting(server: &str, cause: Cause) -> String {
     let it = it.await;
     it.until_failed(cause).await;
     assert!(!cause.remedy().is_empty());
-    let State::Down { cause: named, message, .. } = it.state() else { panic!("{:?}", it.state()) };
+    let State::Down { cause: named, message, .. } = it.replica.component().stream().state.clone()
+    else {
+        panic!("{:?}", it.replica.component().stream().state.clone())
+    };
     assert_eq!(named, cause, "{message}");
     message
 }

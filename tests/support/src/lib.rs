@@ -2,6 +2,7 @@
 
 #![allow(clippy::new_without_default, reason = "what a test starts is no default")]
 
+pub mod bench;
 pub mod cases;
 pub mod daemon;
 pub mod folder;

@@ -18,7 +18,6 @@
 //! interface a write is a segment, and each wake-up of jat-proxy is one read and one write. Fails
 //! if a target is missed.
 
-#[path = "servers/moves.rs"]
 mod moves;
 
 use std::fs;

@@ -1,20 +1,22 @@
 //! Child processes, and what they have used so far.
 
-use std::fs;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use core_tests::bench::stanzas::{DOMAIN, TARGET};
 use core_tests::bench::usage::{cpu_time, cpu_time_since, status};
-use tempfile::TempDir;
 
 use super::driver::SECRET;
+use crate::daemon::{KEY, Launch};
+use crate::folder::Folder;
+use crate::program;
 
 /// A child process; it is killed when it goes out of scope.
 pub struct Process {
     child: Child,
     /// Where its configuration is.
-    _folder: Option<TempDir>,
+    _folder: Option<Folder>,
 }
 
 impl Process {
@@ -26,17 +28,13 @@ impl Process {
 
     /// `jat-proxy run` for [`DOMAIN`] on the server at `address`, and for `more` components.
     pub fn daemon(address: &str, more: usize) -> Self {
-        Self::daemon_of(env!("CARGO_BIN_EXE_jat-proxy"), address, more)
+        Self::daemon_of(&program(), address, more)
     }
 
     /// The same of the program at this path, another build of it perhaps.
-    pub fn daemon_of(program: &str, address: &str, more: usize) -> Self {
-        let folder = TempDir::new().expect("a folder for the configuration");
-        let mut config = format!(
-            "[server]\naddress = \"{address}\"\n[log]\nlevel = \"warn\"\n\
-             [[key]]\nid = 1\nsecret = \"{}=\"\n",
-            "A".repeat(43)
-        );
+    pub fn daemon_of(program: &Path, address: &str, more: usize) -> Self {
+        let mut config =
+            format!("[server]\naddress = \"{address}\"\n[log]\nlevel = \"warn\"\n{KEY}");
         let others = (0..more).map(|number| format!("{number}.{DOMAIN}"));
         for domain in std::iter::once(DOMAIN.to_owned()).chain(others) {
             config += &format!(
@@ -44,15 +42,11 @@ impl Process {
                  target-address = \"{TARGET}\"\n"
             );
         }
-        let path = folder.path().join("jat-proxy.toml");
-        fs::write(&path, config).expect("the configuration can be written");
-        let mut command = Command::new(program);
-        // It warns that everybody may read the keys.
-        command.args(["run", "-c"]).arg(path).stderr(std::process::Stdio::null());
+        let Launch { mut command, folder } = Launch::of(program, &config);
         Self::start(&mut command, Some(folder))
     }
 
-    fn start(command: &mut Command, folder: Option<TempDir>) -> Self {
+    fn start(command: &mut Command, folder: Option<Folder>) -> Self {
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child, _folder: folder }
     }
