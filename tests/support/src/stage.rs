@@ -51,11 +51,23 @@ impl Stage {
         answers(&mut self.service).await;
     }
 
-    /// SIGUSR2, until the next program is at work.
+    /// SIGUSR2, until the next program is at work. On a machine that is so loaded that the next
+    /// program does not say in time whether it can take over, the daemon goes on, and is told
+    /// again, as its operator would.
     pub async fn upgrade(&self) {
-        let before = self.daemon.logged("upgraded in place");
-        self.daemon.signal(Signal::USR2);
-        self.daemon.until_logged("upgraded in place", before + 1).await;
+        let upgraded = |d: &Daemon| d.logged("upgraded in place");
+        let late = |d: &Daemon| d.logged("did not say within 5 s whether it can take over");
+        let before = upgraded(&self.daemon);
+        for _ in 0..ATTEMPTS {
+            let late_before = late(&self.daemon);
+            self.daemon.signal(Signal::USR2);
+            let decided = |d: &Daemon| upgraded(d) > before || late(d) > late_before;
+            self.daemon.until("an upgrade", decided).await;
+            if upgraded(&self.daemon) > before {
+                return;
+            }
+        }
+        panic!("no upgrade: {}", self.daemon.log());
     }
 }
 
@@ -90,3 +102,6 @@ pub fn configuration(server: &Server) -> String {
         component(DOMAIN),
     )
 }
+
+/// About a minute of them.
+const ATTEMPTS: usize = 12;
