@@ -213,7 +213,7 @@ impl Component {
         self.presence.take_if(|stream| Some(&stream.domain) != domain);
     }
 
-    /// Does the stream serve, and is there somebody to forward to?
+    /// Whether the component's own stream serves, and there is somebody to forward to.
     pub fn is_ready(&self) -> bool {
         self.own.serves() && self.translator.is_ready(self.now().unix)
     }

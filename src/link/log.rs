@@ -67,11 +67,12 @@ impl StreamLog {
         }
     }
 
-    /// Another process had the stream, and has said all that is known.
+    /// Another process, or another task, had the stream, and has said all that is known.
     pub fn resume(&mut self, component: &Component) {
         self.logged_in_before = true;
         self.subscription = component.translator.subscription().cloned();
         self.online = component.translator.has_resources();
+        self.lapsed = component.translator.presence().lapsed();
         let stream = component.record(self.stream);
         self.sharing = stream.map_or(self.sharing, |stream| stream.sharing);
         self.alarm = stream.and_then(|stream| component.sharing_alarm(stream));
@@ -130,7 +131,7 @@ impl StreamLog {
         self.logged_in_before = true;
     }
 
-    /// An order ended the stream. `late`: stanzas that came after our goodbye so far.
+    /// An order ended the stream. `late`: stanzas that came after our closing tag so far.
     pub fn closed(&self, late: u64, unsent: usize) {
         let component = self.domain.as_str();
         if unsent == 0 {

@@ -21,7 +21,7 @@ use crate::shortage::is_shortage;
 use super::connect::{Addresses, ConnectError, connect};
 use super::login_guard::{LoginGuard, READ_SIZE};
 use super::port::Port;
-use super::socket::{Socket, Tls};
+use super::socket::{Socket, TlsSocket};
 use super::tls::{self, TlsError};
 
 /// A stream that has logged in.
@@ -60,7 +60,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Did this process, or this machine, have too little of something?
+    /// Whether this process, or this machine, had too little of something.
     pub fn is_shortage(&self) -> bool {
         match self {
             Self::Connect(error) => error.is_shortage(),
@@ -69,7 +69,7 @@ impl LoginError {
         }
     }
 
-    /// Does only a server that takes components there say so?
+    /// Whether only a server that takes components there says so.
     fn shows_components(&self) -> bool {
         let Self::StreamEnded(Ending::StreamError { condition, .. }) = self else { return false };
         matches!(condition.as_str(), "not-authorized" | "conflict")
@@ -129,7 +129,7 @@ async fn log_in(tcp: TcpStream, config: &config::StreamConfig) -> Result<LoggedI
     };
     let encrypted = within("finish the TLS handshake", tls::encrypt(tcp, tls)).await??;
     let (socket, early) = open(encrypted, config).await?;
-    Ok(LoggedIn { socket: Socket::Tls(Box::new(Tls::new(socket))), early })
+    Ok(LoggedIn { socket: Socket::Tls(Box::new(TlsSocket::new(socket))), early })
 }
 
 /// Opens the stream; gives what arrived together with the answer to the handshake, too.

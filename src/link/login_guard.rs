@@ -12,7 +12,7 @@ pub struct LoginGuard<S> {
     pub socket: S,
     /// All that came.
     pub said: Vec<u8>,
-    /// Has the server ended the connection?
+    /// Whether the server has ended the connection.
     pub ended: bool,
     /// How many tags and the like there are in it.
     tags: usize,

@@ -90,7 +90,7 @@ fn tell(component: &str, traffic: Traffic, reason: Reason, stanzas: u64) {
 }
 
 /// The rest is nobody's trouble: the echoes of other replicas, errors and presence that mean
-/// nothing to us, and what came after a goodbye, which has a line of its own.
+/// nothing to us, and what came after our closing tag, which has a line of its own.
 fn is_told(traffic: Traffic, reason: Reason) -> bool {
     let quiet = match reason {
         Reason::OwnAddress => traffic.class == Class::Message,

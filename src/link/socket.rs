@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{ClientConnection, ProtocolVersion};
 #[derive(Debug)]
 pub enum Socket {
     Plain(TcpStream),
-    Tls(Box<Tls>),
+    Tls(Box<TlsSocket>),
 }
 
 /// What a socket that was waited for can do.
@@ -103,23 +103,23 @@ impl Socket {
 /// since the server can't read a part of one; so what waits inside is still in the session's
 /// output, and counted there.
 #[derive(Debug)]
-pub struct Tls {
+pub struct TlsSocket {
     tcp: TcpStream,
     connection: ClientConnection,
     /// How many bytes of the output are in records that are not written to their ends.
     sealed: usize,
-    keys: Keys,
+    keys: KeyWear,
 }
 
 /// Keys wear out. With TLS 1.3 rustls renews them; with 1.2 it would drop what comes when they
 /// are used up, without a word, so the connection has to end before that.
 #[derive(Debug)]
-struct Keys {
+struct KeyWear {
     /// Records that may still be written; `None`: any number.
     left: Option<u64>,
 }
 
-impl Keys {
+impl KeyWear {
     fn of(connection: &ClientConnection) -> Self {
         let wear_out = connection.protocol_version() == Some(ProtocolVersion::TLSv1_2);
         Self { left: wear_out.then_some(MOST_RECORDS) }
@@ -134,12 +134,12 @@ impl Keys {
     }
 }
 
-impl Tls {
+impl TlsSocket {
     pub fn new(stream: TlsStream<TcpStream>) -> Self {
         let (tcp, mut connection) = stream.into_inner();
         // Not less than a batch, and `try_write` never has more than that inside.
         connection.set_buffer_limit(None);
-        let keys = Keys::of(&connection);
+        let keys = KeyWear::of(&connection);
         Self { tcp, connection, sealed: 0, keys }
     }
 
@@ -304,7 +304,7 @@ impl Write for Tried<'_> {
 const BATCH: usize = 64 * 1024;
 /// RFC 5246 section 6.2.1.
 const RECORD_SIZE: usize = 16 * 1024;
-/// AES-GCM takes 2²⁴ (RFC 8446 section 5.5); the handshake and the goodbye need some, too.
+/// AES-GCM takes 2²⁴ (RFC 8446 section 5.5); the handshake and the closing alert need some, too.
 const MOST_RECORDS: u64 = (1 << 24) - 1024;
 
 #[cfg(test)]
@@ -313,14 +313,14 @@ mod tests {
 
     #[test]
     fn keys_that_wear_out_are_not_used_for_more() {
-        let mut keys = Keys { left: Some(6) };
+        let mut keys = KeyWear { left: Some(6) };
         for bytes in [1, RECORD_SIZE, BATCH] {
             keys.use_for(bytes).unwrap();
         }
         assert_eq!(keys.left, Some(0));
         assert!(keys.use_for(1).is_err());
         assert!(keys.use_for(1).is_err());
-        let mut keys = Keys { left: None };
+        let mut keys = KeyWear { left: None };
         keys.use_for(usize::MAX).unwrap();
     }
 }
