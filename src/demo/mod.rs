@@ -7,7 +7,7 @@
 //! ```
 
 mod client;
-pub mod replica;
+mod replica;
 mod router;
 mod screen;
 mod server;

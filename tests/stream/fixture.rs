@@ -1,11 +1,13 @@
 //! A replica on the built-in server, a service that answers, and a user.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use core_tests::session::settings;
 use jat_proxy::config::{ComponentConfig, Secret};
-use jat_proxy::demo::replica::Replica;
+use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
+use jat_proxy::link::component::{Component, lock};
+use jat_proxy::link::component_tasks::ComponentTasks;
 use jat_proxy::link::stream::State;
 use jat_proxy::session::Bounds;
 use mock_server::{Client, Connection, Options, Server, Subscription};
@@ -78,6 +80,32 @@ impl Fixture {
     pub async fn serves(&mut self) {
         self.asked += 1;
         round_trip(DOMAIN, self.asked, &mut self.user, &mut self.service).await;
+    }
+}
+
+/// One component with its tasks, as in a daemon.
+pub struct Replica {
+    pub tasks: ComponentTasks,
+}
+
+impl Replica {
+    pub fn start(config: &ComponentConfig) -> Self {
+        Self { tasks: ComponentTasks::start(config) }
+    }
+
+    /// What the rest of a process would see of it.
+    pub fn component(&self) -> MutexGuard<'_, Component> {
+        lock(&self.tasks.component)
+    }
+
+    /// How many resources of the target it knows to be online.
+    pub fn online(&self) -> usize {
+        self.component().translator.presence().resources.len()
+    }
+
+    /// How many stanzas it dropped, or answered, for this reason.
+    pub fn count(&self, reason: Reason) -> u64 {
+        self.component().tally.total(reason)
     }
 }
 

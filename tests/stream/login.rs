@@ -10,7 +10,7 @@ use mock_server::{Login, Options, Server};
 use test_support::daemon::DOMAIN;
 use tokio::time::sleep;
 
-use crate::fixture::{Fixture, SECRET, component, secret};
+use crate::fixture::{Fixture, Replica, SECRET, component, secret};
 
 const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
                       xmlns:stream='http://etherx.jabber.org/streams' from='proxy.example'";
@@ -45,7 +45,7 @@ async fn a_wrong_secret_and_an_unknown_domain_are_told_apart() {
 #[tokio::test]
 async fn a_second_process_stands_by_and_takes_over() {
     let mut it = Fixture::start().await;
-    let standby = jat_proxy::demo::replica::Replica::start(&component(&it.server));
+    let standby = Replica::start(&component(&it.server));
     while standby.component().stream().failures[Cause::Conflict as usize] == 0 {
         sleep(Duration::from_millis(2)).await;
     }

@@ -6,6 +6,7 @@ mod fixture;
 mod login;
 mod orders;
 mod pressure;
+mod replica;
 mod server_limit;
 mod sisters;
 mod tls_faults;
