@@ -7,6 +7,7 @@ use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::session::{Bounds, Session, Turn};
+use jat_core::stanza::condition::DefinedCondition;
 use jat_core::stanza::limits::Limits;
 
 const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(1) };
@@ -145,6 +146,12 @@ fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
     let refused = it.hear(OWN, &format!("{head}<q>{text}</q></iq>"));
     assert!(refused.contains("policy-violation") && refused.contains("to='u@s.example/r'"));
     assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
+    // What the user got counts as an error, not as the result that it was.
+    let answers = it.shared.translator.answers();
+    let error = (DefinedCondition::PolicyViolation, 1);
+    assert_eq!(answers.errors().iter().find(|(_, count)| *count > 0), Some(error));
+    let record = answers.of("x").unwrap();
+    assert_eq!((record.results, record.errors), (0, 1));
     it.hear(OWN, &format!("{head}<q/></iq>"));
     assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::OverLimit)), (2, 1));
 }

@@ -67,7 +67,7 @@ impl Series {
             Self::Requests => (traffic, reason) == (FORWARD, Reason::Relayed),
             Self::Replies => traffic == REVERT && reason.is_relay(),
             Self::Errors => reason == Reason::RelayedError,
-            Self::Answered => reason.outcome() == Outcome::Answered,
+            Self::Answered => matches!(reason.outcome(), Outcome::Answered(_)),
             Self::Dropped => reason.outcome() == Outcome::Dropped,
         }
     }

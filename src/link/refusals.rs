@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{Level, debug, enabled, info, warn};
 
 use crate::jat::reason::{Reason, Tally};
-use crate::jat::traffic::{Class, Traffic};
+use crate::jat::traffic::Traffic;
 
 /// Remembers what was said of the stanzas of one component.
 #[derive(Debug, Default)]
@@ -51,7 +51,9 @@ impl Refusals {
 
     fn tell(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.retain(|(.., at)| now < *at + A_MINUTE);
-        for (traffic, reason, count) in tally.iter().filter(|(t, r, _)| is_told(*t, *r)) {
+        for (traffic, reason, count) in
+            tally.iter().filter(|(t, r, _)| r.is_refusal() && !r.is_quiet(*t))
+        {
             let stanzas = count.saturating_sub(self.said.of(traffic, reason));
             let recent = |(t, r, _): &(Traffic, Reason, Duration)| (*t, *r) == (traffic, reason);
             if stanzas == 0 || self.recent.iter().any(recent) {
@@ -89,17 +91,6 @@ fn tell(component: &str, traffic: Traffic, reason: Reason, stanzas: u64) {
     }
 }
 
-/// The rest is nobody's trouble: the echoes of other replicas, errors and presence that mean
-/// nothing to us, and what came after our closing tag, which has a line of its own.
-fn is_told(traffic: Traffic, reason: Reason) -> bool {
-    let quiet = match reason {
-        Reason::OwnAddress => traffic.class == Class::Message,
-        Reason::ErrorIgnored | Reason::PresenceIgnored | Reason::ArrivedAfterClose => true,
-        _ => false,
-    };
-    reason.is_refusal() && !quiet
-}
-
 /// Dropped stanzas that an operator can do something about.
 const REMEDIES: [(Reason, &str); 4] = [
     (
@@ -128,7 +119,7 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
-    use crate::jat::traffic::FORWARD;
+    use crate::jat::traffic::{Class, FORWARD};
 
     use super::*;
 

@@ -1,16 +1,20 @@
-//! A stanza as a verdict sees it.
+//! A stanza as it comes in.
+
+use jid::DomainPart;
 
 use crate::stanza::head::Head;
 
-use super::address::Address;
-
-/// A stanza with its addresses split.
-#[derive(Clone, Debug)]
+/// A stanza, and what its stream knows of it.
+#[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
+    /// The domain of the stream: the component's, or its presence domain.
+    pub at: &'a DomainPart,
     pub head: &'a Head<'a>,
     pub body: Body<'a>,
-    pub from: Address<'a>,
-    pub to: Address<'a>,
+    /// What of ours came back by it.
+    pub ours: Option<Ours>,
+    /// Whether we closed the stream before it came.
+    pub late: bool,
 }
 
 /// The content of a stanza, as far as it matters to a verdict.
@@ -29,9 +33,15 @@ pub enum Body<'a> {
         /// Number of child elements until then.
         children: usize,
     },
-    /// It was whole, and judged as that, but with the addresses that it gets it would be over a
-    /// limit.
-    Outgrown,
+}
+
+/// What we send for our own sake, and get back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ours {
+    /// A message to ourselves.
+    Echo,
+    /// The answer to a question for the time.
+    Time,
 }
 
 impl Incoming<'_> {

@@ -1,16 +1,18 @@
 //! Why each stanza went the way it went, and how many did.
 
 use crate::named;
+use crate::stanza::condition::DefinedCondition;
 
+use super::token::MAX_CLAIM_BYTES;
 use super::traffic::{Class, Traffic, Way};
 
 named! {
     /// What became of a stanza.
-    pub enum Outcome {
+    pub enum Outcome with fields {
         /// It went on to whom it was for.
         Relayed = "relayed",
         /// Somebody got an error, or a refused subscription.
-        Answered = "answered",
+        Answered(Answer) = "answered",
         /// It was for us.
         Consumed = "consumed",
         /// Nobody was told.
@@ -18,23 +20,53 @@ named! {
     }
 }
 
-/// Bits for the ways of a class; without a name both.
-macro_rules! ways {
-    ($class:ident) => {
-        0b11
+/// What somebody is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A stanza error, with a text in English.
+    Error(DefinedCondition, &'static str),
+    /// The refusal of a subscription.
+    Unsubscribed,
+}
+
+macro_rules! outcome {
+    (Answered(Unsubscribed)) => {
+        Outcome::Answered(Answer::Unsubscribed)
     };
-    ($class:ident inward) => {
-        1 << Way::Inward as u16
+    (Answered($condition:ident, $text:literal)) => {
+        Outcome::Answered(Answer::Error(DefinedCondition::$condition, $text))
     };
-    ($class:ident outward) => {
-        1 << Way::Outward as u16
+    ($outcome:ident) => {
+        Outcome::$outcome
     };
 }
 
+/// A set of traffic, one bit for each; a class without its way has both ways.
+macro_rules! set {
+    ($($class:ident $($way:ident)?),*) => {
+        0 $(| set!(@ways $($way)?) << Class::$class.inward().index())*
+    };
+    (@ways) => { 0b11 };
+    (@ways inward) => { 1 << Way::Inward as u16 };
+    (@ways outward) => { 1 << Way::Outward as u16 };
+}
+
+macro_rules! quiet {
+    () => {
+        u16::MAX
+    };
+    ([$($set:tt)+]) => {
+        set!($($set)+)
+    };
+}
+
+/// The table of reasons. Its columns: variant, name, the stanzas that it is given for, the outcome
+/// with what is answered, and whether, or for which of the stanzas, it is no trouble.
 macro_rules! reasons {
     ($(
         $(#[doc = $doc:literal])+
-        $variant:ident $outcome:ident [$($class:ident $($way:ident)?),+] $name:literal,
+        $variant:ident = $name:literal [$($occurs:tt)+] $outcome:ident $(($($answer:tt)+))?
+            $(, quiet $([$($quiet:tt)+])?)?;
     )+) => {
         named! {
             /// Why a stanza went the way it went. A new reason is one line here.
@@ -43,25 +75,23 @@ macro_rules! reasons {
 
         impl Reason {
             pub fn outcome(self) -> Outcome {
-                match self { $(Self::$variant => Outcome::$outcome,)+ }
+                match self { $(Self::$variant => outcome!($outcome $(($($answer)+))?),)+ }
             }
 
-            /// Whether such a stanza can go that way for it.
+            /// Whether it is given for such stanzas.
             pub fn occurs_in(self, traffic: Traffic) -> bool {
-                let bits: u16 = match self {
-                    $(Self::$variant => 0 $(| ways!($class $($way)?) << Class::$class.inward().index())+,)+
+                let set: u16 = match self { $(Self::$variant => set!($($occurs)+),)+ };
+                set & 1 << traffic.index() != 0
+            }
+
+            /// Whether such a stanza is nobody's trouble: the echoes of other replicas, errors and
+            /// presence that mean nothing to us, and what came after our closing tag, which has
+            /// a line of its own in the log.
+            pub fn is_quiet(self, traffic: Traffic) -> bool {
+                let set: u16 = match self {
+                    $(Self::$variant => 0 $(| quiet!($([$($quiet)+])?))?,)+
                 };
-                bits & 1 << traffic.index() != 0
-            }
-
-            /// Did a stanza go on to whom it was for?
-            pub fn is_relay(self) -> bool {
-                self.outcome() == Outcome::Relayed
-            }
-
-            /// Was a stanza answered or dropped for it?
-            pub fn is_refusal(self) -> bool {
-                matches!(self.outcome(), Outcome::Answered | Outcome::Dropped)
+                set & 1 << traffic.index() != 0
             }
 
             /// One sentence for people, as in the documentation.
@@ -72,91 +102,127 @@ macro_rules! reasons {
     };
 }
 
+impl Reason {
+    /// Whether a stanza went on to whom it was for.
+    pub fn is_relay(self) -> bool {
+        matches!(self.outcome(), Outcome::Relayed)
+    }
+
+    /// Whether a stanza was answered or dropped for it.
+    pub fn is_refusal(self) -> bool {
+        matches!(self.outcome(), Outcome::Answered(_) | Outcome::Dropped)
+    }
+}
+
 reasons! {
     /// Relayed with its addresses translated.
-    Relayed Relayed [Request inward, Reply outward] "relayed",
+    Relayed = "relayed" [Request inward, Reply outward] Relayed;
     /// A reply that is an error, relayed with its addresses translated.
-    RelayedError Relayed [Reply outward] "relayed-error",
+    RelayedError = "relayed-error" [Reply outward] Relayed;
 
     /// An IQ request without an id.
-    NoId Answered [Request inward] "no-id",
+    NoId = "no-id" [Request] Answered(BadRequest, "An IQ needs an id.");
     /// An IQ whose type is none of get, set, result and error.
-    BadType Answered [Request inward] "bad-type",
+    BadType = "bad-type" [Request]
+        Answered(BadRequest, "The type of an IQ is get, set, result or error.");
     /// An IQ get or set without exactly one child element.
-    ChildCount Answered [Request inward] "child-count",
+    ChildCount = "child-count" [Request]
+        Answered(BadRequest, "An IQ get or set has exactly one child element.");
     /// An XML prefix that is not declared, or a reserved namespace under another name: the server would end the stream of whoever sends it on.
-    BadNamespace Answered [Request inward, Reply outward] "bad-namespace",
+    BadNamespace = "bad-namespace" [Request inward, Reply outward]
+        Answered(BadRequest, "A namespace prefix is not declared in the stanza itself, or the XML \
+            namespace has another prefix than xml: this can't be relayed.");
     /// An IQ request of the target to the address of a token.
-    RequestToToken Answered [Request outward] "request-to-token",
+    RequestToToken = "request-to-token" [Request outward]
+        Answered(FeatureNotImplemented, "This address is for the reply to a request only.");
     /// From somebody whom allow-from or deny-from keeps out.
-    Forbidden Answered [Request inward, Message, Presence inward] "forbidden",
+    Forbidden = "forbidden" [Request, Message, Presence inward]
+        Answered(Forbidden, "This service takes nothing from your address.");
     /// A message: only IQs are translated.
-    MessageRefused Answered [Message] "message-refused",
+    MessageRefused = "message-refused" [Message]
+        Answered(FeatureNotImplemented, "Only IQ requests are relayed here.");
     /// An IQ request or a message to the presence domain, which is for presence alone.
-    PresenceDomain Answered [Request inward, Message] "presence-domain",
+    PresenceDomain = "presence-domain" [Request inward, Message]
+        Answered(ServiceUnavailable, "This address is for presence alone.");
     /// The user's address, the resource it wrote to and its id do not fit a token together.
-    TooLong Answered [Request inward] "too-long",
+    TooLong = "too-long" [Request inward]
+        Answered(PolicyViolation, "Your full address, the resource that you wrote to and the id \
+            of your request may have 611 bytes together.");
     /// Over one of the limits on stanzas.
-    OverLimit Answered [Request inward, Reply outward] "over-limit",
+    OverLimit = "over-limit" [Request inward, Reply outward]
+        Answered(PolicyViolation, "The stanza is larger or more deeply nested than is relayed \
+            here.");
     /// Nobody to forward to: the subscription to the target's presence never came about.
-    NeverSubscribed Answered [Request inward] "never-subscribed",
+    NeverSubscribed = "never-subscribed" [Request inward]
+        Answered(ServiceUnavailable, "The subscription to the service's presence was never made.");
     /// Nobody to forward to: the target has not accepted the subscription yet.
-    SubscriptionPending Answered [Request inward] "subscription-pending",
+    SubscriptionPending = "subscription-pending" [Request inward]
+        Answered(ServiceUnavailable, "The service has not yet accepted the subscription to its \
+            presence.");
     /// Nobody to forward to: the target denied the subscription.
-    SubscriptionDenied Answered [Request inward] "subscription-denied",
+    SubscriptionDenied = "subscription-denied" [Request inward]
+        Answered(ServiceUnavailable, "The service denied the subscription to its presence.");
     /// Nobody to forward to: the target has no resource online.
-    Offline Answered [Request inward] "offline",
+    Offline = "offline" [Request inward] Answered(ServiceUnavailable, "The service is offline.");
     /// Nobody to forward to: resources are online, but none that the configuration lets us ask.
-    NeverAsked Answered [Request inward] "never-asked",
+    NeverAsked = "never-asked" [Request inward]
+        Answered(ServiceUnavailable, "The service is offline: it is logged in with resources only \
+            that are not asked here.");
     /// A presence subscription from anyone but the target.
-    SubscriptionRefused Answered [Presence] "subscription-refused",
+    SubscriptionRefused = "subscription-refused" [Presence] Answered(Unsubscribed);
 
     /// Presence of the target, or an answer to our subscription.
-    PresenceUsed Consumed [Presence outward] "presence-used",
+    PresenceUsed = "presence-used" [Presence outward] Consumed;
     /// An echo that we sent to ourselves.
-    Echo Consumed [Message inward] "echo",
+    Echo = "echo" [Message inward] Consumed;
     /// The time of the target's server, which we asked for.
-    ServerTime Consumed [Reply inward] "server-time",
+    ServerTime = "server-time" [Reply inward] Consumed;
 
     /// It would have been answered with an error, but its sender got too many of those within a short time.
-    Throttled Dropped [Request, Message, Presence] "throttled",
+    Throttled = "throttled" [Request, Message, Presence] Dropped;
     /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
-    OwnAddress Dropped [Request inward, Reply inward, Message inward, Presence inward] "own-address",
+    OwnAddress = "own-address" [Request inward, Reply inward, Message inward, Presence inward]
+        Dropped, quiet [Message inward];
     /// Without a sender, or from one with an empty part, whom no answer would reach.
-    NoFrom Dropped [Request inward, Reply, Message, Presence] "no-from",
+    NoFrom = "no-from" [Request inward, Reply inward, Message inward, Presence inward] Dropped;
     /// To a domain that is not this stream's.
-    NotOurDomain Dropped [Request inward, Reply, Message, Presence] "not-our-domain",
+    NotOurDomain = "not-our-domain" [Request inward, Reply, Message, Presence] Dropped;
     /// A reply that is not from the target.
-    NotFromTarget Dropped [Reply inward] "not-from-target",
+    NotFromTarget = "not-from-target" [Reply inward] Dropped;
     /// A reply to an address without a token.
-    NoToken Dropped [Reply] "no-token",
+    NoToken = "no-token" [Reply] Dropped;
     /// A reply to an address whose resource has not the length of a token.
-    TokenLength Dropped [Reply outward] "token-length",
+    TokenLength = "token-length" [Reply outward] Dropped;
     /// A reply with a token that is not canonical base32.
-    TokenEncoding Dropped [Reply outward] "token-encoding",
+    TokenEncoding = "token-encoding" [Reply outward] Dropped;
     /// A reply with a token of an unknown version.
-    TokenVersion Dropped [Reply outward] "token-version",
+    TokenVersion = "token-version" [Reply outward] Dropped;
     /// A reply with a token signed with a key that is not in the ring.
-    UnknownKey Dropped [Reply outward] "unknown-key",
+    UnknownKey = "unknown-key" [Reply outward] Dropped;
     /// A reply with a token that was not made for this pair of addresses, or was tampered with.
-    TokenSignature Dropped [Reply outward] "token-signature",
+    TokenSignature = "token-signature" [Reply outward] Dropped;
     /// A reply with an authentic token whose fields do not add up.
-    TokenMalformed Dropped [Reply outward] "token-malformed",
+    TokenMalformed = "token-malformed" [Reply outward] Dropped;
     /// A reply with an authentic token of an unknown kind.
-    TokenKind Dropped [Reply outward] "token-kind",
+    TokenKind = "token-kind" [Reply outward] Dropped;
     /// A reply that came after its token expired.
-    TokenExpired Dropped [Reply outward] "token-expired",
+    TokenExpired = "token-expired" [Reply outward] Dropped;
     /// A message of type error.
-    ErrorIgnored Dropped [Message] "error-ignored",
+    ErrorIgnored = "error-ignored" [Message] Dropped, quiet;
     /// Presence that says nothing about the target.
-    PresenceIgnored Dropped [Presence] "presence-ignored",
+    PresenceIgnored = "presence-ignored" [Presence] Dropped, quiet;
     /// A start tag that is itself over a limit, or has an id that no answer has room for.
-    HeadTooLarge Dropped [Request, Reply outward, Message, Presence, Other inward] "head-too-large",
+    HeadTooLarge = "head-too-large" [Request, Reply outward, Message, Presence, Other inward]
+        Dropped;
     /// A top-level element that is no stanza, or a stanza in a foreign namespace.
-    NotAStanza Dropped [Other inward] "not-a-stanza",
+    NotAStanza = "not-a-stanza" [Other inward] Dropped;
     /// Came from somebody else after we closed the stream.
-    ArrivedAfterClose Dropped [Request inward, Reply, Message, Presence, Other inward] "arrived-after-close",
+    ArrivedAfterClose = "arrived-after-close" [Request, Reply, Message, Presence, Other inward]
+        Dropped, quiet;
 }
+
+/// As the text of [`Reason::TooLong`] says.
+const _: () = assert!(MAX_CLAIM_BYTES == 611);
 
 /// Counts of stanzas by traffic and reason.
 #[derive(Clone, Debug)]

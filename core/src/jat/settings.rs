@@ -7,6 +7,7 @@ use jid::DomainPart;
 use crate::named;
 
 use super::access::Access;
+use super::address::Address;
 use super::dispatch::Dispatch;
 use super::glob::Glob;
 use super::keyring::Keyring;
@@ -59,6 +60,12 @@ impl Settings {
     /// Which of the target's resources serve.
     pub fn selection(&self) -> Selection {
         Selection { patterns: self.resources.clone(), dispatch: self.dispatch }
+    }
+
+    /// Whether this is an address of our own.
+    pub fn is_own(&self, address: &Address<'_>) -> bool {
+        let domains = [Some(&self.domain), self.presence_domain.as_ref()];
+        domains.into_iter().flatten().any(|own| address.is_at(own.as_str()))
     }
 }
 

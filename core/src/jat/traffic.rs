@@ -62,15 +62,6 @@ impl Class {
     pub const fn outward(self) -> Traffic {
         Traffic { class: self, way: Way::Outward }
     }
-
-    /// The traffic that a stanza of this class is, given whether the target wrote it. A request of
-    /// the target is one of a user of its own service, unless it is to the address of a token.
-    pub fn by_sender(self, is_target: bool) -> Traffic {
-        match self {
-            Self::Reply | Self::Message | Self::Presence if is_target => self.outward(),
-            _ => self.inward(),
-        }
-    }
 }
 
 impl Traffic {
@@ -83,7 +74,7 @@ impl Traffic {
         Class::ALL.into_iter().flat_map(ways)
     }
 
-    pub fn index(self) -> usize {
+    pub const fn index(self) -> usize {
         self.class as usize * Way::ALL.len() + self.way as usize
     }
 }

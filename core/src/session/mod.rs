@@ -23,9 +23,9 @@ use jid::DomainPart;
 
 use crate::jat::incoming::Body;
 use crate::jat::now::Now;
-use crate::jat::reason::{Reason, Tally};
-use crate::jat::traffic::Class;
+use crate::jat::reason::Tally;
 use crate::jat::translator::Translator;
+use crate::jat::verdict::Verdict;
 use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::limits::Limits;
 use crate::stanza::splitter::{Element, Piece, Splitter};
@@ -100,7 +100,7 @@ impl Session {
             session.send_echoes(&ids, now);
         }
         let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
-        session.act(action.as_slice(), turn.translator);
+        session.act(action.as_slice(), turn.translator.settings().target.bare().as_str());
         session.ask_time(turn);
         session
     }
@@ -223,7 +223,7 @@ impl Session {
             turn.translator.shares(&self.domain, self.sharing() == Sharing::Shared);
         }
         let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
-        self.act(action.as_slice(), turn.translator);
+        self.act(action.as_slice(), turn.translator.settings().target.bare().as_str());
         self.ask_time(turn);
         self.output.tick(now);
         Ok(())
@@ -304,14 +304,15 @@ impl Session {
                     let Element { children, namespaces_ok, .. } = element;
                     let payload = Payload::of(&element, input);
                     let body = Body::Whole { children, namespaces_ok, stanza };
-                    self.stanza(&head, body, payload, turn);
+                    self.handle(&head, body, payload, turn);
                 }
                 Some(Piece::OverLimit { tag: None, .. }) => {
-                    turn.tally.count(Class::Other.inward(), Reason::HeadTooLarge);
+                    let verdict = Verdict::unread();
+                    turn.tally.count(verdict.traffic, verdict.reason);
                 }
                 Some(Piece::OverLimit { tag: Some(tag), children }) => {
                     let head = tag.head(input)?;
-                    self.stanza(&head, Body::OverLimit { children }, Payload::default(), turn);
+                    self.handle(&head, Body::OverLimit { children }, Payload::default(), turn);
                 }
             }
         }
@@ -322,7 +323,8 @@ impl Session {
     /// Says a stanza of our own, which is short.
     fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
         let envelope = Envelope { to, from: self.domain.as_str(), id };
-        self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
+        let said = self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
+        debug_assert!(said.is_ok(), "there is no limit");
     }
 
     fn is_closed(&self) -> bool {

@@ -29,6 +29,10 @@ pub(super) struct Output {
     largest: (usize, u64),
 }
 
+/// A stanza would be too large for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLarge;
+
 impl Output {
     /// `bytes` are left from another process.
     pub(super) fn new(bytes: Vec<u8>, now: Duration) -> Self {
@@ -65,8 +69,12 @@ impl Output {
     }
 
     /// Appends the stanza that `write` writes, unless more than `limit` bytes are needed to have
-    /// it looked at; says whether it did.
-    pub(super) fn say(&mut self, limit: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// it looked at.
+    pub(super) fn say(
+        &mut self,
+        limit: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), TooLarge> {
         self.relay(limit, |bytes| {
             let begin = bytes.len();
             write(bytes);
@@ -80,20 +88,20 @@ impl Output {
         &mut self,
         limit: usize,
         write: impl FnOnce(&mut Vec<u8>) -> usize,
-    ) -> bool {
+    ) -> Result<(), TooLarge> {
         let begin = self.bytes.len();
         let reach = write(&mut self.bytes);
         let length = self.bytes.len() - begin;
         if reach.max(length) > limit {
             self.bytes.truncate(begin);
-            return false;
+            return Err(TooLarge);
         }
         self.owed = self.owed.saturating_sub(length).max(reach.saturating_sub(length));
         self.said += length as u64;
         if length >= self.largest.0 {
             self.largest = (length, self.said);
         }
-        true
+        Ok(())
     }
 
     /// A turn is over: what is sure to be cut gets its white space.
@@ -217,10 +225,11 @@ mod tests {
     /// Says a stanza of so many bytes, whose tags need so many.
     fn said(length: usize, reach: usize) -> Output {
         let mut output = Output::new(Vec::new(), at(0));
-        assert!(output.relay(10_000, |bytes| {
+        let relayed = output.relay(10_000, |bytes| {
             bytes.resize(length, b'x');
             reach
-        }));
+        });
+        assert_eq!(relayed, Ok(()));
         output
     }
 
@@ -248,7 +257,7 @@ mod tests {
     #[test]
     fn what_follows_counts_as_well() {
         let mut output = said(300, 450);
-        output.say(10_000, |bytes| bytes.extend([b'y'; 100]));
+        output.say(10_000, |bytes| bytes.extend([b'y'; 100])).unwrap();
         output.tick(at(0));
         write(&mut output, at(5));
         output.tick(at(105));
@@ -258,10 +267,11 @@ mod tests {
     #[test]
     fn a_long_tag_gets_it_at_once_and_a_turn_only_once() {
         let mut output = said(3_000, 5_900);
-        output.relay(10_000, |bytes| {
+        let relayed = output.relay(10_000, |bytes| {
             bytes.extend([b'y'; 1_000]);
             0
         });
+        assert_eq!(relayed, Ok(()));
         output.settle();
         output.settle();
         assert_eq!(output.bytes().len(), 5_900);
@@ -270,12 +280,13 @@ mod tests {
     #[test]
     fn what_needs_more_than_the_limit_is_not_said() {
         let mut output = Output::new(Vec::new(), at(0));
-        assert!(!output.relay(500, |bytes| {
+        let relayed = output.relay(500, |bytes| {
             bytes.extend([b'x'; 300]);
             501
-        }));
-        assert!(!output.say(500, |bytes| bytes.extend([b'x'; 251])));
-        assert!(output.say(500, |bytes| bytes.extend([b'x'; 250])));
+        });
+        assert_eq!(relayed, Err(TooLarge));
+        assert_eq!(output.say(500, |bytes| bytes.extend([b'x'; 251])), Err(TooLarge));
+        assert_eq!(output.say(500, |bytes| bytes.extend([b'x'; 250])), Ok(()));
         assert_eq!((output.bytes().len(), output.said()), (250, 250));
     }
 
@@ -283,7 +294,7 @@ mod tests {
     fn the_largest_is_suspect_until_it_was_read() {
         let mut output = said(9_000, 9_000);
         assert_eq!(output.largest_unread(8_999), Some(9_000));
-        output.say(10_000, |bytes| bytes.extend([b'y'; 100]));
+        output.say(10_000, |bytes| bytes.extend([b'y'; 100])).unwrap();
         assert_eq!(output.largest_unread(8_999), Some(9_000));
         assert_eq!(output.largest_unread(9_000), None);
         assert_eq!(said(8_000, 8_000).largest_unread(0), None);

@@ -1,127 +1,138 @@
-//! What is done with one stanza: the translator decides, the session says and counts it.
+//! What is done with one stanza: the translator decides, the session writes and counts it.
 
-use crate::jat::incoming::Body;
+use std::time::Duration;
+
+use crate::jat::address::Address;
+use crate::jat::incoming::{Body, Incoming, Ours};
 use crate::jat::presence::Action;
 use crate::jat::reason::Reason;
-use crate::jat::traffic::Class;
-use crate::jat::translator::Translator;
-use crate::jat::verdict::Verdict;
+use crate::jat::traffic::Traffic;
+use crate::jat::verdict::{Act, Recipient, Said, Verdict};
 use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
 use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::splitter::Element;
 
 use super::echo::Heard;
+use super::output::TooLarge;
 use super::witness::Proof;
 use super::{Session, Turn};
 
 impl Session {
-    /// Does what the translator's verdict on a stanza says, and counts it once.
-    pub(super) fn stanza(
+    /// Has a stanza judged, does what the verdict says, and counts it.
+    pub(super) fn handle(
         &mut self,
         head: &Head<'_>,
         body: Body<'_>,
         payload: Payload<'_>,
         turn: &mut Turn<'_>,
     ) {
-        let Turn { translator, tally, now, .. } = turn;
-        if let Body::Whole { stanza, .. } = body {
-            let server = translator.settings().target.bare().domain();
-            if self.server_time.hear(head, stanza, server.as_str(), *now) {
-                tally.count(Class::Reply.inward(), Reason::ServerTime);
-                return;
-            }
+        let ours = self.recognise(head, body, turn);
+        let Turn { translator, tally, rng, now, .. } = turn;
+        let stanza = Incoming { at: &self.domain, head, body, ours, late: self.is_closed() };
+        let verdict = translator.judge(&stanza, *now, rng);
+        match verdict.reason {
+            Reason::ArrivedAfterClose => self.late += 1,
+            Reason::Echo | Reason::OwnAddress | Reason::ServerTime => {}
+            _ => self.echo.other_stanza(),
         }
-        // Echoes that come late are nobody's loss.
-        if self.is_closed() && !translator.is_from_us(head) {
-            tally.count(translator.traffic(head), Reason::ArrivedAfterClose);
-            self.late += 1;
-            return;
-        }
-        if !self.carry_out(head, body, payload, turn) {
-            self.carry_out(head, Body::Outgrown, Payload::default(), turn);
-        }
+        let (traffic, reason) = self.carry_out(verdict, head, payload, now.mono);
+        translator.carried_out(traffic, reason, now.unix);
+        tally.count(traffic, reason);
     }
 
-    /// Has a stanza judged, does what the verdict says, and counts it; unless it can't be relayed,
-    /// since it would be too large then.
+    /// What of ours comes back by this stanza, if any does; takes note of it.
+    fn recognise(&mut self, head: &Head<'_>, body: Body<'_>, turn: &mut Turn<'_>) -> Option<Ours> {
+        let id = head.id.as_deref().filter(|id| id.starts_with(OUR_IDS))?;
+        let Turn { translator, witness, now, .. } = turn;
+        let settings = translator.settings();
+        let server = settings.target.bare().domain().as_str();
+        if let Body::Whole { stanza, .. } = body
+            && self.server_time.hear(head, stanza, server, *now)
+        {
+            return Some(Ours::Time);
+        }
+        let from = Address::new(head.from.as_deref()?);
+        if head.kind == Kind::Other || !settings.is_own(&from) {
+            return None;
+        }
+        let echo = if let Some(proof) = Proof::parse(id) {
+            witness.hear(proof);
+            true
+        } else {
+            self.echo.hear(id) == Heard::Ours
+        };
+        echo.then_some(Ours::Echo)
+    }
+
+    /// Does what the verdict on a stanza says, or what can be done instead; gives what it counts
+    /// as then.
     fn carry_out(
         &mut self,
+        mut verdict: Verdict<'_>,
         head: &Head<'_>,
-        body: Body<'_>,
         payload: Payload<'_>,
-        turn: &mut Turn<'_>,
-    ) -> bool {
-        let Turn { translator, tally, rng, witness, now } = turn;
-        let verdict = translator.judge(&self.domain, head, body, *now, rng);
-        if !matches!(verdict, Verdict::Own(_)) {
-            self.echo.other_stanza();
-        }
-        let (traffic, mut reason) = verdict.counts_as();
-        let for_resource = verdict.counts_for_resource();
-        let limit = self.bounds.limits.max_bytes;
+        now: Duration,
+    ) -> (Traffic, Reason) {
         let sender = head.from.as_deref().unwrap_or_default();
-        let mut fits = true;
-        match verdict {
-            Verdict::Forward { to, from, id } => {
-                let rewrite = Rewrite { to, from, id };
-                fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
+        loop {
+            if verdict.answers_sender() && !self.brake.releases(sender, head.kind, now) {
+                verdict = verdict.withheld();
             }
-            Verdict::Revert { envelope: Envelope { to, from, id }, .. } => {
-                let rewrite = Rewrite { to, from, id };
-                fits = self.output.relay(limit, |to| relay(head, payload, &rewrite, to));
+            match self.write(&verdict.act, head, payload) {
+                Ok(()) => return (verdict.traffic, verdict.reason),
+                Err(TooLarge) => verdict = verdict.too_large(),
             }
-            Verdict::RevertError { envelope, refusal, .. } => {
-                fits = self.refuse(head.kind, &envelope, &refusal);
-            }
-            Verdict::Answer { .. } | Verdict::Unsubscribe { .. }
-                if !self.brake.releases(sender, head.kind, now.mono) =>
-            {
-                reason = Reason::Throttled;
-            }
-            Verdict::Answer { from, refusal, .. } => {
-                let envelope = Envelope { to: sender, from: &from, id: head.id.as_deref() };
-                fits = self.refuse(head.kind, &envelope, &refusal);
-            }
-            Verdict::Unsubscribe { from, .. } => {
-                let envelope = Envelope { to: sender, from: &from, id: None };
-                let refusal = Authored::Presence(PresenceType::Unsubscribed);
-                fits = self.output.say(limit, |to| refusal.write(&envelope, to));
-            }
-            Verdict::Presence(actions) => self.act(actions, translator),
-            Verdict::Own(_) => {
-                let id = head.id.as_deref().unwrap_or_default();
-                if let Some(proof) = Proof::parse(id) {
-                    witness.hear(proof);
-                    reason = Reason::Echo;
-                } else if self.echo.hear(id) == Heard::Ours {
-                    reason = Reason::Echo;
-                }
-            }
-            Verdict::Drop(..) => {}
         }
-        if !fits {
-            // Longer addresses, or an id full of quotes, made it too large for the server, which
-            // may count what has to wait behind a tag as well (docs/servers.md#counts-what-waits).
-            if reason.is_relay() {
-                return false;
-            }
-            reason = Reason::HeadTooLarge;
-        } else if for_resource {
-            translator.relayed(now.unix);
-        }
-        tally.count(traffic, reason);
-        true
     }
 
-    /// Says whether it could.
-    fn refuse(&mut self, kind: Kind, envelope: &Envelope<'_>, refusal: &Refusal) -> bool {
+    /// Writes what goes out, if it is not too large for the server, which may count what has to
+    /// wait behind a tag as well (docs/servers.md#counts-what-waits).
+    fn write(
+        &mut self,
+        act: &Act<'_>,
+        head: &Head<'_>,
+        payload: Payload<'_>,
+    ) -> Result<(), TooLarge> {
+        let limit = self.bounds.limits.max_bytes;
+        let sender = head.from.as_deref().unwrap_or_default();
+        let asked = || Address::new(head.to.as_deref().unwrap_or_default());
+        match act {
+            Act::Relay(rewrite) => self.output.relay(limit, |to| relay(head, payload, rewrite, to)),
+            Act::Refuse(Recipient::User(envelope), refusal) => {
+                self.refuse(head.kind, envelope, refusal)
+            }
+            Act::Refuse(Recipient::Sender, refusal) => {
+                let from = asked().at_domain(self.domain.as_str(), asked().resource());
+                let envelope = Envelope { to: sender, from: &from, id: head.id.as_deref() };
+                self.refuse(head.kind, &envelope, refusal)
+            }
+            Act::Say(Said::Unsubscribed) => {
+                let from = asked().at_domain(self.domain.as_str(), None);
+                let envelope = Envelope { to: sender, from: &from, id: None };
+                let refusal = Authored::Presence(PresenceType::Unsubscribed);
+                self.output.say(limit, |to| refusal.write(&envelope, to))
+            }
+            Act::Say(Said::ToTarget { target, presence }) => {
+                self.act(presence, target);
+                Ok(())
+            }
+            Act::Drop => Ok(()),
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        kind: Kind,
+        envelope: &Envelope<'_>,
+        refusal: &Refusal,
+    ) -> Result<(), TooLarge> {
         let limit = self.bounds.limits.max_bytes;
         let error = Authored::Error { kind, by: self.domain.as_str(), refusal };
         self.output.say(limit, |to| error.write(envelope, to))
     }
 
-    /// Sends presence to the target.
-    pub(super) fn act(&mut self, actions: &[Action], translator: &Translator) {
+    /// Sends presence to the target's bare address.
+    pub(super) fn act(&mut self, actions: &[Action], target: &str) {
         for action in actions {
             let presence = Authored::Presence(match action {
                 Action::Subscribe => PresenceType::Subscribe,
@@ -129,7 +140,7 @@ impl Session {
                 Action::Subscribed => PresenceType::Subscribed,
                 Action::Available => PresenceType::Available,
             });
-            self.say(&presence, translator.settings().target.bare().as_str(), None);
+            self.say(&presence, target, None);
         }
     }
 }
@@ -159,3 +170,6 @@ fn relay(head: &Head<'_>, payload: Payload<'_>, with: &Rewrite<'_>, output: &mut
     output.extend(payload.bytes);
     (2 * length).max(length + payload.reach)
 }
+
+/// With these begin the ids of all that comes back to us.
+const OUR_IDS: &str = "jat-";

@@ -79,7 +79,7 @@ fn presence_of_the_bare_address_never_adds_and_may_empty() {
     let mut proxy = Proxy::new();
     proxy.silent(presence("", TARGET), Presence.outward(), Reason::PresenceIgnored);
     for type_ in ["", "unavailable"] {
-        proxy.silent(presence(type_, &format!("{TARGET}/")), Presence.outward(), Reason::NoFrom);
+        proxy.silent(presence(type_, &format!("{TARGET}/")), Presence.inward(), Reason::NoFrom);
     }
     assert_eq!(proxy.online().len(), 2);
     told(&mut proxy, &presence("unavailable", TARGET));

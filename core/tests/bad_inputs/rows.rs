@@ -99,7 +99,7 @@ fn a_bad_request_comes_before_the_token_the_limits_and_nobody() {
         (format!("<iq type='get' id='1' {to_token}/>"), "1", Reason::ChildCount),
         (format!("<iq type='get' id='1' {to_token}><x:a/><b/></iq>"), "1", Reason::ChildCount),
     ] {
-        proxy.refused(&stanza, &head(id), "bad-request", FORWARD, reason);
+        proxy.refused(&stanza, &head(id), "bad-request", Request.outward(), reason);
     }
     let mut offline = Proxy::connected(settings());
     for (stanza, reason) in [

@@ -8,7 +8,7 @@ use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::target::Target;
 use jat_core::jat::token::{self, Binding, Claims};
 use jat_core::jat::traffic::Class::{Message, Reply, Request};
-use jat_core::jat::traffic::{FORWARD, REVERT};
+use jat_core::jat::traffic::REVERT;
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
@@ -75,7 +75,8 @@ fn a_token_opens_for_the_resource_that_got_it_only() {
         ("other@some.example/a".into(), Reason::NotFromTarget),
         (format!("x{}", good.to), Reason::NotFromTarget),
     ] {
-        let traffic = if reason == Reason::NotFromTarget { Reply.inward() } else { REVERT };
+        let unknown = matches!(reason, Reason::NotFromTarget | Reason::NoFrom);
+        let traffic = if unknown { Reply.inward() } else { REVERT };
         proxy.silent(result_to(good.token(), &from), traffic, reason);
     }
     // On another address of ours it is none.
@@ -144,7 +145,7 @@ fn errors_are_relayed_as_they_are() {
     }
     let foo = request(&mut proxy).answer("foo", "");
     let said = proxy.exchange(foo);
-    assert_eq!(said.counted, [(FORWARD, Reason::BadType, 1)]);
+    assert_eq!(said.counted, [(Request.outward(), Reason::BadType, 1)]);
     proxy.still_serves();
 }
 

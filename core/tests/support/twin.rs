@@ -129,6 +129,9 @@ impl Proxy {
         let whole = Said::to(&mut self.whole, [input], self.now);
         let cut = Said::to(&mut self.cut, input.chunks(1), self.now);
         assert_eq!(whole, cut, "cut at every byte");
+        for (traffic, reason, _) in &whole.counted {
+            assert!(reason.occurs_in(*traffic), "the table says that {traffic} has no {reason:?}");
+        }
         whole
     }
 

@@ -75,7 +75,7 @@ impl Case {
     pub fn is_refused(&self) -> bool {
         let refused = |(traffic, reason): &(Traffic, Reason)| {
             matches!(traffic.class, Class::Request | Class::Message)
-                && reason.outcome() == Outcome::Answered
+                && matches!(reason.outcome(), Outcome::Answered(_))
         };
         self.counts.iter().any(refused)
     }
@@ -93,7 +93,7 @@ impl Case {
     /// How many IQs and messages come back to the hostile user for it.
     pub fn answers(&self) -> usize {
         let told = |(traffic, reason): &&(Traffic, Reason)| {
-            let told = matches!(reason.outcome(), Outcome::Answered | Outcome::Relayed);
+            let told = matches!(reason.outcome(), Outcome::Answered(_) | Outcome::Relayed);
             told && match self.sender {
                 Sender::User => traffic.class != Class::Presence,
                 Sender::Service => *traffic == REVERT,

@@ -45,7 +45,8 @@ pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
             let count = counted.of(traffic, *reason);
             let missing = sent.of(traffic, *reason).saturating_sub(count);
             // One that is too large to be answered counts so where it is tried.
-            let answered = reason.outcome() == Outcome::Answered || *reason == Reason::HeadTooLarge;
+            let answered =
+                matches!(reason.outcome(), Outcome::Answered(_)) || *reason == Reason::HeadTooLarge;
             let may = answered && traffic != REVERT;
             let moved = if may { missing.min(withheld) } else { 0 };
             withheld -= moved;

@@ -75,6 +75,13 @@ impl Answers {
         self.pending = None;
     }
 
+    /// This happens to the resource instead of what was prepared.
+    pub fn instead(&mut self, event: Event) {
+        if let Some((_, prepared)) = &mut self.pending {
+            *prepared = event;
+        }
+    }
+
     /// What was prepared was relayed, at this Unix second.
     pub fn relayed(&mut self, now: u64) {
         let Some((record, event)) = self.pending.take() else { return };

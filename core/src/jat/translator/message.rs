@@ -1,0 +1,20 @@
+//! The rules for messages: none is relayed.
+
+use crate::jat::incoming::Incoming;
+use crate::jat::reason::Reason;
+use crate::jat::route::{Place, Route};
+use crate::jat::verdict::Verdict;
+
+use super::Translator;
+
+impl Translator {
+    pub(super) fn message(&self, route: &Route<'_>, message: &Incoming<'_>) -> Verdict<'_> {
+        let reason = match (message.type_(), route.place) {
+            // No error is answered (RFC 6120 section 8.3.1).
+            (Some("error"), _) => Reason::ErrorIgnored,
+            (_, Place::Presence) => Reason::PresenceDomain,
+            _ => Reason::MessageRefused,
+        };
+        Verdict::new(route.traffic, reason)
+    }
+}

@@ -1,0 +1,243 @@
+//! What is done with each stanza: the table of rows of which the first that fits decides, and the
+//! rules that it leads to, by kind of stanza.
+
+mod iq;
+mod message;
+mod presence;
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jid::DomainPart;
+
+use super::access::Mode;
+use super::answers::{self, Answers, Event};
+use super::incoming::{Incoming, Ours};
+use super::now::Now;
+use super::observed::Observed;
+use super::presence::{Action, Hearing, Presence, Subscription};
+use super::reason::{Answer, Outcome, Reason};
+use super::route::{Place, Route, Sender};
+use super::scratch::Scratch;
+use super::settings::Settings;
+use super::traffic::{Class, Traffic};
+use super::verdict::Verdict;
+
+/// One component's translator: its settings, and what presence told of its target.
+#[derive(Debug)]
+pub struct Translator {
+    settings: Settings,
+    presence: Presence,
+    answers: Answers,
+    unlisted_replies: u64,
+    /// What its lists of senders would have refused.
+    observed: Observed,
+    scratch: Scratch,
+}
+
+impl Translator {
+    pub fn new(settings: Settings) -> Self {
+        let mut translator = Self {
+            settings,
+            presence: Presence::new(),
+            answers: Answers::default(),
+            unlisted_replies: 0,
+            observed: Observed::default(),
+            scratch: Scratch::default(),
+        };
+        translator.select();
+        translator
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// What users got.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Takes new settings. Another target starts with an empty list; for another domain to
+    /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        if self.settings.access != settings.access {
+            self.observed.forget_domains();
+        }
+        let before = std::mem::replace(&mut self.settings, settings);
+        let same_target = before.target == self.settings.target;
+        self.outlive(same_target, before.subscriber() == self.settings.subscriber());
+    }
+
+    /// Keeps what is still true of what was known, which may be of another target, or have been told
+    /// to another domain.
+    pub fn outlive(&mut self, same_target: bool, same_subscriber: bool) {
+        if !same_target {
+            self.presence = Presence::new();
+            self.answers = self.answers.of_another_target();
+        } else if !same_subscriber {
+            self.presence.start_anew();
+        }
+        self.select();
+    }
+
+    /// The next [`Self::tick`] requests the subscription, whatever was heard so far.
+    pub fn ask_again(&mut self) {
+        self.presence.ask_again();
+    }
+
+    /// Takes what another process knew of the target's presence, and counted.
+    pub fn resume(
+        &mut self,
+        presence: super::presence::Handover,
+        answers: answers::Handover,
+        unlisted_replies: u64,
+        now: Now,
+    ) {
+        self.presence = Presence::resume(presence, now);
+        self.answers = Answers::resume(answers);
+        self.unlisted_replies = unlisted_replies;
+        self.select();
+    }
+
+    /// Goes on with what another process has counted.
+    pub fn resume_observed(&mut self, observed: Observed) {
+        self.observed = observed;
+    }
+
+    fn select(&mut self) {
+        self.presence.resources.select(self.settings.selection());
+    }
+
+    /// The stream of the domain `at` is down.
+    pub fn disconnected(&mut self, at: &DomainPart) {
+        if *at == self.settings.domain {
+            self.answers.disconnected();
+        }
+        if self.subscribes_at(at) {
+            self.presence.disconnected();
+        }
+    }
+
+    /// Notes whether another process has the domain `at` too.
+    pub fn shares(&mut self, at: &DomainPart, shared: bool) {
+        if self.subscribes_at(at) {
+            self.presence.hears(match shared {
+                true => Hearing::Part,
+                false if self.settings.presence_domain.is_some() => Hearing::All,
+                false => Hearing::Likely,
+            });
+        }
+    }
+
+    /// Does what is due on the stream of the domain `at`, which is up.
+    pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Option<Action> {
+        if !self.subscribes_at(at) {
+            return None;
+        }
+        let before = self.presence.resources.len();
+        let action = self.presence.tick(now, rng);
+        self.note_unconfirmed(before, now);
+        action
+    }
+
+    /// When [`Self::tick`] has something to do on that stream.
+    pub fn deadline(&self, at: &DomainPart) -> Option<Duration> {
+        self.subscribes_at(at).then(|| self.presence.deadline()).flatten()
+    }
+
+    /// Decides what is done with a stanza: the first row that fits does.
+    pub fn judge(&mut self, stanza: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'_> {
+        self.answers.forget();
+        let route = Route::of(stanza, &self.settings, now, &mut self.scratch);
+        let Route { sender, place, traffic, .. } = route;
+        let why = |reason| Verdict::new(traffic, reason);
+        match (traffic.class, sender, place) {
+            _ if stanza.ours == Some(Ours::Time) => why(Reason::ServerTime),
+            // Echoes that come late are nobody's loss.
+            (_, Sender::Nobody | Sender::Target | Sender::Other, _) if stanza.late => {
+                why(Reason::ArrivedAfterClose)
+            }
+            (Class::Other, _, _) => why(Reason::NotAStanza),
+            (_, Sender::Own, _) if stanza.ours == Some(Ours::Echo) => why(Reason::Echo),
+            (_, Sender::Own, _) => why(Reason::OwnAddress),
+            (_, Sender::Nobody, _) => why(Reason::NoFrom),
+            (_, _, Place::Elsewhere) => why(Reason::NotOurDomain),
+            _ if !self.permits(&route, stanza) => why(Reason::Forbidden),
+            (Class::Presence, _, _) => self.presence_stanza(&route, stanza, now, rng),
+            (Class::Message, _, _) => self.message(&route, stanza),
+            (Class::Reply, _, Place::Presence) => why(Reason::NoToken),
+            (Class::Reply, Sender::Other, _) => why(Reason::NotFromTarget),
+            (Class::Reply, Sender::Target, _) => self.reply(&route, stanza, now, rng),
+            (Class::Request, _, Place::Presence) => why(Reason::PresenceDomain),
+            (Class::Request, _, _) => self.request(&route, stanza, now, rng),
+        }
+    }
+
+    /// What was judged last was carried out, and counts as this: what users got for their requests
+    /// is remembered.
+    pub fn carried_out(&mut self, traffic: Traffic, reason: Reason, now: u64) {
+        match (traffic.class, reason.outcome()) {
+            (_, Outcome::Relayed) => self.answers.relayed(now),
+            (Class::Reply, Outcome::Answered(Answer::Error(condition, _))) => {
+                self.answers.instead(Event::Error(condition));
+                self.answers.relayed(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the sender may have this judged. Only what it begins is held against the lists:
+    /// requests, messages, and subscriptions of others than the target.
+    fn permits(&mut self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
+        let access = &self.settings.access;
+        let begins = match (route.traffic.class, stanza.type_()) {
+            (Class::Request, _) => true,
+            (Class::Message, type_) => type_ != Some("error"),
+            (Class::Presence, type_) => {
+                type_ == Some("subscribe") && route.sender != Sender::Target
+            }
+            (Class::Reply | Class::Other, _) => false,
+        };
+        if !begins || access.permits(&route.from) {
+            return true;
+        }
+        let observes = access.mode == Mode::Observe;
+        // A subscription is refused anyway.
+        if observes && route.traffic.class != Class::Presence {
+            self.observed.note(&route.from);
+        }
+        observes
+    }
+
+    /// There were so many resources before some went that did not say so themselves.
+    fn note_unconfirmed(&mut self, before: usize, now: Now) {
+        let gone = before.saturating_sub(self.presence.resources.len());
+        self.answers.unconfirmed(gone, now.unix);
+    }
+
+    fn subscribes_at(&self, at: &DomainPart) -> bool {
+        self.settings.subscriber() == Some(at)
+    }
+
+    /// Results with a good token from resources that we were not told are online. Some come
+    /// from resources that have just left; many mean that another process, on another node of
+    /// the server's cluster perhaps, is told in our place.
+    pub fn unlisted_replies(&self) -> u64 {
+        self.unlisted_replies
+    }
+
+    /// What the lists of senders would have refused while they were only observed.
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// What the subscription is worth; `None` for a fixed resource.
+    pub fn subscription(&self) -> Option<&Subscription> {
+        self.settings.subscriber().map(|_| self.presence.subscription())
+    }
+}

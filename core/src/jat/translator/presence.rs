@@ -1,0 +1,91 @@
+//! The rules for presence: the target's is for us, and no other subscription is accepted.
+
+use fastrand::Rng;
+
+use crate::jat::address::Address;
+use crate::jat::incoming::{Body, Incoming};
+use crate::jat::now::Now;
+use crate::jat::presence::{Answer, Heard};
+use crate::jat::reason::Reason;
+use crate::jat::route::{Route, Sender};
+use crate::jat::verdict::{Act, Said, Verdict};
+use crate::stanza::peek;
+
+use super::Translator;
+
+impl Translator {
+    pub(super) fn presence_stanza(
+        &mut self,
+        route: &Route<'_>,
+        stanza: &Incoming<'_>,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Verdict<'_> {
+        let Route { from, to, traffic, .. } = *route;
+        let ignored = Verdict::new(traffic, Reason::PresenceIgnored);
+        let of_target = to.node().is_none()
+            && self.settings.subscriber().is_some()
+            && route.sender == Sender::Target;
+        if !of_target {
+            return match stanza.type_() {
+                Some("subscribe") => Verdict::new(traffic, Reason::SubscriptionRefused),
+                _ => ignored,
+            };
+        }
+        if !self.subscribes_at(stanza.at) {
+            // It belongs to the presence domain; one random replica would hear it here.
+            return ignored;
+        }
+        let bytes = match stanza.body {
+            Body::Whole { stanza, .. } => stanza,
+            Body::OverLimit { .. } => &[],
+        };
+        let heard = match stanza.type_() {
+            None => Heard::Available {
+                dnd: peek::find(bytes, &["*", "show"]).is_some_and(|s| s.text.trim() == "dnd"),
+                priority: peek::find(bytes, &["*", "priority"]).map_or(0, |p| priority(&p.text)),
+            },
+            Some("unavailable") => Heard::Unavailable,
+            Some("subscribe") => Heard::Subscribe,
+            Some("subscribed") => Heard::Subscribed,
+            Some("unsubscribed") => Heard::Unsubscribed,
+            Some("probe") => Heard::Probe,
+            Some("error") => Heard::Error(
+                peek::find(bytes, &["*", "error", "*"])
+                    .map(|c| c.name)
+                    .filter(|name| is_condition(name))
+                    .unwrap_or_else(|| "undefined-condition".to_owned()),
+            ),
+            Some(_) => Heard::Other,
+        };
+        if let (Heard::Available { .. }, Some(_)) = (&heard, from.resource()) {
+            let normal = from.normal();
+            let new = !self.presence.resources.contains(&normal);
+            self.answers.seen(Address::new(&normal).resource().unwrap_or_default(), new);
+        }
+        let nobody = heard == Heard::Unavailable && from.resource().is_none();
+        let before = self.presence.resources.len();
+        let answer = self.presence.hear(&from, heard, now, rng);
+        if nobody {
+            self.note_unconfirmed(before, now);
+        }
+        match answer {
+            Answer::Used(actions) => {
+                let target = self.settings.target.bare().as_str();
+                let said = Said::ToTarget { target, presence: actions };
+                Verdict { act: Act::Say(said), traffic, reason: Reason::PresenceUsed }
+            }
+            Answer::Ignored => ignored,
+        }
+    }
+}
+
+/// What is no integer from -128 to 127 is none, so 0 (RFC 6121 section 4.7.2.3).
+fn priority(text: &str) -> i8 {
+    text.trim().parse().unwrap_or_default()
+}
+
+/// Does it look like a stanza error condition (RFC 6120 section 8.3.3)? Users are told it.
+fn is_condition(name: &str) -> bool {
+    name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}
