@@ -1,5 +1,5 @@
-//! `jat-proxy check`: is the configuration good, and what does it come to? With `--connect`,
-//! does it work?
+//! `jat-proxy check`: whether the configuration is good, and what it comes to. With `--connect`,
+//! whether it works.
 
 use std::collections::BTreeSet;
 use std::env;

@@ -30,24 +30,24 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Exit {
     match init(arguments) {
         Ok(text) => say(&text),
-        Err(fault) => {
-            let (hint, exit) = match &fault {
-                Fault::Address(error) => (error.hint(), Exit::Usage),
-                Fault::OwnDomain => ("name an account of an XMPP server", Exit::Usage),
-                Fault::Exists(_) => ("nothing is overwritten: choose another DIR", Exit::Usage),
-                Fault::Write(_, error) => (write_hint(error), Exit::Io),
-                Fault::Random(_) => {
+        Err(error) => {
+            let (hint, exit) = match &error {
+                InitError::Address(error) => (error.hint(), Exit::Usage),
+                InitError::OwnDomain => ("name an account of an XMPP server", Exit::Usage),
+                InitError::Exists(_) => ("nothing is overwritten: choose another DIR", Exit::Usage),
+                InitError::Write(_, error) => (write_hint(error), Exit::Io),
+                InitError::Random(_) => {
                     ("the kernel is too old, or a sandbox too strict", Exit::Software)
                 }
             };
-            complain(&format!("error: {fault}\n  help: {hint}\n"));
+            complain(&format!("error: {error}\n  help: {hint}\n"));
             exit
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum InitError {
     #[error("{0}")]
     Address(#[from] AddressError),
     #[error("the target is at the component's own domain")]
@@ -60,11 +60,11 @@ enum Fault {
     Random(#[from] getrandom::Error),
 }
 
-fn init(arguments: &Arguments) -> Result<String, Fault> {
+fn init(arguments: &Arguments) -> Result<String, InitError> {
     let domain = addresses::domain(&arguments.domain)?;
     let target = addresses::target(&arguments.target)?;
     if *target.bare().domain() == *domain {
-        return Err(Fault::OwnDomain);
+        return Err(InitError::OwnDomain);
     }
     let mut key = Zeroizing::new([0; 32]);
     let mut secret = Zeroizing::new([0; 24]);
@@ -83,12 +83,12 @@ fn init(arguments: &Arguments) -> Result<String, Fault> {
     ];
     // All or nothing: an old file found after the first new one would leave a mixture.
     if let Some((path, _)) = files.iter().find(|(path, _)| fs::symlink_metadata(path).is_ok()) {
-        return Err(Fault::Exists(path.clone()));
+        return Err(InitError::Exists(path.clone()));
     }
     let mut made = Made::default();
-    let fault = |error| Fault::Write(dir.clone(), error);
-    made.folder(dir).map_err(fault)?;
-    let folder = fs::metadata(dir).map_err(fault)?;
+    let failed = |error| InitError::Write(dir.clone(), error);
+    made.folder(dir).map_err(failed)?;
+    let folder = fs::metadata(dir).map_err(failed)?;
     for (path, text) in &files {
         write(path, text, &folder, &mut made)?;
     }
@@ -125,7 +125,7 @@ impl Drop for Made {
 }
 
 /// Writes a file that is there for its owner alone: that of the `folder`, if root does it.
-fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Result<(), Fault> {
+fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Result<(), InitError> {
     let mut write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         made.0.push(path.to_owned());
@@ -135,8 +135,8 @@ fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Res
         file.sync_all()
     };
     write().map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Fault::Exists(path.to_owned()),
-        _ => Fault::Write(path.to_owned(), error),
+        io::ErrorKind::AlreadyExists => InitError::Exists(path.to_owned()),
+        _ => InitError::Write(path.to_owned(), error),
     })
 }
 

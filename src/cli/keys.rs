@@ -58,20 +58,20 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
         Err(error) => {
             complain(&format!("error: {error}\n"));
             match error {
-                Fault::Full | Fault::Changed(_) | Fault::Edit(..) => Exit::Config,
-                Fault::Replace(ReplaceError::Io(_, error)) => {
+                KeysError::Full | KeysError::Changed(_) | KeysError::Edit(..) => Exit::Config,
+                KeysError::Replace(ReplaceError::Io(_, error)) => {
                     complain(&format!("  help: {}\n", replace::write_hint(&error)));
                     Exit::Io
                 }
-                Fault::Replace(ReplaceError::Busy(_)) => Exit::Io,
-                Fault::Random(_) => Exit::Software,
+                KeysError::Replace(ReplaceError::Busy(_)) => Exit::Io,
+                KeysError::Random(_) => Exit::Software,
             }
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum KeysError {
     #[error("{0}")]
     Replace(#[from] ReplaceError),
     #[error("can't edit {0}: {1}")]
@@ -89,12 +89,12 @@ fn list(config: &Config, now: u64) -> String {
     states.iter().map(|state| format!("{state}\n")).collect()
 }
 
-fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, Fault> {
+fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, KeysError> {
     let at = if options.now { now } else { now.saturating_add(options.wait.as_secs()) };
     let mut told = String::new();
     edit(path, config, now, |config, text| {
         warn_of_another(&config.keyring, now);
-        let id = free_id(&config.keyring).ok_or(Fault::Full)?;
+        let id = free_id(&config.keyring).ok_or(KeysError::Full)?;
         let mut secret = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *secret)?;
         told = advice(config, id, at, options.now, now);
@@ -115,7 +115,7 @@ fn warn_of_another(ring: &Keyring, now: u64) {
     }
 }
 
-fn prune(path: &Path, config: &Config, now: u64) -> Result<String, Fault> {
+fn prune(path: &Path, config: &Config, now: u64) -> Result<String, KeysError> {
     let mut told = String::new();
     edit(path, config, now, |config, text| {
         let states = key_states::states(&config.keyring, now, config.reply_ttl);
@@ -143,13 +143,13 @@ fn edit(
     path: &Path,
     config: &Config,
     now: u64,
-    make: impl FnOnce(&Config, &str) -> Result<Result<String, EditError>, Fault>,
-) -> Result<(), Fault> {
+    make: impl FnOnce(&Config, &str) -> Result<Result<String, EditError>, KeysError>,
+) -> Result<(), KeysError> {
     let file = &config.key_file;
     replace::edit(file, |text| {
         let (config, _) = config::load(path, now)
-            .map_err(|problems| Fault::Changed(config::render(&problems)))?;
-        make(&config, text)?.map_err(|error| Fault::Edit(file.display().to_string(), error))
+            .map_err(|problems| KeysError::Changed(config::render(&problems)))?;
+        make(&config, text)?.map_err(|error| KeysError::Edit(file.display().to_string(), error))
     })
 }
 

@@ -35,7 +35,7 @@ pub struct HandoverFile {
     pub components: Vec<ComponentSnapshot>,
     /// Requests that are being read or answered. Came later than the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub http_connections: Vec<endpoint::Handover>,
+    pub http_connections: Vec<endpoint::ConnectionSnapshot>,
     /// The configuration, as the next program has checked it. Came later than the rest: without it
     /// the files are read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,11 +102,11 @@ impl HandoverFile {
     }
 
     /// The socket that HTTP was served on, and the requests there.
-    pub fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::Handover>)> {
+    pub fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::ConnectionSnapshot>)> {
         let connections = std::mem::take(&mut self.http_connections);
         let Some(socket) = self.http.take().and_then(|number| descriptor::adopt(number).ok())
         else {
-            connections.into_iter().for_each(endpoint::Handover::close);
+            connections.into_iter().for_each(endpoint::ConnectionSnapshot::close);
             return None;
         };
         Some((socket, connections))

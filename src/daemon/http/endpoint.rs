@@ -36,7 +36,7 @@ pub struct Endpoint {
 
 /// A connection as one program leaves it to the next.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Handover {
+pub struct ConnectionSnapshot {
     socket: RawFd,
     #[serde(with = "base64")]
     input: Vec<u8>,
@@ -62,7 +62,7 @@ impl Endpoint {
 
     /// Serves where the program before this one did, so that nobody who connects meanwhile is
     /// turned away.
-    pub async fn resume(&mut self, socket: OwnedFd, connections: Vec<Handover>) {
+    pub async fn resume(&mut self, socket: OwnedFd, connections: Vec<ConnectionSnapshot>) {
         // One that can't be used is opened anew by `listen`.
         // A client that is lost asks again.
         self.halted.extend(connections.into_iter().filter_map(|c| c.take().ok()));
@@ -103,11 +103,11 @@ impl Endpoint {
     }
 
     /// The same for the connections that were halted.
-    pub fn keep_connections(&self, keep: bool) -> io::Result<Vec<Handover>> {
+    pub fn keep_connections(&self, keep: bool) -> io::Result<Vec<ConnectionSnapshot>> {
         let of = |visit: &Visit| {
             descriptor::keep(visit.tcp.as_fd(), keep)?;
             let (input, output) = (visit.input.clone(), visit.output.clone());
-            Ok(Handover { socket: visit.tcp.as_raw_fd(), input, output })
+            Ok(ConnectionSnapshot { socket: visit.tcp.as_raw_fd(), input, output })
         };
         self.halted.iter().map(of).collect()
     }
@@ -169,7 +169,7 @@ impl Endpoint {
     }
 }
 
-impl Handover {
+impl ConnectionSnapshot {
     /// Ends one that nobody can go on with.
     pub fn close(self) {
         // It is closed when it is dropped, if it is there.
