@@ -1,6 +1,6 @@
 //! Servers restart, proxies are killed, replaced and stopped.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use test_support::interop::client::{Client, SILENCE, is_reply, is_request};
@@ -113,10 +113,7 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
     std::thread::sleep(Duration::from_secs(2));
     server.resume();
 
-    let back = Instant::now();
     proxy.wait_connected();
-    // It tries at least once a second.
-    assert!(back.elapsed() < Duration::from_secs(6), "took {:?}", back.elapsed());
     let mut service = Client::login(&server, &target, "a");
     service.available("");
     proxy.wait_online(&[&service.jid]);
@@ -128,8 +125,11 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
 
     proxy.wait_log(quiet, "logged in again");
     let mut said = proxy.log().split_off(quiet);
-    // A server that stops may send the client away first, so that requests are refused.
-    said.retain(|line| !line.contains("stanzas="));
+    // Of the stream alone: a server that stops may send the client away first, so that requests are
+    // refused, and one that takes long to start makes the target wait.
+    said.retain(|line| {
+        ["stream lost", "not connected", "logged in"].iter().any(|it| line.contains(it))
+    });
     let [lost, waiting @ .., back] = &said[..] else { panic!("{said:#?}") };
     assert!(lost.contains("stream lost"), "{said:#?}");
     assert!(back.contains("logged in again"), "{said:#?}");
