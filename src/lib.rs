@@ -34,6 +34,18 @@
 //! | [`time`] | the wall clock, and times as people write and read them |
 //! | [`demo`] | the guided tour, on a small XMPP server in the process |
 //!
+//! # How bytes get to the pure half and back
+//!
+//! [`daemon`] starts a [task](link::component_tasks) for each stream of each component, which logs
+//! in and then pumps. One turn of the pump, under one lock of the component and at one moment, has
+//! [`Session::process`](session::Session::process) take what was read; [`jat_core`] says what happens
+//! there to a request, a reply and a message. What it has written goes out, what has changed is
+//! noted in the [component](link::component), where [metrics](daemon::metrics) and
+//! [status](daemon::status) find it, and what an operator has to know goes to the log. Then the
+//! pump waits for bytes, for room to write, for the time that the session names, or for an
+//! [order](link::order): to stop, to take another configuration, or to pause for the next program,
+//! which goes on with a [snapshot](link::snapshot).
+//!
 //! The library is for this program and its tests; only the binary, its files and its formats are
 //! versioned, so that any release may change this interface.
 

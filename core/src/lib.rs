@@ -7,14 +7,36 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`stanza`] | bytes: where stanzas begin and end, their start tags, and those we write ourselves |
-//! | [`jat`] | the translator: token, key ring, online resources, presence rules, verdicts |
+//! | [`jat`] | the translator: who wrote to what, tokens, keys, presence, rules and reasons |
 //! | [`session`] | one stream's life: bytes and time in, bytes and a deadline out |
 //! | [`named!`] | enums whose variants have names |
 //! | [`base64`] | bytes as text, for the next program |
 //!
-//! One stanza's way: the caller reads bytes into a [`session::Session`], whose
-//! [`stanza::splitter`] finds a stanza and [`stanza::head`] reads its start tag;
-//! [`jat::translator`] gives a [`jat::verdict`], and the session writes what that says.
+//! # The way of a stanza
+//!
+//! A request:
+//!
+//! 1. [`Session::process`](session::Session::process) has the
+//!    [`Splitter`](stanza::splitter::Splitter::next) find a stanza in the bytes that came, and
+//!    [`Head::new`](stanza::head::Head::new) decode its start tag.
+//! 2. `Session::handle` takes note if something of ours comes back by it, an echo or the server's
+//!    time, and has [`Translator::judge`](jat::translator::Translator::judge) decide.
+//! 3. `Route::of` works out who wrote, to what, and which way that goes; of the rows in `judge` the
+//!    first that fits gives a reason, or asks the rules for that class: `Translator::request`.
+//! 4. These check the request, choose a [resource](jat::resources::Resources::choose) of the target,
+//!    and [write](jat::token::write_sealed) an address of the component whose resource is a token:
+//!    user, resource and id. The verdict says [`Relay`](jat::verdict::Act::Relay), with the new
+//!    addresses.
+//! 5. `Session::carry_out` writes the start tag [again](stanza::head::Head::rewrite) with these, and
+//!    the payload as it is. [`Tally::count`](jat::reason::Tally::count) counts what became of it.
+//!
+//! Its reply goes the same way, but for steps 3 and 4: `Route::of` [opens](jat::token::open) the token
+//! that the target wrote to, and `Translator::reply` takes the user, the resource and the id from it.
+//!
+//! A message is refused: `Translator::message` gives the reason
+//! [`MessageRefused`](jat::reason::Reason::MessageRefused), whose row in the table of reasons says
+//! with which error ([`Verdict::new`](jat::verdict::Verdict::new)). `Session::carry_out` withholds
+//! it from a sender who has got too many, and else has it [composed](stanza::compose::Authored).
 //!
 //! There is no clock here, no socket, no file, no log and no randomness of the system's: all of
 //! that is the caller's, and Cargo.toml has no crate that would bring it.
