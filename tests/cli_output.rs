@@ -45,7 +45,7 @@ fn a_full_disk_is_an_error_of_every_command() {
     assert_eq!(folder.read("keys.toml").matches("[[key]]").count(), 3);
 }
 
-/// Is a reader that has gone away no error?
+/// Whether a reader that has gone away is no error.
 fn gone(program: &mut Command, command: &[&str]) -> bool {
     if command[0] == "init" {
         return true;

@@ -35,7 +35,7 @@ fn commands_and_their_options_exist() {
     assert!(seen > 15, "{seen}");
 }
 
-/// Does the program know the subcommand, and each option?
+/// Whether the program knows the subcommand, and each option.
 pub fn is_command(words: &[&str]) -> bool {
     let ["jat-proxy", subcommand, rest @ ..] = words else { return false };
     if subcommand.starts_with('-') {

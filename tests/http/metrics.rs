@@ -112,7 +112,7 @@ fn open_metrics(daemon: &Daemon) -> Answer {
     ask(daemon.http(), request).expect("an answer")
 }
 
-/// Do exactly these rows stand between the markers of this name?
+/// Whether exactly these rows stand between the markers of this name.
 fn documented(name: &str, rows: String) {
     let document = fs::read_to_string("docs/metrics.md").expect("the document");
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));

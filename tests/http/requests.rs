@@ -97,7 +97,7 @@ fn requests_in_one_piece_get_one_answer() {
     assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
 }
 
-/// Does it have what keeps browsers from misusing an answer?
+/// Whether it has what keeps browsers from misusing an answer.
 fn guarded(answer: &Answer) {
     for header in [
         "cache-control: no-store",

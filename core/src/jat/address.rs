@@ -16,7 +16,8 @@ pub struct Address<'a> {
     bare: usize,
     /// Offset of the domain.
     domain: usize,
-    /// Is the bare address its own normal form at a glance? True of nearly every one in use.
+    /// Whether the bare address is its own normal form at a glance: true of nearly every one in
+    /// use.
     plain: bool,
 }
 
@@ -102,12 +103,12 @@ impl<'a> Address<'a> {
         Ok(BareJid::from_parts(node.transpose()?.as_deref(), &domain))
     }
 
-    /// Is the bare address the one that `normal`, in normal form, is?
+    /// Whether the bare address is `normal`, which is in normal form.
     pub fn is_bare(&self, normal: &str) -> bool {
         self.bare() == normal || !self.plain && self.normal_bare() == normal
     }
 
-    /// Is the domain the one that `normal`, in normal form, is?
+    /// Whether the domain is `normal`, which is in normal form.
     pub fn is_at(&self, normal: &str) -> bool {
         self.domain() == normal || !self.plain && normal_bare(self.domain()) == normal
     }

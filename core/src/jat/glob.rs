@@ -59,12 +59,12 @@ impl Glob {
         &self.text
     }
 
-    /// Does it fit every resource?
+    /// Whether it fits every resource.
     pub fn fits_all(&self) -> bool {
         self.text.bytes().all(|b| b == b'*')
     }
 
-    /// Does it fit this resource, which is in normal form? Takes time in proportion to both
+    /// Whether it fits this resource, which is in normal form. Takes time in proportion to both
     /// lengths at most.
     pub fn fits(&self, resource: &str) -> bool {
         let (mut pattern, mut rest) = (self.text.chars(), resource.chars());

@@ -13,15 +13,15 @@ pub struct Serving<'t> {
     pub address: &'t str,
     /// What presence tells; `None` for a fixed destination.
     pub listed: Option<&'t Resource>,
-    /// Does it get requests?
+    /// Whether it gets requests.
     pub asked: Asked,
     /// What it made of its requests; `None` before the first.
     pub record: Option<&'t Record>,
 }
 
 impl Serving<'_> {
-    /// What is wrong with it. `hears_all`: do all its answers come to us? `now` in Unix seconds.
-    /// Who never gets a request gives no trouble any more.
+    /// What is wrong with it. `hears_all`: whether all its answers come to us. `now` in Unix
+    /// seconds. Who never gets a request gives no trouble any more.
     pub fn trouble(&self, hears_all: bool, now: u64) -> Option<Trouble> {
         if self.asked == Asked::Never {
             return None;
@@ -56,17 +56,17 @@ impl Translator {
         fixed.into_iter().chain(listed)
     }
 
-    /// Is there anybody to forward to: somebody who may be asked?
+    /// Whether there is anybody to forward to: somebody who may be asked.
     pub fn has_resources(&self) -> bool {
         self.settings().subscriber().is_none() || self.presence().resources.eligible() > 0
     }
 
-    /// Is there anybody to forward to who is not known to fail? `now` in Unix seconds.
+    /// Whether there is anybody to forward to who is not known to fail. `now` in Unix seconds.
     pub fn is_ready(&self, now: u64) -> bool {
         self.has_resources() && !self.is_failing(now)
     }
 
-    /// Is everybody to forward to known to fail: are they, by what they answer, not there?
+    /// Whether everybody to forward to is known to fail: by what they answer, they are not there.
     pub fn is_failing(&self, now: u64) -> bool {
         // Asked at each turn, and hardly ever so.
         self.answers().is_any_missing(now)

@@ -37,7 +37,7 @@ impl Target {
         }
     }
 
-    /// Is `address` the target itself or one of its resources?
+    /// Whether `address` is the target itself or one of its resources.
     pub fn owns(&self, address: &Address<'_>) -> bool {
         address.is_bare(self.bare().as_str())
     }

@@ -1,4 +1,4 @@
-//! Does the server process what it is sent? A stream can be up, read and written, and yet do
+//! Whether the server processes what it is sent. A stream can be up, read and written, and yet do
 //! nothing: its server hangs, or waits for bytes that do not come.
 //!
 //! The proof is an echo of our own that comes back, whatever else comes. One goes out

@@ -61,9 +61,9 @@ impl DefinedCondition {
         find(stanza).unwrap_or(Self::UndefinedCondition)
     }
 
-    /// Is it what a server says in place of a resource that is not there, or can't be reached
-    /// (docs/servers.md#missing-resource)? A client may say it, too: RFC 6120 section 8.4 has
-    /// it answer `service-unavailable` to what it does not understand.
+    /// Whether it is what a server says in place of a resource that is not there, or can't be
+    /// reached (docs/servers.md#missing-resource). A client may say it, too: RFC 6120 section 8.4
+    /// has it answer `service-unavailable` to what it does not understand.
     pub fn is_of_missing(self) -> bool {
         matches!(
             self,

@@ -67,7 +67,7 @@ struct Deferring {
     unread: Vec<u8>,
     /// How much there was at the last attempt, if that got nowhere.
     before: usize,
-    /// Is it in a CDATA section?
+    /// Whether it is in a CDATA section.
     in_cdata: bool,
 }
 

@@ -42,7 +42,7 @@ pub enum Trouble {
 }
 
 impl Login {
-    /// Must it be known soon?
+    /// Whether it must be known soon.
     pub fn is_ordinary(&self) -> bool {
         self.trouble == Trouble::None && self.pace != Pace::Crawling
     }

@@ -69,8 +69,8 @@ impl Bug {
         sealed.map_or_else(|| reply.to_owned(), |token| reply.replace(text, &token))
     }
 
-    /// Does it keep a question for presence, of this type, to itself? `asked`: what was asked before
-    /// on the stream.
+    /// Whether it keeps a question for presence, of this type, to itself. `asked`: what was asked
+    /// before on the stream.
     pub fn keeps(self, question: &str, asked: &[String]) -> bool {
         self == Self::NeverAsksAgain && asked.iter().any(|before| before == question)
     }

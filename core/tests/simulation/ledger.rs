@@ -254,7 +254,7 @@ impl Ledger {
 }
 
 impl Ask {
-    /// Is a stanza addressed as the answer must be?
+    /// Whether a stanza is addressed as the answer must be.
     fn envelope(&self, stanza: &Stanza<'_>) -> [(Invariant, bool); 3] {
         [
             (Invariant::User, unescaped(stanza.to) == self.user),

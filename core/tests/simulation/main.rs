@@ -103,7 +103,7 @@ fn one_that_never_doubts_is_found() {
     finds(Bug::NeverDoubts, Invariant::Stale);
 }
 
-/// Does the checker say soon that this invariant is broken when one replica has this bug?
+/// Whether the checker says soon that this invariant is broken when one replica has this bug.
 fn finds(bug: Bug, broken: Invariant) {
     let violation = (0..WITHIN).find_map(|seed| {
         let violations = run(seed, Some(bug), Log::Off).violations;

@@ -18,7 +18,7 @@ pub struct File {
     next_key: u8,
     pub token_in: TokenIn,
     pub dispatch: Dispatch,
-    /// Has each machine a presence domain of its own?
+    /// Whether each machine has a presence domain of its own.
     pub presence_domains: bool,
     /// A resource of the target, when that is a full address.
     pub fixed: Option<&'static str>,
@@ -56,12 +56,12 @@ impl File {
         }
     }
 
-    /// Was this replica given this key too late?
+    /// Whether this replica was given this key too late.
     pub fn is_late(&self, key: u8, replica: usize) -> bool {
         self.late.contains(&(key, replica))
     }
 
-    /// Has some clock not reached the time of the newest key yet?
+    /// Whether some clock has not reached the time of the newest key yet.
     pub fn rotates(&self, at: u64) -> bool {
         let newest = self.keys.last().expect("a key");
         !signs_everywhere(newest, at)
@@ -71,7 +71,7 @@ impl File {
         self.keys.len() < 5
     }
 
-    /// Is there a key that no replica signs with any more?
+    /// Whether there is a key that no replica signs with any more.
     pub fn has_superseded(&self, at: u64) -> bool {
         self.keys.get(1).is_some_and(|successor| signs_everywhere(successor, at))
     }
@@ -147,7 +147,7 @@ impl World {
     }
 }
 
-/// Have all clocks, up to 30 s slow, reached the time of a key?
+/// Whether all clocks, up to 30 s slow, have reached the time of a key.
 fn signs_everywhere(key: &Key, at: u64) -> bool {
     key.not_before().is_none_or(|from| START + at / 1000 > from + 35)
 }

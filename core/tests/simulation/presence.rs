@@ -112,7 +112,7 @@ impl World {
         places.filter(is_up).collect()
     }
 
-    /// Has this replica had the time to find some resource that is online?
+    /// Whether this replica has had the time to find some resource that is online.
     pub fn must_serve(&self, replica: &Replica) -> bool {
         let long_ago = |at: u64| at + SERVED_WITHIN <= self.at;
         let subscriber = &replica.streams[replica.subscriber()];
@@ -121,7 +121,7 @@ impl World {
         listens && long_ago(replica.disturbed) && self.reached().any(|peer| stable(&peer))
     }
 
-    /// Has this replica had the time to find that this one is gone, having been told so?
+    /// Whether this replica has had the time to find that this one is gone, having been told so.
     pub fn must_not_ask(&self, replica: &Replica, peer: &str) -> bool {
         // Its list may be of others, whose answers come to any replica.
         let alone = self.file.presence_domains || !self.echoes_stray;

@@ -250,7 +250,7 @@ impl Replica {
         self.settings().keyring.keys().iter().any(|key| key.id() == id)
     }
 
-    /// It must have counted a stanza like this; did it?
+    /// Whether it has counted a stanza like this, as it must.
     pub fn must_count(&mut self, traffic: Traffic, reason: Reason) -> bool {
         self.due.count(traffic, reason);
         self.shared.tally.of(traffic, reason) == self.due.of(traffic, reason)

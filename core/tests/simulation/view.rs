@@ -24,7 +24,7 @@ enum Subscription {
 }
 
 impl View {
-    /// Of a target that it was not told of yet; is the stream up that tells?
+    /// Of a target that it was not told of yet; `is_up`: whether the stream is up that tells.
     pub fn new(is_up: bool) -> Self {
         let subscription = if is_up { Subscription::Requested } else { Subscription::Never };
         Self { told: BTreeSet::new(), confirmed: BTreeSet::new(), subscription }
@@ -61,7 +61,7 @@ impl View {
         Reason::PresenceUsed
     }
 
-    /// May it forward to this address?
+    /// Whether it may forward to this address.
     pub fn may_know(&self, peer: &str, settings: &Settings) -> bool {
         match &settings.target {
             Target::Account(_) => self.told.contains(peer),
@@ -69,7 +69,7 @@ impl View {
         }
     }
 
-    /// Must it forward?
+    /// Whether it must forward.
     pub fn must_know_somebody(&self, settings: &Settings) -> bool {
         is_fixed(settings) || !self.confirmed.is_empty()
     }

@@ -31,10 +31,10 @@ pub struct World {
     pub cut_off: BTreeSet<&'static str>,
     /// When each was last reached, or not, after it was otherwise.
     pub changed: BTreeMap<&'static str, u64>,
-    /// Does the target's server lose presence, tell it in the wrong order, and say nothing of hosts
-    /// that die?
+    /// Whether the target's server loses presence, tells it in the wrong order, and says nothing of
+    /// hosts that die.
     pub loses_presence: bool,
-    /// Does the server give what a component sends to itself to any replica at first? Whoever
+    /// Whether the server gives what a component sends to itself to any replica at first. Whoever
     /// notices that goes on to send many echoes, so this is so in few schedules.
     pub echoes_stray: bool,
     /// Which machine has a bug.

@@ -330,7 +330,7 @@ pub fn escaped(text: &str) -> String {
     String::from_utf8(output).unwrap()
 }
 
-/// Is `answer` a stanza error of ours with this start tag? Gives its text.
+/// The text of `answer`, which is a stanza error of ours with this start tag.
 pub fn assert_error(answer: &str, head: &str, condition: &str) -> String {
     let start = &answer[..=answer.find('>').unwrap()];
     assert_eq!(start, head);

@@ -66,12 +66,12 @@ impl Case {
         format!("{name} from='{}'{rest}", escaped(from))
     }
 
-    /// Does the service get a request that it replies to?
+    /// Whether the service gets a request that it replies to.
     pub fn is_forwarded(&self) -> bool {
         self.counts.contains(&(FORWARD, Reason::Relayed))
     }
 
-    /// Does its sender get an error for it?
+    /// Whether its sender gets an error for it.
     pub fn is_refused(&self) -> bool {
         let refused = |(traffic, reason): &(Traffic, Reason)| {
             matches!(traffic.class, Class::Request | Class::Message)

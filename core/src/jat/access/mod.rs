@@ -37,12 +37,12 @@ named! {
 }
 
 impl Access {
-    /// Are there lists at all?
+    /// Whether there are lists at all.
     pub fn is_limited(&self) -> bool {
         self.allow.is_some() || !self.deny.is_empty()
     }
 
-    /// May this sender ask?
+    /// Whether this sender may ask.
     pub fn permits(&self, from: &Address<'_>) -> bool {
         if !self.is_limited() {
             return true;

@@ -50,7 +50,7 @@ impl Outage {
         (resources > 1 && clear).then_some((self.began, resources))
     }
 
-    /// Did such an error come of late?
+    /// Whether such an error came recently.
     pub fn is_recent(&self, now: u64) -> bool {
         self.last.abs_diff(now) <= QUIET
     }

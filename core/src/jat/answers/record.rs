@@ -90,8 +90,8 @@ impl Record {
     }
 
     /// What is wrong with it. `enough`: so many errors as of a missing resource tell that it is
-    /// one, for a minute: if nobody asks, nobody learns that it is there again. `hears_all`: do
-    /// all its answers come to us?
+    /// one, for a minute: if nobody asks, nobody learns that it is there again. `hears_all`:
+    /// whether all its answers come to us.
     pub fn trouble(&self, enough: u64, hears_all: bool, at: u64) -> Option<Trouble> {
         let Now { results, errors, errors_since_result, .. } = self.now;
         let Now { asked_since_answer, first_asked, missing, last_missing, .. } = self.now;
@@ -107,8 +107,8 @@ impl Record {
         silent.then_some(Trouble::Silent { requests: asked_since_answer, seconds })
     }
 
-    /// Was its last answer an error that servers make for a missing resource, and did no presence
-    /// say otherwise since?
+    /// Whether its last answer was an error that servers make for a missing resource, and no
+    /// presence has said otherwise since.
     pub fn is_missing(&self) -> bool {
         self.now.missing > 0
     }

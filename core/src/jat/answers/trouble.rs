@@ -18,7 +18,7 @@ named! {
 }
 
 impl Trouble {
-    /// Does it seem to be gone?
+    /// Whether it seems to be gone.
     pub fn is_missing(self) -> bool {
         matches!(self, Self::Missing(_))
     }

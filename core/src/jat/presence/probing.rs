@@ -51,13 +51,13 @@ pub(super) struct Round {
     /// When it is judged, and when at the latest.
     ends: Duration,
     latest: Duration,
-    /// Has it been answered?
+    /// Whether it has been answered.
     pub answered: bool,
-    /// Has an unknown resource come meanwhile?
+    /// Whether an unknown resource has come meanwhile.
     pub found: bool,
-    /// May it be asked once more? One answer that is lost does not empty the list.
+    /// Whether it may be asked once more. One answer that is lost does not empty the list.
     pub once_more: bool,
-    /// Was the probe sent, and not only the request for the subscription?
+    /// Whether the probe was sent, and not only the request for the subscription.
     pub probed: bool,
     causes: [bool; CAUSES],
 }
@@ -100,7 +100,7 @@ impl Probing {
         Some(Open { ends_in: ends.saturating_sub(now), answered, once_more, probed })
     }
 
-    /// Does something want a question that has happened?
+    /// Whether something that has happened wants a question.
     pub(super) fn is_wanted(&self) -> bool {
         use Cause::{Accepted, Came, Error, Left, Loss, Order};
         [Error, Left, Came, Accepted, Loss, Order]
@@ -143,7 +143,7 @@ impl Probing {
         self.due[cause as usize] = None;
     }
 
-    /// After each piece of news, from one that is subscribed: is anybody online?
+    /// After each piece of news, from one that is subscribed: whether anybody is online.
     pub(super) fn plan(&mut self, nobody: bool, now: Duration, rng: &mut Rng) {
         if !nobody {
             self.vain = 0;

@@ -44,7 +44,7 @@ impl Recent {
         on_heels
     }
 
-    /// May none of them have been taken for gone although it is not?
+    /// Whether none of them can have been taken for gone although it is not.
     pub(super) fn is_clear(&self) -> bool {
         self.doubtful.is_empty()
     }

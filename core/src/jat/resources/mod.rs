@@ -34,16 +34,16 @@ pub struct Resource {
     pub dnd: bool,
     /// Of its presence (RFC 6121 section 4.7.2.3).
     pub priority: i8,
-    /// Was it told to be online since there was reason to doubt it? It gets no new request while
-    /// one is online of which that is true.
+    /// Whether presence has said that it is online since there was reason to doubt it. It gets no
+    /// new request while one is online of which that is true.
     pub verified: bool,
-    /// Was it heard of since the target was last asked?
+    /// Whether it was heard of since the target was last asked.
     pub confirmed: bool,
     /// How many questions in a row it was missing from the answer to.
     missed: u8,
     /// Errors since it was heard of that servers send in the name of one that is not there.
     errors: u8,
-    /// Does it send such errors itself? It was there after one.
+    /// Whether it sends such errors itself: it was there after one.
     answers_so: bool,
     /// How often it was there when they had put it in doubt since, up to [`MOST_DISPROVED`].
     disproved: u8,
@@ -187,7 +187,7 @@ impl Resources {
         Some(at - usize::from(stale < at))
     }
 
-    /// Is the resource with this full JID, in normal form, in the list?
+    /// Whether the resource with this full JID, in normal form, is in the list.
     pub fn contains(&self, normal: &str) -> bool {
         self.find(normal).is_ok()
     }
@@ -278,7 +278,7 @@ impl Resources {
         Some(doubted)
     }
 
-    /// Is one of them in doubt?
+    /// Whether one of them is in doubt.
     pub fn has_doubtful(&self) -> bool {
         self.doubtful > 0
     }

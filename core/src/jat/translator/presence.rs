@@ -85,7 +85,7 @@ fn priority(text: &str) -> i8 {
     text.trim().parse().unwrap_or_default()
 }
 
-/// Does it look like a stanza error condition (RFC 6120 section 8.3.3)? Users are told it.
+/// Whether it looks like a stanza error condition (RFC 6120 section 8.3.3). Users are told it.
 fn is_condition(name: &str) -> bool {
     name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }

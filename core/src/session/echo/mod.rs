@@ -1,5 +1,5 @@
-//! Messages to ourselves: do we share the domain with another process, and does the server process
-//! what we say?
+//! Messages to ourselves: they show whether we share the domain with another process, and whether
+//! the server processes what we say.
 
 use std::time::Duration;
 

@@ -96,7 +96,8 @@ fn of_a_stream_that_may_be_shared_nothing_follows() {
 }
 
 /// Ticks a shared stream with a witness for so many seconds; says whether it was given up.
-/// `proven`: do proofs come; `heard`: do some echoes, of which a sibling gets the others?
+/// `proven`: whether proofs come; `heard`: whether some echoes do, of which a sibling gets the
+/// others.
 fn witnessed(echo: &mut Echo, from: u64, seconds: u64, proven: bool, heard: bool) -> bool {
     let mut ended = false;
     for second in from..from + seconds {

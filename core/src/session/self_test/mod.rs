@@ -1,4 +1,4 @@
-//! Do we share the domain with another process?
+//! Whether we share the domain with another process.
 //!
 //! A server hands each stanza for a shared domain to one connection at random
 //! (docs/servers.md#random-connection). Of a round of

@@ -53,7 +53,7 @@ pub fn infoset(events: Vec<(Event, usize)>) -> ([Option<String>; 3], String, Vec
     (taken, namespace.to_string(), events)
 }
 
-/// May all of the text stand in a document (XML 1.0 production 2)?
+/// Whether all of the text may stand in a document (XML 1.0 production 2).
 fn is_xml(text: &str) -> bool {
     text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..))
 }

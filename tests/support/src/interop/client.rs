@@ -200,7 +200,7 @@ impl Client {
         self.connection.socket
     }
 
-    /// Can nothing more come?
+    /// Whether nothing more can come.
     pub fn ended(&self) -> bool {
         self.connection.ended.is_some()
     }
