@@ -206,7 +206,7 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     rows("stanzas", component.counts.iter().map(|c| count(c, window.as_deref())).collect());
 }
 
-/// A line for each kind of stanzas that came of late.
+/// A line for each kind of stanza that came recently.
 fn rates(component: &ComponentStatus) -> Vec<String> {
     let line = |series: Series| {
         let of = |r: &Rates| r.series().into_iter().find(|(s, _)| *s == series).map(|(_, n)| n);

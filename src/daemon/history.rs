@@ -1,6 +1,6 @@
 //! What was counted over the last minutes, for those without a monitoring system.
 //!
-//! Times are those of a monotonic clock, counted from anywhere.
+//! Times are those of a monotonic clock, from any starting point.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -40,7 +40,7 @@ impl Recorder {
         recorder
     }
 
-    /// Takes a sample now: what a component counted before its first one is not of late.
+    /// Takes a sample now. What a component counted before its first sample is not recent.
     pub fn record(&self) {
         let components = self.components.all();
         let sample = components.iter().map(|component| {
@@ -56,7 +56,7 @@ impl Recorder {
         &self.components
     }
 
-    /// What `domain`, which has now counted `tally`, counted of late.
+    /// What `domain` counted recently, now that it has counted `tally` in all.
     pub fn recent(&self, domain: &str, window: Duration, tally: &Tally) -> Option<Recent> {
         self.history().recent(domain, window, self.now(), tally)
     }

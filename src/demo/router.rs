@@ -15,7 +15,7 @@ pub(super) struct Router {
     replicas: Vec<(u64, UnboundedSender<String>)>,
     connections: u64,
     passed: Vec<Passed>,
-    /// Loses every so manieth result: a tour must notice it.
+    /// Loses each `n`th result: a tour must notice it.
     #[cfg(test)]
     pub(super) loses_results: Option<usize>,
 }

@@ -15,10 +15,10 @@ pub struct Backoff {
 
 impl Backoff {
     /// The wait after a failure for `cause`. `lived`: how long the stream that ended had been
-    /// up. Another cause than before starts anew, and so does a stream that lasted.
+    /// up. Another cause than before starts from the beginning, and so does a stream that lasted.
     pub fn wait(&mut self, cause: Cause, lived: Option<Duration>, rng: &mut Rng) -> Duration {
         // Two processes that replace each other live as long as the other one waits.
-        let lasting = if cause == Cause::Replaced { OUTLIVES_A_RIVAL } else { STABLE };
+        let lasting = if cause == Cause::Replaced { LONGER_THAN_A_RIVAL_WAITS } else { STABLE };
         if self.cause != Some(cause) || lived.is_some_and(|lived| lived >= lasting) {
             *self = Self { cause: Some(cause), attempt: 0 };
         }
@@ -29,7 +29,7 @@ impl Backoff {
         Duration::from_secs_f64(least + (grown - least) * rng.f64())
     }
 
-    /// What was wrong may be right now: starts anew.
+    /// What was wrong may be right now: starts from the beginning.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
@@ -38,7 +38,7 @@ impl Backoff {
 /// A stream that lasted this long was no failure in itself.
 pub const STABLE: Duration = Duration::from_secs(10);
 /// Longer than the longest wait of a process that was replaced.
-const OUTLIVES_A_RIVAL: Duration = Duration::from_secs(600);
+const LONGER_THAN_A_RIVAL_WAITS: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {

@@ -252,7 +252,7 @@ impl TlsSocket {
 
     fn close(&mut self) {
         self.connection.send_close_notify();
-        // Who does not read it does not miss it.
+        // A peer that reads no more does not need it.
         let _ = self.try_flush();
     }
 }

@@ -10,7 +10,7 @@ use rustix::net::{self, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection in the midst of its request, or of its answer.
+/// A connection in the middle of its request, or of its answer.
 #[derive(Debug)]
 pub struct Visit {
     pub tcp: Arc<TcpStream>,

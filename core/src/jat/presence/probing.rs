@@ -108,7 +108,7 @@ impl Probing {
             .any(|cause| self.due[*cause as usize].is_some())
     }
 
-    /// A question is wanted, within `within`; later if its cause had one of late.
+    /// A question is wanted, within `within`; later if its cause had one recently.
     pub(super) fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
         self.want_at(cause, soon(within, now, rng).max(self.rests_until(cause)));
     }

@@ -54,7 +54,8 @@ enum Stage {
     New,
     /// The first round is out, and there is no sign of a sibling.
     First,
-    /// There is a sign: another round goes out, but not before a ghost has vanished.
+    /// There is a sign: another round goes out, once the server must have noticed the end of a
+    /// connection that this process had before.
     Doubt,
     /// The round that decides is out.
     Second,
@@ -151,7 +152,7 @@ impl SelfTest {
                 self.stage = Stage::Doubt;
                 self.next_round = self.now + PAUSE;
             }
-            // What comes before our own may be as old as the ghost: the server took it earlier.
+            // What comes before our own may be of that connection: the server took it earlier.
             Stage::Second if self.round.heard != 0 => self.judge(Sharing::Shared),
             _ => {}
         }

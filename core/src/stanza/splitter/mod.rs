@@ -302,7 +302,7 @@ impl Splitter {
 
     /// How far an element that is not skipped may be looked at.
     fn element_window(&self) -> usize {
-        // A limit that shrank in the midst of a stanza may lie behind us.
+        // A limit that shrank in the middle of a stanza may lie behind us.
         self.legal.end.min((self.start + self.limits.max_bytes).max(self.at))
     }
 

@@ -162,7 +162,7 @@ fn what_no_server_may_send_ends_the_stream() {
         ("<a>\u{ffff}</a>", Fault::Character),
     ] {
         let mut said = whole(&format!("<ok/>{input}"));
-        // Garbage may be noticed in the midst of what would be a stanza.
+        // Garbage may be noticed in the middle of what would be a stanza.
         assert_eq!(said.pop(), Some(fault.to_string()), "{input}");
         assert_eq!(said, ["<ok/>| 0"], "{input}");
     }

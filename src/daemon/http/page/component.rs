@@ -158,7 +158,7 @@ fn resource_row(html: &mut Html, resource: &ResourceStatus, fixed: bool) {
     html.leaf("td", &[], answers.last_answer.as_deref().unwrap_or("–"));
 }
 
-/// What was not relayed, the most frequent of late first.
+/// What was not relayed, the most frequent recently first.
 fn refusals(html: &mut Html, component: &ComponentStatus) {
     let refused = |c: &&Count| matches!(c.outcome.as_str(), "answered" | "dropped");
     let mut refusals: Vec<&Count> = component.counts.iter().filter(refused).collect();
