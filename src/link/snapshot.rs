@@ -11,12 +11,13 @@ use tokio::net::TcpStream;
 
 use crate::config::StreamConfig;
 use crate::descriptor;
-use crate::jat::answers;
+use crate::jat::answers::AnswersSnapshot;
 use crate::jat::observed::Observed;
-use crate::jat::presence;
+use crate::jat::presence::PresenceSnapshot;
 use crate::jat::reason::Reason;
 use crate::jat::traffic::Traffic;
-use crate::session::{self, Session};
+use crate::session::Session;
+use crate::session::snapshot::SessionSnapshot;
 use crate::shortage::patiently;
 
 use super::cause::Cause;
@@ -32,11 +33,11 @@ pub struct ComponentSnapshot {
     target: String,
     /// Where the presence of the target is subscribed to from.
     subscriber: Option<String>,
-    presence: presence::Handover,
+    presence: PresenceSnapshot,
     unlisted_replies: u64,
     /// What users got; came later than the rest.
-    #[serde(default, skip_serializing_if = "answers::Handover::is_empty")]
-    answers: answers::Handover,
+    #[serde(default, skip_serializing_if = "AnswersSnapshot::is_empty")]
+    answers: AnswersSnapshot,
     /// What lists of senders would have refused; came later than the rest.
     #[serde(default, skip_serializing_if = "is_zero")]
     observed: u64,
@@ -75,7 +76,7 @@ struct Up {
     /// Where it leads to: `host:port`, as the configuration had it.
     server: String,
     since: u64,
-    session: session::handover::Handover,
+    session: SessionSnapshot,
 }
 
 impl ComponentSnapshot {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use core_tests::xml;
 use jat_core::session::echo::Sharing;
 use jat_core::session::ending::Ending;
-use jat_core::session::handover::Handover;
+use jat_core::session::snapshot::SessionSnapshot;
 use jat_core::session::{Bounds, Session, Turn};
 use jid::DomainPart;
 
@@ -97,13 +97,13 @@ impl Stream {
     }
 
     /// What another process needs to go on with it; `None` when it is away.
-    pub fn hand_over(&self) -> Option<Handover> {
+    pub fn hand_over(&self) -> Option<SessionSnapshot> {
         let is_up = self.state == State::Connected;
         is_up.then(|| self.session.hand_over().expect("it can at any time"))
     }
 
     /// Another process goes on with it. What is on its way, in whole or in part, stays so.
-    pub fn resume(&mut self, from: Handover, turn: &mut Turn<'_>) {
+    pub fn resume(&mut self, from: SessionSnapshot, turn: &mut Turn<'_>) {
         self.session = Session::resume(self.domain().clone(), bounds(), from, turn);
     }
 

@@ -138,13 +138,13 @@ impl Answers {
     }
 
     /// All that is known, for another process.
-    pub fn hand_over(&self) -> Handover {
+    pub fn hand_over(&self) -> AnswersSnapshot {
         let errors = self.errors.iter().filter(|(_, count)| *count > 0);
-        Handover { records: self.records.clone(), errors: errors.collect() }
+        AnswersSnapshot { records: self.records.clone(), errors: errors.collect() }
     }
 
     /// Goes on where another process stopped.
-    pub fn resume(from: Handover) -> Self {
+    pub fn resume(from: AnswersSnapshot) -> Self {
         let mut answers = Self { records: from.records, ..Self::default() };
         answers.records.sort_by(|a, b| a.resource.cmp(&b.resource));
         let last_missing = answers.records.iter().filter_map(Record::last_missing).max();
@@ -190,12 +190,12 @@ impl Answers {
 
 /// On the way to another process.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Handover {
+pub struct AnswersSnapshot {
     records: Vec<Record>,
     errors: Vec<(DefinedCondition, u64)>,
 }
 
-impl Handover {
+impl AnswersSnapshot {
     /// Is there nothing in it?
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.errors.is_empty()

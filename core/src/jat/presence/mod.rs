@@ -12,16 +12,16 @@ use super::reason::Reason;
 use super::resources::Resources;
 
 mod asking;
-mod handover;
 mod probing;
 mod recent;
+mod snapshot;
 mod subscription;
 
 use asking::{CONFIRM_WITHOUT_GRANT, QUICK_RETRY, SLOW_RETRY};
 use probing::{AFTER_HEELS, Cause, Probing, SHORTEST_PAUSE, SOON};
 use recent::Recent;
 
-pub use handover::Handover;
+pub use snapshot::PresenceSnapshot;
 pub use subscription::Subscription;
 
 /// A presence stanza to send to the target's bare address.

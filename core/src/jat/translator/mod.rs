@@ -11,11 +11,11 @@ use fastrand::Rng;
 use jid::DomainPart;
 
 use super::access::Mode;
-use super::answers::{self, Answers, Event};
+use super::answers::{Answers, AnswersSnapshot, Event};
 use super::incoming::{Incoming, Ours};
 use super::now::Now;
 use super::observed::Observed;
-use super::presence::{Action, Hearing, Presence, Subscription};
+use super::presence::{Action, Hearing, Presence, PresenceSnapshot, Subscription};
 use super::reason::{Answer, Outcome, Reason};
 use super::route::{Place, Route, Sender};
 use super::scratch::Scratch;
@@ -93,8 +93,8 @@ impl Translator {
     /// Takes what another process knew of the target's presence, and counted.
     pub fn resume(
         &mut self,
-        presence: super::presence::Handover,
-        answers: answers::Handover,
+        presence: PresenceSnapshot,
+        answers: AnswersSnapshot,
         unlisted_replies: u64,
         now: Now,
     ) {

@@ -13,7 +13,7 @@ use super::{Presence, Subscription};
 
 /// All that is known.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Handover {
+pub struct PresenceSnapshot {
     pub resources: Vec<Known>,
     pub subscription: Subscription,
     /// Unix second of its last change.
@@ -51,10 +51,10 @@ pub struct Known {
 }
 
 impl Presence {
-    pub fn hand_over(&self, now: Now) -> Handover {
+    pub fn hand_over(&self, now: Now) -> PresenceSnapshot {
         let left = |at: Duration| at.saturating_sub(now.mono);
         let open = self.probing.hand_over(now.mono);
-        Handover {
+        PresenceSnapshot {
             resources: self.resources.iter().map(known).collect(),
             subscription: self.subscription.clone(),
             since: self.since,
@@ -70,7 +70,7 @@ impl Presence {
     }
 
     /// Goes on where another process stopped.
-    pub fn resume(from: Handover, now: Now) -> Self {
+    pub fn resume(from: PresenceSnapshot, now: Now) -> Self {
         let at = |left: Duration| now.mono + left;
         let mut resources = Resources::default();
         for known in &from.resources {

@@ -13,7 +13,7 @@ use super::{Bounds, Session, Turn};
 
 /// What a session knows that its successor can't find out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Handover {
+pub struct SessionSnapshot {
     /// What was read and not yet translated, from the beginning of a stanza.
     #[serde(with = "base64")]
     pub input: Vec<u8>,
@@ -35,8 +35,8 @@ pub struct Handover {
 
 impl Session {
     /// What a successor needs. `None` when we have said goodbye.
-    pub fn hand_over(&self) -> Option<Handover> {
-        (!self.is_closed()).then(|| Handover {
+    pub fn hand_over(&self) -> Option<SessionSnapshot> {
+        (!self.is_closed()).then(|| SessionSnapshot {
             input: self.input[self.splitter.needed()..].to_vec(),
             output: self.output.hand_over(),
             echo_nonce: self.echo.nonce(),
@@ -58,7 +58,12 @@ impl Session {
     }
 
     /// Goes on with the stream of `domain` where another session stopped.
-    pub fn resume(domain: DomainPart, bounds: Bounds, from: Handover, turn: &mut Turn<'_>) -> Self {
+    pub fn resume(
+        domain: DomainPart,
+        bounds: Bounds,
+        from: SessionSnapshot,
+        turn: &mut Turn<'_>,
+    ) -> Self {
         let now = turn.now.mono;
         let echo = Echo::resume(from.echo_nonce, from.echo_next, from.sharing, now);
         let splitter = match &from.skipped {
