@@ -15,12 +15,12 @@ use crate::jat::settings::Settings;
 use crate::named;
 use crate::session::Bounds;
 
-pub use files::Files;
 pub use http::{Host, Http};
 pub use problem::{Place, Problem, Severity, render};
 pub use read::load;
 pub use secret::Secret;
 pub use snapshot::Snapshot;
+pub use sources::Files;
 pub use tls::{TlsConfig, Trust};
 
 pub mod addresses;
@@ -28,7 +28,6 @@ pub mod tls;
 
 mod component;
 mod document;
-mod files;
 mod http;
 mod keys;
 mod patterns;

@@ -173,7 +173,7 @@ impl Stream {
         u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Does it take its domain for one that others share?
+    /// Whether it takes its domain for one that others share.
     pub fn seems_shared(&self) -> bool {
         self.session.sharing() == Sharing::Shared
     }

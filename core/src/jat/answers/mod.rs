@@ -132,7 +132,7 @@ impl Answers {
         &self.outage
     }
 
-    /// Is some resource known to fail, perhaps? It costs nothing to ask.
+    /// Whether some resource may be known to fail. This costs nothing to ask.
     pub fn is_any_missing(&self, now: u64) -> bool {
         self.outage.is_recent(now)
     }
@@ -196,7 +196,7 @@ pub struct AnswersSnapshot {
 }
 
 impl AnswersSnapshot {
-    /// Is there nothing in it?
+    /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.errors.is_empty()
     }

@@ -61,7 +61,7 @@ pub struct Presence {
     /// When to subscribe again, and how often that was done in vain.
     retry_at: Option<Duration>,
     attempts: u32,
-    /// Was it granted, and not refused since? Then nobody has to decide anything.
+    /// Whether it was granted, and not refused since. Then nobody has to decide anything.
     granted: bool,
     probing: Probing,
     recent: Recent,
@@ -70,9 +70,9 @@ pub struct Presence {
     confirmed: Option<u64>,
     /// Resources that went since they were missing from an answer, without a word before.
     lapsed: u64,
-    /// Is there a stream on which the subscription was requested?
+    /// Whether there is a stream on which the subscription was requested.
     connected: bool,
-    /// Has nothing been judged since it is up?
+    /// Whether nothing has been judged since it is up.
     unsettled: bool,
 }
 
@@ -120,7 +120,7 @@ impl Presence {
         }
     }
 
-    /// Do we hear of every resource, and was the list complete since we connected?
+    /// Whether we hear of every resource, and the list was complete since we connected.
     pub fn is_settled(&self) -> bool {
         self.subscription == Subscription::Subscribed && self.connected && !self.unsettled
     }

@@ -31,7 +31,7 @@ pub struct PresenceSnapshot {
     pub confirmed: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub granted: bool,
-    /// Was another question wanted, and not for routine?
+    /// Whether another question was wanted, and not for routine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wanted: bool,
 }
@@ -42,7 +42,7 @@ pub struct Known {
     pub address: String,
     pub dnd: bool,
     pub verified: bool,
-    /// Has the answer to the open question named it?
+    /// Whether the answer to the open question has named it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirmed: bool,
     /// Came later than the rest.
