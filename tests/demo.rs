@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use assert_cmd::Command;
+use core_tests::xml::Stanza;
 
 #[test]
 fn the_tour_shows_the_main_job_and_loses_nothing() {
@@ -33,11 +34,7 @@ fn the_tour_shows_the_main_job_and_loses_nothing() {
     let user = "user@some-domain.example/abc";
     let asked = format!("<iq type='get' id='1234' to='proxy.domain.example' from='{user}'> {ping}");
     assert_eq!(forwarded[0], asked);
-    let value = |xml: &str, name: &str| {
-        let (_, value) = xml.split_once(&format!(" {name}='")).unwrap();
-        value.split_once('\'').unwrap().0.to_owned()
-    };
-    let (client, token) = (value(&forwarded[1], "to"), value(&forwarded[1], "from"));
+    let Stanza { to: client, from: token, .. } = Stanza::read(&forwarded[1]);
     assert!(client.starts_with("some-user@some-domain.example/"), "{client}");
     assert!(token.starts_with("proxy.domain.example/") && token.len() > 100, "{token}");
     assert_eq!(

@@ -15,7 +15,8 @@ use core_tests::bench::form::Form;
 use core_tests::bench::gate::Gates;
 use core_tests::bench::parts::Parts;
 use core_tests::bench::proxy::Proxy;
-use core_tests::bench::stanzas::{self, USER, attribute};
+use core_tests::bench::stanzas::{self, USER};
+use core_tests::xml::Stanza;
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -67,7 +68,7 @@ impl Case {
         let forwarded = proxy.relay(&request);
         let reply = stanzas::reply(&forwarded, payload);
         let reverted = proxy.relay(&reply);
-        assert_eq!(attribute(&reverted, "to"), USER);
+        assert_eq!(Stanza::read(&reverted).to, USER);
         assert_eq!(proxy.counts(), (2, 0));
         Self { name, batch, proxy_input: [request, reply] }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use core_tests::session::{self, Shared};
+use core_tests::xml::Stanza;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
@@ -112,7 +113,7 @@ fn replies_of_resources_that_nobody_told_of_are_counted() {
     it.tick(PRESENCE);
     let ask = "<iq type='get' id='1' from='u@s.example/r' to='proxy.example'><q/></iq>";
     let forwarded = it.hear(OWN, ask);
-    let token = forwarded.split_once("from='").unwrap().1.split_once('\'').unwrap().0;
+    let token = Stanza::read(&forwarded).from;
     let reply = |type_| format!("<iq type='{type_}' id='1' from='bot@s.example/x' to='{token}'/>");
     it.hear(OWN, &reply("result"));
     assert_eq!(it.shared.translator.unlisted_replies(), 0);
@@ -138,7 +139,7 @@ fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
     let ask =
         format!("<iq type='get' id=\"{id}\" from='u@s.example/r' to='proxy.example'><q/></iq>");
     let forwarded = it.hear(OWN, &ask);
-    let token = forwarded.split_once("from='").unwrap().1.split_once('\'').unwrap().0;
+    let token = Stanza::read(&forwarded).from;
     let gone = "<presence type='unavailable' from='bot@s.example/x' to='a.proxy.example'/>";
     it.hear(PRESENCE, gone);
     let text = "x".repeat(Limits::default().max_bytes - 1_000);

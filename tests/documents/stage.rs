@@ -8,12 +8,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use test_support::interop::server::{HOST, fresh_folder};
 use test_support::port::free_ports;
 use test_support::process::{Process, command};
+use test_support::wait::comes;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_jat-proxy");
 
@@ -128,13 +127,10 @@ impl Stage {
             String::from_utf8(output.stdout).unwrap()
         };
         let mut last = String::new();
-        for _ in 0..200 {
+        let comes = comes(|| {
             last = status();
-            if last.contains(words) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        panic!("no {words:?} in the status of {machine}:\n{last}");
+            last.contains(words)
+        });
+        assert!(comes, "no {words:?} in the status of {machine}:\n{last}");
     }
 }

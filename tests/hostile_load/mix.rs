@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use core_tests::xml::escaped;
 use fastrand::Rng;
 use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::traffic::{Class, FORWARD, REVERT};
 use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
-use test_support::cases::{self, Case, Cast, Sender, escaped};
+use test_support::cases::{self, Case, Cast, Sender};
 use test_support::daemon::{DOMAIN, Daemon, TARGET};
 use test_support::stage::configuration;
 use test_support::tally::{difference, shown, total, unbraked};
+use test_support::wait::PATIENCE;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -191,7 +193,7 @@ impl Scene {
             let withheld = withheld(&difference(&counted(&it.daemon), &it.before), &sent.tally);
             it.told.load(Ordering::Relaxed) + withheld
         };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while told(self) < sent.answers {
             let told = told(self);
             assert!(Instant::now() < deadline, "{told} instead of {}", sent.answers);
@@ -204,7 +206,7 @@ impl Scene {
     }
 
     async fn until(&self, what: &str, number: &AtomicUsize, least: usize) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while number.load(Ordering::Relaxed) < least {
             // A task that is over has found something wrong.
             let broken = self.tasks.iter().any(JoinHandle::is_finished);

@@ -1,12 +1,10 @@
 //! Good and hostile stanzas, each byte in a segment of its own.
 
-use std::time::Duration;
-
 use fastrand::Rng;
 use test_support::cases::{self, Cast};
 use test_support::daemon::DOMAIN;
 use test_support::tally::shown;
-use tokio::time::{sleep, timeout};
+use test_support::wait::comes_meanwhile;
 
 use crate::replicas::{many, settled};
 
@@ -53,12 +51,7 @@ async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
     let end = format!("<iq type='get' id='end' from='{END}' to='{DOMAIN}'/>");
     connection.inject_chunks((stanzas.to_owned() + &end).as_bytes(), chunk);
     let said = || String::from_utf8_lossy(&connection.received()[before..]).into_owned();
-    let answered = async {
-        while !said().contains(END) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(60), answered).await.expect("an answer to the last one");
+    assert!(comes_meanwhile(|| said().contains(END)).await, "no answer to the last one");
     let mut counts = shown(&it.replica.component().tally);
     counts.retain(|count| !count.contains(" echo "));
     assert_eq!(it.replica.component().stream().logins, 1);

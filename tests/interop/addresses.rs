@@ -1,9 +1,9 @@
 //! Addresses and ids as people, servers and libraries really spell them.
 
+use core_tests::xml::escaped;
 use test_support::interop::client::Client;
 use test_support::interop::scene::Scene;
 use test_support::interop::server::{HOST, Kind, Software};
-use test_support::interop::stanza::escape;
 
 case!(node_and_resource_come_back: all);
 fn node_and_resource_come_back(kind: Kind) {
@@ -57,7 +57,7 @@ fn ids_come_back_exactly(kind: Kind) {
         // What the client makes of the id does not matter: the user's one is in the token.
         let to = request.attr("from").unwrap().to_string();
         for own in [id, "changed by the client"] {
-            service.send(format!("<iq type='result' id='{}' to='{to}'/>", escape(own)));
+            service.send(format!("<iq type='result' id='{}' to='{to}'/>", escaped(own)));
             let what = format!("the reply {id:?} although the client said {own:?}");
             let reply = user.receive_where(&what, |it| it.attr("type") == Some("result"));
             // A server that writes a newline as it is lets it become a space on every path.

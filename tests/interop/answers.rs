@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use core_tests::xml::escaped;
 use test_support::interop::client::{Client, SILENCE, is_request};
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{Scene, accept_subscription, round_trip};
 use test_support::interop::server::{Kind, Server, Software, prosody};
-use test_support::interop::stanza::escape;
 use test_support::wait::wait_until;
 
 use crate::connect::check;
@@ -64,7 +64,7 @@ fn serve_one(focus: &mut Client, other: &mut Client) -> bool {
             return false;
         }
         if let Some(request) = other.try_receive_where(limit, is_request) {
-            let [from, id] = ["from", "id"].map(|name| escape(request.attr(name).unwrap()));
+            let [from, id] = ["from", "id"].map(|name| escaped(request.attr(name).unwrap()));
             other.send(format!(
                 "<iq type='error' id='{id}' to='{from}'><error type='cancel'>\
                  <feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\

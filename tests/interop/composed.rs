@@ -9,11 +9,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use core_tests::xml::escaped;
 use fastrand::Rng;
 use test_support::interop::client::{is_reply, is_request};
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::server::{Kind, Server};
-use test_support::interop::stanza::{Stanza, escape};
+use test_support::interop::stanza::Stanza;
 use test_support::wait::PATIENCE;
 
 use crate::component::Component;
@@ -73,7 +74,7 @@ fn judge(proxy: &Proxy, users: &mut Component, rng: &mut Rng) -> Seen {
     let domain = &proxy.settings.domain;
     for number in 0..REQUESTS {
         let (user, asked) = names(number, &users.domain, domain, rng);
-        let from_to = format!("from='{}' to='{}'", escape(&user), escape(&asked));
+        let from_to = format!("from='{}' to='{}'", escaped(&user), escaped(&asked));
         users.send(format!("<iq type='get' id='{number}' {from_to}>{ASK}</iq>"));
         users.send(format!("<message id='{number}' {from_to}><body>hi</body></message>"));
         users.send(format!("<presence type='subscribe' {from_to}/>"));
@@ -213,8 +214,8 @@ fn answer(
         let from = stanza.attr("from").unwrap_or_default();
         let (to, kind) = (stanza.attr("to").unwrap_or_default(), stanza.attr("type"));
         if is_request(&stanza) {
-            let id = escape(stanza.attr("id").unwrap());
-            let (asker, bot) = (escape(from), escape(to));
+            let id = escaped(stanza.attr("id").unwrap());
+            let (asker, bot) = (escaped(from), escaped(to));
             component.send(format!("<iq type='result' id='{id}' from='{bot}' to='{asker}'/>"));
             // The proxy asks the server for the time, too.
             if stanza.child("ask").is_some() {
@@ -224,7 +225,7 @@ fn answer(
             component.send(format!("<presence type='subscribed' from='{target}' to='{from}'/>"));
         } else if stanza.name == "presence" && kind == Some("probe") {
             for name in names.iter().map(String::as_str).chain(["plain"]) {
-                let bot = escape(&format!("{target}/{name}"));
+                let bot = escaped(&format!("{target}/{name}"));
                 component.send(format!("<presence from='{bot}' to='{from}'/>"));
             }
         } else {

@@ -1,10 +1,10 @@
 //! Payloads that nobody thought of: a seeded generator, straight and through the proxy.
 
+use core_tests::xml::escaped;
 use fastrand::Rng;
 use test_support::interop::client::Client;
 use test_support::interop::scene::Scene;
 use test_support::interop::server::Kind;
-use test_support::interop::stanza::escape;
 
 const PAYLOADS: usize = 150;
 
@@ -83,7 +83,7 @@ impl Payload {
                     self.out.push_str(&format!("<![CDATA[{text}]]>"));
                 }
                 _ => {
-                    let text = escape(&self.text()).replace('>', "&gt;");
+                    let text = escaped(&self.text()).replace('>', "&gt;");
                     self.out.push_str(&text);
                 }
             }
@@ -116,7 +116,7 @@ impl Payload {
     }
 
     fn quoted(&mut self, value: &str) -> String {
-        let value = escape(value);
+        let value = escaped(value);
         if self.rng.bool() { format!("'{value}'") } else { format!("\"{value}\"") }
     }
 

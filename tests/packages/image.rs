@@ -10,8 +10,9 @@ use std::process::{Child, Command, Output, Stdio};
 use mock_server::{Options, Server, Subscription};
 use tempfile::TempDir;
 use test_support::daemon::{DOMAIN, TARGET};
+use test_support::wait::comes_meanwhile;
 use tokio::task::spawn_blocking;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, sleep};
 
 use crate::service::Crowd;
 
@@ -46,11 +47,10 @@ async fn the_static_program_serves_where_nothing_else_is() {
     assert_eq!(image.run(&["status"]).status.code(), Some(69));
 
     let _daemon = Daemon(image.start(&["run"]));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !String::from_utf8_lossy(&image.run(&["status"]).stdout).contains("ready         yes") {
-        assert!(Instant::now() < deadline, "{:?}", image.run(&["status"]));
-        sleep(Duration::from_millis(50)).await;
-    }
+    let ready =
+        |status: &Output| String::from_utf8_lossy(&status.stdout).contains("ready         yes");
+    let comes = comes_meanwhile(|| ready(&image.run(&["status"]))).await;
+    assert!(comes, "{:?}", image.run(&["status"]));
     let asked = crowd.asks_while(sleep(Duration::from_millis(500))).await;
     assert!(asked > 100, "{asked}");
 }

@@ -5,12 +5,12 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use mock_server::{Client, Options, Server, Subscription};
 use serde_json::Value;
 use test_support::daemon::{DOMAIN, TARGET};
 use test_support::stage::reply_to;
+use test_support::wait::PATIENCE;
 use tokio::task::spawn_blocking;
 
 use crate::machine::Machine;
@@ -102,7 +102,7 @@ impl Crowd {
                     user.send(&request).unwrap();
                     asked += 1;
                 }
-                let reply = user.recv_iq_within(LONG).await.expect("a reply");
+                let reply = user.recv_iq_within(PATIENCE).await.expect("a reply");
                 assert!(reply.contains("<answer/>"), "{reply}");
                 answered += 1;
             }
@@ -110,7 +110,7 @@ impl Crowd {
         };
         let answering = async {
             loop {
-                let request = client.recv_iq_within(LONG).await.expect("a request");
+                let request = client.recv_iq_within(PATIENCE).await.expect("a request");
                 client.send(&reply_to(&request)).unwrap();
             }
         };
@@ -142,5 +142,3 @@ fn status(machine: &Machine) -> Value {
     let outcome = machine.run("jat-proxy status --json");
     serde_json::from_str(&outcome.said).unwrap_or_default()
 }
-
-const LONG: Duration = Duration::from_secs(60);

@@ -4,13 +4,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::http::ask;
+use test_support::http::get;
 use test_support::port::free_address;
+use test_support::wait::comes;
 
 /// It ends when it goes out of scope.
 pub struct Prometheus {
@@ -43,19 +42,15 @@ impl Prometheus {
             .stderr(fs::File::create(file("log")).expect("the folder is ours"));
         let child = command.spawn().expect("prometheus is installed by tests/run");
         let prometheus = Self { address, child, _folder: folder };
-        let began = Instant::now();
-        while !ask(address, "GET /-/ready HTTP/1.0\r\n\r\n").is_ok_and(|a| a.status == 200) {
-            let log = fs::read_to_string(file("log")).unwrap_or_default();
-            assert!(began.elapsed() < Duration::from_secs(60), "it does not start: {log}");
-            thread::sleep(Duration::from_millis(100));
-        }
+        let ready = comes(|| get(address, "/-/ready").is_ok_and(|answer| answer.status == 200));
+        let log = || fs::read_to_string(file("log")).unwrap_or_default();
+        assert!(ready, "it does not start: {}", log());
         prometheus
     }
 
     /// The `data` of an answer of its API.
     pub fn api(&self, path: &str) -> Value {
-        let request = format!("GET /api/v1/{path} HTTP/1.0\r\n\r\n");
-        let answer = ask(self.address, &request).expect("it answers");
+        let answer = get(self.address, &format!("/api/v1/{path}")).expect("it answers");
         let mut answer: Value = serde_json::from_str(&answer.body).expect("JSON");
         assert_eq!(answer["status"], "success", "{path}: {answer}");
         answer["data"].take()

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use test_support::wait::PATIENCE;
 use test_support::watched::server::{self, Server};
 use test_support::watched::{self, with_keys};
 
@@ -27,11 +28,7 @@ fn a_prometheus_scrapes_the_daemon() {
     let rates = "sum(rate(jat_proxy_stanzas_total{reason=\"offline\"}[1m]))";
     let rates = [rates.replace("offline", "no-id"), rates.replace("offline", "no-token")];
     while !rates.iter().all(|rate| positive(&prometheus, rate)) {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "no rates: {}",
-            prometheus.api("targets")
-        );
+        assert!(began.elapsed() < PATIENCE, "no rates: {}", prometheus.api("targets"));
         traffic(&server);
         thread::sleep(Duration::from_millis(300));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mock_server::{Options, Server, Subscription};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use test_support::daemon::{self, DOMAIN, Launch, TARGET, configuration};
-use test_support::wait::comes_meanwhile;
+use test_support::wait::{PATIENCE, comes_meanwhile};
 use tokio::net::UnixDatagram;
 use tokio::time::{Instant, timeout};
 
@@ -23,7 +23,7 @@ pub async fn server() -> Server {
 pub async fn serves(server: &Server) {
     let mut service = server.client(&format!("{TARGET}/a"));
     let user = server.client("user@some-domain.example/abc");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         user.send(&format!("<iq type='get' id='1' to='{DOMAIN}'><ask/></iq>")).unwrap();
         let forwarded = timeout(Duration::from_millis(200), service.recv_iq()).await;

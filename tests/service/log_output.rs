@@ -12,6 +12,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::Signal;
 use test_support::daemon::{DOMAIN, TARGET, configuration};
 use test_support::port::free_address;
+use test_support::wait::PATIENCE;
 use tokio::time::{Instant, sleep};
 
 use crate::daemon::{Daemon, server};
@@ -58,7 +59,7 @@ impl Stage {
             "<x/><iq type='get' id='1'/><iq type='result' id='1'/><message/><presence/>".to_owned(),
         ];
         let refused = refused.concat();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while self.dropped() < 100 {
             assert!(Instant::now() < deadline, "no line was dropped");
             connection.inject_chunks(refused.repeat(100).as_bytes(), refused.len());
@@ -91,7 +92,7 @@ impl Stage {
 
 /// Reads until `until` has come, or all that comes until the end.
 async fn read(log: &mut (impl Read + Send), until: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     let (mut said, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
     loop {
         match log.read(&mut buffer) {

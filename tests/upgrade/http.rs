@@ -2,18 +2,18 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
 use test_support::stage::Stage;
+use test_support::wait::PATIENCE;
 
 const REQUEST: &str = "GET /readyz HTTP/1.0\r\n\r\n";
 
 /// A connection on which the first `cut` bytes of a request were sent.
 fn asks(daemon: &Daemon, cut: usize) -> TcpStream {
     let mut socket = TcpStream::connect(daemon.http()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.write_all(&REQUEST.as_bytes()[..cut]).unwrap();
     socket
 }
@@ -72,7 +72,7 @@ async fn an_answer_that_is_half_read_is_whole() {
     let all = domains.len() * RESOURCES;
     it.daemon.until("all resources", |d| resources(d) >= all).await;
     let mut client = TcpStream::connect(it.daemon.http()).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.write_all(b"GET /status HTTP/1.0\r\n\r\n").unwrap();
     let mut head = [0; 1000];
     client.read_exact(&mut head).unwrap();

@@ -31,8 +31,7 @@ async fn a_failed_upgrade_leaves_the_process_as_it_was() {
     it.daemon.replace_with_script("rm -- \"$0\"");
     it.daemon.signal(Signal::USR2);
     it.daemon.until_logged("can't execute", 1).await;
-    sleep(Duration::from_millis(100)).await;
-    assert_eq!(state(&it), before);
+    it.daemon.until("the state from before", |_| state(&it) == before).await;
 }
 
 /// The old program sends what waits for the old server, and says goodbye there.
@@ -120,6 +119,6 @@ async fn a_stop_does_not_wait_for_an_upgrade_that_waits() {
     let began = Instant::now();
     it.daemon.signal(Signal::TERM);
     it.daemon.until_logged("stopping", 1).await;
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     assert_eq!(it.daemon.logged("upgraded in place"), 0);
 }

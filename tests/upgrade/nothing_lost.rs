@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use test_support::daemon::{DOMAIN, Daemon, Launch, TARGET, component};
 use test_support::stage::{Stage, configuration, reply_to};
+use test_support::wait::PATIENCE;
 use tokio::time::sleep;
 
 #[tokio::test]
@@ -129,7 +130,7 @@ async fn twenty_upgrades_under_load_lose_nothing() {
     };
     let answering = async {
         loop {
-            let request = service.recv_iq_within(Duration::from_secs(60)).await.expect("a request");
+            let request = service.recv_iq_within(PATIENCE).await.expect("a request");
             service.send(&reply_to(&request)).unwrap();
         }
     };

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use core_tests::oracle;
-use core_tests::twin::{Proxy, TARGET, USER, assert_error, escaped, get, settings};
+use core_tests::twin::{Proxy, TARGET, USER, assert_error, get, settings};
+use core_tests::xml::escaped;
 use jat_core::jat::presence::Subscription;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Presence;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use core_tests::oracle;
 use core_tests::session::START;
-use core_tests::twin::{PING, Proxy, TTL, USER, escaped, get};
+use core_tests::twin::{PING, Proxy, TTL, USER, get};
+use core_tests::xml::escaped;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Presence, Reply};
 use jat_core::jat::traffic::{FORWARD, REVERT};

@@ -4,7 +4,8 @@ use std::fmt;
 
 use core_tests::checks::DIVIDER;
 use core_tests::checks::session::good_token;
-use core_tests::twin::{TARGET, USER, escaped};
+use core_tests::twin::{TARGET, USER};
+use core_tests::xml::escaped;
 use proptest::prelude::*;
 use proptest::sample::select;
 

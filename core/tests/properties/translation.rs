@@ -2,7 +2,8 @@
 
 use core_tests::checks::head;
 use core_tests::oracle;
-use core_tests::twin::{Proxy, escaped};
+use core_tests::twin::Proxy;
+use core_tests::xml::escaped;
 use proptest::prelude::*;
 use rxml::Event;
 

@@ -15,6 +15,7 @@ use jat_core::stanza::limits::Limits;
 
 use crate::oracle;
 use crate::session::{self, START, Side};
+use crate::xml::escaped;
 
 pub const TTL: u64 = 3600;
 pub const USER: &str = "user@some-domain.example/abc";
@@ -321,13 +322,6 @@ impl Said {
 pub fn get(from: &str, to: &str, id: &str) -> String {
     let [from, to, id] = [from, to, id].map(escaped);
     format!("<iq type='get' id='{id}' to='{to}' from='{from}'>{PING}</iq>")
-}
-
-/// For an attribute, as servers write it.
-pub fn escaped(text: &str) -> String {
-    let mut output = Vec::new();
-    jat_core::stanza::escape::write_escaped(text, &mut output);
-    String::from_utf8(output).unwrap()
 }
 
 /// The text of `answer`, which is a stanza error of ours with this start tag.

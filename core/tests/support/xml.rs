@@ -41,6 +41,13 @@ impl<'x> Stanza<'x> {
     }
 }
 
+/// For an attribute, as servers write it.
+pub fn escaped(text: &str) -> String {
+    let mut output = Vec::new();
+    write_escaped(text, &mut output);
+    String::from_utf8(output).expect("text")
+}
+
 /// The value of an attribute, given how it is written.
 pub fn unescaped(value: &str) -> Cow<'_, str> {
     if !value.contains('&') {
@@ -95,8 +102,5 @@ pub fn with_id(xml: &str, id: &str) -> String {
     let (before, after) = xml.split_once(" id=").expect("an id");
     let (quote, value) = after.split_at(1);
     let (_, after) = value.split_once(quote).expect("an end");
-    let mut escaped = Vec::new();
-    write_escaped(id, &mut escaped);
-    let id = String::from_utf8(escaped).expect("text");
-    [before, " id=", quote, &id, quote, after].concat()
+    [before, " id=", quote, &escaped(id), quote, after].concat()
 }

@@ -10,11 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use core_tests::xml::escaped;
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::Scene;
 use test_support::interop::server::{HOST, Kind, Server, Suite, fresh_folder};
-use test_support::interop::stanza::escape;
 use test_support::pages::{block, first};
 use test_support::process::Process;
 use test_support::tls::authority::{Authority, Identity, Valid, self_signed};
@@ -213,7 +213,7 @@ fn serves_users_of_the_proxy_only(kind: Kind, launch: &Launch) {
 }
 
 fn who(user: &mut Client, to: &str, id: &str) {
-    let id = escape(id);
+    let id = escaped(id);
     user.send(format!("<iq type='get' id='{id}' to='{to}'><who xmlns='urn:example:who'/></iq>"));
 }
 

@@ -1,12 +1,12 @@
 //! Hostile stanzas, and what each must count as. The numbers in brackets are those of the list
 //! of bad inputs that `core/tests/bad_inputs` is made from, which looks at every answer.
 
+use core_tests::xml::escaped;
 use jat_core::jat::keyring::Key;
 use jat_core::jat::reason::{Outcome, Reason, Tally};
 use jat_core::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
 use jat_core::jat::traffic::Class::{self, Message, Other, Presence, Reply, Request};
 use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
-use jat_core::stanza::escape::write_escaped;
 use zeroize::Zeroizing;
 
 /// Who takes part.
@@ -428,13 +428,6 @@ pub fn deepest(cast: &Cast<'_>) -> Case {
 /// An element with so many levels.
 pub fn nested(levels: usize) -> String {
     format!("<q xmlns='urn:q'>{}{}</q>", "<x>".repeat(levels - 1), "</x>".repeat(levels - 1))
-}
-
-/// For an attribute, as servers write it.
-pub fn escaped(text: &str) -> String {
-    let mut output = Vec::new();
-    write_escaped(text, &mut output);
-    String::from_utf8(output).unwrap()
 }
 
 const ERROR: &str = "<error/>";

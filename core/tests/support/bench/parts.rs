@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::by_turns::{self, Task};
 use super::form::Form;
 use super::proxy::Proxy;
-use super::stanzas::attribute;
+use crate::xml::Stanza;
 
 /// The parts of translating one request.
 pub struct Parts {
@@ -30,7 +30,8 @@ pub struct Parts {
 impl Parts {
     pub fn of(request: &str) -> Self {
         let forwarded = Proxy::new().relay(request);
-        let [to, from] = ["to", "from"].map(|name| attribute(&forwarded, name).to_owned());
+        let Stanza { to, from, .. } = Stanza::read(&forwarded);
+        let (to, from) = (to.to_owned(), from.to_owned());
         let head = request.split_inclusive('>').next().expect("a start tag").to_owned();
         let mut attributes = Vec::new();
         let _ = Tag::read(head.as_bytes(), |attribute| attributes.push(attribute.clone()));

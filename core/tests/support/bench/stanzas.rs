@@ -1,5 +1,7 @@
 //! The stanzas that are measured.
 
+use crate::xml::Stanza;
+
 pub const USER: &str = "user@some-domain.example/abc";
 pub const TARGET: &str = "some-user@some-domain.example";
 pub const DOMAIN: &str = "proxy.domain.example";
@@ -11,7 +13,7 @@ pub fn request(child: &str) -> String {
 
 /// The reply to a forwarded request, with this child.
 pub fn reply(forwarded: &str, child: &str) -> String {
-    let [id, to, from] = ["id", "to", "from"].map(|name| attribute(forwarded, name));
+    let Stanza { id, to, from, .. } = Stanza::read(forwarded);
     format!("<iq type='result' id='{id}' to='{from}' from='{to}'>{child}</iq>")
 }
 
@@ -56,10 +58,4 @@ fn filled(head: &str, bytes: usize, piece: impl Fn(usize) -> String, tail: &str)
         all += &next;
     }
     all + tail
-}
-
-/// A quoted attribute of the first tag; none of ours needs unescaping.
-pub fn attribute<'x>(stanza: &'x str, name: &str) -> &'x str {
-    let (_, rest) = stanza.split_once(&format!(" {name}=")).expect("the attribute is there");
-    rest[1..].split(&rest[..1]).next().expect("a split gives one piece")
 }

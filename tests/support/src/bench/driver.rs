@@ -13,6 +13,8 @@ use core_tests::bench::stanzas::{DOMAIN, TARGET};
 use memchr::memmem::find;
 use mock_server::{Client, Responder};
 
+use crate::wait::PATIENCE;
+
 pub const SECRET: &str = "a secret of the benchmarks";
 pub const PEER: &str = "some-user@some-domain.example/a";
 
@@ -323,8 +325,6 @@ fn attribute<'a>(stanza: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     Some(&value[1..=length])
 }
 
-/// How long what must come is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 const TYPE: &[u8] = b" type=";
 const ID: &[u8] = b" id=";
 const FROM: &[u8] = b" from=";

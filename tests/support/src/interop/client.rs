@@ -8,9 +8,10 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
+use core_tests::xml::escaped;
 
 use crate::interop::server::{Server, Software};
-use crate::interop::stanza::{Element, Item, Stanza, StanzaReader, escape};
+use crate::interop::stanza::{Element, Item, Stanza, StanzaReader};
 use crate::wait::PATIENCE;
 
 /// How long to listen before believing that nothing comes.
@@ -187,7 +188,7 @@ impl Client {
         connection.send(format!(
             "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
              <resource>{}</resource></bind></iq>",
-            escape(resource)
+            escaped(resource)
         ));
         let answer = connection.try_receive(PATIENCE).expect("an answer to the resource binding");
         let bound = answer.child("bind").and_then(|bind| bind.child("jid"));
@@ -226,7 +227,7 @@ impl Client {
 
     /// An IQ get with a payload that no server answers itself.
     pub fn ask(&mut self, to: &str, id: &str) {
-        let (to, id) = (escape(to), escape(id));
+        let (to, id) = (escaped(to), escaped(id));
         self.send(format!(
             "<iq type='get' id='{id}' to='{to}'><ask xmlns='urn:example:ask'/></iq>"
         ));
@@ -237,8 +238,8 @@ impl Client {
         let (from, id) = (request.attr("from").unwrap(), request.attr("id").unwrap());
         self.send(format!(
             "<iq type='result' id='{}' to='{}'>{payload}</iq>",
-            escape(id),
-            escape(from)
+            escaped(id),
+            escaped(from)
         ));
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
+use core_tests::xml::Stanza;
 use mock_server::Options;
 
 /// Its threads end with the test.
@@ -113,14 +114,8 @@ fn serve(mut stream: TcpStream, streams: &Streams, bots: &Bots) {
 
 /// To a request without its end tag; empty for anything else, and where nobody answers.
 fn answer_to(iq: &str, bots: &Bots) -> String {
-    let tag = iq.rsplit("<iq ").next().unwrap_or_default();
-    let value = |name: &str| {
-        let rest = tag.split_once(&format!("{name}='"))?.1;
-        Some(rest.split_once('\'')?.0)
-    };
-    let (Some(to), Some(from), Some(id)) = (value("to"), value("from"), value("id")) else {
-        return String::new();
-    };
+    let begin = iq.rfind("<iq ").expect("its end was there");
+    let Stanza { id, to, from, .. } = Stanza::read(&iq[begin..]);
     let addresses = format!("id='{id}' to='{from}' from='{to}'");
     match bots.lock().expect("no thread panics").get(to) {
         None => String::new(),
