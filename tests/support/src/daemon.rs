@@ -1,6 +1,6 @@
 //! `jat-proxy run` as a child process, in a folder with its program, its configuration and its log.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ use crate::folder::Folder;
 use crate::http::{self, Answer};
 use crate::program;
 use crate::wait::{comes, comes_meanwhile};
+
+pub use crate::launch::Launch;
 
 pub const DOMAIN: &str = "proxy.example";
 pub const TARGET: &str = "service@some-domain.example";
@@ -32,81 +34,9 @@ pub fn configuration(server: SocketAddr, more: &str) -> String {
     format!("{more}\n[server]\naddress = \"{server}\"\n{}{KEY}", component(DOMAIN))
 }
 
-/// A daemon that is about to start; a test may change how.
-pub struct Launch {
-    /// It runs the program in its folder, and logs to a file there.
-    pub command: Command,
-    pub folder: Folder,
-}
-
-impl Launch {
-    pub fn new(configuration: &str) -> Self {
-        Self::of(&program(), configuration)
-    }
-
-    /// With another build of the program, or with a program that another will replace: it has a
-    /// link to it in its folder.
-    pub fn of(program: &Path, configuration: &str) -> Self {
-        let folder = Folder::beside_the_program();
-        folder.write(CONFIG, configuration);
-        fs::hard_link(program, folder.path(PROGRAM)).expect("it is on the same disk");
-        let mut command = Command::new(folder.path(PROGRAM));
-        command.args(["run", "-c", CONFIG]);
-        Self { command, folder }.at_home()
-    }
-
-    /// In a folder that has a configuration.
-    pub fn in_folder(folder: Folder) -> Self {
-        let mut command = Command::new(program());
-        command.args(["run", "-c"]).arg(folder.path(CONFIG));
-        Self { command, folder }.at_home()
-    }
-
-    /// Has these words run it: the program and its arguments are what follows them.
-    pub fn behind(self, words: &[&str]) -> Self {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).arg(self.command.get_program());
-        self.by(command)
-    }
-
-    /// Runs it under another path that leads to it.
-    pub fn under(self, path: &Path) -> Self {
-        self.by(Command::new(path))
-    }
-
-    fn by(mut self, mut command: Command) -> Self {
-        command.args(self.command.get_args());
-        for (name, value) in self.command.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        self.command = command;
-        self.at_home()
-    }
-
-    fn at_home(mut self) -> Self {
-        let log = File::options().create(true).append(true).open(self.folder.path(LOG));
-        self.command.current_dir(self.folder.path("")).stderr(log.expect("the folder is ours"));
-        self
-    }
-
-    pub fn start(self) -> Daemon {
-        self.start_by(|mut command| command.spawn().expect("the program starts"))
-    }
-
-    pub fn start_by(self, spawn: impl FnOnce(Command) -> Child) -> Daemon {
-        let configuration = self.folder.read(CONFIG);
-        let http = configuration.split_once("[http]").map(|(_, it)| quoted(it, "listen"));
-        let http = http.and_then(|address| address.parse().ok());
-        Daemon { child: spawn(self.command), http, folder: self.folder }
-    }
-}
-
 /// A running daemon; it is killed when it goes out of scope.
 pub struct Daemon {
-    child: Child,
+    pub(crate) child: Child,
     pub folder: Folder,
     /// Where it answers by HTTP, unless a reload has changed that.
     pub http: Option<SocketAddr>,
@@ -338,13 +268,7 @@ pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
-/// The value of a key.
-fn quoted<'t>(text: &'t str, key: &str) -> &'t str {
-    let (_, rest) = text.split_once(&format!("{key} = \"")).expect("the key");
-    rest.split_once('"').expect("its end").0
-}
-
-const PROGRAM: &str = "jat-proxy";
+pub(crate) const PROGRAM: &str = "jat-proxy";
 /// The name of its configuration there.
 pub const CONFIG: &str = "jat-proxy.toml";
 /// The name of its log in its folder.

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod folder;
 pub mod http;
 pub mod interop;
+pub mod launch;
 pub mod pages;
 pub mod port;
 pub mod process;
