@@ -26,10 +26,10 @@ pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
     })
 }
 
-/// Threads for one kind of work that may hang, of which only so many are at it at a time.
-pub struct Crew {
+/// Threads for one kind of work that may hang: only so many of them at a time.
+pub struct Workers {
     name: &'static str,
-    at_it: AtomicUsize,
+    busy: AtomicUsize,
 }
 
 /// Why work has no result.
@@ -41,9 +41,9 @@ pub enum Unfinished {
     Panicked,
 }
 
-impl Crew {
+impl Workers {
     pub const fn new(name: &'static str) -> Self {
-        Self { name, at_it: AtomicUsize::new(0) }
+        Self { name, busy: AtomicUsize::new(0) }
     }
 
     /// What `work` gives, if it does so within `limit`. Otherwise it goes on, and what it gives is
@@ -76,35 +76,35 @@ impl Crew {
     }
 
     fn begin(&'static self, work: impl FnOnce() + Send + 'static) -> Result<(), Unfinished> {
-        let at_it = AtIt::begin(&self.at_it);
-        if at_it.others >= MOST {
+        let busy = Busy::begin(&self.busy);
+        if busy.others >= MOST {
             return Err(Unfinished::Hangs);
         }
         let work = move || {
-            let _at_it = at_it;
+            let _busy = busy;
             work();
         };
         start(self.name, work).map_err(Unfinished::NoThread)
     }
 }
 
-/// A thread that is at it, or that is to be.
-struct AtIt {
+/// A thread that works, or that is to.
+struct Busy {
     counter: &'static AtomicUsize,
     others: usize,
 }
 
-impl AtIt {
+impl Busy {
     fn begin(counter: &'static AtomicUsize) -> Self {
         Self { counter, others: counter.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
-impl Drop for AtIt {
+impl Drop for Busy {
     fn drop(&mut self) {
         self.counter.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Of each crew.
+/// Of each kind of work.
 const MOST: usize = 4;

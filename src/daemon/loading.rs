@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{self, Config, Problem, Snapshot};
 use crate::shortage::explain;
-use crate::thread::{Crew, Unfinished};
+use crate::thread::{Unfinished, Workers};
 use crate::time::unix_now;
 
 /// A configuration and its warnings, or all that is wrong with it.
@@ -48,5 +48,5 @@ fn problem(path: &Path, unfinished: &Unfinished) -> Problem {
     Problem::passing(message, hint)
 }
 
-static READERS: Crew = Crew::new("the configuration");
+static READERS: Workers = Workers::new("the configuration");
 const LIMIT: Duration = Duration::from_secs(10);

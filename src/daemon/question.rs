@@ -17,38 +17,43 @@ use zeroize::Zeroizing;
 
 use crate::misleading::is_misleading;
 use crate::shortage::explain;
-use crate::thread::{Crew, Unfinished};
+use crate::thread::{Unfinished, Workers};
 
 use super::program::{Identity, Program};
 use super::signals;
 
+/// When a program that is asked now must have answered.
+pub fn deadline() -> Instant {
+    Instant::now() + LIMIT
+}
+
 /// What the file of `program` is now.
 ///
 /// # Errors
-/// Why it can't be told, for people.
-pub async fn identity(program: &Program) -> Result<io::Result<Identity>, String> {
+/// Why it can't be told by `end`, for people.
+pub async fn identity(program: &Program, end: Instant) -> Result<io::Result<Identity>, String> {
     let of = program.clone();
-    let identity = ASKERS.run(LIMIT, move || of.identity()).await;
+    let identity = ASKERS.run(until(end), move || of.identity()).await;
     identity.map_err(|unfinished| explain_unfinished(program.path(), &unfinished))
 }
 
 /// Runs the program at `path`; gives what it writes to standard output, which may be secret.
 ///
 /// # Errors
-/// Why that is no success, for people.
+/// Why that is no success by `end`, for people.
 pub async fn ask(
     path: &Path,
     arguments: impl IntoIterator<Item = OsString>,
+    end: Instant,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = path.display();
-    let end = Instant::now() + LIMIT;
     let (command, runtime) = (command(path, arguments), Handle::current());
     let begin = move || {
         signals::leave_to_children();
         let _inside = runtime.enter();
         Asked::begin(command)
     };
-    let begun = ASKERS.run(LIMIT, begin).await;
+    let begun = ASKERS.run(until(end), begin).await;
     let begun = begun.map_err(|unfinished| explain_unfinished(path, &unfinished))?;
     let mut asked = begun.map_err(|error| format!("can't run {name}: {}", explain(&error)))?;
     match timeout_at(end, asked.answer()).await {
@@ -57,6 +62,10 @@ pub async fn ask(
         Ok(Err(error)) => Err(format!("can't ask {name}: {error}")),
         Err(_) => Err(explain_unfinished(path, &Unfinished::Hangs)),
     }
+}
+
+fn until(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
 }
 
 fn command(path: &Path, arguments: impl IntoIterator<Item = OsString>) -> Command {
@@ -139,7 +148,7 @@ impl Answer {
     }
 }
 
-static ASKERS: Crew = Crew::new("the next program");
+static ASKERS: Workers = Workers::new("the next program");
 /// The environment variable that says to a program who asks it: one that understands its answer on
 /// standard output.
 pub const ASKED: &str = "JAT_PROXY_ASKED";

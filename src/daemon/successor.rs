@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
+use tokio::time::Instant;
+
 use crate::config::Snapshot;
 
 use super::handover_file::HANDOVER_VERSION;
@@ -40,8 +42,9 @@ impl Successor {
     /// Why it does not, for people.
     pub async fn ask(program: Program, config: PathBuf) -> Result<Self, String> {
         let failed = |error| format!("can't run {}: {error}", program.path().display());
-        let identity = question::identity(&program).await?.map_err(failed)?;
-        let answer = question::ask(program.path(), check(&config)).await?;
+        let end = question::deadline();
+        let identity = question::identity(&program, end).await?.map_err(failed)?;
+        let answer = question::ask(program.path(), check(&config), end).await?;
         // An older program prints something else: what the configuration comes to.
         let snapshot = serde_json::from_slice(&answer).ok();
         Ok(Self { program, identity, config, snapshot })
@@ -52,14 +55,15 @@ impl Successor {
     /// # Errors
     /// Why it can't, for people.
     pub async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
-        self.is_unchanged().await?;
+        let end = question::deadline();
+        self.is_unchanged(end).await?;
         if self.snapshot.is_none() {
             return Ok(());
         }
         let number = handover.as_raw_fd().to_string();
         let rehearse = [OsString::from("--rehearse"), OsString::from(number)];
         let arguments = check(&self.config).into_iter().chain(rehearse);
-        question::ask(self.program.path(), arguments).await.map(drop)
+        question::ask(self.program.path(), arguments, end).await.map(drop)
     }
 
     /// Puts it in the place of this program. Returns if that fails, and then nothing has changed.
@@ -73,9 +77,9 @@ impl Successor {
     /// Nobody has asked the program that may be there otherwise.
     ///
     /// # Errors
-    /// It was replaced, or can't be told, for people.
-    pub async fn is_unchanged(&self) -> Result<(), String> {
-        let now = question::identity(&self.program).await?;
+    /// It was replaced, or can't be looked at by `end`, for people.
+    pub async fn is_unchanged(&self, end: Instant) -> Result<(), String> {
+        let now = question::identity(&self.program, end).await?;
         self.compare(now).map_err(|error| error.to_string())
     }
 

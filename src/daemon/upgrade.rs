@@ -16,6 +16,7 @@ use super::components::Components;
 use super::handover_file::{HANDOVER, HANDOVER_VERSION, HandoverFile};
 use super::http::endpoint::Endpoint;
 use super::logging;
+use super::question;
 use super::signals::{self, Signals};
 use super::successor::{ExecuteError, Successor};
 
@@ -55,7 +56,8 @@ pub async fn hand_over(
         Ok(file) => {
             // Those that come from now on are for the next program, which inherits them.
             signals::block();
-            // One that was caught before shows after a look at the outside.
+            // One that was caught before waits in a pipe. The runtime reads it before it comes back
+            // from any wait, however short.
             sleep(Duration::from_millis(1)).await;
             signals.raise_pending();
             info!(program = successor.path(), "handing over");
@@ -97,7 +99,8 @@ async fn prepare(
         return Ok(file);
     }
     // They are closed for it, so not before all has gone well. What was tried stays the same.
-    successor.is_unchanged().await.map_err(UpgradeError::Rehearsal)?;
+    let end = question::deadline();
+    successor.is_unchanged(end).await.map_err(UpgradeError::Rehearsal)?;
     components.pause(for_whom, true).await.map_err(UpgradeError::Busy)?;
     Ok(write(successor, components, http, reload_later)?)
 }
