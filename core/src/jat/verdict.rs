@@ -72,7 +72,7 @@ impl<'t> Verdict<'t> {
     }
 
     /// The same, but an error goes to the user who asked.
-    pub fn to_user(self, user: Envelope<'t>) -> Self {
+    pub fn for_user(self, user: Envelope<'t>) -> Self {
         let act = match self.act {
             Act::Refuse(_, refusal) => Act::Refuse(Recipient::User(user), refusal),
             act => act,
@@ -98,7 +98,7 @@ impl<'t> Verdict<'t> {
             Act::Relay(Rewrite { to, from, id }) => {
                 let refused = Self::new(traffic, Reason::OverLimit);
                 match traffic {
-                    REVERT => refused.to_user(Envelope { to, from, id }),
+                    REVERT => refused.for_user(Envelope { to, from, id }),
                     _ => refused,
                 }
             }

@@ -9,8 +9,9 @@ mod date_time;
 pub mod echo;
 pub mod ending;
 mod output;
+mod own;
 mod self_test;
-pub mod server_time;
+mod server_time;
 pub mod snapshot;
 mod standstill;
 mod stanza;
@@ -26,7 +27,6 @@ use crate::jat::now::Now;
 use crate::jat::reason::Tally;
 use crate::jat::translator::Translator;
 use crate::jat::verdict::Verdict;
-use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::limits::Limits;
 use crate::stanza::splitter::{Element, Piece, Splitter};
 
@@ -34,9 +34,10 @@ use brake::Brake;
 use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
 use output::{KEEP_CAPACITY, Output};
+use own::asks_time;
 use server_time::ServerTime;
 use stanza::Payload;
-use witness::{Proof, Witness};
+use witness::Witness;
 
 /// How much may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,7 +285,8 @@ impl Session {
         self.echo.standstill()
     }
 
-    /// Seconds by which the server's clock is ahead of ours: [`ServerTime::offset`].
+    /// Seconds by which the server's clock is ahead of ours, negative when it is behind; give or
+    /// take a second. `None` as long as it was not told.
     pub fn clock_offset(&self) -> Option<i64> {
         self.server_time.offset()
     }
@@ -320,30 +322,8 @@ impl Session {
         Ok(())
     }
 
-    /// Says a stanza of our own, which is short.
-    fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
-        let envelope = Envelope { to, from: self.domain.as_str(), id };
-        let said = self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
-        debug_assert!(said.is_ok(), "there is no limit");
-    }
-
     fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
-    }
-
-    fn send_echoes(&mut self, ids: &[String], now: Duration) {
-        let domain = self.domain.clone();
-        for id in ids {
-            self.say(&Authored::Echo, domain.as_str(), Some(id));
-        }
-        self.echo.asked(self.output.said(), now);
-    }
-
-    fn prove(&mut self, proof: Proof, translator: &Translator, now: Duration) {
-        if let Some(witness) = &translator.settings().presence_domain {
-            self.say(&Authored::Echo, witness.as_str(), Some(&proof.id()));
-            self.echo.asked_witness(self.output.said(), now);
-        }
     }
 
     fn flow(&self) -> Flow {
@@ -355,23 +335,6 @@ impl Session {
     fn is_witnessed(&self, turn: &Turn<'_>) -> bool {
         turn.witness.listens && turn.translator.settings().domain == self.domain
     }
-
-    fn ask_time(&mut self, turn: &Turn<'_>) {
-        if !asks_time(&self.domain, turn.translator) {
-            return;
-        }
-        if let Some(id) = self.server_time.tick(turn.now) {
-            let server = turn.translator.settings().target.bare().domain();
-            self.say(&Authored::TimeRequest, server.as_str(), Some(&id));
-        }
-    }
-}
-
-/// Does the stream of `domain` ask for the time? One of a component does: that of its presence
-/// domain, if it has one, for that is never shared.
-fn asks_time(domain: &DomainPart, translator: &Translator) -> bool {
-    let settings = translator.settings();
-    settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain
 }
 
 /// White space for a server that stands still: longer than most tags.

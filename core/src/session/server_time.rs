@@ -11,7 +11,7 @@ use super::date_time;
 
 /// Asks now and then, and remembers how far apart the clocks are.
 #[derive(Clone, Debug)]
-pub struct ServerTime {
+pub(super) struct ServerTime {
     /// Tells our questions from those of others: the nonce of the stream.
     nonce: u64,
     /// The question that has no answer yet, and when it went out.
@@ -25,24 +25,24 @@ pub struct ServerTime {
 
 impl ServerTime {
     /// The first question is due at once.
-    pub fn new(nonce: u64, now: Duration) -> Self {
+    pub(super) fn new(nonce: u64, now: Duration) -> Self {
         Self { nonce, asked: None, next: 0, due: now, offset: None }
     }
 
     /// Goes on where another left off, given what that one knew.
-    pub fn resume(nonce: u64, offset: Option<i64>, now: Duration) -> Self {
+    pub(super) fn resume(nonce: u64, offset: Option<i64>, now: Duration) -> Self {
         let due = now + if offset.is_some() { ASK_EVERY } else { ASK_AGAIN };
         Self { due, offset, ..Self::new(nonce, now) }
     }
 
     /// Seconds by which the server's clock is ahead of ours, negative when it is behind; give or
     /// take a second. `None` as long as it was not told.
-    pub fn offset(&self) -> Option<i64> {
+    pub(super) fn offset(&self) -> Option<i64> {
         self.offset
     }
 
     /// The id of the question that is due.
-    pub fn tick(&mut self, now: Now) -> Option<String> {
+    pub(super) fn tick(&mut self, now: Now) -> Option<String> {
         if now.mono < self.due {
             return None;
         }
@@ -58,13 +58,13 @@ impl ServerTime {
     }
 
     /// When [`Self::tick`] has something to do.
-    pub fn deadline(&self) -> Duration {
+    pub(super) fn deadline(&self) -> Duration {
         self.due
     }
 
     /// Looks at a stanza that came from `server`: says whether it answers such a question, of
     /// ours or of a sibling that shares the domain.
-    pub fn hear(&mut self, head: &Head<'_>, stanza: &[u8], server: &str, now: Now) -> bool {
+    pub(super) fn hear(&mut self, head: &Head<'_>, stanza: &[u8], server: &str, now: Now) -> bool {
         let Some(question) = head.id.as_deref().and_then(|id| id.strip_prefix(PREFIX)) else {
             return false;
         };

@@ -24,7 +24,7 @@ pub struct SessionSnapshot {
     pub echo_nonce: u64,
     pub echo_next: u64,
     pub sharing: Sharing,
-    /// [`ServerTime::offset`]; came later than the rest.
+    /// [`Session::clock_offset`]; came later than the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset: Option<i64>,
     /// A stanza over a limit that is being skipped. Came later than the rest: an older program

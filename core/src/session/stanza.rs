@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::jat::address::Address;
 use crate::jat::incoming::{Body, Incoming, Ours};
-use crate::jat::presence::Action;
 use crate::jat::reason::Reason;
 use crate::jat::traffic::Traffic;
 use crate::jat::verdict::{Act, Recipient, Said, Verdict};
@@ -129,19 +128,6 @@ impl Session {
         let limit = self.bounds.limits.max_bytes;
         let error = Authored::Error { kind, by: self.domain.as_str(), refusal };
         self.output.say(limit, |to| error.write(envelope, to))
-    }
-
-    /// Sends presence to the target's bare address.
-    pub(super) fn act(&mut self, actions: &[Action], target: &str) {
-        for action in actions {
-            let presence = Authored::Presence(match action {
-                Action::Subscribe => PresenceType::Subscribe,
-                Action::Probe => PresenceType::Probe,
-                Action::Subscribed => PresenceType::Subscribed,
-                Action::Available => PresenceType::Available,
-            });
-            self.say(&presence, target, None);
-        }
     }
 }
 

@@ -125,7 +125,7 @@ impl Translator {
         let claims = token.claims();
         route.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), written);
         let (to, from, id) = (claims.user(), &**written, Some(claims.id()));
-        let refuse = |reason| Verdict::new(REVERT, reason).to_user(Envelope { to, from, id });
+        let refuse = |reason| Verdict::new(REVERT, reason).for_user(Envelope { to, from, id });
         let reason = match iq.body {
             Body::OverLimit { .. } => return refuse(Reason::OverLimit),
             Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),

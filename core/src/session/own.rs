@@ -1,0 +1,69 @@
+//! What a stream says without being asked: presence, echoes, and requests for the time.
+
+use std::time::Duration;
+
+use jid::DomainPart;
+
+use crate::jat::presence::Action;
+use crate::jat::translator::Translator;
+use crate::stanza::compose::{Authored, Envelope, PresenceType};
+
+use super::witness::Proof;
+use super::{Session, Turn};
+
+impl Session {
+    /// Sends presence to the target's bare address.
+    pub(super) fn act(&mut self, actions: &[Action], target: &str) {
+        for action in actions {
+            let presence = Authored::Presence(match action {
+                Action::Subscribe => PresenceType::Subscribe,
+                Action::Probe => PresenceType::Probe,
+                Action::Subscribed => PresenceType::Subscribed,
+                Action::Available => PresenceType::Available,
+            });
+            self.say(&presence, target, None);
+        }
+    }
+
+    /// Sends messages with these ids to ourselves.
+    pub(super) fn send_echoes(&mut self, ids: &[String], now: Duration) {
+        let domain = self.domain.clone();
+        for id in ids {
+            self.say(&Authored::Echo, domain.as_str(), Some(id));
+        }
+        self.echo.asked(self.output.said(), now);
+    }
+
+    /// Sends a proof that this stream lives to the presence domain, which hears it on another.
+    pub(super) fn prove(&mut self, proof: Proof, translator: &Translator, now: Duration) {
+        if let Some(witness) = &translator.settings().presence_domain {
+            self.say(&Authored::Echo, witness.as_str(), Some(&proof.id()));
+            self.echo.asked_witness(self.output.said(), now);
+        }
+    }
+
+    /// Asks the target's server for its time, when that is due.
+    pub(super) fn ask_time(&mut self, turn: &Turn<'_>) {
+        if !asks_time(&self.domain, turn.translator) {
+            return;
+        }
+        if let Some(id) = self.server_time.tick(turn.now) {
+            let server = turn.translator.settings().target.bare().domain();
+            self.say(&Authored::TimeRequest, server.as_str(), Some(&id));
+        }
+    }
+
+    /// Says a stanza of our own, which is short.
+    fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
+        let envelope = Envelope { to, from: self.domain.as_str(), id };
+        let said = self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
+        debug_assert!(said.is_ok(), "there is no limit");
+    }
+}
+
+/// Whether the stream of `domain` asks for the time. One of a component does: that of its presence
+/// domain, if it has one, for that is never shared.
+pub(super) fn asks_time(domain: &DomainPart, translator: &Translator) -> bool {
+    let settings = translator.settings();
+    settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain
+}
