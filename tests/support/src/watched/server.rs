@@ -11,6 +11,8 @@ use std::thread;
 use core_tests::xml::Stanza;
 use mock_server::Options;
 
+use crate::wait::wait_until;
+
 /// Its threads end with the test.
 pub struct Server {
     pub address: SocketAddr,
@@ -60,12 +62,11 @@ pub fn with_a_clock() -> SocketAddr {
 }
 
 impl Server {
-    /// Sends `xml` on the stream of `domain`, which must be logged in.
+    /// Sends `xml` on the stream of `domain`, once that is logged in.
     pub fn say(&self, domain: &str, xml: &str) {
-        let streams = self.streams.lock().expect("no thread panics");
-        let (stream, _) = streams.get(domain).expect("it is logged in");
-        let mut stream = stream.try_clone().expect("a third descriptor");
-        drop(streams);
+        let streams = || self.streams.lock().expect("no thread panics");
+        wait_until(&format!("{domain} to log in"), || streams().contains_key(domain));
+        let mut stream = streams()[domain].0.try_clone().expect("a third descriptor");
         stream.write_all(xml.as_bytes()).expect("it is open");
     }
 
