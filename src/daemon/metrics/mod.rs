@@ -56,7 +56,7 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_ready",
-        "Is the component logged in, with somebody to forward to who is not known to fail? 1 or 0.",
+        "Whether the component is logged in, with somebody to forward to who is not known to fail: 1 or 0.",
         all.iter().map(|r| ([r.label()], u64::from(r.ready))),
     );
     out.gauges(
@@ -66,7 +66,7 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_stream_up",
-        "Is the stream logged in? 1 or 0.",
+        "Whether the stream is logged in: 1 or 0.",
         all.iter().flat_map(|r| r.streams(|s| s.up.into())),
     );
     out.gauges(
@@ -117,7 +117,7 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_domain_shared",
-        "Does another process have a stream for its domain too? 1, or 0 when not or not known.",
+        "Whether another process has a stream for its domain, too: 1, or 0 if not or not known.",
         all.iter().flat_map(|r| r.streams(|s| s.shared.into())),
     );
     out.gauges(
