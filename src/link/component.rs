@@ -158,6 +158,7 @@ impl Component {
             Role::Component => self.own = new,
             Role::Presence => self.presence = Some(new),
         }
+        self.changes.send_replace(());
         id
     }
 
@@ -211,6 +212,7 @@ impl Component {
         self.translator.reconfigure(settings);
         let domain = self.translator.settings().presence_domain.as_ref();
         self.presence.take_if(|stream| Some(&stream.domain) != domain);
+        self.changes.send_replace(());
     }
 
     /// Whether the component's own stream serves, and there is somebody to forward to.
