@@ -1,12 +1,8 @@
 //! What is answered at each path, and the headers that keep browsers from misusing it.
 
-use std::sync::Arc;
-
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
 
 use crate::daemon::metrics::{self, Format};
 use crate::daemon::recorder::Recorder;
@@ -16,19 +12,45 @@ use crate::link::component::lock;
 
 use super::page;
 
-pub fn routes(recorder: Arc<Recorder>) -> Router {
-    Router::new()
-        .route("/", get(page))
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/status", get(status))
-        .fallback(not_found)
-        .with_state(recorder)
+/// An answer, whole before any of it is written.
+pub type Answer = Response<Bytes>;
+
+/// The answer to a request, of which nobody wants the body.
+pub fn to(request: &Request<()>, recorder: &Recorder) -> Answer {
+    let make = match request.uri().path() {
+        "/" => page,
+        "/metrics" => metrics,
+        "/healthz" => healthz,
+        "/readyz" => readyz,
+        "/status" => status,
+        _ => {
+            return text(StatusCode::NOT_FOUND, "There are: / /metrics /healthz /readyz /status\n");
+        }
+    };
+    match *request.method() {
+        // Whoever writes it leaves the body out.
+        Method::GET | Method::HEAD => make(request, recorder),
+        _ => {
+            let answer = text(StatusCode::METHOD_NOT_ALLOWED, "");
+            with(answer, header::ALLOW, HeaderValue::from_static("GET,HEAD"))
+        }
+    }
+}
+
+/// A line for people.
+pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let mut answer = of_type("text/plain; charset=utf-8", text);
+    *answer.status_mut() = status;
+    answer
+}
+
+pub fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
+    answer.headers_mut().insert(name, value);
+    answer
 }
 
 /// Every answer is of this moment, for this site alone, and what it says it is.
-pub fn guard(mut answer: Response) -> Response {
+pub fn guard(mut answer: Answer) -> Answer {
     let headers = answer.headers_mut();
     for (name, value) in GUARDS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -37,38 +59,37 @@ pub fn guard(mut answer: Response) -> Response {
 }
 
 /// With `?refresh` it loads itself again and again.
-async fn page(State(recorder): State<Arc<Recorder>>, RawQuery(query): RawQuery) -> Response {
-    let refresh = query.as_deref() == Some(page::REFRESH);
-    let page = page::render(&Status::of(&recorder), &recorder, refresh);
-    ([(header::CONTENT_SECURITY_POLICY, page::policy())], Html(page)).into_response()
+fn page(request: &Request<()>, recorder: &Recorder) -> Answer {
+    let refresh = request.uri().query() == Some(page::REFRESH);
+    let page = page::render(&Status::of(recorder), recorder, refresh);
+    let answer = of_type("text/html; charset=utf-8", page);
+    with(answer, header::CONTENT_SECURITY_POLICY, page::policy())
 }
 
-async fn metrics(State(recorder): State<Arc<Recorder>>, headers: HeaderMap) -> Response {
-    let accepted = headers.get_all(header::ACCEPT).iter();
+fn metrics(request: &Request<()>, recorder: &Recorder) -> Answer {
+    let accepted = request.headers().get_all(header::ACCEPT).iter();
     let format = Format::accepted(accepted.filter_map(|value| value.to_str().ok()));
-    let content_type = HeaderValue::from_static(format.content_type());
-    let headers =
-        [(header::CONTENT_TYPE, content_type), (header::VARY, HeaderValue::from_static("accept"))];
-    (headers, metrics::render(recorder.components(), format)).into_response()
+    let answer = of_type(format.content_type(), metrics::render(recorder.components(), format));
+    with(answer, header::VARY, HeaderValue::from_static("accept"))
 }
 
 /// Whether the event loop turns.
-async fn healthz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, &'static str) {
+fn healthz(_: &Request<()>, recorder: &Recorder) -> Answer {
     if watchdog::is_late(recorder.components()) {
-        (StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")
+        text(StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")
     } else {
-        (StatusCode::OK, "ok\n")
+        text(StatusCode::OK, "ok\n")
     }
 }
 
 /// Whether every component is logged in, with somebody to forward to.
-async fn readyz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, String) {
+fn readyz(_: &Request<()>, recorder: &Recorder) -> Answer {
     let components = recorder.components().all();
     if components.is_empty() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+        return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     let mut code = StatusCode::OK;
-    let mut text = String::new();
+    let mut lines = String::new();
     for component in components {
         let component = lock(&component);
         let missing = status::missing(&component);
@@ -76,17 +97,19 @@ async fn readyz(State(recorder): State<Arc<Recorder>>) -> (StatusCode, String) {
             code = StatusCode::SERVICE_UNAVAILABLE;
         }
         let domain = &component.translator.settings().domain;
-        text += &format!("{domain}: {}\n", missing.as_deref().unwrap_or("ready"));
+        lines += &format!("{domain}: {}\n", missing.as_deref().unwrap_or("ready"));
     }
-    (code, text)
+    text(code, lines)
 }
 
-async fn status(State(recorder): State<Arc<Recorder>>) -> Json<Status> {
-    Json(Status::of(&recorder))
+fn status(_: &Request<()>, recorder: &Recorder) -> Answer {
+    let status = serde_json::to_vec(&Status::of(recorder)).expect("all of it has a form in JSON");
+    of_type("application/json", status)
 }
 
-async fn not_found() -> (StatusCode, &'static str) {
-    (StatusCode::NOT_FOUND, "There are: / /metrics /healthz /readyz /status\n")
+fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let answer = Response::new(body.into());
+    with(answer, header::CONTENT_TYPE, HeaderValue::from_static(content_type))
 }
 
 const GUARDS: [(HeaderName, &str); 5] = [

@@ -5,9 +5,8 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::HOST;
-use axum::http::uri::Authority;
-use axum::http::{Request, StatusCode, Version};
+use hyper::header::HOST;
+use hyper::{Request, StatusCode, Uri, Version};
 
 use crate::config::Host;
 
@@ -24,12 +23,16 @@ pub fn check<B>(
     let host = match (headers.next(), headers.next()) {
         // RFC 9112 section 3.2. Health checks of load balancers speak 1.0; browsers never do.
         (None, _) if request.version() == Version::HTTP_10 => None,
-        (Some(host), None) => Some(Authority::try_from(host.as_bytes()).map_err(|_| MALFORMED)?),
+        (Some(host), None) => {
+            let uri = Uri::builder().authority(host.as_bytes()).build();
+            Some(uri.map_err(|_| MALFORMED)?)
+        }
         _ => return Err(MALFORMED),
     };
-    let named = [host.as_ref(), request.uri().authority()];
-    let known = |authority: &Authority| is_known(authority.host(), local, hosts);
-    if named.into_iter().flatten().all(known) { Ok(()) } else { Err(UNKNOWN) }
+    // Both `host:port`.
+    let named = [host.as_ref(), Some(request.uri())];
+    let known = |name: &str| is_known(name, local, hosts);
+    if named.into_iter().flatten().filter_map(Uri::host).all(known) { Ok(()) } else { Err(UNKNOWN) }
 }
 
 /// The machine itself, the very address that was connected to, or what the configuration names;

@@ -14,18 +14,17 @@ mod room;
 mod stock;
 mod wire;
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::http::Request;
-use axum::response::{IntoResponse, Response};
+use http_body_util::Full;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -35,6 +34,7 @@ use crate::config::Host;
 use crate::shortage::explain;
 
 use super::recorder::Recorder;
+use answers::Answer;
 use halt::Halt;
 use room::{Place, Room};
 use stock::Stock;
@@ -50,13 +50,7 @@ pub struct Site {
 /// Serves until it is aborted. Requests that are being answered then are answered still, until
 /// they are told to `halt`. `visits` are there already.
 pub async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Visit>) {
-    let counter = Counter {
-        routes: TowerToHyperService::new(answers::routes(site.recorder)),
-        hosts: site.hosts,
-        turn: Arc::default(),
-        stock: Arc::new(Stock::new()),
-        halt,
-    };
+    let counter = Counter { site, turn: Arc::default(), stock: Arc::new(Stock::new()), halt };
     let room = Arc::new(Room::default());
     // Since when none can be taken.
     let mut trouble: Option<Instant> = None;
@@ -94,8 +88,7 @@ pub async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Vi
 /// What all connections have in common.
 #[derive(Clone)]
 struct Counter {
-    routes: TowerToHyperService<Router>,
-    hosts: watch::Receiver<Vec<Host>>,
+    site: Site,
     turn: Arc<Mutex<()>>,
     stock: Arc<Stock>,
     halt: Halt,
@@ -124,17 +117,15 @@ impl Counter {
         let wire = Wire::new(visit.tcp, visit.input);
         let service = service_fn(move |request: Request<Incoming>| {
             place.asked();
-            let known = host::check(&request, local.ip(), &self.hosts.borrow());
-            let path = request.uri().path().to_owned();
-            let answer = known.map(|()| self.routes.call(request));
+            let known = host::check(&request, local.ip(), &self.site.hosts.borrow());
             let counter = self.clone();
             async move {
-                let answer = match answer {
-                    Ok(answer) => counter.in_turn(&path, answer).await,
-                    Err(refusal) => Ok(refusal.into_response()),
+                let answer = match known {
+                    Ok(()) => counter.in_turn(request.map(drop)).await,
+                    Err((status, text)) => answers::text(status, text),
                 };
                 place.answered();
-                answer.map(answers::guard)
+                Ok::<_, Infallible>(answers::guard(answer).map(Full::new))
             }
         });
         let connection = http1::Builder::new()
@@ -173,20 +164,14 @@ impl Counter {
     }
 
     /// Makes one answer at a time, and lets the relay have four times as long before the next.
-    async fn in_turn<E>(
-        self,
-        path: &str,
-        answer: impl Future<Output = Result<Response, E>>,
-    ) -> Result<Response, E> {
+    async fn in_turn(self, request: Request<()>) -> Answer {
+        let path = request.uri().path();
         let turn = self.turn.lock_owned().await;
         if !self.stock.has_room(path) {
-            return Ok(stock::full());
+            return stock::full();
         }
         let began = Instant::now();
-        let answer = match answer.await {
-            Ok(answer) => Ok(self.stock.keep(path, answer).await),
-            Err(error) => Err(error),
-        };
+        let answer = self.stock.keep(path, answers::to(&request, &self.site.recorder));
         let pause = (began.elapsed() * 4).min(LONGEST_PAUSE);
         tokio::spawn(async move {
             sleep(pause).await;

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::answers::{self, Answer};
 
 /// What all large answers may hold together.
 pub struct Stock {
@@ -29,21 +31,16 @@ impl Stock {
 
     /// The answer, of which no more than [`MAX_BYTES`] are kept together with others; in place of
     /// one too many it says so.
-    pub async fn keep(&self, path: &str, answer: Response) -> Response {
-        let (parts, body) = answer.into_parts();
-        if body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES as u64) {
-            return Response::from_parts(parts, body);
+    pub fn keep(&self, path: &str, answer: Answer) -> Answer {
+        let size = answer.body().len();
+        if size <= SMALL_BYTES {
+            return answer;
         }
-        // It is whole already, so this neither waits nor fails.
-        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else { return full() };
-        self.last().insert(path.to_owned(), bytes.len());
+        self.last().insert(path.to_owned(), size);
         // One that is larger than all that is allowed has to be the only one.
-        let size = u32::try_from(bytes.len().min(MAX_BYTES)).unwrap_or(u32::MAX);
+        let size = u32::try_from(size.min(MAX_BYTES)).unwrap_or(u32::MAX);
         match Arc::clone(&self.free).try_acquire_many_owned(size) {
-            Ok(held) => {
-                let body = Bytes::from_owner(Kept { bytes, _held: held });
-                Response::from_parts(parts, Body::from(body))
-            }
+            Ok(held) => answer.map(|bytes| Bytes::from_owner(Kept { bytes, _held: held })),
             Err(_) => full(),
         }
     }
@@ -54,10 +51,11 @@ impl Stock {
 }
 
 /// Says that others have not read their answers yet.
-pub fn full() -> Response {
+pub fn full() -> Answer {
     let text = "Others have not read their answers yet, which take all the memory that there is \
                 for such large ones: ask again in some seconds.\n";
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], text).into_response()
+    let answer = answers::text(StatusCode::SERVICE_UNAVAILABLE, text);
+    answers::with(answer, RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
 /// An answer that takes of the stock until it was written or its connection ends.
@@ -81,34 +79,32 @@ const SMALL_BYTES: usize = 256 << 10;
 mod tests {
     use super::*;
 
-    fn answer(bytes: usize) -> Response {
-        "x".repeat(bytes).into_response()
+    fn answer(bytes: usize) -> Answer {
+        answers::text(StatusCode::OK, "x".repeat(bytes))
     }
 
-    #[tokio::test]
-    async fn large_answers_share_what_there_is() {
+    #[test]
+    fn large_answers_share_what_there_is() {
         let stock = Stock::new();
         let mut kept = Vec::new();
         for _ in 0..3 {
-            let answer = stock.keep("/status", answer(10 << 20)).await;
+            let answer = stock.keep("/status", answer(10 << 20));
             assert_eq!(answer.status(), 200);
             kept.push(answer);
         }
         assert!(!stock.has_room("/status") && stock.has_room("/"));
-        assert_eq!(stock.keep("/status", answer(10 << 20)).await.status(), 503);
-        assert_eq!(stock.keep("/status", answer(SMALL_BYTES)).await.status(), 200);
+        assert_eq!(stock.keep("/status", answer(10 << 20)).status(), 503);
+        assert_eq!(stock.keep("/status", answer(SMALL_BYTES)).status(), 200);
         // It is given back when it was read, or nobody will.
-        let read = axum::body::to_bytes(kept.remove(0).into_body(), usize::MAX).await.unwrap();
-        assert_eq!(read.len(), 10 << 20);
-        drop(read);
+        assert_eq!(kept.remove(0).into_body().len(), 10 << 20);
         assert!(stock.has_room("/status"));
-        assert_eq!(stock.keep("/status", answer(10 << 20)).await.status(), 200);
+        assert_eq!(stock.keep("/status", answer(10 << 20)).status(), 200);
     }
 
-    #[tokio::test]
-    async fn one_that_is_larger_than_all_is_kept_alone() {
+    #[test]
+    fn one_that_is_larger_than_all_is_kept_alone() {
         let stock = Stock::new();
-        let large = stock.keep("/", answer(MAX_BYTES + 1)).await;
+        let large = stock.keep("/", answer(MAX_BYTES + 1));
         assert_eq!(large.status(), 200);
         assert!(!stock.has_room("/"));
         drop(large);

@@ -10,8 +10,8 @@ mod html;
 
 use std::sync::LazyLock;
 
-use axum::http::HeaderValue;
 use base64ct::{Base64, Encoding};
+use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use crate::daemon::recorder::Recorder;
