@@ -5,8 +5,8 @@ use std::fs;
 
 use core_tests::interpreter;
 use jat_proxy::daemon::metrics::Format;
-use jat_proxy::jat::reason::Reason;
-use jat_proxy::jat::traffic::Class;
+use jat_proxy::jat::reason::{Answer as Reply, Outcome, Reason};
+use jat_proxy::jat::traffic::{Class, Traffic};
 use jat_proxy::link::cause::Cause;
 use test_support::daemon::Daemon;
 use test_support::http::{Answer, ask};
@@ -77,22 +77,45 @@ fn the_parser_of_others_takes_it() {
 #[test]
 fn the_document_lists_every_reason() {
     let row = |r: &Reason| {
-        let (name, outcome) = (r.name(), r.outcome().name());
-        format!("| `{name}` | {outcome} | {} | {} |\n", stanzas(*r), r.describe())
+        let (name, outcome, error, given) = (r.name(), r.outcome(), answer(*r), stanzas(*r));
+        let (outcome, log, meaning) = (outcome.name(), log(*r), r.describe());
+        format!("| `{name}` | {outcome} | {error} | {given} | {log} | {meaning} |\n")
     };
     documented("reasons", Reason::ALL.iter().map(row).collect());
 }
 
-/// What a reason is given for; a class without its way: for both.
+/// What the sender is told for this reason.
+fn answer(reason: Reason) -> String {
+    match reason.outcome() {
+        Outcome::Answered(Reply::Error(condition, _)) => format!("`{}`", condition.name()),
+        Outcome::Answered(Reply::Unsubscribed) => "`unsubscribed`".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What a reason is given for.
 fn stanzas(reason: Reason) -> String {
-    let of = |class: Class| {
-        let [inward, outward] = [class.inward(), class.outward()].map(|t| reason.occurs_in(t));
-        match (inward, outward) {
-            (true, true) => Some(class.name().to_owned()),
-            (true, false) => Some(class.inward().to_string()),
-            (false, true) => Some(class.outward().to_string()),
-            (false, false) => None,
-        }
+    listed(|traffic| reason.occurs_in(traffic))
+}
+
+/// Which of these the log tells.
+fn log(reason: Reason) -> String {
+    let told = |traffic| reason.occurs_in(traffic) && !reason.is_quiet(traffic);
+    match listed(told) {
+        _ if !reason.is_refusal() => "no".to_owned(),
+        told if told.is_empty() => "no".to_owned(),
+        told if told == stanzas(reason) => "yes".to_owned(),
+        told => told,
+    }
+}
+
+/// A class without its way stands for both.
+fn listed(has: impl Fn(Traffic) -> bool) -> String {
+    let of = |class: Class| match (has(class.inward()), has(class.outward())) {
+        (true, true) => Some(class.name().to_owned()),
+        (true, false) => Some(class.inward().to_string()),
+        (false, true) => Some(class.outward().to_string()),
+        (false, false) => None,
     };
     Class::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join(", ")
 }

@@ -288,6 +288,23 @@ mod tests {
     }
 
     #[test]
+    fn the_columns_of_the_table_go_together() {
+        for reason in Reason::ALL {
+            let somewhere = |of: &dyn Fn(Traffic) -> bool| Traffic::all().any(of);
+            assert!(somewhere(&|traffic| reason.occurs_in(traffic)), "{reason:?}");
+            if let Outcome::Answered(Answer::Error(_, text)) = reason.outcome() {
+                assert!(text.ends_with('.') && !text.contains("  "), "{text}");
+            }
+            // What is relayed or for us is not told anyway.
+            assert!(reason.is_refusal() || !somewhere(&|traffic| reason.is_quiet(traffic)));
+        }
+        assert!(Reason::OwnAddress.is_quiet(Class::Message.inward()));
+        assert!(!Reason::OwnAddress.is_quiet(FORWARD) && !Reason::Offline.is_quiet(FORWARD));
+        assert!(Reason::NoId.occurs_in(Class::Request.outward()));
+        assert!(!Reason::Offline.occurs_in(REVERT) && !Reason::Echo.occurs_in(FORWARD));
+    }
+
+    #[test]
     fn each_stanza_counts_once() {
         let mut tally = Tally::default();
         tally.count(REVERT, Reason::UnknownKey);
