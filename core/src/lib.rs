@@ -51,7 +51,7 @@
     not(test),
     warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unwrap_used)
 )]
-#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
+#![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 pub mod base64;
 pub mod jat;

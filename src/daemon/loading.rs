@@ -21,7 +21,7 @@ pub async fn load(path: PathBuf) -> Loaded {
 /// The same, but what was read before is taken from the `snapshot`.
 pub async fn load_again(path: PathBuf, snapshot: Snapshot) -> Loaded {
     let of = path.clone();
-    let loaded = READERS.run(LIMIT, move || snapshot.load(&of)).await;
+    let loaded = CHECKERS.run(LIMIT, move || snapshot.load(&of)).await;
     loaded.unwrap_or_else(|unfinished| Err(vec![problem(&path, &unfinished)]))
 }
 
@@ -49,4 +49,6 @@ fn problem(path: &Path, unfinished: &Unfinished) -> Problem {
 }
 
 static READERS: Workers = Workers::new("the configuration");
+/// Of their own: what hangs on a disk does not keep them from what was read already.
+static CHECKERS: Workers = Workers::new("the snapshot");
 const LIMIT: Duration = Duration::from_secs(10);

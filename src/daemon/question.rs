@@ -101,8 +101,7 @@ impl Asked {
 
     async fn answer(&mut self) -> io::Result<Answer> {
         let (output, errors) = (self.child.stdout.take(), self.child.stderr.take());
-        let (output, errors) =
-            tokio::try_join!(read(output, MOST_OUTPUT), read(errors, MOST_ERRORS))?;
+        let (output, errors) = tokio::try_join!(read(output), begin_of(errors))?;
         Ok(Answer { status: self.child.wait().await?, output, errors })
     }
 }
@@ -116,13 +115,23 @@ impl Drop for Asked {
     }
 }
 
-async fn read(from: Option<impl AsyncRead + Unpin>, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::new());
     if let Some(from) = from {
-        from.take(most as u64 + 1).read_to_end(&mut text).await?;
+        from.take(MOST_OUTPUT as u64 + 1).read_to_end(&mut text).await?;
     }
-    if text.len() > most {
-        return Err(io::Error::other(format!("it says more than {} KiB", most >> 10)));
+    if text.len() > MOST_OUTPUT {
+        return Err(io::Error::other(format!("it says more than {} MiB", MOST_OUTPUT >> 20)));
+    }
+    Ok(text)
+}
+
+/// The rest is for nobody, but a program that could not write it would never end.
+async fn begin_of(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::new());
+    if let Some(mut from) = from {
+        (&mut from).take(MOST_ERRORS).read_to_end(&mut text).await?;
+        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
     }
     Ok(text)
 }
@@ -156,5 +165,5 @@ pub const ASKED: &str = "JAT_PROXY_ASKED";
 const LIMIT: Duration = Duration::from_secs(5);
 /// All files of a configuration, and the system's CA certificates.
 const MOST_OUTPUT: usize = 16 << 20;
-const MOST_ERRORS: usize = 64 << 10;
+const MOST_ERRORS: u64 = 64 << 10;
 const LONGEST_COMPLAINT: usize = 600;

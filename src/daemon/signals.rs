@@ -102,8 +102,9 @@ pub fn release() {
     unblock();
 }
 
-/// Gives a thread the signals that a process which it starts has to get, and none of the daemon's:
-/// a process inherits what its thread holds back.
+/// Has a thread hold back the daemon's signals, but not one that a process which it starts has to
+/// get: a process inherits what its thread holds back. Ours lets go of the others itself, and what
+/// does not is killed when its time is over.
 pub fn leave_to_children() {
     // Fails only for an invalid argument.
     let _ = taken().thread_set_mask();

@@ -104,10 +104,11 @@ impl ComponentSnapshot {
     /// Puts what it knows and counts into a new component, whose streams were taken before.
     pub fn restore(&self, component: &mut Component) {
         for (traffic, reason, count) in &self.counts {
-            let traffic = Traffic::all().find(|t| t.to_string() == *traffic);
-            let reason = Reason::ALL.iter().find(|r| r.name() == reason);
-            if let (Some(traffic), Some(reason)) = (traffic, reason) {
-                component.tally.add(traffic, *reason, *count);
+            let Some(reason) = Reason::ALL.into_iter().find(|r| r.name() == reason) else {
+                continue;
+            };
+            if let Some(traffic) = traffic_called(traffic, reason) {
+                component.tally.add(traffic, reason, *count);
             }
         }
         let observed = Observed::resume(self.observed, self.observed_domains.clone());
@@ -236,6 +237,20 @@ impl Up {
 /// For each stream.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// What a program calls so in its counts. An older one has a word for both ways of a class: then it
+/// is the way that `reason` is given for.
+fn traffic_called(words: &str, reason: Reason) -> Option<Traffic> {
+    let class = match words {
+        "forward" => "request",
+        "revert" => "reply",
+        words => words,
+    };
+    let is_called = |traffic: &Traffic| {
+        traffic.to_string() == words || traffic.class.name() == class && reason.occurs_in(*traffic)
+    };
+    Traffic::all().find(is_called)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -280,6 +295,24 @@ mod tests {
             translator.unlisted_replies(),
             translator.observed().stanzas(),
         ]
+    }
+
+    #[test]
+    fn the_words_of_an_older_program_are_counted_under_ours() {
+        for (words, reason, ours) in [
+            ("request inward", Reason::Relayed, "request inward"),
+            ("forward", Reason::Relayed, "request inward"),
+            ("forward", Reason::RequestToToken, "request outward"),
+            ("revert", Reason::Relayed, "reply outward"),
+            ("revert", Reason::NotFromTarget, "reply inward"),
+            ("message", Reason::MessageRefused, "message inward"),
+            ("presence", Reason::PresenceUsed, "presence outward"),
+            ("other", Reason::NotAStanza, "other inward"),
+        ] {
+            let traffic = traffic_called(words, reason).map(|traffic| traffic.to_string());
+            assert_eq!(traffic.as_deref(), Some(ours), "{words} {}", reason.name());
+        }
+        assert!(traffic_called("sideways", Reason::Relayed).is_none());
     }
 
     #[test]

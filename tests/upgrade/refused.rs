@@ -52,9 +52,9 @@ async fn a_program_that_refuses() {
 async fn a_program_that_says_too_much() {
     let mut it = Stage::new().await;
     it.daemon.replace_with_script("head -c 20000000 /dev/zero");
-    is_refused(&mut it, "it says more than 16384 KiB").await;
-    it.daemon.replace_with_script("head -c 100000 /dev/zero >&2\nexit 1");
-    is_refused(&mut it, "it says more than 64 KiB").await;
+    is_refused(&mut it, "it says more than 16 MiB").await;
+    it.daemon.replace_with_script("echo the reason >&2\nhead -c 1000000 /dev/zero >&2\nexit 3");
+    is_refused(&mut it, "refuses: the reason").await;
 }
 
 /// What it starts ends with it.

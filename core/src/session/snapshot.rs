@@ -52,11 +52,6 @@ impl Session {
         self.splitter.is_skipping()
     }
 
-    /// Whether [`Self::hand_over`] would give something.
-    pub fn can_hand_over(&self) -> bool {
-        !self.is_closed()
-    }
-
     /// Goes on with the stream of `domain` where another session stopped.
     pub fn resume(
         domain: DomainPart,

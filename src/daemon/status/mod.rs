@@ -233,7 +233,10 @@ pub struct KeyTime {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Count {
+    /// Not in what an older daemon says, like the next.
+    #[serde(default)]
     pub stanza: String,
+    #[serde(default)]
     pub way: String,
     pub outcome: String,
     pub reason: String,

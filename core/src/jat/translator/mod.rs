@@ -157,7 +157,10 @@ impl Translator {
         let Route { sender, place, traffic, .. } = route;
         let why = |reason| Verdict::new(traffic, reason);
         match (traffic.class, sender, place) {
-            _ if stanza.ours == Some(Ours::Time) => why(Reason::ServerTime),
+            // Also where the server itself is the target.
+            _ if stanza.ours == Some(Ours::Time) => {
+                Verdict::new(Class::Reply.inward(), Reason::ServerTime)
+            }
             // Echoes that come late are nobody's loss.
             (_, Sender::Nobody | Sender::Target | Sender::Other, _) if stanza.late => {
                 why(Reason::ArrivedAfterClose)
