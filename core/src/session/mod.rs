@@ -67,7 +67,7 @@ pub struct Session {
     /// Whether input was left, as too much waited for the server.
     held_up: bool,
     phase: Phase,
-    /// Stanzas that came after we said goodbye.
+    /// Stanzas that came after our closing tag.
     late: u64,
 }
 
@@ -188,7 +188,7 @@ impl Session {
         self.output.blocked(now.mono);
     }
 
-    /// May more be read? Not while so much waits for the server that memory would run out.
+    /// Whether more may be read: not while so much waits for the server that memory would run out.
     pub fn wants_input(&self) -> bool {
         self.phase != Phase::Open || self.output().len() <= self.bounds.max_backlog
     }
@@ -256,7 +256,7 @@ impl Session {
         self.splitter.set_limits(bounds.limits);
     }
 
-    /// Says goodbye: nothing is translated any more, what still arrives is counted.
+    /// Closes the stream: nothing is translated any more, what still arrives is counted.
     pub fn close(&mut self) {
         if !self.is_closed() {
             self.phase = Phase::Closed;

@@ -34,7 +34,7 @@ pub struct SessionSnapshot {
 }
 
 impl Session {
-    /// What a successor needs. `None` when we have said goodbye.
+    /// What a successor needs. `None` after our closing tag.
     pub fn hand_over(&self) -> Option<SessionSnapshot> {
         (!self.is_closed()).then(|| SessionSnapshot {
             input: self.input[self.splitter.needed()..].to_vec(),
