@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::http::get;
+use test_support::http::{ask, get};
 use test_support::port::free_address;
 use test_support::wait::comes;
 
@@ -50,7 +50,9 @@ impl Prometheus {
 
     /// The `data` of an answer of its API.
     pub fn api(&self, path: &str) -> Value {
-        let answer = get(self.address, &format!("/api/v1/{path}")).expect("it answers");
+        // In one piece, which HTTP/1.1 would not have.
+        let request = format!("GET /api/v1/{path} HTTP/1.0\r\n\r\n");
+        let answer = ask(self.address, &request).expect("it answers");
         let mut answer: Value = serde_json::from_str(&answer.body).expect("JSON");
         assert_eq!(answer["status"], "success", "{path}: {answer}");
         answer["data"].take()
