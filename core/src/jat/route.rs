@@ -56,8 +56,8 @@ impl<'a> Route<'a> {
         scratch: &mut Scratch,
     ) -> Self {
         let class = Class::of(stanza.head);
-        let [from, to] = [&stanza.head.from, &stanza.head.to]
-            .map(|address| Address::new(address.as_deref().unwrap_or_default()));
+        let from = Address::new(stanza.head.from.as_deref().unwrap_or_default());
+        let to = Address::new(stanza.head.to.as_deref().unwrap_or_default());
         let sender = Sender::of(&from, settings);
         let is_iq = matches!(class, Class::Request | Class::Reply);
         let place = match () {
