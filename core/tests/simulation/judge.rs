@@ -75,7 +75,8 @@ impl World {
             What::Ask(ask) => (FORWARD, self.asked(place, ask, written, must_forward)),
             What::Reply(reply) => {
                 let reason = self.replied(place, reply, written);
-                let of_target = reason != Reason::NotFromTarget;
+                // Whatever becomes of it: it may also come too late.
+                let of_target = self.ledger.replies[reply].how != How::OtherAccount;
                 (if of_target { REVERT } else { Class::Reply.inward() }, reason)
             }
             What::Echo(of, serial) => {
