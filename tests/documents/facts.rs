@@ -47,12 +47,9 @@ fn apt_shows_what_the_package_says() {
 #[test]
 fn the_paths_of_http_are_those_of_the_documents() {
     let source = fs::read_to_string("src/daemon/http/answers.rs").unwrap();
-    let served: BTreeSet<&str> = source
-        .split(".route(\"")
-        .skip(1)
-        .map(|it| it.split_once('"').unwrap().0)
-        .filter(|path| path.len() > 1)
-        .collect();
+    let rows =
+        source.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => "));
+    let served: BTreeSet<&str> = rows.map(|(path, _)| path).filter(|path| path.len() > 1).collect();
     assert!(served.contains("/readyz"), "{served:?}");
     let documents = ["docs/metrics.md", "docs/operating.md"];
     let text: String = documents.iter().map(|it| fs::read_to_string(it).unwrap()).collect();
