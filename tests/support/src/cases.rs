@@ -418,7 +418,7 @@ pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     ]
 }
 
-/// A million levels [28].
+/// A million levels (28).
 pub fn deepest(cast: &Cast<'_>) -> Case {
     let payload = nested(1_000_000);
     let xml = format!("<iq type='get' id='h' to='{}'>{payload}</iq>", cast.domain);

@@ -17,7 +17,7 @@ use crate::session::{START, Side, key};
 use crate::twin::{Said, TARGET, USER, settings};
 
 /// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
-/// for what a fuzzer does not guess, see [`pasted`].
+/// for what a fuzzer does not guess, see `pasted`.
 pub fn check(data: &[u8]) {
     let stream = Stream::new(data);
     let input = pasted(stream.bytes);
@@ -179,7 +179,7 @@ fn pasted(template: &[u8]) -> Vec<u8> {
     input
 }
 
-/// A token that opens for [`PEER`].
+/// A token that opens for `PEER`.
 pub fn good_token() -> String {
     let claims = Claims::new(USER, "", "7").unwrap();
     let binding = Binding { asked: "proxy.example", peer: PEER };
