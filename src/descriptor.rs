@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 /// Decides whether `fd` stays open when another program takes the place of this one.
-pub fn keep(fd: impl AsFd, keep: bool) -> io::Result<()> {
+pub(crate) fn keep(fd: impl AsFd, keep: bool) -> io::Result<()> {
     let flags = if keep { FdFlags::empty() } else { FdFlags::CLOEXEC };
     Ok(fcntl_setfd(fd, flags)?)
 }
@@ -17,7 +17,7 @@ pub fn keep(fd: impl AsFd, keep: bool) -> io::Result<()> {
 /// # Errors
 /// There is no such descriptor.
 #[expect(unsafe_code, reason = "descriptors that are handed over are known by number only")]
-pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
+pub(crate) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     if number <= STANDARD_ERROR {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -38,7 +38,7 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// What the system says to the first that is too many.
-pub fn room_for(count: usize) -> io::Result<()> {
+pub(crate) fn room_for(count: usize) -> io::Result<()> {
     let open = |_| io::stderr().as_fd().try_clone_to_owned();
     (0..count).map(open).collect::<io::Result<Vec<_>>>().map(drop)
 }

@@ -32,7 +32,7 @@
 //! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
 //! | [`time`] | the wall clock, and times as people write and read them |
-//! | [`demo`] | the guided tour, on a small XMPP server in the process |
+//! | `demo` | the guided tour, on a small XMPP server in the process |
 //!
 //! # How bytes get to the pure half and back
 //!
@@ -41,10 +41,10 @@
 //! [`Session::process`](session::Session::process) take what was read; [`jat_core`] says what happens
 //! there to a request, a reply and a message. What it has written goes out, what has changed is
 //! noted in the [component](link::component), where [metrics](daemon::metrics) and
-//! [status](daemon::status) find it, and what an operator has to know goes to the log. Then the
+//! `daemon::status` find it, and what an operator has to know goes to the log. Then the
 //! pump waits for bytes, for room to write, for the time that the session names, or for an
 //! [order](link::order): to stop, to take another configuration, or to pause for the next program,
-//! which goes on with a [snapshot](link::snapshot).
+//! which goes on with a `link::snapshot`.
 //!
 //! The library is for this program and its tests; only the binary, its files and its formats are
 //! versioned, so that any release may change this interface.
@@ -54,11 +54,13 @@
     not(test),
     warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unwrap_used)
 )]
+// What is public is for main.rs and the tests: of all else the compiler says whether it is used.
+#![cfg_attr(not(test), warn(unreachable_pub))]
 
 pub mod cli;
 pub mod config;
 pub mod daemon;
-pub mod demo;
+mod demo;
 mod descriptor;
 pub mod link;
 mod misleading;

@@ -4,7 +4,7 @@
 /// Control characters, those of the writing direction, line ends, those that can't be seen
 /// (Unicode's categories Cf, Zl and Zp, and `Default_Ignorable_Code_Point`), and what is no
 /// character.
-pub fn is_misleading(c: char) -> bool {
+pub(crate) fn is_misleading(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
@@ -19,12 +19,12 @@ pub fn is_misleading(c: char) -> bool {
 
 /// Those of them that join characters to one, as in names in Persian and in emoji: they may stay
 /// where nothing is copied from.
-pub fn is_joiner(c: char) -> bool {
+pub(crate) fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
 }
 
 /// `text` with an escape for each such character.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_misleading(c) {
@@ -38,7 +38,7 @@ pub fn printable(text: &str) -> String {
 
 /// `document`, which is JSON, with an escape of JSON's for each such character: what it says stays
 /// the same. White space between its parts stays.
-pub fn printable_json(document: &str) -> String {
+pub(crate) fn printable_json(document: &str) -> String {
     let mut shown = String::with_capacity(document.len());
     for c in document.chars() {
         if is_misleading(c) && !matches!(c, '\n' | '\r' | '\t') {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 /// Whether `error` says that this process, or this machine, has too little of something.
-pub fn is_shortage(error: &io::Error) -> bool {
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
     let shortages = [
         Errno::MFILE,
         Errno::NFILE,
@@ -21,7 +21,7 @@ pub fn is_shortage(error: &io::Error) -> bool {
 }
 
 /// `error`, and what to do about a shortage.
-pub fn explain(error: &io::Error) -> String {
+pub(crate) fn explain(error: &io::Error) -> String {
     match remedy(error) {
         Some(remedy) => format!("{error}; {remedy}"),
         None => error.to_string(),
@@ -29,7 +29,7 @@ pub fn explain(error: &io::Error) -> String {
 }
 
 /// What to do about a shortage; `None`: it is none.
-pub fn remedy(error: &io::Error) -> Option<&'static str> {
+pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
     // Of what this program does, only the start of a thread gives it.
     if error.kind() == io::ErrorKind::WouldBlock {
         return Some("raise TasksMax= or LimitNPROC= in its unit");
@@ -52,7 +52,7 @@ fn of_errno(errno: Errno) -> Option<&'static str> {
 
 /// What `attempt` gives when it succeeds, or at the end of `patience`. Blocks: for where nothing
 /// else can be done anyway.
-pub fn patiently<T, E>(
+pub(crate) fn patiently<T, E>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {

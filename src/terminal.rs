@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 
 /// Whether what is printed to `output` may have colours: it is a terminal, not one of those that
 /// know none, and nobody has asked for none (<https://no-color.org>).
-pub fn takes_colours(output: &impl IsTerminal) -> bool {
+pub(crate) fn takes_colours(output: &impl IsTerminal) -> bool {
     let [no_color, term] = ["NO_COLOR", "TERM"].map(env::var_os);
     output.is_terminal() && are_wanted(no_color.as_deref(), term.as_deref())
 }

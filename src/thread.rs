@@ -15,7 +15,7 @@ use tokio::time::timeout;
 ///
 /// # Errors
 /// The system gives no thread: see TasksMax= and LimitNPROC= in its unit.
-pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // A new thread has the mask of the one that started it: no signal comes in between.
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let started = thread::Builder::new().name(name.to_owned()).spawn(work);
@@ -27,14 +27,14 @@ pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
 }
 
 /// Threads for one kind of work that may hang: only so many of them at a time.
-pub struct Workers {
+pub(crate) struct Workers {
     name: &'static str,
     busy: AtomicUsize,
 }
 
 /// Why work has no result.
 #[derive(Debug)]
-pub enum Unfinished {
+pub(crate) enum Unfinished {
     /// It takes too long, or others that began before hang.
     Hangs,
     NoThread(io::Error),
@@ -42,13 +42,13 @@ pub enum Unfinished {
 }
 
 impl Workers {
-    pub const fn new(name: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str) -> Self {
         Self { name, busy: AtomicUsize::new(0) }
     }
 
     /// What `work` gives, if it does so within `limit`. Otherwise it goes on, and what it gives is
     /// dropped.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &'static self,
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
@@ -62,7 +62,7 @@ impl Workers {
     }
 
     /// The same where there is nothing else to do.
-    pub fn run_waiting<T: Send + 'static>(
+    pub(crate) fn run_waiting<T: Send + 'static>(
         &'static self,
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,

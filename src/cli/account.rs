@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Whose folder the configuration is in: who runs the daemon, most likely. Or that of a process.
-pub struct Account {
+pub(super) struct Account {
     uid: u32,
     groups: BTreeSet<u32>,
     folder: PathBuf,
@@ -14,7 +14,7 @@ pub struct Account {
 
 impl Account {
     /// That of the folder of `config`; `None`: it is root's.
-    pub fn of_folder(config: &Path) -> Option<Self> {
+    pub(super) fn of_folder(config: &Path) -> Option<Self> {
         let folder = fs::canonicalize(config).ok()?.parent()?.to_owned();
         let found = folder.metadata().ok()?;
         let (uid, gid) = (found.uid(), found.gid());
@@ -23,7 +23,7 @@ impl Account {
     }
 
     /// That of a process, as `/proc/PID/status` has it (proc(5)).
-    pub fn of_status(status: &str) -> Option<Self> {
+    pub(super) fn of_status(status: &str) -> Option<Self> {
         let numbers = |field| -> Option<Vec<u32>> {
             let line = status.lines().find_map(|line| line.strip_prefix(field))?;
             line.split_whitespace().map(|number| number.parse().ok()).collect()
@@ -34,17 +34,17 @@ impl Account {
         Some(Self { uid: uid?, groups, folder: PathBuf::new() })
     }
 
-    pub fn uid(&self) -> u32 {
+    pub(super) fn uid(&self) -> u32 {
         self.uid
     }
 
     /// Whether it may read the file at `path`, which is there.
-    pub fn may_read(&self, path: &Path) -> bool {
+    pub(super) fn may_read(&self, path: &Path) -> bool {
         path.exists() && self.why_not(path).is_none()
     }
 
     /// Why it may not read the file at `path`, for people; `None`: it may.
-    pub fn why_not(&self, path: &Path) -> Option<String> {
+    pub(super) fn why_not(&self, path: &Path) -> Option<String> {
         let path = fs::canonicalize(path).ok()?;
         let closed = path.ancestors().find(|part| {
             let bit = if *part == path { READ } else { SEARCH };

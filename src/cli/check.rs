@@ -22,7 +22,7 @@ use super::account::Account;
 use super::{ConfigFile, Exit, complain, configuration, connect, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
     /// Also log in, and tell what works: handshake, presence domain, subscription, resources,
@@ -38,7 +38,7 @@ pub struct Arguments {
     rehearse: Option<RawFd>,
 }
 
-pub fn run(arguments: &Arguments, now: u64) -> Exit {
+pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     if let Some(version) = arguments.handover_version.filter(|v| *v != HANDOVER_VERSION) {
         complain(&format!(
             "error: this program can't take over from one that hands over in version {version}, \

@@ -6,12 +6,12 @@ use clap_complete::Shell;
 use super::{Exit, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The shell that is to read them
     shell: Shell,
 }
 
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     let mut script = Vec::new();
     let mut command = super::Arguments::command();
     clap_complete::generate(arguments.shell, &mut command, super::PROGRAM, &mut script);

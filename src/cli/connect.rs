@@ -15,7 +15,7 @@ use super::status::{self, NoStatus};
 use super::{Exit, complain, say};
 
 /// Looks at the daemon that runs with this configuration, or connects in its place.
-pub fn run(config: &Config) -> Exit {
+pub(super) fn run(config: &Config) -> Exit {
     let mut said = Exit::Success;
     let seen = match running(config.http.as_ref().map(|http| http.listen)) {
         Ok(Some(status)) => {

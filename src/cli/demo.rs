@@ -6,9 +6,9 @@ use super::{Exit, complain, said};
 use crate::demo::{Failure, tour};
 
 #[derive(clap::Args)]
-pub struct Arguments {}
+pub(super) struct Arguments {}
 
-pub fn run(Arguments {}: Arguments) -> Exit {
+pub(super) fn run(Arguments {}: Arguments) -> Exit {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let result = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(tour::run()));
     match result {

@@ -15,7 +15,7 @@ use super::replace::write_hint;
 use super::{Exit, complain, key_file, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The domain of the component, as users will address it
     #[arg(long, value_name = "DOMAIN")]
     domain: String,
@@ -27,7 +27,7 @@ pub struct Arguments {
     dir: PathBuf,
 }
 
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     match init(arguments) {
         Ok(text) => say(&text),
         Err(error) => {

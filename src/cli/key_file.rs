@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::time::show_moment;
 
 /// `text` with one more key; without `not_before` it signs from the beginning of time.
-pub fn add(
+pub(super) fn add(
     text: &str,
     id: u8,
     secret: &[u8; 32],
@@ -31,7 +31,7 @@ pub fn add(
 }
 
 /// `text` without the keys that have one of `ids`. The comment right above a key goes with it.
-pub fn remove(text: &str, ids: &[u8]) -> Result<String, EditError> {
+pub(super) fn remove(text: &str, ids: &[u8]) -> Result<String, EditError> {
     let mut document: DocumentMut = text.parse().map_err(|_| EditError::Syntax)?;
     let keys = document.get_mut("key").and_then(Item::as_array_of_tables_mut);
     let keys = keys.ok_or(EditError::Shape)?;
@@ -65,7 +65,7 @@ fn about_the_file(above: &str) -> &str {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
+pub(super) enum EditError {
     #[error("it is not TOML any more")]
     Syntax,
     #[error("its keys are not [[key]] tables: write them so")]

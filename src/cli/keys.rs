@@ -15,7 +15,7 @@ use super::replace::{self, ReplaceError};
 use super::{ConfigFile, Exit, complain, configuration, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
     #[command(subcommand)]
@@ -42,7 +42,7 @@ struct Add {
     now: bool,
 }
 
-pub fn run(arguments: &Arguments, now: u64) -> Exit {
+pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     let path = &arguments.config.path;
     let config = match configuration(path, now) {
         Ok(config) => config,

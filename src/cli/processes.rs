@@ -15,14 +15,14 @@ use crate::daemon::outcome::{NAME, Outcome};
 use super::account::Account;
 
 /// A daemon, as far as this process may look into it.
-pub struct Process {
+pub(super) struct Process {
     pub pid: Pid,
     /// Where it says what its reloads came to.
     notice: File,
 }
 
 /// What was found.
-pub struct Found {
+pub(super) struct Found {
     pub processes: Vec<Process>,
     /// A process called like this program that this one may not look into; if it can be, one that
     /// has the configuration among its arguments.
@@ -36,7 +36,7 @@ pub struct Found {
 ///
 /// # Errors
 /// There is no /proc.
-pub fn running(config: &Path) -> io::Result<Found> {
+pub(super) fn running(config: &Path) -> io::Result<Found> {
     let mut found = Found { processes: Vec::new(), hidden: None, mute: None };
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = entry.file_name();
@@ -122,7 +122,7 @@ impl Process {
     }
 
     /// What its last reload came to.
-    pub fn outcome(&self) -> io::Result<Outcome> {
+    pub(super) fn outcome(&self) -> io::Result<Outcome> {
         let mut read = Outcome::read(&self.notice);
         for _ in 0..READS {
             let again = Outcome::read(&self.notice);
@@ -136,13 +136,13 @@ impl Process {
     }
 
     /// The same process, if another program has taken its place (SIGUSR2).
-    pub fn successor(&self) -> io::Result<Option<Self>> {
+    pub(super) fn successor(&self) -> io::Result<Option<Self>> {
         let Some((now, _)) = Self::of(self.pid, None)? else { return Ok(None) };
         let identity = |process: &Self| process.notice.metadata().map(|found| found.ino());
         Ok((identity(&now)? != identity(self)?).then_some(now))
     }
 
-    pub fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         !folder(self.pid).join("fd").exists()
     }
 }

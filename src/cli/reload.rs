@@ -15,12 +15,12 @@ use super::processes::{self, Found, Process};
 use super::{ConfigFile, Exit, complain, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
 }
 
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     let path = &arguments.config.path;
     let found = match find(path) {
         Ok(found) => found,

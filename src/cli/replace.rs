@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// far as that is allowed, the same owner. A symbolic link stays; what it names is replaced.
 ///
 /// Two edits at a time do not happen: the second finds the first one's temporary file.
-pub fn edit<E: From<ReplaceError>>(
+pub(super) fn edit<E: From<ReplaceError>>(
     path: &Path,
     edit: impl FnOnce(&str) -> Result<String, E>,
 ) -> Result<(), E> {
@@ -22,7 +22,7 @@ pub fn edit<E: From<ReplaceError>>(
 }
 
 /// What to do when a file can't be written, for whoever runs the command.
-pub fn write_hint(error: &io::Error) -> &'static str {
+pub(super) fn write_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "be a user who may write there, in the folder too, as in: sudo jat-proxy ..."
@@ -36,7 +36,7 @@ pub fn write_hint(error: &io::Error) -> &'static str {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum ReplaceError {
+pub(super) enum ReplaceError {
     #[error("can't change {0}: {1}")]
     Io(PathBuf, io::Error),
     #[error("{0} is there: another change is under way, or was interrupted (then remove it)")]

@@ -6,12 +6,12 @@ use crate::daemon::{self, DaemonError, loading, takeover};
 use super::{ConfigFile, Exit, complain};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
 }
 
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     let path = &arguments.config.path;
     let ended = match HandoverFile::inherited() {
         Ok(Some(handover)) => takeover::run(path, handover),

@@ -13,7 +13,7 @@ use crate::misleading::{is_misleading, printable_json};
 use super::{ConfigFile, Exit, complain, configuration, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
     /// Print the JSON document as it is
@@ -21,7 +21,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(arguments: &Arguments, now: u64) -> Exit {
+pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     let config = match configuration(&arguments.config.path, now) {
         Ok(config) => config,
         Err(exit) => return exit,
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments, now: u64) -> Exit {
 
 /// Why the daemon's status is not known.
 #[derive(Debug, thiserror::Error)]
-pub enum NoStatus {
+pub(super) enum NoStatus {
     /// Nobody listens at its address, or nobody can be reached there.
     #[error("{0}")]
     Unreachable(io::Error),
@@ -85,7 +85,7 @@ impl From<io::Error> for NoStatus {
 }
 
 /// What the daemon says that listens for HTTP at `listen`.
-pub fn of_daemon(listen: SocketAddr) -> Result<Status, NoStatus> {
+pub(super) fn of_daemon(listen: SocketAddr) -> Result<Status, NoStatus> {
     Ok(read(&ask(reachable(listen))?)?)
 }
 

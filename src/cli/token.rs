@@ -12,7 +12,7 @@ use crate::time::{show_duration, show_moment};
 use super::{Exit, complain, configuration, say};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     action: Action,
 }
@@ -37,13 +37,13 @@ struct Inspect {
 
 impl Arguments {
     /// The configuration, if one is named.
-    pub fn config(&mut self) -> &mut Option<PathBuf> {
+    pub(super) fn config(&mut self) -> &mut Option<PathBuf> {
         let Action::Inspect(inspect) = &mut self.action;
         &mut inspect.config
     }
 }
 
-pub fn run(arguments: &Arguments, now: u64) -> Exit {
+pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     let Action::Inspect(inspect) = &arguments.action;
     let config = match inspect.config.as_deref().map(|path| configuration(path, now)).transpose() {
         Ok(config) => config,

@@ -7,7 +7,7 @@ use crate::jat::target::Target;
 
 /// Why an address can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
+pub(crate) enum AddressError {
     #[error("{0:?} is not a domain for a component")]
     Domain(String),
     #[error("{0:?} is not an address: {1}")]
@@ -18,7 +18,7 @@ pub enum AddressError {
 
 impl AddressError {
     /// What to write instead.
-    pub fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Domain(_) => "a domain alone, as in: proxy.example",
             Self::Target(..) => "an account, as in: some-user@some-domain.example",
@@ -31,7 +31,7 @@ impl AddressError {
 }
 
 /// A component's domain in normal form (RFC 7622 section 3.2).
-pub fn domain(text: &str) -> Result<DomainPart, AddressError> {
+pub(crate) fn domain(text: &str) -> Result<DomainPart, AddressError> {
     let error = || AddressError::Domain(text.to_owned());
     // The library lets some characters pass that no server takes.
     if text.contains(['"', '&', '\'', '/', ':', '<', '>', '@']) {
@@ -42,7 +42,7 @@ pub fn domain(text: &str) -> Result<DomainPart, AddressError> {
 }
 
 /// Whom requests go to: an account, or a fixed full address.
-pub fn target(text: &str) -> Result<Target, AddressError> {
+pub(crate) fn target(text: &str) -> Result<Target, AddressError> {
     let error = |error: jid::Error| AddressError::Target(text.to_owned(), error.to_string());
     let jid = Address::new(text).jid().map_err(error)?;
     if jid.node().is_none() && jid.resource().is_none() {

@@ -24,7 +24,7 @@ use super::table::Table;
 use super::value::Value;
 
 /// What all components share.
-pub struct Common {
+pub(super) struct Common {
     /// That of components that have none of their own.
     pub server: Server,
     pub bounds: Bounds,
@@ -33,7 +33,7 @@ pub struct Common {
 }
 
 /// A component as its table has it, before it was held against the others.
-pub struct Draft {
+pub(super) struct Draft {
     config: ComponentConfig,
     domain_place: Place,
     target_place: Place,
@@ -43,7 +43,7 @@ pub struct Draft {
 
 impl Draft {
     /// Reads `table`; its files are those of `sources`.
-    pub fn read(
+    pub(super) fn read(
         mut table: Table<'_>,
         sources: &Sources<'_>,
         common: &Common,
@@ -95,7 +95,7 @@ impl Draft {
     }
 
     /// The component, after [`compare`] found nothing wrong with it.
-    pub fn finish(self) -> ComponentConfig {
+    pub(super) fn finish(self) -> ComponentConfig {
         let mut config = self.config;
         if matches!(config.settings.target, Target::Resource { .. }) {
             // Nobody to subscribe to.
@@ -179,7 +179,7 @@ fn access(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Access {
 }
 
 /// What only shows in all components together.
-pub fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
+pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     for (index, draft) in drafts.iter().enumerate() {
         let Settings { domain, target, .. } = draft.settings();
         if drafts[..index].iter().any(|other| other.settings().domain == *domain) {

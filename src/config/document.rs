@@ -10,14 +10,14 @@ use super::table::Table;
 use super::text::Text;
 
 /// A parsed file, with its syntax errors.
-pub struct Document<'a> {
+pub(super) struct Document<'a> {
     source: &'a Text,
     tree: Spanned<DeTable<'a>>,
     syntax: Vec<(Range<usize>, Problem)>,
 }
 
 impl<'a> Document<'a> {
-    pub fn parse(source: &'a Text) -> Self {
+    pub(super) fn parse(source: &'a Text) -> Self {
         let (tree, mut errors) = DeTable::parse_recoverable(source.text());
         // Only `message` and `span` are used: the error's own display quotes the line, with
         // the secret that may stand in it.
@@ -39,7 +39,7 @@ impl<'a> Document<'a> {
 
     /// The top level, as far as it can be trusted: after a fault in the structure (a header or
     /// bracket left open) it is not known what belongs where, and there is none.
-    pub fn root(&self) -> Option<Table<'_>> {
+    pub(super) fn root(&self) -> Option<Table<'_>> {
         if self.syntax.iter().any(|(_, p)| is_structural(&p.message)) {
             return None;
         }
@@ -48,7 +48,7 @@ impl<'a> Document<'a> {
     }
 
     /// Adds the syntax errors, in place of what was said about the same lines.
-    pub fn finish(self, problems: &mut Vec<Problem>) {
+    pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         problems.retain(|problem| {
             let broken = |(span, _): &(Range<usize>, Problem)| {
                 problem.place.as_ref().is_some_and(|place| self.source.touches(span, place))

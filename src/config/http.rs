@@ -22,7 +22,7 @@ pub enum Host {
     Address(IpAddr),
 }
 
-pub fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Http> {
+pub(super) fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Http> {
     let mut table = root.optional("http", problems, |v| Table::of(v, "[http]"))?;
     let example = "listen = \"127.0.0.1:9114\"";
     let listen = table.required("listen", example, problems, |value| {

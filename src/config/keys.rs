@@ -11,7 +11,7 @@ use super::value::Value;
 use crate::time::show_moment;
 
 /// The ring of the `[[key]]` tables that stand at `whole`.
-pub fn ring(
+pub(super) fn ring(
     tables: Vec<Table<'_>>,
     whole: &Place,
     problems: &mut Vec<Problem>,
@@ -34,7 +34,7 @@ pub fn ring(
 
 /// What is allowed of a ring, but probably not meant, at Unix second `now`. Tokens live
 /// `reply_ttl` seconds.
-pub fn warn(
+pub(super) fn warn(
     ring: &Keyring,
     entries: &[Entry],
     now: u64,
@@ -84,7 +84,7 @@ pub fn warn(
 }
 
 /// A key, and where its parts stand.
-pub struct Entry {
+pub(super) struct Entry {
     key: Key,
     id: Place,
     not_before: Option<Place>,

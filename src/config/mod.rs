@@ -23,7 +23,7 @@ pub use snapshot::Snapshot;
 pub use sources::Files;
 pub use tls::{TlsConfig, Trust};
 
-pub mod addresses;
+pub(crate) mod addresses;
 pub mod tls;
 
 mod component;

@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::value::Value;
 
 /// Which resources serve, in order of preference.
-pub fn resources(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<[Glob]>> {
+pub(super) fn resources(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<[Glob]>> {
     let example = "resources = [\"focus\", \"blue-*\"]";
     let (items, globs) = read(value, example, problems, |text| {
         Glob::new(text).map_err(|error| (error.to_string(), error.hint()))
@@ -36,7 +36,7 @@ pub fn resources(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<[G
 }
 
 /// A list of senders.
-pub fn senders(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<Senders>> {
+pub(super) fn senders(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<Senders>> {
     let example = format!("{} = [\"some-domain.example\", \"*.partner.example\"]", value.key());
     let (_, patterns) = read(value, &example, problems, |text| {
         Pattern::new(text).map_err(|error| (error.to_string(), error.hint()))

@@ -4,7 +4,7 @@ use super::sources;
 
 /// Why a text with placeholders can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceholderError {
+pub(super) enum PlaceholderError {
     #[error("{{{0}}} is not known here")]
     Unknown(String),
     #[error("a brace is not closed")]
@@ -15,7 +15,7 @@ pub enum PlaceholderError {
 
 impl PlaceholderError {
     /// What to write instead.
-    pub fn hint(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Unknown(_) | Self::Open => "known are {hostname} and {env:NAME}",
             Self::Variable(_) => {
@@ -28,14 +28,14 @@ impl PlaceholderError {
 
 /// What `text` stands for on this machine: `{hostname}` is its name, `{env:NAME}` an environment
 /// variable.
-pub fn expand(text: &str) -> Result<String, PlaceholderError> {
+pub(super) fn expand(text: &str) -> Result<String, PlaceholderError> {
     expand_with(text, sources::hostname, |name| {
         sources::variable(name).map(|value| value.to_string())
     })
 }
 
 /// Where a name that nobody wrote comes from.
-pub fn origin(text: &str) -> String {
+pub(super) fn origin(text: &str) -> String {
     if text.contains('{') { format!(", which {text:?} stands for here") } else { String::new() }
 }
 

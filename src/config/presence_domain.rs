@@ -7,7 +7,7 @@ use super::placeholders::{self, PlaceholderError};
 
 /// Why a presence domain can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PresenceDomainError {
+pub(super) enum PresenceDomainError {
     #[error(transparent)]
     Placeholder(#[from] PlaceholderError),
     #[error("{0:?} is not a domain for a component{origin}", origin = placeholders::origin(.1))]
@@ -16,7 +16,7 @@ pub enum PresenceDomainError {
 
 impl PresenceDomainError {
     /// What to write instead.
-    pub fn hint(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Placeholder(error) => error.hint(),
             Self::Domain(..) => {
@@ -27,7 +27,7 @@ impl PresenceDomainError {
 }
 
 /// The domain that `text` stands for on this machine.
-pub fn expand(text: &str) -> Result<DomainPart, PresenceDomainError> {
+pub(super) fn expand(text: &str) -> Result<DomainPart, PresenceDomainError> {
     let name = placeholders::expand(text)?;
     addresses::domain(&name).map_err(|_| PresenceDomainError::Domain(name, text.to_owned()))
 }

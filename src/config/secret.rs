@@ -35,7 +35,7 @@ impl fmt::Debug for Secret {
 
 /// Reads `secret = ...`: a string, or a table that says where the secret is, be it in a file
 /// of `outside`.
-pub fn read(
+pub(super) fn read(
     value: Value<'_>,
     sources: &Sources<'_>,
     problems: &mut Vec<Problem>,

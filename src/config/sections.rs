@@ -15,7 +15,7 @@ use super::table::Table;
 use super::{Log, LogFormat};
 
 /// Life of a token, in seconds; it counts in whole ones.
-pub fn reply_ttl(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> u64 {
+pub(super) fn reply_ttl(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> u64 {
     let seconds = root.optional("reply-ttl", problems, |value| {
         let duration = value.duration(REPLY_TTL)?;
         match duration.subsec_nanos() {
@@ -28,19 +28,19 @@ pub fn reply_ttl(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> u64 {
     seconds.unwrap_or(DEFAULT_REPLY_TTL)
 }
 
-pub fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Duration {
+pub(super) fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Duration {
     let timeout =
         root.optional("shutdown-timeout", problems, |value| value.duration(SHUTDOWN_TIMEOUT));
     timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT)
 }
 
 /// How often is looked whether files have changed, if at all.
-pub fn watch(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Duration> {
+pub(super) fn watch(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Duration> {
     root.optional("watch", problems, |value| value.duration(WATCH))
 }
 
 /// Limits on a stanza, and how many bytes may wait for a server that does not read.
-pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Bounds {
+pub(super) fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Bounds {
     let Bounds { mut limits, max_backlog } = Bounds::default();
     let table = root.optional("limits", problems, |v| Table::of(v, "[limits]"));
     let Some(mut table) = table else { return Bounds { limits, max_backlog } };
@@ -68,7 +68,7 @@ pub fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Bounds {
     Bounds { limits, max_backlog: backlog.map_or(max_backlog, size) }
 }
 
-pub fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
+pub(super) fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
     let mut log = Log { level: Level::INFO, format: LogFormat::Text };
     let table = root.optional("log", problems, |v| Table::of(v, "[log]"));
     let Some(mut table) = table else { return log };

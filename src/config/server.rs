@@ -13,7 +13,7 @@ use super::value::Value;
 
 /// A server, and the way to it.
 #[derive(Clone, Debug)]
-pub struct Server {
+pub(super) struct Server {
     /// `host:port`
     pub address: String,
     pub tls: Option<TlsConfig>,
@@ -25,7 +25,7 @@ pub struct Server {
 
 impl Server {
     /// That of the components that name none; its files are those of `outside`.
-    pub fn common(
+    pub(super) fn common(
         root: &mut Table<'_>,
         sources: &Sources<'_>,
         problems: &mut Vec<Problem>,
@@ -47,7 +47,7 @@ impl Server {
     /// Whether the way to its own is encrypted, and whom to trust, is as in `common` where it
     /// does not say: nobody loses TLS by naming a second server. The name to ask for is not, since
     /// it goes with the address.
-    pub fn of_component(
+    pub(super) fn of_component(
         table: &mut Table<'_>,
         sources: &Sources<'_>,
         common: &Self,

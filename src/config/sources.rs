@@ -112,7 +112,7 @@ impl fmt::Debug for Files {
 }
 
 /// Whether it begins with `~`, or `~user`.
-pub fn is_home(path: &Path) -> bool {
+pub(super) fn is_home(path: &Path) -> bool {
     path.as_os_str().as_bytes().starts_with(b"~")
 }
 
@@ -132,7 +132,7 @@ fn file(path: &Path) -> io::Result<Found> {
 }
 
 /// An environment variable; `None` when it is not set, or not text.
-pub fn variable(name: &str) -> Option<Zeroizing<String>> {
+pub(super) fn variable(name: &str) -> Option<Zeroizing<String>> {
     // The standard library panics on these names, which no variable can have.
     if name.is_empty() || name.contains(['=', '\0']) {
         return None;
@@ -161,17 +161,17 @@ fn system_error(error: rustls_native_certs::Error) -> io::Error {
 }
 
 /// The name of this machine.
-pub fn hostname() -> String {
+pub(super) fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Where systemd puts the credentials of a unit (`LoadCredential=`).
-pub fn credentials_directory() -> Option<PathBuf> {
+pub(super) fn credentials_directory() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 /// Why a path that begins with `~` leads nowhere.
-pub const HOME: &str = "`~` is not expanded: write the whole path of the folder";
+pub(super) const HOME: &str = "`~` is not expanded: write the whole path of the folder";
 const FOR_WHOM: &str = "it must be there, and readable for the user that runs jat-proxy";
 /// Far above any configuration, far below what hurts.
 const MAX_BYTES: u64 = 1 << 20;

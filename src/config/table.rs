@@ -10,7 +10,7 @@ use super::value::Value;
 
 /// A table whose keys are asked for one after the other; [`Table::finish`] then reports those
 /// that nobody asked for.
-pub struct Table<'a> {
+pub(super) struct Table<'a> {
     source: &'a Text,
     /// As messages name it: `[server]`.
     name: &'static str,
@@ -22,7 +22,7 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub fn new(
+    pub(super) fn new(
         source: &'a Text,
         name: &'static str,
         entries: &'a DeTable<'a>,
@@ -32,7 +32,7 @@ impl<'a> Table<'a> {
     }
 
     /// The table that `value` must be; messages call it `name`.
-    pub fn of(value: Value<'a>, name: &'static str) -> Result<Self, Problem> {
+    pub(super) fn of(value: Value<'a>, name: &'static str) -> Result<Self, Problem> {
         match value.node() {
             DeValue::Table(entries) => {
                 let table = Self::new(value.source(), name, entries, value.start());
@@ -47,7 +47,7 @@ impl<'a> Table<'a> {
     }
 
     /// Any number of tables, each called `name`, that `value` must be a list of.
-    pub fn each_of(value: Value<'a>, name: &'static str) -> Result<Vec<Self>, Problem> {
+    pub(super) fn each_of(value: Value<'a>, name: &'static str) -> Result<Vec<Self>, Problem> {
         let Some(items) = value.elements() else {
             let message = format!("`{}` must be a list of tables", value.key());
             return Err(value.error(message, format!("write: {name}, in double brackets")));
@@ -55,17 +55,17 @@ impl<'a> Table<'a> {
         items.into_iter().map(|item| Self::of(item, name)).collect()
     }
 
-    pub fn with_gaps(self) -> Self {
+    pub(super) fn with_gaps(self) -> Self {
         Self { gaps: true, ..self }
     }
 
     /// Where the table begins.
-    pub fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         self.source.place(self.start)
     }
 
     /// The value of `key` as `read` takes it; `None` when there is none, or a problem with it.
-    pub fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
         problems: &mut Vec<Problem>,
@@ -78,7 +78,7 @@ impl<'a> Table<'a> {
     }
 
     /// Like [`Table::optional`], for a key that must be there; `example` is shown when it is not.
-    pub fn required<T>(
+    pub(super) fn required<T>(
         &mut self,
         key: &'static str,
         example: &str,
@@ -93,7 +93,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reports every key that was not asked for.
-    pub fn finish(self, problems: &mut Vec<Problem>) {
+    pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for (key, _) in self.entries {
             let name: &str = key.get_ref();
             if self.asked.contains(&name) {

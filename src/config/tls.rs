@@ -121,18 +121,18 @@ impl Trust {
 
 /// The name that a certificate must have for a server at `address` (`host:port`); `None` where
 /// that host is nothing that a certificate can name.
-pub fn name_of(address: &str) -> Option<ServerName<'static>> {
+pub(crate) fn name_of(address: &str) -> Option<ServerName<'static>> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     name(host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host))
 }
 
 /// A domain name or an IP address. Certificates name IDNs by their A-labels (RFC 6125 section 6.4.2).
-pub fn name(text: &str) -> Option<ServerName<'static>> {
+pub(crate) fn name(text: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(a_labels(text).into_owned()).ok()
 }
 
 /// A host name as it is looked up (RFC 5890 section 2.3.2.1).
-pub fn a_labels(host: &str) -> Cow<'_, str> {
+pub(crate) fn a_labels(host: &str) -> Cow<'_, str> {
     if host.is_ascii() {
         return Cow::Borrowed(host);
     }

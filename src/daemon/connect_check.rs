@@ -17,7 +17,7 @@ use super::recorder::Recorder;
 use super::status::{ComponentStatus, Status, StreamState};
 
 /// Runs the components of `config` until nothing more is to be expected; says what was seen.
-pub fn run(config: &Config) -> io::Result<Status> {
+pub(crate) fn run(config: &Config) -> io::Result<Status> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
         let components = Arc::new(Components::new(unix_now()));
@@ -68,7 +68,7 @@ fn is_decided(component: &ComponentStatus) -> bool {
 }
 
 /// Longer than a login that nobody answers, and than the search for others on a domain.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// For what may be silence: presence of a target that is not online, a server without a clock.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LEAVING_TIME: Duration = Duration::from_secs(5);

@@ -29,7 +29,7 @@ use super::watch::Watch;
 use super::{DaemonError, logging, reload, takeover, watchdog};
 
 /// Works until it is told to stop, with all that the program before this one left.
-pub async fn run(
+pub(super) async fn run(
     path: &Path,
     config: Config,
     logging: logging::Handle,

@@ -20,11 +20,11 @@ use super::memory_file;
 
 /// The version of [`HandoverFile`] that this program leaves and takes. Fields may be added under the
 /// same one if both sides can do without them (`#[serde(default)]`), words of enums may not.
-pub const HANDOVER_VERSION: u32 = 1;
+pub(crate) const HANDOVER_VERSION: u32 = 1;
 
 /// What one program leaves to the next, as JSON in a sealed memory file.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct HandoverFile {
+pub(crate) struct HandoverFile {
     pub version: u32,
     /// The version of the program that left it.
     pub program: String,
@@ -51,7 +51,7 @@ impl HandoverFile {
     ///
     /// # Errors
     /// There was one, but what it left can't be used: its streams are lost.
-    pub fn inherited() -> io::Result<Option<Self>> {
+    pub(crate) fn inherited() -> io::Result<Option<Self>> {
         let Some(number) = env::var(HANDOVER).ok().and_then(|number| number.parse().ok()) else {
             return Ok(None);
         };
@@ -63,7 +63,7 @@ impl HandoverFile {
     }
 
     /// What a program left in the memory file that has this number, for a trial.
-    pub fn given(number: RawFd) -> io::Result<Self> {
+    pub(crate) fn given(number: RawFd) -> io::Result<Self> {
         Self::read(&memory_file::read(descriptor::adopt(number)?)?)
     }
 
@@ -77,7 +77,7 @@ impl HandoverFile {
     }
 
     /// Writes it to a memory file that stays open for the next program.
-    pub fn write(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn write(&self) -> io::Result<OwnedFd> {
         let content = Zeroizing::new(serde_json::to_vec(self)?);
         let file = memory_file::write(&content)?;
         descriptor::keep(file.as_fd(), true)?;
@@ -85,7 +85,7 @@ impl HandoverFile {
     }
 
     /// Says in the log that this program goes on with it.
-    pub fn announce(&self) {
+    pub(crate) fn announce(&self) {
         info!(
             from_version = self.program,
             to_version = env!("CARGO_PKG_VERSION"),
@@ -95,14 +95,14 @@ impl HandoverFile {
     }
 
     /// Ends the streams in good order, since nobody can go on with them.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         for domain in self.components.into_iter().flat_map(ComponentSnapshot::close_rest) {
             warn!(component = domain, "stream closed: it could not be taken over");
         }
     }
 
     /// The socket that HTTP was served on, and the requests there.
-    pub fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::ConnectionSnapshot>)> {
+    pub(crate) fn take_http(&mut self) -> Option<(OwnedFd, Vec<endpoint::ConnectionSnapshot>)> {
         let connections = std::mem::take(&mut self.http_connections);
         let Some(socket) = self.http.take().and_then(|number| descriptor::adopt(number).ok())
         else {
@@ -119,16 +119,16 @@ fn foreign<T>(error: io::Error) -> io::Result<Option<T>> {
 }
 
 /// For a program that starts afresh.
-pub fn warn_of_stray_variable() {
+pub(crate) fn warn_of_stray_variable() {
     if env::var_os(HANDOVER).is_some() {
         warn!("the variable {HANDOVER} is set, but no program has handed over anything");
     }
 }
 
 /// The environment variable with the number of the memory file's descriptor.
-pub const HANDOVER: &str = "JAT_PROXY_HANDOVER";
+pub(crate) const HANDOVER: &str = "JAT_PROXY_HANDOVER";
 /// How long is waited for what a moment may mend. The server keeps what it has for us meanwhile.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

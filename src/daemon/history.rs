@@ -10,13 +10,13 @@ use crate::jat::traffic::{FORWARD, REVERT, Traffic};
 use crate::named;
 
 /// How often samples are meant to be taken.
-pub const STEP: Duration = Duration::from_secs(5);
+pub(crate) const STEP: Duration = Duration::from_secs(5);
 /// How far samples reach back.
-pub const SPAN: Duration = Duration::from_secs(600);
+pub(crate) const SPAN: Duration = Duration::from_secs(600);
 
 /// Samples of every component, by its domain.
 #[derive(Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     tracks: BTreeMap<String, Track>,
 }
 
@@ -40,7 +40,7 @@ struct Sample {
 
 /// What was counted in a period that ends now.
 #[derive(Clone, Debug)]
-pub struct Recent {
+pub(crate) struct Recent {
     pub period: Duration,
     pub tally: Tally,
 }
@@ -75,7 +75,7 @@ impl Series {
 
 /// One point of a line: `per_second` from the point before it to `at`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub(crate) struct Point {
     /// How long ago.
     pub ago: Duration,
     pub per_second: f64,
@@ -83,7 +83,7 @@ pub struct Point {
 
 impl History {
     /// Takes a sample at `now` of all components that there are; others are forgotten.
-    pub fn take(&mut self, now: Duration, components: Vec<(String, Tally)>) {
+    pub(crate) fn take(&mut self, now: Duration, components: Vec<(String, Tally)>) {
         let mut before = std::mem::take(&mut self.tracks);
         for (domain, tally) in components {
             let track = match before.remove(&domain) {
@@ -99,7 +99,7 @@ impl History {
 
     /// What the component of `domain`, which has now counted `tally`, counted within `window`
     /// up to `now`, or since it was first seen.
-    pub fn recent(
+    pub(crate) fn recent(
         &self,
         domain: &str,
         window: Duration,
@@ -123,7 +123,7 @@ impl History {
     }
 
     /// The line of a component, the oldest point first.
-    pub fn line(&self, domain: &str, series: Series, now: Duration) -> Vec<Point> {
+    pub(crate) fn line(&self, domain: &str, series: Series, now: Duration) -> Vec<Point> {
         let Some(track) = self.tracks.get(domain) else { return Vec::new() };
         let point = |(start, sample): (Duration, &Sample)| {
             let counts = sample.counts.iter().filter(|(t, r, _)| series.has(*t, *r));
@@ -157,7 +157,7 @@ impl Track {
 
 impl Recent {
     /// How many a second.
-    pub fn rate(&self, series: Series) -> f64 {
+    pub(crate) fn rate(&self, series: Series) -> f64 {
         let counted = self.tally.iter().filter(|(t, r, _)| series.has(*t, *r));
         rate(counted.map(|(.., count)| count).sum(), self.period)
     }

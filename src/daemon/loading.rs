@@ -9,24 +9,24 @@ use crate::thread::{Unfinished, Workers};
 use crate::time::unix_now;
 
 /// A configuration and its warnings, or all that is wrong with it.
-pub type Loaded = Result<(Config, Vec<Problem>), Vec<Problem>>;
+pub(crate) type Loaded = Result<(Config, Vec<Problem>), Vec<Problem>>;
 
 /// Reads the configuration at `path`, in 10 s or not at all.
-pub async fn load(path: PathBuf) -> Loaded {
+pub(crate) async fn load(path: PathBuf) -> Loaded {
     let of = path.clone();
     let loaded = READERS.run(LIMIT, move || config::load(&of, unix_now())).await;
     loaded.unwrap_or_else(|unfinished| Err(vec![problem(&path, &unfinished)]))
 }
 
 /// The same, but what was read before is taken from the `snapshot`.
-pub async fn load_again(path: PathBuf, snapshot: Snapshot) -> Loaded {
+pub(crate) async fn load_again(path: PathBuf, snapshot: Snapshot) -> Loaded {
     let of = path.clone();
     let loaded = CHECKERS.run(LIMIT, move || snapshot.load(&of)).await;
     loaded.unwrap_or_else(|unfinished| Err(vec![problem(&path, &unfinished)]))
 }
 
 /// The same where there is nothing else to do. Without a thread it takes as long as it takes.
-pub fn load_waiting(path: &Path) -> Loaded {
+pub(crate) fn load_waiting(path: &Path) -> Loaded {
     let of = path.to_owned();
     match READERS.run_waiting(LIMIT, move || config::load(&of, unix_now())) {
         Ok(loaded) => loaded,

@@ -16,7 +16,7 @@ use crate::thread;
 
 /// Lines that wait for a thread to write them.
 #[derive(Debug)]
-pub struct LogQueue {
+pub(super) struct LogQueue {
     state: Mutex<State>,
     changed: Condvar,
     dropped: AtomicU64,
@@ -34,7 +34,7 @@ struct State {
 }
 
 impl LogQueue {
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         let state = State {
             lines: VecDeque::new(),
             bytes: 0,
@@ -49,7 +49,7 @@ impl LogQueue {
     ///
     /// # Errors
     /// There is no thread for it.
-    pub fn start(&'static self, output: impl io::Write + Send + 'static) -> io::Result<()> {
+    pub(super) fn start(&'static self, output: impl io::Write + Send + 'static) -> io::Result<()> {
         if !std::mem::replace(&mut self.lock().has_writer, true) {
             thread::start("the log", move || self.write_to(output)).inspect_err(|_| {
                 self.lock().has_writer = false;
@@ -59,7 +59,7 @@ impl LogQueue {
     }
 
     /// Takes a line, if there is room. Never waits for the one that is being written.
-    pub fn push(&self, line: &[u8]) {
+    pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
         if state.bytes + size(line) > MOST_BYTES {
             self.count_dropped(&mut state);
@@ -72,12 +72,12 @@ impl LogQueue {
     }
 
     /// How many lines were dropped since the process began, or could not be written.
-    pub fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits until all lines are written, at most for `limit`.
-    pub fn flush(&self, limit: Duration) {
+    pub(super) fn flush(&self, limit: Duration) {
         let busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
         // An error says that a thread panicked while it had the lock.
         let _ = self.changed.wait_timeout_while(self.lock(), limit, busy);

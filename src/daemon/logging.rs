@@ -19,13 +19,13 @@ use super::log_queue::LogQueue;
 use super::priority::{is_journal, prefix};
 
 /// Changes the level while the daemon runs.
-pub struct Handle(reload::Handle<Targets, Registry>);
+pub(super) struct Handle(reload::Handle<Targets, Registry>);
 
 /// Starts to log for the whole process. Records of the `log` crate, and with them whatever
 /// tokio-xmpp says of a handshake, go nowhere.
 ///
 /// The second half says whether there is a thread that writes: until there is one, lines wait.
-pub fn start(log: Log) -> (Handle, io::Result<()>) {
+pub(super) fn start(log: Log) -> (Handle, io::Result<()>) {
     let (filter, handle) = reload::Layer::new(filter(log));
     let subscriber = Registry::default().with(filter).with(lines(log.format));
     // A second start in one process, as in tests, keeps the first.
@@ -35,18 +35,18 @@ pub fn start(log: Log) -> (Handle, io::Result<()>) {
 }
 
 /// Gives the lines that wait a moment to get out.
-pub fn flush() {
+pub(super) fn flush() {
     QUEUE.flush(FLUSH_TIME);
 }
 
 /// How many lines were dropped since the process began.
-pub fn dropped_lines() -> u64 {
+pub(super) fn dropped_lines() -> u64 {
     QUEUE.dropped()
 }
 
 impl Handle {
     /// Takes the level of `log`; its format is for the next start.
-    pub fn set(&self, log: Log) {
+    pub(super) fn set(&self, log: Log) {
         // Fails only after the subscriber is gone, and then nobody listens.
         let _ = self.0.reload(filter(log));
     }

@@ -9,7 +9,7 @@ use rustix::io::pread;
 use zeroize::Zeroizing;
 
 /// A file that is in memory alone (memfd_create(2)), and closed when another program is executed.
-pub fn create(name: &str, sealable: bool) -> io::Result<File> {
+pub(super) fn create(name: &str, sealable: bool) -> io::Result<File> {
     let mut flags = MemfdFlags::CLOEXEC;
     flags.set(MemfdFlags::ALLOW_SEALING, sealable);
     // Some systems insist that it can't be executed; older ones don't know how to say so.
@@ -18,7 +18,7 @@ pub fn create(name: &str, sealable: bool) -> io::Result<File> {
 }
 
 /// A sealed file with this content.
-pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn write(content: &[u8]) -> io::Result<OwnedFd> {
     let mut file = create("jat-proxy", true)?;
     file.write_all(content)?;
     fcntl_add_seals(&file, sealed())?;
@@ -30,7 +30,7 @@ pub fn write(content: &[u8]) -> io::Result<OwnedFd> {
 /// # Errors
 /// [`io::ErrorKind::InvalidInput`]: it is another file, which anybody might have written or still
 /// write. Others may be over in a moment.
-pub fn read(fd: impl AsFd) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(super) fn read(fd: impl AsFd) -> io::Result<Zeroizing<Vec<u8>>> {
     if !fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(sealed())) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a sealed memory file"));
     }

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// The way to the service manager.
-pub struct Manager {
+pub(super) struct Manager {
     /// `None`: there is none.
     address: Option<SocketAddr>,
     socket: Option<UnixDatagram>,
@@ -16,14 +16,14 @@ pub struct Manager {
 
 impl Manager {
     /// The one that the environment names.
-    pub fn of_this_process() -> Self {
+    pub(super) fn of_this_process() -> Self {
         let name = env::var_os("NOTIFY_SOCKET");
         Self { address: name.and_then(|name| address(&name).ok()), socket: None }
     }
 
     /// Tells it `state`, one of those of sd_notify(3). Whether that is done: a manager that does
     /// not read what is told has no room at some time.
-    pub fn tell(&mut self, state: &str) -> bool {
+    pub(super) fn tell(&mut self, state: &str) -> bool {
         let Some(address) = &self.address else { return true };
         if self.socket.is_none() {
             self.socket = open().ok();

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::memory_file;
 
 /// The name of the file, as `/proc/PID/fd` shows it.
-pub const NAME: &str = "jat-proxy-reload";
+pub(crate) const NAME: &str = "jat-proxy-reload";
 
 /// What is in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The absolute path of the configuration, as text.
     pub config: String,
     /// How many reloads have begun, and how many have ended.
@@ -34,7 +34,7 @@ pub struct Outcome {
 }
 
 /// The file, as its owner has it.
-pub struct Notice {
+pub(crate) struct Notice {
     /// `None`: the system gives none, for now.
     file: Option<File>,
     outcome: Outcome,
@@ -42,7 +42,7 @@ pub struct Notice {
 
 impl Notice {
     /// Of a process that runs the configuration at `path`.
-    pub fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let config = path.to_string_lossy().into_owned();
         let mut notice = Self { file: None, outcome: Outcome { config, ..Outcome::default() } };
@@ -50,12 +50,18 @@ impl Notice {
         notice
     }
 
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.outcome.begun += 1;
         self.write();
     }
 
-    pub fn end(&mut self, taken: bool, passing: bool, summary: String, mut problems: String) {
+    pub(crate) fn end(
+        &mut self,
+        taken: bool,
+        passing: bool,
+        summary: String,
+        mut problems: String,
+    ) {
         if problems.len() > MOST_BYTES {
             let whole = memchr::memrchr(b'\n', &problems.as_bytes()[..MOST_BYTES]);
             problems.truncate(whole.map_or(0, |end| end + 1));
@@ -82,7 +88,7 @@ impl Outcome {
     ///
     /// # Errors
     /// It is just being written, perhaps.
-    pub fn read(file: &File) -> io::Result<Self> {
+    pub(crate) fn read(file: &File) -> io::Result<Self> {
         let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         if bytes > MOST_IN_FILE {
             return Err(io::ErrorKind::InvalidData.into());

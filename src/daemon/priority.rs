@@ -8,7 +8,7 @@ use rustix::fs::fstat;
 use tracing::Level;
 
 /// Whether standard error is the journal; systemd.exec(5) says how to tell, `$JOURNAL_STREAM`.
-pub fn is_journal() -> bool {
+pub(crate) fn is_journal() -> bool {
     static IS_JOURNAL: LazyLock<bool> = LazyLock::new(|| {
         let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
         fstat(io::stderr()).is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
@@ -17,7 +17,7 @@ pub fn is_journal() -> bool {
 }
 
 /// What a line of this level begins with.
-pub fn prefix(level: Level) -> &'static str {
+pub(crate) fn prefix(level: Level) -> &'static str {
     match level {
         Level::ERROR => "<3>",
         Level::WARN => "<4>",
@@ -27,7 +27,7 @@ pub fn prefix(level: Level) -> &'static str {
 }
 
 /// What a command complains about, line by line; help is as urgent as what it is for.
-pub fn prefixed(text: &str) -> String {
+pub(crate) fn prefixed(text: &str) -> String {
     let mut level = Level::INFO;
     let line = |line: &str| {
         if line.starts_with("error: ") {

@@ -13,7 +13,7 @@ use nix::unistd::execve;
 
 /// What a file is, and when it was last written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     file: (u64, u64),
     size: u64,
     modified: (i64, i64),
@@ -21,7 +21,7 @@ pub struct Identity {
 
 /// Where the program is, and its arguments.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub(crate) struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
 }
@@ -29,7 +29,7 @@ pub struct Program {
 impl Program {
     /// What this process was started as. The path is the one that was given, not the file that
     /// it led to: where that is a symbolic link, an upgrade changes the link.
-    pub fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let mut arguments = env::args_os();
         let name = arguments.next().map(PathBuf::from).unwrap_or_default();
         let named = find(&name).unwrap_or(name);
@@ -41,12 +41,12 @@ impl Program {
         Self { path, arguments: arguments.collect() }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What tells whether the file is still the same, and as it was.
-    pub fn identity(&self) -> io::Result<Identity> {
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
         let found = self.path.metadata()?;
         let modified = (found.mtime(), found.mtime_nsec());
         Ok(Identity { file: (found.dev(), found.ino()), size: found.len(), modified })
@@ -54,7 +54,7 @@ impl Program {
 
     /// Puts the program as it is now in the place of this one, with the number of a descriptor
     /// in an environment variable. Returns if that fails, and then nothing has changed.
-    pub fn execute(&self, variable: &str, descriptor: RawFd) -> io::Error {
+    pub(crate) fn execute(&self, variable: &str, descriptor: RawFd) -> io::Error {
         let path = self.path.as_os_str().to_owned();
         let arguments = iter::once(path.clone()).chain(self.arguments.clone());
         let others = env::vars_os().filter(|(key, _)| key != variable);

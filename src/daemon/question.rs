@@ -23,7 +23,7 @@ use super::program::{Identity, Program};
 use super::signals;
 
 /// When a program that is asked now must have answered.
-pub fn deadline() -> Instant {
+pub(crate) fn deadline() -> Instant {
     Instant::now() + LIMIT
 }
 
@@ -31,7 +31,10 @@ pub fn deadline() -> Instant {
 ///
 /// # Errors
 /// Why it can't be told by `end`, for people.
-pub async fn identity(program: &Program, end: Instant) -> Result<io::Result<Identity>, String> {
+pub(crate) async fn identity(
+    program: &Program,
+    end: Instant,
+) -> Result<io::Result<Identity>, String> {
     let of = program.clone();
     let identity = ASKERS.run(until(end), move || of.identity()).await;
     identity.map_err(|unfinished| explain_unfinished(program.path(), &unfinished))
@@ -41,7 +44,7 @@ pub async fn identity(program: &Program, end: Instant) -> Result<io::Result<Iden
 ///
 /// # Errors
 /// Why that is no success by `end`, for people.
-pub async fn ask(
+pub(crate) async fn ask(
     path: &Path,
     arguments: impl IntoIterator<Item = OsString>,
     end: Instant,
@@ -160,7 +163,7 @@ impl Answer {
 static ASKERS: Workers = Workers::new("the next program");
 /// The environment variable that says to a program who asks it: one that understands its answer on
 /// standard output.
-pub const ASKED: &str = "JAT_PROXY_ASKED";
+pub(crate) const ASKED: &str = "JAT_PROXY_ASKED";
 /// How long a program may think about whether it can take over.
 const LIMIT: Duration = Duration::from_secs(5);
 /// All files of a configuration, and the system's CA certificates.

@@ -13,7 +13,7 @@ use super::history::{History, Recent, STEP};
 
 /// The history of the components of this process, and the clock that it goes by.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     components: Arc<Components>,
     origin: Instant,
     history: Mutex<History>,
@@ -21,12 +21,12 @@ pub struct Recorder {
 
 impl Recorder {
     /// One that takes samples when it is told to.
-    pub fn new(components: Arc<Components>) -> Self {
+    pub(crate) fn new(components: Arc<Components>) -> Self {
         Self { components, origin: Instant::now(), history: Mutex::default() }
     }
 
     /// One that takes samples of `components` from now on, as long as the runtime runs.
-    pub fn start(components: Arc<Components>) -> Arc<Self> {
+    pub(crate) fn start(components: Arc<Components>) -> Arc<Self> {
         let recorder = Arc::new(Self::new(components));
         let shared = Arc::clone(&recorder);
         tokio::spawn(async move {
@@ -41,7 +41,7 @@ impl Recorder {
     }
 
     /// Takes a sample now. What a component counted before its first sample is not recent.
-    pub fn record(&self) {
+    pub(crate) fn record(&self) {
         let components = self.components.all();
         let sample = components.iter().map(|component| {
             let component = lock(component);
@@ -52,17 +52,17 @@ impl Recorder {
     }
 
     /// The components that it records.
-    pub fn components(&self) -> &Components {
+    pub(crate) fn components(&self) -> &Components {
         &self.components
     }
 
     /// What `domain` counted recently, now that it has counted `tally` in all.
-    pub fn recent(&self, domain: &str, window: Duration, tally: &Tally) -> Option<Recent> {
+    pub(crate) fn recent(&self, domain: &str, window: Duration, tally: &Tally) -> Option<Recent> {
         self.history().recent(domain, window, self.now(), tally)
     }
 
     /// Looks at the history; the time is its own.
-    pub fn look<T>(&self, look: impl FnOnce(&History, Duration) -> T) -> T {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&History, Duration) -> T) -> T {
         look(&self.history(), self.now())
     }
 

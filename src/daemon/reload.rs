@@ -13,7 +13,7 @@ use super::http::endpoint::Endpoint;
 
 /// What a reload came to.
 #[derive(Default)]
-pub struct Reloaded {
+pub(super) struct Reloaded {
     /// `None`: it has errors, which were logged, and nothing changed.
     pub config: Option<Config>,
     /// If so: whether what is wrong may pass by itself.
@@ -25,7 +25,7 @@ pub struct Reloaded {
 }
 
 /// Brings everything in line with a configuration that was just read.
-pub async fn reload(
+pub(super) async fn reload(
     new: Result<(Config, Vec<Problem>), Vec<Problem>>,
     old: &Config,
     components: &Arc<Components>,
@@ -80,7 +80,7 @@ pub async fn reload(
 }
 
 /// Logs what is wrong with a configuration.
-pub fn log_problems(problems: &[Problem]) {
+pub(super) fn log_problems(problems: &[Problem]) {
     for problem in problems {
         if problem.is_error() {
             error!("{}", one_line(problem));

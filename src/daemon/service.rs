@@ -13,7 +13,7 @@ use super::watchdog;
 
 /// The service manager's view of the daemon. What it does not take is told again with the next
 /// beat.
-pub struct Service {
+pub(super) struct Service {
     manager: Manager,
     beat: Interval,
     ready: bool,
@@ -21,7 +21,7 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let manager = Manager::of_this_process();
@@ -29,7 +29,7 @@ impl Service {
     }
 
     /// Tells what is to be told, once a beat. Cancelling it loses nothing.
-    pub async fn tick(&mut self, components: &Components) {
+    pub(super) async fn tick(&mut self, components: &Components) {
         self.beat.tick().await;
         if !self.ready && components.all_attempted() {
             self.ready = self.manager.tell("READY=1");
@@ -45,7 +45,11 @@ impl Service {
     }
 
     /// Does `work`, and tells meanwhile what is to be told.
-    pub async fn beside<T>(&mut self, components: &Components, work: impl Future<Output = T>) -> T {
+    pub(super) async fn beside<T>(
+        &mut self,
+        components: &Components,
+        work: impl Future<Output = T>,
+    ) -> T {
         let tell = async {
             loop {
                 self.tick(components).await;
@@ -58,7 +62,7 @@ impl Service {
     }
 
     /// Tells that it stops, for as long as that takes.
-    pub async fn stopping(&mut self) {
+    pub(super) async fn stopping(&mut self) {
         while !self.manager.tell("STOPPING=1") {
             self.beat.tick().await;
         }

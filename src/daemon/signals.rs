@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// SIGTERM or SIGINT.
     Stop,
     /// SIGHUP.
@@ -21,14 +21,14 @@ pub enum Signal {
 }
 
 /// Handlers for all of them; from now on none has its default action.
-pub struct Signals {
+pub(crate) struct Signals {
     streams: [(signal::Signal, Signal, Stream); 5],
 }
 
 impl Signals {
     /// Takes signals from now on, also those that were held back for this program by the one
     /// that handed over to it.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let listen = |kind: SignalKind, asks: Signal| -> io::Result<_> {
             let number = signal::Signal::try_from(kind.as_raw_value())?;
             Ok((number, asks, signal(kind)?))
@@ -46,7 +46,7 @@ impl Signals {
         Ok(signals)
     }
 
-    pub async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Signal {
         let [(_, a, term), (_, b, int), (_, c, hup), (_, d, usr2), (_, e, usr1)] =
             &mut self.streams;
         tokio::select! {
@@ -59,7 +59,7 @@ impl Signals {
     }
 
     /// Waits for [`Signal::Stop`] only; others wait for [`Self::next`].
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let [(_, _, term), (_, _, int), ..] = &mut self.streams;
         tokio::select! {
             _ = term.recv() => {}
@@ -68,13 +68,13 @@ impl Signals {
     }
 
     /// Raises again a reload that was not acted on.
-    pub fn raise_reload(&self) {
+    pub(crate) fn raise_reload(&self) {
         // To the process, as it came.
         let _ = signal::kill(nix::unistd::Pid::this(), signal::Signal::SIGHUP);
     }
 
     /// Raises again, while all are blocked, the signals that were caught and not yet acted on.
-    pub fn raise_pending(&mut self) {
+    pub(crate) fn raise_pending(&mut self) {
         for (number, _, stream) in &mut self.streams {
             if stream.recv().now_or_never().is_some() {
                 // To the process, as it came.
@@ -87,7 +87,7 @@ impl Signals {
 /// What this process does before anything else: a signal for the daemon that it is to become
 /// waits until that takes it, and a limit on the size of files (`LimitFSIZE=`) is an error that a
 /// write gives.
-pub fn hold() {
+pub(crate) fn hold() {
     // To process 1, that of a container, the kernel gives no signal that has its default action:
     // it would be lost. Any other may be told to stop while it begins.
     let is_init = nix::unistd::Pid::this().as_raw() == 1;
@@ -98,27 +98,27 @@ pub fn hold() {
 }
 
 /// It becomes no daemon: those signals have their default action.
-pub fn release() {
+pub(crate) fn release() {
     unblock();
 }
 
 /// Has a thread hold back the daemon's signals, but not one that a process which it starts has to
 /// get: a process inherits what its thread holds back. Ours lets go of the others itself, and what
 /// does not is killed when its time is over.
-pub fn leave_to_children() {
+pub(crate) fn leave_to_children() {
     // Fails only for an invalid argument.
     let _ = taken().thread_set_mask();
     let _ = SigSet::from(signal::Signal::SIGXFSZ).thread_block();
 }
 
 /// Takes the signals that were held back, and all that come.
-pub fn unblock() {
+pub(crate) fn unblock() {
     // Fails only for an invalid argument.
     let _ = taken().thread_unblock();
 }
 
 /// Holds signals back; on any thread but the main one, leaves them to that.
-pub fn block() {
+pub(crate) fn block() {
     // Fails only for an invalid argument.
     let _ = taken().thread_block();
 }

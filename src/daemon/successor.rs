@@ -16,7 +16,7 @@ use super::question;
 
 /// A program that takes the configuration and this version of a hand-over, or did when it was
 /// asked.
-pub struct Successor {
+pub(super) struct Successor {
     program: Program,
     identity: Identity,
     config: PathBuf,
@@ -27,7 +27,7 @@ pub struct Successor {
 
 /// Why the program was not executed.
 #[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
+pub(super) enum ExecuteError {
     #[error("can't execute {path}: {error}")]
     Failed { path: String, error: io::Error },
     #[error("{path} was replaced after it was checked; send SIGUSR2 again")]
@@ -40,7 +40,7 @@ impl Successor {
     ///
     /// # Errors
     /// Why it does not, for people.
-    pub async fn ask(program: Program, config: PathBuf) -> Result<Self, String> {
+    pub(super) async fn ask(program: Program, config: PathBuf) -> Result<Self, String> {
         let failed = |error| format!("can't run {}: {error}", program.path().display());
         let end = question::deadline();
         let identity = question::identity(&program, end).await?.map_err(failed)?;
@@ -54,7 +54,7 @@ impl Successor {
     ///
     /// # Errors
     /// Why it can't, for people.
-    pub async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
+    pub(super) async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
         let end = question::deadline();
         self.is_unchanged(end).await?;
         if self.snapshot.is_none() {
@@ -67,7 +67,7 @@ impl Successor {
     }
 
     /// Puts it in the place of this program. Returns if that fails, and then nothing has changed.
-    pub fn execute(&self, variable: &str, descriptor: RawFd) -> ExecuteError {
+    pub(super) fn execute(&self, variable: &str, descriptor: RawFd) -> ExecuteError {
         match self.compare(self.program.identity()) {
             Ok(()) => self.failed(self.program.execute(variable, descriptor)),
             Err(error) => error,
@@ -78,7 +78,7 @@ impl Successor {
     ///
     /// # Errors
     /// It was replaced, or can't be looked at by `end`, for people.
-    pub async fn is_unchanged(&self, end: Instant) -> Result<(), String> {
+    pub(super) async fn is_unchanged(&self, end: Instant) -> Result<(), String> {
         let now = question::identity(&self.program, end).await?;
         self.compare(now).map_err(|error| error.to_string())
     }
@@ -95,7 +95,7 @@ impl Successor {
         ExecuteError::Failed { path: self.path(), error }
     }
 
-    pub fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         self.program.path().display().to_string()
     }
 }

@@ -20,7 +20,7 @@ use super::handover_file::{HandoverFile, PATIENCE};
 use super::{DaemonError, Prepared, logging, reload, serve, told};
 
 /// Goes on with `handover`, with the configuration at `path`, until it is told to stop.
-pub fn run(path: &Path, handover: HandoverFile) -> Result<(), DaemonError> {
+pub(crate) fn run(path: &Path, handover: HandoverFile) -> Result<(), DaemonError> {
     told(go_on(path, handover))
 }
 
@@ -49,7 +49,7 @@ fn go_on(path: &Path, handover: HandoverFile) -> Result<(), DaemonError> {
 ///
 /// # Errors
 /// Why it can't, for people.
-pub fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
+pub(crate) fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
     let mut handover =
         HandoverFile::given(number).map_err(|error| format!("no hand-over: {error}"))?;
     let (config, _) =
@@ -74,7 +74,7 @@ fn prepared() -> io::Result<Prepared> {
 
 /// Says what became of the streams that are left in `from` after [`Components::resume`], and closes
 /// them.
-pub fn close_rest(from: Vec<ComponentSnapshot>) {
+pub(crate) fn close_rest(from: Vec<ComponentSnapshot>) {
     for mut component in from {
         for (domain, error) in component.lost.drain(..) {
             error!(component = domain, "the stream can't be taken over: {error}");

@@ -22,7 +22,7 @@ use super::successor::{ExecuteError, Successor};
 
 /// Why the running program goes on.
 #[derive(Debug, thiserror::Error)]
-pub enum UpgradeError {
+pub(super) enum UpgradeError {
     #[error("the configuration was not reloaded")]
     Configuration,
     #[error("told to stop")]
@@ -41,7 +41,7 @@ pub enum UpgradeError {
 }
 
 /// Hands everything over to `successor`. Returns if that fails, and then all goes on as before.
-pub async fn hand_over(
+pub(super) async fn hand_over(
     successor: &Successor,
     components: &Components,
     http: &mut Endpoint,

@@ -16,7 +16,7 @@ use crate::thread;
 use crate::time::unix_now;
 
 /// Looks at the files of one configuration.
-pub struct Watch {
+pub(super) struct Watch {
     path: PathBuf,
     every: Option<Duration>,
     beat: Option<Interval>,
@@ -27,14 +27,14 @@ pub struct Watch {
 
 impl Watch {
     /// Of the configuration at `path`; `every`: how often, if at all.
-    pub fn new(path: &Path, every: Option<Duration>) -> Self {
+    pub(super) fn new(path: &Path, every: Option<Duration>) -> Self {
         let path = path.to_owned();
         let mut watch = Self { path, every: None, beat: None, look: None, judge: Judge::default() };
         watch.set(every);
         watch
     }
 
-    pub fn set(&mut self, every: Option<Duration>) {
+    pub(super) fn set(&mut self, every: Option<Duration>) {
         if self.every == every {
             return;
         }
@@ -50,12 +50,12 @@ impl Watch {
     }
 
     /// What was refused was refused for something that may pass by itself.
-    pub fn try_again(&mut self) {
+    pub(super) fn try_again(&mut self) {
         self.judge.refused = None;
     }
 
     /// Waits until the files are others than `current`, and whole. Cancelling it loses nothing.
-    pub async fn changed(&mut self, current: &Files) {
+    pub(super) async fn changed(&mut self, current: &Files) {
         loop {
             let Some(beat) = &mut self.beat else { return std::future::pending().await };
             if self.look.is_none() {

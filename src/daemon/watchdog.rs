@@ -18,7 +18,7 @@ use super::logging;
 ///
 /// # Errors
 /// There is none.
-pub fn start(components: Arc<Components>) -> io::Result<()> {
+pub(super) fn start(components: Arc<Components>) -> io::Result<()> {
     thread::start("the watchdog", move || {
         let mut strikes = 0;
         loop {
@@ -35,7 +35,7 @@ pub fn start(components: Arc<Components>) -> io::Result<()> {
 }
 
 /// Whether the last turn of some link is so long ago that the event loop must hang.
-pub fn is_late(components: &Components) -> bool {
+pub(super) fn is_late(components: &Components) -> bool {
     components.longest_silence() > HANGS
 }
 

@@ -12,11 +12,11 @@ mod router;
 mod screen;
 mod server;
 mod stage;
-pub mod tour;
+pub(crate) mod tour;
 
 /// What did not happen as the tour says it does.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     #[error("the built-in server cannot listen: {0}")]
     Server(#[from] std::io::Error),
     #[error("can't write to standard output: {0}")]

@@ -21,7 +21,7 @@ use crate::terminal::takes_colours;
 ///
 /// # Errors
 /// What did not happen as it should have.
-pub async fn run() -> Result<(), Failure> {
+pub(crate) async fn run() -> Result<(), Failure> {
     let mut output = std::io::stdout();
     let colours = takes_colours(&output);
     run_on(Stage::raise().await?, &mut output, colours).await

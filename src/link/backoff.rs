@@ -8,7 +8,7 @@ use super::cause::Cause;
 
 /// Counts attempts that fail for one cause, and spaces them out.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Backoff {
+pub(super) struct Backoff {
     cause: Option<Cause>,
     attempt: u32,
 }
@@ -16,7 +16,12 @@ pub struct Backoff {
 impl Backoff {
     /// The wait after a failure for `cause`. `lived`: how long the stream that ended had been
     /// up. Another cause than before starts from the beginning, and so does a stream that lasted.
-    pub fn wait(&mut self, cause: Cause, lived: Option<Duration>, rng: &mut Rng) -> Duration {
+    pub(super) fn wait(
+        &mut self,
+        cause: Cause,
+        lived: Option<Duration>,
+        rng: &mut Rng,
+    ) -> Duration {
         // Two processes that replace each other live as long as the other one waits.
         let lasting = if cause == Cause::Replaced { LONGER_THAN_A_RIVAL_WAITS } else { STABLE };
         if self.cause != Some(cause) || lived.is_some_and(|lived| lived >= lasting) {
@@ -30,13 +35,13 @@ impl Backoff {
     }
 
     /// What was wrong may be right now: starts from the beginning.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
 /// A stream that lasted this long was no failure in itself.
-pub const STABLE: Duration = Duration::from_secs(10);
+pub(super) const STABLE: Duration = Duration::from_secs(10);
 /// Longer than the longest wait of a process that was replaced.
 const LONGER_THAN_A_RIVAL_WAITS: Duration = Duration::from_secs(600);
 

@@ -45,7 +45,7 @@ impl ConnectError {
 
 /// In which order the addresses of a server's name are tried.
 #[derive(Debug, Default)]
-pub struct Addresses {
+pub(super) struct Addresses {
     /// Where no stream came about, or one was lost, since the last that lasted; the last at the
     /// end.
     failed: Vec<SocketAddr>,
@@ -66,19 +66,19 @@ impl Addresses {
     }
 
     /// Nothing came of this address, or not for long.
-    pub fn fail(&mut self, address: SocketAddr) {
+    pub(super) fn fail(&mut self, address: SocketAddr) {
         self.failed.retain(|known| *known != address);
         self.failed.push(address);
     }
 
     /// A stream lasted.
-    pub fn forgive(&mut self) {
+    pub(super) fn forgive(&mut self) {
         self.failed.clear();
     }
 }
 
 /// Connects to `server` (`host:port`); what led nowhere is noted in `addresses`.
-pub async fn connect(
+pub(super) async fn connect(
     server: &str,
     addresses: &mut Addresses,
     rng: &mut Rng,
@@ -113,7 +113,7 @@ pub async fn connect(
 }
 
 /// Lets the system notice a peer that has gone without a word.
-pub fn watch_over(socket: &TcpStream) -> io::Result<()> {
+pub(super) fn watch_over(socket: &TcpStream) -> io::Result<()> {
     let limit = patience(socket.peer_addr()?.ip());
     socket.set_nodelay(true)?;
     sockopt::set_socket_keepalive(socket, true)?;

@@ -9,7 +9,7 @@ use super::tls;
 
 /// What an order has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(super) enum Stop {
     /// The stream was closed in good order.
     Closed,
     /// It was left as it is.
@@ -21,7 +21,7 @@ pub enum Stop {
 
 /// Why a stream was lost.
 #[derive(Debug)]
-pub enum Lost {
+pub(super) enum Lost {
     /// It ended.
     Ended(Ending),
     /// The connection ended without a closing tag.
@@ -29,7 +29,7 @@ pub enum Lost {
 }
 
 impl Lost {
-    pub fn cause(&self) -> Cause {
+    pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Ended(ending) => Cause::from(ending),
             Self::Broken(error) if error.kind() == io::ErrorKind::TimedOut => Cause::Unresponsive,
@@ -38,7 +38,7 @@ impl Lost {
     }
 
     /// For people.
-    pub fn explain(&self) -> String {
+    pub(super) fn explain(&self) -> String {
         match self {
             Self::Ended(ending) => ending.to_string(),
             Self::Broken(error) => match error.kind() {
@@ -54,7 +54,7 @@ impl Lost {
     }
 
     /// Whether the server is at its end as well, with a closing tag or without.
-    pub fn is_end(&self) -> bool {
+    pub(super) fn is_end(&self) -> bool {
         match self {
             Self::Ended(ending) => *ending == Ending::Closed,
             Self::Broken(error) => error.kind() == io::ErrorKind::UnexpectedEof,

@@ -11,7 +11,7 @@ use super::component::Component;
 
 /// Remembers what was said of the resources of one component.
 #[derive(Debug, Default)]
-pub struct Failings {
+pub(super) struct Failings {
     /// Since when all of them fail, and whether that was said.
     all: Option<(Duration, bool)>,
     /// When several began to fail at once, as far as that was said.
@@ -23,7 +23,7 @@ pub struct Failings {
 
 impl Failings {
     /// Looks at the component after a turn.
-    pub fn observe(&mut self, domain: &str, component: &Component, now: Now) {
+    pub(super) fn observe(&mut self, domain: &str, component: &Component, now: Now) {
         self.observe_all(domain, component, now);
         self.observe_several(domain, component, now);
         if self.looked.is_none_or(|looked| now.mono >= looked + LOOK_EVERY) {

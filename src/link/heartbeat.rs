@@ -53,7 +53,7 @@ impl Default for Heartbeat {
 }
 
 /// The watchdog sees a sign of life at least this often.
-pub const BEAT: Duration = Duration::from_secs(5);
+pub(crate) const BEAT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ use super::stream::{Role, StreamId, StreamRecord};
 
 /// Remembers what was said, so that it is said once.
 #[derive(Debug)]
-pub struct StreamLog {
+pub(super) struct StreamLog {
     stream: StreamId,
     role: Role,
     /// What the stream logs in as.
@@ -43,7 +43,7 @@ pub struct StreamLog {
 }
 
 impl StreamLog {
-    pub fn new(stream: &StreamRecord) -> Self {
+    pub(super) fn new(stream: &StreamRecord) -> Self {
         Self {
             stream: stream.id,
             role: stream.role,
@@ -68,7 +68,7 @@ impl StreamLog {
     }
 
     /// Another process, or another task, had the stream, and has said all that is known.
-    pub fn resume(&mut self, component: &Component) {
+    pub(super) fn resume(&mut self, component: &Component) {
         self.logged_in_before = true;
         self.subscription = component.translator.subscription().cloned();
         self.online = component.translator.has_resources();
@@ -83,7 +83,7 @@ impl StreamLog {
     }
 
     /// A working stream ended.
-    pub fn lost(&mut self, cause: Cause, message: &str, unsent: usize) {
+    pub(super) fn lost(&mut self, cause: Cause, message: &str, unsent: usize) {
         warn!(
             component = self.domain.as_str(),
             cause = cause.name(),
@@ -96,7 +96,7 @@ impl StreamLog {
     }
 
     /// An attempt to log in failed; repeated failures for one cause are one line.
-    pub fn failed(&mut self, cause: Cause, message: &str) {
+    pub(super) fn failed(&mut self, cause: Cause, message: &str) {
         let (since, said) = self.outage.unwrap_or((Instant::now(), None));
         if said != Some(cause) && cause == Cause::Conflict {
             info!(
@@ -116,7 +116,7 @@ impl StreamLog {
     }
 
     /// A login came about.
-    pub fn logged_in(&mut self, server: &str) {
+    pub(super) fn logged_in(&mut self, server: &str) {
         let again = if self.logged_in_before { " again" } else { "" };
         match self.outage.take() {
             Some((since, _)) => {
@@ -132,7 +132,7 @@ impl StreamLog {
     }
 
     /// An order ended the stream. `late`: stanzas that came after our closing tag so far.
-    pub fn closed(&self, late: u64, unsent: usize) {
+    pub(super) fn closed(&self, late: u64, unsent: usize) {
         let component = self.domain.as_str();
         if unsent == 0 {
             info!(component, arrived_after_close = late, "stream closed");
@@ -147,7 +147,7 @@ impl StreamLog {
     }
 
     /// That order was an upgrade in place.
-    pub fn not_handed_over(&self) {
+    pub(super) fn not_handed_over(&self) {
         info!(
             component = self.domain.as_str(),
             "a stream with TLS can't be handed over: the next program opens it anew"
@@ -155,7 +155,7 @@ impl StreamLog {
     }
 
     /// Looks at the component after a turn, which was at `now`.
-    pub fn observe(&mut self, component: &Component, now: Now) {
+    pub(super) fn observe(&mut self, component: &Component, now: Now) {
         // Another task may have taken the stream's place.
         let Some(stream) = component.record(self.stream) else { return };
         if component.subscriber() == Some(self.role) {
@@ -178,7 +178,7 @@ impl StreamLog {
     }
 
     /// Says what was held back to be summed up: the stream, or the process, is about to end.
-    pub fn settle(&mut self, component: &Component) {
+    pub(super) fn settle(&mut self, component: &Component) {
         if self.role == Role::Component {
             let (domain, now) = (self.domain.as_str(), component.now().mono);
             self.refusals.settle(domain, &component.tally, now);

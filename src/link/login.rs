@@ -26,7 +26,7 @@ use super::tls::{self, TlsError};
 
 /// A stream that has logged in.
 #[derive(Debug)]
-pub struct LoggedIn {
+pub(super) struct LoggedIn {
     pub socket: Socket,
     /// What arrived together with the answer to the handshake.
     pub early: Vec<u8>,
@@ -108,7 +108,7 @@ impl From<io::Error> for LoginError {
 }
 
 /// Connects to the server of `config`, and proves to be its domain with its secret.
-pub async fn login(
+pub(super) async fn login(
     config: &config::StreamConfig,
     addresses: &mut Addresses,
     rng: &mut Rng,

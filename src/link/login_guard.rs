@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection on which the server has not answered the handshake yet.
-pub struct LoginGuard<S> {
+pub(super) struct LoginGuard<S> {
     pub socket: S,
     /// All that came.
     pub said: Vec<u8>,
@@ -19,7 +19,7 @@ pub struct LoginGuard<S> {
 }
 
 impl<S> LoginGuard<S> {
-    pub fn of(socket: S) -> Self {
+    pub(super) fn of(socket: S) -> Self {
         Self { socket, said: Vec::new(), ended: false, tags: 0 }
     }
 }
@@ -68,4 +68,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LoginGuard<S> {
 const MOST_TAGS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 /// How much is read at a time, and by how much more than these it can be at most.
-pub const READ_SIZE: usize = 1024;
+pub(super) const READ_SIZE: usize = 1024;

@@ -15,7 +15,7 @@ use crate::{descriptor, thread};
 ///
 /// # Errors
 /// There are none, or there is no thread to ask with ([`io::ErrorKind::WouldBlock`]).
-pub async fn lookup(server: &str) -> io::Result<Vec<SocketAddr>> {
+pub(super) async fn lookup(server: &str) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
     lookup_with(&format!("{}:{port}", a_labels(host)), ask).await
 }

@@ -3,7 +3,7 @@
 //!
 //! [`component_tasks`] starts a task for each stream of a component and gives it [orders](order).
 //! Each logs in, pumps bytes until the stream's end, and notes what others may know of it in the
-//! [`component`]; [`snapshot`] is the component on its way to the next program.
+//! [`component`]; `snapshot` is the component on its way to the next program.
 
 mod alarms;
 mod backoff;
@@ -13,7 +13,7 @@ pub mod component_tasks;
 mod connect;
 mod end;
 mod failings;
-pub mod heartbeat;
+pub(crate) mod heartbeat;
 mod log;
 mod login;
 mod login_guard;
@@ -23,7 +23,7 @@ pub mod order;
 mod port;
 mod pump;
 mod refusals;
-pub mod snapshot;
+pub(crate) mod snapshot;
 mod socket;
 pub mod stream;
 mod task;

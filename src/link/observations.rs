@@ -10,7 +10,7 @@ use crate::misleading::is_misleading;
 
 /// Remembers what was said of one component.
 #[derive(Debug, Default)]
-pub struct Observations {
+pub(super) struct Observations {
     stanzas: u64,
     /// How many domains were said, since they were forgotten so often.
     domains: usize,
@@ -20,12 +20,12 @@ pub struct Observations {
 
 impl Observations {
     /// All that was counted so far was said by another process.
-    pub fn resume(&mut self, observed: &Observed) {
+    pub(super) fn resume(&mut self, observed: &Observed) {
         self.said(observed);
     }
 
     /// Looks at the counts after a turn, at `now` on the clock of the component.
-    pub fn observe(&mut self, component: &str, observed: &Observed, now: Duration) {
+    pub(super) fn observe(&mut self, component: &str, observed: &Observed, now: Duration) {
         let due = self.last.is_none_or(|at| now >= at + A_MINUTE);
         if observed.stanzas() != self.stanzas && due {
             self.last = Some(now);
@@ -34,7 +34,7 @@ impl Observations {
     }
 
     /// Says what was not said yet: there may be no next time.
-    pub fn settle(&mut self, component: &str, observed: &Observed) {
+    pub(super) fn settle(&mut self, component: &str, observed: &Observed) {
         if observed.stanzas() != self.stanzas {
             self.tell(component, observed);
         }

@@ -23,7 +23,7 @@ use super::socket::Ready;
 use super::stream::{Parked, StreamId};
 
 /// A logged-in stream with all that works on it.
-pub struct Pump<'a> {
+pub(super) struct Pump<'a> {
     pub parked: Parked,
     pub log: &'a mut StreamLog,
     component: Shared,
@@ -37,7 +37,7 @@ pub struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    pub fn new(
+    pub(super) fn new(
         parked: Parked,
         stream: StreamId,
         component: Shared,
@@ -51,7 +51,7 @@ impl<'a> Pump<'a> {
 
     /// Pumps until the stream is lost, or `orders` end it. Gives the number of bytes that could not
     /// be written, too.
-    pub async fn run(
+    pub(super) async fn run(
         &mut self,
         orders: &mut watch::Receiver<Order>,
     ) -> (Result<Stop, Lost>, usize) {
@@ -61,7 +61,7 @@ impl<'a> Pump<'a> {
     }
 
     /// Closes the stream in good order `within` a time; gives what [`Self::run`] does.
-    pub async fn stop(&mut self, within: Duration) -> (Result<Stop, Lost>, usize) {
+    pub(super) async fn stop(&mut self, within: Duration) -> (Result<Stop, Lost>, usize) {
         let end = self.close(within).await.map(|()| Stop::Closed);
         let unsent = self.finish(&end);
         (end, unsent)

@@ -10,7 +10,7 @@ use crate::jat::traffic::Traffic;
 
 /// Remembers what was said of the stanzas of one component.
 #[derive(Debug, Default)]
-pub struct Refusals {
+pub(super) struct Refusals {
     /// The counts, as far as they were said.
     said: Tally,
     /// The kinds that were said within the last minute, and when.
@@ -25,14 +25,14 @@ pub struct Refusals {
 
 impl Refusals {
     /// All that was counted so far was said by another process.
-    pub fn resume(&mut self, tally: &Tally) {
+    pub(super) fn resume(&mut self, tally: &Tally) {
         self.said = tally.clone();
         self.detailed = tally.clone();
         self.seen = tally.refused();
     }
 
     /// Looks at the counts after a turn, at `now` on the clock of the component.
-    pub fn observe(&mut self, component: &str, tally: &Tally, now: Duration) {
+    pub(super) fn observe(&mut self, component: &str, tally: &Tally, now: Duration) {
         let news = tally.refused() != self.seen;
         if news && enabled!(Level::DEBUG) {
             self.tell_details(component, tally);
@@ -44,7 +44,7 @@ impl Refusals {
     }
 
     /// Says what was not said yet: there may be no next time.
-    pub fn settle(&mut self, component: &str, tally: &Tally, now: Duration) {
+    pub(super) fn settle(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.clear();
         self.tell(component, tally, now);
     }

@@ -172,7 +172,7 @@ impl ComponentSnapshot {
 }
 
 /// The sockets of a component are closed again with this process.
-pub fn take_back(component: &Component) {
+pub(crate) fn take_back(component: &Component) {
     for parked in component.streams().filter_map(StreamRecord::parked) {
         // It worked the other way round.
         if let Some(socket) = parked.socket.as_plain() {

@@ -25,7 +25,7 @@ use super::pump::Pump;
 use super::stream::{Hold, Parked, Role, State, StreamId, StreamRecord};
 
 /// Keeps one stream of a component up.
-pub struct Link {
+pub(super) struct Link {
     pub component: Shared,
     pub stream: StreamId,
     pub role: Role,
@@ -41,7 +41,7 @@ pub struct Link {
 
 impl Link {
     /// Runs, after a pause, until it is ordered to stop, or nobody is left to give orders.
-    pub async fn run(mut self, pause: Duration) {
+    pub(super) async fn run(mut self, pause: Duration) {
         let Some(mut log) = self.begin_log() else { return };
         if self.parked.is_some() {
             self.attempted.send_replace(true);

@@ -55,7 +55,10 @@ pub enum TlsError {
 }
 
 /// Shakes hands with the server at the other end of `socket`.
-pub async fn encrypt(socket: TcpStream, tls: &TlsConfig) -> Result<TlsStream<TcpStream>, TlsError> {
+pub(super) async fn encrypt(
+    socket: TcpStream,
+    tls: &TlsConfig,
+) -> Result<TlsStream<TcpStream>, TlsError> {
     let connector = TlsConnector::from(tls.client().clone());
     let connected = connector.connect(tls.name.clone(), socket).await;
     connected.map_err(|error| match cause(&error) {
@@ -71,7 +74,7 @@ pub async fn encrypt(socket: TcpStream, tls: &TlsConfig) -> Result<TlsStream<Tcp
 }
 
 /// What ended a connection that perhaps was encrypted.
-pub fn explain(error: &io::Error) -> String {
+pub(super) fn explain(error: &io::Error) -> String {
     TlsError::within(error).map_or_else(|| error.to_string(), |error| error.to_string())
 }
 

@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, Command};
 use super::roff::Page;
 
 /// The page for the program with this command line.
-pub fn page(mut command: Command) -> String {
+pub(super) fn page(mut command: Command) -> String {
     // Hands global options down to the subcommands.
     command.build();
     let about = "Jabber Address Translation for XMPP";

@@ -8,7 +8,7 @@
 use super::roff::Page;
 
 /// The page for this commented configuration.
-pub fn page(example: &str) -> String {
+pub(super) fn page(example: &str) -> String {
     let about = "configuration of jat-proxy".replace('-', "\\-");
     let mut page = Page::new("jat-proxy.toml", 5, "File Formats", &about);
     page.section("Synopsis");

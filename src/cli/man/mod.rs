@@ -12,7 +12,7 @@ mod configuration;
 mod roff;
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The page: the program, or its configuration file
     #[arg(default_value = "1")]
     page: Page,
@@ -26,7 +26,7 @@ enum Page {
     Configuration,
 }
 
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     say(&match arguments.page {
         Page::Program => commands::page(super::Arguments::command()),
         Page::Configuration => configuration::page(EXAMPLE),

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 /// A page that grows from the top to the bottom. Text is escaped; what stands between
 /// `backquotes` becomes bold.
-pub struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
     /// `brief` is what whatis(1) shows.
-    pub fn new(name: &str, section: u8, manual: &str, brief: &str) -> Self {
+    pub(super) fn new(name: &str, section: u8, manual: &str, brief: &str) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         let mut page = Self(format!(
             ".\\\" Made by jat-proxy man {section}\n\
@@ -19,37 +19,37 @@ impl Page {
         page
     }
 
-    pub fn section(&mut self, title: &str) {
+    pub(super) fn section(&mut self, title: &str) {
         self.line(&format!(".SH {}", escape(title).to_uppercase()));
     }
 
-    pub fn subsection(&mut self, title: &str) {
+    pub(super) fn subsection(&mut self, title: &str) {
         self.line(&format!(".SS {}", escape(title)));
     }
 
-    pub fn paragraph(&mut self, text: &str) {
+    pub(super) fn paragraph(&mut self, text: &str) {
         self.line(".PP");
         self.text(&escape(text));
     }
 
     /// Begins an item; paragraphs of it follow as [`Self::item_text`].
-    pub fn item(&mut self, tag: &str) {
+    pub(super) fn item(&mut self, tag: &str) {
         self.line(".TP");
         self.text(&escape(tag));
     }
 
-    pub fn item_text(&mut self, text: &str) {
+    pub(super) fn item_text(&mut self, text: &str) {
         self.text(&escape(text));
     }
 
     /// A further paragraph of the same item.
-    pub fn item_paragraph(&mut self, text: &str) {
+    pub(super) fn item_paragraph(&mut self, text: &str) {
         self.line(".IP");
         self.text(&escape(text));
     }
 
     /// Lines that stay as they are, of an item or on their own.
-    pub fn verbatim(&mut self, of_item: bool, lines: &[&str]) {
+    pub(super) fn verbatim(&mut self, of_item: bool, lines: &[&str]) {
         self.line(if of_item { ".IP\n.EX" } else { ".PP\n.EX" });
         for line in lines {
             self.text(&escape(line));
@@ -58,11 +58,11 @@ impl Page {
     }
 
     /// What is written in man(7) already.
-    pub fn written(&mut self, text: &str) {
+    pub(super) fn written(&mut self, text: &str) {
         self.0.push_str(text);
     }
 
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.0
     }
 

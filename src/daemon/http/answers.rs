@@ -13,10 +13,10 @@ use crate::link::component::lock;
 use super::page;
 
 /// An answer, whole before any of it is written.
-pub type Answer = Response<Bytes>;
+pub(super) type Answer = Response<Bytes>;
 
 /// The answer to a request, of which nobody wants the body.
-pub fn to(request: &Request<()>, recorder: &Recorder) -> Answer {
+pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> Answer {
     let make = match request.uri().path() {
         "/" => page,
         "/metrics" => metrics,
@@ -38,19 +38,19 @@ pub fn to(request: &Request<()>, recorder: &Recorder) -> Answer {
 }
 
 /// A line for people.
-pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut answer = of_type("text/plain; charset=utf-8", text);
     *answer.status_mut() = status;
     answer
 }
 
-pub fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
+pub(super) fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
     answer.headers_mut().insert(name, value);
     answer
 }
 
 /// Every answer is of this moment, for this site alone, and what it says it is.
-pub fn guard(mut answer: Answer) -> Answer {
+pub(super) fn guard(mut answer: Answer) -> Answer {
     let headers = answer.headers_mut();
     for (name, value) in GUARDS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -22,7 +22,7 @@ use super::halt::Connections;
 use super::wire::Visit;
 
 /// The address of HTTP, and the task that serves there.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     recorder: Arc<Recorder>,
     hosts: watch::Sender<Vec<Host>>,
     address: Option<SocketAddr>,
@@ -36,7 +36,7 @@ pub struct Endpoint {
 
 /// A connection as one program leaves it to the next.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ConnectionSnapshot {
+pub(crate) struct ConnectionSnapshot {
     socket: RawFd,
     #[serde(with = "base64")]
     input: Vec<u8>,
@@ -46,7 +46,7 @@ pub struct ConnectionSnapshot {
 
 impl Endpoint {
     /// Nowhere, so far.
-    pub fn new(recorder: Arc<Recorder>) -> Self {
+    pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
         let hosts = watch::Sender::default();
         let connections = Connections::new();
         Self {
@@ -62,7 +62,7 @@ impl Endpoint {
 
     /// Serves where the program before this one did, so that nobody who connects meanwhile is
     /// turned away.
-    pub async fn resume(&mut self, socket: OwnedFd, connections: Vec<ConnectionSnapshot>) {
+    pub(crate) async fn resume(&mut self, socket: OwnedFd, connections: Vec<ConnectionSnapshot>) {
         // One that can't be used is opened anew by `listen`.
         // A client that is lost asks again.
         self.halted.extend(connections.into_iter().filter_map(|c| c.take().ok()));
@@ -75,14 +75,14 @@ impl Endpoint {
     }
 
     /// Leaves all requests as they are, until [`Self::go_on`].
-    pub async fn halt(&mut self) {
+    pub(crate) async fn halt(&mut self) {
         let connections = std::mem::replace(&mut self.connections, Connections::new());
         self.halted = connections.stop().await;
         self.end().await;
     }
 
     /// Goes on after [`Self::halt`], if there is something to go on with.
-    pub async fn go_on(&mut self) {
+    pub(crate) async fn go_on(&mut self) {
         if self.server.is_some() {
             return;
         }
@@ -96,14 +96,14 @@ impl Endpoint {
     }
 
     /// Decides whether the socket stays open for the next program; gives its number.
-    pub fn keep(&self, keep: bool) -> io::Result<Option<RawFd>> {
+    pub(crate) fn keep(&self, keep: bool) -> io::Result<Option<RawFd>> {
         let Some(socket) = &self.socket else { return Ok(None) };
         descriptor::keep(socket, keep)?;
         Ok(Some(socket.as_raw_fd()))
     }
 
     /// The same for the connections that were halted.
-    pub fn keep_connections(&self, keep: bool) -> io::Result<Vec<ConnectionSnapshot>> {
+    pub(crate) fn keep_connections(&self, keep: bool) -> io::Result<Vec<ConnectionSnapshot>> {
         let of = |visit: &Visit| {
             descriptor::keep(visit.tcp.as_fd(), keep)?;
             let (input, output) = (visit.input.clone(), visit.output.clone());
@@ -116,7 +116,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// It can't be listened on; what was served before is served still.
-    pub async fn listen(&mut self, config: Option<&Http>) -> Result<(), DaemonError> {
+    pub(crate) async fn listen(&mut self, config: Option<&Http>) -> Result<(), DaemonError> {
         let address = config.map(|http| http.listen);
         if self.address != address {
             let listener = match address {
@@ -171,7 +171,7 @@ impl Endpoint {
 
 impl ConnectionSnapshot {
     /// Ends one that nobody can go on with.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         // It is closed when it is dropped, if it is there.
         let _ = descriptor::adopt(self.socket);
     }

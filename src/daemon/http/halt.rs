@@ -9,14 +9,14 @@ use super::wire::Visit;
 
 /// What each connection holds: it is told to halt, and leaves itself.
 #[derive(Clone, Debug)]
-pub struct Halt {
+pub(crate) struct Halt {
     ordered: watch::Receiver<bool>,
     left: mpsc::UnboundedSender<Visit>,
 }
 
 /// The other side of every [`Halt`].
 #[derive(Debug)]
-pub struct Connections {
+pub(super) struct Connections {
     order: watch::Sender<bool>,
     halt: Halt,
     left: mpsc::UnboundedReceiver<Visit>,
@@ -24,7 +24,7 @@ pub struct Connections {
 
 impl Halt {
     /// Waits for the order.
-    pub async fn ordered(&self) {
+    pub(crate) async fn ordered(&self) {
         // An error says that nobody is left to give it.
         if self.ordered.clone().wait_for(|ordered| *ordered).await.is_err() {
             std::future::pending::<()>().await;
@@ -32,25 +32,25 @@ impl Halt {
     }
 
     /// Leaves a connection as it is.
-    pub fn leave(&self, visit: Visit) {
+    pub(crate) fn leave(&self, visit: Visit) {
         // Who does not want it any more drops it.
         let _ = self.left.send(visit);
     }
 }
 
 impl Connections {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (order, ordered) = watch::channel(false);
         let (sender, left) = mpsc::unbounded_channel();
         Self { order, halt: Halt { ordered, left: sender }, left }
     }
 
-    pub fn halt(&self) -> Halt {
+    pub(super) fn halt(&self) -> Halt {
         self.halt.clone()
     }
 
     /// Halts all connections, and gives those that have not ended.
-    pub async fn stop(self) -> Vec<Visit> {
+    pub(super) async fn stop(self) -> Vec<Visit> {
         let Self { order, halt, mut left } = self;
         drop(halt);
         order.send_replace(true);

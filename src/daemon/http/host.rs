@@ -14,7 +14,7 @@ use crate::config::Host;
 ///
 /// # Errors
 /// The status and the text to answer with.
-pub fn check<B>(
+pub(super) fn check<B>(
     request: &Request<B>,
     local: IpAddr,
     hosts: &[Host],

@@ -6,7 +6,7 @@
 //! reads slowly only as long as there is room for it.
 
 mod answers;
-pub mod endpoint;
+pub(crate) mod endpoint;
 mod halt;
 mod host;
 mod page;
@@ -42,14 +42,14 @@ use wire::{Visit, Wire};
 
 /// What is served, and under which names.
 #[derive(Clone)]
-pub struct Site {
+pub(crate) struct Site {
     pub recorder: Arc<Recorder>,
     pub hosts: watch::Receiver<Vec<Host>>,
 }
 
 /// Serves until it is aborted. Requests that are being answered then are answered still, until
 /// they are told to `halt`. `visits` are there already.
-pub async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Visit>) {
+pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Visit>) {
     let counter = Counter { site, turn: Arc::default(), stock: Arc::new(Stock::new()), halt };
     let room = Arc::new(Room::default());
     // Since when none can be taken.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 /// The connections of a listener, at most [`MAX_CONNECTIONS`].
 #[derive(Default)]
-pub struct Room {
+pub(super) struct Room {
     /// In the order in which they came.
     guests: Mutex<Vec<Guest>>,
     left: Notify,
@@ -35,7 +35,7 @@ enum Stage {
 }
 
 /// The place of one connection, which is free again when this is dropped.
-pub struct Place {
+pub(super) struct Place {
     room: Arc<Room>,
     number: u64,
 }
@@ -44,7 +44,7 @@ impl Room {
     /// A place for a connection with this `number`, and what ends when it has to go. If there is
     /// none, the one goes that has asked for nothing for the longest time, else one that does not
     /// read; whoever waits for an answer stays.
-    pub async fn enter(self: &Arc<Self>, number: u64) -> (Place, oneshot::Receiver<()>) {
+    pub(super) async fn enter(self: &Arc<Self>, number: u64) -> (Place, oneshot::Receiver<()>) {
         while !self.has_room() {
             // One that reads may have read for long enough by then.
             let _ = timeout(READING_TIME / 4, self.left.notified()).await;
@@ -75,12 +75,12 @@ impl Room {
 
 impl Place {
     /// The request has come.
-    pub fn asked(&self) {
+    pub(super) fn asked(&self) {
         self.reached(Stage::Waiting);
     }
 
     /// The answer is there.
-    pub fn answered(&self) {
+    pub(super) fn answered(&self) {
         self.reached(Stage::Reading(Instant::now()));
     }
 
@@ -99,7 +99,7 @@ impl Drop for Place {
     }
 }
 
-pub const MAX_CONNECTIONS: usize = 64;
+pub(super) const MAX_CONNECTIONS: usize = 64;
 /// How long a client may read its answer while others wait for a place.
 const READING_TIME: Duration = Duration::from_secs(1);
 

@@ -12,26 +12,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answers::{self, Answer};
 
 /// What all large answers may hold together.
-pub struct Stock {
+pub(super) struct Stock {
     free: Arc<Semaphore>,
     /// How large the last answer at a path was, if it was a large one.
     last: Mutex<HashMap<String, usize>>,
 }
 
 impl Stock {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { free: Arc::new(Semaphore::new(MAX_BYTES)), last: Mutex::default() }
     }
 
     /// Whether it is worth making an answer for `path`.
-    pub fn has_room(&self, path: &str) -> bool {
+    pub(super) fn has_room(&self, path: &str) -> bool {
         let size = self.last().get(path).copied().unwrap_or_default();
         self.free.available_permits() >= size.min(MAX_BYTES)
     }
 
     /// The answer, of which no more than [`MAX_BYTES`] are kept together with others; in place of
     /// one too many it says so.
-    pub fn keep(&self, path: &str, answer: Answer) -> Answer {
+    pub(super) fn keep(&self, path: &str, answer: Answer) -> Answer {
         let size = answer.body().len();
         if size <= SMALL_BYTES {
             return answer;
@@ -51,7 +51,7 @@ impl Stock {
 }
 
 /// Says that others have not read their answers yet.
-pub fn full() -> Answer {
+pub(super) fn full() -> Answer {
     let text = "Others have not read their answers yet, which take all the memory that there is \
                 for such large ones: ask again in some seconds.\n";
     let answer = answers::text(StatusCode::SERVICE_UNAVAILABLE, text);

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 /// A connection in the middle of its request, or of its answer.
 #[derive(Debug)]
-pub struct Visit {
+pub(crate) struct Visit {
     pub tcp: Arc<TcpStream>,
     /// What was read of the request, if nothing was written.
     pub input: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct Visit {
 
 /// The connection as the HTTP library sees it. Clones are one and the same.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     tcp: Arc<TcpStream>,
     state: Arc<Mutex<State>>,
 }
@@ -40,21 +40,21 @@ struct State {
 }
 
 impl Wire {
-    pub fn new(tcp: Arc<TcpStream>, before: Vec<u8>) -> Self {
+    pub(super) fn new(tcp: Arc<TcpStream>, before: Vec<u8>) -> Self {
         let state = State { before, ..State::default() };
         Self { tcp, state: Arc::new(Mutex::new(state)) }
     }
 
     /// From now on nothing is written. Says whether an answer has begun, whose rest will be in
     /// [`Self::visit`] when the library has finished with it.
-    pub fn hold(&self) -> bool {
+    pub(super) fn hold(&self) -> bool {
         let mut state = self.state();
         state.held = Some(Vec::new());
         state.answered
     }
 
     /// Where it stands.
-    pub fn visit(&self) -> Visit {
+    pub(super) fn visit(&self) -> Visit {
         let mut state = self.state();
         let mut input = std::mem::take(&mut state.input);
         if !state.answered {
@@ -154,12 +154,12 @@ impl AsyncWrite for Wire {
 
 impl Visit {
     /// One that has just begun.
-    pub fn new(tcp: TcpStream) -> Self {
+    pub(crate) fn new(tcp: TcpStream) -> Self {
         Self { tcp: Arc::new(tcp), input: Vec::new(), output: Vec::new() }
     }
 
     /// Writes the rest of the answer; dropping this leaves in `output` what is not written.
-    pub async fn finish(&mut self) -> io::Result<()> {
+    pub(crate) async fn finish(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
             self.tcp.writable().await?;
             match self.tcp.try_write(&self.output) {

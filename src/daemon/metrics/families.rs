@@ -6,25 +6,25 @@ use super::Format;
 use super::reading::Label;
 
 /// An exposition that is being written.
-pub struct Families {
+pub(super) struct Families {
     format: Format,
     text: String,
 }
 
 impl Families {
-    pub fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format) -> Self {
         Self { format, text: String::new() }
     }
 
     /// The whole text.
-    pub fn finish(mut self) -> String {
+    pub(super) fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.text += "# EOF\n";
         }
         self.text
     }
 
-    pub fn counters<'a, const LABELS: usize>(
+    pub(super) fn counters<'a, const LABELS: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -33,7 +33,7 @@ impl Families {
         self.family(name, ("counter", "_total"), help, series);
     }
 
-    pub fn gauges<'a, const LABELS: usize, V: Display>(
+    pub(super) fn gauges<'a, const LABELS: usize, V: Display>(
         &mut self,
         name: &str,
         help: &str,
@@ -43,7 +43,7 @@ impl Families {
     }
 
     /// What does not change while the process runs.
-    pub fn info<const LABELS: usize>(
+    pub(super) fn info<const LABELS: usize>(
         &mut self,
         name: &str,
         help: &str,

@@ -14,7 +14,7 @@ use crate::stanza::condition::DefinedCondition;
 
 /// The numbers of one component.
 #[derive(Debug)]
-pub struct Reading {
+pub(super) struct Reading {
     pub domain: String,
     pub tally: Tally,
     pub errors: Errors,
@@ -38,7 +38,7 @@ pub struct Reading {
 
 /// The numbers of one stream.
 #[derive(Debug)]
-pub struct StreamReading {
+pub(super) struct StreamReading {
     pub role: Role,
     pub up: bool,
     pub shared: bool,
@@ -51,7 +51,7 @@ pub struct StreamReading {
 }
 
 impl StreamReading {
-    pub fn of(stream: &StreamRecord) -> Self {
+    pub(super) fn of(stream: &StreamRecord) -> Self {
         Self {
             role: stream.role,
             up: stream.is_up(),
@@ -67,7 +67,7 @@ impl StreamReading {
 }
 
 impl Reading {
-    pub fn of(component: &Component) -> Self {
+    pub(super) fn of(component: &Component) -> Self {
         let settings = component.translator.settings();
         let subscription = component.translator.subscription();
         let now = component.now().unix;
@@ -94,7 +94,7 @@ impl Reading {
     }
 
     /// Every count that can occur, zeros too, so that a rate sees the first one.
-    pub fn stanzas(&self) -> impl Iterator<Item = ([Label<'_>; 5], u64)> {
+    pub(super) fn stanzas(&self) -> impl Iterator<Item = ([Label<'_>; 5], u64)> {
         let can_occur = |(t, r, n): &(Traffic, Reason, u64)| *n > 0 || r.occurs_in(*t);
         self.tally.iter().filter(can_occur).map(|(traffic, reason, count)| {
             let labels = [
@@ -108,14 +108,14 @@ impl Reading {
         })
     }
 
-    pub fn errors(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+    pub(super) fn errors(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
         let series = |(condition, count): (DefinedCondition, u64)| {
             ([self.label(), ("condition", condition.name().into())], count)
         };
         self.errors.iter().map(series)
     }
 
-    pub fn troubled(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+    pub(super) fn troubled(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
         let series = |(name, count): (&'static str, &u64)| {
             ([self.label(), ("trouble", name.into())], *count)
         };
@@ -123,7 +123,7 @@ impl Reading {
     }
 
     /// A value of each stream.
-    pub fn streams(
+    pub(super) fn streams(
         &self,
         value: impl Fn(&StreamReading) -> u64,
     ) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
@@ -131,7 +131,7 @@ impl Reading {
         self.streams.iter().map(series)
     }
 
-    pub fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
+    pub(super) fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
         self.streams.iter().flat_map(move |stream| {
             let series = move |c: &Cause| {
                 let labels = [self.label(), stream_label(stream), ("cause", c.name().into())];
@@ -141,7 +141,7 @@ impl Reading {
         })
     }
 
-    pub fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+    pub(super) fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
         let series = move |now: &'static str| {
             let of =
                 move |s: &'static str| ([self.label(), ("state", s.into())], (s == now).into());
@@ -150,14 +150,14 @@ impl Reading {
         self.subscription.into_iter().flat_map(series)
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
         let series = |(id, signs): &(u8, bool)| {
             ([self.label(), ("kid", id.to_string().into())], u64::from(*signs))
         };
         self.keys.iter().map(series)
     }
 
-    pub fn label(&self) -> Label<'_> {
+    pub(super) fn label(&self) -> Label<'_> {
         ("component", self.domain.as_str().into())
     }
 }
@@ -174,4 +174,4 @@ fn stream_label(stream: &StreamReading) -> Label<'static> {
 }
 
 /// A label of a metric, and its value.
-pub type Label<'a> = (&'static str, Cow<'a, str>);
+pub(super) type Label<'a> = (&'static str, Cow<'a, str>);

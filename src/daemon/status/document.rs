@@ -21,7 +21,7 @@ use super::{
 };
 
 impl Status {
-    pub fn of(recorder: &Recorder) -> Self {
+    pub(crate) fn of(recorder: &Recorder) -> Self {
         let all = recorder.components();
         let components = all.configured().into_iter();
         let components =
@@ -113,7 +113,7 @@ impl Rates {
     }
 
     /// The same as a list.
-    pub fn series(&self) -> [(Series, f64); Series::ALL.len()] {
+    pub(crate) fn series(&self) -> [(Series, f64); Series::ALL.len()] {
         Series::ALL.map(|series| match series {
             Series::Requests => (series, self.requests),
             Series::Replies => (series, self.replies),
@@ -124,13 +124,13 @@ impl Rates {
     }
 
     /// How long the period is, for people.
-    pub fn period(&self) -> String {
+    pub(crate) fn period(&self) -> String {
         show_duration(Duration::from_secs(self.seconds))
     }
 }
 
 /// Why `component` can't forward anything, for people; `None` when it can.
-pub fn missing(component: &Component) -> Option<String> {
+pub(crate) fn missing(component: &Component) -> Option<String> {
     if let Some(what) = missing_stream(component.stream()) {
         return Some(what);
     }

@@ -11,7 +11,7 @@ use super::{KeyTime, KeysStatus};
 
 /// The part of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyState {
+pub(crate) struct KeyState {
     pub id: u8,
     pub part: Part,
     now: u64,
@@ -19,7 +19,7 @@ pub struct KeyState {
 
 /// Times are Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Its tokens have all expired since this time.
     CanGo { since: u64 },
     /// Superseded, but tokens that carry it may live.
@@ -31,7 +31,7 @@ pub enum Part {
 }
 
 /// The keys of `ring` in the order of their activation, at Unix second `now`.
-pub fn states(ring: &Keyring, now: u64, reply_ttl: u64) -> Vec<KeyState> {
+pub(crate) fn states(ring: &Keyring, now: u64, reply_ttl: u64) -> Vec<KeyState> {
     let signing = ring.signing(now).id();
     let mut signs_or_comes = false;
     let state = |key: &Key| {
@@ -58,7 +58,7 @@ fn superseded(retires: u64, now: u64) -> Part {
 }
 
 impl KeysStatus {
-    pub fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
+    pub(crate) fn of(ring: &Keyring, now: u64, reply_ttl: u64) -> Self {
         let key = ring.signing(now);
         let mut status = Self {
             signing: key.id(),
@@ -81,7 +81,7 @@ impl KeysStatus {
     }
 
     /// The same as it was made of, but that one key comes at most.
-    pub fn states(&self, now: u64) -> Vec<KeyState> {
+    pub(crate) fn states(&self, now: u64) -> Vec<KeyState> {
         let at = |key: &KeyTime| moment(&key.at).unwrap_or(u64::MAX);
         let state = |id, part| KeyState { id, part, now };
         let superseded = self.superseded.iter().map(|key| state(key.id, superseded(at(key), now)));
@@ -92,7 +92,7 @@ impl KeysStatus {
     }
 
     /// The ids of all these keys, in no special order.
-    pub fn ids(&self) -> BTreeSet<u8> {
+    pub(crate) fn ids(&self) -> BTreeSet<u8> {
         let others = self.next.iter().chain(&self.superseded);
         others.map(|key| key.id).chain([self.signing]).collect()
     }
@@ -115,7 +115,7 @@ impl fmt::Display for KeyState {
 }
 
 /// `from 2026-12-01T00:00:00Z (in 1h)`.
-pub fn from(at: u64, now: u64) -> String {
+pub(crate) fn from(at: u64, now: u64) -> String {
     let wait = Duration::from_secs(at.saturating_sub(now));
     format!("from {} (in {})", show_moment(at), show_duration(wait))
 }

@@ -4,20 +4,20 @@
 //! Times are RFC 3339 in UTC.
 
 mod document;
-pub mod key_states;
+pub(crate) mod key_states;
 mod resources;
-pub mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 use std::iter;
 
 use serde::{Deserialize, Serialize};
 
-pub use document::missing;
+pub(crate) use document::missing;
 
 /// The whole document.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Status {
+pub(crate) struct Status {
     pub version: String,
     /// When the process began.
     pub started: String,
@@ -25,7 +25,7 @@ pub struct Status {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ComponentStatus {
+pub(crate) struct ComponentStatus {
     pub target: String,
     pub server: String,
     /// The name that the server's certificate must be for; `null` without TLS.
@@ -72,14 +72,14 @@ pub struct ComponentStatus {
 
 impl ComponentStatus {
     /// The component's own stream, and that of its presence domain if it has one.
-    pub fn streams(&self) -> impl Iterator<Item = &StreamStatus> {
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamStatus> {
         iter::once(&self.own).chain(&self.presence)
     }
 }
 
 /// The lists of senders.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct AccessStatus {
+pub(crate) struct AccessStatus {
     /// As in the configuration: `enforce` or `observe`.
     pub mode: String,
     /// How many entries `allow-from` has; `null` without it.
@@ -92,14 +92,14 @@ pub struct AccessStatus {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ObservedDomain {
+pub(crate) struct ObservedDomain {
     pub domain: String,
     pub count: u64,
 }
 
 /// How many stanzas a second, on average over a period.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rates {
+pub(crate) struct Rates {
     /// How long the period is.
     pub seconds: u64,
     /// Requests that were relayed.
@@ -117,7 +117,7 @@ pub struct Rates {
 
 /// One stream to the server.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct StreamStatus {
+pub(crate) struct StreamStatus {
     /// What it logs in as.
     pub domain: String,
     pub stream: StreamState,
@@ -132,7 +132,7 @@ pub struct StreamStatus {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum StreamState {
+pub(crate) enum StreamState {
     /// No attempt to connect has ended yet.
     Starting,
     Up {
@@ -152,13 +152,13 @@ pub enum StreamState {
 }
 
 impl StreamState {
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         matches!(self, Self::Up { .. })
     }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct SubscriptionStatus {
+pub(crate) struct SubscriptionStatus {
     /// One of [`Subscription::NAMES`](crate::jat::presence::Subscription::NAMES).
     pub state: String,
     /// `null` when it was never requested.
@@ -177,7 +177,7 @@ pub struct SubscriptionStatus {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ResourceStatus {
+pub(crate) struct ResourceStatus {
     /// The full JID.
     pub address: String,
     /// It gets no new requests while another resource is online.
@@ -198,7 +198,7 @@ pub struct ResourceStatus {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct AnswersStatus {
+pub(crate) struct AnswersStatus {
     /// Requests that it got.
     pub forwarded: u64,
     /// Answers that went to users. With several replicas those to other requests than these.
@@ -211,7 +211,7 @@ pub struct AnswersStatus {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct KeysStatus {
+pub(crate) struct KeysStatus {
     /// Id of the key that signs.
     pub signing: u8,
     /// Since when; `null` for a key without a beginning.
@@ -224,7 +224,7 @@ pub struct KeysStatus {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct KeyTime {
+pub(crate) struct KeyTime {
     pub id: u8,
     pub at: String,
     /// Whether this time has come.
@@ -232,7 +232,7 @@ pub struct KeyTime {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Count {
+pub(crate) struct Count {
     /// Not in what an older daemon says, like the next.
     #[serde(default)]
     pub stanza: String,

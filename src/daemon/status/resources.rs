@@ -7,7 +7,7 @@ use crate::time::show_moment;
 
 use super::{AnswersStatus, ResourceStatus};
 
-pub fn of(component: &Component) -> Vec<ResourceStatus> {
+pub(super) fn of(component: &Component) -> Vec<ResourceStatus> {
     let now = component.now().unix;
     let status = |serving: Serving<'_>| ResourceStatus {
         address: serving.address.to_owned(),
@@ -22,7 +22,7 @@ pub fn of(component: &Component) -> Vec<ResourceStatus> {
 }
 
 /// What an operator has to look at, a line for each resource, if they are few.
-pub fn alarms(component: &Component) -> Vec<String> {
+pub(super) fn alarms(component: &Component) -> Vec<String> {
     let now = component.now().unix;
     let troubled = component.translator.serving().filter_map(|serving| {
         let trouble = serving.trouble(component.hears_all_answers(), now)?;
@@ -41,7 +41,7 @@ pub fn alarms(component: &Component) -> Vec<String> {
 }
 
 /// Why nothing is served although somebody is listed.
-pub fn all_fail(component: &Component) -> String {
+pub(super) fn all_fail(component: &Component) -> String {
     let mut serving = component.translator.serving();
     let now = component.now().unix;
     let trouble = serving.find_map(|s| s.trouble(component.hears_all_answers(), now));

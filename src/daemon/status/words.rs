@@ -8,12 +8,12 @@ use super::{
 };
 
 /// Whether it can forward, or why not.
-pub fn ready(component: &ComponentStatus) -> String {
+pub(crate) fn ready(component: &ComponentStatus) -> String {
     component.missing.as_ref().map_or("yes".to_owned(), |missing| format!("no: {missing}"))
 }
 
 /// How requests are spread over the resources of the target.
-pub fn spread(component: &ComponentStatus) -> String {
+pub(crate) fn spread(component: &ComponentStatus) -> String {
     match component.subscription {
         Some(_) if component.patterns.is_empty() => format!("dispatch {}", component.dispatch),
         Some(_) => {
@@ -23,7 +23,7 @@ pub fn spread(component: &ComponentStatus) -> String {
     }
 }
 
-pub fn stream(stream: &StreamState) -> String {
+pub(crate) fn stream(stream: &StreamState) -> String {
     match stream {
         StreamState::Starting => "connecting".to_owned(),
         StreamState::Up { since, standstill_seconds: None } => format!("up since {since}"),
@@ -46,7 +46,7 @@ fn sharing(sharing: &str) -> &'static str {
 }
 
 /// The same of one stream of a component.
-pub fn domain(component: &ComponentStatus, stream: &StreamStatus) -> &'static str {
+pub(crate) fn domain(component: &ComponentStatus, stream: &StreamStatus) -> &'static str {
     match (stream.sharing.as_str(), &component.presence) {
         ("shared", Some(_)) if stream.domain == component.own.domain => {
             "shared with other replicas"
@@ -55,7 +55,7 @@ pub fn domain(component: &ComponentStatus, stream: &StreamStatus) -> &'static st
     }
 }
 
-pub fn subscription(subscription: &SubscriptionStatus) -> String {
+pub(crate) fn subscription(subscription: &SubscriptionStatus) -> String {
     let mut text = subscription.state.clone();
     if let Some(condition) = &subscription.condition {
         text += &format!(" ({condition})");
@@ -72,7 +72,7 @@ pub fn subscription(subscription: &SubscriptionStatus) -> String {
     text
 }
 
-pub fn resources(component: &ComponentStatus) -> Vec<String> {
+pub(crate) fn resources(component: &ComponentStatus) -> Vec<String> {
     let fixed = component.subscription.is_none();
     let line = |r: &ResourceStatus| {
         let priority = Some(r.priority).filter(|_| shows_priority(component));
@@ -89,7 +89,7 @@ pub fn resources(component: &ComponentStatus) -> Vec<String> {
 }
 
 /// The same, with what each made of its requests.
-pub fn serving(component: &ComponentStatus) -> Vec<String> {
+pub(crate) fn serving(component: &ComponentStatus) -> Vec<String> {
     let mut lines = resources(component);
     for (line, resource) in lines.iter_mut().zip(&component.resources) {
         let answers = answers(&resource.answers);
@@ -120,7 +120,7 @@ fn answers(answers: &AnswersStatus) -> Option<String> {
 }
 
 /// Those of users' requests that were relayed, each with its number.
-pub fn error_replies(component: &ComponentStatus) -> Vec<String> {
+pub(crate) fn error_replies(component: &ComponentStatus) -> Vec<String> {
     component
         .error_replies
         .iter()
@@ -129,7 +129,7 @@ pub fn error_replies(component: &ComponentStatus) -> Vec<String> {
 }
 
 /// How many resources are online, and how many of them are never asked.
-pub fn online(component: &ComponentStatus) -> String {
+pub(crate) fn online(component: &ComponentStatus) -> String {
     let never = component.resources.iter().filter(|r| r.asked == "never").count();
     match (component.resources.len(), never) {
         (count, 0) => count.to_string(),
@@ -138,12 +138,12 @@ pub fn online(component: &ComponentStatus) -> String {
 }
 
 /// Whether priorities are of interest.
-pub fn shows_priority(component: &ComponentStatus) -> bool {
+pub(crate) fn shows_priority(component: &ComponentStatus) -> bool {
     component.dispatch == "priority" || component.resources.iter().any(|r| r.priority != 0)
 }
 
 /// Whether a resource gets requests; `None`: it does.
-pub fn asked(resource: &ResourceStatus) -> Option<&'static str> {
+pub(crate) fn asked(resource: &ResourceStatus) -> Option<&'static str> {
     match resource.asked.as_str() {
         "later" => Some("standing by"),
         "never" => Some("never asked"),
@@ -152,12 +152,12 @@ pub fn asked(resource: &ResourceStatus) -> Option<&'static str> {
 }
 
 /// `now` is a Unix second.
-pub fn keys(keys: &KeysStatus, now: u64) -> Vec<String> {
+pub(crate) fn keys(keys: &KeysStatus, now: u64) -> Vec<String> {
     keys.states(now).iter().map(ToString::to_string).collect()
 }
 
 /// Who may ask, and what was observed.
-pub fn access(access: &AccessStatus) -> Vec<String> {
+pub(crate) fn access(access: &AccessStatus) -> Vec<String> {
     let entries = |count: usize| match count {
         1 => "1 entry".to_owned(),
         _ => format!("{count} entries"),
@@ -177,12 +177,12 @@ pub fn access(access: &AccessStatus) -> Vec<String> {
 }
 
 /// The server, and whether the way to it is encrypted.
-pub fn way(component: &ComponentStatus) -> String {
+pub(crate) fn way(component: &ComponentStatus) -> String {
     config::way(&component.server, component.tls.as_deref())
 }
 
 /// The answer is in whole seconds and takes its time, so that one second is none.
-pub fn clock(offset: i64) -> String {
+pub(crate) fn clock(offset: i64) -> String {
     match offset {
         -1..=1 => "like that of the target's server".to_owned(),
         2.. => format!("the target's server is {offset} s ahead"),
@@ -191,7 +191,7 @@ pub fn clock(offset: i64) -> String {
 }
 
 /// Three digits say all that an average has to say.
-pub fn rate(rate: f64) -> String {
+pub(crate) fn rate(rate: f64) -> String {
     match rate {
         0.0 => "0".to_owned(),
         _ if rate >= 100.0 => format!("{rate:.0}"),

@@ -8,7 +8,7 @@ use crate::daemon::status::words;
 use super::html::Html;
 
 /// A figure with the line through `points`, the oldest first, and the same in words.
-pub fn figure(html: &mut Html, name: &str, points: &[Point]) {
+pub(super) fn figure(html: &mut Html, name: &str, points: &[Point]) {
     let most = points.iter().map(|p| p.per_second).fold(0.0, f64::max);
     let last = points.last().map_or(0.0, |p| p.per_second);
     let words = match most {

@@ -10,7 +10,12 @@ use crate::time::unix_now;
 use super::html::Html;
 use super::{chart, table};
 
-pub fn section(html: &mut Html, component: &ComponentStatus, anchor: &str, recorder: &Recorder) {
+pub(super) fn section(
+    html: &mut Html,
+    component: &ComponentStatus,
+    anchor: &str,
+    recorder: &Recorder,
+) {
     html.element("section", &[("id", anchor)], |html| {
         html.element("h2", &[], |html| html.foreign(&component.own.domain));
         html.element("p", &[("class", "muted")], |html| {

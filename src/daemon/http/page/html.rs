@@ -10,16 +10,16 @@ use crate::misleading::{is_joiner, is_misleading};
 
 /// A piece of a document.
 #[derive(Default)]
-pub struct Html {
+pub(super) struct Html {
     text: String,
 }
 
 /// Attributes of an element: names and values.
-pub type Attributes<'a> = &'a [(&'static str, &'a str)];
+pub(super) type Attributes<'a> = &'a [(&'static str, &'a str)];
 
 impl Html {
     /// A whole document in English, with these children of `html`.
-    pub fn document(children: impl FnOnce(&mut Self)) -> String {
+    pub(super) fn document(children: impl FnOnce(&mut Self)) -> String {
         let mut html = Self { text: "<!DOCTYPE html>\n".to_owned() };
         html.element("html", &[("lang", "en")], children);
         html.text.push('\n');
@@ -27,7 +27,7 @@ impl Html {
     }
 
     /// An element with what `inside` puts into it.
-    pub fn element(
+    pub(super) fn element(
         &mut self,
         name: &'static str,
         attributes: Attributes<'_>,
@@ -42,31 +42,31 @@ impl Html {
     }
 
     /// An element with a text.
-    pub fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
+    pub(super) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>, text: &str) {
         self.element(name, attributes, |html| html.text(text));
     }
 
     /// An element that has no end tag, such as `meta`.
-    pub fn void(&mut self, name: &'static str, attributes: Attributes<'_>) {
+    pub(super) fn void(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.open(name, attributes, "/>");
     }
 
-    pub fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         harmless(text, &mut self.text);
     }
 
     /// A text from outside: its writing direction ends with it.
-    pub fn foreign(&mut self, text: &str) {
+    pub(super) fn foreign(&mut self, text: &str) {
         self.leaf("bdi", &[], &shortened(text, LONGEST_SENTENCE));
     }
 
     /// An address from outside, which can have 3,000 bytes.
-    pub fn address(&mut self, address: &str) {
+    pub(super) fn address(&mut self, address: &str) {
         self.leaf("bdi", &[], &shortened(address, LONGEST_ADDRESS));
     }
 
     /// A style sheet, which is no text to escape.
-    pub fn style(&mut self, sheet: &'static str) {
+    pub(super) fn style(&mut self, sheet: &'static str) {
         self.element("style", &[], |html| html.text += sheet);
     }
 

@@ -21,10 +21,10 @@ use html::Html;
 
 /// The query of a page that loads itself again and again. Not by default: a page that changes
 /// under one's eyes, or under a screen reader, is asked for (WCAG 2.2.2).
-pub const REFRESH: &str = "refresh";
+pub(super) const REFRESH: &str = "refresh";
 
 /// The whole page.
-pub fn render(status: &Status, recorder: &Recorder, refresh: bool) -> String {
+pub(super) fn render(status: &Status, recorder: &Recorder, refresh: bool) -> String {
     Html::document(|html| {
         html.element("head", &[], |html| head(html, refresh));
         html.element("body", &[], |html| {
@@ -42,7 +42,7 @@ pub fn render(status: &Status, recorder: &Recorder, refresh: bool) -> String {
 }
 
 /// The content security policy of the page: nothing but its own style sheet.
-pub fn policy() -> HeaderValue {
+pub(super) fn policy() -> HeaderValue {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let hash = Base64::encode_string(&Sha256::digest(STYLE));
         format!(
