@@ -127,7 +127,7 @@ pub(crate) fn name_of(address: &str) -> Option<ServerName<'static>> {
 }
 
 /// A domain name or an IP address. Certificates name IDNs by their A-labels (RFC 6125 section 6.4.2).
-pub(crate) fn name(text: &str) -> Option<ServerName<'static>> {
+pub fn name(text: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(a_labels(text).into_owned()).ok()
 }
 
