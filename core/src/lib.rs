@@ -28,7 +28,9 @@
 //!    user, resource and id. The verdict says [`Relay`](jat::verdict::Act::Relay), with the new
 //!    addresses.
 //! 5. `Session::carry_out` writes the start tag [again](stanza::head::Head::rewrite) with these, and
-//!    the payload as it is. [`Tally::count`](jat::reason::Tally::count) counts what became of it.
+//!    the payload as it is. [`Tally::count`](jat::reason::Tally::count) counts what became of it,
+//!    and [`Translator::note_outcome`](jat::translator::Translator::note_outcome) books it to the
+//!    resource that was asked or has answered.
 //!
 //! Its reply goes the same way, but for steps 3 and 4: `Route::of` [opens](jat::token::open) the token
 //! that the target wrote to, and `Translator::reply` takes the user, the resource and the id from it.

@@ -8,13 +8,13 @@ mod brake;
 mod date_time;
 pub mod echo;
 pub mod ending;
+mod handling;
 mod output;
 mod own;
 mod self_test;
 mod server_time;
 pub mod snapshot;
 mod standstill;
-mod stanza;
 pub mod witness;
 
 use std::time::Duration;
@@ -33,10 +33,10 @@ use crate::stanza::splitter::{Element, Piece, Splitter};
 use brake::Brake;
 use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
+use handling::Payload;
 use output::{KEEP_CAPACITY, Output};
 use own::asks_time;
 use server_time::ServerTime;
-use stanza::Payload;
 use witness::Witness;
 
 /// How much may wait in memory.

@@ -181,9 +181,9 @@ impl Translator {
         }
     }
 
-    /// What was judged last was carried out, and counts as this: what users got for their requests
-    /// is remembered.
-    pub fn carried_out(&mut self, traffic: Traffic, reason: Reason, now: u64) {
+    /// What was judged last was carried out, and counts as this: it is booked to the resource that
+    /// was asked or has answered.
+    pub fn note_outcome(&mut self, traffic: Traffic, reason: Reason, now: u64) {
         match (traffic.class, reason.outcome()) {
             (_, Outcome::Relayed) => self.answers.relayed(now),
             (Class::Reply, Outcome::Answered(Answer::Error(condition, _))) => {

@@ -35,7 +35,7 @@ impl Session {
             _ => self.echo.other_stanza(),
         }
         let (traffic, reason) = self.carry_out(verdict, head, payload, now.mono);
-        translator.carried_out(traffic, reason, now.unix);
+        translator.note_outcome(traffic, reason, now.unix);
         tally.count(traffic, reason);
     }
 
