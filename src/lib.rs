@@ -9,30 +9,27 @@
 //! and deadlines.
 //!
 //! ```text
-//!   cli ─────► config ◄────────┐
-//!    │                         │
-//!    ├──► demo ──┐             │
-//!    ▼           ▼             │
-//!   daemon ──► link ──► session ──► jat ──► stanza
-//!   ╰──────── shell ────────╯╰───────── pure ──────╯
+//!   cli ──► daemon ──► link ──► session ──► jat ──► stanza
+//!   ╰──────── jat-proxy ───╯    ╰──────── jat-core ──────╯
 //! ```
 //!
-//! `config` gives ready-to-use types of the pure half, so it leads there too.
+//! Beside it `cli` ──► `demo` ──► `link`. `config` is read by `cli`, `demo`, `daemon` and `link`,
+//! and gives ready-to-use types of the pure half. The other modules may be used by all of these.
 //!
 //! | module | what is in it |
 //! |---|---|
 //! | [`stanza`], [`jat`], [`session`] | the pure half, a crate of its own: see [`jat_core`] |
-//! | [`link`] | the shell around a session: login, pump, reconnecting |
-//! | [`daemon`] | all components of a process: signals, reload, HTTP, logs, service manager |
-//! | [`config`] | files to ready-to-use types, with every error at once |
-//! | [`cli`] | one file for each subcommand |
+//! | [`link`] | the shell around a session: login, pump, reconnecting, what a program hands over |
+//! | [`daemon`] | all components of a process: signals, reload, upgrade in place, HTTP, logs |
+//! | [`config`] | from files to ready-to-use types, with every error at once |
+//! | [`cli`] | a file for each subcommand |
+//! | `demo` | the guided tour, on a small XMPP server in the process |
 //! | `descriptor` | file descriptors that are handed over to the next program |
 //! | `misleading` | characters that are not shown to people as they are |
 //! | `shortage` | what a process can be short of, and waiting for it |
 //! | `terminal` | what a terminal can show |
 //! | `thread` | threads for what may block |
 //! | [`time`] | the wall clock, and times as people write and read them |
-//! | `demo` | the guided tour, on a small XMPP server in the process |
 //!
 //! # How bytes get to the pure half and back
 //!

@@ -6,9 +6,9 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`stanza`] | bytes: where stanzas begin and end, their start tags, and those we write ourselves |
-//! | [`jat`] | the translator: who wrote to what, tokens, keys, presence, rules and reasons |
-//! | [`session`] | one stream's life: bytes and time in, bytes and a deadline out |
+//! | [`stanza`] | bytes: where stanzas begin and end, their start tags, and those that we compose |
+//! | [`jat`] | the translator: who wrote to what, the table of rules, tokens, keys, presence, reasons |
+//! | [`session`] | the life of one stream: bytes and time in, bytes and a deadline out |
 //! | [`named!`] | enums whose variants have names |
 //! | [`base64`] | bytes as text, for the next program |
 //!
@@ -19,10 +19,11 @@
 //! 1. [`Session::process`](session::Session::process) has the
 //!    [`Splitter`](stanza::splitter::Splitter::next) find a stanza in the bytes that came, and
 //!    [`Head::new`](stanza::head::Head::new) decode its start tag.
-//! 2. `Session::handle` takes note if something of ours comes back by it, an echo or the server's
-//!    time, and has [`Translator::judge`](jat::translator::Translator::judge) decide.
-//! 3. `Route::of` works out who wrote, to what, and which way that goes; of the rows in `judge` the
-//!    first that fits gives a reason, or asks the rules for that class: `Translator::request`.
+//! 2. `Session::handle` notes whether the stanza is something of ours that comes back (an echo, the
+//!    server's time), and asks [`Translator::judge`](jat::translator::Translator::judge).
+//! 3. `Route::of` finds out who wrote to what, and which way that goes. `judge` takes the first row
+//!    that fits: it names a reason, or calls the rules for the class, here `Translator::request`.
+//!    One of the rows is for senders whom the lists keep out (`Translator::permits`).
 //! 4. These check the request, choose a [resource](jat::resources::Resources::choose) of the target,
 //!    and [write](jat::token::write_sealed) an address of the component whose resource is a token:
 //!    user, resource and id. The verdict says [`Relay`](jat::verdict::Act::Relay), with the new
@@ -41,7 +42,8 @@
 //! it from a sender who has got too many, and else has it [composed](stanza::compose::Authored).
 //!
 //! There is no clock here, no socket, no file, no log and no randomness of the system's: all of
-//! that is the caller's, and Cargo.toml has no crate that would bring it.
+//! that is the caller's. Cargo.toml has no crate for it, and `tests/purity.rs` and `clippy.toml`
+//! keep the standard library's out.
 //!
 //! The library is for jat-proxy and its tests; only the program, its files and its formats are
 //! versioned, so that any release may change this interface.

@@ -109,6 +109,16 @@ fn normal(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
+/// Both show the same picture of what depends on what.
+#[test]
+fn the_front_page_of_the_library_has_the_picture_of_the_contributors() {
+    let picture = claims::text("CONTRIBUTING.md", "cli ──► daemon");
+    let library = fs::read_to_string("src/lib.rs").unwrap();
+    for line in picture.trim_end().lines() {
+        assert!(library.contains(&format!("//!   {line}\n")), "{line}");
+    }
+}
+
 /// An unknown key is refused with the keys that its table takes: so the program tells them.
 #[test]
 fn the_example_explains_every_key_of_the_configuration() {
