@@ -233,8 +233,8 @@ pub(crate) struct KeyTime {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Count {
-    /// Not in what an older daemon says, like the next.
-    #[serde(default)]
+    /// An older daemon has one word for this and the next.
+    #[serde(default, alias = "direction")]
     pub stanza: String,
     #[serde(default)]
     pub way: String,

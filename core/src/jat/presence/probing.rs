@@ -89,7 +89,8 @@ impl Probing {
             probing.round.iter_mut().for_each(|round| round.answered = answered);
         }
         if wanted {
-            probing.due[Cause::Error as usize] = Some(now + SOON);
+            // The cause that waits for nothing: it may be this one.
+            probing.due[Cause::Left as usize] = Some(now + SOON);
         }
         probing
     }

@@ -13,6 +13,8 @@ pub(super) struct Recent {
     heard: BTreeMap<u64, Heard>,
     /// Those that went on the heels of their coming, and were not heard of since.
     doubtful: BTreeMap<u64, Duration>,
+    /// Until when another program, whose place this one takes, may have heard of any of them.
+    resumed: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,11 @@ struct Heard {
 }
 
 impl Recent {
+    /// Goes on where another program stopped, which does not say what it heard just before.
+    pub(super) fn resume(now: Duration) -> Self {
+        Self { resumed: Some(now + HEELS), ..Self::default() }
+    }
+
     /// Notes that a resource, a full JID, is online or is not; says whether it is told so on the
     /// heels of the opposite.
     pub(super) fn note(&mut self, address: &Address<'_>, online: bool, now: Duration) -> bool {
@@ -31,7 +38,8 @@ impl Recent {
         let normal = address.normal();
         let key = sticky_hash(Address::new(&normal).resource().unwrap_or_default());
         let before = self.heard.get(&key).filter(|heard| heard.at + HEELS > now);
-        let on_heels = before.is_some_and(|heard| heard.online != online);
+        let unknown = before.is_none() && self.resumed.is_some_and(|until| now < until);
+        let on_heels = before.is_some_and(|heard| heard.online != online) || unknown && !online;
         if self.heard.len() < MOST_RECENT {
             self.heard.insert(key, Heard { at: now, online });
         }

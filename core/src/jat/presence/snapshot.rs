@@ -9,6 +9,7 @@ use crate::jat::now::Now;
 use crate::jat::resources::{Resource, Resources};
 
 use super::probing::{Open, Probing};
+use super::recent::Recent;
 use super::{Presence, Subscription};
 
 /// All that is known.
@@ -102,6 +103,7 @@ impl Presence {
             granted: from.granted || subscribed,
             unsettled: from.doubt_ends_in.is_some(),
             probing,
+            recent: Recent::resume(now.mono),
             ..Self::new()
         }
     }

@@ -232,6 +232,20 @@ fn a_question_that_is_wanted_is_asked_by_the_next_process() {
 }
 
 #[test]
+fn what_the_process_before_heard_may_be_on_the_heels_of_what_this_one_hears() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.hear(A, AVAILABLE);
+    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
+    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
+    // The old session's end, told late.
+    next.hear(A, Heard::Unavailable);
+    assert_eq!(next.online(), [B]);
+    assert_eq!(next.served(2_000, &[A, B]), 1);
+    assert_eq!(next.online(), [A, B]);
+}
+
+#[test]
 fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
     let mut it = Fixture::with(&[A, B]);
     it.after(60);
