@@ -103,7 +103,20 @@ impl ComponentSnapshot {
 
     /// Puts what it knows and counts into a new component, whose streams were taken before.
     pub fn restore(&self, component: &mut Component) {
-        for (traffic, reason, count) in &self.counts {
+        let Self {
+            domain: _,
+            target,
+            subscriber,
+            presence,
+            unlisted_replies,
+            answers,
+            observed,
+            observed_domains,
+            counts,
+            streams: _,
+            lost: _,
+        } = self;
+        for (traffic, reason, count) in counts {
             let Some(reason) = Reason::ALL.into_iter().find(|r| r.name() == reason) else {
                 continue;
             };
@@ -111,15 +124,15 @@ impl ComponentSnapshot {
                 component.tally.add(traffic, reason, *count);
             }
         }
-        let observed = Observed::resume(self.observed, self.observed_domains.clone());
+        let observed = Observed::resume(*observed, observed_domains.clone());
         component.translator.resume_observed(observed);
         let now = component.now();
-        let (presence, answers) = (self.presence.clone(), self.answers.clone());
-        component.translator.resume(presence, answers, self.unlisted_replies, now);
+        let (presence, answers) = (presence.clone(), answers.clone());
+        component.translator.resume(presence, answers, *unlisted_replies, now);
         let settings = component.translator.settings();
-        let subscriber = settings.subscriber().map(ToString::to_string);
-        let same_target = self.target == settings.target.as_str();
-        component.translator.outlive(same_target, self.subscriber == subscriber);
+        let same_target = target == settings.target.as_str();
+        let same_subscriber = *subscriber == settings.subscriber().map(ToString::to_string);
+        component.translator.outlive(same_target, same_subscriber);
         let down = component.streams().filter(|stream| !stream.is_up());
         for domain in down.map(|stream| stream.domain.clone()).collect::<Vec<_>>() {
             // Without its stream presence has to be asked for again.
@@ -213,10 +226,11 @@ impl StreamSnapshot {
     }
 
     fn restore(&self, stream: &mut StreamRecord) {
-        (stream.logins, stream.unsent) = (self.logins, self.unsent);
-        (stream.standstills, stream.lowered) = (self.standstills, self.lowered);
+        let Self { domain: _, logins, unsent, standstills, lowered, failures, up: _ } = self;
+        (stream.logins, stream.unsent) = (*logins, *unsent);
+        (stream.standstills, stream.lowered) = (*standstills, *lowered);
         for cause in Cause::ALL {
-            let count = self.failures.get(cause.name());
+            let count = failures.get(cause.name());
             stream.failures[cause as usize] = count.copied().unwrap_or_default();
         }
     }

@@ -127,7 +127,26 @@ impl StreamRecord {
 
     /// Takes over the counts of one that ended, and what was found out of its server.
     pub fn succeed(&mut self, before: &Self) {
-        let Self { failures, logins, standstills, unsent, lowered, .. } = *before;
+        // Without `..`, so that whoever adds a field decides on it here.
+        let Self {
+            id: _,
+            role: _,
+            domain: _,
+            state: _,
+            sharing: _,
+            unheard: _,
+            standstill: _,
+            standstills,
+            lowered,
+            clock_offset: _,
+            failures,
+            logins,
+            backlog: _,
+            unsent,
+            doubted: _,
+            hold: _,
+            due: _,
+        } = *before;
         (self.failures, self.logins) = (failures, logins);
         (self.standstills, self.unsent) = (standstills, unsent);
         self.lowered = lowered;
