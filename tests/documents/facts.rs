@@ -119,9 +119,30 @@ fn the_front_page_of_the_library_has_the_picture_of_the_contributors() {
     }
 }
 
-/// An unknown key is refused with the keys that its table takes: so the program tells them.
+/// Those of the fuzzer too: what is in neither its words nor its seeds is hardly tried.
 #[test]
-fn the_example_explains_every_key_of_the_configuration() {
+fn the_example_explains_every_key_of_the_configuration_and_the_fuzzer_has_it() {
+    let known = keys_of_the_configuration();
+    for file in
+        ["config/jat-proxy.toml", "fuzz/configuration.dict", "fuzz/seeds/configuration/everything"]
+    {
+        let text = fs::read(file).unwrap();
+        // Such bytes stand between the files of a seed.
+        let text = String::from_utf8_lossy(&text).replace('\u{fffd}', "\n");
+        let has = |key: &&String| {
+            text.lines().any(|line| {
+                let line = line.trim_start_matches(['#', ' ', '[', '"']);
+                let rest = line.strip_prefix(key.as_str());
+                rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
+            })
+        };
+        let missing: Vec<_> = known.iter().filter(|key| !has(key)).collect();
+        assert!(missing.is_empty(), "{file} does not have {missing:?}");
+    }
+}
+
+/// An unknown key is refused with the keys that its table takes: so the program tells them.
+fn keys_of_the_configuration() -> BTreeSet<String> {
     let text = "zzz = 1\nkey-file = \"keys.toml\"\n[server]\nzzz = 1\n[[component]]\nzzz = 1\n\
                 [limits]\nzzz = 1\n[http]\nzzz = 1\n[log]\nzzz = 1\n";
     let folder = tempfile::tempdir().unwrap();
@@ -132,15 +153,7 @@ fn the_example_explains_every_key_of_the_configuration() {
     let output = check.args(["check", "-c"]).arg(file).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let known = said.lines().filter_map(|line| line.split_once(" takes ")).map(|it| it.1);
-    let known: Vec<_> = known.map(|keys| keys.split(", ").collect::<Vec<_>>()).collect();
+    let known: Vec<_> = known.map(|keys| keys.split(", ").map(str::to_owned)).collect();
     assert_eq!(known.len(), 7, "{said}");
-
-    let example = fs::read_to_string("config/jat-proxy.toml").unwrap();
-    for key in known.concat() {
-        let explained = example.lines().any(|line| {
-            let line = line.trim_start_matches(['#', ' ', '[']);
-            line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
-        });
-        assert!(explained, "config/jat-proxy.toml does not explain `{key}`");
-    }
+    known.into_iter().flatten().collect()
 }
