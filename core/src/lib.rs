@@ -38,8 +38,9 @@
 //!
 //! A message is refused: `Translator::message` gives the reason
 //! [`MessageRefused`](jat::reason::Reason::MessageRefused), whose row in the table of reasons says
-//! with which error ([`Verdict::new`](jat::verdict::Verdict::new)). `Session::carry_out` withholds
-//! it from a sender who has got too many, and else has it [composed](stanza::compose::Authored).
+//! with which error ([`Verdict::by_table`](jat::verdict::Verdict::by_table)). `Session::carry_out`
+//! withholds it from a sender who has got too many, and else has it
+//! [composed](stanza::compose::Authored).
 //!
 //! There is no clock here, no socket, no file, no log and no randomness of the system's: all of
 //! that is the caller's. Cargo.toml has no crate for it, and `tests/purity.rs` and `clippy.toml`

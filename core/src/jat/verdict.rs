@@ -3,7 +3,7 @@
 use crate::stanza::compose::{Envelope, Refusal};
 use crate::stanza::head::Rewrite;
 
-use super::presence::Action;
+use super::presence::OwnPresence;
 use super::reason::{Answer, Outcome, Reason};
 use super::traffic::{Class, REVERT, Traffic};
 
@@ -22,8 +22,10 @@ pub enum Act<'t> {
     Relay(Rewrite<'t>),
     /// An error in its place.
     Refuse(Recipient<'t>, Refusal),
-    /// Presence of our own.
-    Say(Said<'t>),
+    /// Unsubscribed to the sender, who wants to subscribe, from the address that it asked.
+    RefuseSubscription,
+    /// Presence of our own to the target's bare address.
+    SendPresence { target: &'t str, presence: &'static [OwnPresence] },
     /// Nothing.
     Drop,
 }
@@ -37,15 +39,6 @@ pub enum Recipient<'t> {
     User(Envelope<'t>),
 }
 
-/// Presence of our own.
-#[derive(Debug)]
-pub enum Said<'t> {
-    /// The sender's subscription is refused, from the address that it asked.
-    Unsubscribed,
-    /// To the target's bare address.
-    ToTarget { target: &'t str, presence: &'static [Action] },
-}
-
 impl<'t> Verdict<'t> {
     /// The stanza is relayed.
     pub fn relay(rewrite: Rewrite<'t>, traffic: Traffic, reason: Reason) -> Self {
@@ -54,10 +47,11 @@ impl<'t> Verdict<'t> {
 
     /// It is not relayed: what the table of reasons says is done, and what is answered goes to its
     /// sender. Presence is never answered with an error.
-    pub fn new(traffic: Traffic, reason: Reason) -> Self {
+    pub fn by_table(traffic: Traffic, reason: Reason) -> Self {
+        debug_assert!(reason.outcome() != Outcome::Relayed, "{reason:?} needs its new addresses");
         let act = match (reason.outcome(), traffic.class) {
             (Outcome::Answered(Answer::Unsubscribed), _)
-            | (Outcome::Answered(_), Class::Presence) => Act::Say(Said::Unsubscribed),
+            | (Outcome::Answered(_), Class::Presence) => Act::RefuseSubscription,
             (Outcome::Answered(Answer::Error(condition, text)), _) => {
                 Act::Refuse(Recipient::Sender, Refusal { condition, text: text.into() })
             }
@@ -68,7 +62,7 @@ impl<'t> Verdict<'t> {
 
     /// Of something whose start tag was over a limit, so that nothing is known of it.
     pub fn unread() -> Self {
-        Self::new(Class::Other.inward(), Reason::HeadTooLarge)
+        Self::by_table(Class::Other.inward(), Reason::HeadTooLarge)
     }
 
     /// The same, but an error goes to the user who asked.
@@ -82,12 +76,12 @@ impl<'t> Verdict<'t> {
 
     /// Whether the sender gets an answer: no error in answer to such an answer may go on for ever.
     pub fn answers_sender(&self) -> bool {
-        matches!(self.act, Act::Refuse(Recipient::Sender, _) | Act::Say(Said::Unsubscribed))
+        matches!(self.act, Act::Refuse(Recipient::Sender, _) | Act::RefuseSubscription)
     }
 
     /// What is done instead, since the sender got too many answers.
     pub fn withheld(self) -> Self {
-        Self::new(self.traffic, Reason::Throttled)
+        Self::by_table(self.traffic, Reason::Throttled)
     }
 
     /// What is done instead, since it would be too large for the server: longer addresses, or an id
@@ -96,13 +90,13 @@ impl<'t> Verdict<'t> {
         let traffic = self.traffic;
         match self.act {
             Act::Relay(Rewrite { to, from, id }) => {
-                let refused = Self::new(traffic, Reason::OverLimit);
+                let refused = Self::by_table(traffic, Reason::OverLimit);
                 match traffic {
                     REVERT => refused.for_user(Envelope { to, from, id }),
                     _ => refused,
                 }
             }
-            _ => Self::new(traffic, Reason::HeadTooLarge),
+            _ => Self::by_table(traffic, Reason::HeadTooLarge),
         }
     }
 }

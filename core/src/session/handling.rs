@@ -6,7 +6,7 @@ use crate::jat::address::Address;
 use crate::jat::incoming::{Body, Incoming, Ours};
 use crate::jat::reason::Reason;
 use crate::jat::traffic::Traffic;
-use crate::jat::verdict::{Act, Recipient, Said, Verdict};
+use crate::jat::verdict::{Act, Recipient, Verdict};
 use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
 use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::splitter::Element;
@@ -105,14 +105,14 @@ impl Session {
                 let envelope = Envelope { to: sender, from: &from, id: head.id.as_deref() };
                 self.refuse(head.kind, &envelope, refusal)
             }
-            Act::Say(Said::Unsubscribed) => {
+            Act::RefuseSubscription => {
                 let from = asked().at_domain(self.domain.as_str(), None);
                 let envelope = Envelope { to: sender, from: &from, id: None };
                 let refusal = Authored::Presence(PresenceType::Unsubscribed);
                 self.output.say(limit, |to| refusal.write(&envelope, to))
             }
-            Act::Say(Said::ToTarget { target, presence }) => {
-                self.act(presence, target);
+            Act::SendPresence { target, presence } => {
+                self.send_presence(presence, target);
                 Ok(())
             }
             Act::Drop => Ok(()),

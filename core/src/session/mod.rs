@@ -10,11 +10,11 @@ pub mod echo;
 pub mod ending;
 mod handling;
 mod output;
-mod own;
 mod self_test;
 mod server_time;
 pub mod snapshot;
 mod standstill;
+mod unasked;
 pub mod witness;
 
 use std::time::Duration;
@@ -35,8 +35,8 @@ use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
 use handling::Payload;
 use output::{KEEP_CAPACITY, Output};
-use own::asks_time;
 use server_time::ServerTime;
+use unasked::asks_time;
 use witness::Witness;
 
 /// How much may wait in memory.
@@ -100,8 +100,9 @@ impl Session {
         if let Due::Send(ids) = session.echo.tick(session.flow(), now) {
             session.send_echoes(&ids, now);
         }
-        let action = turn.translator.tick(&session.domain, turn.now, turn.rng);
-        session.act(action.as_slice(), turn.translator.settings().target.bare().as_str());
+        let presence = turn.translator.tick(&session.domain, turn.now, turn.rng);
+        session
+            .send_presence(presence.as_slice(), turn.translator.settings().target.bare().as_str());
         session.ask_time(turn);
         session
     }
@@ -223,8 +224,8 @@ impl Session {
         if self.sharing() != Sharing::Unknown {
             turn.translator.shares(&self.domain, self.sharing() == Sharing::Shared);
         }
-        let action = turn.translator.tick(&self.domain, turn.now, turn.rng);
-        self.act(action.as_slice(), turn.translator.settings().target.bare().as_str());
+        let presence = turn.translator.tick(&self.domain, turn.now, turn.rng);
+        self.send_presence(presence.as_slice(), turn.translator.settings().target.bare().as_str());
         self.ask_time(turn);
         self.output.tick(now);
         Ok(())

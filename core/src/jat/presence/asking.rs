@@ -7,19 +7,19 @@ use fastrand::Rng;
 use crate::jat::now::Now;
 
 use super::probing::{ANSWER_TIME, Cause, GRANT_TIME, Round};
-use super::{Action, Hearing, Presence, Subscription};
+use super::{Hearing, OwnPresence, Presence, Subscription};
 
 impl Presence {
     /// Does what is due on a stream that is up; at [`Self::deadline`] at the latest. The first
     /// time on each stream that is asking.
-    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<Action> {
+    pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         if !self.connected {
             return Some(self.connect(now, rng));
         }
         if let Some(round) = self.probing.ended(now.mono)
-            && let Some(action) = self.judge(round, now, rng)
+            && let Some(presence) = self.judge(round, now, rng)
         {
-            return Some(action);
+            return Some(presence);
         }
         if self.retry_at.is_some_and(|at| at <= now.mono) {
             return Some(self.subscribe(Cause::Order, now, rng));
@@ -28,7 +28,7 @@ impl Presence {
         self.probing.due(self.resources.len()).filter(|at| *at <= now.mono)?;
         if self.probing.is_open() {
             self.probing.ask_also(now.mono);
-            return Some(Action::Probe);
+            return Some(OwnPresence::Probe);
         }
         if self.resources.is_empty() {
             // Servers are silent to a probe without a subscription, or take it for the end of
@@ -37,7 +37,7 @@ impl Presence {
         }
         self.begin_round();
         self.probing.ask(Cause::Routine, true, ANSWER_TIME, true, now.mono);
-        Some(Action::Probe)
+        Some(OwnPresence::Probe)
     }
 
     /// When [`Self::tick`] has something to do.
@@ -55,11 +55,11 @@ impl Presence {
     }
 
     /// The answer to a question is complete, or there is none: asks again, or draws the line.
-    fn judge(&mut self, round: Round, now: Now, rng: &mut Rng) -> Option<Action> {
+    fn judge(&mut self, round: Round, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         let silent = !round.answered;
         if silent && round.once_more {
             self.probing.go_on(round.probed, false, now.mono);
-            return Some(if round.probed { Action::Probe } else { Action::Subscribe });
+            return Some(if round.probed { OwnPresence::Probe } else { OwnPresence::Subscribe });
         }
         let limit = match self.hearing {
             Hearing::Part => Some(MISSED_OF_PART),
@@ -84,24 +84,24 @@ impl Presence {
         None
     }
 
-    fn subscribe(&mut self, cause: Cause, now: Now, rng: &mut Rng) -> Action {
+    fn subscribe(&mut self, cause: Cause, now: Now, rng: &mut Rng) -> OwnPresence {
         if self.subscription == Subscription::Subscribed {
             self.retry_at = None;
             self.begin_round();
             let once_more = !self.resources.is_empty();
             self.probing.ask(cause, false, GRANT_TIME, once_more, now.mono);
-            return Action::Subscribe;
+            return OwnPresence::Subscribe;
         }
         self.become_(Subscription::Pending, now);
         self.attempts = self.attempts.saturating_add(1);
         self.retry_later(SLOW_RETRY, now, rng);
         self.plan(now, rng);
-        Action::Subscribe
+        OwnPresence::Subscribe
     }
 
     /// The stream is up: asks, since no server tells by itself what changed meanwhile
     /// (docs/servers.md#no-push).
-    fn connect(&mut self, now: Now, rng: &mut Rng) -> Action {
+    fn connect(&mut self, now: Now, rng: &mut Rng) -> OwnPresence {
         self.connected = true;
         self.unsettled = true;
         self.resources.doubt();

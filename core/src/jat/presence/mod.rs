@@ -26,7 +26,7 @@ pub use subscription::Subscription;
 
 /// A presence stanza to send to the target's bare address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum OwnPresence {
     Subscribe,
     Probe,
     Subscribed,
@@ -246,21 +246,23 @@ impl Presence {
                     self.retry_at = before.into_iter().chain(self.retry_at).min();
                 }
             }
-            Heard::Subscribe => return Answer::Used(&[Action::Subscribed, Action::Available]),
-            Heard::Probe => return Answer::Used(&[Action::Available]),
+            Heard::Subscribe => {
+                return Answer::Used(&[OwnPresence::Subscribed, OwnPresence::Available]);
+            }
+            Heard::Probe => return Answer::Used(&[OwnPresence::Available]),
             Heard::Available { .. } | Heard::Error(_) | Heard::Other => return Answer::Ignored,
         }
         Answer::Used(&[])
     }
 
     /// The target has accepted the subscription, or its server says that it stands.
-    fn accepted(&mut self, now: Now, rng: &mut Rng) -> &'static [Action] {
+    fn accepted(&mut self, now: Now, rng: &mut Rng) -> &'static [OwnPresence] {
         if self.subscription == Subscription::Denied {
             // Nobody was asked since the denial, and servers pass such a stanza on without a
             // subscription behind it (docs/servers.md#unasked-acceptance): ask for one that holds.
             if self.probing.takes_turn(Cause::Accepted, now.mono) {
                 self.become_(Subscription::Pending, now);
-                return &[Action::Subscribe];
+                return &[OwnPresence::Subscribe];
             }
             let soon = now.mono + SHORTEST_PAUSE;
             self.retry_at = Some(self.retry_at.map_or(soon, |at| at.min(soon)));
@@ -279,7 +281,7 @@ impl Presence {
         self.begin_round();
         // Earlier than this it could cancel the request (docs/servers.md#pending-probe).
         self.probing.go_on(true, !self.resources.is_empty(), now.mono);
-        &[Action::Probe]
+        &[OwnPresence::Probe]
     }
 
     fn may_probe(&self) -> bool {
@@ -326,7 +328,7 @@ impl Default for Presence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It told something; these go out.
-    Used(&'static [Action]),
+    Used(&'static [OwnPresence]),
     Ignored,
 }
 

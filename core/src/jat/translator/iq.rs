@@ -36,7 +36,7 @@ impl Translator {
         let Self { settings, presence, scratch, answers, .. } = self;
         let presence = &*presence;
         let Route { from, to, traffic, .. } = route;
-        let refuse = |reason| Verdict::new(*traffic, reason);
+        let refuse = |reason| Verdict::by_table(*traffic, reason);
         let Some(id) = iq.id() else { return refuse(Reason::NoId) };
         if !matches!(iq.type_(), Some("get" | "set")) {
             return refuse(Reason::BadType);
@@ -102,8 +102,8 @@ impl Translator {
         let Scratch { sender: written, token, .. } = scratch;
         let token = match (route.place, token) {
             (Place::Token, Some(token)) => token,
-            (Place::Bad(reason), _) => return Verdict::new(REVERT, reason),
-            _ => return Verdict::new(REVERT, Reason::NoToken),
+            (Place::Bad(reason), _) => return Verdict::by_table(REVERT, reason),
+            _ => return Verdict::by_table(REVERT, Reason::NoToken),
         };
         let peer = route.from.normal();
         let result = iq.type_() == Some("result");
@@ -125,7 +125,7 @@ impl Translator {
         let claims = token.claims();
         route.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), written);
         let (to, from, id) = (claims.user(), &**written, Some(claims.id()));
-        let refuse = |reason| Verdict::new(REVERT, reason).for_user(Envelope { to, from, id });
+        let refuse = |reason| Verdict::by_table(REVERT, reason).for_user(Envelope { to, from, id });
         let reason = match iq.body {
             Body::OverLimit { .. } => return refuse(Reason::OverLimit),
             Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),
@@ -138,7 +138,7 @@ impl Translator {
 
 /// There is nobody to forward a request to.
 fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
-    let mut verdict = Verdict::new(FORWARD, presence.reason_for_nobody());
+    let mut verdict = Verdict::by_table(FORWARD, presence.reason_for_nobody());
     if let (Reason::NeverSubscribed, Act::Refuse(_, refusal), Subscription::Failed(condition)) =
         (verdict.reason, &mut verdict.act, presence.subscription())
     {

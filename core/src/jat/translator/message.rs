@@ -15,6 +15,6 @@ impl Translator {
             (_, Place::Presence) => Reason::PresenceDomain,
             _ => Reason::MessageRefused,
         };
-        Verdict::new(route.traffic, reason)
+        Verdict::by_table(route.traffic, reason)
     }
 }

@@ -15,7 +15,7 @@ use super::answers::{Answers, AnswersSnapshot, Event};
 use super::incoming::{Incoming, Ours};
 use super::now::Now;
 use super::observed::Observed;
-use super::presence::{Action, Hearing, Presence, PresenceSnapshot, Subscription};
+use super::presence::{Hearing, OwnPresence, Presence, PresenceSnapshot, Subscription};
 use super::reason::{Answer, Outcome, Reason};
 use super::route::{Place, Route, Sender};
 use super::scratch::Scratch;
@@ -135,14 +135,14 @@ impl Translator {
     }
 
     /// Does what is due on the stream of the domain `at`, which is up.
-    pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Option<Action> {
+    pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         if !self.subscribes_at(at) {
             return None;
         }
         let before = self.presence.resources.len();
-        let action = self.presence.tick(now, rng);
+        let presence = self.presence.tick(now, rng);
         self.note_unconfirmed(before, now);
-        action
+        presence
     }
 
     /// When [`Self::tick`] has something to do on that stream.
@@ -155,11 +155,11 @@ impl Translator {
         self.answers.forget();
         let route = Route::of(stanza, &self.settings, now, &mut self.scratch);
         let Route { sender, place, traffic, .. } = route;
-        let why = |reason| Verdict::new(traffic, reason);
+        let why = |reason| Verdict::by_table(traffic, reason);
         match (traffic.class, sender, place) {
             // Also where the server itself is the target.
             _ if stanza.ours == Some(Ours::Time) => {
-                Verdict::new(Class::Reply.inward(), Reason::ServerTime)
+                Verdict::by_table(Class::Reply.inward(), Reason::ServerTime)
             }
             // Echoes that come late are nobody's loss.
             (_, Sender::Nobody | Sender::Target | Sender::Other, _) if stanza.late => {

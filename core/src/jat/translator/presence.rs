@@ -8,7 +8,7 @@ use crate::jat::now::Now;
 use crate::jat::presence::{Answer, Heard};
 use crate::jat::reason::Reason;
 use crate::jat::route::{Route, Sender};
-use crate::jat::verdict::{Act, Said, Verdict};
+use crate::jat::verdict::{Act, Verdict};
 use crate::stanza::peek;
 
 use super::Translator;
@@ -22,13 +22,13 @@ impl Translator {
         rng: &mut Rng,
     ) -> Verdict<'_> {
         let Route { from, to, traffic, .. } = *route;
-        let ignored = Verdict::new(traffic, Reason::PresenceIgnored);
+        let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
         let of_target = to.node().is_none()
             && self.settings.subscriber().is_some()
             && route.sender == Sender::Target;
         if !of_target {
             return match stanza.type_() {
-                Some("subscribe") => Verdict::new(traffic, Reason::SubscriptionRefused),
+                Some("subscribe") => Verdict::by_table(traffic, Reason::SubscriptionRefused),
                 _ => ignored,
             };
         }
@@ -70,10 +70,10 @@ impl Translator {
             self.note_unconfirmed(before, now);
         }
         match answer {
-            Answer::Used(actions) => {
+            Answer::Used(presence) => {
                 let target = self.settings.target.bare().as_str();
-                let said = Said::ToTarget { target, presence: actions };
-                Verdict { act: Act::Say(said), traffic, reason: Reason::PresenceUsed }
+                let act = Act::SendPresence { target, presence };
+                Verdict { act, traffic, reason: Reason::PresenceUsed }
             }
             Answer::Ignored => ignored,
         }

@@ -12,7 +12,7 @@ fn what_was_known_before_the_subscription_stays_for_a_minute() {
     it.until(1_500);
     assert!(it.online().is_empty());
     // A probe would cancel the request on some servers.
-    assert!(!it.until(3_600_000).contains(&Action::Probe));
+    assert!(!it.until(3_600_000).contains(&OwnPresence::Probe));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn while_nobody_is_online_it_asks_at_once_and_then_once_a_minute() {
     let mut gaps = Vec::new();
     for _ in 0..10 {
         let begun = it.now.mono;
-        while it.tick() != Some(Action::Subscribe) {
+        while it.tick() != Some(OwnPresence::Subscribe) {
             it.now = it.now.plus(Duration::from_millis(100));
         }
         gaps.push((it.now.mono - begun).as_millis());
@@ -62,14 +62,14 @@ fn a_subscription_that_nobody_confirms_is_pending_again() {
     let mut it = Fixture::with(&[A]);
     it.after(60);
     it.hear(A, Heard::Unavailable);
-    assert!(it.until(2_100).contains(&Action::Subscribe));
+    assert!(it.until(2_100).contains(&OwnPresence::Subscribe));
     // Prosody says this of a request that waits for the account.
     it.hear(BARE, Heard::Unavailable);
     it.until(5_000);
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
     let asked = it.until(600_000);
     assert!((9..=15).contains(&asked.len()), "{} times in 10 min", asked.len());
-    assert!(asked.iter().all(|action| *action == Action::Subscribe));
+    assert!(asked.iter().all(|sent| *sent == OwnPresence::Subscribe));
     it.hear(BARE, Heard::Subscribed);
     it.hear(A, AVAILABLE);
     assert_eq!(it.online(), [A]);
@@ -81,7 +81,7 @@ fn one_that_was_granted_and_is_no_more_is_asked_for_once_at_once() {
     it.after(60);
     it.hear(BARE, Heard::Unsubscribed);
     assert_eq!(it.presence.subscription(), &Subscription::Denied);
-    assert_eq!(it.until(5_100), [Action::Subscribe]);
+    assert_eq!(it.until(5_100), [OwnPresence::Subscribe]);
     it.hear(BARE, Heard::Unsubscribed);
     assert_eq!(it.until(40_000), [], "this one was refused");
 }
@@ -97,14 +97,14 @@ fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() 
 
     it.error(A, DefinedCondition::ServiceUnavailable);
     assert_eq!(it.verified(), [B], "at once");
-    assert_eq!(it.until(300), [Action::Probe]);
+    assert_eq!(it.until(300), [OwnPresence::Probe]);
     it.hear(B, AVAILABLE);
     it.until(2_000);
     assert_eq!(it.online(), [B]);
 
     // One that says so behind its answer stays, too.
     it.error(B, DefinedCondition::Gone);
-    assert_eq!(it.until(2_300), [Action::Probe]);
+    assert_eq!(it.until(2_300), [OwnPresence::Probe]);
     it.hear(B, AVAILABLE);
     it.error(B, DefinedCondition::Gone);
     it.until(1_600);
@@ -153,7 +153,7 @@ fn every_few_minutes_it_asks_anyway() {
     it.presence.hears(Hearing::All);
     let mut probes = 0;
     for _ in 0..3_600 {
-        if it.until(1_000).contains(&Action::Probe) {
+        if it.until(1_000).contains(&OwnPresence::Probe) {
             probes += 1;
             it.hear(A, AVAILABLE);
             if probes > 1 {
@@ -182,7 +182,7 @@ fn a_share_of_the_answers_empties_no_list() {
     it.presence.hears(Hearing::Part);
     let mut lost = 0;
     for _ in 0..7_200 {
-        if it.until(1_000).contains(&Action::Probe) {
+        if it.until(1_000).contains(&OwnPresence::Probe) {
             // One in three comes to us.
             for address in [A, B, "bot@s.example/c"] {
                 if it.rng.u8(..3) == 0 {
@@ -195,7 +195,7 @@ fn a_share_of_the_answers_empties_no_list() {
     assert_eq!(lost, 0);
     // One that has gone is not believed for ever.
     for _ in 0..36_000 {
-        if it.until(1_000).contains(&Action::Probe) {
+        if it.until(1_000).contains(&OwnPresence::Probe) {
             it.hear(A, AVAILABLE);
         }
     }
@@ -228,7 +228,7 @@ fn a_question_that_is_wanted_is_asked_by_the_next_process() {
     assert_eq!(it.verified(), [A, B]);
     let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
     let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
-    assert_eq!(next.until(300), [Action::Probe]);
+    assert_eq!(next.until(300), [OwnPresence::Probe]);
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
     it.error(A, DefinedCondition::ServiceUnavailable);
     for asked in [false, true] {
         if asked {
-            assert_eq!(it.until(300), [Action::Probe]);
+            assert_eq!(it.until(300), [OwnPresence::Probe]);
             it.hear(B, AVAILABLE);
         }
         let handed = it.presence.hand_over(it.now);
@@ -260,7 +260,7 @@ fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
         next.now = it.now;
         assert_eq!((next.online(), next.verified()), (vec![A, B], vec![B]));
         if !asked {
-            assert_eq!(next.until(300), [Action::Probe]);
+            assert_eq!(next.until(300), [OwnPresence::Probe]);
             next.hear(B, AVAILABLE);
         }
         next.until(2_000);
@@ -274,7 +274,8 @@ fn an_acceptance_that_is_told_again_and_again_is_no_reason_to_ask_each_time() {
     it.after(60);
     let mut probes = 0;
     for _ in 0..6_000 {
-        probes += usize::from(it.hear(BARE, Heard::Subscribed) == Answer::Used(&[Action::Probe]));
+        probes +=
+            usize::from(it.hear(BARE, Heard::Subscribed) == Answer::Used(&[OwnPresence::Probe]));
         probes += it.served(100, &[A]);
     }
     assert!((10..30).contains(&probes), "{probes} in 600 s");
@@ -288,8 +289,8 @@ fn acceptances_and_denials_in_turn_are_no_reason_to_ask_each_time() {
     let mut sent = 0;
     for _ in 0..600 {
         for heard in [Heard::Unsubscribed, Heard::Subscribed, Heard::Subscribed] {
-            let Answer::Used(actions) = it.hear(BARE, heard) else { unreachable!() };
-            sent += actions.len();
+            let Answer::Used(presence) = it.hear(BARE, heard) else { unreachable!() };
+            sent += presence.len();
         }
         sent += it.until(100).len();
     }
@@ -316,7 +317,7 @@ fn without_a_subscription_nobody_stays_who_is_not_heard_of() {
         it.until(100_000);
         it.hear_all(&[A, B]);
         for _ in 0..20 {
-            assert!(!it.until(10_000).contains(&Action::Probe), "it can cancel the request");
+            assert!(!it.until(10_000).contains(&OwnPresence::Probe), "it can cancel the request");
             it.presence.answered(A, None, it.now, &mut it.rng);
         }
         assert_eq!(it.online(), [A], "{:?}", it.presence.subscription());

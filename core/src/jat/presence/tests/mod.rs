@@ -29,7 +29,7 @@ impl Fixture {
 
     fn connected() -> Self {
         let mut it = Self::new();
-        assert_eq!(it.presence.tick(it.now, &mut it.rng), Some(Action::Subscribe));
+        assert_eq!(it.presence.tick(it.now, &mut it.rng), Some(OwnPresence::Subscribe));
         it
     }
 
@@ -43,17 +43,17 @@ impl Fixture {
         }
     }
 
-    fn after(&mut self, seconds: u64) -> Option<Action> {
+    fn after(&mut self, seconds: u64) -> Option<OwnPresence> {
         self.now = self.now.plus(Duration::from_secs(seconds));
         self.presence.tick(self.now, &mut self.rng)
     }
 
-    fn tick(&mut self) -> Option<Action> {
+    fn tick(&mut self) -> Option<OwnPresence> {
         self.presence.tick(self.now, &mut self.rng)
     }
 
     /// What it asks in so many milliseconds, each at its time.
-    fn until(&mut self, milliseconds: u64) -> Vec<Action> {
+    fn until(&mut self, milliseconds: u64) -> Vec<OwnPresence> {
         let end = self.now.mono + Duration::from_millis(milliseconds);
         let mut asked = Vec::new();
         while let Some(at) = self.presence.deadline().filter(|at| *at <= end) {
@@ -69,8 +69,8 @@ impl Fixture {
     fn served(&mut self, milliseconds: u64, online: &[impl AsRef<str>]) -> usize {
         let mut probes = 0;
         for _ in 0..milliseconds / 100 {
-            for action in self.until(100) {
-                if action == Action::Probe {
+            for presence in self.until(100) {
+                if presence == OwnPresence::Probe {
                     probes += 1;
                 } else {
                     self.hear(BARE, Heard::Subscribed);
@@ -107,7 +107,7 @@ fn it_probes_only_once_subscribed() {
     // Prosody says this while the request is pending.
     assert_eq!(it.hear(BARE, Heard::Unavailable), Answer::Used(&[]));
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
-    assert_eq!(it.hear(BARE, Heard::Subscribed), Answer::Used(&[Action::Probe]));
+    assert_eq!(it.hear(BARE, Heard::Subscribed), Answer::Used(&[OwnPresence::Probe]));
     assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
     assert_eq!(it.presence.retry_at(), None);
 }
@@ -119,7 +119,7 @@ fn it_asks_again_ever_more_slowly() {
     for _ in 0..12 {
         let wait = it.presence.retry_at().unwrap() - it.now.mono;
         gaps.push(wait.as_secs());
-        assert_eq!(it.after(wait.as_secs() + 1), Some(Action::Subscribe));
+        assert_eq!(it.after(wait.as_secs() + 1), Some(OwnPresence::Subscribe));
     }
     assert!((45..=60).contains(&gaps[0]) && (90..=120).contains(&gaps[1]), "{gaps:?}");
     assert!(gaps[8..].iter().all(|g| (2700..=3600).contains(g)), "{gaps:?}");
@@ -140,7 +140,7 @@ fn causes_of_nobody_online_are_told_apart() {
     let again = it.hear(BARE, Heard::Subscribed);
     assert_eq!(
         (again, reason(&it)),
-        (Answer::Used(&[Action::Subscribe]), Reason::SubscriptionPending)
+        (Answer::Used(&[OwnPresence::Subscribe]), Reason::SubscriptionPending)
     );
     it.hear(BARE, Heard::Subscribed);
     assert_eq!(reason(&it), Reason::Offline);
@@ -150,19 +150,19 @@ fn causes_of_nobody_online_are_told_apart() {
 fn asked_to_ask_again_it_does_at_once_and_waits_as_after_a_login() {
     let mut it = Fixture::connected();
     for _ in 0..5 {
-        assert_eq!(it.after(3600), Some(Action::Subscribe));
+        assert_eq!(it.after(3600), Some(OwnPresence::Subscribe));
     }
     it.hear(BARE, Heard::Unsubscribed);
     assert_eq!(it.after(1), None);
     it.presence.ask_again();
-    assert_eq!(it.after(0), Some(Action::Subscribe));
+    assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
     assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(60));
 
     // One that holds stays while it is asked for again.
     it.hear(BARE, Heard::Subscribed);
     it.presence.ask_again();
-    assert_eq!(it.after(0), Some(Action::Subscribe));
+    assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
     assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
 
     it.presence.disconnected();
@@ -202,7 +202,7 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
     it.after(0);
     it.hear(BARE, Heard::Subscribed);
     assert_eq!(it.until(2_900), []);
-    assert_eq!(it.until(200), [Action::Probe]);
+    assert_eq!(it.until(200), [OwnPresence::Probe]);
     assert_eq!(it.online(), [A]);
     it.until(3_000);
     assert!(it.online().is_empty());
@@ -212,8 +212,8 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
 #[test]
 fn the_target_may_ask_for_our_presence() {
     let mut it = Fixture::connected();
-    let both = Answer::Used(&[Action::Subscribed, Action::Available]);
+    let both = Answer::Used(&[OwnPresence::Subscribed, OwnPresence::Available]);
     assert_eq!(it.hear(BARE, Heard::Subscribe), both);
-    assert_eq!(it.hear(A, Heard::Probe), Answer::Used(&[Action::Available]));
+    assert_eq!(it.hear(A, Heard::Probe), Answer::Used(&[OwnPresence::Available]));
     assert_eq!(it.hear(BARE, AVAILABLE), Answer::Ignored);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jid::DomainPart;
 
-use crate::jat::presence::Action;
+use crate::jat::presence::OwnPresence;
 use crate::jat::translator::Translator;
 use crate::stanza::compose::{Authored, Envelope, PresenceType};
 
@@ -13,15 +13,15 @@ use super::{Session, Turn};
 
 impl Session {
     /// Sends presence to the target's bare address.
-    pub(super) fn act(&mut self, actions: &[Action], target: &str) {
-        for action in actions {
-            let presence = Authored::Presence(match action {
-                Action::Subscribe => PresenceType::Subscribe,
-                Action::Probe => PresenceType::Probe,
-                Action::Subscribed => PresenceType::Subscribed,
-                Action::Available => PresenceType::Available,
+    pub(super) fn send_presence(&mut self, presence: &[OwnPresence], target: &str) {
+        for one in presence {
+            let stanza = Authored::Presence(match one {
+                OwnPresence::Subscribe => PresenceType::Subscribe,
+                OwnPresence::Probe => PresenceType::Probe,
+                OwnPresence::Subscribed => PresenceType::Subscribed,
+                OwnPresence::Available => PresenceType::Available,
             });
-            self.say(&presence, target, None);
+            self.say(&stanza, target, None);
         }
     }
 
