@@ -12,9 +12,8 @@ const DOCUMENT: &str = "docs/troubleshooting.md";
 fn every_heading_is_a_line_that_the_program_says() {
     let said = sources();
     let document = fs::read_to_string(DOCUMENT).unwrap();
-    let headings = document.lines().filter_map(|l| l.strip_prefix("### `")?.strip_suffix('`'));
     let (mut count, mut unsaid) = (0, Vec::new());
-    for heading in headings {
+    for heading in headings(&document) {
         count += 1;
         // Outcome and reason are two texts of the program.
         let parts = heading.split('…').flat_map(|part| part.split("answered: "));
@@ -50,6 +49,26 @@ fn every_warning_and_error_of_the_log_is_there() {
     }
     assert!(missing.is_empty(), "{DOCUMENT} says nothing about {missing:#?}");
     assert!(count > 15, "only {count} warnings found");
+}
+
+/// They are said by a variable, which the test above does not see.
+#[test]
+fn every_alarm_and_remedy_has_a_heading() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let alarms = texts(&source("src/link/alarms.rs"));
+    let refusals = source("src/link/refusals.rs");
+    let (_, remedies) = refusals.split_once("const REMEDIES").expect("a table of remedies");
+    let (remedies, _) = remedies.split_once("\n];").unwrap();
+    let remedies = texts(remedies);
+    assert!(alarms.len() >= 7 && remedies.len() >= 4, "{alarms:#?} {remedies:#?}");
+    let is_there = |text: &String| {
+        headings(&document).any(|heading| match heading.strip_suffix('…') {
+            Some(beginning) => text.starts_with(beginning),
+            None => text == heading,
+        })
+    };
+    let missing: Vec<_> = alarms.iter().chain(&remedies).filter(|text| !is_there(text)).collect();
+    assert!(missing.is_empty(), "{DOCUMENT} has no heading for {missing:#?}");
 }
 
 #[test]
@@ -100,6 +119,22 @@ const STREAM_ERRORS: [&str; 24] = [
     "unsupported-version",
 ];
 
+/// The lines of the log that the document explains, and what is said elsewhere.
+fn headings(document: &str) -> impl Iterator<Item = &str> {
+    document.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+}
+
+/// The sentences in a source, with `…` for their values, as in headings.
+fn texts(source: &str) -> Vec<String> {
+    let source = source.replace("\\\"", "'").replace("{{", "").replace("}}", "");
+    let strings = source.split('"').skip(1).step_by(2).filter(|string| string.contains(' '));
+    let shown = |string: &str| {
+        let pieces = string.split(['{', '}']).enumerate();
+        pieces.map(|(at, piece)| if at % 2 == 1 { "…" } else { piece }).collect()
+    };
+    strings.map(shown).filter(|text: &String| text.len() > 12).collect()
+}
+
 /// The texts of all `warn!` and `error!` of the daemon that say something by themselves.
 fn warnings() -> Vec<String> {
     let text = sources();
@@ -123,6 +158,17 @@ fn sources() -> String {
     for folder in ["src/daemon", "src/link", "core/src"] {
         collect(Path::new(folder), &mut text);
     }
+    join(&text)
+}
+
+/// One file, in the same way, without its tests.
+fn source(path: &str) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    join(text.split("#[cfg(test)]").next().unwrap())
+}
+
+/// Continued strings on one line.
+fn join(text: &str) -> String {
     let mut joined = String::new();
     for line in text.lines() {
         match line.trim_end().strip_suffix('\\') {
