@@ -9,8 +9,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use test_support::daemon::{CONFIG, Daemon, Launch};
-use test_support::folder::{Folder, Outcome, SECRET};
+use test_support::daemon::Daemon;
+use test_support::folder::{CONFIG, Folder, Outcome, SECRET};
+use test_support::launch::Launch;
 use test_support::program;
 
 const OTHER_SECRET: &str = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU=";

@@ -5,8 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 
 use rustix::process::Signal;
-use test_support::daemon::{CONFIG, Daemon, LOG, Launch};
-use test_support::folder::Folder;
+use test_support::daemon::Daemon;
+use test_support::folder::{CONFIG, Folder, LOG};
+use test_support::launch::Launch;
 use test_support::wait::PATIENCE;
 
 /// A daemon and the socket that it notifies.

@@ -13,6 +13,7 @@ use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
 use test_support::cases::{self, Case, Cast, Sender};
 use test_support::daemon::{DOMAIN, Daemon, TARGET};
+use test_support::launch::Launch;
 use test_support::stage::configuration;
 use test_support::tally::{difference, shown, total, unbraked};
 use test_support::wait::PATIENCE;
@@ -144,7 +145,7 @@ impl Scene {
         server.set_subscription(TARGET, DOMAIN, Subscription::From);
         let service = server.client(SERVICE);
         let hostile = server.client(CAST.user);
-        let daemon = Daemon::start(&configuration(&server));
+        let daemon = Launch::new(&configuration(&server)).start();
         daemon.until("it is ready", |d| d.is_ready(1)).await;
         daemon.reconfigure("max-stanza-bytes = 20000", &format!("max-stanza-bytes = {MOST}"));
         daemon.signal(Signal::HUP);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use mock_server::{Options, Server, Subscription};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
-use test_support::daemon::{self, DOMAIN, Launch, TARGET, configuration};
+use test_support::daemon::{self, DOMAIN, TARGET, configuration};
+use test_support::launch::Launch;
 use test_support::wait::{PATIENCE, comes_meanwhile};
 use tokio::net::UnixDatagram;
 use tokio::time::{Instant, timeout};

@@ -6,7 +6,8 @@ use std::time::Instant;
 use rustix::io::Errno;
 use rustix::process::{Resource, Signal};
 use tempfile::NamedTempFile;
-use test_support::daemon::{self, DOMAIN, Launch, TARGET, configuration};
+use test_support::daemon::{self, DOMAIN, TARGET, configuration};
+use test_support::launch::Launch;
 use test_support::port::free_address;
 use test_support::wait::{PATIENCE, comes_meanwhile};
 

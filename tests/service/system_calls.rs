@@ -8,7 +8,8 @@ use libc::*;
 use mock_server::Server;
 use rustix::process::Signal;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
-use test_support::daemon::{Launch, configuration};
+use test_support::daemon::configuration;
+use test_support::launch::Launch;
 use test_support::port::free_address;
 use test_support::wait::comes_meanwhile;
 

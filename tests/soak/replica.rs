@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use mock_server::{Server, Subscription};
 use rustix::process::Signal;
-use test_support::daemon::{CONFIG, DOMAIN, Daemon, Launch, TARGET, component};
-use test_support::folder::write_private;
+use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
+use test_support::folder::{CONFIG, write_private};
+use test_support::launch::Launch;
 use test_support::port::free_address;
 use tokio::time::sleep;
 

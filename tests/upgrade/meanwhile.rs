@@ -6,6 +6,7 @@ use std::time::Duration;
 use mock_server::{Options, Server};
 use rustix::process::Signal;
 use test_support::daemon::{DOMAIN, Daemon, component};
+use test_support::launch::Launch;
 use test_support::stage::{Stage, configuration};
 use tokio::time::{Instant, sleep};
 
@@ -94,7 +95,7 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
 #[tokio::test]
 async fn an_alarm_that_was_raised_is_not_raised_again() {
     let it = Stage::new().await;
-    let other = Daemon::start(&configuration(&it.server));
+    let other = Launch::new(&configuration(&it.server)).start();
     it.daemon.until_logged("another process is connected", 1).await;
     for _ in 0..2 {
         it.upgrade().await;

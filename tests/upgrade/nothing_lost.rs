@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use test_support::daemon::{DOMAIN, Daemon, Launch, TARGET, component};
+use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
+use test_support::launch::Launch;
 use test_support::stage::{Stage, configuration, reply_to};
 use test_support::wait::PATIENCE;
 use tokio::time::sleep;

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
-use test_support::daemon::{DOMAIN, Daemon, Launch, component};
+use test_support::daemon::{DOMAIN, Daemon, component};
+use test_support::launch::Launch;
 use test_support::stage::{Stage, configuration};
 use test_support::wait::comes_meanwhile;
 use tokio::time::Instant;

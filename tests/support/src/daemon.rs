@@ -11,12 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::folder::Folder;
+use crate::folder::{CONFIG, Folder, LOG, PROGRAM};
 use crate::http::{self, Answer};
 use crate::program;
 use crate::wait::{comes, comes_meanwhile};
-
-pub use crate::launch::Launch;
 
 pub const DOMAIN: &str = "proxy.example";
 pub const TARGET: &str = "service@some-domain.example";
@@ -44,10 +42,6 @@ pub struct Daemon {
 
 /// Its process.
 impl Daemon {
-    pub fn start(configuration: &str) -> Self {
-        Launch::new(configuration).start()
-    }
-
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -267,9 +261,3 @@ impl Drop for Daemon {
 pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
-
-pub(crate) const PROGRAM: &str = "jat-proxy";
-/// The name of its configuration there.
-pub const CONFIG: &str = "jat-proxy.toml";
-/// The name of its log in its folder.
-pub const LOG: &str = "log";

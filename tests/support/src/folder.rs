@@ -46,8 +46,8 @@ impl Folder {
     /// Nothing listens on port 1.
     pub fn on_no_server(&self) {
         let server = "[server]\naddress = \"127.0.0.1:1\"\n[[component]]";
-        let config = self.read("jat-proxy.toml").replacen("[[component]]", server, 1);
-        self.write("jat-proxy.toml", &config);
+        let config = self.read(CONFIG).replacen("[[component]]", server, 1);
+        self.write(CONFIG, &config);
     }
 
     /// One with a good configuration, too.
@@ -77,12 +77,12 @@ impl Folder {
     pub fn write_config(&self, more: &str) {
         let start = "key-file = \"keys.toml\"\n[[component]]\ndomain = \"proxy.example\"\n";
         let text = format!("{start}{more}\ntarget-address = \"bot@some.example\"\n");
-        self.write("jat-proxy.toml", &text);
+        self.write(CONFIG, &text);
     }
 
     /// Runs the program with `arguments` and `-c DIR/jat-proxy.toml`.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
-        let config = self.path("jat-proxy.toml");
+        let config = self.path(CONFIG);
         self.run_plain(&[arguments, &["-c", config.to_str().unwrap()]].concat())
     }
 
@@ -110,3 +110,10 @@ pub fn write_private(path: &Path, text: &str) {
     let mut file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     file.write_all(text.as_bytes()).unwrap();
 }
+
+/// The name of a link to the program, where there is one.
+pub(crate) const PROGRAM: &str = "jat-proxy";
+/// The name of the configuration.
+pub const CONFIG: &str = "jat-proxy.toml";
+/// The name of the log, if a daemon runs there.
+pub const LOG: &str = "log";

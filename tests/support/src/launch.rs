@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command};
 
-use crate::daemon::{CONFIG, Daemon, LOG, PROGRAM};
-use crate::folder::Folder;
+use crate::daemon::Daemon;
+use crate::folder::{CONFIG, Folder, LOG, PROGRAM};
 use crate::program;
 
 /// A daemon that is about to start; a test may change how.

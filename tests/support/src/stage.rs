@@ -6,7 +6,8 @@ use core_tests::xml::Stanza;
 use mock_server::{Client, Options, Server, Subscription};
 use rustix::process::Signal;
 
-use crate::daemon::{DOMAIN, Daemon, KEY, Launch, TARGET, component};
+use crate::daemon::{DOMAIN, Daemon, KEY, TARGET, component};
+use crate::launch::Launch;
 use crate::port::free_address;
 use crate::program;
 

@@ -8,8 +8,9 @@ use core_tests::bench::stanzas::{DOMAIN, TARGET};
 use core_tests::bench::usage::{cpu_time, cpu_time_since, status};
 
 use super::driver::SECRET;
-use crate::daemon::{KEY, Launch};
+use crate::daemon::KEY;
 use crate::folder::Folder;
+use crate::launch::Launch;
 use crate::program;
 
 /// A child process; it is killed when it goes out of scope.

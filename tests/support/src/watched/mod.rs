@@ -6,7 +6,8 @@ pub mod server;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::daemon::{Daemon, Launch};
+use crate::daemon::Daemon;
+use crate::launch::Launch;
 use crate::port::free_address;
 
 /// On a `server`, once it answers.
