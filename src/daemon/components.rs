@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::{ComponentConfig, Config, StreamConfig};
 use crate::link::component::{Shared, lock, until};
 use crate::link::component_tasks::{ComponentTasks, LinkTask};
-use crate::link::order::{Order, Successor};
+use crate::link::order::{Order, SuccessorAge};
 use crate::link::snapshot::{ComponentSnapshot, take_back};
 use crate::link::stream::StreamRecord;
 
@@ -51,10 +51,10 @@ impl Components {
     /// which one was not in time. Their tasks go on with [`Self::go_on`].
     ///
     /// An encrypted one is closed by that.
-    pub async fn pause(&self, for_whom: Successor, encrypted: bool) -> Result<(), String> {
+    pub async fn pause(&self, successor: SuccessorAge, encrypted: bool) -> Result<(), String> {
         let mut pausing = Vec::new();
         for tasks in self.tasks().iter().filter(|t| t.config.tls.is_some() == encrypted) {
-            tasks.order(|stream| Order::Pause { stream: Arc::new(stream), for_whom });
+            tasks.order(|stream| Order::Pause { stream: Arc::new(stream), successor });
             pausing.push(Arc::clone(&tasks.component));
         }
         let end = Instant::now() + PAUSE_TIME;
@@ -96,7 +96,7 @@ impl Components {
         let mut leave = Vec::new();
         for component in &config.components {
             let domain = &component.settings.domain;
-            match tasks.iter_mut().find(|m| m.config.settings.domain == *domain) {
+            match tasks.iter_mut().find(|tasks| tasks.config.settings.domain == *domain) {
                 Some(running) => leave.extend(running.reconfigure(component)),
                 None => tasks.push(ComponentTasks::start(component)),
             }
@@ -120,9 +120,9 @@ impl Components {
         self.tasks().iter().for_each(ComponentTasks::ask_again);
     }
 
-    /// Every component, in the order of the configuration's history.
+    /// Every component, in the order in which they were added.
     pub fn all(&self) -> Vec<Shared> {
-        self.tasks().iter().map(|m| Arc::clone(&m.component)).collect()
+        self.tasks().iter().map(|tasks| Arc::clone(&tasks.component)).collect()
     }
 
     /// Every component, and its configuration.

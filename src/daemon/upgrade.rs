@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::info;
 
-use crate::link::order;
+use crate::link::order::SuccessorAge;
 use crate::shortage::explain;
 
 use super::components::Components;
@@ -84,12 +84,14 @@ async fn prepare(
     http: &mut Endpoint,
     reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
-    let newer = successor.snapshot.is_some();
-    let for_whom = if newer { order::Successor::Newer } else { order::Successor::Older };
+    let age = match successor.snapshot {
+        Some(_) => SuccessorAge::Current,
+        None => SuccessorAge::Older,
+    };
     let left = timeout(CLOSING_TIME, components.all_left()).await;
     left.map_err(|_| UpgradeError::Closing)?;
-    components.pause(for_whom, false).await.map_err(UpgradeError::Busy)?;
-    if newer {
+    components.pause(age, false).await.map_err(UpgradeError::Busy)?;
+    if age == SuccessorAge::Current {
         // An older one would not know what to do with requests.
         http.halt().await;
     }
@@ -101,7 +103,7 @@ async fn prepare(
     // They are closed for it, so not before all has gone well. What was tried stays the same.
     let end = question::deadline();
     successor.is_unchanged(end).await.map_err(UpgradeError::Rehearsal)?;
-    components.pause(for_whom, true).await.map_err(UpgradeError::Busy)?;
+    components.pause(age, true).await.map_err(UpgradeError::Busy)?;
     Ok(write(successor, components, http, reload_later)?)
 }
 

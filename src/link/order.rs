@@ -15,17 +15,17 @@ pub enum Order {
     Run(Arc<StreamConfig>),
     /// Leave this stream as it is, where others find it:
     /// [`StreamRecord::hold`](super::stream::StreamRecord::hold).
-    Pause { stream: Arc<StreamConfig>, for_whom: Successor },
+    Pause { stream: Arc<StreamConfig>, successor: SuccessorAge },
     /// Close it in good order within this time, and end.
     Stop { within: Duration },
 }
 
-/// Whom a stream is left for.
+/// How old the program is that is to go on with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Successor {
-    /// A program like this one.
-    Newer,
-    /// One that may be so old that it can't go on within a stanza that is skipped.
+pub enum SuccessorAge {
+    /// As old as this one, or newer.
+    Current,
+    /// It may be so old that it can't go on within a stanza that is skipped.
     Older,
 }
 

@@ -18,7 +18,7 @@ use super::component::{Clock, Component, Shared, lock};
 use super::end::{Lost, Stop};
 use super::heartbeat::{BEAT, Heartbeat};
 use super::log::StreamLog;
-use super::order::{Order, Successor};
+use super::order::{Order, SuccessorAge};
 use super::socket::Ready;
 use super::stream::{Parked, StreamId};
 
@@ -33,7 +33,7 @@ pub(super) struct Pump<'a> {
     /// Whether bytes were read since the last turn.
     has_read: bool,
     /// Set to when there is something to do by time, or earlier.
-    alarm: Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl<'a> Pump<'a> {
@@ -45,8 +45,8 @@ impl<'a> Pump<'a> {
         log: &'a mut StreamLog,
     ) -> Self {
         let clock = lock(&component).clock();
-        let alarm = Box::pin(sleep(BEAT));
-        Self { parked, log, component, stream, heartbeat, clock, has_read: false, alarm }
+        let timer = Box::pin(sleep(BEAT));
+        Self { parked, log, component, stream, heartbeat, clock, has_read: false, timer }
     }
 
     /// Pumps until the stream is lost, or `orders` end it. Gives the number of bytes that could not
@@ -90,8 +90,8 @@ impl<'a> Pump<'a> {
             let order = orders.borrow_and_update().clone();
             let within = match &order {
                 Order::Stop { within } => *within,
-                Order::Pause { stream: new, for_whom } if self.can_stay_for(new) => {
-                    return self.pause(*for_whom).await;
+                Order::Pause { stream: new, successor } if self.can_stay_for(new) => {
+                    return self.pause(*successor).await;
                 }
                 Order::Run(new) if changed.is_ok() && self.can_stay_for(new) => continue,
                 Order::Pause { .. } | Order::Run(_) => CLOSE_TIME,
@@ -146,7 +146,7 @@ impl<'a> Pump<'a> {
         component.end_turn(self.stream, &self.parked.session, due);
         self.log.observe(&component, now);
         drop(component);
-        self.set_alarm(due, now);
+        self.set_timer(due, now);
         worked
     }
 
@@ -173,29 +173,29 @@ impl<'a> Pump<'a> {
                 }
                 Ready::Writable(ready) => ready.map_err(Lost::Broken)?,
             },
-            () = &mut self.alarm => {}
+            () = &mut self.timer => {}
         }
         Ok(())
     }
 
-    /// Sets the alarm, but does not move it to a later time: what is due comes later with each
+    /// Sets the timer, but does not move it to a later time: what is due comes later with each
     /// stanza, and to be woken up too early now and then costs less.
-    fn set_alarm(&mut self, due: Duration, now: Now) {
+    fn set_timer(&mut self, due: Duration, now: Now) {
         let due = self.clock.instant(due.min(now.mono + BEAT));
-        if due < self.alarm.deadline().into_std() || self.alarm.is_elapsed() {
-            self.alarm.as_mut().reset(due.into());
+        if due < self.timer.deadline().into_std() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(due.into());
         }
     }
 
     /// Leaves the stream as it is, if another program can go on with it; else closes it.
-    async fn pause(&mut self, successor: Successor) -> Result<Stop, Lost> {
+    async fn pause(&mut self, successor: SuccessorAge) -> Result<Stop, Lost> {
         if self.parked.socket.as_plain().is_none() {
             // The keys of TLS, and what it has read of a record, are in this process only.
             return self.close(HALT_TIME).await.map(|()| Stop::NotHandedOver);
         }
         // An older program can't go on within a stanza that is skipped.
         let skipped = async {
-            while self.parked.session.is_skipping() && successor == Successor::Older {
+            while self.parked.session.is_skipping() && successor == SuccessorAge::Older {
                 self.wait().await?;
                 self.turn()?;
             }
