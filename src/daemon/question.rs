@@ -36,7 +36,7 @@ pub(crate) async fn identity(
     end: Instant,
 ) -> Result<io::Result<Identity>, String> {
     let of = program.clone();
-    let identity = ASKERS.run(until(end), move || of.identity()).await;
+    let identity = ASKERS.run(time_left(end), move || of.identity()).await;
     identity.map_err(|unfinished| explain_unfinished(program.path(), &unfinished))
 }
 
@@ -51,14 +51,14 @@ pub(crate) async fn ask(
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = path.display();
     let (command, runtime) = (command(path, arguments), Handle::current());
-    let begin = move || {
+    let start = move || {
         signals::leave_to_children();
         let _inside = runtime.enter();
-        Asked::begin(command)
+        Asked::start(command)
     };
-    let begun = ASKERS.run(until(end), begin).await;
-    let begun = begun.map_err(|unfinished| explain_unfinished(path, &unfinished))?;
-    let mut asked = begun.map_err(|error| format!("can't run {name}: {}", explain(&error)))?;
+    let started = ASKERS.run(time_left(end), start).await;
+    let started = started.map_err(|unfinished| explain_unfinished(path, &unfinished))?;
+    let mut asked = started.map_err(|error| format!("can't run {name}: {}", explain(&error)))?;
     match timeout_at(end, asked.answer()).await {
         Ok(Ok(answer)) if answer.status.success() => Ok(answer.output),
         Ok(Ok(answer)) => Err(format!("{name} refuses: {}", answer.complaint())),
@@ -67,7 +67,7 @@ pub(crate) async fn ask(
     }
 }
 
-fn until(end: Instant) -> Duration {
+fn time_left(end: Instant) -> Duration {
     end.saturating_duration_since(Instant::now())
 }
 
@@ -97,21 +97,21 @@ struct Asked {
 }
 
 impl Asked {
-    fn begin(command: Command) -> io::Result<Self> {
+    fn start(command: Command) -> io::Result<Self> {
         let mut command = tokio::process::Command::from(command);
         Ok(Self { child: command.kill_on_drop(true).spawn()? })
     }
 
     async fn answer(&mut self) -> io::Result<Answer> {
         let (output, errors) = (self.child.stdout.take(), self.child.stderr.take());
-        let (output, errors) = tokio::try_join!(read(output), begin_of(errors))?;
+        let (output, errors) = tokio::try_join!(read(output), beginning_of(errors))?;
         Ok(Answer { status: self.child.wait().await?, output, errors })
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        // The number of one that was waited for may be another's.
+        // Once waited for, its number may be another process's.
         let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         // It may have ended just now.
         let _ = group.map(|group| kill_process_group(group, Signal::KILL));
@@ -130,7 +130,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<
 }
 
 /// The rest is for nobody, but a program that could not write it would never end.
-async fn begin_of(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
+async fn beginning_of(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::new());
     if let Some(mut from) = from {
         (&mut from).take(MOST_ERRORS).read_to_end(&mut text).await?;

@@ -19,7 +19,7 @@ use crate::descriptor;
 
 use super::Site;
 use super::halt::Connections;
-use super::wire::Visit;
+use super::wire::Exchange;
 
 /// The address of HTTP, and the task that serves there.
 pub(crate) struct Endpoint {
@@ -31,7 +31,7 @@ pub(crate) struct Endpoint {
     socket: Option<OwnedFd>,
     connections: Connections,
     /// Those that were halted.
-    halted: Vec<Visit>,
+    halted: Vec<Exchange>,
 }
 
 /// A connection as one program leaves it to the next.
@@ -104,10 +104,10 @@ impl Endpoint {
 
     /// The same for the connections that were halted.
     pub(crate) fn keep_connections(&self, keep: bool) -> io::Result<Vec<ConnectionSnapshot>> {
-        let of = |visit: &Visit| {
-            descriptor::keep(visit.tcp.as_fd(), keep)?;
-            let (input, output) = (visit.input.clone(), visit.output.clone());
-            Ok(ConnectionSnapshot { socket: visit.tcp.as_raw_fd(), input, output })
+        let of = |exchange: &Exchange| {
+            descriptor::keep(exchange.tcp.as_fd(), keep)?;
+            let (input, output) = (exchange.input.clone(), exchange.output.clone());
+            Ok(ConnectionSnapshot { socket: exchange.tcp.as_raw_fd(), input, output })
         };
         self.halted.iter().map(of).collect()
     }
@@ -154,8 +154,8 @@ impl Endpoint {
         self.end().await;
         self.socket = listener.as_ref().and_then(|l| l.as_fd().try_clone_to_owned().ok());
         let site = Site { recorder: Arc::clone(&self.recorder), hosts: self.hosts.subscribe() };
-        let (halt, visits) = (self.connections.halt(), std::mem::take(&mut self.halted));
-        let serve = |listener| tokio::spawn(super::serve(listener, site, halt, visits));
+        let (halt, exchanges) = (self.connections.halt(), std::mem::take(&mut self.halted));
+        let serve = |listener| tokio::spawn(super::serve(listener, site, halt, exchanges));
         self.server = listener.map(serve);
     }
 
@@ -176,9 +176,9 @@ impl ConnectionSnapshot {
         let _ = descriptor::adopt(self.socket);
     }
 
-    fn take(self) -> io::Result<Visit> {
+    fn take(self) -> io::Result<Exchange> {
         let socket = descriptor::adopt(self.socket)?;
         let tcp = Arc::new(TcpStream::from_std(socket.into())?);
-        Ok(Visit { tcp, input: self.input, output: self.output })
+        Ok(Exchange { tcp, input: self.input, output: self.output })
     }
 }

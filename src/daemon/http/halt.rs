@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout_at;
 
-use super::wire::Visit;
+use super::wire::Exchange;
 
 /// What each connection holds: it is told to halt, and leaves itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Halt {
     ordered: watch::Receiver<bool>,
-    left: mpsc::UnboundedSender<Visit>,
+    left: mpsc::UnboundedSender<Exchange>,
 }
 
 /// The other side of every [`Halt`].
@@ -19,7 +19,7 @@ pub(crate) struct Halt {
 pub(super) struct Connections {
     order: watch::Sender<bool>,
     halt: Halt,
-    left: mpsc::UnboundedReceiver<Visit>,
+    left: mpsc::UnboundedReceiver<Exchange>,
 }
 
 impl Halt {
@@ -32,9 +32,9 @@ impl Halt {
     }
 
     /// Leaves a connection as it is.
-    pub(crate) fn leave(&self, visit: Visit) {
+    pub(crate) fn leave(&self, exchange: Exchange) {
         // Who does not want it any more drops it.
-        let _ = self.left.send(visit);
+        let _ = self.left.send(exchange);
     }
 }
 
@@ -50,17 +50,17 @@ impl Connections {
     }
 
     /// Halts all connections, and gives those that have not ended.
-    pub(super) async fn stop(self) -> Vec<Visit> {
+    pub(super) async fn stop(self) -> Vec<Exchange> {
         let Self { order, halt, mut left } = self;
         drop(halt);
         order.send_replace(true);
         let end = tokio::time::Instant::now() + HALT_TIME;
-        let mut visits = Vec::new();
+        let mut exchanges = Vec::new();
         // Until all have dropped their side.
-        while let Ok(Some(visit)) = timeout_at(end, left.recv()).await {
-            visits.push(visit);
+        while let Ok(Some(exchange)) = timeout_at(end, left.recv()).await {
+            exchanges.push(exchange);
         }
-        visits
+        exchanges
     }
 }
 

@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode, Uri, Version};
 
 use crate::config::Host;
 
-/// Whether `request` is for us, who were reached at the address `local` and are called `hosts` too.
+/// Checks that `request` names us: the address `local`, or one of `hosts`.
 ///
 /// # Errors
 /// The status and the text to answer with.
@@ -29,7 +29,7 @@ pub(super) fn check<B>(
         }
         _ => return Err(MALFORMED),
     };
-    // Both `host:port`.
+    // The Host header, and the target of an absolute-form request (RFC 9112 section 3.2.2).
     let named = [host.as_ref(), Some(request.uri())];
     let known = |name: &str| is_known(name, local, hosts);
     if named.into_iter().flatten().filter_map(Uri::host).all(known) { Ok(()) } else { Err(UNKNOWN) }

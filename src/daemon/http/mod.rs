@@ -38,7 +38,7 @@ use answers::Answer;
 use halt::Halt;
 use room::{Place, Room};
 use stock::Stock;
-use wire::{Visit, Wire};
+use wire::{Exchange, Wire};
 
 /// What is served, and under which names.
 #[derive(Clone)]
@@ -48,15 +48,15 @@ pub(crate) struct Site {
 }
 
 /// Serves until it is aborted. Requests that are being answered then are answered still, until
-/// they are told to `halt`. `visits` are there already.
-pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, visits: Vec<Visit>) {
+/// they are told to `halt`. `exchanges` are there already.
+pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, exchanges: Vec<Exchange>) {
     let counter = Counter { site, turn: Arc::default(), stock: Arc::new(Stock::new()), halt };
     let room = Arc::new(Room::default());
     // Since when none can be taken.
     let mut trouble: Option<Instant> = None;
     let mut numbers = 0..;
-    for (visit, number) in visits.into_iter().zip(&mut numbers) {
-        counter.admit(visit, &room, number).await;
+    for (exchange, number) in exchanges.into_iter().zip(&mut numbers) {
+        counter.admit(exchange, &room, number).await;
     }
     for number in numbers {
         let accepted = tokio::select! {
@@ -69,7 +69,7 @@ pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, visits:
                     let seconds = since.elapsed().as_secs_f64();
                     info!("HTTP connections can be taken again after {seconds:.1} s");
                 }
-                counter.admit(Visit::new(socket), &room, number).await;
+                counter.admit(Exchange::new(socket), &room, number).await;
                 if number % BATCH == 0 {
                     sleep(PACE).await;
                 }
@@ -96,25 +96,25 @@ struct Counter {
 
 impl Counter {
     /// Serves a connection as soon as there is a place for it.
-    async fn admit(&self, visit: Visit, room: &Arc<Room>, number: u64) {
+    async fn admit(&self, exchange: Exchange, room: &Arc<Room>, number: u64) {
         tokio::select! {
             (place, dismissed) = room.enter(number) => {
-                tokio::spawn(self.clone().serve(visit, place, dismissed));
+                tokio::spawn(self.clone().serve(exchange, place, dismissed));
             }
-            () = self.halt.ordered() => self.halt.leave(visit),
+            () = self.halt.ordered() => self.halt.leave(exchange),
         }
     }
 
     /// Answers one request.
-    async fn serve(self, visit: Visit, place: Place, dismissed: oneshot::Receiver<()>) {
-        if !visit.output.is_empty() {
-            return self.finish(visit, place, dismissed).await;
+    async fn serve(self, exchange: Exchange, place: Place, dismissed: oneshot::Receiver<()>) {
+        if !exchange.output.is_empty() {
+            return self.finish(exchange, place, dismissed).await;
         }
         // An error says that the client has gone already.
-        let Ok(local) = visit.tcp.local_addr() else { return };
+        let Ok(local) = exchange.tcp.local_addr() else { return };
         let place = &place;
         let halt = self.halt.clone();
-        let wire = Wire::new(visit.tcp, visit.input);
+        let wire = Wire::new(exchange.tcp, exchange.input);
         let service = service_fn(move |request: Request<Incoming>| {
             place.asked();
             let known = host::check(&request, local.ip(), &self.site.hosts.borrow());
@@ -146,21 +146,21 @@ impl Counter {
             // The library gives the rest of the answer at once.
             let _ = connection.await;
         }
-        let visit = wire.visit();
-        if !(answered && visit.output.is_empty()) {
-            halt.leave(visit);
+        let exchange = wire.take_exchange();
+        if !(answered && exchange.output.is_empty()) {
+            halt.leave(exchange);
         }
     }
 
     /// Writes the rest of an answer.
-    async fn finish(self, mut visit: Visit, place: Place, dismissed: oneshot::Receiver<()>) {
+    async fn finish(self, mut exchange: Exchange, place: Place, dismissed: oneshot::Receiver<()>) {
         place.answered();
         tokio::select! {
-            _ = timeout(CONNECTION_TIME, visit.finish()) => return,
+            _ = timeout(CONNECTION_TIME, exchange.finish()) => return,
             _ = dismissed => return,
             () = self.halt.ordered() => {}
         }
-        self.halt.leave(visit);
+        self.halt.leave(exchange);
     }
 
     /// Makes one answer at a time, and lets the relay have four times as long before the next.

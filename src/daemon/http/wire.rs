@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 /// A connection in the middle of its request, or of its answer.
 #[derive(Debug)]
-pub(crate) struct Visit {
+pub(crate) struct Exchange {
     pub tcp: Arc<TcpStream>,
     /// What was read of the request, if nothing was written.
     pub input: Vec<u8>,
@@ -35,7 +35,7 @@ struct State {
     /// All that was read so far. Its length is bounded by that of a head.
     input: Vec<u8>,
     answered: bool,
-    /// What is written now, is not: `Some` from [`Wire::hold`] on.
+    /// What is to be written from [`Wire::hold`] on is kept here and not sent.
     held: Option<Vec<u8>>,
 }
 
@@ -46,22 +46,22 @@ impl Wire {
     }
 
     /// From now on nothing is written. Says whether an answer has begun, whose rest will be in
-    /// [`Self::visit`] when the library has finished with it.
+    /// [`Self::take_exchange`] when the library has finished with it.
     pub(super) fn hold(&self) -> bool {
         let mut state = self.state();
         state.held = Some(Vec::new());
         state.answered
     }
 
-    /// Where it stands.
-    pub(super) fn visit(&self) -> Visit {
+    /// What is left of the request or of the answer.
+    pub(super) fn take_exchange(&self) -> Exchange {
         let mut state = self.state();
         let mut input = std::mem::take(&mut state.input);
         if !state.answered {
             input.extend_from_slice(&state.before[state.read..]);
         }
         let output = state.held.take().unwrap_or_default();
-        Visit { tcp: Arc::clone(&self.tcp), input, output }
+        Exchange { tcp: Arc::clone(&self.tcp), input, output }
     }
 
     /// Writes `bytes`, by `write` or to what is held.
@@ -76,7 +76,8 @@ impl Wire {
             match self.tcp.try_write_vectored(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
-                    // A request that is being answered is not asked again.
+                    // Once a byte of the answer is out, the request must not be handed over to be
+                    // answered again.
                     state.answered = true;
                     state.input = Vec::new();
                     return Poll::Ready(written);
@@ -152,7 +153,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Visit {
+impl Exchange {
     /// One that has just begun.
     pub(crate) fn new(tcp: TcpStream) -> Self {
         Self { tcp: Arc::new(tcp), input: Vec::new(), output: Vec::new() }

@@ -17,7 +17,7 @@ pub(super) fn section(
     recorder: &Recorder,
 ) {
     html.element("section", &[("id", anchor)], |html| {
-        html.element("h2", &[], |html| html.foreign(&component.own.domain));
+        html.element("h2", &[], |html| html.text_from_outside(&component.own.domain));
         html.element("p", &[("class", "muted")], |html| {
             html.text("to ");
             html.address(&component.target);
@@ -98,7 +98,7 @@ fn fact(html: &mut Html, name: &str, lines: &[String]) {
                 if number > 0 {
                     html.void("br", &[]);
                 }
-                html.foreign(line);
+                html.text_from_outside(line);
             }
         });
     });

@@ -1,8 +1,8 @@
 //! HTML that is well formed and escaped however it is made: names come from the program, and
-//! everything else goes through [`harmless`].
+//! everything else goes through [`escape_into`].
 //!
 //! A library of templates would bring a compiler of its own for a single page, and leave what
-//! [`harmless`] does to us all the same.
+//! [`escape_into`] does to us all the same.
 
 use std::fmt::Write;
 
@@ -52,11 +52,11 @@ impl Html {
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        harmless(text, &mut self.text);
+        escape_into(text, &mut self.text);
     }
 
     /// A text from outside: its writing direction ends with it.
-    pub(super) fn foreign(&mut self, text: &str) {
+    pub(super) fn text_from_outside(&mut self, text: &str) {
         self.leaf("bdi", &[], &shortened(text, LONGEST_SENTENCE));
     }
 
@@ -74,7 +74,7 @@ impl Html {
         let _ = write!(self.text, "<{name}");
         for (name, value) in attributes {
             let _ = write!(self.text, " {name}=\"");
-            harmless(value, &mut self.text);
+            escape_into(value, &mut self.text);
             self.text.push('"');
         }
         self.text += end;
@@ -83,7 +83,7 @@ impl Html {
 
 /// Adds `from` to `to` so that it is a text and nothing else, in an attribute too. What is
 /// invisible but changes how its surroundings look is shown as a replacement character.
-fn harmless(from: &str, to: &mut String) {
+fn escape_into(from: &str, to: &mut String) {
     for character in from.chars() {
         match character {
             '&' => to.push_str("&amp;"),

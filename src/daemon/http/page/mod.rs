@@ -109,7 +109,7 @@ fn said(html: &mut Html, domain: &str, word: &str, class: &str, text: &str) {
     html.text(" ");
     html.leaf("span", &[("class", class)], word);
     html.text(": ");
-    html.foreign(text);
+    html.text_from_outside(text);
 }
 
 fn overview(html: &mut Html, status: &Status) {
@@ -142,7 +142,7 @@ fn overview(html: &mut Html, status: &Status) {
 fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
     html.element("th", &[("scope", "row")], |html| {
         let link = format!("#{anchor}");
-        html.element("a", &[("href", &link)], |html| html.foreign(&component.own.domain));
+        html.element("a", &[("href", &link)], |html| html.text_from_outside(&component.own.domain));
     });
     match component.missing {
         None => html.leaf("td", &[("class", "good")], "yes"),
