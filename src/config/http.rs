@@ -70,7 +70,7 @@ impl Host {
     }
 }
 
-/// As browsers and scrapers write a name into their Host header. Containers have underscores.
+/// As browsers and scrapers write a name into their Host header. Names of containers have underscores.
 fn is_name(text: &str) -> bool {
     let label = |l: &str| {
         let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

@@ -84,7 +84,7 @@ impl LogQueue {
     }
 
     fn write_to(&self, mut output: impl io::Write) {
-        // Did the last write end amid a line?
+        // Whether the last write ended within a line.
         let mut torn = false;
         loop {
             let line = self.next();

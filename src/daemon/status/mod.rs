@@ -121,7 +121,7 @@ pub(crate) struct StreamStatus {
     /// What it logs in as.
     pub domain: String,
     pub stream: StreamState,
-    /// Does another process have the domain too: `unknown`, `alone` or `shared`; `unheard` where
+    /// Whether another process has the domain: `unknown`, `alone` or `shared`; `unheard` where
     /// nobody can know, since what the stream says to itself does not come back.
     pub sharing: String,
     pub backlog_bytes: usize,
@@ -186,7 +186,7 @@ pub(crate) struct ResourceStatus {
     pub verified: bool,
     #[serde(default)]
     pub priority: i8,
-    /// Does it get requests: `now`, `later` (when those before it are gone) or `never`.
+    /// When it gets requests: `now`, `later` (when those before it are gone) or `never`.
     #[serde(default)]
     pub asked: String,
     /// What it made of its requests since the daemon was started.
