@@ -53,21 +53,21 @@ fn every_warning_and_error_of_the_log_is_there() {
 
 /// They are said by a variable, which the test above does not see.
 #[test]
-fn every_alarm_and_remedy_has_a_heading() {
+fn every_warning_and_remedy_has_a_heading() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
-    let alarms = texts(&source("src/link/alarms.rs"));
+    let warnings = texts(&source("src/link/warnings.rs"));
     let refusals = source("src/link/refusals.rs");
     let (_, remedies) = refusals.split_once("const REMEDIES").expect("a table of remedies");
     let (remedies, _) = remedies.split_once("\n];").unwrap();
     let remedies = texts(remedies);
-    assert!(alarms.len() >= 7 && remedies.len() >= 4, "{alarms:#?} {remedies:#?}");
+    assert!(warnings.len() >= 7 && remedies.len() >= 4, "{warnings:#?} {remedies:#?}");
     let is_there = |text: &String| {
         headings(&document).any(|heading| match heading.strip_suffix('…') {
             Some(beginning) => text.starts_with(beginning),
             None => text == heading,
         })
     };
-    let missing: Vec<_> = alarms.iter().chain(&remedies).filter(|text| !is_there(text)).collect();
+    let missing: Vec<_> = warnings.iter().chain(&remedies).filter(|text| !is_there(text)).collect();
     assert!(missing.is_empty(), "{DOCUMENT} has no heading for {missing:#?}");
 }
 

@@ -31,7 +31,7 @@ pub(super) struct StreamLog {
     lapsed: u64,
     offline_since: Option<Duration>,
     sharing: Sharing,
-    alarm: Option<String>,
+    sharing_warning: Option<String>,
     unheard: bool,
     stands_still: bool,
     clock_is_off: bool,
@@ -55,7 +55,7 @@ impl StreamLog {
             lapsed: 0,
             offline_since: None,
             sharing: Sharing::Unknown,
-            alarm: None,
+            sharing_warning: None,
             unheard: false,
             stands_still: false,
             clock_is_off: false,
@@ -75,7 +75,7 @@ impl StreamLog {
         self.lapsed = component.translator.presence().lapsed();
         let stream = component.record(self.stream);
         self.sharing = stream.map_or(self.sharing, |stream| stream.sharing);
-        self.alarm = stream.and_then(|stream| component.sharing_alarm(stream));
+        self.sharing_warning = stream.and_then(|stream| component.sharing_warning(stream));
         self.clock_is_off = component.clock_is_off();
         self.refusals.resume(&component.tally);
         self.observed.resume(component.translator.observed());
@@ -189,8 +189,8 @@ impl StreamLog {
     fn observe_clock(&mut self, component: &Component) {
         let was = std::mem::replace(&mut self.clock_is_off, component.clock_is_off());
         if self.clock_is_off != was {
-            match component.clock_alarm() {
-                Some(alarm) => warn!(component = self.domain.as_str(), "{alarm}"),
+            match component.clock_warning() {
+                Some(warning) => warn!(component = self.domain.as_str(), "{warning}"),
                 None => info!(component = self.domain.as_str(), "the clocks agree again"),
             }
         }
@@ -202,12 +202,12 @@ impl StreamLog {
             return;
         }
         let before = std::mem::replace(&mut self.sharing, stream.sharing);
-        let alarm = component.sharing_alarm(stream);
-        let alarmed = std::mem::replace(&mut self.alarm, alarm);
+        let warning = component.sharing_warning(stream);
+        let warned = std::mem::replace(&mut self.sharing_warning, warning);
         let component = self.domain.as_str();
-        match &self.alarm {
-            Some(alarm) if self.alarm != alarmed => error!(component, "{alarm}"),
-            None if alarmed.is_some() => info!(component, "the trouble with the domain is over"),
+        match &self.sharing_warning {
+            Some(warning) if self.sharing_warning != warned => error!(component, "{warning}"),
+            None if warned.is_some() => info!(component, "the trouble with the domain is over"),
             None if stream.sharing == Sharing::Shared && before != Sharing::Shared => {
                 info!(component, "other replicas have this domain too");
             }
@@ -216,8 +216,8 @@ impl StreamLog {
     }
 
     fn observe_unheard(&mut self, stream: &StreamRecord) {
-        if let Some(alarm) = stream.unheard_alarm().filter(|_| !self.unheard) {
-            warn!(component = self.domain.as_str(), "{alarm}");
+        if let Some(warning) = stream.unheard_warning().filter(|_| !self.unheard) {
+            warn!(component = self.domain.as_str(), "{warning}");
         }
         // Said once for all streams of one domain, until one hears itself.
         self.unheard |= stream.unheard;
@@ -226,8 +226,8 @@ impl StreamLog {
 
     fn observe_standstill(&mut self, stream: &StreamRecord) {
         let was = std::mem::replace(&mut self.stands_still, stream.standstill.is_some());
-        match stream.standstill_alarm() {
-            Some(alarm) if !was => warn!(component = self.domain.as_str(), "{alarm}"),
+        match stream.standstill_warning() {
+            Some(warning) if !was => warn!(component = self.domain.as_str(), "{warning}"),
             // A stream that was given up has a line of its own.
             None if was && stream.serves() => {
                 info!(component = self.domain.as_str(), "the server processes stanzas again");

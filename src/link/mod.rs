@@ -5,7 +5,6 @@
 //! Each logs in, pumps bytes until the stream's end, and notes what others may know of it in the
 //! [`component`]; `snapshot` is the component on its way to the next program.
 
-mod alarms;
 mod backoff;
 pub mod cause;
 pub mod component;
@@ -28,3 +27,4 @@ mod socket;
 pub mod stream;
 mod task;
 mod tls;
+mod warnings;

@@ -16,8 +16,8 @@ use test_support::wait::wait_within;
 const LOGINS: usize = 25;
 const IN_TIME: Duration = Duration::from_secs(10);
 
-case!(a_lone_proxy_raises_no_alarm_under_load: both);
-fn a_lone_proxy_raises_no_alarm_under_load(kind: Kind) {
+case!(a_lone_proxy_warns_of_nothing_under_load: both);
+fn a_lone_proxy_warns_of_nothing_under_load(kind: Kind) {
     let server = &Server::start(kind);
     let settings = Settings::new(&server.new_domain(), &server.new_account("service"));
     let load = Load::start(server, &settings.domain);
@@ -28,7 +28,7 @@ fn a_lone_proxy_raises_no_alarm_under_load(kind: Kind) {
             proxy.kill();
             proxy.restart();
         }
-        known_after.push(alone_without_alarm(&proxy));
+        known_after.push(alone_without_warning(&proxy));
     }
     // What is still under way to it does not change that.
     let end = Instant::now() + IN_TIME;
@@ -39,7 +39,7 @@ fn a_lone_proxy_raises_no_alarm_under_load(kind: Kind) {
     let (stanzas, requests) = load.stop();
     known_after.sort();
     println!(
-        "{kind}: {LOGINS} logins of a lone proxy, no false alarm; `alone` after {:.0?} (median), \
+        "{kind}: {LOGINS} logins of a lone proxy, no false warning; `alone` after {:.0?} (median), \
          {:.0?} (latest); meanwhile clients sent the server {stanzas} stanzas and asked the proxy \
          {requests} times",
         known_after[LOGINS / 2],
@@ -48,8 +48,8 @@ fn a_lone_proxy_raises_no_alarm_under_load(kind: Kind) {
     assert!(requests > 100 && stanzas > 10_000);
 }
 
-case!(a_successor_that_overlaps_raises_no_alarm: both);
-fn a_successor_that_overlaps_raises_no_alarm(kind: Kind) {
+case!(a_successor_that_overlaps_warns_of_nothing: both);
+fn a_successor_that_overlaps_warns_of_nothing(kind: Kind) {
     let server = Server::shared(kind);
     let (domain, target) = (server.new_fleet_domain(), server.new_account("service"));
     let start = || Proxy::start(server, Settings::new(&domain, &target));
@@ -59,7 +59,7 @@ fn a_successor_that_overlaps_raises_no_alarm(kind: Kind) {
         thread::sleep(Duration::from_millis(500));
         proxy.kill();
         proxy = successor;
-        println!("{kind}: a successor is `alone` after {:.1?}", alone_without_alarm(&proxy));
+        println!("{kind}: a successor is `alone` after {:.1?}", alone_without_warning(&proxy));
     }
 }
 
@@ -87,7 +87,7 @@ fn two_proxies_on_one_domain_both_say_so(kind: Kind) {
 }
 
 /// How long it took a proxy that is logged in to know that it is alone.
-fn alone_without_alarm(proxy: &Proxy) -> Duration {
+fn alone_without_warning(proxy: &Proxy) -> Duration {
     let begun = Instant::now();
     loop {
         let sharing = sharing(proxy);

@@ -29,12 +29,12 @@ async fn a_stream_that_a_large_stanza_ended_takes_smaller_ones_until_a_reload() 
             assert!(message.contains(condition) && message.contains(&size), "{message}");
         }
         it.until_logged_in(login + 1).await;
-        let (lowered, alarm) = {
+        let (lowered, warning) = {
             let component = it.replica.component();
-            (component.stream().lowered.unwrap(), component.stream().limit_alarm().unwrap())
+            (component.stream().lowered.unwrap(), component.stream().limit_warning().unwrap())
         };
         assert!(lowered < large.len() && lowered > large.len() / 2, "{lowered}");
-        assert!(alarm.contains("max-stanza-bytes") && alarm.contains(&lowered.to_string()));
+        assert!(warning.contains("max-stanza-bytes") && warning.contains(&lowered.to_string()));
         // The same again is refused, and does not get to the server.
         ask(&it, large);
         let refused = it.user.recv_iq().await.expect("an answer");

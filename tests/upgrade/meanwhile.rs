@@ -93,7 +93,7 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
 }
 
 #[tokio::test]
-async fn an_alarm_that_was_raised_is_not_raised_again() {
+async fn a_warning_that_was_given_is_not_given_again() {
     let it = Stage::new().await;
     let other = Launch::new(&configuration(&it.server)).start();
     it.daemon.until_logged("another process is connected", 1).await;

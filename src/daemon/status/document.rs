@@ -58,7 +58,7 @@ impl ComponentStatus {
             token_in: settings.token_in.name().to_owned(),
             access: AccessStatus::of(component),
             missing: missing(component),
-            warnings: component.alarms().into_iter().chain(resources::alarms(component)).collect(),
+            warnings: [component.warnings(), resources::warnings(component)].concat(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
             subscription: component.translator.subscription().map(|s| subscription(component, s)),

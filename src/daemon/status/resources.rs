@@ -22,22 +22,22 @@ pub(super) fn of(component: &Component) -> Vec<ResourceStatus> {
 }
 
 /// What an operator has to look at, a line for each resource, if they are few.
-pub(super) fn alarms(component: &Component) -> Vec<String> {
+pub(super) fn warnings(component: &Component) -> Vec<String> {
     let now = component.now().unix;
     let troubled = component.translator.serving().filter_map(|serving| {
         let trouble = serving.trouble(component.hears_all_answers(), now)?;
         Some((serving.address, trouble))
     });
     let troubled: Vec<(&str, Trouble)> = troubled.collect();
-    let alarm = |(address, trouble): &(&str, Trouble)| {
+    let warning = |(address, trouble): &(&str, Trouble)| {
         format!("{address} {}: {}", trouble.describe(), trouble.remedy())
     };
-    let mut alarms: Vec<String> = troubled.iter().take(MOST_ALARMS).map(alarm).collect();
-    let more = troubled.len() - alarms.len();
+    let mut warnings: Vec<String> = troubled.iter().take(MOST_WARNINGS).map(warning).collect();
+    let more = troubled.len() - warnings.len();
     if more > 0 {
-        alarms.push(format!("{more} more resources are no better: see the list of resources"));
+        warnings.push(format!("{more} more resources are no better: see the list of resources"));
     }
-    alarms
+    warnings
 }
 
 /// Why nothing is served although somebody is listed.
@@ -61,4 +61,4 @@ impl AnswersStatus {
     }
 }
 
-const MOST_ALARMS: usize = 3;
+const MOST_WARNINGS: usize = 3;

@@ -10,19 +10,19 @@ use super::stream::{Role, StreamRecord};
 
 impl Component {
     /// All of it.
-    pub fn alarms(&self) -> Vec<String> {
+    pub fn warnings(&self) -> Vec<String> {
         let of_stream = |stream: &StreamRecord| {
-            let sharing = [stream.unheard_alarm(), self.sharing_alarm(stream)];
-            [stream.standstill_alarm(), stream.limit_alarm()].into_iter().chain(sharing)
+            let sharing = [stream.unheard_warning(), self.sharing_warning(stream)];
+            [stream.standstill_warning(), stream.limit_warning()].into_iter().chain(sharing)
         };
-        self.streams().flat_map(of_stream).chain([self.clock_alarm()]).flatten().collect()
+        self.streams().flat_map(of_stream).chain([self.clock_warning()]).flatten().collect()
     }
 
     /// What an operator has to do about a domain that is shared, where sharing does harm.
-    pub fn sharing_alarm(&self, stream: &StreamRecord) -> Option<String> {
+    pub fn sharing_warning(&self, stream: &StreamRecord) -> Option<String> {
         let harmed = self.subscriber() == Some(stream.role) && stream.sharing == Sharing::Shared;
         let foreign = || self.tally.total(Reason::NotOurDomain) > 0;
-        harmed.then(|| stream.sharing_alarm(self.translator.settings(), foreign()))
+        harmed.then(|| stream.sharing_warning(self.translator.settings(), foreign()))
     }
 
     /// Whether the clocks differ so much that somebody should look.
@@ -31,7 +31,7 @@ impl Component {
     }
 
     /// What an operator has to do about clocks that differ.
-    pub fn clock_alarm(&self) -> Option<String> {
+    pub fn clock_warning(&self) -> Option<String> {
         let offset = self.clock_offset().filter(|_| self.clock_is_off())?;
         let server = self.translator.settings().target.bare().domain();
         let way = if offset > 0 { "ahead of" } else { "behind" };
@@ -45,7 +45,7 @@ impl Component {
 
 impl StreamRecord {
     /// What an operator has to know about a server that stands still.
-    pub fn standstill_alarm(&self) -> Option<String> {
+    pub fn standstill_warning(&self) -> Option<String> {
         let seconds = self.standstill?.as_secs();
         Some(format!(
             "the stream of {} is up, but the server has processed nothing that it was sent for \
@@ -56,7 +56,7 @@ impl StreamRecord {
     }
 
     /// What an operator has to know about a server that drops what a component says to itself.
-    pub fn unheard_alarm(&self) -> Option<String> {
+    pub fn unheard_warning(&self) -> Option<String> {
         let domain = &self.domain;
         self.unheard.then(|| {
             format!(
@@ -68,7 +68,7 @@ impl StreamRecord {
     }
 
     /// What an operator has to do about a server that takes less than is configured.
-    pub fn limit_alarm(&self) -> Option<String> {
+    pub fn limit_warning(&self) -> Option<String> {
         let bytes = self.lowered?;
         let remedy = Cause::ServerLimit.remedy();
         Some(format!(
@@ -80,7 +80,7 @@ impl StreamRecord {
 
     /// What an operator has to add where another process has the domain too, and presence of the
     /// target comes on it. `foreign`: whether there were stanzas for other domains.
-    fn sharing_alarm(&self, settings: &Settings, foreign: bool) -> String {
+    fn sharing_warning(&self, settings: &Settings, foreign: bool) -> String {
         let domain = &settings.domain;
         if foreign {
             return "the server spreads the stanzas of several domains over all connections, and \
