@@ -2,13 +2,11 @@
 //! know: their seeds run here through the same checks.
 
 mod access;
+mod bytes;
 mod deferral;
 mod generators;
-mod head;
 mod seeds;
 mod selection;
-mod session;
-mod splitter;
 mod token;
 mod translation;
 
