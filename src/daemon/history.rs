@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::jat::reason::{Outcome, Reason, Tally};
-use crate::jat::traffic::{FORWARD, REVERT, Traffic};
+use crate::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 use crate::named;
 
 /// How often samples are meant to be taken.
@@ -64,8 +64,8 @@ named! {
 impl Series {
     fn has(self, traffic: Traffic, reason: Reason) -> bool {
         match self {
-            Self::Requests => (traffic, reason) == (FORWARD, Reason::Relayed),
-            Self::Replies => traffic == REVERT && reason.is_relay(),
+            Self::Requests => (traffic, reason) == (USER_REQUEST, Reason::Relayed),
+            Self::Replies => traffic == TARGET_REPLY && reason.is_relay(),
             Self::Errors => reason == Reason::RelayedError,
             Self::Answered => matches!(reason.outcome(), Outcome::Answered(_)),
             Self::Dropped => reason.outcome() == Outcome::Dropped,
@@ -190,8 +190,8 @@ mod tests {
 
     fn tally(requests: u64, offline: u64) -> Tally {
         let mut tally = Tally::default();
-        tally.add(FORWARD, Reason::Relayed, requests);
-        tally.add(FORWARD, Reason::Offline, offline);
+        tally.add(USER_REQUEST, Reason::Relayed, requests);
+        tally.add(USER_REQUEST, Reason::Offline, offline);
         tally
     }
 
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn what_came_after_the_last_sample_counts_too() {
         let (history, mut now) = history(160);
-        now.add(FORWARD, Reason::Relayed, 40);
+        now.add(USER_REQUEST, Reason::Relayed, 40);
         let recent = history.recent(DOMAIN, seconds(600), seconds(164), &now).unwrap();
         assert_eq!(recent.period, seconds(64), "since the component was first seen");
         assert_eq!(recent.tally.total(Reason::Relayed), 640);

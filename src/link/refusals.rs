@@ -119,7 +119,7 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
-    use crate::jat::traffic::{Class, FORWARD};
+    use crate::jat::traffic::{Class, USER_REQUEST};
 
     use super::*;
 
@@ -128,9 +128,9 @@ mod tests {
     /// What was said of requests that found nobody, after each of these counts at that second.
     fn said(events: &[(u64, u64)]) -> Vec<u64> {
         let (mut refusals, mut tally) = (Refusals::default(), Tally::default());
-        let said = |it: &Refusals| it.said.of(FORWARD, Reason::Offline);
+        let said = |it: &Refusals| it.said.of(USER_REQUEST, Reason::Offline);
         let of = |(second, count): &(u64, u64)| {
-            tally.add(FORWARD, Reason::Offline, *count);
+            tally.add(USER_REQUEST, Reason::Offline, *count);
             refusals.tell("c", &tally, Duration::from_secs(*second));
             said(&refusals)
         };
@@ -147,9 +147,9 @@ mod tests {
     fn kinds_are_told_apart_and_the_end_tells_the_rest() {
         let (mut refusals, mut tally) = (Refusals::default(), Tally::default());
         for (traffic, reason) in [
-            (FORWARD, Reason::Offline),
-            (FORWARD, Reason::NoId),
-            (FORWARD, Reason::Relayed),
+            (USER_REQUEST, Reason::Offline),
+            (USER_REQUEST, Reason::NoId),
+            (USER_REQUEST, Reason::Relayed),
             (Class::Message.inward(), Reason::Echo),
             (Class::Message.inward(), Reason::OwnAddress),
         ] {
@@ -157,7 +157,7 @@ mod tests {
         }
         refusals.observe("c", &tally, NOW);
         assert_eq!(refusals.recent.len(), 2);
-        tally.count(FORWARD, Reason::NoId);
+        tally.count(USER_REQUEST, Reason::NoId);
         refusals.observe("c", &tally, NOW);
         assert_eq!(refusals.said.total(Reason::NoId), 1);
         refusals.settle("c", &tally, NOW);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use core_tests::xml::escaped;
 use fastrand::Rng;
 use jat_proxy::jat::reason::{Reason, Tally};
-use jat_proxy::jat::traffic::{Class, FORWARD, REVERT};
+use jat_proxy::jat::traffic::{Class, TARGET_REPLY, USER_REQUEST};
 use mock_server::{Client, Connection, Options, Server, Subscription};
 use rustix::process::Signal;
 use test_support::cases::{self, Case, Cast, Sender};
@@ -181,8 +181,8 @@ impl Scene {
                 }
                 None => {
                     self.connection.inject(request(sent.good).as_bytes());
-                    sent.tally.count(FORWARD, Reason::Relayed);
-                    sent.tally.count(REVERT, Reason::Relayed);
+                    sent.tally.count(USER_REQUEST, Reason::Relayed);
+                    sent.tally.count(TARGET_REPLY, Reason::Relayed);
                     sent.good += 1;
                     self.until_served(sent.good.saturating_sub(IN_FLIGHT)).await;
                 }

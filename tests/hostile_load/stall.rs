@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use jat_proxy::jat::reason::{Reason, Tally};
-use jat_proxy::jat::traffic::{FORWARD, REVERT};
+use jat_proxy::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use test_support::daemon::{DOMAIN, Daemon};
 use test_support::stage::{Stage, reply_to};
 use test_support::tally::{shown, total};
@@ -56,9 +56,9 @@ async fn a_flood_into_a_server_that_does_not_read_is_served_when_it_reads_again(
     }
     let mut expected = Tally::default();
     let good = (REQUESTS - REQUESTS / BAD) as u64;
-    expected.add(FORWARD, Reason::Relayed, good);
-    expected.add(FORWARD, Reason::ChildCount, (REQUESTS / BAD) as u64);
-    expected.add(REVERT, Reason::Relayed, good);
+    expected.add(USER_REQUEST, Reason::Relayed, good);
+    expected.add(USER_REQUEST, Reason::ChildCount, (REQUESTS / BAD) as u64);
+    expected.add(TARGET_REPLY, Reason::Relayed, good);
     let counted = counted_since(&it.daemon, &before, total(&expected)).await;
     assert_eq!(shown(&counted), shown(&expected));
     let most = resident_at_most(&it.daemon);

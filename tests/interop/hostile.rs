@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use jat_proxy::jat::reason::{Reason, Tally};
-use jat_proxy::jat::traffic::{FORWARD, REVERT};
+use jat_proxy::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use test_support::cases::{self, Case, Cast, Sender};
 use test_support::interop::proxy::Proxy;
 use test_support::interop::scene::Scene;
@@ -35,8 +35,8 @@ fn good_requests_among_hostile_stanzas_are_served(kind: Kind) {
         match case {
             Some(case) => case.account(&mut expected),
             None => {
-                expected.count(FORWARD, Reason::Relayed);
-                expected.count(REVERT, Reason::Relayed);
+                expected.count(USER_REQUEST, Reason::Relayed);
+                expected.count(TARGET_REPLY, Reason::Relayed);
             }
         }
     }

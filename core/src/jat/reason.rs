@@ -274,7 +274,7 @@ impl Tally {
 mod tests {
     use std::collections::HashSet;
 
-    use super::super::traffic::{FORWARD, REVERT};
+    use super::super::traffic::{TARGET_REPLY, USER_REQUEST};
     use super::*;
 
     #[test]
@@ -299,17 +299,19 @@ mod tests {
             assert!(reason.is_refusal() || !somewhere(&|traffic| reason.is_quiet(traffic)));
         }
         assert!(Reason::OwnAddress.is_quiet(Class::Message.inward()));
-        assert!(!Reason::OwnAddress.is_quiet(FORWARD) && !Reason::Offline.is_quiet(FORWARD));
+        assert!(
+            !Reason::OwnAddress.is_quiet(USER_REQUEST) && !Reason::Offline.is_quiet(USER_REQUEST)
+        );
         assert!(Reason::NoId.occurs_in(Class::Request.outward()));
-        assert!(!Reason::Offline.occurs_in(REVERT) && !Reason::Echo.occurs_in(FORWARD));
+        assert!(!Reason::Offline.occurs_in(TARGET_REPLY) && !Reason::Echo.occurs_in(USER_REQUEST));
     }
 
     #[test]
     fn each_stanza_counts_once() {
         let mut tally = Tally::default();
-        tally.count(REVERT, Reason::UnknownKey);
-        tally.count(FORWARD, Reason::Relayed);
-        tally.count(REVERT, Reason::Relayed);
+        tally.count(TARGET_REPLY, Reason::UnknownKey);
+        tally.count(USER_REQUEST, Reason::Relayed);
+        tally.count(TARGET_REPLY, Reason::Relayed);
         assert_eq!(tally.total(Reason::Relayed), 2);
         assert_eq!(tally.iter().map(|(.., n)| n).sum::<u64>(), 3);
     }

@@ -39,9 +39,9 @@ pub struct Traffic {
 }
 
 /// A request of a user.
-pub const FORWARD: Traffic = Class::Request.inward();
+pub const USER_REQUEST: Traffic = Class::Request.inward();
 /// A reply of the target.
-pub const REVERT: Traffic = Class::Reply.outward();
+pub const TARGET_REPLY: Traffic = Class::Reply.outward();
 
 impl Class {
     /// That of a stanza with this start tag.

@@ -5,7 +5,7 @@ use crate::stanza::head::Rewrite;
 
 use super::presence::OwnPresence;
 use super::reason::{Answer, Outcome, Reason};
-use super::traffic::{Class, REVERT, Traffic};
+use super::traffic::{Class, TARGET_REPLY, Traffic};
 
 /// The translator's decision, and what the stanza counts as.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl<'t> Verdict<'t> {
             Act::Relay(Rewrite { to, from, id }) => {
                 let refused = Self::by_table(traffic, Reason::OverLimit);
                 match traffic {
-                    REVERT => refused.for_user(Envelope { to, from, id }),
+                    TARGET_REPLY => refused.for_user(Envelope { to, from, id }),
                     _ => refused,
                 }
             }

@@ -7,7 +7,7 @@ use jat_core::jat::access::{Access, Mode, Pattern, Senders};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::Class::{Message, Presence, Reply};
-use jat_core::jat::traffic::FORWARD;
+use jat_core::jat::traffic::USER_REQUEST;
 
 fn limited(allow: &[&str], deny: &[&str], mode: Mode) -> Settings {
     let list = |it: &[&str]| Arc::new(Senders::new(it.iter().map(|p| Pattern::new(p).unwrap())));
@@ -33,7 +33,7 @@ fn others_get_forbidden_before_anything_else_is_made_of_it() {
         format!("<iq type='get' id='7' {from}><p:q/></iq>"),
         format!("<iq type='get' id='7' {from}>{}</iq>", "<x>".repeat(200) + &"</x>".repeat(200)),
     ] {
-        let text = proxy.refused(&request, &head, "forbidden", FORWARD, Reason::Forbidden);
+        let text = proxy.refused(&request, &head, "forbidden", USER_REQUEST, Reason::Forbidden);
         assert_eq!(text, "This service takes nothing from your address.");
     }
     let message = format!("<message id='7' {from}><body>hi</body></message>");
@@ -77,7 +77,7 @@ fn no_spelling_gets_past() {
             (&["user@some-domain.example"], &[]),
         ] {
             let said = enforced(allow, deny).exchange(&request);
-            assert_eq!(said.counted, [(FORWARD, Reason::Forbidden, 1)], "{spelled}: {said:?}");
+            assert_eq!(said.counted, [(USER_REQUEST, Reason::Forbidden, 1)], "{spelled}: {said:?}");
         }
     }
 }
@@ -89,7 +89,7 @@ fn a_sender_with_an_empty_part_is_dropped_whoever_is_denied() {
         let mut proxy = enforced(&[], &["elsewhere.example"]);
         let from = format!("from='{from}' to='proxy.example'");
         for (stanza, traffic) in [
-            (format!("<iq type='get' id='7' {from}>{PING}</iq>"), FORWARD),
+            (format!("<iq type='get' id='7' {from}>{PING}</iq>"), USER_REQUEST),
             (format!("<iq type='result' id='7' {from}/>"), Reply.inward()),
             (format!("<message id='7' {from}><body>hi</body></message>"), Message.inward()),
             (format!("<message type='error' id='7' {from}/>"), Message.inward()),
@@ -113,7 +113,7 @@ fn replies_and_the_presence_of_the_target_are_not_held_against_the_lists() {
     assert_eq!(said.out.len(), 2, "{said:?}");
     // But what it asks itself is a request as any other.
     let said = proxy.exchange(get(&format!("{TARGET}/a"), "proxy.example", "7"));
-    assert_eq!(said.counted, [(FORWARD, Reason::Forbidden, 1)]);
+    assert_eq!(said.counted, [(USER_REQUEST, Reason::Forbidden, 1)]);
     proxy.still_serves();
 }
 
@@ -139,7 +139,7 @@ fn other_lists_are_in_force_at_once() {
     let open = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.reconfigure(&limited(&["elsewhere.example"], &[], Mode::Enforce));
     let said = proxy.exchange(get(USER, "proxy.example", "8"));
-    assert_eq!(said.counted, [(FORWARD, Reason::Forbidden, 1)]);
+    assert_eq!(said.counted, [(USER_REQUEST, Reason::Forbidden, 1)]);
     // What was asked before is still answered.
     proxy.reverted(&open.result());
     proxy.reconfigure(&settings());

@@ -4,7 +4,7 @@ use core_tests::oracle;
 use core_tests::twin::{Proxy, USER, assert_error, get, settings};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
-use jat_core::jat::traffic::FORWARD;
+use jat_core::jat::traffic::USER_REQUEST;
 
 #[test]
 fn node_and_resource_are_served_and_answer_as_themselves() {
@@ -19,7 +19,7 @@ fn node_and_resource_are_served_and_answer_as_themselves() {
         // A refusal comes from there too.
         let request = format!("<iq type='get' id='7' to='{address}' from='{USER}'/>");
         let head = format!("<iq type='error' id='7' to='{USER}' from='{address}'>");
-        proxy.refused(&request, &head, "bad-request", FORWARD, Reason::ChildCount);
+        proxy.refused(&request, &head, "bad-request", USER_REQUEST, Reason::ChildCount);
     }
 }
 
@@ -54,7 +54,7 @@ fn address_of_3071_bytes_does_not_fit_a_token() {
     let user = format!("{node}@{domain}/{resource}");
     let head = format!("<iq type='error' id='7' to='{user}' from='proxy.example'>");
     let request = get(&user, "proxy.example", "7");
-    proxy.refused(&request, &head, "policy-violation", FORWARD, Reason::TooLong);
+    proxy.refused(&request, &head, "policy-violation", USER_REQUEST, Reason::TooLong);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_longest_token_has_1023_characters() {
         assert_eq!(reverted, format!("<iq type='result' id='{id}' to='{user}' from='{to}'></iq>"));
         let head = format!("<iq type='error' id='{id}' to='n{user}' from='{to}'>");
         let longer = get(&format!("n{user}"), &to, &id);
-        proxy.refused(&longer, &head, "policy-violation", FORWARD, Reason::TooLong);
+        proxy.refused(&longer, &head, "policy-violation", USER_REQUEST, Reason::TooLong);
     }
 }
 
@@ -92,7 +92,7 @@ fn the_users_address_fits_a_resource_when_the_token_is_the_id() {
         let user = user(too_long);
         let head = format!("<iq type='error' id='7' to='{user}' from='proxy.example'>");
         let request = get(&user, "proxy.example", "7");
-        proxy.refused(&request, &head, "policy-violation", FORWARD, Reason::TooLong);
+        proxy.refused(&request, &head, "policy-violation", USER_REQUEST, Reason::TooLong);
     }
 }
 
@@ -131,7 +131,7 @@ fn resources_of_every_kind_come_back_exactly() {
     let user = format!("u@some.domain/{}", "r".repeat(1023));
     let head = format!("<iq type='error' id='7' to='{user}' from='proxy.example'>");
     let request = get(&user, "proxy.example", "7");
-    proxy.refused(&request, &head, "policy-violation", FORWARD, Reason::TooLong);
+    proxy.refused(&request, &head, "policy-violation", USER_REQUEST, Reason::TooLong);
     proxy.still_serves();
 }
 
@@ -154,11 +154,11 @@ fn a_look_alike_of_our_domain_is_another_domain() {
         "proxy.example:5347",
         "[proxy.example]",
     ] {
-        proxy.silent(get(USER, to, "7"), FORWARD, Reason::NotOurDomain);
+        proxy.silent(get(USER, to, "7"), USER_REQUEST, Reason::NotOurDomain);
     }
     // Nobody but we may speak as our domain; a user of a look-alike is just a user.
     for from in ["proxy.example", "PROXY.example/x", "n@proxy.example", "proxy.example/../"] {
-        proxy.silent(get(from, "proxy.example", "7"), FORWARD, Reason::OwnAddress);
+        proxy.silent(get(from, "proxy.example", "7"), USER_REQUEST, Reason::OwnAddress);
     }
     for from in ["prоxy.example", "x@proxy.example.org/proxy.example", "proxy.example@x/y"] {
         let forwarded = proxy.forwarded(&get(from, "proxy.example", "7"));

@@ -6,7 +6,7 @@ use jat_core::jat::keyring::{Key, Keyring, KeyringError};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::token::{self, Binding, Claims};
-use jat_core::jat::traffic::REVERT;
+use jat_core::jat::traffic::TARGET_REPLY;
 use zeroize::Zeroizing;
 
 fn with_keys(keys: Vec<Key>) -> Settings {
@@ -55,7 +55,7 @@ fn a_replica_that_has_not_reloaded_drops_what_it_cannot_verify() {
     let mut old = Proxy::new();
     let mut new = Proxy::with(with_keys(vec![key(1, None), key(2, Some(START.unix))]));
     let unknown = request(&mut new);
-    old.silent(unknown.result(), REVERT, Reason::UnknownKey);
+    old.silent(unknown.result(), TARGET_REPLY, Reason::UnknownKey);
     old.reconfigure(&with_keys(vec![key(1, None), key(2, Some(START.unix))]));
     old.reverted(&unknown.result());
 }
@@ -65,11 +65,11 @@ fn a_key_that_was_removed_too_early_loses_its_replies() {
     let mut proxy = Proxy::new();
     let pending = request(&mut proxy);
     proxy.reconfigure(&with_keys(vec![key(2, None)]));
-    proxy.silent(pending.result(), REVERT, Reason::UnknownKey);
+    proxy.silent(pending.result(), TARGET_REPLY, Reason::UnknownKey);
     // The id was given to another secret: no better.
     let other = Key::new(1, &Zeroizing::new(vec![99; 32]), None).unwrap();
     proxy.reconfigure(&with_keys(vec![other]));
-    proxy.silent(pending.result(), REVERT, Reason::TokenSignature);
+    proxy.silent(pending.result(), TARGET_REPLY, Reason::TokenSignature);
     proxy.reconfigure(&settings());
     proxy.reverted(&pending.result());
 }
@@ -117,14 +117,14 @@ fn expiry_is_exact_at_both_ends_of_time() {
         let token = token::seal(&key(1, None), &claims, at, &binding);
         Forwarded { from: format!("proxy.example/{token}"), ..pending.clone() }.result()
     };
-    proxy.silent(expiring(0), REVERT, Reason::TokenExpired);
-    proxy.silent(expiring(START.unix), REVERT, Reason::TokenExpired);
+    proxy.silent(expiring(0), TARGET_REPLY, Reason::TokenExpired);
+    proxy.silent(expiring(START.unix), TARGET_REPLY, Reason::TokenExpired);
     proxy.reverted(&expiring(START.unix + 1));
     proxy.reverted(&expiring(u64::MAX));
     proxy.now.unix = token::MAX_EXPIRY - 1;
     proxy.reverted(&expiring(u64::MAX));
     proxy.now.unix = token::MAX_EXPIRY;
-    proxy.silent_only(expiring(u64::MAX), REVERT, Reason::TokenExpired);
+    proxy.silent_only(expiring(u64::MAX), TARGET_REPLY, Reason::TokenExpired);
     // A clock that is off the scale neither panics nor signs for ever.
     proxy.now.unix = u64::MAX;
     let said = proxy.exchange(get(USER, "proxy.example", "7"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use core_tests::twin::{PING, Proxy, Said, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Presence};
-use jat_core::jat::traffic::{FORWARD, Traffic};
+use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 
 /// How often somebody who sends `stanza` again for each answer is answered within 3 s.
 fn rounds(proxy: &mut Proxy, stanza: &str) -> usize {
@@ -33,7 +33,7 @@ fn a_loop_is_slow_and_others_are_served_meanwhile() {
     for (stanza, traffic, most) in [
         (format!("<message id='l' {from}><body>what?</body></message>"), Message.inward(), 8),
         (format!("<presence type='subscribe' {from}/>"), Presence.inward(), 8),
-        (format!("<iq type='get' id='l' {from}>{PING}{PING}</iq>"), FORWARD, 260),
+        (format!("<iq type='get' id='l' {from}>{PING}{PING}</iq>"), USER_REQUEST, 260),
     ] {
         let mut proxy = Proxy::new();
         let rounds = rounds(&mut proxy, &stanza);
@@ -56,7 +56,7 @@ fn each_of_many_requests_in_flight_is_answered_while_nobody_is_online() {
     for _ in 0..3 {
         let burst: String = (0..100).map(|n| get(USER, "proxy.example", &n.to_string())).collect();
         let said = proxy.exchange(&burst);
-        assert_eq!(said.counted, [(FORWARD, Reason::SubscriptionPending, 100)]);
+        assert_eq!(said.counted, [(USER_REQUEST, Reason::SubscriptionPending, 100)]);
         proxy.after(Duration::from_secs(5));
     }
 }

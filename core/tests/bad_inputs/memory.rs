@@ -3,7 +3,7 @@
 use core_tests::twin::{Proxy, USER};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Other;
-use jat_core::jat::traffic::FORWARD;
+use jat_core::jat::traffic::USER_REQUEST;
 
 const MIB: usize = 1024 * 1024;
 
@@ -84,7 +84,7 @@ fn a_flood_of_end_tags_below_the_top_ends_the_stream_only_there() {
     let mut proxy = Proxy::new();
     let long = "y".repeat(600_000);
     let said = proxy.exchange_whole(format!("<iq id='1'>{long}</iq></iq>").as_bytes());
-    assert_eq!(said.counted, [(FORWARD, Reason::NoFrom, 1)]);
+    assert_eq!(said.counted, [(USER_REQUEST, Reason::NoFrom, 1)]);
     assert!(said.ended.is_some());
     let mut proxy = Proxy::new();
     let said = proxy.exchange_whole(format!("<foo>{long}</foo>").as_bytes());

@@ -3,7 +3,7 @@
 use core_tests::twin::{PING, Proxy, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Other;
-use jat_core::jat::traffic::{FORWARD, REVERT};
+use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 
 /// An IQ get to proxy.example with this payload.
 fn with_payload(payload: &str) -> String {
@@ -29,13 +29,19 @@ fn relayed(proxy: &mut Proxy, payload: &str) {
 
 /// The payload is refused in a request, and becomes an error in a reply.
 fn bad_namespaces(proxy: &mut Proxy, payload: &str) {
-    proxy.refused(&with_payload(payload), &head(), "bad-request", FORWARD, Reason::BadNamespace);
+    proxy.refused(
+        &with_payload(payload),
+        &head(),
+        "bad-request",
+        USER_REQUEST,
+        Reason::BadNamespace,
+    );
     let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.refused(
         &forwarded.answer("result", payload),
         &head(),
         "bad-request",
-        REVERT,
+        TARGET_REPLY,
         Reason::BadNamespace,
     );
 }
@@ -49,10 +55,10 @@ fn nesting_is_relayed_up_to_the_limit_and_then_skipped() {
     relayed(&mut proxy, &nested(127));
     for levels in [128, 129, 5_000, 30_000] {
         let request = with_payload(&nested(levels));
-        proxy.refused(&request, &head(), "policy-violation", FORWARD, Reason::OverLimit);
+        proxy.refused(&request, &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
         let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
         let reply = forwarded.answer("result", &nested(levels));
-        proxy.refused(&reply, &head(), "policy-violation", REVERT, Reason::OverLimit);
+        proxy.refused(&reply, &head(), "policy-violation", TARGET_REPLY, Reason::OverLimit);
     }
 }
 
@@ -77,16 +83,16 @@ fn a_tag_of_half_the_byte_limit_is_too_long() {
     let mut proxy = Proxy::new();
     let with = |length| with_payload(&format!("<q xmlns='urn:q' a='{}'/>", "v".repeat(length)));
     let fits = 250_000 - with(0).len();
-    proxy.refused(&with(fits + 200), &head(), "policy-violation", FORWARD, Reason::OverLimit);
+    proxy.refused(&with(fits + 200), &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
     proxy.forwarded(&with(fits - 200));
     // In a name it stands twice, and as a reference once.
     let name = "n".repeat(249_000);
     let long = with_payload(&format!("<{name}/>"));
     proxy.forwarded(&long);
     let twice = with_payload(&format!("<{name}></{name}>"));
-    proxy.refused(&twice, &head(), "policy-violation", FORWARD, Reason::OverLimit);
+    proxy.refused(&twice, &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
     let zeros = with_payload(&format!("<q>&#{}65;</q>", "0".repeat(260_000)));
-    proxy.refused(&zeros, &head(), "policy-violation", FORWARD, Reason::OverLimit);
+    proxy.refused(&zeros, &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn a_tag_over_a_limit_of_its_own_is_answered_and_skipped() {
     let mut proxy = Proxy::new();
     proxy.limit_tags(8_000);
     let with = |length| with_payload(&format!("<q xmlns='urn:q' a='{}'/>", "v".repeat(length)));
-    proxy.refused(&with(8_000), &head(), "policy-violation", FORWARD, Reason::OverLimit);
+    proxy.refused(&with(8_000), &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
     proxy.forwarded(&with(7_900));
     proxy.forwarded(&with_payload(&format!("<q>{}</q>", "<r a='1'/>".repeat(2_000))));
     let long = format!(
@@ -109,14 +115,14 @@ fn a_stanza_over_the_byte_limit_is_answered_and_skipped() {
     let mut proxy = Proxy::new();
     for length in [500_000, 700_000] {
         let request = with_payload(&format!("<q>{}</q>", "x &amp; <y/>".repeat(length / 12)));
-        proxy.refused(&request, &head(), "policy-violation", FORWARD, Reason::OverLimit);
+        proxy.refused(&request, &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
     }
     // Within the limit as it came, over it with the longer addresses.
     let request = with_payload("<q></q>");
     let fill = 500_000 - request.len();
     let request = with_payload(&format!("<q>{}</q>", "x".repeat(fill)));
     assert_eq!(request.len(), 500_000);
-    proxy.refused(&request, &head(), "policy-violation", FORWARD, Reason::OverLimit);
+    proxy.refused(&request, &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn the_answer_does_not_wait_for_the_end_of_what_is_too_large() {
     let said = proxy.exchange(request.trim_end_matches("</iq>"));
     assert_eq!(said.counted, []);
     let said = proxy.exchange("x".repeat(100));
-    assert_eq!(said.counted, [(FORWARD, Reason::OverLimit, 1)], "{said:?}");
+    assert_eq!(said.counted, [(USER_REQUEST, Reason::OverLimit, 1)], "{said:?}");
     assert_eq!(said.out.len(), 1);
     let said = proxy.exchange("</iq>");
     assert_eq!(said.out.len(), 0);
@@ -255,6 +261,6 @@ fn what_would_end_the_stream_of_its_receiver_is_not_relayed() {
     }
     for on_head in [&format!("xmlns:ns1='{xml}' ns1:foo='1'"), "foo:a='1'"] {
         let request = with_payload(PING).replace("<iq", &format!("<iq {on_head}"));
-        proxy.refused(&request, &head(), "bad-request", FORWARD, Reason::BadNamespace);
+        proxy.refused(&request, &head(), "bad-request", USER_REQUEST, Reason::BadNamespace);
     }
 }

@@ -8,7 +8,7 @@ use core_tests::xml::escaped;
 use jat_core::jat::presence::Subscription;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Presence;
-use jat_core::jat::traffic::FORWARD;
+use jat_core::jat::traffic::USER_REQUEST;
 
 fn presence(type_: &str, from: &str) -> String {
     let type_ = if type_.is_empty() { String::new() } else { format!(" type='{type_}'") };
@@ -25,7 +25,7 @@ fn told(proxy: &mut Proxy, presence: &str) {
 /// The error that a request gets while nobody is online.
 fn nobody(proxy: &mut Proxy, reason: Reason) -> String {
     let said = proxy.exchange(get(USER, "proxy.example", "7"));
-    assert_eq!(said.counted, [(FORWARD, reason, 1)]);
+    assert_eq!(said.counted, [(USER_REQUEST, reason, 1)]);
     let head = format!("<iq type='error' id='7' to='{USER}' from='proxy.example'>");
     assert_error(&said.out[0], &head, "service-unavailable")
 }

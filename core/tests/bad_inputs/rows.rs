@@ -4,7 +4,7 @@
 use core_tests::twin::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Other, Presence, Reply, Request};
-use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
+use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 
 /// Who writes.
 const OWN: &str = "from='proxy.example/x'";
@@ -37,8 +37,8 @@ fn a_stanza_in_a_foreign_namespace_comes_before_all() {
 #[test]
 fn our_own_address_comes_before_everything_about_the_stanza() {
     for (stanza, traffic) in [
-        (format!("<iq {OURS} {OWN}/>"), FORWARD),
-        (format!("<iq type='get' id='1' {ELSEWHERE} {OWN}>{PING}</iq>"), FORWARD),
+        (format!("<iq {OURS} {OWN}/>"), USER_REQUEST),
+        (format!("<iq type='get' id='1' {ELSEWHERE} {OWN}>{PING}</iq>"), USER_REQUEST),
         (format!("<iq type='result' id='1' {OURS} {OWN}/>"), Reply.inward()),
         (format!("<message {OURS} {OWN}/>"), Message.inward()),
         (format!("<message id='jat-echo-0000000000000000-1' {OURS} {OWN}/>"), Message.inward()),
@@ -52,7 +52,7 @@ fn our_own_address_comes_before_everything_about_the_stanza() {
 #[test]
 fn a_missing_sender_comes_before_the_domain() {
     for from in ["", NOBODY] {
-        silent(&format!("<iq {ELSEWHERE} {from}/>"), FORWARD, Reason::NoFrom);
+        silent(&format!("<iq {ELSEWHERE} {from}/>"), USER_REQUEST, Reason::NoFrom);
         silent(&format!("<iq type='error' id='1' {OURS} {from}/>"), Reply.inward(), Reason::NoFrom);
         silent(&format!("<message {OURS} {from}/>"), Message.inward(), Reason::NoFrom);
         silent(
@@ -66,8 +66,8 @@ fn a_missing_sender_comes_before_the_domain() {
 #[test]
 fn another_domain_comes_before_what_is_wrong_with_a_request() {
     let from = from_user();
-    silent(&format!("<iq {ELSEWHERE} {from}/>"), FORWARD, Reason::NotOurDomain);
-    silent(&format!("<iq id='1' type='foo' {from}/>"), FORWARD, Reason::NotOurDomain);
+    silent(&format!("<iq {ELSEWHERE} {from}/>"), USER_REQUEST, Reason::NotOurDomain);
+    silent(&format!("<iq id='1' type='foo' {from}/>"), USER_REQUEST, Reason::NotOurDomain);
     silent(
         &format!("<iq id='1' type='result' {ELSEWHERE} {from}/>"),
         Reply.inward(),
@@ -81,7 +81,7 @@ fn another_domain_comes_before_what_is_wrong_with_a_request() {
     let subscribe = format!("<presence type='subscribe' {ELSEWHERE} {from}/>");
     silent(&subscribe, Presence.inward(), Reason::NotOurDomain);
     let large = format!("<iq type='get' id='1' {ELSEWHERE} {from}>{}</iq>", "x".repeat(500_000));
-    silent(&large, FORWARD, Reason::NotOurDomain);
+    silent(&large, USER_REQUEST, Reason::NotOurDomain);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_bad_request_comes_before_the_token_the_limits_and_nobody() {
         ),
     ] {
         let said = offline.exchange(&stanza);
-        assert_eq!(said.counted, [(FORWARD, reason, 1)]);
+        assert_eq!(said.counted, [(USER_REQUEST, reason, 1)]);
         assert_eq!(said.out.len(), 1);
     }
 }
@@ -151,7 +151,7 @@ fn a_reply_that_opens_no_token_is_never_answered_however_large() {
             for type_ in ["result", "error"] {
                 proxy.silent(
                     format!("<iq type='{type_}' to='{to}' from='{from}'>{payload}</iq>"),
-                    if from == USER { Reply.inward() } else { REVERT },
+                    if from == USER { Reply.inward() } else { TARGET_REPLY },
                     reason,
                 );
             }
@@ -164,7 +164,7 @@ fn nobody_online_and_too_long_are_told_apart() {
     let long = "x".repeat(700);
     let mut offline = Proxy::connected(settings());
     let said = offline.exchange(get(USER, "proxy.example", &long));
-    assert_eq!(said.counted, [(FORWARD, Reason::TooLong, 1)], "the limit holds for ever");
+    assert_eq!(said.counted, [(USER_REQUEST, Reason::TooLong, 1)], "the limit holds for ever");
 }
 
 #[test]

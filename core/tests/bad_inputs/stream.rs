@@ -5,7 +5,7 @@ use std::time::Duration;
 use core_tests::twin::{Proxy, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Message;
-use jat_core::jat::traffic::{FORWARD, REVERT};
+use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use jat_core::session::ending::Ending;
 use jat_core::stanza::fault::Fault;
 
@@ -83,7 +83,7 @@ fn ten_thousand_stanzas_in_one_read() {
     // [38] One byte a read is what every exchange does besides.
     let mut proxy = Proxy::new();
     let said = proxy.exchange(get(USER, "proxy.example", "7").repeat(10_000));
-    assert_eq!(said.counted, [(FORWARD, Reason::Relayed, 10_000)]);
+    assert_eq!(said.counted, [(USER_REQUEST, Reason::Relayed, 10_000)]);
     assert_eq!(said.out.len(), 10_000);
     proxy.still_serves();
 }
@@ -229,9 +229,15 @@ fn what_comes_after_our_goodbye_is_counted_and_nothing_more_is_said() {
     let said = proxy.exchange(echoes);
     assert_eq!((said.out.len(), said.counted), (0, vec![(Message.inward(), Reason::Echo, 16)]));
     let said = proxy.exchange(get(USER, "proxy.example", "8"));
-    assert_eq!((said.out.len(), said.counted), (0, vec![(FORWARD, Reason::ArrivedAfterClose, 1)]));
+    assert_eq!(
+        (said.out.len(), said.counted),
+        (0, vec![(USER_REQUEST, Reason::ArrivedAfterClose, 1)])
+    );
     let said = proxy.exchange(forwarded.result());
-    assert_eq!((said.out.len(), said.counted), (0, vec![(REVERT, Reason::ArrivedAfterClose, 1)]));
+    assert_eq!(
+        (said.out.len(), said.counted),
+        (0, vec![(TARGET_REPLY, Reason::ArrivedAfterClose, 1)])
+    );
     // Neither a sign of life nor presence may follow a closing tag.
     for _ in 0..3 {
         assert_eq!(proxy.after(Duration::from_secs(61)).out.len(), 0);

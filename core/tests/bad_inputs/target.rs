@@ -8,7 +8,7 @@ use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::target::Target;
 use jat_core::jat::token::{self, Binding, Claims};
 use jat_core::jat::traffic::Class::{Message, Reply, Request};
-use jat_core::jat::traffic::REVERT;
+use jat_core::jat::traffic::TARGET_REPLY;
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
@@ -52,7 +52,7 @@ fn forged_tokens_are_dropped_each_for_its_reason() {
     ] {
         for type_ in ["result", "error"] {
             let reply = result_to(&forged, &good.to).replace("result", type_);
-            proxy.silent(reply, REVERT, reason);
+            proxy.silent(reply, TARGET_REPLY, reason);
         }
     }
     assert_eq!(sealed(1, binding), token);
@@ -76,7 +76,7 @@ fn a_token_opens_for_the_resource_that_got_it_only() {
         (format!("x{}", good.to), Reason::NotFromTarget),
     ] {
         let unknown = matches!(reason, Reason::NotFromTarget | Reason::NoFrom);
-        let traffic = if unknown { Reply.inward() } else { REVERT };
+        let traffic = if unknown { Reply.inward() } else { TARGET_REPLY };
         proxy.silent(result_to(good.token(), &from), traffic, reason);
     }
     // On another address of ours it is none.
@@ -175,11 +175,11 @@ fn misspelt_tokens_are_dropped() {
         ("a".repeat(64), Reason::TokenVersion),
         (String::new(), Reason::NoToken),
     ] {
-        proxy.silent(result_to(&spelt, &good.to), REVERT, reason);
+        proxy.silent(result_to(&spelt, &good.to), TARGET_REPLY, reason);
     }
     proxy.silent(
         format!("<iq type='result' id='7' to='proxy.example' from='{}'/>", good.to),
-        REVERT,
+        TARGET_REPLY,
         Reason::NoToken,
     );
     proxy.reverted(&good.result());
@@ -213,7 +213,7 @@ fn with_the_token_in_the_id_a_service_sees_who_asks() {
         (Forwarded { id: String::new(), ..good.clone() }, Reason::TokenLength),
     ] {
         let said = proxy.exchange(reply.result());
-        assert!(said.out.is_empty() && said.counted[0].0 == REVERT, "{reason:?} {said:?}");
+        assert!(said.out.is_empty() && said.counted[0].0 == TARGET_REPLY, "{reason:?} {said:?}");
         proxy.still_serves();
     }
     let again = good.answer("set", PING);
@@ -256,7 +256,10 @@ fn another_target_gets_none_of_the_old_ones_tokens() {
     );
     let forged = Forwarded { to: good.to.replace("service", "other"), ..good.clone() };
     let said = proxy.exchange(forged.result());
-    assert_eq!((said.out.len(), said.counted), (0, vec![(REVERT, Reason::TokenSignature, 1)]));
+    assert_eq!(
+        (said.out.len(), said.counted),
+        (0, vec![(TARGET_REPLY, Reason::TokenSignature, 1)])
+    );
     // The old one is back, and with it what it was asked.
     proxy.reconfigure(&settings());
     proxy.reverted(&good.result());
@@ -271,7 +274,7 @@ fn a_fixed_resource_is_served_without_any_subscription() {
     proxy.reverted(&good.result());
     proxy.silent(
         result_to(good.token(), &format!("{TARGET}/other")),
-        REVERT,
+        TARGET_REPLY,
         Reason::TokenSignature,
     );
 }

@@ -8,7 +8,7 @@ use core_tests::twin::{PING, Proxy, TTL, USER, get};
 use core_tests::xml::escaped;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Presence, Reply};
-use jat_core::jat::traffic::{FORWARD, REVERT};
+use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 
 /// Start tag of an error about an IQ to proxy.example.
 fn error_head(id: &str) -> String {
@@ -28,7 +28,7 @@ fn iq_without_id_is_a_bad_request() {
     // [1] ejabberd swallows an answer without an id.
     let mut proxy = Proxy::new();
     let request = format!("<iq type='get' to='proxy.example' from='{USER}'>{PING}</iq>");
-    proxy.refused(&request, &error_head(""), "bad-request", FORWARD, Reason::NoId);
+    proxy.refused(&request, &error_head(""), "bad-request", USER_REQUEST, Reason::NoId);
 }
 
 #[test]
@@ -66,8 +66,13 @@ fn id_of_20_000_bytes_does_not_fit_a_token() {
     let mut proxy = Proxy::new();
     let id = "x".repeat(20_000);
     let request = get(USER, "proxy.example", &id);
-    let text =
-        proxy.refused(&request, &error_head(&id), "policy-violation", FORWARD, Reason::TooLong);
+    let text = proxy.refused(
+        &request,
+        &error_head(&id),
+        "policy-violation",
+        USER_REQUEST,
+        Reason::TooLong,
+    );
     assert!(text.contains("611 bytes"), "{text}");
 }
 
@@ -77,7 +82,7 @@ fn iq_of_no_known_type_is_a_bad_request() {
     let mut proxy = Proxy::new();
     for type_ in ["", " type=''", " type='foo'", " type='GET'", " type='get '"] {
         let request = format!("<iq{type_} id='7' to='proxy.example' from='{USER}'>{PING}</iq>");
-        proxy.refused(&request, &error_head("7"), "bad-request", FORWARD, Reason::BadType);
+        proxy.refused(&request, &error_head("7"), "bad-request", USER_REQUEST, Reason::BadType);
     }
 }
 
@@ -91,11 +96,17 @@ fn request_without_exactly_one_child_is_a_bad_request() {
             let request = format!(
                 "<iq type='{type_}' id='7' to='proxy.example' from='{USER}'>{payload}</iq>"
             );
-            proxy.refused(&request, &error_head("7"), "bad-request", FORWARD, Reason::ChildCount);
+            proxy.refused(
+                &request,
+                &error_head("7"),
+                "bad-request",
+                USER_REQUEST,
+                Reason::ChildCount,
+            );
         }
     }
     let empty = format!("<iq type='get' id='7' to='proxy.example' from='{USER}'/>");
-    proxy.refused(&empty, &error_head("7"), "bad-request", FORWARD, Reason::ChildCount);
+    proxy.refused(&empty, &error_head("7"), "bad-request", USER_REQUEST, Reason::ChildCount);
 }
 
 #[test]
@@ -259,5 +270,5 @@ fn a_token_lives_exactly_its_time() {
     proxy.now.unix = START.unix + TTL - 1;
     proxy.reverted(&forwarded.result());
     proxy.now.unix = START.unix + TTL;
-    proxy.silent(forwarded.result(), REVERT, Reason::TokenExpired);
+    proxy.silent(forwarded.result(), TARGET_REPLY, Reason::TokenExpired);
 }

@@ -2,7 +2,7 @@
 
 use core_tests::xml::{Stanza, unescaped};
 use jat_core::jat::reason::Reason;
-use jat_core::jat::traffic::{Class, FORWARD, REVERT, Traffic};
+use jat_core::jat::traffic::{Class, TARGET_REPLY, Traffic, USER_REQUEST};
 
 use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
 use crate::replica::START;
@@ -70,14 +70,14 @@ impl World {
         match letter.what {
             What::Ask(ask) if closing => {
                 self.lose(What::Ask(ask), Loss::AfterClose);
-                (FORWARD, Reason::ArrivedAfterClose)
+                (USER_REQUEST, Reason::ArrivedAfterClose)
             }
-            What::Ask(ask) => (FORWARD, self.asked(place, ask, written, must_forward)),
+            What::Ask(ask) => (USER_REQUEST, self.asked(place, ask, written, must_forward)),
             What::Reply(reply) => {
                 let reason = self.replied(place, reply, written);
                 // Whatever becomes of it: it may also come too late.
                 let of_target = self.ledger.replies[reply].how != How::OtherAccount;
-                (if of_target { REVERT } else { Class::Reply.inward() }, reason)
+                (if of_target { TARGET_REPLY } else { Class::Reply.inward() }, reason)
             }
             What::Echo(of, serial) => {
                 let ours = of == place && serial == stream.serial;

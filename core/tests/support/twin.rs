@@ -7,7 +7,7 @@ use jat_core::jat::address::Address;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
-use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
+use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 use jat_core::jat::translator::Translator;
 use jat_core::session::ending::Ending;
 use jat_core::session::{Bounds, Session};
@@ -156,7 +156,7 @@ impl Proxy {
     /// A request that is forwarded as nothing but itself, but for its addresses.
     pub fn forwarded(&mut self, request: &str) -> Forwarded {
         let said = self.exchange(request);
-        assert_eq!(said.counted, [(FORWARD, Reason::Relayed, 1)], "{request}: {said:?}");
+        assert_eq!(said.counted, [(USER_REQUEST, Reason::Relayed, 1)], "{request}: {said:?}");
         let [xml] = &said.out[..] else { panic!("{said:?}") };
         let [to, from, id] = ["to", "from", "id"].map(|name| oracle::attribute(xml, name).unwrap());
         assert!(self.translator().settings().target.owns(&Address::new(&to)), "{xml}");
@@ -168,7 +168,7 @@ impl Proxy {
         let said = self.exchange(reply);
         let error = oracle::attribute(reply, "type").as_deref() == Some("error");
         let reason = if error { Reason::RelayedError } else { Reason::Relayed };
-        assert_eq!(said.counted, [(REVERT, reason, 1)], "{reply}: {said:?}");
+        assert_eq!(said.counted, [(TARGET_REPLY, reason, 1)], "{reply}: {said:?}");
         let [xml] = &said.out[..] else { panic!("{said:?}") };
         xml.clone()
     }

@@ -6,7 +6,7 @@ use jat_core::jat::keyring::Key;
 use jat_core::jat::reason::{Outcome, Reason, Tally};
 use jat_core::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
 use jat_core::jat::traffic::Class::{self, Message, Other, Presence, Reply, Request};
-use jat_core::jat::traffic::{FORWARD, REVERT, Traffic};
+use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 use zeroize::Zeroizing;
 
 /// Who takes part.
@@ -68,7 +68,7 @@ impl Case {
 
     /// Whether the service gets a request that it replies to.
     pub fn is_forwarded(&self) -> bool {
-        self.counts.contains(&(FORWARD, Reason::Relayed))
+        self.counts.contains(&(USER_REQUEST, Reason::Relayed))
     }
 
     /// Whether its sender gets an error for it.
@@ -86,7 +86,7 @@ impl Case {
             tally.count(*traffic, *reason);
         }
         if self.is_forwarded() {
-            tally.count(REVERT, Reason::Relayed);
+            tally.count(TARGET_REPLY, Reason::Relayed);
         }
     }
 
@@ -96,7 +96,7 @@ impl Case {
             let told = matches!(reason.outcome(), Outcome::Answered(_) | Outcome::Relayed);
             told && match self.sender {
                 Sender::User => traffic.class != Class::Presence,
-                Sender::Service => *traffic == REVERT,
+                Sender::Service => *traffic == TARGET_REPLY,
                 Sender::Server => false,
             }
         };
@@ -116,14 +116,14 @@ pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
     };
     // Served, however odd.
     for id in ["", "'", "h\"<&", "h😀", "h]]>", "h\u{85}\u{2028}"] {
-        add(iq(&format!("id='{}'", escaped(id)), domain, ASK), FORWARD, Reason::Relayed);
+        add(iq(&format!("id='{}'", escaped(id)), domain, ASK), USER_REQUEST, Reason::Relayed);
     }
     for (node, resource) in [("", "/foo"), ("", "/'<😀 /@"), ("node@", ""), ("node@", "/res")] {
         let to = format!("{node}{domain}{}", escaped(resource));
-        add(iq("id='h'", &to, ASK), FORWARD, Reason::Relayed);
+        add(iq("id='h'", &to, ASK), USER_REQUEST, Reason::Relayed);
     }
     let fits = "h".repeat(MAX_CLAIM_BYTES - user.len());
-    add(iq(&format!("id='{fits}'"), domain, ASK), FORWARD, Reason::Relayed);
+    add(iq(&format!("id='{fits}'"), domain, ASK), USER_REQUEST, Reason::Relayed);
     for payload in [
         format!("text &amp; {ASK} text"),
         nested(127),
@@ -134,17 +134,17 @@ pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
         "<q xmlns='urn:q' xml:lang='de' xml:space='preserve'/>".into(),
         "<error xmlns='urn:q'/>".into(),
     ] {
-        add(iq("id='h'", domain, &payload), FORWARD, Reason::Relayed);
+        add(iq("id='h'", domain, &payload), USER_REQUEST, Reason::Relayed);
     }
     for kept in ["xml:lang='de'", "foo='&#9;&quot;&gt;'", "To='x' From='y'"] {
-        add(iq(&format!("id='h' {kept}"), domain, ASK), FORWARD, Reason::Relayed);
+        add(iq(&format!("id='h' {kept}"), domain, ASK), USER_REQUEST, Reason::Relayed);
     }
     // Answered.
     let long = format!("id='{fits}h'");
-    add(iq(&long, domain, ASK), FORWARD, Reason::TooLong);
-    add(iq(&format!("id='{}'", "h".repeat(3_500)), domain, ASK), FORWARD, Reason::TooLong);
+    add(iq(&long, domain, ASK), USER_REQUEST, Reason::TooLong);
+    add(iq(&format!("id='{}'", "h".repeat(3_500)), domain, ASK), USER_REQUEST, Reason::TooLong);
     for levels in [128, 500] {
-        add(iq("id='h'", domain, &nested(levels)), FORWARD, Reason::OverLimit);
+        add(iq("id='h'", domain, &nested(levels)), USER_REQUEST, Reason::OverLimit);
     }
     for type_ in ["", "type='chat'", "type='normal'", "type='headline'", "type='groupchat'"] {
         let message = format!("<message to='{domain}' id='h' {type_}><body>hi</body></message>");
@@ -197,7 +197,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         (format!("<iq type='get' id='h' to='other.example'>{ASK}</iq>"), Reason::NotOurDomain),
         (format!("<iq type='get' id='h'>{ASK}</iq>"), Reason::NotOurDomain),
     ] {
-        add(Sender::User, request, FORWARD, reason);
+        add(Sender::User, request, USER_REQUEST, reason);
     }
     let weird = format!("<message to='{domain}' type='weird'/>");
     add(Sender::User, weird, Message.inward(), Reason::MessageRefused);
@@ -227,7 +227,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         ("from=''".into(), Reason::NoFrom),
         (format!("from='{node}@{host}/{resource}'"), Reason::TooLong),
     ] {
-        add(Sender::Server, format!("<iq {addressed} {from}>{ASK}</iq>"), FORWARD, reason);
+        add(Sender::Server, format!("<iq {addressed} {from}>{ASK}</iq>"), USER_REQUEST, reason);
     }
     // Presence that leaves the service where it is.
     let mut presence = |from: &str, type_: &str, payload: &str, reason| {
@@ -263,7 +263,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         [&format!("{service}x"), service.split_once('/').unwrap().0, &format!("{service}/x")]
     {
         let xml = format!("<iq type='result' id='h' to='{domain}/{token}' from='{from}'/>");
-        cases.push(Case::new(Sender::Server, xml, REVERT, Reason::TokenSignature));
+        cases.push(Case::new(Sender::Server, xml, TARGET_REPLY, Reason::TokenSignature));
     }
     for from in ["some-domain.example", "other@some-domain.example/a"] {
         let xml = format!("<iq type='result' id='h' to='{domain}/{token}' from='{from}'/>");
@@ -271,11 +271,11 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
     }
     // Prosody keeps back these errors.
     let empty = format!("<iq type='error' id='h' to='{domain}/{token}'/>");
-    cases.push(Case::new(Sender::Service, empty, REVERT, Reason::RelayedError));
+    cases.push(Case::new(Sender::Service, empty, TARGET_REPLY, Reason::RelayedError));
     let error = format!("<message type='error' to='{domain}' id='h'>{ERROR}</message>");
     cases.push(Case::new(Sender::User, error, Message.inward(), Reason::ErrorIgnored));
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(3_000));
-    cases.push(Case::new(Sender::Service, beyond, REVERT, Reason::TokenLength));
+    cases.push(Case::new(Sender::Service, beyond, TARGET_REPLY, Reason::TokenLength));
     // It goes and is back before anybody else has a word.
     for gone in [target, service] {
         cases.push(Case {
@@ -299,7 +299,7 @@ pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut reply = |sender, type_: &str, resource: &str, payload: &str, reason| {
         let xml = format!("<iq type='{type_}' id='h' to='{domain}/{resource}'>{payload}</iq>");
-        let traffic = if reason == Reason::NotFromTarget { Reply.inward() } else { REVERT };
+        let traffic = if reason == Reason::NotFromTarget { Reply.inward() } else { TARGET_REPLY };
         cases.push(Case::new(sender, xml, traffic, reason));
     };
     let flipped = |at: usize| {
@@ -346,7 +346,7 @@ pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
     let mut add = |xml, traffic, reason| {
         cases.push(Case::new(Sender::Service, xml, traffic, reason));
     };
-    add(format!("<iq type='result' id='h' to='{domain}'/>"), REVERT, Reason::NoToken);
+    add(format!("<iq type='result' id='h' to='{domain}'/>"), TARGET_REPLY, Reason::NoToken);
     add(
         format!("<iq type='set' id='h' to='{domain}/{token}'>{ASK}</iq>"),
         Request.outward(),
@@ -371,34 +371,38 @@ pub fn large(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     let result = |payload: &str| format!("<iq type='result' id='h' to='{good}'>{payload}</iq>");
     let many: String = (0..2_000).map(|i| format!("a{i}='' ")).collect();
     let from_user = [
-        (iq("h", &text(most + most / 50)), FORWARD, Reason::OverLimit),
-        (iq("h", &text(most * 2)), FORWARD, Reason::OverLimit),
-        (iq("h", &nested(most / 17)), FORWARD, Reason::OverLimit),
-        (iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most))), FORWARD, Reason::OverLimit),
+        (iq("h", &text(most + most / 50)), USER_REQUEST, Reason::OverLimit),
+        (iq("h", &text(most * 2)), USER_REQUEST, Reason::OverLimit),
+        (iq("h", &nested(most / 17)), USER_REQUEST, Reason::OverLimit),
+        (
+            iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most))),
+            USER_REQUEST,
+            Reason::OverLimit,
+        ),
         (iq(&"h".repeat(most), ASK), Other.inward(), Reason::HeadTooLarge),
         (
             iq("h", ASK).replacen("<iq ", &format!("<iq {many}"), 1),
             Other.inward(),
             Reason::HeadTooLarge,
         ),
-        (iq(&"h".repeat(most / 25), ASK), FORWARD, Reason::TooLong),
+        (iq(&"h".repeat(most / 25), ASK), USER_REQUEST, Reason::TooLong),
         // As much again may have to follow a tag.
         (
             iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 4))),
-            FORWARD,
+            USER_REQUEST,
             Reason::OverLimit,
         ),
         (
             iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 2))),
-            FORWARD,
+            USER_REQUEST,
             Reason::Relayed,
         ),
-        (iq("h", &format!("<{}/>", "n".repeat(most / 25))), FORWARD, Reason::Relayed),
+        (iq("h", &format!("<{}/>", "n".repeat(most / 25))), USER_REQUEST, Reason::Relayed),
     ];
     let from_service = [
-        (result(&text(most + most / 50)), REVERT, Reason::OverLimit),
-        (result(&nested(most / 17)), REVERT, Reason::OverLimit),
-        (result(&text(most / 5 * 4)), REVERT, Reason::Relayed),
+        (result(&text(most + most / 50)), TARGET_REPLY, Reason::OverLimit),
+        (result(&nested(most / 17)), TARGET_REPLY, Reason::OverLimit),
+        (result(&text(most / 5 * 4)), TARGET_REPLY, Reason::Relayed),
     ];
     let of = |sender| move |(xml, traffic, reason)| Case::new(sender, xml, traffic, reason);
     let users = from_user.into_iter().map(of(Sender::User));
@@ -413,8 +417,8 @@ pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     let quotes = format!("<iq type='get' to='{domain}' id='{id}'>{ASK}</iq>");
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(10_000));
     vec![
-        Case::new(Sender::User, quotes, FORWARD, Reason::HeadTooLarge),
-        Case::new(Sender::Service, beyond, REVERT, Reason::TokenLength),
+        Case::new(Sender::User, quotes, USER_REQUEST, Reason::HeadTooLarge),
+        Case::new(Sender::Service, beyond, TARGET_REPLY, Reason::TokenLength),
     ]
 }
 
@@ -422,7 +426,7 @@ pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
 pub fn deepest(cast: &Cast<'_>) -> Case {
     let payload = nested(1_000_000);
     let xml = format!("<iq type='get' id='h' to='{}'>{payload}</iq>", cast.domain);
-    Case::new(Sender::User, xml, FORWARD, Reason::OverLimit)
+    Case::new(Sender::User, xml, USER_REQUEST, Reason::OverLimit)
 }
 
 /// An element with so many levels.

@@ -1,7 +1,7 @@
 //! Counts of stanzas, read from metrics and compared.
 
 use jat_core::jat::reason::{Outcome, Reason, Tally};
-use jat_core::jat::traffic::{REVERT, Traffic};
+use jat_core::jat::traffic::{TARGET_REPLY, Traffic};
 
 /// The counters of stanzas in what `/metrics` shows, but for our own echoes: how many come is up
 /// to time, and to how much was said.
@@ -47,7 +47,7 @@ pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
             // One that is too large to be answered counts so where it is tried.
             let answered =
                 matches!(reason.outcome(), Outcome::Answered(_)) || *reason == Reason::HeadTooLarge;
-            let may = answered && traffic != REVERT;
+            let may = answered && traffic != TARGET_REPLY;
             let moved = if may { missing.min(withheld) } else { 0 };
             withheld -= moved;
             all.add(traffic, *reason, count + moved);

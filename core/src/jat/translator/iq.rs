@@ -16,7 +16,7 @@ use crate::jat::scratch::Scratch;
 use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
 use crate::jat::token::{self, Binding, Claims};
-use crate::jat::traffic::{FORWARD, REVERT};
+use crate::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use crate::jat::verdict::{Act, Verdict};
 use crate::stanza::compose::Envelope;
 use crate::stanza::condition::DefinedCondition;
@@ -87,7 +87,7 @@ impl Translator {
         };
         let resource = resource_of(settings, &normal_peer);
         answers.prepare(resource, Event::Asked, &presence.resources);
-        Verdict::relay(Rewrite { to: peer, from: written, id }, FORWARD, Reason::Relayed)
+        Verdict::relay(Rewrite { to: peer, from: written, id }, USER_REQUEST, Reason::Relayed)
     }
 
     /// A result or an error of the target.
@@ -102,8 +102,8 @@ impl Translator {
         let Scratch { sender: written, token, .. } = scratch;
         let token = match (route.place, token) {
             (Place::Token, Some(token)) => token,
-            (Place::Bad(reason), _) => return Verdict::by_table(REVERT, reason),
-            _ => return Verdict::by_table(REVERT, Reason::NoToken),
+            (Place::Bad(reason), _) => return Verdict::by_table(TARGET_REPLY, reason),
+            _ => return Verdict::by_table(TARGET_REPLY, Reason::NoToken),
         };
         let peer = route.from.normal();
         let result = iq.type_() == Some("result");
@@ -125,20 +125,21 @@ impl Translator {
         let claims = token.claims();
         route.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), written);
         let (to, from, id) = (claims.user(), &**written, Some(claims.id()));
-        let refuse = |reason| Verdict::by_table(REVERT, reason).for_user(Envelope { to, from, id });
+        let refuse =
+            |reason| Verdict::by_table(TARGET_REPLY, reason).for_user(Envelope { to, from, id });
         let reason = match iq.body {
             Body::OverLimit { .. } => return refuse(Reason::OverLimit),
             Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),
             Body::Whole { .. } if result => Reason::Relayed,
             Body::Whole { .. } => Reason::RelayedError,
         };
-        Verdict::relay(Rewrite { to, from, id }, REVERT, reason)
+        Verdict::relay(Rewrite { to, from, id }, TARGET_REPLY, reason)
     }
 }
 
 /// There is nobody to forward a request to.
 fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
-    let mut verdict = Verdict::by_table(FORWARD, presence.reason_for_nobody());
+    let mut verdict = Verdict::by_table(USER_REQUEST, presence.reason_for_nobody());
     if let (Reason::NeverSubscribed, Act::Refuse(_, refusal), Subscription::Failed(condition)) =
         (verdict.reason, &mut verdict.act, presence.subscription())
     {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use jat_core::jat::reason::{Reason, Tally};
 use jat_core::jat::settings::Settings;
-use jat_core::jat::traffic::{FORWARD, REVERT};
+use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use jat_core::session::Bounds;
 use mock_server::Responder;
 
@@ -82,7 +82,7 @@ impl Proxy {
                 .shared
                 .tally
                 .iter()
-                .filter(|(t, r, _)| [FORWARD, REVERT].contains(t) && fits(*r))
+                .filter(|(t, r, _)| [USER_REQUEST, TARGET_REPLY].contains(t) && fits(*r))
                 .map(|(.., n)| n)
                 .sum()
         };

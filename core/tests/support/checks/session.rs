@@ -4,7 +4,7 @@
 use jat_core::jat::address::Address;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::token::{self, Binding, Claims};
-use jat_core::jat::traffic::{FORWARD, Traffic};
+use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 use jat_core::session::Bounds;
 use jat_core::session::ending::Ending;
 use jat_core::stanza::fault::Fault;
@@ -57,7 +57,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
     let (online, mut taken) = (total(&side), 0);
     for at in 1..=input.len() {
         taken = at;
-        let relayed = side.shared.tally.of(FORWARD, Reason::Relayed);
+        let relayed = side.shared.tally.of(USER_REQUEST, Reason::Relayed);
         ended = side.take(&input[at - 1..at], START);
         let held = side.session.input().len();
         assert!(ended.is_some() || held <= most_held(SMALL), "{held} bytes held");
@@ -66,7 +66,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
             assert!(said.len() <= SMALL.max_bytes, "{} bytes out at once", said.len());
             let stanza = stanza_before(input, at, found);
             judge(&said, stanza);
-            if side.shared.tally.of(FORWARD, Reason::Relayed) > relayed {
+            if side.shared.tally.of(USER_REQUEST, Reason::Relayed) > relayed {
                 is_reverted(stanza.expect("only whole ones are forwarded"), &said);
             }
             output.extend(said);
