@@ -16,6 +16,7 @@ use crate::jat::observed::Observed;
 use crate::jat::presence::PresenceSnapshot;
 use crate::jat::reason::Reason;
 use crate::jat::traffic::Traffic;
+use crate::jat::translator::Stale;
 use crate::session::Session;
 use crate::session::snapshot::SessionSnapshot;
 use crate::shortage::patiently;
@@ -130,9 +131,14 @@ impl ComponentSnapshot {
         let (presence, answers) = (presence.clone(), answers.clone());
         component.translator.resume(presence, answers, *unlisted_replies, now);
         let settings = component.translator.settings();
-        let same_target = target == settings.target.as_str();
-        let same_subscriber = *subscriber == settings.subscriber().map(ToString::to_string);
-        component.translator.outlive(same_target, same_subscriber);
+        let stale = match () {
+            () if target != settings.target.as_str() => Stale::Target,
+            () if *subscriber != settings.subscriber().map(ToString::to_string) => {
+                Stale::Subscription
+            }
+            () => Stale::Nothing,
+        };
+        component.translator.drop_stale(stale);
         let down = component.streams().filter(|stream| !stream.is_up());
         for domain in down.map(|stream| stream.domain.clone()).collect::<Vec<_>>() {
             // Without its stream presence has to be asked for again.

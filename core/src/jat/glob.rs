@@ -1,6 +1,7 @@
 //! Patterns of resources, as an operator writes them.
 
 use super::address::normal_resource;
+use super::resourcepart;
 
 /// A pattern that resources are held against: `*` stands for any characters, `?` for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Glob {
         if text.is_empty() {
             return Err(GlobError::Empty);
         }
-        if text.len() > LONGEST {
+        if text.len() > resourcepart::MAX_BYTES {
             return Err(GlobError::Long);
         }
         // Other tools read these as classes, alternatives, or an escape.
@@ -91,9 +92,6 @@ impl Glob {
         }
     }
 }
-
-/// Bytes of a resource (RFC 7622 section 3.4).
-const LONGEST: usize = 1023;
 
 #[cfg(test)]
 mod tests {

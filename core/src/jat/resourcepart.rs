@@ -30,8 +30,8 @@ fn is_right_to_left(c: char) -> bool {
         | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
-/// RFC 7622 section 3.4.
-const MAX_BYTES: usize = 1023;
+/// Bytes of a resource (RFC 7622 section 3.4).
+pub(super) const MAX_BYTES: usize = 1023;
 /// Of the UTF-8 of characters that are not written from right to left, in NFKC: three bytes of
 /// U+3316 are eighteen.
 const MOST_GROWTH: usize = 6;

@@ -150,7 +150,7 @@ impl Session {
             input = Vec::new();
         }
         self.input = input;
-        self.output.settle();
+        self.output.pay_long_tags();
         let largest = self.output.largest_unread(self.echo.processed());
         ended.map_err(|ending| ending.behind(largest))
     }

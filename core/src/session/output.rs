@@ -105,7 +105,7 @@ impl Output {
     }
 
     /// A turn is over: what is sure to be cut gets its white space.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn pay_long_tags(&mut self) {
         if self.owed > SURELY_CUT {
             self.pay();
         }
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn white_space_follows_a_stanza_when_nothing_else_does() {
         let mut output = said(300, 450);
-        output.settle();
+        output.pay_long_tags();
         assert_eq!(write(&mut output, at(5)), 300);
         assert_eq!(output.deadline(), Some(at(5) + PAY_AFTER));
         output.tick(at(104));
@@ -272,8 +272,8 @@ mod tests {
             0
         });
         assert_eq!(relayed, Ok(()));
-        output.settle();
-        output.settle();
+        output.pay_long_tags();
+        output.pay_long_tags();
         assert_eq!(output.bytes().len(), 5_900);
     }
 

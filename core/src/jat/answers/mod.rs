@@ -1,4 +1,4 @@
-//! What the resources of the target made of the requests that they got: what users got.
+//! How the target's resources answer, counted.
 //!
 //! Counters only: nothing is kept of a single request, so a reply may go through another replica
 //! than its request did.
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::stanza::condition::DefinedCondition;
 
 use super::address::Address;
+use super::resourcepart;
 use super::resources::Resources;
 
 pub use outage::Outage;
@@ -66,7 +67,8 @@ impl Answers {
     /// counts once [`Self::relayed`] says that it was.
     pub fn prepare(&mut self, resource: &str, event: Event, listed: &Resources) {
         // One that has no such name can't come back under it, and would take memory for nothing.
-        let record = (resource.len() <= LONGEST).then(|| self.place(resource, listed));
+        let record = (resource.len() <= resourcepart::MAX_BYTES)
+            .then(|| self.find_or_insert(resource, listed));
         self.pending = Some((record, event));
     }
 
@@ -155,8 +157,8 @@ impl Answers {
         answers
     }
 
-    /// Those of a component that gets another target.
-    pub fn of_another_target(&self) -> Self {
+    /// What is not of a single resource: all that lasts when the target becomes another one.
+    pub fn totals_only(&self) -> Self {
         Self { errors: self.errors.clone(), ..Self::default() }
     }
 
@@ -164,7 +166,8 @@ impl Answers {
         self.records.binary_search_by(|record| record.resource.as_str().cmp(resource))
     }
 
-    fn place(&mut self, resource: &str, listed: &Resources) -> usize {
+    /// Where the record of this resource is; it gets one if it has none.
+    fn find_or_insert(&mut self, resource: &str, listed: &Resources) -> usize {
         self.find(resource).unwrap_or_else(|mut place| {
             if self.records.len() >= MOST {
                 self.drop_oldest(listed);
@@ -204,8 +207,6 @@ impl AnswersSnapshot {
 
 /// Twice as many as can be listed.
 const MOST: usize = 4_000;
-/// In bytes (RFC 7622 section 3.4).
-const LONGEST: usize = 1_023;
 
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,7 @@ impl Presence {
         };
         let lapsed = self.resources.end_round(limit);
         self.lapsed += lapsed as u64;
-        self.unsettled = false;
+        self.settled = true;
         self.probing.judged(lapsed > 0, now.mono, rng);
         let lost = silent && !round.probed && self.resources.is_empty();
         if lost && self.may_probe() && self.hearing != Hearing::Part {
@@ -103,7 +103,7 @@ impl Presence {
     /// (docs/servers.md#no-push).
     fn connect(&mut self, now: Now, rng: &mut Rng) -> OwnPresence {
         self.connected = true;
-        self.unsettled = true;
+        self.settled = false;
         self.resources.doubt();
         self.attempts = 0;
         self.subscribe(Cause::Order, now, rng)

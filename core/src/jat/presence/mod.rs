@@ -72,8 +72,8 @@ pub struct Presence {
     lapsed: u64,
     /// Whether there is a stream on which the subscription was requested.
     connected: bool,
-    /// Whether nothing has been judged since it is up.
-    unsettled: bool,
+    /// Whether a round has been judged since it is up.
+    settled: bool,
 }
 
 /// How much of what the target's server tells comes to us.
@@ -104,7 +104,7 @@ impl Presence {
             confirmed: None,
             lapsed: 0,
             connected: false,
-            unsettled: true,
+            settled: false,
         }
     }
 
@@ -122,7 +122,7 @@ impl Presence {
 
     /// Whether we hear of every resource, and the list was complete since we connected.
     pub fn is_settled(&self) -> bool {
-        self.subscription == Subscription::Subscribed && self.connected && !self.unsettled
+        self.subscription == Subscription::Subscribed && self.connected && self.settled
     }
 
     /// Unix second of the last change of [`Self::subscription`].
@@ -161,7 +161,7 @@ impl Presence {
     }
 
     /// How much of the target's presence comes to us.
-    pub fn hears(&mut self, hearing: Hearing) {
+    pub fn set_hearing(&mut self, hearing: Hearing) {
         self.hearing = hearing;
     }
 

@@ -101,7 +101,7 @@ impl Presence {
             connected: from.connected,
             confirmed: from.confirmed,
             granted: from.granted || subscribed,
-            unsettled: from.doubt_ends_in.is_some(),
+            settled: from.doubt_ends_in.is_none(),
             probing,
             recent: Recent::resume(now.mono),
             ..Self::new()

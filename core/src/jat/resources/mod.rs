@@ -8,6 +8,7 @@ use crate::named;
 
 use super::address::Address;
 use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
+use super::resourcepart;
 use super::selection::{Selection, Standing};
 
 /// Resources in the order of their normal forms.
@@ -139,7 +140,7 @@ impl Resources {
         confirmed: bool,
     ) -> (bool, bool) {
         let resource = address.resource().unwrap_or_default();
-        if resource.len() > MAX_PART || address.as_str().len() > MAX_ADDRESS {
+        if resource.len() > resourcepart::MAX_BYTES || address.as_str().len() > MAX_ADDRESS {
             return (false, false);
         }
         let normal = address.normal();
@@ -341,10 +342,9 @@ const MOST_ONLINE: usize = 2_000;
 /// that they proved to be its own.
 const MANY_ERRORS: u8 = 3;
 const MOST_DISPROVED: u8 = 5;
-/// Bytes of a resource, and of each other part of an address (RFC 7622 sections 3.2 to 3.4).
-const MAX_PART: usize = 1023;
-/// All three, and what stands between them.
-const MAX_ADDRESS: usize = 3 * MAX_PART + 2;
+/// Bytes of an address: of its three parts, of which none may be longer than a resource (RFC 7622
+/// sections 3.2 to 3.4), and what stands between them.
+const MAX_ADDRESS: usize = 3 * resourcepart::MAX_BYTES + 2;
 
 #[cfg(test)]
 mod tests;

@@ -145,14 +145,17 @@ fn sticky_is_the_same_in_every_replica() {
 #[test]
 fn what_a_list_holds_is_bounded_in_bytes() {
     let mut resources = Resources::default();
-    let longest = "r".repeat(MAX_PART - 4);
+    let longest = "r".repeat(resourcepart::MAX_BYTES - 4);
     for number in 0..MOST_ONLINE + 100 {
         resources.add(&Address::new(&format!("bot@s/{longest}{number:04}")), false, 0);
         resources.add(&Address::new(&format!("bot@s/{longest}{number:05}")), false, 0);
     }
     assert_eq!(resources.len(), MOST_ONLINE);
     let bytes = |r: &Resource| r.address.len() + r.normal.len();
-    assert_eq!(resources.iter().map(bytes).sum::<usize>(), 2 * MOST_ONLINE * (6 + MAX_PART));
+    assert_eq!(
+        resources.iter().map(bytes).sum::<usize>(),
+        2 * MOST_ONLINE * (6 + resourcepart::MAX_BYTES)
+    );
     let long_bare = format!("{}@s/a", "B".repeat(MAX_ADDRESS));
     let mut resources = Resources::default();
     resources.add(&Address::new(&long_bare), false, 0);

@@ -35,6 +35,16 @@ pub struct Translator {
     scratch: Scratch,
 }
 
+/// What of that which is known is not true any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// All that is of the target: there is another one.
+    Target,
+    /// That the target's presence is told to us: it was told to another domain.
+    Subscription,
+    Nothing,
+}
+
 impl Translator {
     pub fn new(settings: Settings) -> Self {
         let mut translator = Self {
@@ -69,18 +79,22 @@ impl Translator {
             self.observed.forget_domains();
         }
         let before = std::mem::replace(&mut self.settings, settings);
-        let same_target = before.target == self.settings.target;
-        self.outlive(same_target, before.subscriber() == self.settings.subscriber());
+        self.drop_stale(match () {
+            () if before.target != self.settings.target => Stale::Target,
+            () if before.subscriber() != self.settings.subscriber() => Stale::Subscription,
+            () => Stale::Nothing,
+        });
     }
 
-    /// Keeps what is still true of what was known, which may be of another target, or have been told
-    /// to another domain.
-    pub fn outlive(&mut self, same_target: bool, same_subscriber: bool) {
-        if !same_target {
-            self.presence = Presence::new();
-            self.answers = self.answers.of_another_target();
-        } else if !same_subscriber {
-            self.presence.start_anew();
+    /// Keeps what is still true of what was known.
+    pub fn drop_stale(&mut self, stale: Stale) {
+        match stale {
+            Stale::Target => {
+                self.presence = Presence::new();
+                self.answers = self.answers.totals_only();
+            }
+            Stale::Subscription => self.presence.start_anew(),
+            Stale::Nothing => {}
         }
         self.select();
     }
@@ -126,7 +140,7 @@ impl Translator {
     /// Notes whether another process has the domain `at` too.
     pub fn shares(&mut self, at: &DomainPart, shared: bool) {
         if self.subscribes_at(at) {
-            self.presence.hears(match shared {
+            self.presence.set_hearing(match shared {
                 true => Hearing::Part,
                 false if self.settings.presence_domain.is_some() => Hearing::All,
                 false => Hearing::Likely,

@@ -183,7 +183,7 @@ impl Echo {
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, flow: Flow) -> Option<Duration> {
-        let watches = self.way.is_some() || self.test.is_settled();
+        let watches = self.way.is_some() || self.test.is_alone();
         let asked = watches.then(|| self.standstill.deadline(self.next, flow.said));
         let test = self.test.deadline().filter(|_| !flow.blocked);
         let doubted = self.doubted.then_some(Duration::ZERO);
@@ -192,7 +192,7 @@ impl Echo {
 
     fn way(&self, flow: Flow) -> Option<Way> {
         match () {
-            () if self.test.is_settled() => Some(Way::Echo),
+            () if self.test.is_alone() => Some(Way::Echo),
             () if flow.witnessed => Some(Way::Witness),
             () => None,
         }

@@ -59,8 +59,8 @@ enum Stage {
     Doubt,
     /// The round that decides is out.
     Second,
-    /// Alone.
-    Settled,
+    /// It was found to be alone, and there was no sign since.
+    Alone,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,7 @@ impl SelfTest {
     pub(super) fn new(sharing: Sharing, now: Duration) -> Self {
         let stage = match sharing {
             Sharing::Unknown => Stage::New,
-            Sharing::Alone => Stage::Settled,
+            Sharing::Alone => Stage::Alone,
             Sharing::Shared => Stage::Doubt,
         };
         Self {
@@ -110,8 +110,8 @@ impl SelfTest {
     }
 
     /// Whether the stream is known to be ours alone, with no sign of a sibling since.
-    pub(super) fn is_settled(&self) -> bool {
-        self.stage == Stage::Settled
+    pub(super) fn is_alone(&self) -> bool {
+        self.stage == Stage::Alone
     }
 
     /// Bytes came; what they were is told afterwards.
@@ -148,7 +148,7 @@ impl SelfTest {
         self.heard();
         match self.stage {
             Stage::First => self.stage = Stage::Doubt,
-            Stage::Settled => {
+            Stage::Alone => {
                 self.stage = Stage::Doubt;
                 self.next_round = self.now + PAUSE;
             }
@@ -195,7 +195,7 @@ impl SelfTest {
             Stage::First | Stage::Doubt => Some(self.next_round),
             Stage::Second if self.is_listening() => Some(self.looked + LOOK),
             Stage::Second => Some(self.round.sent + RECHECK),
-            Stage::Settled => None,
+            Stage::Alone => None,
         }
     }
 
@@ -207,7 +207,7 @@ impl SelfTest {
     fn judge(&mut self, sharing: Sharing) {
         self.sharing = sharing;
         self.stage = match sharing {
-            Sharing::Alone => Stage::Settled,
+            Sharing::Alone => Stage::Alone,
             // The sibling may leave.
             _ => Stage::Doubt,
         };

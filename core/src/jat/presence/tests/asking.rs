@@ -150,7 +150,7 @@ fn one_that_answers_with_such_errors_itself_is_not_in_doubt_for_each() {
 #[test]
 fn every_few_minutes_it_asks_anyway() {
     let mut it = Fixture::with(&[A, B]);
-    it.presence.hears(Hearing::All);
+    it.presence.set_hearing(Hearing::All);
     let mut probes = 0;
     for _ in 0..3_600 {
         if it.until(1_000).contains(&OwnPresence::Probe) {
@@ -169,7 +169,7 @@ fn every_few_minutes_it_asks_anyway() {
 fn silence_to_a_routine_question_is_believed_where_all_answers_come_to_us() {
     for hearing in [Hearing::All, Hearing::Likely, Hearing::Part] {
         let mut it = Fixture::with(&[A]);
-        it.presence.hears(hearing);
+        it.presence.set_hearing(hearing);
         it.until(310_000);
         assert_eq!(it.online().is_empty(), hearing == Hearing::All, "{hearing:?}");
         assert_eq!(it.verified(), [""; 0]);
@@ -179,7 +179,7 @@ fn silence_to_a_routine_question_is_believed_where_all_answers_come_to_us() {
 #[test]
 fn a_share_of_the_answers_empties_no_list() {
     let mut it = Fixture::with(&[A, B, "bot@s.example/c"]);
-    it.presence.hears(Hearing::Part);
+    it.presence.set_hearing(Hearing::Part);
     let mut lost = 0;
     for _ in 0..7_200 {
         if it.until(1_000).contains(&OwnPresence::Probe) {
