@@ -59,7 +59,7 @@ fn assert_good(out: &str, domain: &str, service: &str) {
         format!("  ok       domain           {domain}: ours alone\n"),
         "  ok       subscription     subscribed since 20".to_owned(),
         format!("  ok       resources        {service}\n"),
-        "  ok       keys             key 1 signs\n".to_owned(),
+        "  ok       keys             key 1 signs".to_owned(),
         "  ok       clock            like that of the target's server\n".to_owned(),
     ] {
         assert!(out.contains(&line), "{line}{out}");
