@@ -22,34 +22,36 @@ pub enum Host {
     Address(IpAddr),
 }
 
-pub(super) fn http(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Http> {
-    let mut table = root.optional("http", problems, |v| Table::of(v, "[http]"))?;
-    let example = "listen = \"127.0.0.1:9114\"";
-    let listen = table.required("listen", example, problems, |value| {
-        let address = value.text()?.parse::<SocketAddr>().map_err(|_| {
-            let hint = format!("as in: {example}");
-            value.error("`listen` is not an IP address with a port", hint)
-        })?;
-        if address.port() == 0 {
-            let hint = format!("name the one that metrics are read from, as in: {example}");
-            return Err(value.error("`listen` has no port", hint));
+impl Http {
+    pub(super) fn read(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let mut table = root.optional("http", problems, |v| Table::of(v, "[http]"))?;
+        let example = "listen = \"127.0.0.1:9114\"";
+        let listen = table.required("listen", example, problems, |value| {
+            let address = value.text()?.parse::<SocketAddr>().map_err(|_| {
+                let hint = format!("as in: {example}");
+                value.error("`listen` is not an IP address with a port", hint)
+            })?;
+            if address.port() == 0 {
+                let hint = format!("name the one that metrics are read from, as in: {example}");
+                return Err(value.error("`listen` has no port", hint));
+            }
+            Ok((address, value.place()))
+        });
+        let hosts = table.optional("hosts", problems, |value| {
+            let hosts = value.items("hosts = [\"metrics.example\"]")?;
+            hosts.into_iter().map(Host::read).collect::<Result<Vec<_>, _>>()
+        });
+        table.finish(problems);
+        let (listen, place) = listen?;
+        if !listen.ip().is_loopback() {
+            problems.push(Problem::warning(
+                place,
+                "metrics and status can be read from other machines, by anyone",
+                "listen on 127.0.0.1, or keep others out with a firewall",
+            ));
         }
-        Ok((address, value.place()))
-    });
-    let hosts = table.optional("hosts", problems, |value| {
-        let hosts = value.items("hosts = [\"metrics.example\"]")?;
-        hosts.into_iter().map(Host::read).collect::<Result<Vec<_>, _>>()
-    });
-    table.finish(problems);
-    let (listen, place) = listen?;
-    if !listen.ip().is_loopback() {
-        problems.push(Problem::warning(
-            place,
-            "metrics and status can be read from other machines, by anyone",
-            "listen on 127.0.0.1, or keep others out with a firewall",
-        ));
+        Some(Self { listen, hosts: hosts.unwrap_or_default() })
     }
-    Some(Http { listen, hosts: hosts.unwrap_or_default() })
 }
 
 impl Host {

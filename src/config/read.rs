@@ -8,10 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::jat::keyring::{Key, Keyring};
 
-use super::Config;
 use super::component::{self, Common, Draft};
 use super::document::Document;
-use super::http;
+use super::http::Http;
 use super::keys;
 use super::problem::{Place, Problem};
 use super::sections;
@@ -21,6 +20,7 @@ use super::sources::{Files, HOME, Sources, is_home};
 use super::table::Table;
 use super::text::Text;
 use super::value::Value;
+use super::{Config, Log};
 
 /// Reads the configuration at `path` and the files that it names, at Unix second `now`.
 ///
@@ -119,8 +119,8 @@ impl<'p> Reader<'p> {
         let keyring = keys.as_ref().map_or_else(no_keys, |(keyring, _)| Arc::clone(keyring));
         let common = Common { server, bounds, keyring, reply_ttl };
         let drafts = self.components(&mut root, &common);
-        let http = http::http(&mut root, self.problems);
-        let log = sections::log(&mut root, self.problems);
+        let http = Http::read(&mut root, self.problems);
+        let log = Log::read(&mut root, self.problems);
         root.finish(self.problems);
 
         let (keyring, key_file) = keys?;

@@ -68,17 +68,19 @@ pub(super) fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Bound
     Bounds { limits, max_backlog: backlog.map_or(max_backlog, size) }
 }
 
-pub(super) fn log(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Log {
-    let mut log = Log { level: Level::INFO, format: LogFormat::Text };
-    let table = root.optional("log", problems, |v| Table::of(v, "[log]"));
-    let Some(mut table) = table else { return log };
-    let level = table.optional("level", problems, |v| v.one_of(&LEVELS));
-    log.level = level.unwrap_or(log.level);
-    let formats = LogFormat::ALL.map(|format| (format.name(), format));
-    let format = table.optional("format", problems, |v| v.one_of(&formats));
-    log.format = format.unwrap_or(log.format);
-    table.finish(problems);
-    log
+impl Log {
+    pub(super) fn read(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Self {
+        let mut log = Self { level: Level::INFO, format: LogFormat::Text };
+        let table = root.optional("log", problems, |v| Table::of(v, "[log]"));
+        let Some(mut table) = table else { return log };
+        let level = table.optional("level", problems, |v| v.one_of(&LEVELS));
+        log.level = level.unwrap_or(log.level);
+        let formats = LogFormat::ALL.map(|format| (format.name(), format));
+        let format = table.optional("format", problems, |v| v.one_of(&formats));
+        log.format = format.unwrap_or(log.format);
+        table.finish(problems);
+        log
+    }
 }
 
 fn size(value: u64) -> usize {
