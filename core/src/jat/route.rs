@@ -107,8 +107,8 @@ fn find_token(
     scratch: &mut Scratch,
 ) -> Result<Token, Reason> {
     scratch.clear();
-    let asked = asked(settings, to, &mut scratch.asked);
-    let binding = Binding { asked: &asked, peer: &from.normal() };
+    let written_to = bare_written_to(settings, to, &mut scratch.written_to);
+    let binding = Binding { asked: &written_to, peer: &from.normal() };
     let open = |text: Option<&str>| {
         let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
         token::open(&settings.keyring, text, &binding, now.unix).map_err(reason_of)
@@ -121,7 +121,7 @@ fn find_token(
 }
 
 /// The bare address that was written to, in normal form; `room` holds it if need be.
-pub(super) fn asked<'a>(
+pub(super) fn bare_written_to<'a>(
     settings: &'a Settings,
     to: &Address<'_>,
     room: &'a mut String,

@@ -8,11 +8,11 @@ use super::token::Token;
 #[derive(Default)]
 pub(super) struct Scratch {
     /// The address that is written as the sender's.
-    pub sender: String,
+    pub new_from: String,
     /// The token, if it is written as the id.
-    pub id: String,
+    pub token_id: String,
     /// The bare address that was written to.
-    pub asked: String,
+    pub written_to: String,
     /// The token that was opened last.
     pub token: Option<Token>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Empties all texts, and gives back what a hostile address took.
     pub(super) fn clear(&mut self) {
-        for text in [&mut self.sender, &mut self.id, &mut self.asked] {
+        for text in [&mut self.new_from, &mut self.token_id, &mut self.written_to] {
             text.clear();
             text.shrink_to(KEEP_CAPACITY);
         }

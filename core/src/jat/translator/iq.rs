@@ -11,7 +11,7 @@ use crate::jat::now::Now;
 use crate::jat::presence::{Presence, Subscription};
 use crate::jat::reason::Reason;
 use crate::jat::resourcepart::is_resource;
-use crate::jat::route::{Place, Route, asked};
+use crate::jat::route::{Place, Route, bare_written_to};
 use crate::jat::scratch::Scratch;
 use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
@@ -57,37 +57,38 @@ impl Translator {
             Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),
             Body::Whole { .. } => {}
         }
-        let resource = to.resource().unwrap_or_default();
-        let Ok(claims) = Claims::new(from.as_str(), resource, id) else {
+        let wrote_to_resource = to.resource().unwrap_or_default();
+        let Ok(claims) = Claims::new(from.as_str(), wrote_to_resource, id) else {
             return refuse(Reason::TooLong);
         };
         let Some((peer, normal_peer)) = choose(settings, presence, from, rng) else {
             return nobody(presence);
         };
         scratch.clear();
-        let Scratch { sender: written, id: token, asked: room, .. } = scratch;
-        let asked = asked(settings, to, room);
+        let Scratch { new_from, token_id, written_to, .. } = scratch;
+        let asked = bare_written_to(settings, to, written_to);
         let binding = Binding { asked: &asked, peer: &normal_peer };
         let key = settings.keyring.signing(now.unix);
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
-        let id = match settings.token_in {
+        let new_id = match settings.token_in {
             // Else the token goes where the address can't.
             TokenIn::Id if is_resource(from.as_str()) => {
-                to.write_at_domain(home, Some(from.as_str()), written);
-                token::write_sealed(key, &claims, expires, &binding, token);
-                Some(&**token)
+                to.write_at_domain(home, Some(from.as_str()), new_from);
+                token::write_sealed(key, &claims, expires, &binding, token_id);
+                Some(&**token_id)
             }
             TokenIn::Resource | TokenIn::Id => {
-                to.write_at_domain(home, None, written);
-                written.push('/');
-                token::write_sealed(key, &claims, expires, &binding, written);
+                to.write_at_domain(home, None, new_from);
+                new_from.push('/');
+                token::write_sealed(key, &claims, expires, &binding, new_from);
                 None
             }
         };
-        let resource = resource_of(settings, &normal_peer);
-        answers.prepare(resource, Event::Asked, &presence.resources);
-        Verdict::relay(Rewrite { to: peer, from: written, id }, USER_REQUEST, Reason::Relayed)
+        let target_resource = resource_of(settings, &normal_peer);
+        answers.prepare(target_resource, Event::Asked, &presence.resources);
+        let rewrite = Rewrite { to: peer, from: new_from, id: new_id };
+        Verdict::relay(rewrite, USER_REQUEST, Reason::Relayed)
     }
 
     /// A result or an error of the target.
@@ -99,7 +100,7 @@ impl Translator {
         rng: &mut Rng,
     ) -> Verdict<'_> {
         let Self { settings, presence, scratch, answers, unlisted_replies, .. } = self;
-        let Scratch { sender: written, token, .. } = scratch;
+        let Scratch { new_from, token, .. } = scratch;
         let token = match (route.place, token) {
             (Place::Token, Some(token)) => token,
             (Place::Bad(reason), _) => return Verdict::by_table(TARGET_REPLY, reason),
@@ -123,8 +124,8 @@ impl Translator {
         let event = error.map_or(Event::Result, Event::Error);
         answers.prepare(resource_of(settings, &peer), event, &presence.resources);
         let claims = token.claims();
-        route.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), written);
-        let (to, from, id) = (claims.user(), &**written, Some(claims.id()));
+        route.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), new_from);
+        let (to, from, id) = (claims.user(), &**new_from, Some(claims.id()));
         let refuse =
             |reason| Verdict::by_table(TARGET_REPLY, reason).for_user(Envelope { to, from, id });
         let reason = match iq.body {
