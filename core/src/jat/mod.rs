@@ -2,11 +2,14 @@
 
 pub mod access;
 pub mod address;
+pub mod alias;
 pub mod answers;
 pub mod dispatch;
 pub mod glob;
 pub mod incoming;
 pub mod keyring;
+pub mod mirror;
+pub mod name_keys;
 pub mod now;
 pub mod observed;
 pub mod presence;
@@ -22,4 +25,5 @@ pub mod target;
 pub mod token;
 pub mod traffic;
 pub mod translator;
+pub mod two_way;
 pub mod verdict;

@@ -13,6 +13,7 @@ use super::glob::Glob;
 use super::keyring::Keyring;
 use super::selection::Selection;
 use super::target::Target;
+use super::two_way::TwoWay;
 
 /// Configuration of one component, ready to use. A reload replaces it whole.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Settings {
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds: the life of a token.
     pub reply_ttl: u64,
+    /// `None`: requests of users are relayed, and nothing else.
+    pub two_way: Option<Arc<TwoWay>>,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
             token_in: TokenIn::default(),
             keyring,
             reply_ttl: DEFAULT_REPLY_TTL,
+            two_way: None,
         }
     }
 

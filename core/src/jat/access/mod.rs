@@ -63,36 +63,47 @@ pub struct Senders {
     parents: Box<[String]>,
     /// Bytes of the longest of [`Self::parents`].
     longest: usize,
+    everybody: bool,
 }
 
 impl Senders {
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Self {
-        let (mut names, mut parents) = (Vec::new(), Vec::new());
+        let (mut names, mut parents, mut everybody) = (Vec::new(), Vec::new(), false);
         for pattern in patterns {
             match pattern {
                 Pattern::Address(name) | Pattern::Domain(name) => names.push(name),
                 Pattern::Subdomains(parent) => parents.push(parent),
+                Pattern::Everybody => everybody = true,
             }
         }
         [&mut names, &mut parents].into_iter().for_each(|list| list.sort_unstable());
         let longest = parents.iter().map(String::len).max().unwrap_or_default();
-        Self { names: names.into(), parents: parents.into(), longest }
+        Self { names: names.into(), parents: parents.into(), longest, everybody }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.parents.is_empty()
+        self.len() == 0
     }
 
     /// How many patterns there are.
     pub fn len(&self) -> usize {
-        self.names.len() + self.parents.len()
+        self.names.len() + self.parents.len() + usize::from(self.everybody)
+    }
+
+    /// Whether this address, as its server stamped it, is in the set.
+    pub fn has(&self, address: &Address<'_>) -> bool {
+        // One that no server has prepared can't be compared.
+        self.everybody || Sender::of(address).is_some_and(|sender| self.contains(&sender))
     }
 
     fn contains(&self, sender: &Sender<'_>) -> bool {
         let within = |list: &[String], name: &str| {
             list.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
         };
-        if within(&self.names, &sender.bare) || within(&self.names, &sender.domain) {
+        if self.everybody
+            || within(&self.names, &sender.bare)
+            || within(&self.names, &sender.domain)
+        {
             return true;
         }
         // Behind each dot; what is longer than any parent is none of them.
@@ -111,6 +122,8 @@ pub enum Pattern {
     Domain(String),
     /// All at the subdomains of a domain, at any depth; neither the domain nor those at it.
     Subdomains(String),
+    /// Whoever it is.
+    Everybody,
 }
 
 /// Why a text is no pattern.
