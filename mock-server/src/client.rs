@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jat_core::stanza::fault::Fault;
 use jat_core::stanza::head::Kind;
+use jat_core::stanza::xml_error::XmlError;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -38,7 +38,7 @@ impl Client {
     ///
     /// # Errors
     /// `xml` is not exactly one element. (A server would end the client's stream for it.)
-    pub fn send(&self, xml: &str) -> Result<(), Fault> {
+    pub fn send(&self, xml: &str) -> Result<(), XmlError> {
         let stanza = Stanza::parse(xml)?;
         self.shared.router().take_from_client(&self.jid, &stanza);
         Ok(())

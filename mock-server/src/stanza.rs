@@ -1,11 +1,11 @@
 //! One whole stanza on its way through the server, and the ones that the server makes itself.
 
 use jat_core::stanza::escape::{write_attribute, write_escaped};
-use jat_core::stanza::fault::Fault;
 use jat_core::stanza::head::{Head, Kind, Rewrite};
 use jat_core::stanza::limits::Limits;
 use jat_core::stanza::peek;
 use jat_core::stanza::splitter::{Element, Piece, Splitter};
+use jat_core::stanza::xml_error::XmlError;
 
 /// A well-formed top-level element.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,19 +16,19 @@ pub(crate) struct Stanza {
 
 impl Stanza {
     /// Reads `xml`, which is exactly one element.
-    pub(crate) fn parse(xml: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(xml: &str) -> Result<Self, XmlError> {
         match Splitter::new(UNLIMITED).next(xml.as_bytes())? {
             Some(Piece::Element(element)) if element.end == xml.len() => {
                 Self::cut(xml.as_bytes(), &element)
             }
-            _ => Err(Fault::Tag),
+            _ => Err(XmlError::Tag),
         }
     }
 
     /// Takes the element that a splitter found out of its buffer.
-    pub(crate) fn cut(buffer: &[u8], element: &Element) -> Result<Self, Fault> {
+    pub(crate) fn cut(buffer: &[u8], element: &Element) -> Result<Self, XmlError> {
         let xml =
-            str::from_utf8(&buffer[element.tag.start..element.end]).map_err(|_| Fault::Utf8)?;
+            str::from_utf8(&buffer[element.tag.start..element.end]).map_err(|_| XmlError::Utf8)?;
         let stanza = Self { xml: xml.to_owned(), head_end: element.tag.end - element.tag.start };
         Head::parse(&stanza.xml[..stanza.head_end])?;
         Ok(stanza)

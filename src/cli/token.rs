@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::jat::address::Address;
-use crate::jat::token::{self, Binding, Kind, Token, TokenError};
+use crate::jat::token::{self, Binding, Token, TokenError, TokenKind};
 use crate::misleading::printable;
 use crate::time::{show_duration, show_moment};
 
@@ -79,7 +79,7 @@ fn fields(token: &Token, now: u64) -> String {
         _ => format!("expired, {} ago", show_duration(Duration::from_secs(now - expires))),
     };
     let kind = match token.kind() {
-        Kind::IqReply => "IQ",
+        TokenKind::IqReply => "IQ",
     };
     let resource = match claims.resource() {
         "" => "(none)",

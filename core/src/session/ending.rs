@@ -1,7 +1,7 @@
 //! Why a stream ended.
 
-use crate::stanza::fault::Fault;
 use crate::stanza::peek;
+use crate::stanza::xml_error::XmlError;
 
 /// The end of a stream, seen from inside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum Ending {
     #[error("the server closed the stream")]
     Closed,
     #[error("the server sent {0}")]
-    Broken(#[from] Fault),
+    Broken(#[from] XmlError),
     #[error("the server has processed nothing that it was sent for 30 s")]
     Silent,
     #[error("the server did not read for 30 s")]

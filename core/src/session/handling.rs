@@ -11,7 +11,7 @@ use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
 use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::splitter::Element;
 
-use super::echo::Heard;
+use super::echo::EchoOrigin;
 use super::output::TooLarge;
 use super::witness::Proof;
 use super::{Session, Turn};
@@ -58,7 +58,7 @@ impl Session {
             witness.hear(proof);
             true
         } else {
-            self.echo.hear(id) == Heard::Ours
+            self.echo.hear(id) == EchoOrigin::Ours
         };
         echo.then_some(Ours::Echo)
     }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use quick_xml::escape::unescape;
 
 use super::escape::write_attribute;
-use super::fault::Fault;
 use super::markup::is_space;
 use super::tag::{Attribute, Tag};
+use super::xml_error::XmlError;
 
 /// Which of the three stanzas (RFC 6120 section 8) a top-level element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,21 +65,21 @@ impl<'a> Head<'a> {
     /// Reads a start tag.
     ///
     /// # Errors
-    /// [`Fault::Tag`] if it is broken, or attributes stand twice.
-    pub fn parse(tag: &'a str) -> Result<Self, Fault> {
+    /// [`XmlError::Tag`] if it is broken, or attributes stand twice.
+    pub fn parse(tag: &'a str) -> Result<Self, XmlError> {
         let mut attributes = Vec::new();
         let read = Tag::read(tag.as_bytes(), |attribute| attributes.push(attribute.clone()));
-        read.filter(|read| read.length == tag.len()).ok_or(Fault::Tag)?;
+        read.filter(|read| read.length == tag.len()).ok_or(XmlError::Tag)?;
         Self::new(tag, &attributes)
     }
 
     /// Decodes the attributes of a start tag that the splitter has read.
     ///
     /// # Errors
-    /// [`Fault::Tag`] for attributes that stand twice.
-    pub fn new(tag: &'a str, attributes: &[Attribute]) -> Result<Self, Fault> {
+    /// [`XmlError::Tag`] for attributes that stand twice.
+    pub fn new(tag: &'a str, attributes: &[Attribute]) -> Result<Self, XmlError> {
         let name_len = tag.bytes().skip(1).position(|b| is_space(b) || matches!(b, b'/' | b'>'));
-        let name = &tag[1..=name_len.ok_or(Fault::Tag)?];
+        let name = &tag[1..=name_len.ok_or(XmlError::Tag)?];
         let mut head = Self {
             tag,
             name,
@@ -97,7 +97,7 @@ impl<'a> Head<'a> {
         for attribute in attributes {
             let name = &tag[attribute.name.clone()];
             if !names.insert(name) {
-                return Err(Fault::Tag);
+                return Err(XmlError::Tag);
             }
             let value = || decoded(&tag[attribute.value.clone()], attribute.references);
             let attr = match name {
@@ -236,8 +236,8 @@ impl<'a> Names<'a> {
 /// A raw value with its references resolved. White space stays what it is, unlike XML 1.0
 /// section 3.3.3 has it: Prosody writes the line feed of an `&#10;` raw
 /// (docs/servers.md#raw-line-feed).
-fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, Fault> {
-    if references { unescape(raw).map_err(|_| Fault::Tag) } else { Ok(Cow::Borrowed(raw)) }
+fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, XmlError> {
+    if references { unescape(raw).map_err(|_| XmlError::Tag) } else { Ok(Cow::Borrowed(raw)) }
 }
 
 /// Default namespaces in which a stanza on a component stream is one: none (the stream's own),
@@ -309,11 +309,11 @@ mod tests {
 
     #[test]
     fn an_attribute_that_stands_twice_is_a_fault() {
-        assert_eq!(Head::parse("<iq to='a' to='b'/>").unwrap_err(), Fault::Tag);
+        assert_eq!(Head::parse("<iq to='a' to='b'/>").unwrap_err(), XmlError::Tag);
         let many: String = (0..30).map(|n| format!(" a{n}=''")).collect();
         assert!(Head::parse(&format!("<iq{many}/>")).is_ok());
         for n in 0..30 {
-            assert_eq!(Head::parse(&format!("<iq{many} a{n}=''/>")).unwrap_err(), Fault::Tag);
+            assert_eq!(Head::parse(&format!("<iq{many} a{n}=''/>")).unwrap_err(), XmlError::Tag);
         }
     }
 }

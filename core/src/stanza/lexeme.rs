@@ -3,7 +3,7 @@
 
 use quick_xml::parser::{ElementParser, Parser};
 
-use super::fault::Fault;
+use super::xml_error::XmlError;
 
 /// A lexeme that is being read, with what must be remembered of its beginning.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +26,12 @@ pub(super) enum Lexeme {
 
 impl Lexeme {
     /// The lexeme that begins with `<` and this byte.
-    pub(super) fn behind_bracket(byte: u8) -> Result<Self, Fault> {
+    pub(super) fn behind_bracket(byte: u8) -> Result<Self, XmlError> {
         Ok(match byte {
             b'/' => Self::End,
-            b'?' => return Err(Fault::ProcessingInstruction),
+            b'?' => return Err(XmlError::ProcessingInstruction),
             b'!' => Self::Declaration { matched: 0 },
-            b'>' => return Err(Fault::Tag),
+            b'>' => return Err(XmlError::Tag),
             b'\'' => Self::Start { parser: ElementParser::SingleQ, slash: false },
             b'"' => Self::Start { parser: ElementParser::DoubleQ, slash: false },
             _ => Self::Start { parser: ElementParser::Outside, slash: false },
@@ -69,11 +69,11 @@ impl Lexeme {
 }
 
 /// What a declaration is that is no CDATA section, by what follows its `<!`.
-pub(super) fn fault_of_declaration(text: &[u8]) -> Fault {
+pub(super) fn error_in_declaration(text: &[u8]) -> XmlError {
     match text.first() {
-        Some(b'-') => Fault::Comment,
-        Some(b'[') => Fault::Text,
-        _ => Fault::Doctype,
+        Some(b'-') => XmlError::Comment,
+        Some(b'[') => XmlError::Text,
+        _ => XmlError::Doctype,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What may stand in a document: names, references, characters (XML 1.0, RFC 6120 section 11.6).
 
-use super::fault::Fault;
+use super::xml_error::XmlError;
 
 /// Bytes that separate names and attributes within a tag.
 pub(super) fn is_space(byte: u8) -> bool {
@@ -80,13 +80,13 @@ pub(super) struct Legal {
     /// Bytes before this are UTF-8 of legal characters.
     pub end: usize,
     /// What stands there, if it is not just the beginning of a character.
-    pub fault: Option<Fault>,
+    pub error: Option<XmlError>,
 }
 
 impl Legal {
     /// Looks at what is new in `buffer`. A character that is cut by its end waits for the rest.
     pub(super) fn extend(&mut self, buffer: &[u8]) {
-        if self.fault.is_some() || self.end == buffer.len() {
+        if self.error.is_some() || self.end == buffer.len() {
             return;
         }
         let fresh = &buffer[self.end..];
@@ -100,11 +100,11 @@ impl Legal {
         match first_illegal(text) {
             Some(at) => {
                 self.end += at;
-                self.fault = Some(Fault::Character);
+                self.error = Some(XmlError::Character);
             }
             None => {
                 self.end += text.len();
-                self.fault = broken.then_some(Fault::Utf8);
+                self.error = broken.then_some(XmlError::Utf8);
             }
         }
     }
@@ -157,14 +157,14 @@ mod tests {
         }
     }
     #[test]
-    fn a_cut_character_waits_and_a_broken_one_is_a_fault() {
+    fn a_cut_character_waits_and_a_broken_one_is_an_error() {
         let mut legal = Legal::default();
         legal.extend(b"a\xc3");
-        assert_eq!((legal.end, legal.fault), (1, None));
+        assert_eq!((legal.end, legal.error), (1, None));
         legal.extend(b"a\xc3\xa9");
-        assert_eq!((legal.end, legal.fault), (3, None));
+        assert_eq!((legal.end, legal.error), (3, None));
         legal.extend(b"a\xc3\xa9b\xffc");
-        assert_eq!((legal.end, legal.fault), (4, Some(Fault::Utf8)));
+        assert_eq!((legal.end, legal.error), (4, Some(XmlError::Utf8)));
         legal.extend(b"a\xc3\xa9b\xffcd");
         assert_eq!(legal.end, 4);
     }

@@ -3,7 +3,6 @@
 pub mod compose;
 pub mod condition;
 pub mod escape;
-pub mod fault;
 pub mod head;
 mod lexeme;
 pub mod limits;
@@ -12,3 +11,4 @@ mod nesting;
 pub mod peek;
 pub mod splitter;
 pub mod tag;
+pub mod xml_error;

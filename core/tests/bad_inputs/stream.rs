@@ -7,7 +7,7 @@ use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::Message;
 use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use jat_core::session::ending::Ending;
-use jat_core::stanza::fault::Fault;
+use jat_core::stanza::xml_error::XmlError;
 
 /// Ends the stream after one good stanza, which is served.
 fn ends(input: impl AsRef<[u8]>) -> Ending {
@@ -22,36 +22,36 @@ fn ends(input: impl AsRef<[u8]>) -> Ending {
 fn what_no_server_may_send_ends_the_stream_after_what_came_before() {
     // [34, 44]
     for (input, fault) in [
-        ("<!-- x -->", Fault::Comment),
-        ("<iq><!-- x --></iq>", Fault::Comment),
-        ("<?x y?>", Fault::ProcessingInstruction),
-        ("<?xml version='1.0'?>", Fault::ProcessingInstruction),
-        ("<iq><?x y?></iq>", Fault::ProcessingInstruction),
-        ("<!DOCTYPE x [<!ENTITY a 'b'>]>", Fault::Doctype),
-        ("<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><iq>&a;</iq>", Fault::Doctype),
-        ("<iq><!ENTITY a 'b'></iq>", Fault::Doctype),
-        ("<iq>&nbsp;</iq>", Fault::Entity),
-        ("<iq>&a;</iq>", Fault::Entity),
-        ("<iq>&#0;</iq>", Fault::Entity),
-        ("<iq>&#xD800;</iq>", Fault::Entity),
-        ("<iq>&#x110000;</iq>", Fault::Entity),
-        ("<iq>&#xFFFF;</iq>", Fault::Entity),
-        ("<iq>&#-1;</iq>", Fault::Entity),
-        ("<iq>& </iq>", Fault::Entity),
-        ("<iq a='&nbsp;'/>", Fault::Tag),
-        ("<iq a='<'/>", Fault::Tag),
-        ("<iq a='1' a='2'/>", Fault::Tag),
-        ("<iq a/>", Fault::Tag),
-        ("<iq></message>", Fault::EndTag),
-        ("</iq>", Fault::EndTag),
-        ("x", Fault::Text),
-        ("<![CDATA[x]]>", Fault::Text),
-        ("<stream:stream to='x'>", Fault::SecondHeader),
-        ("<stream:stream id='x' xmlns='jabber:component:accept'>", Fault::SecondHeader),
-        ("<iq>\u{0}</iq>", Fault::Character),
-        ("<iq a='\u{1f}'/>", Fault::Character),
-        ("<iq>\u{fffe}</iq>", Fault::Character),
-        ("<\u{0}", Fault::Character),
+        ("<!-- x -->", XmlError::Comment),
+        ("<iq><!-- x --></iq>", XmlError::Comment),
+        ("<?x y?>", XmlError::ProcessingInstruction),
+        ("<?xml version='1.0'?>", XmlError::ProcessingInstruction),
+        ("<iq><?x y?></iq>", XmlError::ProcessingInstruction),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]>", XmlError::Doctype),
+        ("<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><iq>&a;</iq>", XmlError::Doctype),
+        ("<iq><!ENTITY a 'b'></iq>", XmlError::Doctype),
+        ("<iq>&nbsp;</iq>", XmlError::Entity),
+        ("<iq>&a;</iq>", XmlError::Entity),
+        ("<iq>&#0;</iq>", XmlError::Entity),
+        ("<iq>&#xD800;</iq>", XmlError::Entity),
+        ("<iq>&#x110000;</iq>", XmlError::Entity),
+        ("<iq>&#xFFFF;</iq>", XmlError::Entity),
+        ("<iq>&#-1;</iq>", XmlError::Entity),
+        ("<iq>& </iq>", XmlError::Entity),
+        ("<iq a='&nbsp;'/>", XmlError::Tag),
+        ("<iq a='<'/>", XmlError::Tag),
+        ("<iq a='1' a='2'/>", XmlError::Tag),
+        ("<iq a/>", XmlError::Tag),
+        ("<iq></message>", XmlError::EndTag),
+        ("</iq>", XmlError::EndTag),
+        ("x", XmlError::Text),
+        ("<![CDATA[x]]>", XmlError::Text),
+        ("<stream:stream to='x'>", XmlError::SecondHeader),
+        ("<stream:stream id='x' xmlns='jabber:component:accept'>", XmlError::SecondHeader),
+        ("<iq>\u{0}</iq>", XmlError::Character),
+        ("<iq a='\u{1f}'/>", XmlError::Character),
+        ("<iq>\u{fffe}</iq>", XmlError::Character),
+        ("<\u{0}", XmlError::Character),
     ] {
         assert_eq!(ends(input), Ending::Broken(fault), "{input}");
     }
@@ -73,7 +73,7 @@ fn broken_utf_8_ends_the_stream() {
     ] {
         for place in ["<iq>", "<iq a='", "<iq><![CDATA[", "<iq", ""] {
             let input = [place.as_bytes(), broken].concat();
-            assert_eq!(ends(&input), Ending::Broken(Fault::Utf8), "{place} {broken:?}");
+            assert_eq!(ends(&input), Ending::Broken(XmlError::Utf8), "{place} {broken:?}");
         }
     }
 }

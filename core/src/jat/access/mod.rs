@@ -10,7 +10,7 @@ use jid::BareJid;
 use crate::named;
 
 use super::address::Address;
-use sender::Sender;
+use sender::NormalSender;
 
 pub use sender::domain_of;
 
@@ -48,7 +48,7 @@ impl Access {
             return true;
         }
         // One that no server has prepared can't be compared, and could be a denied one in disguise.
-        let Some(sender) = Sender::of(from) else { return false };
+        let Some(sender) = NormalSender::of(from) else { return false };
         !self.deny.contains(&sender) && self.allow.as_ref().is_none_or(|it| it.contains(&sender))
     }
 }
@@ -93,10 +93,10 @@ impl Senders {
     /// Whether this address, as its server stamped it, is in the set.
     pub fn has(&self, address: &Address<'_>) -> bool {
         // One that no server has prepared can't be compared.
-        self.everybody || Sender::of(address).is_some_and(|sender| self.contains(&sender))
+        self.everybody || NormalSender::of(address).is_some_and(|sender| self.contains(&sender))
     }
 
-    fn contains(&self, sender: &Sender<'_>) -> bool {
+    fn contains(&self, sender: &NormalSender<'_>) -> bool {
         let within = |list: &[String], name: &str| {
             list.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
         };
@@ -175,7 +175,7 @@ impl Pattern {
             return Err(PatternError::Address);
         }
         let jid = BareJid::new(text).map_err(|_| PatternError::Address)?;
-        let sender = Sender::of(&Address::new(jid.as_str())).ok_or(PatternError::Address)?;
+        let sender = NormalSender::of(&Address::new(jid.as_str())).ok_or(PatternError::Address)?;
         let name = |name: &Cow<'_, str>| name.clone().into_owned();
         Ok(match (parent, jid.node()) {
             (true, _) => Self::Subdomains(name(&sender.domain)),
@@ -194,7 +194,8 @@ mod tests {
     }
 
     fn has(patterns: &[&str], from: &str) -> bool {
-        senders(patterns).contains(&Sender::of(&Address::new(from)).expect("it can be prepared"))
+        senders(patterns)
+            .contains(&NormalSender::of(&Address::new(from)).expect("it can be prepared"))
     }
 
     #[test]

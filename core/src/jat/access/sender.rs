@@ -8,12 +8,12 @@ use jid::NodePart;
 use crate::jat::address::Address;
 
 /// A sender as lists have it: in normal form (RFC 7622), its domain with A-labels (RFC 5890).
-pub(super) struct Sender<'a> {
+pub(super) struct NormalSender<'a> {
     pub bare: Cow<'a, str>,
     pub domain: Cow<'a, str>,
 }
 
-impl<'a> Sender<'a> {
+impl<'a> NormalSender<'a> {
     /// `None` if its domain has no normal form.
     pub(super) fn of(address: &Address<'a>) -> Option<Self> {
         let domain = normal_domain(address.domain())?;

@@ -19,13 +19,13 @@ pub struct Record {
     pub errors: u64,
     pub last_answer: Option<u64>,
     pub last_error: Option<DefinedCondition>,
-    now: Now,
+    now: Recently,
 }
 
 /// What counts since the resource came online, or since something else happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Now {
+struct Recently {
     results: u64,
     errors: u64,
     errors_since_result: u64,
@@ -83,7 +83,7 @@ impl Record {
     /// Presence told that it is there. `new`: it was not before.
     pub fn seen(&mut self, new: bool) {
         if new {
-            self.now = Now::default();
+            self.now = Recently::default();
         } else if self.now.missing > 0 {
             (self.now.missing, self.now.gives_such_errors) = (0, true);
         }
@@ -93,8 +93,8 @@ impl Record {
     /// one, for a minute: if nobody asks, nobody learns that it is there again. `hears_all`:
     /// whether all its answers come to us.
     pub fn trouble(&self, enough: u64, hears_all: bool, at: u64) -> Option<Trouble> {
-        let Now { results, errors, errors_since_result, .. } = self.now;
-        let Now { asked_since_answer, first_asked, missing, last_missing, .. } = self.now;
+        let Recently { results, errors, errors_since_result, .. } = self.now;
+        let Recently { asked_since_answer, first_asked, missing, last_missing, .. } = self.now;
         let error = self.last_error.unwrap_or(DefinedCondition::UndefinedCondition);
         if missing >= enough && last_missing.abs_diff(at) < LASTS {
             return Some(Trouble::Missing(error));

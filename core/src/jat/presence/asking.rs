@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::jat::now::Now;
 
-use super::probing::{ANSWER_TIME, Cause, GRANT_TIME, Round};
+use super::probing::{ANSWER_TIME, GRANT_TIME, ProbeCause, Round};
 use super::{Hearing, OwnPresence, Presence, Subscription};
 
 impl Presence {
@@ -22,7 +22,7 @@ impl Presence {
             return Some(presence);
         }
         if self.retry_at.is_some_and(|at| at <= now.mono) {
-            return Some(self.subscribe(Cause::Order, now, rng));
+            return Some(self.subscribe(ProbeCause::Order, now, rng));
         }
         self.plan(now, rng);
         self.probing.due(self.resources.len()).filter(|at| *at <= now.mono)?;
@@ -33,10 +33,10 @@ impl Presence {
         if self.resources.is_empty() {
             // Servers are silent to a probe without a subscription, or take it for the end of
             // one (docs/servers.md#lost-subscription, docs/servers.md#pending-probe).
-            return Some(self.subscribe(Cause::Empty, now, rng));
+            return Some(self.subscribe(ProbeCause::Empty, now, rng));
         }
         self.begin_round();
-        self.probing.ask(Cause::Routine, true, ANSWER_TIME, true, now.mono);
+        self.probing.ask(ProbeCause::Routine, true, ANSWER_TIME, true, now.mono);
         Some(OwnPresence::Probe)
     }
 
@@ -84,7 +84,7 @@ impl Presence {
         None
     }
 
-    fn subscribe(&mut self, cause: Cause, now: Now, rng: &mut Rng) -> OwnPresence {
+    fn subscribe(&mut self, cause: ProbeCause, now: Now, rng: &mut Rng) -> OwnPresence {
         if self.subscription == Subscription::Subscribed {
             self.retry_at = None;
             self.begin_round();
@@ -106,7 +106,7 @@ impl Presence {
         self.settled = false;
         self.resources.doubt();
         self.attempts = 0;
-        self.subscribe(Cause::Order, now, rng)
+        self.subscribe(ProbeCause::Order, now, rng)
     }
 
     /// `first` after the first attempt, twice as much after each further one, up to an hour, or

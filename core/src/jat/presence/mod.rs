@@ -18,7 +18,7 @@ mod snapshot;
 mod subscription;
 
 use asking::{CONFIRM_WITHOUT_GRANT, QUICK_RETRY, SLOW_RETRY};
-use probing::{AFTER_HEELS, Cause, Probing, SHORTEST_PAUSE, SOON};
+use probing::{AFTER_HEELS, ProbeCause, Probing, SHORTEST_PAUSE, SOON};
 use recent::Recent;
 
 pub use snapshot::PresenceSnapshot;
@@ -35,7 +35,7 @@ pub enum OwnPresence {
 
 /// A presence stanza of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum TargetPresence {
     Available {
         dnd: bool,
         priority: i8,
@@ -167,7 +167,13 @@ impl Presence {
 
     /// The target, or its server in its name, sent presence from `from`; what to answer, and
     /// whether it told anything.
-    pub fn hear(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {
+    pub fn hear(
+        &mut self,
+        from: &Address<'_>,
+        heard: TargetPresence,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Reaction {
         let answer = self.take(from, heard, now, rng);
         self.plan(now, rng);
         answer
@@ -188,43 +194,49 @@ impl Presence {
                 let of_missing = condition.is_of_missing();
                 let doubted = if of_missing { self.resources.suspect(normal) } else { None };
                 match doubted.filter(|_| self.may_probe()) {
-                    Some(true) => self.probing.need(Cause::Error, SOON, now.mono, rng),
-                    Some(false) => self.probing.want(Cause::Error, SOON, now.mono, rng),
+                    Some(true) => self.probing.need(ProbeCause::Error, SOON, now.mono, rng),
+                    Some(false) => self.probing.want(ProbeCause::Error, SOON, now.mono, rng),
                     None => {}
                 }
             }
         }
     }
 
-    fn take(&mut self, from: &Address<'_>, heard: Heard, now: Now, rng: &mut Rng) -> Answer {
+    fn take(
+        &mut self,
+        from: &Address<'_>,
+        heard: TargetPresence,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Reaction {
         let full = from.resource().is_some();
         match heard {
-            Heard::Available { dnd, priority } if full => {
+            TargetPresence::Available { dnd, priority } if full => {
                 let new = self.resources.add(from, dnd, priority);
                 self.confirm(new, now, rng);
                 let on_heels = self.recent.note(from, true, now.mono);
                 // While a question is open it is most likely the answer.
                 if on_heels && self.may_probe() && !self.probing.is_open() {
-                    self.probing.want(Cause::Came, AFTER_HEELS, now.mono, rng);
+                    self.probing.want(ProbeCause::Came, AFTER_HEELS, now.mono, rng);
                 }
                 if self.recent.is_clear() {
-                    self.probing.drop(Cause::Left);
+                    self.probing.drop(ProbeCause::Left);
                 }
             }
-            Heard::Unavailable if full => {
+            TargetPresence::Unavailable if full => {
                 self.resources.remove(from);
                 // It may be online, so this waits for no pause.
                 if self.recent.note(from, false, now.mono) && self.may_probe() {
-                    self.probing.need(Cause::Left, AFTER_HEELS, now.mono, rng);
+                    self.probing.need(ProbeCause::Left, AFTER_HEELS, now.mono, rng);
                 }
             }
             // Nobody is online, or the request is still pending (docs/servers.md#nobody-online).
-            Heard::Unavailable => {
+            TargetPresence::Unavailable => {
                 self.resources.clear();
                 self.confirm(false, now, rng);
             }
-            Heard::Subscribed => return Answer::Used(self.accepted(now, rng)),
-            Heard::Unsubscribed => {
+            TargetPresence::Subscribed => return Reaction::Used(self.accepted(now, rng)),
+            TargetPresence::Unsubscribed => {
                 // One that was granted may be lost without anybody's will, with an account that is
                 // made anew, say: that is put right by asking once.
                 let was_granted = std::mem::take(&mut self.granted);
@@ -234,7 +246,7 @@ impl Presence {
                 self.retry_later(if was_granted { QUICK_RETRY } else { SLOW_RETRY }, now, rng);
             }
             // An error from a resource is that client's reply to something else.
-            Heard::Error(condition) if !full => {
+            TargetPresence::Error(condition) if !full => {
                 if self.subscription != Subscription::Subscribed {
                     self.become_(Subscription::Failed(condition), now);
                 }
@@ -246,13 +258,15 @@ impl Presence {
                     self.retry_at = before.into_iter().chain(self.retry_at).min();
                 }
             }
-            Heard::Subscribe => {
-                return Answer::Used(&[OwnPresence::Subscribed, OwnPresence::Available]);
+            TargetPresence::Subscribe => {
+                return Reaction::Used(&[OwnPresence::Subscribed, OwnPresence::Available]);
             }
-            Heard::Probe => return Answer::Used(&[OwnPresence::Available]),
-            Heard::Available { .. } | Heard::Error(_) | Heard::Other => return Answer::Ignored,
+            TargetPresence::Probe => return Reaction::Used(&[OwnPresence::Available]),
+            TargetPresence::Available { .. } | TargetPresence::Error(_) | TargetPresence::Other => {
+                return Reaction::Ignored;
+            }
         }
-        Answer::Used(&[])
+        Reaction::Used(&[])
     }
 
     /// The target has accepted the subscription, or its server says that it stands.
@@ -260,7 +274,7 @@ impl Presence {
         if self.subscription == Subscription::Denied {
             // Nobody was asked since the denial, and servers pass such a stanza on without a
             // subscription behind it (docs/servers.md#unasked-acceptance): ask for one that holds.
-            if self.probing.takes_turn(Cause::Accepted, now.mono) {
+            if self.probing.takes_turn(ProbeCause::Accepted, now.mono) {
                 self.become_(Subscription::Pending, now);
                 return &[OwnPresence::Subscribe];
             }
@@ -271,7 +285,7 @@ impl Presence {
         self.confirmed = Some(now.unix);
         if self.subscription == Subscription::Subscribed && !self.probing.is_to_be_probed() {
             // This answers nothing of ours.
-            self.probing.want(Cause::Accepted, SOON, now.mono, rng);
+            self.probing.want(ProbeCause::Accepted, SOON, now.mono, rng);
             return &[];
         }
         self.become_(Subscription::Subscribed, now);
@@ -295,7 +309,7 @@ impl Presence {
             // Known from another subscription, or told without one. A probe could cancel the
             // request (docs/servers.md#pending-probe), so all that can be done is to wait.
             self.begin_round();
-            self.probing.ask(Cause::Order, false, CONFIRM_WITHOUT_GRANT, false, now.mono);
+            self.probing.ask(ProbeCause::Order, false, CONFIRM_WITHOUT_GRANT, false, now.mono);
         }
     }
 
@@ -326,7 +340,7 @@ impl Default for Presence {
 
 /// What comes of a presence stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Reaction {
     /// It told something; these go out.
     Used(&'static [OwnPresence]),
     Ignored,

@@ -26,7 +26,7 @@ pub(super) struct Probing {
 
 /// Why the target is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum ProbeCause {
     /// An error came that servers send in the name of a resource that they do not find.
     Error,
     /// A resource went on the heels of its coming.
@@ -74,7 +74,7 @@ pub struct Open {
 impl Round {
     pub(super) fn is_routine(&self) -> bool {
         let mut others = self.causes;
-        others[Cause::Routine as usize] = false;
+        others[ProbeCause::Routine as usize] = false;
         !others.contains(&true)
     }
 }
@@ -85,12 +85,12 @@ impl Probing {
     pub(super) fn resume(open: Option<Open>, wanted: bool, now: Duration) -> Self {
         let mut probing = Self::default();
         if let Some(Open { ends_in, answered, once_more, probed }) = open {
-            probing.ask(Cause::Order, probed, ends_in, once_more, now);
+            probing.ask(ProbeCause::Order, probed, ends_in, once_more, now);
             probing.round.iter_mut().for_each(|round| round.answered = answered);
         }
         if wanted {
             // The cause that waits for nothing: it may be this one.
-            probing.due[Cause::Left as usize] = Some(now + SOON);
+            probing.due[ProbeCause::Left as usize] = Some(now + SOON);
         }
         probing
     }
@@ -103,30 +103,42 @@ impl Probing {
 
     /// Whether something that has happened wants a question.
     pub(super) fn is_wanted(&self) -> bool {
-        use Cause::{Accepted, Came, Error, Left, Loss, Order};
+        use ProbeCause::{Accepted, Came, Error, Left, Loss, Order};
         [Error, Left, Came, Accepted, Loss, Order]
             .iter()
             .any(|cause| self.due[*cause as usize].is_some())
     }
 
     /// A question is wanted, within `within`; later if its cause had one recently.
-    pub(super) fn want(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
+    pub(super) fn want(
+        &mut self,
+        cause: ProbeCause,
+        within: Duration,
+        now: Duration,
+        rng: &mut Rng,
+    ) {
         self.want_at(cause, soon(within, now, rng).max(self.rests_until(cause)));
     }
 
     /// The same, however often its cause had one: something new is not to wait for what was said
     /// of others.
-    pub(super) fn need(&mut self, cause: Cause, within: Duration, now: Duration, rng: &mut Rng) {
+    pub(super) fn need(
+        &mut self,
+        cause: ProbeCause,
+        within: Duration,
+        now: Duration,
+        rng: &mut Rng,
+    ) {
         self.want_at(cause, soon(within, now, rng));
     }
 
-    fn want_at(&mut self, cause: Cause, at: Duration) {
+    fn want_at(&mut self, cause: ProbeCause, at: Duration) {
         let due = &mut self.due[cause as usize];
         *due = Some(due.map_or(at, |due| due.min(at)));
     }
 
     /// Whether a question of this cause may go out at once, which then counts as one.
-    pub(super) fn takes_turn(&mut self, cause: Cause, now: Duration) -> bool {
+    pub(super) fn takes_turn(&mut self, cause: ProbeCause, now: Duration) -> bool {
         let takes = self.rests_until(cause) <= now;
         if takes {
             self.last[cause as usize] = Some(now);
@@ -134,13 +146,13 @@ impl Probing {
         takes
     }
 
-    fn rests_until(&self, cause: Cause) -> Duration {
+    fn rests_until(&self, cause: ProbeCause) -> Duration {
         let pause = self.pause[cause as usize].max(SHORTEST_PAUSE);
         self.last[cause as usize].map_or(Duration::ZERO, |last| last + pause)
     }
 
     /// It is wanted no more.
-    pub(super) fn drop(&mut self, cause: Cause) {
+    pub(super) fn drop(&mut self, cause: ProbeCause) {
         self.due[cause as usize] = None;
     }
 
@@ -148,17 +160,17 @@ impl Probing {
     pub(super) fn plan(&mut self, nobody: bool, now: Duration, rng: &mut Rng) {
         if !nobody {
             self.vain = 0;
-            self.drop(Cause::Empty);
-        } else if self.due[Cause::Empty as usize].is_none() && self.round.is_none() {
+            self.drop(ProbeCause::Empty);
+        } else if self.due[ProbeCause::Empty as usize].is_none() && self.round.is_none() {
             let wait = match self.vain {
                 0 => FIRST_IF_NOBODY,
                 vain => (NEXT_IF_NOBODY * 2u32.pow(vain.min(8) - 1)).min(LONGEST_PAUSE),
             };
             // A pause of its own: one that has come in the meantime is not to wait for the last.
-            self.need(Cause::Empty, wait, now, rng);
+            self.need(ProbeCause::Empty, wait, now, rng);
         }
-        if self.due[Cause::Routine as usize].is_none() {
-            self.want(Cause::Routine, ROUTINE, now, rng);
+        if self.due[ProbeCause::Routine as usize].is_none() {
+            self.want(ProbeCause::Routine, ROUTINE, now, rng);
         }
     }
 
@@ -170,7 +182,7 @@ impl Probing {
     /// A question goes out now, for this cause and all that want one by now.
     pub(super) fn ask(
         &mut self,
-        cause: Cause,
+        cause: ProbeCause,
         probed: bool,
         answer_time: Duration,
         once_more: bool,
@@ -182,7 +194,7 @@ impl Probing {
             self.due[cause] = None;
             self.last[cause] = Some(now);
         }
-        self.vain = self.vain.saturating_add(u32::from(causes[Cause::Empty as usize]));
+        self.vain = self.vain.saturating_add(u32::from(causes[ProbeCause::Empty as usize]));
         self.asked = Some(now);
         let ends = now + answer_time;
         let (answered, found, latest) = (false, false, ends + LONGEST_ANSWER);
@@ -191,14 +203,14 @@ impl Probing {
 
     /// Another probe goes out for one that left, whatever the answer to the open question is.
     pub(super) fn ask_also(&mut self, now: Duration) {
-        self.drop(Cause::Left);
+        self.drop(ProbeCause::Left);
         self.asked = Some(now);
     }
 
     /// The question of this round goes out once more, or the probe after its request.
     pub(super) fn go_on(&mut self, probed: bool, once_more: bool, now: Duration) {
         match &mut self.round {
-            None => self.ask(Cause::Order, probed, ANSWER_TIME, once_more, now),
+            None => self.ask(ProbeCause::Order, probed, ANSWER_TIME, once_more, now),
             Some(round) => {
                 (round.probed, round.once_more) = (probed, once_more);
                 round.ends = now + ANSWER_TIME;
@@ -230,9 +242,9 @@ impl Probing {
             *pause = if news { SHORTEST_PAUSE } else { (*pause * 2).min(LONGEST_PAUSE) };
             *pause = (*pause).max(SHORTEST_PAUSE);
         }
-        self.drop(Cause::Routine);
+        self.drop(ProbeCause::Routine);
         if lost {
-            self.want(Cause::Loss, NEXT_IF_NOBODY, now, rng);
+            self.want(ProbeCause::Loss, NEXT_IF_NOBODY, now, rng);
         }
     }
 
@@ -241,7 +253,7 @@ impl Probing {
         let first = match self.round {
             None => self.due.iter().flatten().min().copied()?,
             // It may be online, and others that come and go can put off the end of the round.
-            Some(round) if round.probed => self.due[Cause::Left as usize]?,
+            Some(round) if round.probed => self.due[ProbeCause::Left as usize]?,
             Some(_) => return None,
         };
         let resources = u32::try_from(resources).unwrap_or(u32::MAX);
@@ -271,7 +283,7 @@ fn soon(within: Duration, now: Duration, rng: &mut Rng) -> Duration {
     now + within.mul_f64(1.0 - rng.f64() / 2.0)
 }
 
-const CAUSES: usize = Cause::Order as usize + 1;
+const CAUSES: usize = ProbeCause::Order as usize + 1;
 
 /// How long a probe may take to be answered. ejabberd answers none while nobody is online.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(3);

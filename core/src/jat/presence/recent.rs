@@ -10,7 +10,7 @@ use crate::jat::dispatch::sticky_hash;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
     /// By the hash of the resource: when it was heard of last, and what.
-    heard: BTreeMap<u64, Heard>,
+    heard: BTreeMap<u64, LastPresence>,
     /// Those that went on the heels of their coming, and were not heard of since.
     doubtful: BTreeMap<u64, Duration>,
     /// Until when another program, whose place this one takes, may have heard of any of them.
@@ -18,7 +18,7 @@ pub(super) struct Recent {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct LastPresence {
     at: Duration,
     online: bool,
 }
@@ -41,7 +41,7 @@ impl Recent {
         let unknown = before.is_none() && self.resumed.is_some_and(|until| now < until);
         let on_heels = before.is_some_and(|heard| heard.online != online) || unknown && !online;
         if self.heard.len() < MOST_RECENT {
-            self.heard.insert(key, Heard { at: now, online });
+            self.heard.insert(key, LastPresence { at: now, online });
         }
         if online {
             self.doubtful.remove(&key);

@@ -3,19 +3,19 @@
 /// What a token is for: its second byte. One that is added gets claims of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum TokenKind {
     /// To revert the reply to an IQ request.
     IqReply = 1,
 }
 
-impl Kind {
+impl TokenKind {
     /// The kind that this byte stands for, if this program knows it.
     pub(super) fn of(byte: u8) -> Option<Self> {
         [Self::IqReply].into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 
-/// The claims of an [`Kind::IqReply`], of no more than [`MAX_CLAIM_BYTES`] together.
+/// The claims of a [`TokenKind::IqReply`], of no more than [`MAX_CLAIM_BYTES`] together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claims<'a> {
     pub(super) user: &'a str,

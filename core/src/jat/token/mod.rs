@@ -24,7 +24,7 @@ mod sealed;
 
 use sealed::Sealed;
 
-pub use claims::{Claims, Kind, MAX_CLAIM_BYTES, TooLong};
+pub use claims::{Claims, MAX_CLAIM_BYTES, TokenKind, TooLong};
 
 /// Most characters of a token.
 pub const MAX_CHARS: usize = 1023;
@@ -85,7 +85,7 @@ pub fn write_sealed(
         bytes[length..length + piece.len()].copy_from_slice(piece);
         length += piece.len();
     };
-    write(&[VERSION, Kind::IqReply as u8, key.id()]);
+    write(&[VERSION, TokenKind::IqReply as u8, key.id()]);
     write(&expires.min(MAX_EXPIRY).to_be_bytes()[3..]);
     for field in [claims.user, claims.resource] {
         let length = u16::try_from(field.len()).expect("bounded by MAX_CLAIM_BYTES");
@@ -126,14 +126,14 @@ pub fn inspect(token: &str) -> Result<Token, TokenError> {
 #[derive(Clone)]
 pub struct Token {
     sealed: Sealed,
-    kind: Kind,
+    kind: TokenKind,
     user_end: usize,
     resource_end: usize,
 }
 
 impl Token {
     /// What it is for.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TokenKind {
         self.kind
     }
 
@@ -152,7 +152,7 @@ impl Token {
         let (signed, _) = self.sealed.signed_and_tag();
         let text = |bytes| str::from_utf8(bytes).expect("Sealed::read has looked");
         match self.kind {
-            Kind::IqReply => Claims {
+            TokenKind::IqReply => Claims {
                 user: text(&signed[HEADER + 2..self.user_end]),
                 resource: text(&signed[self.user_end + 2..self.resource_end]),
                 id: text(&signed[self.resource_end..]),

@@ -1,6 +1,6 @@
 //! A token as it came: bytes of which nothing is known but their version.
 
-use super::claims::Kind;
+use super::claims::TokenKind;
 use super::{BASE32, FIXED, HEADER, KID, MAX_BYTES, MAX_CHARS, TAG, Token, TokenError, VERSION};
 
 /// The decoded bytes of a token. Until its tag has been verified, they say which key to verify it
@@ -50,7 +50,7 @@ impl Sealed {
         if str::from_utf8(&signed[resource_end..]).is_err() {
             return Err(TokenError::Malformed);
         }
-        let kind = Kind::of(self.bytes[1]).ok_or(TokenError::Kind)?;
+        let kind = TokenKind::of(self.bytes[1]).ok_or(TokenError::Kind)?;
         Ok(Token { sealed: self, kind, user_end, resource_end })
     }
 }

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use crate::jat::address::Address;
 use crate::jat::incoming::{Body, Incoming};
 use crate::jat::now::Now;
-use crate::jat::presence::{Answer, Heard};
+use crate::jat::presence::{Reaction, TargetPresence};
 use crate::jat::reason::Reason;
 use crate::jat::route::{Route, Sender};
 use crate::jat::verdict::{Act, Verdict};
@@ -41,41 +41,41 @@ impl Translator {
             Body::OverLimit { .. } => &[],
         };
         let heard = match stanza.type_() {
-            None => Heard::Available {
+            None => TargetPresence::Available {
                 dnd: peek::find(bytes, &["*", "show"]).is_some_and(|s| s.text.trim() == "dnd"),
                 priority: peek::find(bytes, &["*", "priority"]).map_or(0, |p| priority(&p.text)),
             },
-            Some("unavailable") => Heard::Unavailable,
-            Some("subscribe") => Heard::Subscribe,
-            Some("subscribed") => Heard::Subscribed,
-            Some("unsubscribed") => Heard::Unsubscribed,
-            Some("probe") => Heard::Probe,
-            Some("error") => Heard::Error(
+            Some("unavailable") => TargetPresence::Unavailable,
+            Some("subscribe") => TargetPresence::Subscribe,
+            Some("subscribed") => TargetPresence::Subscribed,
+            Some("unsubscribed") => TargetPresence::Unsubscribed,
+            Some("probe") => TargetPresence::Probe,
+            Some("error") => TargetPresence::Error(
                 peek::find(bytes, &["*", "error", "*"])
                     .map(|c| c.name)
                     .filter(|name| is_condition(name))
                     .unwrap_or_else(|| "undefined-condition".to_owned()),
             ),
-            Some(_) => Heard::Other,
+            Some(_) => TargetPresence::Other,
         };
-        if let (Heard::Available { .. }, Some(_)) = (&heard, from.resource()) {
+        if let (TargetPresence::Available { .. }, Some(_)) = (&heard, from.resource()) {
             let normal = from.normal();
             let new = !self.presence.resources.contains(&normal);
             self.answers.seen(Address::new(&normal).resource().unwrap_or_default(), new);
         }
-        let nobody = heard == Heard::Unavailable && from.resource().is_none();
+        let nobody = heard == TargetPresence::Unavailable && from.resource().is_none();
         let before = self.presence.resources.len();
         let answer = self.presence.hear(&from, heard, now, rng);
         if nobody {
             self.note_unconfirmed(before, now);
         }
         match answer {
-            Answer::Used(presence) => {
+            Reaction::Used(presence) => {
                 let target = self.settings.target.bare().as_str();
                 let act = Act::SendPresence { target, presence };
                 Verdict { act, traffic, reason: Reason::PresenceUsed }
             }
-            Answer::Ignored => ignored,
+            Reaction::Ignored => ignored,
         }
     }
 }

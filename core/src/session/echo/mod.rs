@@ -10,7 +10,7 @@ use super::witness::Proof;
 
 /// What a stanza from our own address was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum EchoOrigin {
     Ours,
     /// An echo of another process, or something else.
     NotOurs,
@@ -27,14 +27,14 @@ pub struct Echo {
     /// How many bytes of what was said the server has processed for sure.
     processed: u64,
     /// Where what `standstill` watches comes back; `None`: nowhere for sure.
-    way: Option<Way>,
+    path: Option<EchoPath>,
     /// Whether there is a reason to ask the server at once.
     doubted: bool,
 }
 
 /// Where what we say to ourselves comes back to us, and to nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum EchoPath {
     /// On this stream, as nobody shares it.
     Echo,
     /// On that of the presence domain.
@@ -51,7 +51,7 @@ impl Echo {
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
         let test = SelfTest::new(sharing, now);
         let standstill = Standstill::new(next, now);
-        Self { nonce, next, test, standstill, processed: 0, way: None, doubted: false }
+        Self { nonce, next, test, standstill, processed: 0, path: None, doubted: false }
     }
 
     pub fn nonce(&self) -> u64 {
@@ -73,21 +73,21 @@ impl Echo {
     }
 
     /// A message from our own address arrived under this id.
-    pub fn hear(&mut self, id: &str) -> Heard {
+    pub fn hear(&mut self, id: &str) -> EchoOrigin {
         match parse(id) {
             Some((nonce, number)) if nonce == self.nonce => {
                 self.test.own(number);
                 self.came_back(number);
-                if self.standstill.heard(number) && self.way == Some(Way::Echo) {
+                if self.standstill.heard(number) && self.path == Some(EchoPath::Echo) {
                     self.test.foreign();
                 }
-                Heard::Ours
+                EchoOrigin::Ours
             }
             Some(_) => {
                 self.test.foreign();
-                Heard::NotOurs
+                EchoOrigin::NotOurs
             }
-            None => Heard::NotOurs,
+            None => EchoOrigin::NotOurs,
         }
     }
 
@@ -131,23 +131,23 @@ impl Echo {
 
     /// What is due.
     pub fn tick(&mut self, flow: Flow, now: Duration) -> Due {
-        let way = self.way(flow);
-        if way != self.way || way.is_none() {
-            self.way = way;
+        let path = self.path(flow);
+        if path != self.path || path.is_none() {
+            self.path = path;
             self.standstill.rest(self.next, now);
         }
-        let step = match way {
+        let step = match path {
             Some(_) => self.standstill.tick(self.next, flow.said, flow.hearing, now),
             None => Step::Nothing,
         };
-        let doubted = std::mem::take(&mut self.doubted) && way.is_some();
+        let doubted = std::mem::take(&mut self.doubted) && path.is_some();
         let step = if doubted && step == Step::Nothing { Step::Ask } else { step };
-        match (step, way) {
+        match (step, path) {
             (Step::Nudge, _) => Due::Nudge,
             (Step::End, _) => Due::Silent,
             // An echo behind a backlog would tell of the backlog.
             _ if !flow.blocked && self.test.tick(self.next, now) => Due::Send(self.echoes(ROUND)),
-            (Step::Ask, Some(Way::Witness)) => self.prove(),
+            (Step::Ask, Some(EchoPath::Witness)) => self.prove(),
             (Step::Ask, _) => Due::Send(self.echoes(1)),
             (Step::Nothing, _) => Due::Nothing,
         }
@@ -171,7 +171,7 @@ impl Echo {
 
     /// Echoes that [`Self::tick`] wanted were said, behind all else so far.
     pub fn asked(&mut self, said: u64, now: Duration) {
-        if self.way == Some(Way::Echo) {
+        if self.path == Some(EchoPath::Echo) {
             self.standstill.asked(said, now);
         }
     }
@@ -183,17 +183,17 @@ impl Echo {
 
     /// When [`Self::tick`] has something to do.
     pub fn deadline(&self, flow: Flow) -> Option<Duration> {
-        let watches = self.way.is_some() || self.test.is_alone();
+        let watches = self.path.is_some() || self.test.is_alone();
         let asked = watches.then(|| self.standstill.deadline(self.next, flow.said));
         let test = self.test.deadline().filter(|_| !flow.blocked);
         let doubted = self.doubted.then_some(Duration::ZERO);
         [doubted, asked, test].into_iter().flatten().min()
     }
 
-    fn way(&self, flow: Flow) -> Option<Way> {
+    fn path(&self, flow: Flow) -> Option<EchoPath> {
         match () {
-            () if self.test.is_alone() => Some(Way::Echo),
-            () if flow.witnessed => Some(Way::Witness),
+            () if self.test.is_alone() => Some(EchoPath::Echo),
+            () if flow.witnessed => Some(EchoPath::Witness),
             () => None,
         }
     }

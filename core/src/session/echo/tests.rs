@@ -23,7 +23,7 @@ fn tested(heard: usize) -> Echo {
     let ids = sent(echo.tick(flow(0), at(0)));
     echo.asked(0, at(0));
     for id in &ids[..heard] {
-        assert_eq!(echo.hear(id), Heard::Ours);
+        assert_eq!(echo.hear(id), EchoOrigin::Ours);
     }
     echo
 }
@@ -44,9 +44,9 @@ fn the_first_round_goes_out_at_once_and_numbers_go_on() {
 fn ours_are_told_from_others() {
     let mut echo = tested(16);
     assert_eq!(echo.sharing(), Sharing::Alone);
-    assert_eq!(echo.hear("jat-echo-zz-1"), Heard::NotOurs);
+    assert_eq!(echo.hear("jat-echo-zz-1"), EchoOrigin::NotOurs);
     assert_eq!(echo.deadline(flow(0)), Some(at(60)));
-    assert_eq!(echo.hear("jat-echo-0000000000000008-1"), Heard::NotOurs);
+    assert_eq!(echo.hear("jat-echo-0000000000000008-1"), EchoOrigin::NotOurs);
     assert!(echo.deadline(flow(0)) < Some(at(60)), "a sibling's echo is looked into");
 }
 

@@ -1,15 +1,15 @@
 //! The quick way over most of a stanza: whole lexemes, as most are written.
 
-use crate::stanza::fault::Fault;
 use crate::stanza::lexeme::Lexeme;
 use crate::stanza::markup::reference_len;
+use crate::stanza::xml_error::XmlError;
 
 use super::{Found, Mode, Splitter};
 
 impl Splitter {
     /// Goes over the tags and references that are whole and as most are written. What is cut,
     /// rare or broken is left to be read lexeme by lexeme.
-    pub(super) fn leap(&mut self, buffer: &[u8]) -> Result<Option<Found>, Fault> {
+    pub(super) fn leap(&mut self, buffer: &[u8]) -> Result<Option<Found>, XmlError> {
         if !matches!(self.lexeme, Lexeme::Text) || self.is_skipping() {
             return Ok(None);
         }

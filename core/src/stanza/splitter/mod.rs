@@ -8,12 +8,12 @@ mod leap;
 mod piece;
 mod skipping;
 
-use super::fault::Fault;
-use super::lexeme::{CDATA, Lexeme, fault_of_declaration};
+use super::lexeme::{CDATA, Lexeme, error_in_declaration};
 use super::limits::Limits;
 use super::markup::{Legal, is_reference, is_space};
 use super::nesting::{Nesting, Scope};
 use super::tag::{Attribute, Tag};
+use super::xml_error::XmlError;
 
 pub use piece::{Element, Piece, StartTag};
 pub use skipping::Skipped;
@@ -83,7 +83,7 @@ impl Splitter {
     ///
     /// # Errors
     /// What ends the stream. All pieces before it were returned.
-    pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece<'_>>, Fault> {
+    pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece<'_>>, XmlError> {
         let found = self.find(buffer)?;
         let tag = |start, end| StartTag { start, end, attributes: &self.attributes };
         Ok(found.map(|found| match found {
@@ -124,7 +124,7 @@ impl Splitter {
     }
 
     /// The next piece, as [`Self::next`] gives it.
-    fn find(&mut self, buffer: &[u8]) -> Result<Option<Found>, Fault> {
+    fn find(&mut self, buffer: &[u8]) -> Result<Option<Found>, XmlError> {
         self.legal.extend(buffer);
         loop {
             if let Some(found) = self.leap(buffer)? {
@@ -143,7 +143,7 @@ impl Splitter {
                 return Ok(Some(self.skip(self.open.depth())));
             }
             self.let_go(buffer)?;
-            return self.legal.fault.map_or(Ok(None), Err);
+            return self.legal.error.map_or(Ok(None), Err);
         }
     }
 
@@ -155,7 +155,7 @@ impl Splitter {
     }
 
     /// Acts on the lexeme that ends at `end`.
-    fn finish_lexeme(&mut self, buffer: &[u8], end: usize) -> Result<Option<Found>, Fault> {
+    fn finish_lexeme(&mut self, buffer: &[u8], end: usize) -> Result<Option<Found>, XmlError> {
         let lexeme = std::mem::replace(&mut self.lexeme, Lexeme::Text);
         let from = std::mem::replace(&mut self.lexeme_start, end);
         self.at = end;
@@ -173,7 +173,7 @@ impl Splitter {
             }
             Lexeme::Reference => {
                 if !str::from_utf8(bytes).is_ok_and(is_reference) {
-                    return Err(Fault::Entity);
+                    return Err(XmlError::Entity);
                 }
                 self.reach_behind(end - from);
             }
@@ -183,7 +183,7 @@ impl Splitter {
             }
             Lexeme::Declaration { matched } => {
                 if matched < CDATA.len() || matches!(self.mode, Mode::Between) {
-                    return Err(fault_of_declaration(&buffer[from + 2..]));
+                    return Err(error_in_declaration(&buffer[from + 2..]));
                 }
                 self.lexeme_start = from;
                 self.lexeme = Lexeme::Cdata { brackets: 0 };
@@ -194,19 +194,19 @@ impl Splitter {
                 Mode::Between | Mode::Inside { .. } => {
                     let read = self.read_tag(bytes);
                     let read = read.filter(|(tag, _)| tag.length == bytes.len());
-                    let (tag, namespaces) = read.ok_or(Fault::Tag)?;
+                    let (tag, namespaces) = read.ok_or(XmlError::Tag)?;
                     return self.start_tag(buffer, from, &tag, namespaces);
                 }
             },
             Lexeme::End => match self.mode {
                 Mode::Skipping { depth } => {
-                    self.skip_to(depth.checked_sub(1).ok_or(Fault::EndTag)?);
+                    self.skip_to(depth.checked_sub(1).ok_or(XmlError::EndTag)?);
                 }
                 Mode::Between | Mode::Inside { .. } => {
                     let name = bytes[2..bytes.len() - 1].trim_ascii_end();
                     return match self.open.innermost(&buffer[self.start..]) {
                         Some(innermost) if innermost == name => Ok(self.end_tag(bytes.len())),
-                        Some(_) => Err(Fault::EndTag),
+                        Some(_) => Err(XmlError::EndTag),
                         None => self.stream_end(name).map(Some),
                     };
                 }
@@ -238,11 +238,11 @@ impl Splitter {
         tag_start: usize,
         tag: &Tag,
         namespaces: bool,
-    ) -> Result<Option<Found>, Fault> {
+    ) -> Result<Option<Found>, XmlError> {
         match self.open.depth() {
             0 => {
                 if buffer[tag_start..=tag_start + tag.name_len].ends_with(b":stream") {
-                    return Err(Fault::SecondHeader);
+                    return Err(XmlError::SecondHeader);
                 }
                 self.children = 0;
                 self.namespaces_ok = true;
@@ -277,10 +277,10 @@ impl Splitter {
     }
 
     /// An end tag with this name that ends no element.
-    fn stream_end(&mut self, name: &[u8]) -> Result<Found, Fault> {
+    fn stream_end(&mut self, name: &[u8]) -> Result<Found, XmlError> {
         self.start = self.at;
         let stream = name == b"stream" || name.ends_with(b":stream");
-        if stream { Ok(Found::StreamEnd) } else { Err(Fault::EndTag) }
+        if stream { Ok(Found::StreamEnd) } else { Err(XmlError::EndTag) }
     }
 
     /// The top-level element, if the tag that was just read is its last.
@@ -307,7 +307,7 @@ impl Splitter {
     }
 
     /// Lets go of bytes that a skipped element, or whitespace, no longer needs.
-    fn let_go(&mut self, buffer: &[u8]) -> Result<(), Fault> {
+    fn let_go(&mut self, buffer: &[u8]) -> Result<(), XmlError> {
         if self.is_blank() {
             check_blank(&buffer[self.lexeme_start..self.at])?;
         } else if !self.is_skipping() {
@@ -327,8 +327,8 @@ impl Splitter {
     }
 }
 
-fn check_blank(text: &[u8]) -> Result<(), Fault> {
-    text.iter().all(|b| is_space(*b)).then_some(()).ok_or(Fault::Text)
+fn check_blank(text: &[u8]) -> Result<(), XmlError> {
+    text.iter().all(|b| is_space(*b)).then_some(()).ok_or(XmlError::Text)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What there is at the top level of a stream.
 
-use crate::stanza::fault::Fault;
 use crate::stanza::head::Head;
 use crate::stanza::tag::Attribute;
+use crate::stanza::xml_error::XmlError;
 
 /// What the splitter found next. Offsets are into the buffer it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl StartTag<'_> {
     ///
     /// # Errors
     /// Those of [`Head::new`].
-    pub fn head<'b>(&self, buffer: &'b [u8]) -> Result<Head<'b>, Fault> {
-        let tag = str::from_utf8(&buffer[self.start..self.end]).map_err(|_| Fault::Utf8)?;
+    pub fn head<'b>(&self, buffer: &'b [u8]) -> Result<Head<'b>, XmlError> {
+        let tag = str::from_utf8(&buffer[self.start..self.end]).map_err(|_| XmlError::Utf8)?;
         Head::new(tag, self.attributes)
     }
 }

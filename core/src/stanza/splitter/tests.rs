@@ -1,4 +1,4 @@
-//! Any cut gives the same; what is over a limit is skipped; what no server may send is a fault.
+//! Any cut gives the same; what is over a limit is skipped; what no server may send is an error.
 
 use super::*;
 
@@ -30,8 +30,8 @@ fn split(input: &[u8], cuts: &[usize]) -> (Vec<String>, usize) {
                     said.push(format!("over {tag:?} {children}"));
                 }
                 Ok(Some(Piece::StreamEnd)) => said.push("end".into()),
-                Err(fault) => {
-                    said.push(fault.to_string());
+                Err(error) => {
+                    said.push(error.to_string());
                     return (said, held);
                 }
             }
@@ -140,30 +140,30 @@ fn skipping_holds_nothing() {
 
 #[test]
 fn what_no_server_may_send_ends_the_stream() {
-    for (input, fault) in [
-        ("<a><!-- x --></a>", Fault::Comment),
-        ("<?xml version='1.0'?>", Fault::ProcessingInstruction),
-        ("<!DOCTYPE a [<!ENTITY b 'c'>]>", Fault::Doctype),
-        ("<a>&nbsp;</a>", Fault::Entity),
-        ("<a>&#1;</a>", Fault::Entity),
-        ("<a b='&nbsp;'/>", Fault::Tag),
-        ("<a b=c/>", Fault::Tag),
-        ("<a b='1' / >", Fault::Tag),
-        ("<>", Fault::Tag),
-        ("< a/>", Fault::Tag),
-        ("<1/>", Fault::Tag),
-        ("<a></b>", Fault::EndTag),
-        ("</a>", Fault::EndTag),
-        ("x", Fault::Text),
-        ("&amp;", Fault::Text),
-        ("<![CDATA[x]]>", Fault::Text),
-        ("<stream:stream>", Fault::SecondHeader),
-        ("<a>\u{1}</a>", Fault::Character),
-        ("<a>\u{ffff}</a>", Fault::Character),
+    for (input, error) in [
+        ("<a><!-- x --></a>", XmlError::Comment),
+        ("<?xml version='1.0'?>", XmlError::ProcessingInstruction),
+        ("<!DOCTYPE a [<!ENTITY b 'c'>]>", XmlError::Doctype),
+        ("<a>&nbsp;</a>", XmlError::Entity),
+        ("<a>&#1;</a>", XmlError::Entity),
+        ("<a b='&nbsp;'/>", XmlError::Tag),
+        ("<a b=c/>", XmlError::Tag),
+        ("<a b='1' / >", XmlError::Tag),
+        ("<>", XmlError::Tag),
+        ("< a/>", XmlError::Tag),
+        ("<1/>", XmlError::Tag),
+        ("<a></b>", XmlError::EndTag),
+        ("</a>", XmlError::EndTag),
+        ("x", XmlError::Text),
+        ("&amp;", XmlError::Text),
+        ("<![CDATA[x]]>", XmlError::Text),
+        ("<stream:stream>", XmlError::SecondHeader),
+        ("<a>\u{1}</a>", XmlError::Character),
+        ("<a>\u{ffff}</a>", XmlError::Character),
     ] {
         let mut said = whole(&format!("<ok/>{input}"));
         // Garbage may be noticed in the middle of what would be a stanza.
-        assert_eq!(said.pop(), Some(fault.to_string()), "{input}");
+        assert_eq!(said.pop(), Some(error.to_string()), "{input}");
         assert_eq!(said, ["<ok/>| 0"], "{input}");
     }
 }
@@ -172,7 +172,7 @@ fn what_no_server_may_send_ends_the_stream() {
 fn broken_utf8_ends_the_stream_and_a_cut_character_does_not() {
     for broken in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf0\x9f\x98<"] {
         let input = [b"<ok/><a>", broken, b"</a>"].concat();
-        let expected = vec!["<ok/>| 0".to_owned(), Fault::Utf8.to_string()];
+        let expected = vec!["<ok/>| 0".to_owned(), XmlError::Utf8.to_string()];
         assert_eq!(split(&input, &[]).0, expected);
         assert_eq!(split(&input, &(0..input.len()).collect::<Vec<_>>()).0, expected);
     }

@@ -7,8 +7,8 @@ use jat_core::jat::token::{self, Binding, Claims};
 use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 use jat_core::session::Bounds;
 use jat_core::session::ending::Ending;
-use jat_core::stanza::fault::Fault;
 use jat_core::stanza::splitter::Piece;
+use jat_core::stanza::xml_error::XmlError;
 
 use super::Stream;
 use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
@@ -80,10 +80,10 @@ fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
         (_, None) => assert_eq!(counted, found.pieces.len(), "each is counted once"),
         // The last one was looked at, and was no stanza or a broken one.
         (
-            Some(Ending::StreamError { .. } | Ending::Broken(Fault::Tag)),
+            Some(Ending::StreamError { .. } | Ending::Broken(XmlError::Tag)),
             Some(Piece::Element(element)),
         ) => assert_eq!(element.end, taken, "each is counted once"),
-        (Some(Ending::Broken(Fault::Tag)), Some(Piece::OverLimit { .. })) => {}
+        (Some(Ending::Broken(XmlError::Tag)), Some(Piece::OverLimit { .. })) => {}
         (ended, piece) => panic!("{counted} are counted, not {piece:?}: {ended:?}"),
     }
     outcome(&side, output, ended)
@@ -145,8 +145,8 @@ fn ends_where_a_strict_parser_would(input: &[u8], ended: Option<&Ending>) {
     // The other parser allows more between stanzas, lets a namespace be declared twice, and
     // judges a token when it is over.
     let only_ours = match fault {
-        Fault::Text | Fault::SecondHeader => true,
-        Fault::Tag => memchr::memmem::find_iter(input, b"xmlns").nth(1).is_some(),
+        XmlError::Text | XmlError::SecondHeader => true,
+        XmlError::Tag => memchr::memmem::find_iter(input, b"xmlns").nth(1).is_some(),
         _ => false,
     };
     let judged = events.last().is_some_and(|(_, end)| *end == input.len());

@@ -1,10 +1,10 @@
 //! The splitter: any cut gives the same pieces, and they begin and end where a strict parser,
 //! and a plain count of tags, say.
 
-use jat_core::stanza::fault::Fault;
 use jat_core::stanza::head::{Head, Kind};
 use jat_core::stanza::limits::Limits;
 use jat_core::stanza::splitter::{Element, Piece, Splitter, StartTag};
+use jat_core::stanza::xml_error::XmlError;
 use rxml::error::EndOrError;
 use rxml::{Event, Namespace, Options, Parse, RawEvent, RawParser, WithOptions};
 
@@ -41,7 +41,7 @@ pub struct Found {
     /// But the end of the stream; none lends its attributes.
     pub pieces: Vec<Piece<'static>>,
     pub stream_end: bool,
-    pub fault: Option<Fault>,
+    pub fault: Option<XmlError>,
 }
 
 /// Splits what arrives in `pieces`. Whatever is not needed is let go of.
@@ -123,7 +123,7 @@ fn boundaries_are_those_of_others(bytes: &[u8], found: &Found) {
         assert_eq!(ours, *theirs, "by a strict parser");
     }
     // What the splitter alone refuses stands between stanzas.
-    let between = matches!(found.fault, Some(Fault::Text | Fault::SecondHeader));
+    let between = matches!(found.fault, Some(XmlError::Text | XmlError::SecondHeader));
     if !between && !found.stream_end {
         assert!(found.pieces.len() >= strict.len(), "{found:?}, and a strict parser {strict:?}");
     }

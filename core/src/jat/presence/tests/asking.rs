@@ -22,7 +22,7 @@ fn an_unavailable_on_the_heels_of_an_available_is_looked_into() {
     for round in 0..20 {
         // The old session's end is told after the new one's beginning.
         it.hear(A, AVAILABLE);
-        it.hear(A, Heard::Unavailable);
+        it.hear(A, TargetPresence::Unavailable);
         assert_eq!(it.online(), [B]);
         assert_eq!(it.served(2_000, &[A, B]), 1, "{round}");
         assert_eq!(it.online(), [A, B]);
@@ -31,7 +31,7 @@ fn an_unavailable_on_the_heels_of_an_available_is_looked_into() {
     // The other order is looked into, too, but told soon to be the usual one.
     let mut probes = 0;
     for _ in 0..100 {
-        it.hear(A, Heard::Unavailable);
+        it.hear(A, TargetPresence::Unavailable);
         it.hear(A, AVAILABLE);
         probes += it.served(6_000, &[A, B]);
     }
@@ -42,7 +42,7 @@ fn an_unavailable_on_the_heels_of_an_available_is_looked_into() {
 fn while_nobody_is_online_it_asks_at_once_and_then_once_a_minute() {
     let mut it = Fixture::with(&[A]);
     it.after(60);
-    it.hear(A, Heard::Unavailable);
+    it.hear(A, TargetPresence::Unavailable);
     let mut gaps = Vec::new();
     for _ in 0..10 {
         let begun = it.now.mono;
@@ -50,7 +50,7 @@ fn while_nobody_is_online_it_asks_at_once_and_then_once_a_minute() {
             it.now = it.now.plus(Duration::from_millis(100));
         }
         gaps.push((it.now.mono - begun).as_millis());
-        it.hear(BARE, Heard::Subscribed);
+        it.hear(BARE, TargetPresence::Subscribed);
     }
     assert!((500..=2_100).contains(&gaps[0]) && (5_000..=14_000).contains(&gaps[1]), "{gaps:?}");
     assert!(gaps[6..].iter().all(|gap| (30_000..=64_000).contains(gap)), "{gaps:?}");
@@ -61,16 +61,16 @@ fn while_nobody_is_online_it_asks_at_once_and_then_once_a_minute() {
 fn a_subscription_that_nobody_confirms_is_pending_again() {
     let mut it = Fixture::with(&[A]);
     it.after(60);
-    it.hear(A, Heard::Unavailable);
+    it.hear(A, TargetPresence::Unavailable);
     assert!(it.until(2_100).contains(&OwnPresence::Subscribe));
     // Prosody says this of a request that waits for the account.
-    it.hear(BARE, Heard::Unavailable);
+    it.hear(BARE, TargetPresence::Unavailable);
     it.until(5_000);
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
     let asked = it.until(600_000);
     assert!((9..=15).contains(&asked.len()), "{} times in 10 min", asked.len());
     assert!(asked.iter().all(|sent| *sent == OwnPresence::Subscribe));
-    it.hear(BARE, Heard::Subscribed);
+    it.hear(BARE, TargetPresence::Subscribed);
     it.hear(A, AVAILABLE);
     assert_eq!(it.online(), [A]);
 }
@@ -79,10 +79,10 @@ fn a_subscription_that_nobody_confirms_is_pending_again() {
 fn one_that_was_granted_and_is_no_more_is_asked_for_once_at_once() {
     let mut it = Fixture::with(&[A]);
     it.after(60);
-    it.hear(BARE, Heard::Unsubscribed);
+    it.hear(BARE, TargetPresence::Unsubscribed);
     assert_eq!(it.presence.subscription(), &Subscription::Denied);
     assert_eq!(it.until(5_100), [OwnPresence::Subscribe]);
-    it.hear(BARE, Heard::Unsubscribed);
+    it.hear(BARE, TargetPresence::Unsubscribed);
     assert_eq!(it.until(40_000), [], "this one was refused");
 }
 
@@ -212,7 +212,7 @@ fn many_resources_are_not_asked_for_often() {
     for second in 0..600 {
         // Some of them fail all the time, and others come and go.
         it.error(&names[second], DefinedCondition::ServiceUnavailable);
-        it.hear(&names[second + 700], Heard::Unavailable);
+        it.hear(&names[second + 700], TargetPresence::Unavailable);
         it.hear(&names[second + 700], AVAILABLE);
         probes += it.served(1_000, &names);
     }
@@ -239,7 +239,7 @@ fn what_the_process_before_heard_may_be_on_the_heels_of_what_this_one_hears() {
     let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
     let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
     // The old session's end, told late.
-    next.hear(A, Heard::Unavailable);
+    next.hear(A, TargetPresence::Unavailable);
     assert_eq!(next.online(), [B]);
     assert_eq!(next.served(2_000, &[A, B]), 1);
     assert_eq!(next.online(), [A, B]);
@@ -274,8 +274,9 @@ fn an_acceptance_that_is_told_again_and_again_is_no_reason_to_ask_each_time() {
     it.after(60);
     let mut probes = 0;
     for _ in 0..6_000 {
-        probes +=
-            usize::from(it.hear(BARE, Heard::Subscribed) == Answer::Used(&[OwnPresence::Probe]));
+        probes += usize::from(
+            it.hear(BARE, TargetPresence::Subscribed) == Reaction::Used(&[OwnPresence::Probe]),
+        );
         probes += it.served(100, &[A]);
     }
     assert!((10..30).contains(&probes), "{probes} in 600 s");
@@ -288,8 +289,10 @@ fn acceptances_and_denials_in_turn_are_no_reason_to_ask_each_time() {
     it.after(60);
     let mut sent = 0;
     for _ in 0..600 {
-        for heard in [Heard::Unsubscribed, Heard::Subscribed, Heard::Subscribed] {
-            let Answer::Used(presence) = it.hear(BARE, heard) else { unreachable!() };
+        for heard in
+            [TargetPresence::Unsubscribed, TargetPresence::Subscribed, TargetPresence::Subscribed]
+        {
+            let Reaction::Used(presence) = it.hear(BARE, heard) else { unreachable!() };
             sent += presence.len();
         }
         sent += it.until(100).len();
@@ -302,7 +305,7 @@ fn errors_one_after_the_other_do_not_put_off_the_next_attempt() {
     let mut it = Fixture::connected();
     let mut asked = 0;
     for _ in 0..600 {
-        it.hear(BARE, Heard::Error("remote-server-timeout".into()));
+        it.hear(BARE, TargetPresence::Error("remote-server-timeout".into()));
         asked += it.until(1_000).len();
     }
     assert!((5..=10).contains(&asked), "{asked} in 600 s");
@@ -310,8 +313,8 @@ fn errors_one_after_the_other_do_not_put_off_the_next_attempt() {
 
 #[test]
 fn without_a_subscription_nobody_stays_who_is_not_heard_of() {
-    let error = Heard::Error("remote-server-timeout".into());
-    for heard in [Heard::Other, error, Heard::Unsubscribed] {
+    let error = TargetPresence::Error("remote-server-timeout".into());
+    for heard in [TargetPresence::Other, error, TargetPresence::Unsubscribed] {
         let mut it = Fixture::connected();
         it.hear(BARE, heard);
         it.until(100_000);
@@ -331,7 +334,7 @@ fn without_a_subscription_nobody_stays_who_is_not_heard_of() {
 fn absence(it: &mut Fixture, late: u64) -> u64 {
     it.hear(A, AVAILABLE);
     it.served(late, &[A]);
-    it.hear(A, Heard::Unavailable);
+    it.hear(A, TargetPresence::Unavailable);
     let begun = it.now.mono;
     while it.online().is_empty() {
         it.served(100, &[A]);
@@ -349,7 +352,7 @@ fn one_whose_end_is_told_late_is_missed_for_three_seconds_at_most() {
             for round in 0..100 {
                 it.hear(A, AVAILABLE);
                 it.served(up, &[A]);
-                it.hear(A, Heard::Unavailable);
+                it.hear(A, TargetPresence::Unavailable);
                 it.served(down, &[""; 0]);
                 if round % 10 == 0 {
                     let missed = absence(&mut it, late);
@@ -370,17 +373,17 @@ fn others_that_come_and_go_meanwhile_make_that_no_longer() {
         // B is up for 200 ms, and for 200 ms it is not.
         let mut up = round % 2 == 0;
         it.hear(A, AVAILABLE);
-        it.hear(A, Heard::Unavailable);
+        it.hear(A, TargetPresence::Unavailable);
         let begun = it.now.mono;
         while !it.online().contains(&A) {
             up = !up;
-            it.hear(B, if up { AVAILABLE } else { Heard::Unavailable });
+            it.hear(B, if up { AVAILABLE } else { TargetPresence::Unavailable });
             it.served(200, if up { &[A, B] } else { &[A] });
         }
         longest = longest.max((it.now.mono - begun).as_millis());
         for _ in 0..round % 7 {
             up = !up;
-            it.hear(B, if up { AVAILABLE } else { Heard::Unavailable });
+            it.hear(B, if up { AVAILABLE } else { TargetPresence::Unavailable });
             it.served(200, if up { &[A, B] } else { &[A] });
         }
     }

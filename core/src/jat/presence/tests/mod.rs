@@ -21,7 +21,7 @@ impl Fixture {
     /// One that was told of these, and has asked whether that is all.
     fn with(online: &[&str]) -> Self {
         let mut it = Self::connected();
-        it.hear(BARE, Heard::Subscribed);
+        it.hear(BARE, TargetPresence::Subscribed);
         it.hear_all(online);
         assert_eq!(it.until(2_000), []);
         it
@@ -33,13 +33,13 @@ impl Fixture {
         it
     }
 
-    fn hear(&mut self, from: &str, heard: Heard) -> Answer {
+    fn hear(&mut self, from: &str, heard: TargetPresence) -> Reaction {
         self.presence.hear(&Address::new(from), heard, self.now, &mut self.rng)
     }
 
     fn hear_all(&mut self, online: &[impl AsRef<str>]) {
         for address in online {
-            assert_eq!(self.hear(address.as_ref(), AVAILABLE), Answer::Used(&[]));
+            assert_eq!(self.hear(address.as_ref(), AVAILABLE), Reaction::Used(&[]));
         }
     }
 
@@ -73,7 +73,7 @@ impl Fixture {
                 if presence == OwnPresence::Probe {
                     probes += 1;
                 } else {
-                    self.hear(BARE, Heard::Subscribed);
+                    self.hear(BARE, TargetPresence::Subscribed);
                 }
                 self.hear_all(online);
             }
@@ -98,16 +98,16 @@ impl Fixture {
 const BARE: &str = "bot@s.example";
 const A: &str = "bot@s.example/a";
 const B: &str = "bot@s.example/b";
-const AVAILABLE: Heard = Heard::Available { dnd: false, priority: 0 };
+const AVAILABLE: TargetPresence = TargetPresence::Available { dnd: false, priority: 0 };
 
 #[test]
 fn it_probes_only_once_subscribed() {
     let mut it = Fixture::connected();
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
     // Prosody says this while the request is pending.
-    assert_eq!(it.hear(BARE, Heard::Unavailable), Answer::Used(&[]));
+    assert_eq!(it.hear(BARE, TargetPresence::Unavailable), Reaction::Used(&[]));
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
-    assert_eq!(it.hear(BARE, Heard::Subscribed), Answer::Used(&[OwnPresence::Probe]));
+    assert_eq!(it.hear(BARE, TargetPresence::Subscribed), Reaction::Used(&[OwnPresence::Probe]));
     assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
     assert_eq!(it.presence.retry_at(), None);
 }
@@ -131,18 +131,18 @@ fn causes_of_nobody_online_are_told_apart() {
     assert_eq!(Presence::new().subscription().reason_for_nobody(), Reason::NeverSubscribed);
     let mut it = Fixture::connected();
     assert_eq!(reason(&it), Reason::SubscriptionPending);
-    it.hear(BARE, Heard::Error("remote-server-not-found".into()));
+    it.hear(BARE, TargetPresence::Error("remote-server-not-found".into()));
     assert_eq!(reason(&it), Reason::NeverSubscribed);
     assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(5));
-    it.hear(BARE, Heard::Unsubscribed);
+    it.hear(BARE, TargetPresence::Unsubscribed);
     assert_eq!(reason(&it), Reason::SubscriptionDenied);
     // One that nobody asked for proves nothing, the answer to our asking again does.
-    let again = it.hear(BARE, Heard::Subscribed);
+    let again = it.hear(BARE, TargetPresence::Subscribed);
     assert_eq!(
         (again, reason(&it)),
-        (Answer::Used(&[OwnPresence::Subscribe]), Reason::SubscriptionPending)
+        (Reaction::Used(&[OwnPresence::Subscribe]), Reason::SubscriptionPending)
     );
-    it.hear(BARE, Heard::Subscribed);
+    it.hear(BARE, TargetPresence::Subscribed);
     assert_eq!(reason(&it), Reason::Offline);
 }
 
@@ -152,7 +152,7 @@ fn asked_to_ask_again_it_does_at_once_and_waits_as_after_a_login() {
     for _ in 0..5 {
         assert_eq!(it.after(3600), Some(OwnPresence::Subscribe));
     }
-    it.hear(BARE, Heard::Unsubscribed);
+    it.hear(BARE, TargetPresence::Unsubscribed);
     assert_eq!(it.after(1), None);
     it.presence.ask_again();
     assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
@@ -160,7 +160,7 @@ fn asked_to_ask_again_it_does_at_once_and_waits_as_after_a_login() {
     assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(60));
 
     // One that holds stays while it is asked for again.
-    it.hear(BARE, Heard::Subscribed);
+    it.hear(BARE, TargetPresence::Subscribed);
     it.presence.ask_again();
     assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
     assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
@@ -173,13 +173,13 @@ fn asked_to_ask_again_it_does_at_once_and_waits_as_after_a_login() {
 #[test]
 fn an_error_changes_neither_a_subscription_nor_the_list() {
     let mut it = Fixture::connected();
-    it.hear(BARE, Heard::Subscribed);
+    it.hear(BARE, TargetPresence::Subscribed);
     it.hear(A, AVAILABLE);
-    it.hear(BARE, Heard::Error("remote-server-timeout".into()));
+    it.hear(BARE, TargetPresence::Error("remote-server-timeout".into()));
     assert_eq!(it.presence.subscription(), &Subscription::Subscribed);
-    assert_eq!(it.hear(A, Heard::Error("bad-request".into())), Answer::Ignored);
+    assert_eq!(it.hear(A, TargetPresence::Error("bad-request".into())), Reaction::Ignored);
     assert_eq!(it.online(), [A]);
-    it.hear(BARE, Heard::Unsubscribed);
+    it.hear(BARE, TargetPresence::Unsubscribed);
     assert!(it.online().is_empty());
 }
 
@@ -189,7 +189,7 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
     it.presence.disconnected();
     it.after(1000);
     assert!(it.presence.resources.has_doubtful() && !it.presence.is_settled());
-    it.hear(BARE, Heard::Subscribed);
+    it.hear(BARE, TargetPresence::Subscribed);
     it.hear(A, AVAILABLE);
     assert_eq!(it.until(900), []);
     assert_eq!(it.online(), [A, B]);
@@ -200,7 +200,7 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
     // Silence is an answer, too: the second time.
     it.presence.disconnected();
     it.after(0);
-    it.hear(BARE, Heard::Subscribed);
+    it.hear(BARE, TargetPresence::Subscribed);
     assert_eq!(it.until(2_900), []);
     assert_eq!(it.until(200), [OwnPresence::Probe]);
     assert_eq!(it.online(), [A]);
@@ -212,8 +212,8 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
 #[test]
 fn the_target_may_ask_for_our_presence() {
     let mut it = Fixture::connected();
-    let both = Answer::Used(&[OwnPresence::Subscribed, OwnPresence::Available]);
-    assert_eq!(it.hear(BARE, Heard::Subscribe), both);
-    assert_eq!(it.hear(A, Heard::Probe), Answer::Used(&[OwnPresence::Available]));
-    assert_eq!(it.hear(BARE, AVAILABLE), Answer::Ignored);
+    let both = Reaction::Used(&[OwnPresence::Subscribed, OwnPresence::Available]);
+    assert_eq!(it.hear(BARE, TargetPresence::Subscribe), both);
+    assert_eq!(it.hear(A, TargetPresence::Probe), Reaction::Used(&[OwnPresence::Available]));
+    assert_eq!(it.hear(BARE, AVAILABLE), Reaction::Ignored);
 }

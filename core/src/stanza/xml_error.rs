@@ -2,7 +2,7 @@
 
 /// What ends a stream: bytes that no server may send (RFC 6120 sections 4.9.3 and 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum XmlError {
     #[error("bytes that are not UTF-8")]
     Utf8,
     #[error("a character that XML forbids")]
