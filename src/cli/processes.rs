@@ -10,7 +10,7 @@ use std::path::{self, Path, PathBuf};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, geteuid};
 
-use crate::daemon::outcome::{NAME, Outcome};
+use crate::daemon::reload_outcome::{NAME, ReloadOutcome};
 
 use super::account::Account;
 
@@ -78,7 +78,7 @@ fn names(pid: Pid, config: &Path) -> bool {
 impl Process {
     /// The daemon `pid`, and what its last reload came to; `None`: it is none. With a path, none
     /// either if it is nobody's who can run that configuration.
-    fn of(pid: Pid, config: Option<&Path>) -> io::Result<Option<(Self, Outcome)>> {
+    fn of(pid: Pid, config: Option<&Path>) -> io::Result<Option<(Self, ReloadOutcome)>> {
         let wanted = PathBuf::from(format!("/memfd:{NAME} (deleted)"));
         for entry in fs::read_dir(folder(pid).join("fd"))? {
             let path = entry?.path();
@@ -109,7 +109,7 @@ impl Process {
     }
 
     /// Whether both mean the same file, also where one of them has another root.
-    fn runs(&self, config: &Path, outcome: &Outcome) -> bool {
+    fn runs(&self, config: &Path, outcome: &ReloadOutcome) -> bool {
         let theirs = Path::new(&outcome.config);
         let root = folder(self.pid).join("root");
         let seen = root.join(theirs.strip_prefix("/").unwrap_or(theirs));
@@ -122,10 +122,10 @@ impl Process {
     }
 
     /// What its last reload came to.
-    pub(super) fn outcome(&self) -> io::Result<Outcome> {
-        let mut read = Outcome::read(&self.notice);
+    pub(super) fn outcome(&self) -> io::Result<ReloadOutcome> {
+        let mut read = ReloadOutcome::read(&self.notice);
         for _ in 0..READS {
-            let again = Outcome::read(&self.notice);
+            let again = ReloadOutcome::read(&self.notice);
             match (&read, &again) {
                 // It was not written to between the two.
                 (Ok(one), Ok(other)) if one == other => break,

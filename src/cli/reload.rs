@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
-use crate::daemon::outcome::Outcome;
+use crate::daemon::reload_outcome::ReloadOutcome;
 use crate::misleading;
 
 use super::processes::{self, Found, Process};
@@ -77,22 +77,22 @@ fn nobody(Found { hidden, mute, .. }: &Found, path: &str) -> String {
 }
 
 /// A process that was asked to reload.
-struct Asked {
+struct AskedDaemon {
     process: Process,
     /// How many of its reloads had begun by then.
     begun: io::Result<u64>,
 }
 
-fn ask(process: Process) -> Asked {
+fn ask(process: Process) -> AskedDaemon {
     let begun = process.outcome().and_then(|outcome| {
         kill_process(process.pid, Signal::HUP)?;
         Ok(outcome.begun)
     });
-    Asked { process, begun }
+    AskedDaemon { process, begun }
 }
 
 /// Says what came of it.
-fn told(asked: Asked, end: Instant) -> Exit {
+fn told(asked: AskedDaemon, end: Instant) -> Exit {
     let pid = asked.process.pid.as_raw_nonzero();
     // Who says it may be anybody's program.
     let printable = |text: &str| -> String {
@@ -120,7 +120,10 @@ fn told(asked: Asked, end: Instant) -> Exit {
 }
 
 /// Waits for the end of a reload that began afterwards.
-fn wait(Asked { mut process, begun }: Asked, end: Instant) -> io::Result<Outcome> {
+fn wait(
+    AskedDaemon { mut process, begun }: AskedDaemon,
+    end: Instant,
+) -> io::Result<ReloadOutcome> {
     let mut begun = begun?;
     loop {
         match process.outcome() {

@@ -16,7 +16,7 @@ use super::ComponentConfig;
 use super::addresses;
 use super::patterns;
 use super::presence_domain;
-use super::problem::{Place, Problem};
+use super::problem::{Position, Problem};
 use super::secret;
 use super::server::Server;
 use super::sources::Sources;
@@ -35,10 +35,10 @@ pub(super) struct Common {
 /// A component as its table has it, before it was held against the others.
 pub(super) struct Draft {
     config: ComponentConfig,
-    domain_place: Place,
-    target_place: Place,
-    presence_place: Option<Place>,
-    resources_place: Option<Place>,
+    domain_place: Position,
+    target_place: Position,
+    presence_place: Option<Position>,
+    resources_place: Option<Position>,
 }
 
 impl Draft {
@@ -207,19 +207,19 @@ pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     }
 }
 
-fn domain(value: Value<'_>) -> Result<(DomainPart, Place), Problem> {
+fn domain(value: Value<'_>) -> Result<(DomainPart, Position), Problem> {
     let domain = addresses::domain(value.text()?);
     let domain = domain.map_err(|error| value.error(error.to_string(), error.hint()))?;
     Ok((domain, value.place()))
 }
 
-fn presence_domain(value: Value<'_>) -> Result<(DomainPart, Place), Problem> {
+fn presence_domain(value: Value<'_>) -> Result<(DomainPart, Position), Problem> {
     let domain = presence_domain::expand(value.text()?);
     let domain = domain.map_err(|error| value.error(error.to_string(), error.hint()))?;
     Ok((domain, value.place()))
 }
 
-fn target(value: Value<'_>) -> Result<(Target, Place), Problem> {
+fn target(value: Value<'_>) -> Result<(Target, Position), Problem> {
     let target = addresses::target(value.text()?);
     let target = target.map_err(|error| value.error(error.to_string(), error.hint()))?;
     Ok((target, value.place()))

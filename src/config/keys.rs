@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::jat::keyring::{Key, Keyring, KeyringError};
 
-use super::problem::{Place, Problem};
+use super::problem::{Position, Problem};
 use super::table::Table;
 use super::value::Value;
 use crate::time::show_moment;
@@ -13,7 +13,7 @@ use crate::time::show_moment;
 /// The ring of the `[[key]]` tables that stand at `whole`.
 pub(super) fn ring(
     tables: Vec<Table<'_>>,
-    whole: &Place,
+    whole: &Position,
     problems: &mut Vec<Problem>,
 ) -> Option<(Keyring, Vec<Entry>)> {
     let count = tables.len();
@@ -86,8 +86,8 @@ pub(super) fn warn(
 /// A key, and where its parts stand.
 pub(super) struct Entry {
     key: Key,
-    id: Place,
-    not_before: Option<Place>,
+    id: Position,
+    not_before: Option<Position>,
 }
 
 fn entry(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Entry> {
@@ -110,14 +110,14 @@ fn entry(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Entry> {
     }
 }
 
-fn secret(value: Value<'_>) -> Result<(Zeroizing<Vec<u8>>, Place), Problem> {
+fn secret(value: Value<'_>) -> Result<(Zeroizing<Vec<u8>>, Position), Problem> {
     match Base64::decode_vec(value.text()?) {
         Ok(bytes) => Ok((Zeroizing::new(bytes), value.place())),
         Err(_) => Err(value.error("`secret` is not standard base64 with its padding", NEW_SECRET)),
     }
 }
 
-fn explain(error: KeyringError, entries: &[Entry], whole: &Place) -> Problem {
+fn explain(error: KeyringError, entries: &[Entry], whole: &Position) -> Problem {
     let (place, hint) = match error {
         KeyringError::DuplicateId { index, .. } => {
             (Some(&entries[index].id), "each key needs an id of its own, from 0 to 255")

@@ -16,7 +16,7 @@ use crate::named;
 use crate::session::Bounds;
 
 pub use http::{Host, Http};
-pub use problem::{Place, Problem, Severity, render};
+pub use problem::{Position, Problem, Severity, render};
 pub use read::load;
 pub use secret::Secret;
 pub use snapshot::Snapshot;

@@ -15,7 +15,7 @@ use crate::shortage::{is_shortage, remedy};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub severity: Severity,
-    pub place: Option<Place>,
+    pub place: Option<Position>,
     pub message: String,
     /// What to do; empty where the message says it all.
     pub hint: String,
@@ -31,9 +31,9 @@ pub enum Severity {
     Warning,
 }
 
-/// A place in a file, counted from 1; columns are characters.
+/// A position in a file, counted from 1; columns are characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     pub file: PathBuf,
     pub line: usize,
     pub column: usize,
@@ -41,7 +41,7 @@ pub struct Place {
 
 impl Problem {
     pub fn error(
-        place: impl Into<Option<Place>>,
+        place: impl Into<Option<Position>>,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
@@ -52,7 +52,7 @@ impl Problem {
     }
 
     pub fn warning(
-        place: impl Into<Option<Place>>,
+        place: impl Into<Option<Position>>,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
@@ -66,7 +66,7 @@ impl Problem {
 
     /// That a file can't be read, which may be the fault of the process and not of the file.
     pub fn unreadable(
-        place: impl Into<Option<Place>>,
+        place: impl Into<Option<Position>>,
         message: impl Into<String>,
         hint: &str,
         error: &io::Error,
@@ -127,7 +127,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = printable(&self.file.to_string_lossy());
         write!(f, "{file}:{}:{}", self.line, self.column)

@@ -12,7 +12,7 @@ use super::component::{self, Common, Draft};
 use super::document::Document;
 use super::http::Http;
 use super::keys;
-use super::problem::{Place, Problem};
+use super::problem::{Position, Problem};
 use super::sections;
 use super::server::Server;
 use super::snapshot::Snapshot;
@@ -195,7 +195,7 @@ impl<'p> Reader<'p> {
     fn ring(
         &mut self,
         tables: Vec<Table<'_>>,
-        whole: &Place,
+        whole: &Position,
         reply_ttl: u64,
     ) -> Option<Arc<Keyring>> {
         let (ring, entries) = keys::ring(tables, whole, self.problems)?;
@@ -229,7 +229,7 @@ fn no_keys() -> Arc<Keyring> {
     Arc::new(Keyring::new(vec![key]).expect("one key that signs"))
 }
 
-fn world_readable(place: Place, path: &Path) -> Problem {
+fn world_readable(place: Position, path: &Path) -> Problem {
     let message = format!("every user of this machine can read the keys in {}", path.display());
     Problem::warning(place, message, format!("chmod o= {}", path.display()))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Place, Problem};
+use super::problem::{Position, Problem};
 use super::text::Text;
 use super::value::Value;
 
@@ -60,7 +60,7 @@ impl<'a> Table<'a> {
     }
 
     /// Where the table begins.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Position {
         self.source.place(self.start)
     }
 
@@ -108,7 +108,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn key_place(&self, span: Range<usize>) -> Place {
+    fn key_place(&self, span: Range<usize>) -> Position {
         self.source.place(span.start)
     }
 }

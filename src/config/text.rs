@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::problem::{Place, Problem};
+use super::problem::{Position, Problem};
 
 /// A file that was read; cleared from memory, since secrets may stand in it.
 pub struct Text {
@@ -38,10 +38,10 @@ impl Text {
     }
 
     /// The place of the byte at `offset`; one past the end is the end.
-    pub fn place(&self, offset: usize) -> Place {
+    pub fn place(&self, offset: usize) -> Position {
         let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        Place {
+        Position {
             file: self.file.clone(),
             line: memchr::memchr_iter(b'\n', before).count() + 1,
             // Continuation bytes of UTF-8 begin no character.
@@ -50,7 +50,7 @@ impl Text {
     }
 
     /// Whether any byte of `span` stands in the line of `place`.
-    pub fn touches(&self, span: &Range<usize>, place: &Place) -> bool {
+    pub fn touches(&self, span: &Range<usize>, place: &Position) -> bool {
         let (first, last) = (self.place(span.start).line, self.place(span.end).line);
         place.file == self.file && (first..=last).contains(&place.line)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::problem::{Place, Problem};
+use super::problem::{Position, Problem};
 use super::text::Text;
 use crate::time;
 
@@ -51,7 +51,7 @@ impl<'a> Value<'a> {
         self.key
     }
 
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Position {
         self.source.place(self.start())
     }
 

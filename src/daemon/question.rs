@@ -54,7 +54,7 @@ pub(crate) async fn ask(
     let start = move || {
         signals::leave_to_children();
         let _inside = runtime.enter();
-        Asked::start(command)
+        AskedProgram::start(command)
     };
     let started = ASKERS.run(time_left(end), start).await;
     let started = started.map_err(|unfinished| explain_unfinished(path, &unfinished))?;
@@ -92,11 +92,11 @@ fn explain_unfinished(path: &Path, unfinished: &Unfinished) -> String {
 }
 
 /// A process that was asked. It ends when nobody waits for its answer any more.
-struct Asked {
+struct AskedProgram {
     child: Child,
 }
 
-impl Asked {
+impl AskedProgram {
     fn start(command: Command) -> io::Result<Self> {
         let mut command = tokio::process::Command::from(command);
         Ok(Self { child: command.kill_on_drop(true).spawn()? })
@@ -109,7 +109,7 @@ impl Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for AskedProgram {
     fn drop(&mut self) {
         // Once waited for, its number may be another process's.
         let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));

@@ -15,11 +15,11 @@ mod roff;
 pub(super) struct Arguments {
     /// The page: the program, or its configuration file
     #[arg(default_value = "1")]
-    page: Page,
+    page: Section,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Page {
+enum Section {
     #[value(name = "1", alias = "jat-proxy")]
     Program,
     #[value(name = "5", alias = "jat-proxy.toml")]
@@ -28,8 +28,8 @@ enum Page {
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     say(&match arguments.page {
-        Page::Program => commands::page(super::Arguments::command()),
-        Page::Configuration => configuration::page(EXAMPLE),
+        Section::Program => commands::page(super::Arguments::command()),
+        Section::Configuration => configuration::page(EXAMPLE),
     })
 }
 

@@ -36,7 +36,7 @@ use crate::shortage::explain;
 use super::recorder::Recorder;
 use answers::Answer;
 use halt::Halt;
-use room::{Place, Room};
+use room::{Room, Seat};
 use stock::Stock;
 use wire::{Exchange, Wire};
 
@@ -95,28 +95,28 @@ struct Counter {
 }
 
 impl Counter {
-    /// Serves a connection as soon as there is a place for it.
+    /// Serves a connection as soon as there is a seat for it.
     async fn admit(&self, exchange: Exchange, room: &Arc<Room>, number: u64) {
         tokio::select! {
-            (place, dismissed) = room.enter(number) => {
-                tokio::spawn(self.clone().serve(exchange, place, dismissed));
+            (seat, dismissed) = room.enter(number) => {
+                tokio::spawn(self.clone().serve(exchange, seat, dismissed));
             }
             () = self.halt.ordered() => self.halt.leave(exchange),
         }
     }
 
     /// Answers one request.
-    async fn serve(self, exchange: Exchange, place: Place, dismissed: oneshot::Receiver<()>) {
+    async fn serve(self, exchange: Exchange, seat: Seat, dismissed: oneshot::Receiver<()>) {
         if !exchange.output.is_empty() {
-            return self.finish(exchange, place, dismissed).await;
+            return self.finish(exchange, seat, dismissed).await;
         }
         // An error says that the client has gone already.
         let Ok(local) = exchange.tcp.local_addr() else { return };
-        let place = &place;
+        let seat = &seat;
         let halt = self.halt.clone();
         let wire = Wire::new(exchange.tcp, exchange.input);
         let service = service_fn(move |request: Request<Incoming>| {
-            place.asked();
+            seat.asked();
             let known = host::check(&request, local.ip(), &self.site.hosts.borrow());
             let counter = self.clone();
             async move {
@@ -124,7 +124,7 @@ impl Counter {
                     Ok(()) => counter.in_turn(request.map(drop)).await,
                     Err((status, text)) => answers::text(status, text),
                 };
-                place.answered();
+                seat.answered();
                 Ok::<_, Infallible>(answers::guard(answer).map(Full::new))
             }
         });
@@ -153,8 +153,8 @@ impl Counter {
     }
 
     /// Writes the rest of an answer.
-    async fn finish(self, mut exchange: Exchange, place: Place, dismissed: oneshot::Receiver<()>) {
-        place.answered();
+    async fn finish(self, mut exchange: Exchange, seat: Seat, dismissed: oneshot::Receiver<()>) {
+        seat.answered();
         tokio::select! {
             _ = timeout(CONNECTION_TIME, exchange.finish()) => return,
             _ = dismissed => return,

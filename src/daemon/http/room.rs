@@ -34,24 +34,24 @@ enum Stage {
     Reading(Instant),
 }
 
-/// The place of one connection, which is free again when this is dropped.
-pub(super) struct Place {
+/// The seat of one connection, which is free again when this is dropped.
+pub(super) struct Seat {
     room: Arc<Room>,
     number: u64,
 }
 
 impl Room {
-    /// A place for a connection with this `number`, and what ends when it has to go. If there is
+    /// A seat for a connection with this `number`, and what ends when it has to go. If there is
     /// none, the one goes that has asked for nothing for the longest time, else one that does not
     /// read; whoever waits for an answer stays.
-    pub(super) async fn enter(self: &Arc<Self>, number: u64) -> (Place, oneshot::Receiver<()>) {
+    pub(super) async fn enter(self: &Arc<Self>, number: u64) -> (Seat, oneshot::Receiver<()>) {
         while !self.has_room() {
             // One that reads may have read for long enough by then.
             let _ = timeout(READING_TIME / 4, self.left.notified()).await;
         }
         let (stays, ends) = oneshot::channel();
         self.guests().push(Guest { number, stage: Stage::Asking, _stays: stays });
-        (Place { room: Arc::clone(self), number }, ends)
+        (Seat { room: Arc::clone(self), number }, ends)
     }
 
     fn has_room(&self) -> bool {
@@ -73,7 +73,7 @@ impl Room {
     }
 }
 
-impl Place {
+impl Seat {
     /// The request has come.
     pub(super) fn asked(&self) {
         self.reached(Stage::Waiting);
@@ -92,7 +92,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.room.guests().retain(|guest| guest.number != self.number);
         self.room.left.notify_one();
@@ -100,7 +100,7 @@ impl Drop for Place {
 }
 
 pub(super) const MAX_CONNECTIONS: usize = 64;
-/// How long a client may read its answer while others wait for a place.
+/// How long a client may read its answer while others wait for a seat.
 const READING_TIME: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    type Guests = Vec<(Place, oneshot::Receiver<()>)>;
+    type Guests = Vec<(Seat, oneshot::Receiver<()>)>;
 
     async fn full() -> (Arc<Room>, Guests) {
         let room = Arc::new(Room::default());
@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_read_goes_and_the_next_waits_for_that() {
         let (room, mut guests) = full().await;
-        guests.iter().for_each(|(place, _)| place.asked());
+        guests.iter().for_each(|(seat, _)| seat.asked());
         guests[7].0.answered();
         guests.push(room.enter(100).await);
         assert_eq!(gone(&mut guests), [7]);
@@ -150,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn a_place_is_free_when_its_connection_has_ended() {
         let (room, mut guests) = full().await;
-        guests.iter().for_each(|(place, _)| place.asked());
+        guests.iter().for_each(|(seat, _)| seat.asked());
         guests.truncate(MAX_CONNECTIONS - 1);
         guests.push(room.enter(100).await);
         assert!(gone(&mut guests).is_empty());

@@ -16,7 +16,7 @@ pub(crate) const NAME: &str = "jat-proxy-reload";
 
 /// What is in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Outcome {
+pub(crate) struct ReloadOutcome {
     /// The absolute path of the configuration, as text.
     pub config: String,
     /// How many reloads have begun, and how many have ended.
@@ -37,7 +37,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Notice {
     /// `None`: the system gives none, for now.
     file: Option<File>,
-    outcome: Outcome,
+    outcome: ReloadOutcome,
 }
 
 impl Notice {
@@ -45,7 +45,8 @@ impl Notice {
     pub(crate) fn new(path: &Path) -> Self {
         let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let config = path.to_string_lossy().into_owned();
-        let mut notice = Self { file: None, outcome: Outcome { config, ..Outcome::default() } };
+        let mut notice =
+            Self { file: None, outcome: ReloadOutcome { config, ..ReloadOutcome::default() } };
         notice.write();
         notice
     }
@@ -67,7 +68,7 @@ impl Notice {
             problems.truncate(whole.map_or(0, |end| end + 1));
         }
         self.outcome.ended = self.outcome.begun;
-        self.outcome = Outcome { taken, passing, summary, problems, ..self.outcome.clone() };
+        self.outcome = ReloadOutcome { taken, passing, summary, problems, ..self.outcome.clone() };
         self.write();
     }
 
@@ -83,7 +84,7 @@ impl Notice {
     }
 }
 
-impl Outcome {
+impl ReloadOutcome {
     /// What is in such a `file`.
     ///
     /// # Errors
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut notice = Notice::new(Path::new("a/jat-proxy.toml"));
-        let read = |notice: &Notice| Outcome::read(notice.file.as_ref().unwrap()).unwrap();
+        let read = |notice: &Notice| ReloadOutcome::read(notice.file.as_ref().unwrap()).unwrap();
         assert!(Path::new(&read(&notice).config).is_absolute());
         notice.begin();
         assert_eq!((read(&notice).begun, read(&notice).ended), (1, 0));
