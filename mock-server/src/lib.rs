@@ -38,7 +38,7 @@ pub use connection::Connection;
 pub use login::Login;
 pub use options::{Habits, Options, Second};
 pub use responder::Responder;
-pub use roster::Subscription;
+pub use roster::RosterState;
 pub use router::{Direction, Passed};
 pub use server::Server;
 

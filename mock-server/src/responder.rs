@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::client::Client;
 use crate::connection::{Command, Connection};
 use crate::options::Options;
-use crate::roster::Subscription;
+use crate::roster::RosterState;
 use crate::router::StreamError;
 use crate::shared::Shared;
 use crate::stanza::{Stanza, UNLIMITED};
@@ -37,7 +37,7 @@ impl Responder {
     /// presence.
     pub fn client(&self, jid: &str) -> Client {
         let (account, contact) = (Address::new(jid).bare(), self.connection.domain());
-        self.shared.router().roster.set_subscription(account, contact, Subscription::From);
+        self.shared.router().roster.set_subscription(account, contact, RosterState::From);
         Client::log_in(jid, self.shared.clone())
     }
 

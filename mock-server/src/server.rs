@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::login::Login;
 use crate::options::Options;
-use crate::roster::Subscription;
+use crate::roster::RosterState;
 use crate::router::Passed;
 use crate::shared::Shared;
 use crate::wire;
@@ -52,12 +52,12 @@ impl Server {
 
     /// What `account` (bare JID) lets the address `contact` see; tests and benches set it to
     /// begin with a standing subscription.
-    pub fn set_subscription(&self, account: &str, contact: &str, subscription: Subscription) {
+    pub fn set_subscription(&self, account: &str, contact: &str, subscription: RosterState) {
         self.shared.router().roster.set_subscription(account, contact, subscription);
     }
 
     #[cfg(test)]
-    pub(crate) fn subscription(&self, account: &str, contact: &str) -> Subscription {
+    pub(crate) fn subscription(&self, account: &str, contact: &str) -> RosterState {
         self.shared.router().roster.subscription(account, contact)
     }
 

@@ -9,7 +9,7 @@ use core_tests::xml::escaped;
 use fastrand::Rng;
 use jat_proxy::jat::reason::{Reason, Tally};
 use jat_proxy::jat::traffic::{Class, TARGET_REPLY, USER_REQUEST};
-use mock_server::{Client, Connection, Options, Server, Subscription};
+use mock_server::{Client, Connection, Options, RosterState, Server};
 use rustix::process::Signal;
 use test_support::cases::{self, Case, Cast, Sender};
 use test_support::daemon::{DOMAIN, Daemon, TARGET};
@@ -142,7 +142,7 @@ impl Scene {
     async fn start() -> Self {
         let server = Server::start(Options { record: false, ..Options::ejabberd("s") }).await;
         let server = server.unwrap();
-        server.set_subscription(TARGET, DOMAIN, Subscription::From);
+        server.set_subscription(TARGET, DOMAIN, RosterState::From);
         let service = server.client(SERVICE);
         let hostile = server.client(CAST.user);
         let daemon = Launch::new(&configuration(&server)).start();

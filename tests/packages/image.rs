@@ -7,7 +7,7 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use mock_server::{Options, Server, Subscription};
+use mock_server::{Options, RosterState, Server};
 use tempfile::TempDir;
 use test_support::daemon::{DOMAIN, TARGET};
 use test_support::wait::comes_meanwhile;
@@ -25,7 +25,7 @@ struct Image {
 #[ignore = "builds the program once more, static, and needs root"]
 async fn the_static_program_serves_where_nothing_else_is() {
     let server = Server::start(Options::ejabberd("s")).await.unwrap();
-    server.set_subscription(TARGET, DOMAIN, Subscription::From);
+    server.set_subscription(TARGET, DOMAIN, RosterState::From);
     let mut crowd = Crowd::of(&server);
     let image = spawn_blocking(Image::build).await.unwrap();
 

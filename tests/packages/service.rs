@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mock_server::{Client, Options, Server, Subscription};
+use mock_server::{Client, Options, RosterState, Server};
 use serde_json::Value;
 use test_support::daemon::{DOMAIN, TARGET};
 use test_support::stage::reply_to;
@@ -41,7 +41,7 @@ impl Service {
     /// Installs the package as an operator does, and starts it.
     pub async fn new() -> (Self, Crowd) {
         let server = Server::start(Options::ejabberd("s")).await.unwrap();
-        server.set_subscription(TARGET, DOMAIN, Subscription::From);
+        server.set_subscription(TARGET, DOMAIN, RosterState::From);
         let crowd = Crowd::of(&server);
         let machine = Arc::new(Machine::boot());
         let service = Self { machine, server };

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mock_server::{Options, Server, Subscription};
+use mock_server::{Options, RosterState, Server};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use test_support::daemon::{self, DOMAIN, TARGET, configuration};
 use test_support::launch::Launch;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 /// A server on which the target has granted its presence.
 pub async fn server() -> Server {
     let server = Server::start(Options::prosody(DOMAIN, "s")).await.unwrap();
-    server.set_subscription(TARGET, DOMAIN, Subscription::From);
+    server.set_subscription(TARGET, DOMAIN, RosterState::From);
     server
 }
 

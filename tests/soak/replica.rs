@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use mock_server::{Server, Subscription};
+use mock_server::{RosterState, Server};
 use rustix::process::Signal;
 use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
 use test_support::folder::{CONFIG, write_private};
@@ -25,7 +25,7 @@ impl Replica {
     /// Starts it, and waits until it can forward.
     pub async fn start(name: &str, server: &Server, keys: &Path) -> Self {
         let presence = format!("{name}.{DOMAIN}");
-        server.set_subscription(TARGET, &presence, Subscription::From);
+        server.set_subscription(TARGET, &presence, RosterState::From);
         let before: Vec<u64> = server.connections(DOMAIN).iter().map(|c| c.id()).collect();
         let launch = Launch::new(&format!(
             "key-file = \"{}\"\nreply-ttl = \"30s\"\n[server]\naddress = \"{}\"\n\

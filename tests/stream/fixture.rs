@@ -10,7 +10,7 @@ use jat_proxy::link::component::{Component, lock};
 use jat_proxy::link::component_tasks::ComponentTasks;
 use jat_proxy::link::stream::State;
 use jat_proxy::session::Bounds;
-use mock_server::{Client, Connection, Options, Server, Subscription};
+use mock_server::{Client, Connection, Options, RosterState, Server};
 use test_support::daemon::{DOMAIN, TARGET};
 use test_support::stage::round_trip;
 use test_support::wait::comes_meanwhile;
@@ -38,7 +38,7 @@ impl Fixture {
 
     pub async fn with(options: Options, config: impl FnOnce(&Server) -> ComponentConfig) -> Self {
         let server = Server::start(options).await.unwrap();
-        server.set_subscription(TARGET, DOMAIN, Subscription::From);
+        server.set_subscription(TARGET, DOMAIN, RosterState::From);
         let service = server.client(&format!("{TARGET}/a"));
         let user = server.client("user@some-domain.example/abc");
         let replica = Replica::start(&config(&server));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jat_proxy::config::ComponentConfig;
 use jat_proxy::session::echo::Sharing;
-use mock_server::{Options, Server, Subscription};
+use mock_server::{Options, RosterState, Server};
 use test_support::daemon::{DOMAIN, TARGET};
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +15,7 @@ use crate::fixture::{Fixture, SECRET, component};
 async fn when_one_stream_dies_the_other_is_asked_at_once() {
     for (dies, lives) in [(PRESENCE, DOMAIN), (DOMAIN, PRESENCE)] {
         let it = Fixture::with(Options::ejabberd(SECRET), with_presence_domain).await;
-        it.server.set_subscription(TARGET, PRESENCE, Subscription::From);
+        it.server.set_subscription(TARGET, PRESENCE, RosterState::From);
         it.until("each is ours alone", |r| {
             let component = r.component();
             let own = component.stream().sharing;

@@ -1,6 +1,6 @@
 //! What one program has found out and counted is what the next one goes on with.
 
-use mock_server::Subscription;
+use mock_server::RosterState;
 use rustix::process::Signal;
 use serde_json::json;
 use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
@@ -39,7 +39,7 @@ async fn the_limit_of_the_server_is_known_after_an_upgrade_until_a_reload() {
 #[tokio::test]
 async fn counters_outlast_another_presence_domain() {
     let mut it = Stage::new().await;
-    it.server.set_subscription(TARGET, "b.proxy.example", Subscription::From);
+    it.server.set_subscription(TARGET, "b.proxy.example", RosterState::From);
     let with = |name: &str| component(DOMAIN) + &format!("presence-domain = \"{name}\"\n");
     it.daemon.configure(&with("a.proxy.example"));
     it.daemon.signal(Signal::HUP);

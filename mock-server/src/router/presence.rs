@@ -5,7 +5,7 @@ use jat_core::jat::address::Address;
 
 use super::Router;
 use crate::options::Habits;
-use crate::roster::Subscription;
+use crate::roster::RosterState;
 use crate::stanza::Stanza;
 
 impl Router {
@@ -22,13 +22,13 @@ impl Router {
         let Some(session) = self.session(jid) else { return };
         let first = session.presence.replace(stanza.clone()).is_none();
         let bare = Address::new(jid).bare();
-        for contact in self.roster.contacts(bare, Subscription::From) {
+        for contact in self.roster.contacts(bare, RosterState::From) {
             self.deliver(stanza.readdressed(jid, &contact));
         }
         if !first {
             return;
         }
-        for contact in self.roster.contacts(bare, Subscription::Pending) {
+        for contact in self.roster.contacts(bare, RosterState::Pending) {
             let request = Stanza::presence(Some("subscribe"), &contact, bare);
             if let Some(session) = self.session(jid) {
                 session.receive(request);
@@ -47,7 +47,7 @@ impl Router {
         if !was_available {
             return;
         }
-        for contact in self.roster.contacts(Address::new(jid).bare(), Subscription::From) {
+        for contact in self.roster.contacts(Address::new(jid).bare(), RosterState::From) {
             self.deliver(stanza.readdressed(jid, &contact));
         }
     }
@@ -58,10 +58,10 @@ impl Router {
         let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
             return;
         };
-        if self.roster.subscription(account, contact) != Subscription::Pending {
+        if self.roster.subscription(account, contact) != RosterState::Pending {
             return;
         }
-        self.roster.set_subscription(account, contact, Subscription::From);
+        self.roster.set_subscription(account, contact, RosterState::From);
         self.deliver(stanza.clone());
         self.send_presences(account, contact);
     }
@@ -73,11 +73,11 @@ impl Router {
             return;
         };
         let before = self.roster.subscription(account, contact);
-        self.roster.set_subscription(account, contact, Subscription::None);
+        self.roster.set_subscription(account, contact, RosterState::None);
         match before {
-            Subscription::None => return,
-            Subscription::Pending => {}
-            Subscription::From => {
+            RosterState::None => return,
+            RosterState::Pending => {}
+            RosterState::From => {
                 let there = self.sessions(account).filter(|s| s.presence.is_some());
                 let jids: Vec<String> = there.map(|s| s.jid.clone()).collect();
                 for jid in jids {
@@ -99,7 +99,7 @@ impl Router {
             Some("probe") => self.probe(to.bare(), contact, from),
             type_ => {
                 if type_ == Some("unsubscribe") {
-                    self.roster.set_subscription(to.bare(), contact, Subscription::None);
+                    self.roster.set_subscription(to.bare(), contact, RosterState::None);
                 }
                 let wanted = |jid: &str| to.resource().is_none() || to.as_str() == jid;
                 for session in self.sessions(to.bare()).filter(|s| wanted(&s.jid)) {
@@ -112,16 +112,16 @@ impl Router {
     fn subscribe(&mut self, account: &str, contact: &str, stanza: &Stanza) {
         let prosody = self.options.habits == Habits::Prosody;
         match self.roster.subscription(account, contact) {
-            Subscription::From => {
+            RosterState::From => {
                 self.answer("subscribed", account, contact);
                 if prosody {
                     self.send_presences(account, contact);
                 }
                 return;
             }
-            Subscription::Pending => {}
-            Subscription::None => {
-                self.roster.set_subscription(account, contact, Subscription::Pending);
+            RosterState::Pending => {}
+            RosterState::None => {
+                self.roster.set_subscription(account, contact, RosterState::Pending);
                 for session in self.sessions(account).filter(|s| s.presence.is_some()) {
                     session.receive(stanza.clone());
                 }
@@ -136,17 +136,17 @@ impl Router {
     fn probe(&mut self, account: &str, contact: &str, prober: &str) {
         let prosody = self.options.habits == Habits::Prosody;
         match self.roster.subscription(account, contact) {
-            Subscription::From => {
+            RosterState::From => {
                 if self.send_presences(account, prober) == 0 && prosody {
                     self.answer("unavailable", account, prober);
                 }
             }
-            Subscription::None | Subscription::Pending if prosody => {
+            RosterState::None | RosterState::Pending if prosody => {
                 // A probe that comes too early cancels the request.
-                self.roster.set_subscription(account, contact, Subscription::None);
+                self.roster.set_subscription(account, contact, RosterState::None);
                 self.answer("unsubscribed", account, prober);
             }
-            Subscription::None | Subscription::Pending => {}
+            RosterState::None | RosterState::Pending => {}
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
         let answer = component.recv_with("type='subscribed'").await;
         assert!(answer.contains(&format!("from='{BOT}'")), "{answer}");
         component.recv_with("<presence from='bot@some-domain.example/a' to='p.example'/>").await;
-        assert_eq!(server.subscription(BOT, "p.example"), Subscription::From);
+        assert_eq!(server.subscription(BOT, "p.example"), RosterState::From);
 
         bot.send("<presence><show>dnd</show></presence>").unwrap();
         component.recv_with("<show>dnd</show>").await;
@@ -214,14 +214,14 @@ mod tests {
         component.recv_with("type='unavailable' from='bot@some-domain.example'").await;
         component.send(&presence("probe")).await;
         component.recv_with("type='unsubscribed'").await;
-        assert_eq!(server.subscription(BOT, "p.example"), Subscription::None);
+        assert_eq!(server.subscription(BOT, "p.example"), RosterState::None);
     }
 
     #[tokio::test]
     async fn a_standing_subscription_is_answered_by_each_in_its_way() {
         for habits in [Habits::Prosody, Habits::Ejabberd] {
             let (server, mut component) = pair(habits).await;
-            server.set_subscription(BOT, "p.example", Subscription::From);
+            server.set_subscription(BOT, "p.example", RosterState::From);
             component.send(&presence("probe")).await;
             if habits == Habits::Prosody {
                 component.recv_with("type='unavailable' from='bot@some-domain.example'").await;
@@ -240,7 +240,7 @@ mod tests {
             bot.send("<presence type='unsubscribed' to='p.example'/>").unwrap();
             component.recv_with("type='unavailable'").await;
             component.recv_with("type='unsubscribed'").await;
-            assert_eq!(server.subscription(BOT, "p.example"), Subscription::None);
+            assert_eq!(server.subscription(BOT, "p.example"), RosterState::None);
         }
     }
 

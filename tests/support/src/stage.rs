@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use core_tests::xml::Stanza;
-use mock_server::{Client, Options, Server, Subscription};
+use mock_server::{Client, Options, RosterState, Server};
 use rustix::process::Signal;
 
 use crate::daemon::{DOMAIN, Daemon, KEY, TARGET, component};
@@ -28,7 +28,7 @@ impl Stage {
     pub async fn of(program: &Path) -> Self {
         let server = Server::start(Options::ejabberd("s")).await.expect("a free port");
         for domain in [DOMAIN, "two.example", "a.proxy.example"] {
-            server.set_subscription(TARGET, domain, Subscription::From);
+            server.set_subscription(TARGET, domain, RosterState::From);
         }
         let service = server.client(&format!("{TARGET}/a"));
         let user = server.client("user@some-domain.example/abc");
