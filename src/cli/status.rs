@@ -253,22 +253,23 @@ mod tests {
     }
 
     const DOCUMENT: &str = r#"{"version":"1","started":"S","components":[{
-        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","token_in":"resource",
-        "missing":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
+        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","patterns":[],"token_in":"resource",
+        "not_ready":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
-        "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false},
-                     {"address":"t@s/b","dnd":false,"verified":true,
+        "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false,"priority":0,"asked":"now",
+                      "answers":{"forwarded":0,"results":0,"errors":0}},
+                     {"address":"t@s/b","dnd":false,"verified":true,"priority":0,"asked":"now",
                       "answers":{"forwarded":9,"results":1,"errors":2,"last_answer":"L","last_error":"gone"},
                       "trouble":"is odd"}],
         "keys":{"signing":2,"signing_since":"2027-01-01T00:00:00Z",
                 "next":{"id":3,"at":"2027-01-15T09:00:00Z","due":false},
                 "superseded":[{"id":1,"at":"2027-01-02T00:00:00Z","due":true}]},
         "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
-        "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"answered":0,"dropped":0},
-                 {"seconds":600,"requests":12.34,"replies":1.5,"answered":0.005,"dropped":0}],
+        "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"errors":0,"answered":0,"dropped":0},
+                 {"seconds":600,"requests":12.34,"replies":1.5,"errors":0,"answered":0.005,"dropped":0}],
         "counts":[{"stanza":"request","way":"inward","outcome":"relayed","reason":"relayed","count":5,"recent":4},
                   {"stanza":"request","way":"inward","outcome":"answered","reason":"offline","count":7,"recent":3},
-                  {"stanza":"reply","way":"outward","outcome":"dropped","reason":"no-token","count":2}]}]}"#;
+                  {"stanza":"reply","way":"outward","outcome":"dropped","reason":"no-token","count":2,"recent":0}]}]}"#;
     const SHOWN: &str = "\
 jat-proxy 1, since S
 

@@ -25,7 +25,6 @@ pub(crate) struct ReloadOutcome {
     /// Whether the configuration of the last one was taken.
     pub taken: bool,
     /// If not: whether what was wrong may pass by itself.
-    #[serde(default)]
     pub passing: bool,
     /// What it came to, on one line.
     pub summary: String,

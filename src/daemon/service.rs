@@ -8,7 +8,7 @@ use crate::link::component::lock;
 
 use super::components::Components;
 use super::notify::Manager;
-use super::status::missing;
+use super::status::not_ready;
 use super::watchdog;
 
 /// The service manager's view of the daemon. What it does not take is told again with the next
@@ -72,13 +72,13 @@ impl Service {
 /// One line: how many can forward, and what the first that can't is waiting for.
 fn summary(components: &Components) -> String {
     let components = components.all();
-    let missing = components.iter().filter_map(|component| {
+    let waiting = components.iter().filter_map(|component| {
         let component = lock(component);
-        Some((component.translator.settings().domain.to_string(), missing(&component)?))
+        Some((component.translator.settings().domain.to_string(), not_ready(&component)?))
     });
-    let missing: Vec<(String, String)> = missing.collect();
-    let (all, ready) = (components.len(), components.len() - missing.len());
-    let first = missing.first().map(|(domain, what)| format!("; {domain}: {what}"));
+    let waiting: Vec<(String, String)> = waiting.collect();
+    let (all, ready) = (components.len(), components.len() - waiting.len());
+    let first = waiting.first().map(|(domain, what)| format!("; {domain}: {what}"));
     format!("{ready} of {all} components forward{}", first.unwrap_or_default())
 }
 

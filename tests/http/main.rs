@@ -70,7 +70,7 @@ fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
     assert!(!answer.body.contains("jat_proxy_resources{component=\"fixed.example\"}"));
     let component = &status(&daemon)["components"][0];
     assert_eq!(component["resources"][0]["address"], "bot@some.example/a");
-    assert_eq!(component["missing"], Value::Null);
+    assert_eq!(component.get("not_ready"), Some(&Value::Null));
     let refused = |c: &&Value| c["reason"] == "message-refused" && c["count"] == 1;
     assert!(component["counts"].as_array().is_some_and(|c| c.iter().any(|c| refused(&c))));
     let output = daemon.command(&["status"]);

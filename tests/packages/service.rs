@@ -50,7 +50,7 @@ impl Service {
         service.does("systemctl start jat-proxy").await;
         let ready = service.machine.clone();
         let ready = spawn_blocking(move || {
-            let is = || status(&ready)["components"][0]["missing"].is_null();
+            let is = || status(&ready)["components"][0]["not_ready"].is_null();
             ready.until("it is ready", || status(&ready)["components"].is_array() && is());
         });
         ready.await.unwrap();

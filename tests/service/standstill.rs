@@ -102,7 +102,7 @@ async fn a_server_that_does_not_read_is_left_and_found_again() {
         let status = daemon.command(&["status", "--json"]).stdout;
         let status: Value = serde_json::from_slice(&status).unwrap();
         let component = status["components"][0].clone();
-        if component["logins"] == 2 && component["missing"].is_null() {
+        if component["logins"] == 2 && component["not_ready"].is_null() {
             break component;
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{component}");

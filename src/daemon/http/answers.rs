@@ -92,12 +92,12 @@ fn readyz(_: &Request<()>, recorder: &Recorder) -> Answer {
     let mut lines = String::new();
     for component in components {
         let component = lock(&component);
-        let missing = status::missing(&component);
-        if missing.is_some() {
+        let why = status::not_ready(&component);
+        if why.is_some() {
             code = StatusCode::SERVICE_UNAVAILABLE;
         }
         let domain = &component.translator.settings().domain;
-        lines += &format!("{domain}: {}\n", missing.as_deref().unwrap_or("ready"));
+        lines += &format!("{domain}: {}\n", why.as_deref().unwrap_or("ready"));
     }
     text(code, lines)
 }

@@ -57,7 +57,7 @@ impl ComponentStatus {
             patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
             token_in: settings.token_in.name().to_owned(),
             access: AccessStatus::of(component),
-            missing: missing(component),
+            not_ready: not_ready(component),
             warnings: [component.warnings(), resources::warnings(component)].concat(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
@@ -130,8 +130,8 @@ impl Rates {
 }
 
 /// Why `component` can't forward anything, for people; `None` when it can.
-pub(crate) fn missing(component: &Component) -> Option<String> {
-    if let Some(what) = missing_stream(component.stream()) {
+pub(crate) fn not_ready(component: &Component) -> Option<String> {
+    if let Some(what) = stream_not_ready(component.stream()) {
         return Some(what);
     }
     let now = component.now().unix;
@@ -142,7 +142,7 @@ pub(crate) fn missing(component: &Component) -> Option<String> {
         return Some(resources::all_fail(component));
     }
     if let Some(stream) = component.presence_stream()
-        && let Some(what) = missing_stream(stream)
+        && let Some(what) = stream_not_ready(stream)
     {
         return Some(format!("{}: {what}", stream.domain));
     }
@@ -195,7 +195,7 @@ fn never_asked(settings: &Settings) -> String {
     format!("Log in as {target}{named}{priority}, or change the configuration and reload.")
 }
 
-fn missing_stream(stream: &StreamRecord) -> Option<String> {
+fn stream_not_ready(stream: &StreamRecord) -> Option<String> {
     match &stream.state {
         State::Starting => Some("not connected yet".to_owned()),
         State::Closed => Some("the stream was closed for good".to_owned()),

@@ -13,7 +13,7 @@ use std::iter;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use document::missing;
+pub(crate) use document::not_ready;
 
 /// The whole document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,15 +33,13 @@ pub(crate) struct ComponentStatus {
     /// As in the configuration: `random`, `sticky` or `priority`.
     pub dispatch: String,
     /// As in the configuration, in normal form: which resources serve; empty for all.
-    #[serde(default)]
     pub patterns: Vec<String>,
     /// As in the configuration: `resource` or `id`.
     pub token_in: String,
     /// Who may ask; `null` when everybody may.
-    #[serde(default)]
     pub access: Option<AccessStatus>,
     /// Why nothing can be forwarded; `null` when it can.
-    pub missing: Option<String>,
+    pub not_ready: Option<String>,
     /// What an operator has to put right, for people.
     pub warnings: Vec<String>,
     /// The component's own stream.
@@ -60,11 +58,9 @@ pub(crate) struct ComponentStatus {
     pub reply_ttl_seconds: u64,
     /// Stanzas a second, over shorter and longer periods that end now; empty in the very
     /// beginning.
-    #[serde(default)]
     pub rates: Vec<Rates>,
     /// Errors that users got as replies to requests that were relayed, by their condition,
     /// without zeros.
-    #[serde(default)]
     pub error_replies: BTreeMap<String, u64>,
     /// Stanzas by what became of them, without zeros.
     pub counts: Vec<Count>,
@@ -107,7 +103,6 @@ pub(crate) struct Rates {
     /// Replies that were relayed.
     pub replies: f64,
     /// Those of them that were errors.
-    #[serde(default)]
     pub errors: f64,
     /// Stanzas of any kind that were answered with an error.
     pub answered: f64,
@@ -138,7 +133,6 @@ pub(crate) enum StreamState {
     Up {
         since: String,
         /// For how long the server has processed nothing that it was sent; `null` while it does.
-        #[serde(default)]
         standstill_seconds: Option<u64>,
     },
     Down {
@@ -165,14 +159,12 @@ pub(crate) struct SubscriptionStatus {
     pub since: Option<String>,
     /// When the target's server last answered, with the subscription or with who is online;
     /// `null` before the first time.
-    #[serde(default)]
     pub confirmed: Option<String>,
     /// The stanza error condition, where the server refused the request.
     pub condition: Option<String>,
     /// When it will be requested again.
     pub next_retry: Option<String>,
     /// What to do while there is nobody to forward to; `null` when there is somebody.
-    #[serde(default)]
     pub remedy: Option<String>,
 }
 
@@ -184,16 +176,12 @@ pub(crate) struct ResourceStatus {
     pub dnd: bool,
     /// Whether presence has said that it is online since there was reason to doubt it.
     pub verified: bool,
-    #[serde(default)]
     pub priority: i8,
     /// When it gets requests: `now`, `later` (when those before it are gone) or `never`.
-    #[serde(default)]
     pub asked: String,
     /// What it made of its requests since the daemon was started.
-    #[serde(default)]
     pub answers: AnswersStatus,
     /// What is wrong with it by that, for people; `null` when nothing is known to be.
-    #[serde(default)]
     pub trouble: Option<String>,
 }
 
@@ -215,7 +203,6 @@ pub(crate) struct KeysStatus {
     /// Id of the key that signs.
     pub signing: u8,
     /// Since when; `null` for a key without a beginning.
-    #[serde(default)]
     pub signing_since: Option<String>,
     /// The key that takes over, and when.
     pub next: Option<KeyTime>,
@@ -233,15 +220,11 @@ pub(crate) struct KeyTime {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Count {
-    /// An older daemon has one word for this and the next.
-    #[serde(default, alias = "direction")]
     pub stanza: String,
-    #[serde(default)]
     pub way: String,
     pub outcome: String,
     pub reason: String,
     pub count: u64,
     /// How many of them came in the longest period of [`ComponentStatus::rates`].
-    #[serde(default)]
     pub recent: u64,
 }

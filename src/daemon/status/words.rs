@@ -9,7 +9,7 @@ use super::{
 
 /// Whether it can forward, or why not.
 pub(crate) fn ready(component: &ComponentStatus) -> String {
-    component.missing.as_ref().map_or("yes".to_owned(), |missing| format!("no: {missing}"))
+    component.not_ready.as_ref().map_or("yes".to_owned(), |why| format!("no: {why}"))
 }
 
 /// How requests are spread over the resources of the target.

@@ -239,9 +239,8 @@ impl Daemon {
 
     /// Whether it has so many components, and can forward on all of them.
     pub fn is_ready(&self, components: usize) -> bool {
-        let status = self.status();
-        let all = status["components"].as_array().cloned().unwrap_or_default();
-        all.len() == components && all.iter().all(|component| component["missing"].is_null())
+        let all = self.status()["components"].as_array().map_or(0, Vec::len);
+        all == components && self.try_get("/readyz").is_some_and(|answer| answer.status == 200)
     }
 
     pub fn http(&self) -> SocketAddr {

@@ -76,7 +76,7 @@ fn header(html: &mut Html, status: &Status, refresh: bool) {
 /// First of all: whether something is wrong, and what is to be done.
 fn verdict(html: &mut Html, status: &Status) {
     let all = status.components.len();
-    let ready = status.components.iter().filter(|c| c.missing.is_none()).count();
+    let ready = status.components.iter().filter(|c| c.not_ready.is_none()).count();
     let warned = status.components.iter().any(|c| !c.warnings.is_empty());
     let (class, text) = match (ready, all) {
         (_, 0) => ("verdict bad", "Stopping: no component is left.".to_owned()),
@@ -93,8 +93,8 @@ fn verdict(html: &mut Html, status: &Status) {
         html.element("ul", &[], |html| {
             for component in &status.components {
                 let domain = &component.own.domain;
-                if let Some(missing) = &component.missing {
-                    html.element("li", &[], |html| said(html, domain, "not ready", "bad", missing));
+                if let Some(why) = &component.not_ready {
+                    html.element("li", &[], |html| said(html, domain, "not ready", "bad", why));
                 }
                 for warning in &component.warnings {
                     html.element("li", &[], |html| said(html, domain, "warning", "warn", warning));
@@ -144,7 +144,7 @@ fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
         let link = format!("#{anchor}");
         html.element("a", &[("href", &link)], |html| html.text_from_outside(&component.own.domain));
     });
-    match component.missing {
+    match component.not_ready {
         None => html.leaf("td", &[("class", "good")], "yes"),
         Some(_) => html.leaf("td", &[("class", "bad")], "no"),
     }
