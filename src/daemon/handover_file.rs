@@ -18,8 +18,12 @@ use crate::time::unix_now;
 use super::http::endpoint;
 use super::memory_file;
 
-/// The version of [`HandoverFile`] that this program leaves and takes. Fields may be added under the
-/// same one if both sides can do without them (`#[serde(default)]`), words of enums may not.
+/// The version of [`HandoverFile`] that this program leaves and takes. Under one version each program
+/// goes on with the streams of any other, so that an upgrade can be taken back. A field that some of
+/// them do not write has `#[serde(default)]`, here and in what the file holds, and is left out where
+/// it says nothing; words are not added to enums. The first of them is the one that `tests/older`
+/// builds. Of that one the streams, the tokens and the list are kept, but no counts of stanzas: it
+/// has other words for them.
 pub(crate) const HANDOVER_VERSION: u32 = 1;
 
 /// What one program leaves to the next, as JSON in a sealed memory file.
@@ -33,14 +37,13 @@ pub(crate) struct HandoverFile {
     /// The socket that HTTP is served on.
     pub http: Option<RawFd>,
     pub components: Vec<ComponentSnapshot>,
-    /// Requests that are being read or answered. Came later than the rest.
+    /// Requests that are being read or answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http_connections: Vec<endpoint::ConnectionSnapshot>,
-    /// The configuration, as the next program has checked it. Came later than the rest: without it
-    /// the files are read again.
+    /// The configuration, as the next program has checked it. Without it the files are read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
-    /// A reload was asked for after the new program had read the files. Came later than the rest.
+    /// A reload was asked for after the new program had read the files.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reload_later: bool,
 }
@@ -134,8 +137,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 mod tests {
     use super::*;
 
-    /// Programs that hand over in version 1 are out there, and so are those that take it: what
-    /// they agree on must stay.
+    /// What programs of version 1 agree on.
     #[test]
     fn version_1_is_what_it_always_was() {
         let golden = include_str!("../../tests/data/handover-v1.json");

@@ -36,13 +36,13 @@ pub struct ComponentSnapshot {
     subscriber: Option<String>,
     presence: PresenceSnapshot,
     unlisted_replies: u64,
-    /// What users got; came later than the rest.
+    /// What users got.
     #[serde(default, skip_serializing_if = "AnswersSnapshot::is_empty")]
     answers: AnswersSnapshot,
-    /// What lists of senders would have refused; came later than the rest.
+    /// What lists of senders would have refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     observed: u64,
-    /// Some of the domains that these came from; came later than the rest.
+    /// Some of the domains that these came from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observed_domains: Vec<(String, u64)>,
     /// Stanza and way, reason, how many; without zeros.
@@ -59,10 +59,10 @@ struct StreamSnapshot {
     domain: String,
     logins: u64,
     unsent: u64,
-    /// [`StreamRecord::standstills`]; came later than the rest.
+    /// [`StreamRecord::standstills`].
     #[serde(default, skip_serializing_if = "is_zero")]
     standstills: u64,
-    /// [`StreamRecord::lowered`]; came later than the rest.
+    /// [`StreamRecord::lowered`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lowered: Option<usize>,
     /// By cause, without zeros.
@@ -118,10 +118,9 @@ impl ComponentSnapshot {
             lost: _,
         } = self;
         for (traffic, reason, count) in counts {
-            let Some(reason) = Reason::ALL.into_iter().find(|r| r.name() == reason) else {
-                continue;
-            };
-            if let Some(traffic) = traffic_called(traffic, reason) {
+            let reason = Reason::ALL.into_iter().find(|it| it.name() == reason);
+            let traffic = Traffic::all().find(|it| it.to_string() == *traffic);
+            if let (Some(traffic), Some(reason)) = (traffic, reason) {
                 component.tally.add(traffic, reason, *count);
             }
         }
@@ -257,20 +256,6 @@ impl Up {
 /// For each stream.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What a program calls so in its counts. An older one has a word for both ways of a class: then it
-/// is the way that `reason` is given for.
-fn traffic_called(words: &str, reason: Reason) -> Option<Traffic> {
-    let class = match words {
-        "forward" => "request",
-        "revert" => "reply",
-        words => words,
-    };
-    let is_called = |traffic: &Traffic| {
-        traffic.to_string() == words || traffic.class.name() == class && reason.occurs_in(*traffic)
-    };
-    Traffic::all().find(is_called)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -315,24 +300,6 @@ mod tests {
             translator.unlisted_replies(),
             translator.observed().stanzas(),
         ]
-    }
-
-    #[test]
-    fn the_words_of_an_older_program_are_counted_under_ours() {
-        for (words, reason, ours) in [
-            ("request inward", Reason::Relayed, "request inward"),
-            ("forward", Reason::Relayed, "request inward"),
-            ("forward", Reason::RequestToToken, "request outward"),
-            ("revert", Reason::Relayed, "reply outward"),
-            ("revert", Reason::NotFromTarget, "reply inward"),
-            ("message", Reason::MessageRefused, "message inward"),
-            ("presence", Reason::PresenceUsed, "presence outward"),
-            ("other", Reason::NotAStanza, "other inward"),
-        ] {
-            let traffic = traffic_called(words, reason).map(|traffic| traffic.to_string());
-            assert_eq!(traffic.as_deref(), Some(ours), "{words} {}", reason.name());
-        }
-        assert!(traffic_called("sideways", Reason::Relayed).is_none());
     }
 
     #[test]

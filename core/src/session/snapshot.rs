@@ -24,11 +24,10 @@ pub struct SessionSnapshot {
     pub echo_nonce: u64,
     pub echo_next: u64,
     pub sharing: Sharing,
-    /// [`Session::clock_offset`]; came later than the rest.
+    /// [`Session::clock_offset`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset: Option<i64>,
-    /// A stanza over a limit that is being skipped. Came later than the rest: an older program
-    /// can't go on within one.
+    /// A stanza over a limit that is being skipped. An older program can't go on within one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
 }

@@ -8,7 +8,6 @@ use super::{Event, Trouble};
 
 /// The counters of one resource, and what they say of it. Times are Unix seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Record {
     /// In normal form.
     pub resource: String,
@@ -24,7 +23,6 @@ pub struct Record {
 
 /// What counts since the resource came online, or since something else happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 struct Recently {
     results: u64,
     errors: u64,

@@ -25,7 +25,7 @@ pub struct PresenceSnapshot {
     /// Until entries go that the answer to a question has not confirmed.
     pub doubt_ends_in: Option<Duration>,
     pub connected: bool,
-    /// That question, and the Unix second of the last answer; these came later than the rest.
+    /// That question, and the Unix second of the last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Open>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,6 @@ pub struct Known {
     /// Whether the answer to the open question has named it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirmed: bool,
-    /// Came later than the rest.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: i8,
 }
@@ -82,16 +81,10 @@ impl Presence {
         // Once for all: there may be thousands.
         resources.rank();
         let subscribed = from.subscription == Subscription::Subscribed;
-        // An older program did not say whether it was answered: it is asked again.
-        let unknown = |ends_in| {
-            let ends_in = if subscribed { Duration::ZERO } else { ends_in };
-            Open { ends_in, answered: false, once_more: subscribed, probed: false }
-        };
-        let open = from.open.or(from.doubt_ends_in.map(unknown));
-        // An older program did not say what it heard, of priorities neither.
+        // A list that no answer has confirmed may be wrong.
         let doubtful = resources.has_doubtful() || from.confirmed.is_none();
-        let wanted = subscribed && (from.wanted || open.is_none() && doubtful);
-        let probing = Probing::resume(open, wanted, now.mono);
+        let wanted = subscribed && (from.wanted || from.open.is_none() && doubtful);
+        let probing = Probing::resume(from.open, wanted, now.mono);
         Self {
             resources,
             subscription: from.subscription,
