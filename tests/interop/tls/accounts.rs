@@ -11,7 +11,7 @@ use test_support::interop::server::{Kind, Server, fresh_folder};
 use test_support::tls::authority::{Authority, Identity, Valid};
 use test_support::tls::terminator::Terminator;
 
-use super::upgrade;
+use super::upgrade::upgrade;
 use crate::fleet::Fleet;
 use crate::load::{Answerer, Asker, alone};
 use crate::tap::{Passed, Tap};
