@@ -1,7 +1,6 @@
 //! What became of each request.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,12 +10,12 @@ use test_support::daemon::DOMAIN;
 
 use crate::line::{Inside, Leg, Line, Out};
 use crate::traffic::{self, MAX_UNDERWAY, USERS};
+use crate::violations::{Violations, Wrong};
 
 pub type Shared = Arc<Mutex<Ledger>>;
 
 /// The account.
 pub struct Ledger {
-    began: Instant,
     /// By number.
     fates: Vec<Fate>,
     sent: [usize; USERS],
@@ -28,10 +27,7 @@ pub struct Ledger {
     pub latencies: Vec<u32>,
     /// How far the users were behind their rate at most, since somebody took it.
     pub late: Duration,
-    /// What was done last, for whoever reads a violation.
-    last_fault: String,
-    violations: Vec<String>,
-    unaccounted: usize,
+    pub violations: Violations,
 }
 
 /// Requests by what became of them.
@@ -47,7 +43,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn excused(&self) -> usize {
+    pub fn excused(&self) -> usize {
         self.killed.iter().sum()
     }
 }
@@ -63,27 +59,9 @@ enum Fate {
     Lost,
 }
 
-/// What must not be.
-#[derive(Clone, Copy, Debug)]
-pub enum Wrong {
-    /// Nothing came of a request, and nothing excuses it.
-    Unaccounted,
-    /// Something came twice, or without a cause.
-    Twice,
-    /// A reply for somebody else, or from elsewhere, or of something else.
-    Forged,
-    /// An error from a replica that has nothing to complain about.
-    Refused,
-    /// A replica's own counters say something else.
-    Tally,
-    /// A replica that must be there was away, complained or grew.
-    Replica,
-}
-
 impl Ledger {
     pub fn shared() -> Shared {
         let ledger = Self {
-            began: Instant::now(),
             fates: Vec::new(),
             sent: [0; USERS],
             underway: HashMap::new(),
@@ -91,9 +69,7 @@ impl Ledger {
             counts: Counts::default(),
             latencies: Vec::new(),
             late: Duration::ZERO,
-            last_fault: "nothing yet".into(),
-            violations: Vec::new(),
-            unaccounted: 0,
+            violations: Violations::new(),
         };
         Arc::new(Mutex::new(ledger))
     }
@@ -118,7 +94,7 @@ impl Ledger {
         let stanza = Stanza::read(xml);
         let number = self.number(&stanza);
         let Some(number) = number.filter(|n| n % USERS == user && stanza.from == DOMAIN) else {
-            return self.report(Wrong::Forged, format!("user {user} gets {xml}"));
+            return self.violations.report(Wrong::Forged, format!("user {user} gets {xml}"));
         };
         let answer = traffic::payload(stanza.content, "answer");
         let (fate, right) = match stanza.type_ {
@@ -126,12 +102,12 @@ impl Ledger {
             _ => (Fate::Refused, stanza.type_ == "error"),
         };
         if !right {
-            self.report(Wrong::Forged, format!("user {user} gets {xml}"));
+            self.violations.report(Wrong::Forged, format!("user {user} gets {xml}"));
         }
         let before = self.fates[number];
         if before != Fate::Underway {
             let text = format!("request {number} was {before:?} before user {user} gets {xml}");
-            return self.report(Wrong::Twice, text);
+            return self.violations.report(Wrong::Twice, text);
         }
         self.fates[number] = fate;
         let since = self.underway.remove(&number).expect("it was underway");
@@ -155,7 +131,9 @@ impl Ledger {
             return;
         }
         let Some(number) = self.number(&stanza) else {
-            return self.report(Wrong::Forged, format!("nobody asked this: {}", passed.xml));
+            return self
+                .violations
+                .report(Wrong::Forged, format!("nobody asked this: {}", passed.xml));
         };
         let line = self.lines.entry(passed.connection).or_default();
         match (passed.direction, stanza.type_) {
@@ -176,7 +154,7 @@ impl Ledger {
                 line.out.refused += 1;
                 // One that has just started has not heard yet who is online.
                 if line.out.forwarded > 0 {
-                    self.report(Wrong::Refused, passed.xml.clone());
+                    self.violations.report(Wrong::Refused, passed.xml.clone());
                 }
                 self.come_out(passed, number, Leg::Forward);
             }
@@ -192,7 +170,7 @@ impl Ledger {
                     self.lose(connection, inside, "was overtaken inside");
                 }
             }
-            None => self.report(
+            None => self.violations.report(
                 Wrong::Twice,
                 format!("request {number} ({leg:?}) was not inside connection {connection}"),
             ),
@@ -245,7 +223,7 @@ impl Ledger {
         missing.sort_unstable();
         for number in missing {
             self.fates[number] = Fate::Lost;
-            self.report(Wrong::Unaccounted, format!("request {number} is missing"));
+            self.violations.report(Wrong::Unaccounted, format!("request {number} is missing"));
         }
     }
 
@@ -258,20 +236,7 @@ impl Ledger {
         let ago = since.elapsed().as_secs_f64();
         let text =
             format!("request {number} ({leg:?}) {how} connection {connection}, since {ago:.3} s");
-        self.report(Wrong::Unaccounted, text);
-    }
-
-    pub fn report(&mut self, wrong: Wrong, text: impl fmt::Display) {
-        self.unaccounted += 1;
-        if self.violations.len() < NAMED {
-            let (at, last) = (self.began.elapsed().as_secs_f64(), &self.last_fault);
-            self.violations.push(format!("{at:.1} s, after {last}: {wrong:?}: {text}"));
-        }
-    }
-
-    /// What is done to the replicas now.
-    pub fn fault(&mut self, what: &str) {
-        self.last_fault = what.to_owned();
+        self.violations.report(Wrong::Unaccounted, text);
     }
 
     /// What came out of a connection that stands.
@@ -292,26 +257,6 @@ impl Ledger {
         self.counts.replied + self.counts.refused
     }
 
-    pub fn unaccounted(&self) -> usize {
-        self.unaccounted
-    }
-
-    pub fn progress(&self) -> String {
-        let Counts { replied, refused, .. } = self.counts;
-        format!(
-            "{} requests, {replied} replies, {refused} refused, {} excused by kills, {} wrong",
-            self.sent(),
-            self.counts.excused(),
-            self.unaccounted
-        )
-    }
-
-    /// Panics if anything is wrong, and names the first few.
-    pub fn assert_good(&self) {
-        let named = self.violations.join("\n");
-        assert!(self.unaccounted == 0, "{} times wrong, first\n{named}", self.unaccounted);
-    }
-
     fn number(&self, stanza: &Stanza<'_>) -> Option<usize> {
         let number: usize = stanza.id.parse().ok()?;
         (*self.fates.get(number)? != Fate::Unasked).then_some(number)
@@ -320,8 +265,6 @@ impl Ledger {
 
 /// The server of the target, and of the users.
 const HOST: &str = "some-domain.example";
-/// How many violations are told.
-const NAMED: usize = 10;
 /// How far one replica may be behind the other, for what takes both milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -336,7 +279,7 @@ mod tests {
         pass(&mut ledger, Direction::ToComponent, "get", "ask");
         pass(&mut ledger, Direction::FromComponent, "get", "ask");
         pass(&mut ledger, Direction::ToComponent, "result", "answer");
-        assert_eq!((ledger.unaccounted(), ledger.underway()), (0, 1));
+        assert_eq!((ledger.violations.count(), ledger.underway()), (0, 1));
         ledger
     }
 
@@ -358,14 +301,14 @@ mod tests {
             (1, &good, ""),
             (1, &good, "Twice"),
         ] {
-            let before = ledger.unaccounted();
+            let before = ledger.violations.count();
             ledger.hear(user, xml);
-            assert_eq!(ledger.unaccounted() - before, usize::from(!wrong.is_empty()), "{xml}");
-            assert!(ledger.violations.last().is_some_and(|said| said.contains(wrong)));
+            assert_eq!(ledger.violations.count() - before, usize::from(!wrong.is_empty()), "{xml}");
+            assert!(ledger.violations.named().last().is_some_and(|said| said.contains(wrong)));
         }
         assert_eq!((ledger.counts.replied, ledger.underway()), (1, 0));
         ledger.hear(1, &iq("result", DOMAIN, "forged"));
-        assert!(ledger.violations.iter().any(|said| said.contains("forged")));
+        assert!(ledger.violations.named().iter().any(|said| said.contains("forged")));
     }
 
     #[test]
@@ -374,19 +317,19 @@ mod tests {
         killed.kill(7);
         killed.settle(&[]);
         killed.close();
-        assert_eq!((killed.unaccounted(), killed.counts.killed), (0, [0, 1]));
+        assert_eq!((killed.violations.count(), killed.counts.killed), (0, [0, 1]));
 
         let mut left = ledger();
         left.settle(&[]);
         left.close();
-        assert!(left.violations[0].contains("Unaccounted: request 1 (Revert)"));
+        assert!(left.violations.named()[0].contains("Unaccounted: request 1 (Revert)"));
         assert_eq!(left.counts.killed, [0, 0]);
 
         let mut stood_still = ledger();
         stood_still.lines.entry(8).or_default().reached = Some(Instant::now() + 2 * PATIENCE);
         stood_still.kill(7);
         stood_still.settle(&[8]);
-        assert!(stood_still.violations[0].contains("request 1 (Revert) stood still"));
+        assert!(stood_still.violations.named()[0].contains("request 1 (Revert) stood still"));
         assert_eq!(stood_still.counts.excused(), 0);
 
         // It came out, and nobody has it.
@@ -395,6 +338,6 @@ mod tests {
         vanished.kill(7);
         vanished.settle(&[]);
         vanished.close();
-        assert!(vanished.violations[0].contains("Unaccounted: request 1 is missing"));
+        assert!(vanished.violations.named()[0].contains("Unaccounted: request 1 is missing"));
     }
 }

@@ -21,6 +21,7 @@ mod operator;
 mod replica;
 mod summary;
 mod traffic;
+mod violations;
 
 use std::env;
 use std::sync::Arc;
@@ -81,8 +82,8 @@ fn soak(rounds: u32, round: Duration) {
         ledger.close();
         operator.judge(&mut ledger);
         println!("{}", summary::table(&operator, &mut ledger));
-        assert!(in_time, "this machine does not carry the load: {}", ledger.progress());
-        ledger.assert_good();
+        assert!(in_time, "this machine does not carry the load: {}", summary::progress(&ledger));
+        ledger.violations.assert_none();
     });
 }
 

@@ -8,9 +8,11 @@ use tempfile::TempDir;
 use test_support::folder::write_private;
 use tokio::time::sleep;
 
-use crate::ledger::{Ledger, Shared, Wrong};
+use crate::ledger::{Ledger, Shared};
 use crate::replica::{Replica, processor_time};
+use crate::summary::progress;
 use crate::summary::quantiles;
+use crate::violations::Wrong;
 
 pub struct Operator {
     server: Arc<Server>,
@@ -102,7 +104,7 @@ impl Operator {
     }
 
     async fn act(&mut self, fault: Fault, round: u32, ledger: &Shared) {
-        ledger.lock().unwrap().fault(&format!("{fault:?} {}", round + 1));
+        ledger.lock().unwrap().violations.fault(&format!("{fault:?} {}", round + 1));
         match fault {
             Fault::Kill => self.kill(ledger).await,
             Fault::Reload => {
@@ -147,7 +149,7 @@ impl Operator {
         println!(
             "{round:>3}: {}; resident a {} kB, b {} kB; latency median {median:.2} ms, \
              p99 {p99:.2} ms; late at most {:.3} s",
-            ledger.progress(),
+            progress(&ledger),
             resident[0],
             resident[1],
             late.as_secs_f64(),
@@ -160,7 +162,9 @@ impl Operator {
         self.b.judge(ledger);
         let (first, last) = (self.resident[0], *self.resident.last().expect("one for each round"));
         if last > first + GROWTH {
-            ledger.report(Wrong::Replica, format!("a grew from {first} kB to {last} kB"));
+            ledger
+                .violations
+                .report(Wrong::Replica, format!("a grew from {first} kB to {last} kB"));
         }
     }
 

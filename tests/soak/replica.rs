@@ -12,8 +12,9 @@ use test_support::launch::Launch;
 use test_support::port::free_address;
 use tokio::time::sleep;
 
-use crate::ledger::{Ledger, Wrong};
+use crate::ledger::Ledger;
 use crate::line::Out;
+use crate::violations::Wrong;
 
 pub struct Replica {
     daemon: Daemon,
@@ -102,6 +103,7 @@ impl Replica {
     pub fn judge(&self, ledger: &mut Ledger) {
         let Some(out) = ledger.out(self.connection) else {
             return ledger
+                .violations
                 .report(Wrong::Replica, format!("lost its stream: {}", self.daemon.log()));
         };
         let metrics = self.daemon.get("/metrics").body;
@@ -109,12 +111,12 @@ impl Replica {
             let (series, count) = line.rsplit_once(' ').expect("a value");
             let Some(due) = due(series, out) else { continue };
             if count.parse() != Ok(due) {
-                ledger.report(Wrong::Tally, format!("{line}, but {due} are due"));
+                ledger.violations.report(Wrong::Tally, format!("{line}, but {due} are due"));
             }
         }
         for line in self.daemon.log().lines().filter(|line| !line.contains(OF_FORGERIES)) {
             if line.contains(" WARN ") || line.contains(" ERROR ") {
-                ledger.report(Wrong::Replica, format!("it says: {line}"));
+                ledger.violations.report(Wrong::Replica, format!("it says: {line}"));
             }
         }
     }

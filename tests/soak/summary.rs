@@ -27,7 +27,7 @@ pub fn table(operator: &Operator, ledger: &mut Ledger) -> String {
             format!("{} / {} ({killed_at_once})", killed[0], killed[1]),
         ),
         ("refused by a replica that had just started", refused.to_string()),
-        ("unaccounted, or otherwise wrong", ledger.unaccounted().to_string()),
+        ("unaccounted, or otherwise wrong", ledger.violations.count().to_string()),
         (
             "resident set of replica a, after the first minute / the last",
             format!(
@@ -45,6 +45,17 @@ pub fn table(operator: &Operator, ledger: &mut Ledger) -> String {
     ];
     let lines = rows.iter().map(|(name, value)| format!("| {name} | {value} |\n"));
     format!("\n| | |\n|---|---|\n{}", lines.collect::<String>())
+}
+
+/// One line of a run that goes on.
+pub fn progress(ledger: &Ledger) -> String {
+    let Counts { replied, refused, .. } = ledger.counts;
+    format!(
+        "{} requests, {replied} replies, {refused} refused, {} excused by kills, {} wrong",
+        ledger.sent(),
+        ledger.counts.excused(),
+        ledger.violations.count()
+    )
 }
 
 /// Median and 99 %, in milliseconds. Sorts.

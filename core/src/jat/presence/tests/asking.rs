@@ -120,17 +120,6 @@ fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() 
     assert!((12..30).contains(&probes), "{probes} in 600 s");
 }
 
-/// A and B are online, and A after such an error, too, so it was its own.
-fn one_answers_so() -> Fixture {
-    let mut it = Fixture::with(&[A, B]);
-    it.after(60);
-    it.error(A, DefinedCondition::ServiceUnavailable);
-    it.until(300);
-    it.hear_all(&[A, B]);
-    it.until(2_000);
-    it
-}
-
 #[test]
 fn one_that_answers_with_such_errors_itself_is_not_in_doubt_for_each() {
     let mut it = one_answers_so();
@@ -218,54 +207,6 @@ fn many_resources_are_not_asked_for_often() {
     }
     assert!((10..=60).contains(&probes), "{probes} in 600 s");
     assert_eq!(it.online().len(), 2_000);
-}
-
-#[test]
-fn a_question_that_is_wanted_is_asked_by_the_next_process() {
-    let mut it = one_answers_so();
-    // It answers so itself, so this puts it in no doubt.
-    it.error(A, DefinedCondition::ServiceUnavailable);
-    assert_eq!(it.verified(), [A, B]);
-    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
-    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
-    assert_eq!(next.until(300), [OwnPresence::Probe]);
-}
-
-#[test]
-fn what_the_process_before_heard_may_be_on_the_heels_of_what_this_one_hears() {
-    let mut it = Fixture::with(&[A, B]);
-    it.after(60);
-    it.hear(A, AVAILABLE);
-    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
-    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
-    // The old session's end, told late.
-    next.hear(A, TargetPresence::Unavailable);
-    assert_eq!(next.online(), [B]);
-    assert_eq!(next.served(2_000, &[A, B]), 1);
-    assert_eq!(next.online(), [A, B]);
-}
-
-#[test]
-fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
-    let mut it = Fixture::with(&[A, B]);
-    it.after(60);
-    it.error(A, DefinedCondition::ServiceUnavailable);
-    for asked in [false, true] {
-        if asked {
-            assert_eq!(it.until(300), [OwnPresence::Probe]);
-            it.hear(B, AVAILABLE);
-        }
-        let handed = it.presence.hand_over(it.now);
-        let mut next = Fixture { presence: Presence::resume(handed, it.now), ..Fixture::new() };
-        next.now = it.now;
-        assert_eq!((next.online(), next.verified()), (vec![A, B], vec![B]));
-        if !asked {
-            assert_eq!(next.until(300), [OwnPresence::Probe]);
-            next.hear(B, AVAILABLE);
-        }
-        next.until(2_000);
-        assert_eq!(next.online(), [B]);
-    }
 }
 
 #[test]

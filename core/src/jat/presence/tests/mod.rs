@@ -4,6 +4,7 @@ use super::*;
 use crate::jat::reason::Reason;
 
 mod asking;
+mod resumed;
 
 const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
 
@@ -93,6 +94,17 @@ impl Fixture {
     fn online(&self) -> Vec<&str> {
         self.presence.resources.iter().map(|r| r.address.as_str()).collect()
     }
+}
+
+/// A and B are online, and A after such an error, too, so it was its own.
+fn one_answers_so() -> Fixture {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    it.until(300);
+    it.hear_all(&[A, B]);
+    it.until(2_000);
+    it
 }
 
 const BARE: &str = "bot@s.example";

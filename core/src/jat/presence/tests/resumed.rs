@@ -1,0 +1,51 @@
+//! What another process goes on with.
+
+use super::*;
+
+#[test]
+fn a_question_that_is_wanted_is_asked_by_the_next_process() {
+    let mut it = one_answers_so();
+    // It answers so itself, so this puts it in no doubt.
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    assert_eq!(it.verified(), [A, B]);
+    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
+    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
+    assert_eq!(next.until(300), [OwnPresence::Probe]);
+}
+
+#[test]
+fn what_the_process_before_heard_may_be_on_the_heels_of_what_this_one_hears() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.hear(A, AVAILABLE);
+    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
+    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
+    // The old session's end, told late.
+    next.hear(A, TargetPresence::Unavailable);
+    assert_eq!(next.online(), [B]);
+    assert_eq!(next.served(2_000, &[A, B]), 1);
+    assert_eq!(next.online(), [A, B]);
+}
+
+#[test]
+fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
+    let mut it = Fixture::with(&[A, B]);
+    it.after(60);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    for asked in [false, true] {
+        if asked {
+            assert_eq!(it.until(300), [OwnPresence::Probe]);
+            it.hear(B, AVAILABLE);
+        }
+        let handed = it.presence.hand_over(it.now);
+        let mut next = Fixture { presence: Presence::resume(handed, it.now), ..Fixture::new() };
+        next.now = it.now;
+        assert_eq!((next.online(), next.verified()), (vec![A, B], vec![B]));
+        if !asked {
+            assert_eq!(next.until(300), [OwnPresence::Probe]);
+            next.hear(B, AVAILABLE);
+        }
+        next.until(2_000);
+        assert_eq!(next.online(), [B]);
+    }
+}
