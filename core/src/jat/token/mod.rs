@@ -11,13 +11,13 @@
 //! docs/token.md is the public specification.
 
 use std::fmt;
-use std::sync::LazyLock;
 
-use data_encoding::{Encoding, Specification};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::base32::BASE32;
 use super::keyring::{Key, Keyring};
+use super::pae;
 
 mod claims;
 mod sealed;
@@ -168,26 +168,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The MAC over PASETO's pre-authentication encoding: count and lengths as little-endian u64,
-/// so that no two lists of pieces encode alike.
 fn mac(key: &Key, signed: &[u8], binding: &Binding<'_>) -> Hmac<Sha256> {
-    let pieces = [DOMAIN, signed, binding.asked.as_bytes(), binding.peer.as_bytes()];
     let mut mac = key.mac();
-    mac.update(&(pieces.len() as u64).to_le_bytes());
-    for piece in pieces {
-        mac.update(&(piece.len() as u64).to_le_bytes());
-        mac.update(piece);
-    }
+    pae::write(&mut mac, [signed, binding.asked.as_bytes(), binding.peer.as_bytes()]);
     mac
 }
 
-static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
-    let mut spec = Specification::new();
-    spec.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-    spec.encoding().expect("32 distinct symbols")
-});
-
-const DOMAIN: &[u8] = b"jat-proxy/v1";
 const VERSION: u8 = 1;
 /// Where the key id stands.
 const KID: usize = 2;

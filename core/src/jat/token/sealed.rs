@@ -1,7 +1,9 @@
 //! A token as it came: bytes of which nothing is known but their version.
 
+use crate::jat::base32::BASE32;
+
 use super::claims::TokenKind;
-use super::{BASE32, FIXED, HEADER, KID, MAX_BYTES, MAX_CHARS, TAG, Token, TokenError, VERSION};
+use super::{FIXED, HEADER, KID, MAX_BYTES, MAX_CHARS, TAG, Token, TokenError, VERSION};
 
 /// The decoded bytes of a token. Until its tag has been verified, they say which key to verify it
 /// with, and nothing else.

@@ -1,0 +1,152 @@
+//! Mirrors: the addresses of users as the target sees them.
+//!
+//! The node of a mirror is a [text](text::Text) of the user's bare address, the face, and a MAC if it
+//! is signed, escaped by XEP-0106 or in base32. docs/addresses.md is the public specification.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use super::access::Senders;
+use super::address::Address;
+use super::base32::BASE32;
+use super::name_keys::{NameKey, NameKeys};
+use super::pae;
+use super::prepared;
+
+#[cfg(test)]
+mod tests;
+mod text;
+
+use text::Text;
+
+/// Most bytes of a node (RFC 7622 section 3.3.1).
+pub const MAX_NODE_BYTES: usize = 1023;
+
+/// What mirrors are made and read with; addresses and domains are in normal form.
+#[derive(Clone, Copy, Debug)]
+pub struct Mirrors<'a> {
+    /// The component's domain.
+    pub domain: &'a str,
+    /// The bare address of the target.
+    pub target: &'a str,
+    pub keys: &'a NameKeys,
+    /// Whose mirrors are clear; those of others are signed.
+    pub initiate: &'a Senders,
+}
+
+/// A mirror that was read: whose it is, and for which face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mirror<'a> {
+    /// The user's bare address, in normal form.
+    pub user: &'a str,
+    /// The node of the face, in normal form; empty for the domain itself.
+    pub face: &'a str,
+    pub form: Form,
+}
+
+/// What a mirror has to show for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing; whether the user's domain is one that may be written to first.
+    Clear { initiated: bool },
+    /// A MAC that is good, by the key with this id.
+    Signed { kid: u8 },
+    /// A MAC that is not good under any key.
+    Forged,
+}
+
+/// The mirror would have more than [`MAX_NODE_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mirror of this address needs {bytes} bytes, a node has {MAX_NODE_BYTES}")]
+pub struct TooLong {
+    pub bytes: usize,
+}
+
+/// A node that no mirror has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the mirror of an address")]
+pub struct Malformed;
+
+impl Mirrors<'_> {
+    /// Appends the mirror of `user`, an address as its server stamped it, for the face with this
+    /// node (empty for the domain itself): `node@domain`, and the user's resource if it has one.
+    /// Appends nothing if it is too long.
+    pub fn write(
+        &self,
+        user: &Address<'_>,
+        face: &str,
+        output: &mut String,
+    ) -> Result<(), TooLong> {
+        let node = prepared::node(user.node().unwrap_or_default());
+        let domain = prepared::domain(user.domain());
+        let prepared_face = prepared::node(face);
+        let is_prepared = node.is_ok() && domain.is_ok() && prepared_face.is_ok();
+        let mut text = Text {
+            node: node.as_deref().unwrap_or(user.node().unwrap_or_default()),
+            domain: domain.as_deref().unwrap_or(user.domain()),
+            face: prepared_face.as_deref().unwrap_or(face),
+            mac: "",
+        };
+        let mut room = [0; MAC_CHARS];
+        if !self.initiate.has(user) {
+            let mac = self.mac(self.keys.first(), &text).finalize().into_bytes();
+            BASE32.encode_mut(&mac[..MAC_BYTES], &mut room);
+            text.mac = str::from_utf8(&room).expect("base32 is ASCII");
+        }
+        text.write_node(is_prepared, output)?;
+        output.push('@');
+        output.push_str(self.domain);
+        if let Some(resource) = user.resource() {
+            output.push('/');
+            output.push_str(resource);
+        }
+        Ok(())
+    }
+
+    /// Reads the node of an address that the target wrote to, as the server passed it on. `room`
+    /// holds what is read. Whatever reads is written again as the same node, in normal form, but for
+    /// a signed one whose key is not the first or whose user may be written to first.
+    pub fn read<'r>(&self, node: &str, room: &'r mut String) -> Result<Mirror<'r>, Malformed> {
+        let (user, text) = Text::read(node, room).ok_or(Malformed)?;
+        let form = if text.mac.is_empty() {
+            Form::Clear { initiated: self.initiate.has(&Address::new(user)) }
+        } else {
+            let mut mac = [0; MAC_BYTES];
+            BASE32.decode_mut(text.mac.as_bytes(), &mut mac).map_err(|_| Malformed)?;
+            // Nothing in a mirror says which key it is signed with.
+            let is_by = |key: &&NameKey| self.mac(key, &text).verify_truncated_left(&mac).is_ok();
+            let key = self.keys.keys().iter().find(is_by);
+            key.map_or(Form::Forged, |key| Form::Signed { kid: key.id() })
+        };
+        Ok(Mirror { user, face: text.face, form })
+    }
+
+    fn mac(&self, key: &NameKey, text: &Text<'_>) -> Hmac<Sha256> {
+        let mut mac = key.mirror_mac();
+        pae::begin(&mut mac, 4);
+        pae::write_piece(&mut mac, &[self.domain.as_bytes()]);
+        pae::write_piece(&mut mac, &[self.target.as_bytes()]);
+        pae::write_piece(&mut mac, &text.bare().map(str::as_bytes));
+        pae::write_piece(&mut mac, &[text.face.as_bytes()]);
+        mac
+    }
+}
+
+/// Reads the node of a mirror without a key: whose it is, for which face, and whether it has a MAC.
+pub fn inspect<'r>(
+    node: &str,
+    room: &'r mut String,
+) -> Result<(&'r str, &'r str, bool), Malformed> {
+    let (user, text) = Text::read(node, room).ok_or(Malformed)?;
+    Ok((user, text.face, !text.mac.is_empty()))
+}
+
+/// Whether no face has this node, in normal form: it has a `\40`.
+pub fn is_reserved(node: &str) -> bool {
+    node.contains(r"\40")
+}
+
+/// Bytes of a MAC. A guess is a stanza of the target's own account, and a hit reaches one user.
+const MAC_BYTES: usize = 10;
+/// Characters of a MAC: of base32, without rest.
+const MAC_CHARS: usize = MAC_BYTES * 8 / 5;

@@ -1,0 +1,138 @@
+//! What the node of a mirror says, and how.
+
+use std::borrow::Cow;
+
+use crate::jat::base32::BASE32;
+use crate::jat::escape;
+use crate::jat::prepared::{self, Refused};
+
+use super::{MAC_CHARS, MAX_NODE_BYTES, TooLong, is_reserved};
+
+/// The text of a mirror, `[node]@domain[/face[/mac]]`, in its parts. The `@` is always there, and a
+/// text with a MAC has both slashes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text<'a> {
+    /// Of the user; empty for a server.
+    pub node: &'a str,
+    /// Of the user.
+    pub domain: &'a str,
+    /// Empty for the component's domain itself.
+    pub face: &'a str,
+    /// Empty if the mirror is clear.
+    pub mac: &'a str,
+}
+
+impl<'a> Text<'a> {
+    /// The user's bare address with an `@` even if it has no node.
+    pub(super) fn bare(&self) -> [&'a str; 3] {
+        [self.node, "@", self.domain]
+    }
+
+    /// The text in one piece each.
+    fn pieces(&self) -> impl Iterator<Item = &'a str> {
+        let [node, at, domain] = self.bare();
+        let count = match (self.face, self.mac) {
+            ("", "") => 3,
+            (_, "") => 5,
+            (_, _) => 7,
+        };
+        [node, at, domain, "/", self.face, "/", self.mac].into_iter().take(count)
+    }
+
+    /// The pieces of the clear form. No sequence reaches from one piece of the text to the next, since
+    /// each second one is a single `@` or `/`.
+    fn escaped(&self) -> impl Iterator<Item = &'a str> {
+        self.pieces().flat_map(escape::escaped)
+    }
+
+    /// Appends the node that says this: the clear form if all parts are in normal form and every
+    /// server leaves it as it is, else the opaque one.
+    pub(super) fn write_node(&self, is_prepared: bool, output: &mut String) -> Result<(), TooLong> {
+        let start = output.len();
+        output.extend(self.escaped());
+        if !is_prepared || !is_left_alone(&output[start..]) {
+            output.truncate(start);
+            output.push_str(OPAQUE);
+            BASE32.encode_append(self.pieces().collect::<String>().as_bytes(), output);
+        }
+        let bytes = output.len() - start;
+        if bytes > MAX_NODE_BYTES {
+            output.truncate(start);
+            return Err(TooLong { bytes });
+        }
+        Ok(())
+    }
+
+    /// Reads `node`, which need not be in normal form, into `room`. It is strict: there is one node
+    /// for a text, and one text for a user, a face and a MAC, and all of its parts can stand in an
+    /// address. A face `a/b` would else become the sender of a stanza, and end the component's
+    /// stream. Gives the user's bare address as well.
+    pub(super) fn read(node: &str, room: &'a mut String) -> Option<(&'a str, Self)> {
+        room.clear();
+        let node = prepared::node(node).ok().filter(|node| node.len() <= MAX_NODE_BYTES)?;
+        let encoded = node.strip_prefix(OPAQUE);
+        match encoded {
+            Some(encoded) => {
+                let bytes = BASE32.decode(encoded.as_bytes()).ok()?;
+                room.push_str(str::from_utf8(&bytes).ok()?);
+            }
+            None => escape::unescape(&node, room),
+        }
+        let (user, text) = Self::cut(room)?;
+        let is_prepared = text.is_prepared()?;
+        let is_canonical = match encoded {
+            Some(_) => !is_prepared || !is_left_alone(&text.escaped().collect::<String>()),
+            None => is_prepared && is_made_of(&node, text.escaped()),
+        };
+        is_canonical.then_some((user, text))
+    }
+
+    fn cut(text: &'a str) -> Option<(&'a str, Self)> {
+        let mut parts = text.split('/');
+        let bare = parts.next()?;
+        let (node, domain) = bare.split_once('@')?;
+        let (face, mac) = match (parts.next(), parts.next(), parts.next()) {
+            (None, _, _) => ("", ""),
+            (Some(face), None, _) if !face.is_empty() => (face, ""),
+            (Some(face), Some(mac), None) if is_mac(mac) => (face, mac),
+            _ => return None,
+        };
+        let user = if node.is_empty() { domain } else { bare };
+        Some((user, Self { node, domain, face, mac }))
+    }
+
+    /// Whether all parts have a normal form; `None` if one has another than it is, or can't be in an
+    /// address at all.
+    fn is_prepared(&self) -> Option<bool> {
+        if self.domain.is_empty() || is_reserved(self.face) {
+            return None;
+        }
+        let parts = [
+            (self.node, prepared::node(self.node)),
+            (self.domain, prepared::domain(self.domain)),
+            (self.face, prepared::node(self.face)),
+        ];
+        parts.into_iter().try_fold(true, |all, (part, prepared)| match prepared {
+            Ok(normal) => (normal == part).then_some(all),
+            Err(Refused::Newer) => Some(false),
+            Err(Refused::Prohibited) => None,
+        })
+    }
+}
+
+fn is_mac(text: &str) -> bool {
+    text.len() == MAC_CHARS && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
+}
+
+/// Whether nodeprep leaves this node as it is.
+fn is_left_alone(node: &str) -> bool {
+    matches!(prepared::node(node), Ok(Cow::Borrowed(_)))
+}
+
+/// Whether `text` is these pieces, one behind the other.
+fn is_made_of<'p>(text: &str, mut pieces: impl Iterator<Item = &'p str>) -> bool {
+    pieces.try_fold(text, |rest, piece| rest.strip_prefix(piece)) == Some("")
+}
+
+/// Begins the opaque form. No clear one begins so, since no domain has an `@`.
+const OPAQUE: &str = r"\40\40";
