@@ -1,7 +1,7 @@
 //! The stage itself: what the other tests take for granted about the servers.
 
 use test_support::interop::client::Client;
-use test_support::interop::server::{Kind, Server};
+use test_support::interop::server::{Kind, ROOMS, Server};
 
 use crate::bot::Bot;
 
@@ -27,6 +27,38 @@ fn a_server_restarts_on_its_ports_and_keeps_accounts(kind: Kind) {
     server.stop();
     server.resume();
     Client::login(&server, &account, "again");
+}
+
+case!(a_server_for_people_has_what_they_want: both);
+fn a_server_for_people_has_what_they_want(kind: Kind) {
+    let server = Server::for_people(kind);
+    let [one, two] = ["one", "two"].map(|name| server.new_account(name));
+    let mut one = Client::login(server, &one, "abc");
+    one.available("");
+    let pubsub = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:n'>\
+                  <item id='1'><n xmlns='urn:n'/></item></publish></pubsub>";
+    for (type_, to, payload) in [
+        ("set", "", "<enable xmlns='urn:xmpp:carbons:2'/>"),
+        ("set", "", "<query xmlns='urn:xmpp:mam:2'/>"),
+        ("set", "", "<vCard xmlns='vcard-temp'><FN>One</FN></vCard>"),
+        ("get", "", "<blocklist xmlns='urn:xmpp:blocking'/>"),
+        ("set", "", pubsub),
+        (
+            "get",
+            &*format!("to='{ROOMS}'"),
+            "<query xmlns='http://jabber.org/protocol/disco#info'/>",
+        ),
+    ] {
+        one.send(format!("<iq type='{type_}' id='i' {to}>{payload}</iq>"));
+        let answer = one.receive_reply("i");
+        assert_eq!(answer.attr("type"), Some("result"), "{payload}: {answer:?}");
+    }
+    one.send(format!("<message type='chat' to='{two}'><body>later</body></message>"));
+    one.ask(&server.host, "passed");
+    one.receive_reply("passed");
+    let mut two = Client::login(server, &two, "abc");
+    two.available("");
+    two.receive_where("what was stored", |it| it.child("delay").is_some());
 }
 
 case!(slixmpp_clients_talk_directly: both);

@@ -77,10 +77,18 @@ listen = "127.0.0.1:{http_port}"
 
 /// A `[[key]]` table; the same letter is the same secret.
 pub fn key(id: u8, letter: char, not_before: Option<&str>) -> String {
-    use base64ct::{Base64, Encoding};
-    let secret = Base64::encode_string(&[letter as u8; 32]);
     let since = not_before.map(|at| format!("not-before = \"{at}\"\n")).unwrap_or_default();
-    format!("[[key]]\nid = {id}\nsecret = \"{secret}\"\n{since}\n")
+    format!("[[key]]\nid = {id}\n{}{since}\n", secret(letter))
+}
+
+/// A `[[name-key]]` table; the same letter is the same secret.
+pub fn name_key(id: u8, letter: char) -> String {
+    format!("[[name-key]]\nid = {id}\n{}\n", secret(letter))
+}
+
+fn secret(letter: char) -> String {
+    use base64ct::{Base64, Encoding};
+    format!("secret = \"{}\"\n", Base64::encode_string(&[letter as u8; 32]))
 }
 
 pub struct Proxy {
@@ -232,6 +240,22 @@ impl Proxy {
     /// Writes the changed settings where the running process will read them.
     pub fn rewrite(&self) {
         self.settings.write(&self.folder, self.component_port, self.http_port);
+    }
+
+    /// Has the running process read the changed settings, and waits until it says that it has.
+    pub fn reload(&self) {
+        let lines = self.log().len();
+        self.rewrite();
+        self.signal(Signal::HUP);
+        let said = self.wait_log(lines, "reloaded");
+        assert!(said.contains("configuration reloaded"), "{:?}", self.log().split_off(lines));
+    }
+
+    /// Upgrades in place, to the same program.
+    pub fn upgrade(&self) {
+        let lines = self.log().len();
+        self.signal(Signal::USR2);
+        self.wait_log(lines, "upgraded in place");
     }
 
     /// Runs another subcommand on this configuration; gives what it printed.

@@ -21,7 +21,11 @@ impl Scene {
 
     /// As `new`, with settings of the test's own.
     pub fn with(kind: Kind, adapt: impl FnOnce(&mut Settings)) -> Scene {
-        let server = Server::shared(kind);
+        Scene::on(Server::shared(kind), adapt)
+    }
+
+    /// The same on this server.
+    pub fn on(server: &'static Server, adapt: impl FnOnce(&mut Settings)) -> Scene {
         let target = server.new_account("service");
         let mut settings = Settings::new(&server.new_domain(), &target);
         adapt(&mut settings);

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{HOST, ROUTED, SECRET, Suite};
+use super::{HOST, ROOMS, ROUTED, SECRET, Suite};
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16, routing_port: u16) {
     let [routed, also_routed] = ROUTED;
@@ -52,6 +52,30 @@ modules:
     );
     std::fs::create_dir_all(folder.join("mnesia")).unwrap();
     std::fs::write(folder.join("ejabberd.yml"), text).unwrap();
+}
+
+/// The same configuration for a server whose accounts are people's: what is written to them while
+/// they are away is kept, all of their clients are told, and there are rooms.
+pub fn for_people(configuration: &str) -> String {
+    let modules = format!(
+        r#"
+modules:
+  mod_offline: {{}}
+  mod_carboncopy: {{}}
+  mod_mam:
+    default: always
+  mod_privacy: {{}}
+  mod_blocking: {{}}
+  mod_vcard:
+    search: false
+  mod_caps: {{}}
+  mod_pubsub:
+    plugins: [flat, pep]
+  mod_muc:
+    hosts: ["{ROOMS}"]
+"#
+    );
+    configuration.replacen("\nmodules:\n", &modules, 1)
 }
 
 /// One node of a cluster. The nodes have addresses of loopback, and all the same port, so that

@@ -31,6 +31,9 @@ pub use kind::{Kind, Software, Suite};
 /// The domain of all accounts.
 pub const HOST: &str = "host.example";
 
+/// The domain of the rooms of a server for people.
+pub const ROOMS: &str = "rooms.host.example";
+
 /// Two component domains of ejabberd's routing listener.
 pub const ROUTED: [&str; 2] = ["routed1.example", "routed2.example"];
 
@@ -59,6 +62,19 @@ impl Server {
     /// The server of this kind that all tests share.
     pub fn shared(kind: Kind) -> &'static Server {
         static ALL: Each<Server> = Each::new(Server::start);
+        ALL.of(kind)
+    }
+
+    /// Another one that tests share, for people: with offline messages, archives, carbons, rooms,
+    /// block lists, vCards and personal eventing. Its archives make it slow under load.
+    pub fn for_people(kind: Kind) -> &'static Server {
+        static ALL: Each<Server> = Each::new(|kind| {
+            Server::start_changed(kind, |text| match kind.software {
+                Software::Prosody => prosody::for_people(&text),
+                Software::Ejabberd => ejabberd::for_people(&text),
+                Software::Jabberd2 => panic!("it has no modules for that"),
+            })
+        });
         ALL.of(kind)
     }
 

@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{COMPONENTS, FLEETS, HOST, SECRET, Software, Suite, component_domain, fleet_domain};
+use super::{
+    COMPONENTS, FLEETS, HOST, ROOMS, SECRET, Software, Suite, component_domain, fleet_domain,
+};
 use crate::repository;
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16) {
@@ -53,6 +55,15 @@ VirtualHost "{HOST}"
     }
     std::fs::create_dir_all(folder.join("data")).unwrap();
     std::fs::write(folder.join("prosody.cfg.lua"), text).unwrap();
+}
+
+/// The same configuration for a server whose accounts are people's: what is written to them while
+/// they are away is kept, all of their clients are told, and there are rooms.
+pub fn for_people(configuration: &str) -> String {
+    let modules = "offline\"; \"carbons\"; \"mam\"; \"pep\"; \"blocklist\"; \"vcard_legacy";
+    let text = with_module(configuration, modules, "");
+    let text = text.replace("; \"offline\" }\nc2s_stanza", " }\nc2s_stanza");
+    format!("{text}Component \"{ROOMS}\" \"muc\"\n")
 }
 
 /// What an operator says to the running server; gives what it answers.
