@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use jid::DomainPart;
 
-use crate::jat::access::{Access, Mode};
 use crate::jat::dispatch::Dispatch;
 use crate::jat::glob::Glob;
 use crate::jat::keyring::Keyring;
+use crate::jat::name_keys::NameKeys;
 use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
 use crate::session::Bounds;
 
 use super::ComponentConfig;
+use super::access::Lists;
 use super::addresses;
 use super::patterns;
 use super::presence_domain;
 use super::problem::{Position, Problem};
+use super::relay::Relay;
 use super::secret;
 use super::server::Server;
 use super::sources::Sources;
@@ -29,6 +31,7 @@ pub(super) struct Common {
     pub server: Server,
     pub bounds: Bounds,
     pub keyring: Arc<Keyring>,
+    pub name_keys: Option<Arc<NameKeys>>,
     pub reply_ttl: u64,
 }
 
@@ -65,23 +68,30 @@ impl Draft {
             presence_secret.and_then(|value| secret::read(value, sources, problems));
         let server = Server::of_component(&mut table, sources, &common.server, problems);
         let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
-        let dispatch = table.optional("dispatch", problems, |v| v.one_of(&words));
+        let placed = |v: Value<'_>| Ok((v.one_of(&words)?, v.place()));
+        let dispatch = table.optional("dispatch", problems, placed);
         let resources = table.optional("resources", problems, Ok);
         let resources_place = resources.map(|value| value.place());
         let resources = resources.and_then(|value| patterns::resources(value, problems));
-        let access = access(&mut table, problems);
+        let lists = Lists::read(&mut table, problems);
         let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
-        let token_in = table.optional("token-in", problems, |v| v.one_of(&words));
+        let placed = |v: Value<'_>| Ok((v.one_of(&words)?, v.place()));
+        let (token_in, token_place) = table.optional("token-in", problems, placed).unzip();
+        let relay = Relay::read(&mut table, problems);
+        let two_way = relay.two_way(&mut table, &lists, common.name_keys.as_ref(), problems);
         table.finish(problems);
+        let to = target.as_ref().map(|(target, _)| target);
+        relay.compare(token_place, dispatch.clone(), to, problems);
         let ((domain, domain_place), (target, target_place)) = (domain?, target?);
         let (presence_domain, presence_place) = presence.unzip();
         let settings = Settings {
             presence_domain,
-            dispatch: dispatch.unwrap_or_default(),
+            dispatch: dispatch.map_or_else(|| relay.default_dispatch(), |(dispatch, _)| dispatch),
             resources: resources.unwrap_or_default(),
-            access,
+            access: lists.into_access(),
             token_in: token_in.unwrap_or_default(),
             reply_ttl: common.reply_ttl,
+            two_way: two_way.map(Arc::new),
             ..Settings::new(domain, target, Arc::clone(&common.keyring))
         };
         let (server, secret) = (server?, secret?);
@@ -151,30 +161,6 @@ impl Draft {
                 "take presence-domain out",
             ));
         }
-    }
-}
-
-/// Who may ask.
-fn access(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Access {
-    let allow = table.optional("allow-from", problems, Ok);
-    let deny = table.optional("deny-from", problems, Ok);
-    let words = Mode::ALL.map(|mode| (mode.name(), mode));
-    let mode = table.optional("access", problems, |v| Ok((v.one_of(&words)?, v.place())));
-    if let (None, None, Some((_, place))) = (allow, deny, &mode) {
-        problems.push(Problem::warning(
-            place.clone(),
-            "there is neither `allow-from` nor `deny-from`, so everybody may ask",
-            "add one, or take `access` out",
-        ));
-    }
-    if let Some(value) = allow.filter(|it| it.elements().is_some_and(|items| items.is_empty())) {
-        let hint = "name who may ask; for everybody leave the key out";
-        problems.push(value.error("`allow-from` is empty, so nobody could ask", hint));
-    }
-    Access {
-        allow: allow.and_then(|value| patterns::senders(value, problems)),
-        deny: deny.and_then(|value| patterns::senders(value, problems)).unwrap_or_default(),
-        mode: mode.map_or(Mode::default(), |(mode, _)| mode),
     }
 }
 

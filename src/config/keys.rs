@@ -83,16 +83,26 @@ pub(super) fn warn(
     }
 }
 
-/// A key, and where its parts stand.
+/// A key, and what else its table has.
 pub(super) struct Entry {
     key: Key,
+    secret: Zeroizing<Vec<u8>>,
     id: Position,
     not_before: Option<Position>,
 }
 
+impl Entry {
+    pub(super) fn id(&self) -> u8 {
+        self.key.id()
+    }
+
+    pub(super) fn secret(&self) -> &Zeroizing<Vec<u8>> {
+        &self.secret
+    }
+}
+
 fn entry(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Entry> {
-    let placed = |value: Value<'_>| Ok((value.integer(0..=255)?, value.place()));
-    let id = table.required("id", "id = 1", problems, placed);
+    let id = table.required("id", "id = 1", problems, id);
     let secret = table.required("secret", SECRET_EXAMPLE, problems, secret);
     let not_before = table.optional("not-before", problems, Ok);
     table.finish(problems);
@@ -100,9 +110,8 @@ fn entry(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Entry> {
     let not_before = not_before.map_err(|problem| problems.push(problem)).ok()?;
     let (not_before, not_before_place) = not_before.unzip();
     let ((id, id_place), (secret, secret_place)) = (id?, secret?);
-    let id = u8::try_from(id).expect("the range of an id is that of a byte");
     match Key::new(id, &secret, not_before) {
-        Ok(key) => Some(Entry { key, id: id_place, not_before: not_before_place }),
+        Ok(key) => Some(Entry { key, secret, id: id_place, not_before: not_before_place }),
         Err(short) => {
             problems.push(Problem::error(secret_place, short.to_string(), NEW_SECRET));
             None
@@ -110,7 +119,12 @@ fn entry(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Entry> {
     }
 }
 
-fn secret(value: Value<'_>) -> Result<(Zeroizing<Vec<u8>>, Position), Problem> {
+pub(super) fn id(value: Value<'_>) -> Result<(u8, Position), Problem> {
+    let id = u8::try_from(value.integer(0..=255)?).expect("the range of an id is that of a byte");
+    Ok((id, value.place()))
+}
+
+pub(super) fn secret(value: Value<'_>) -> Result<(Zeroizing<Vec<u8>>, Position), Problem> {
     match Base64::decode_vec(value.text()?) {
         Ok(bytes) => Ok((Zeroizing::new(bytes), value.place())),
         Err(_) => Err(value.error("`secret` is not standard base64 with its padding", NEW_SECRET)),
@@ -119,13 +133,12 @@ fn secret(value: Value<'_>) -> Result<(Zeroizing<Vec<u8>>, Position), Problem> {
 
 fn explain(error: KeyringError, entries: &[Entry], whole: &Position) -> Problem {
     let (place, hint) = match error {
-        KeyringError::DuplicateId { index, .. } => {
-            (Some(&entries[index].id), "each key needs an id of its own, from 0 to 255")
-        }
+        KeyringError::DuplicateId { index, .. } => (Some(&entries[index].id), ID_HINT),
         KeyringError::Empty => (Some(whole), "make one with: jat-proxy init"),
     };
     Problem::error(place.cloned(), error.to_string(), hint)
 }
 
-const SECRET_EXAMPLE: &str = "secret = \"...\", 32 random bytes in base64";
-const NEW_SECRET: &str = "make one with: openssl rand -base64 32";
+pub(super) const ID_HINT: &str = "each key needs an id of its own, from 0 to 255";
+pub(super) const SECRET_EXAMPLE: &str = "secret = \"...\", 32 random bytes in base64";
+pub(super) const NEW_SECRET: &str = "make one with: openssl rand -base64 32";

@@ -11,13 +11,14 @@ use std::time::Duration;
 use jid::DomainPart;
 
 use crate::jat::keyring::Keyring;
+use crate::jat::name_keys::NameKeys;
 use crate::jat::settings::Settings;
 use crate::named;
 use crate::session::Bounds;
 
 pub use http::{Host, Http};
 pub use problem::{Position, Problem, Severity, render};
-pub use read::load;
+pub use read::{load, load_for_keys};
 pub use secret::Secret;
 pub use snapshot::Snapshot;
 pub use sources::Files;
@@ -26,15 +27,19 @@ pub use tls::{TlsConfig, Trust};
 pub(crate) mod addresses;
 pub mod tls;
 
+mod access;
+mod account_queries;
 mod component;
 mod document;
 mod http;
 mod keys;
+mod name_keys;
 mod patterns;
 mod placeholders;
 mod presence_domain;
 mod problem;
 mod read;
+mod relay;
 mod secret;
 mod sections;
 mod server;
@@ -60,9 +65,12 @@ pub struct Config {
     pub files: Files,
     /// All components share it: [`Settings::keyring`] is the same one.
     pub keyring: Arc<Keyring>,
+    /// What makes aliases and signed mirrors; `None` where no component needs any, and there are
+    /// none.
+    pub name_keys: Option<Arc<NameKeys>>,
     /// How long a reply may take, in seconds; [`Settings::reply_ttl`] is the same.
     pub reply_ttl: u64,
-    /// The file that holds the `[[key]]` tables: the key file, or the configuration itself.
+    /// The file that holds the `[[key]]` and `[[name-key]]` tables: the key file, or the configuration itself.
     pub key_file: PathBuf,
 }
 

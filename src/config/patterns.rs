@@ -1,11 +1,15 @@
-//! Lists of patterns: which resources serve, and who may ask.
+//! Lists of patterns: which resources serve, which faces there are, and who may ask.
 
 use std::sync::Arc;
 
-use crate::jat::access::{Pattern, Senders};
-use crate::jat::glob::Glob;
+use jid::NodePart;
 
-use super::problem::Problem;
+use crate::jat::access::Pattern;
+use crate::jat::glob::Glob;
+use crate::jat::mirror;
+use crate::jat::two_way::Faces;
+
+use super::problem::{Position, Problem};
 use super::value::Value;
 
 /// Which resources serve, in order of preference.
@@ -35,13 +39,55 @@ pub(super) fn resources(value: Value<'_>, problems: &mut Vec<Problem>) -> Option
     Some(globs.into())
 }
 
-/// A list of senders.
-pub(super) fn senders(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<Senders>> {
+/// The nodes of faces.
+pub(super) fn faces(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Faces> {
+    let (items, globs) = read(value, FACES, problems, face)?;
+    if let Some(at) = globs.iter().position(Glob::fits_all) {
+        problems.push(Problem::warning(
+            items[at].place(),
+            "every node is a face: one user can subscribe to any number of them, and a block by \
+             the target holds for one",
+            format!("name those that there are, as in: {FACES}"),
+        ));
+    }
+    Some(Faces(globs.into()))
+}
+
+fn face(text: &str) -> Result<Glob, (String, &'static str)> {
+    const HINT: &str = "the node of an address, as in: \"helper\" or \"team-*\"";
+    if text.is_empty() {
+        let message = "the domain itself is always there";
+        return Err((message.to_owned(), "take the empty text out"));
+    }
+    if mirror::is_reserved(text) {
+        let message = "nodes with `\\40` are the addresses of users";
+        return Err((message.to_owned(), HINT));
+    }
+    let node = NodePart::new(text).map_err(|_| {
+        let message = "this can be no node of an address";
+        (message.to_owned(), HINT)
+    })?;
+    Glob::new(node.as_str()).map_err(|error| (error.to_string(), error.hint()))
+}
+
+/// A list of senders, each with its place.
+pub(super) fn senders(
+    value: Value<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<(Position, Pattern)>> {
     let example = format!("{} = [\"some-domain.example\", \"*.partner.example\"]", value.key());
-    let (_, patterns) = read(value, &example, problems, |text| {
+    let (items, patterns) = read(value, &example, problems, |text| {
         Pattern::new(text).map_err(|error| (error.to_string(), error.hint()))
     })?;
-    Some(Arc::new(Senders::new(patterns)))
+    let everybody = patterns.iter().position(|pattern| *pattern == Pattern::Everybody);
+    if let Some(at) = everybody.filter(|_| patterns.len() > 1) {
+        problems.push(Problem::warning(
+            items[at].place(),
+            format!("in `{}`: \"*\" is everybody, so the other entries do nothing", value.key()),
+            "take it out, or the others",
+        ));
+    }
+    Some(items.iter().map(Value::place).zip(patterns).collect())
 }
 
 /// What the entries of a list are; every one that is wrong is a problem of its own.
@@ -63,3 +109,5 @@ fn read<'a, T>(
     let parsed: Vec<T> = parsed.collect();
     (parsed.len() == items.len()).then_some((items, parsed))
 }
+
+const FACES: &str = "faces = [\"helper\", \"team-*\"]";

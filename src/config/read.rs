@@ -7,11 +7,13 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::jat::keyring::{Key, Keyring};
+use crate::jat::name_keys::{NameKey, NameKeys};
 
 use super::component::{self, Common, Draft};
 use super::document::Document;
 use super::http::Http;
 use super::keys;
+use super::name_keys;
 use super::problem::{Position, Problem};
 use super::sections;
 use super::server::Server;
@@ -29,7 +31,15 @@ use super::{Config, Log};
 /// # Errors
 /// All errors and warnings, in the order of their places. None of them shows a secret.
 pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    load_from(path, now, &Sources::of(path, None))
+    load_from(path, now, &Sources::of(path, None), Lacking::AnError)
+}
+
+/// [`load`] for who is about to make keys: no name key is no error, also where one is needed.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_for_keys(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    load_from(path, now, &Sources::of(path, None), Lacking::Allowed)
 }
 
 impl Snapshot {
@@ -39,7 +49,7 @@ impl Snapshot {
     /// Those of [`load`].
     pub fn take(path: &Path, now: u64) -> Result<Self, Vec<Problem>> {
         let sources = Sources::of(path, None);
-        load_from(path, now, &sources)?;
+        load_from(path, now, &sources, Lacking::AnError)?;
         let mut snapshot = sources.into_snapshot();
         snapshot.at = now;
         Ok(snapshot)
@@ -50,7 +60,7 @@ impl Snapshot {
     /// # Errors
     /// Those of [`load`]; a newer program may want what an older one does not.
     pub fn load(&self, path: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-        load_from(path, self.at, &Sources::of(path, Some(self)))
+        load_from(path, self.at, &Sources::of(path, Some(self)), Lacking::AnError)
     }
 }
 
@@ -59,21 +69,30 @@ impl Files {
     pub fn look(path: &Path, now: u64) -> Self {
         let sources = Sources::of(path, None);
         // What there is to say of it is said when it is taken.
-        let _ = load_from(path, now, &sources);
+        let _ = load_from(path, now, &sources, Lacking::AnError);
         sources.files()
     }
+}
+
+/// What it is that no name key is there where one is needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lacking {
+    AnError,
+    Allowed,
 }
 
 fn load_from(
     path: &Path,
     now: u64,
     sources: &Sources<'_>,
+    name_key: Lacking,
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let (source, world_readable) = open(path, sources).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let document = Document::parse(&source);
     let config = document.root().and_then(|root| {
-        let mut file = Reader { path, now, sources, world_readable, problems: &mut problems };
+        let problems = &mut problems;
+        let mut file = Reader { path, now, sources, name_key, world_readable, problems };
         file.config(root)
     });
     document.finish(&mut problems);
@@ -104,6 +123,7 @@ struct Reader<'p> {
     path: &'p Path,
     now: u64,
     sources: &'p Sources<'p>,
+    name_key: Lacking,
     world_readable: bool,
     problems: &'p mut Vec<Problem>,
 }
@@ -116,14 +136,18 @@ impl<'p> Reader<'p> {
         let watch = sections::watch(&mut root, self.problems);
         let server = Server::common(&mut root, self.sources, self.problems);
         let bounds = sections::limits(&mut root, self.problems);
-        let keyring = keys.as_ref().map_or_else(no_keys, |(keyring, _)| Arc::clone(keyring));
-        let common = Common { server, bounds, keyring, reply_ttl };
+        let mut rings = keys.as_ref().map_or_else(Rings::stand_in, |(rings, _)| rings.clone());
+        if self.name_key == Lacking::Allowed {
+            rings.names = rings.names.or(Rings::stand_in().names);
+        }
+        let Rings { keys: keyring, names: name_keys } = rings;
+        let common = Common { server, bounds, keyring, name_keys, reply_ttl };
         let drafts = self.components(&mut root, &common);
         let http = Http::read(&mut root, self.problems);
         let log = Log::read(&mut root, self.problems);
         root.finish(self.problems);
 
-        let (keyring, key_file) = keys?;
+        let (Rings { keys: keyring, names: name_keys }, key_file) = keys?;
         let components = drafts?.into_iter().map(Draft::finish).collect();
         Some(Config {
             components,
@@ -133,29 +157,30 @@ impl<'p> Reader<'p> {
             watch,
             files: self.sources.files(),
             keyring,
+            name_keys,
             reply_ttl,
             key_file,
         })
     }
 
-    /// The key ring, and the file that it stands in.
-    fn keys(&mut self, root: &mut Table<'_>, reply_ttl: u64) -> Option<(Arc<Keyring>, PathBuf)> {
-        let here = root.optional("key", self.problems, Ok);
+    /// The keys, and the file that they stand in.
+    fn keys(&mut self, root: &mut Table<'_>, reply_ttl: u64) -> Option<(Rings, PathBuf)> {
+        let keys = root.optional("key", self.problems, Ok);
+        let names = root.optional("name-key", self.problems, Ok);
         let file = root.optional("key-file", self.problems, |v| Ok((v.text()?, v)));
-        match (here, file) {
+        match (keys.or(names), file) {
             (Some(_), Some((_, value))) => {
                 let message = "there are keys in a key file and in this file";
-                self.problems.push(value.error(message, "keep all [[key]] tables in one of them"));
+                let hint = "keep all [[key]] and [[name-key]] tables in one of them";
+                self.problems.push(value.error(message, hint));
                 None
             }
             (Some(value), None) => {
-                let tables =
-                    Table::each_of(value, KEY).map_err(|problem| self.problems.push(problem));
                 if self.world_readable {
                     self.problems.push(world_readable(value.place(), self.path));
                 }
-                let ring = self.ring(tables.ok()?, &value.place(), reply_ttl)?;
-                Some((ring, self.path.to_owned()))
+                let rings = self.rings(keys, names, &value.place(), reply_ttl)?;
+                Some((rings, self.path.to_owned()))
             }
             (None, Some((name, value))) => self.key_file(name, value, reply_ttl),
             (None, None) => {
@@ -171,7 +196,7 @@ impl<'p> Reader<'p> {
         name: &str,
         value: Value<'_>,
         reply_ttl: u64,
-    ) -> Option<(Arc<Keyring>, PathBuf)> {
+    ) -> Option<(Rings, PathBuf)> {
         let path = self.sources.path(name);
         let found = self.sources.named("key file", &path, value);
         let found = found.map_err(|problem| self.problems.push(problem)).ok()?;
@@ -180,27 +205,42 @@ impl<'p> Reader<'p> {
         }
         let source = Text::new(&path, &found.bytes).map_err(|p| self.problems.push(p)).ok()?;
         let document = Document::parse(&source);
-        let ring = document.root().and_then(|mut root| {
+        let rings = document.root().and_then(|mut root| {
             let whole = root.place();
-            let key = root.optional("key", self.problems, Ok);
+            let keys = root.optional("key", self.problems, Ok);
+            let names = root.optional("name-key", self.problems, Ok);
             root.finish(self.problems);
-            let tables = key.map_or(Ok(Vec::new()), |value| Table::each_of(value, KEY));
-            let tables = tables.map_err(|problem| self.problems.push(problem)).ok()?;
-            self.ring(tables, &whole, reply_ttl)
+            self.rings(keys, names, &whole, reply_ttl)
         });
         document.finish(self.problems);
-        Some((ring?, path))
+        Some((rings?, path))
     }
 
-    fn ring(
+    /// The rings of the tables of one file.
+    fn rings(
         &mut self,
-        tables: Vec<Table<'_>>,
+        keys: Option<Value<'_>>,
+        names: Option<Value<'_>>,
         whole: &Position,
         reply_ttl: u64,
-    ) -> Option<Arc<Keyring>> {
-        let (ring, entries) = keys::ring(tables, whole, self.problems)?;
-        keys::warn(&ring, &entries, self.now, reply_ttl, self.problems);
-        Some(Arc::new(ring))
+    ) -> Option<Rings> {
+        let (keys, names) = (self.tables(keys, "[[key]]"), self.tables(names, "[[name-key]]"));
+        let keys = keys.and_then(|tables| keys::ring(tables, whole, self.problems));
+        if let Some((ring, entries)) = &keys {
+            keys::warn(ring, entries, self.now, reply_ttl, self.problems);
+        }
+        let entries = keys.as_ref().map(|(_, entries)| &entries[..]).unwrap_or_default();
+        let names = names.and_then(|tables| name_keys::ring(tables, entries, self.problems));
+        Some(Rings { keys: Arc::new(keys?.0), names: names?.map(Arc::new) })
+    }
+
+    fn tables<'a>(
+        &mut self,
+        value: Option<Value<'a>>,
+        name: &'static str,
+    ) -> Option<Vec<Table<'a>>> {
+        let tables = value.map_or(Ok(Vec::new()), |value| Table::each_of(value, name));
+        tables.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn components(&mut self, root: &mut Table<'_>, common: &Common) -> Option<Vec<Draft>> {
@@ -222,16 +262,27 @@ impl<'p> Reader<'p> {
     }
 }
 
-/// Stands in for keys that can't be read: errors of the components are reported all the same, and
-/// what is made of these is thrown away.
-fn no_keys() -> Arc<Keyring> {
-    let key = Key::new(0, &Zeroizing::new(vec![0; 32]), None).expect("long enough");
-    Arc::new(Keyring::new(vec![key]).expect("one key that signs"))
+/// All keys of a configuration.
+#[derive(Clone)]
+struct Rings {
+    keys: Arc<Keyring>,
+    names: Option<Arc<NameKeys>>,
+}
+
+impl Rings {
+    /// Stands in for keys that can't be read: errors of the components are reported all the same,
+    /// and what is made of these is thrown away.
+    fn stand_in() -> Self {
+        let secret = Zeroizing::new(vec![0; 32]);
+        let key = Key::new(0, &secret, None).expect("long enough");
+        let name_key = NameKey::new(0, &secret).expect("long enough");
+        let names = NameKeys::new(vec![name_key]).expect("one key");
+        let keys = Keyring::new(vec![key]).expect("one key that signs");
+        Self { keys: Arc::new(keys), names: Some(Arc::new(names)) }
+    }
 }
 
 fn world_readable(place: Position, path: &Path) -> Problem {
     let message = format!("every user of this machine can read the keys in {}", path.display());
     Problem::warning(place, message, format!("chmod o= {}", path.display()))
 }
-
-const KEY: &str = "[[key]]";

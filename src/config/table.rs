@@ -85,11 +85,28 @@ impl<'a> Table<'a> {
         problems: &mut Vec<Problem>,
         read: impl FnOnce(Value<'a>) -> Result<T, Problem>,
     ) -> Option<T> {
-        if !self.gaps && !self.entries.contains_key(key) {
+        if self.lacks(key) {
             let message = format!("`{key}` is missing in {}", self.name);
             problems.push(Problem::error(self.place(), message, format!("add: {example}")));
         }
         self.optional(key, problems, read)
+    }
+
+    /// Whether `key` is missing, for sure.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        !self.gaps && !self.entries.contains_key(key)
+    }
+
+    /// Reports `key` if it is there, as one that this table never has.
+    pub(super) fn refuse(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+        problem: impl FnOnce(Value<'a>) -> Problem,
+    ) {
+        if self.entries.contains_key(key) {
+            self.optional(key, problems, |value| Err::<(), _>(problem(value)));
+        }
     }
 
     /// Reports every key that was not asked for.
@@ -123,8 +140,8 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// The known key that `name` is most likely a slip of.
-fn similar(name: &str, known: &[&'static str]) -> Option<&'static str> {
+/// The known word that `name` is most likely a slip of.
+pub(super) fn similar(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let kebab = name.to_lowercase().replace('_', "-");
     let similarity = |known: &str| strsim::jaro_winkler(&kebab, known);
     let best = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;

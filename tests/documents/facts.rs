@@ -146,7 +146,8 @@ fn keys_of_the_configuration() -> BTreeSet<String> {
     let text = "zzz = 1\nkey-file = \"keys.toml\"\n[server]\nzzz = 1\n[[component]]\nzzz = 1\n\
                 [limits]\nzzz = 1\n[http]\nzzz = 1\n[log]\nzzz = 1\n";
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("keys.toml"), "[[key]]\nzzz = 1\n").unwrap();
+    fs::write(folder.path().join("keys.toml"), "[[key]]\nzzz = 1\n[[name-key]]\nzzz = 1\n")
+        .unwrap();
     let file = folder.path().join("jat-proxy.toml");
     fs::write(&file, text).unwrap();
     let mut check = Command::new(env!("CARGO_BIN_EXE_jat-proxy"));
@@ -154,6 +155,6 @@ fn keys_of_the_configuration() -> BTreeSet<String> {
     let said = String::from_utf8(output.stderr).unwrap();
     let known = said.lines().filter_map(|line| line.split_once(" takes ")).map(|it| it.1);
     let known: Vec<_> = known.map(|keys| keys.split(", ").map(str::to_owned)).collect();
-    assert_eq!(known.len(), 7, "{said}");
+    assert_eq!(known.len(), 8, "{said}");
     known.into_iter().flatten().collect()
 }

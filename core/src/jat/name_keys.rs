@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::keyring::{MIN_SECRET_BYTES, ShortSecret};
@@ -18,6 +18,8 @@ pub struct NameKey {
     alias_enc: Hmac<Sha256>,
     /// Of signed mirrors.
     mirror_mac: Hmac<Sha256>,
+    /// Tells two secrets apart without keeping them.
+    fingerprint: [u8; 16],
 }
 
 impl NameKey {
@@ -34,16 +36,25 @@ impl NameKey {
             mac.update(purpose);
             keyed(&Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))[..])
         };
+        let digest = Sha256::new_with_prefix(b"jat-proxy/fingerprint").chain_update(&secret[..]);
+        let mut fingerprint = [0; 16];
+        fingerprint.copy_from_slice(&digest.finalize()[..16]);
         Ok(Self {
             id,
             alias_mac: derived(b"jat-proxy/v1 alias mac"),
             alias_enc: derived(b"jat-proxy/v1 alias enc"),
             mirror_mac: derived(b"jat-proxy/v1 mirror mac"),
+            fingerprint,
         })
     }
 
     pub fn id(&self) -> u8 {
         self.id
+    }
+
+    /// Whether both make the same names.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.fingerprint == other.fingerprint
     }
 
     pub(super) fn alias_mac(&self) -> Hmac<Sha256> {
@@ -109,5 +120,45 @@ impl NameKeys {
 
     pub fn with_id(&self, id: u8) -> Option<&NameKey> {
         self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// Ids of keys whose names `newer` does not open any more.
+    pub fn dropped_by(&self, newer: &Self) -> Vec<u8> {
+        let gone = |key: &&NameKey| newer.with_id(key.id).is_none_or(|other| !other.is_same(key));
+        self.keys.iter().filter(gone).map(NameKey::id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: u8, secret: u8) -> NameKey {
+        NameKey::new(id, &Zeroizing::new(vec![secret; MIN_SECRET_BYTES])).unwrap()
+    }
+
+    #[test]
+    fn every_fault_is_reported() {
+        let faults = NameKeys::new(vec![key(1, 1), key(2, 2), key(1, 3)]).unwrap_err();
+        assert_eq!(faults, [NameKeysError::DuplicateId { index: 2, id: 1 }]);
+        assert_eq!(NameKeys::new(vec![]).unwrap_err(), [NameKeysError::Empty]);
+        let short = NameKey::new(1, &Zeroizing::new(vec![0; 31])).unwrap_err();
+        assert_eq!(short.bytes, 31);
+    }
+
+    #[test]
+    fn a_key_that_went_or_has_another_secret_is_noticed() {
+        let ring = |keys: &[(u8, u8)]| {
+            NameKeys::new(keys.iter().map(|(id, secret)| key(*id, *secret)).collect()).unwrap()
+        };
+        let old = ring(&[(1, 1), (2, 2)]);
+        assert!(old.dropped_by(&ring(&[(3, 3), (2, 2), (1, 1)])).is_empty());
+        assert_eq!(old.dropped_by(&ring(&[(2, 2)])), [1]);
+        assert_eq!(old.dropped_by(&ring(&[(1, 2), (2, 2)])), [1]);
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_shown() {
+        assert_eq!(format!("{:?}", key(7, 55)), "NameKey(7)");
     }
 }
