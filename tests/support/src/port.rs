@@ -1,26 +1,46 @@
 //! Addresses for servers.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as LocalAddr, UnixDatagram};
 use std::sync::Mutex;
 
-/// Ports of 127.0.0.1 that nobody listens on now, all different. They are below those that the
-/// system gives to outgoing connections, of which there are many: one that is free now stays so.
+/// Ports of 127.0.0.1 that nobody listens on now, and that no other test is given, of any program,
+/// while this one runs. They are below those that the system gives to outgoing connections, of
+/// which there are many: one that is free now stays so.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut taken = TAKEN.lock().unwrap();
+    static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
     [(); N].map(|()| {
-        let free =
-            |port: &u16| !taken.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let port = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(10_000).find(free);
-        let port = port.expect("a free port");
-        taken.insert(port);
+        let some = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(10_000);
+        let mut claimed = some.filter_map(|port| Some((port, claim(port)?)));
+        let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        let (port, claim) = claimed.find(|(port, _)| is_free(port)).expect("a free port");
+        CLAIMS.lock().unwrap().push(claim);
         port
     })
+}
+
+/// Keeps a port from other tests while it lives. A name without a file is let go with the process,
+/// and belongs to the same network namespace as the port.
+fn claim(port: u16) -> Option<UnixDatagram> {
+    let name = LocalAddr::from_abstract_name(format!("jat-proxy test port {port}")).ok()?;
+    UnixDatagram::bind_addr(&name).ok()
 }
 
 /// An address that nobody listens on.
 pub fn free_address() -> SocketAddr {
     let [port] = free_ports();
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name is bound once in a network namespace, by whichever process.
+    #[test]
+    fn a_port_is_given_once() {
+        let [port] = free_ports();
+        assert!(claim(port).is_none());
+    }
 }
