@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use test_support::interop::client::{Connection, SILENCE};
+use test_support::interop::client::SILENCE;
+use test_support::interop::connection::Connection;
 use test_support::interop::server::{HOST, SECRET, Server};
 use test_support::interop::stanza::Stanza;
 use test_support::wait::{PATIENCE, wait_until};
@@ -35,7 +36,8 @@ impl Component {
         more: &str,
         handshake: &str,
     ) -> Result<Component, String> {
-        let mut connection = Connection::to(server, server.component_port).unwrap();
+        let mut connection =
+            Connection::to(&server.host, server.component_port, server.kind.defers()).unwrap();
         connection.send(format!(
             "<stream:stream xmlns='jabber:component:accept' \
              xmlns:stream='http://etherx.jabber.org/streams' to='{domain}' {more}>"

@@ -1,8 +1,9 @@
 //! What tests on real servers share: [`server`] starts the servers, [`proxy`] the program under
-//! test, [`client`] speaks exact bytes, [`stanza`] compares what arrives, [`scene`] puts them
+//! test, [`client`] speaks exact bytes on a [`connection`], [`stanza`] compares what arrives, [`scene`] puts them
 //! together, and [`case!`](crate::case) makes tests of a function, one for each server.
 
 pub mod client;
+pub mod connection;
 pub mod proxy;
 pub mod scene;
 pub mod server;
