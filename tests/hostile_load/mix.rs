@@ -92,6 +92,9 @@ fn withheld(counted: &Tally, sent: &Tally) -> usize {
 fn assert_all_reasons(tally: &Tally) {
     let missing: Vec<_> = Reason::ALL.iter().filter(|r| tally.total(**r) == 0).collect();
     let elsewhere = [
+        // Only requests of users are relayed.
+        Reason::ToAccount,
+        Reason::AliasTooLong,
         // There are no lists of senders.
         Reason::Forbidden,
         // They are about the state of the target or of the stream, not about a stanza.
@@ -101,13 +104,33 @@ fn assert_all_reasons(tally: &Tally) {
         Reason::SubscriptionDenied,
         Reason::Offline,
         Reason::NeverAsked,
+        // Only requests of users are relayed.
+        Reason::ProbeRefused,
+        Reason::FaceReserved,
+        Reason::NoSuchFace,
+        Reason::MirrorTooLong,
+        Reason::GroupchatRefused,
+        Reason::MirrorMalformed,
+        Reason::OwnFace,
+        Reason::OwnMirror,
+        Reason::NotTarget,
+        Reason::NotInitiated,
+        Reason::MirrorSignature,
+        Reason::MirrorOldKey,
+        Reason::RequestRefused,
+        Reason::NoReplyAddress,
         Reason::Echo,
         Reason::ServerTime,
         // It is counted in place of others.
         Reason::Throttled,
+        // Only requests of users are relayed.
+        Reason::NoAlias,
         // Tokens that only a holder of the key can make.
         Reason::TokenMalformed,
         Reason::TokenKind,
+        // Only requests of users are relayed.
+        Reason::ErrorUnrouted,
+        Reason::PresenceError,
         Reason::ArrivedAfterClose,
     ];
     assert_eq!(missing, elsewhere.iter().collect::<Vec<_>>());

@@ -89,6 +89,7 @@ fn answer(reason: Reason) -> String {
     match reason.outcome() {
         Outcome::Answered(Reply::Error(condition, _)) => format!("`{}`", condition.name()),
         Outcome::Answered(Reply::Unsubscribed) => "`unsubscribed`".to_owned(),
+        Outcome::Answered(Reply::Unavailable) => "`unavailable`".to_owned(),
         _ => String::new(),
     }
 }

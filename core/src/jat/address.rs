@@ -141,10 +141,15 @@ impl<'a> Address<'a> {
             output.push('@');
         }
         output.push_str(domain);
-        if let Some(resource) = resource.filter(|r| !r.is_empty()) {
-            output.push('/');
-            output.push_str(resource);
-        }
+        write_resource(resource, output);
+    }
+}
+
+/// Appends a resource to a bare address; nothing for none, and for an empty one.
+pub fn write_resource(resource: Option<&str>, output: &mut String) {
+    if let Some(resource) = resource.filter(|r| !r.is_empty()) {
+        output.push('/');
+        output.push_str(resource);
     }
 }
 

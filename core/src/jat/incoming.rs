@@ -4,6 +4,8 @@ use jid::DomainPart;
 
 use crate::stanza::head::Head;
 
+use super::reason::Reason;
+
 /// A stanza, and what its stream knows of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
@@ -42,6 +44,25 @@ pub enum Ours {
     Echo,
     /// The answer to a question for the time.
     Time,
+}
+
+impl<'a> Body<'a> {
+    /// The whole stanza; nothing of one that was over a limit.
+    pub fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Whole { stanza, .. } => stanza,
+            Self::OverLimit { .. } => &[],
+        }
+    }
+
+    /// Why it may not be sent on, if it may not.
+    pub fn fault(&self) -> Option<Reason> {
+        match self {
+            Self::OverLimit { .. } => Some(Reason::OverLimit),
+            Self::Whole { namespaces_ok: false, .. } => Some(Reason::BadNamespace),
+            Self::Whole { .. } => None,
+        }
+    }
 }
 
 impl Incoming<'_> {

@@ -5,6 +5,7 @@ use crate::stanza::condition::DefinedCondition;
 
 use super::token::MAX_CLAIM_BYTES;
 use super::traffic::{Class, Traffic, Way};
+use super::{alias, mirror};
 
 named! {
     /// What became of a stanza.
@@ -27,11 +28,16 @@ pub enum Answer {
     Error(DefinedCondition, &'static str),
     /// The refusal of a subscription.
     Unsubscribed,
+    /// That nobody is online, to a probe.
+    Unavailable,
 }
 
 macro_rules! outcome {
     (Answered(Unsubscribed)) => {
         Outcome::Answered(Answer::Unsubscribed)
+    };
+    (Answered(Unavailable)) => {
+        Outcome::Answered(Answer::Unavailable)
     };
     (Answered($condition:ident, $text:literal)) => {
         Outcome::Answered(Answer::Error(DefinedCondition::$condition, $text))
@@ -108,6 +114,12 @@ impl Reason {
         matches!(self.outcome(), Outcome::Relayed)
     }
 
+    /// Whether presence is dropped for it where more is relayed than requests of users, a subscription
+    /// too: there is nothing at that address, or not for this sender.
+    pub fn hides_from_presence(self) -> bool {
+        matches!(self, Self::FaceReserved | Self::NoSuchFace | Self::OwnFace | Self::Forbidden)
+    }
+
     /// Whether a stanza was answered or dropped for it.
     pub fn is_refusal(self) -> bool {
         matches!(self.outcome(), Outcome::Answered(_) | Outcome::Dropped)
@@ -116,9 +128,13 @@ impl Reason {
 
 reasons! {
     /// Relayed with its addresses translated.
-    Relayed = "relayed" [Request inward, Reply outward] Relayed;
-    /// A reply that is an error, relayed with its addresses translated.
-    RelayedError = "relayed-error" [Reply outward] Relayed;
+    Relayed = "relayed" [Request, Reply, Message, Presence] Relayed;
+    /// A stanza of type error, relayed with its addresses translated.
+    RelayedError = "relayed-error" [Reply, Message, Presence inward] Relayed;
+    /// A message that nobody online gets, relayed to the target's account: its server stores it or refuses it.
+    ToAccount = "to-account" [Message inward] Relayed;
+    /// From a resource that is too long to have an alias, relayed as from the address without a resource.
+    AliasTooLong = "alias-too-long" [Message outward, Presence outward] Relayed;
 
     /// An IQ request without an id.
     NoId = "no-id" [Request] Answered(BadRequest, "An IQ needs an id.");
@@ -129,7 +145,7 @@ reasons! {
     ChildCount = "child-count" [Request]
         Answered(BadRequest, "An IQ get or set has exactly one child element.");
     /// An XML prefix that is not declared, or a reserved namespace under another name: the server would end the stream of whoever sends it on.
-    BadNamespace = "bad-namespace" [Request inward, Reply outward]
+    BadNamespace = "bad-namespace" [Request, Reply, Message, Presence]
         Answered(BadRequest, "A namespace prefix is not declared in the stanza itself, or the XML \
             namespace has another prefix than xml: this can't be relayed.");
     /// An IQ request of the target to the address of a token.
@@ -138,7 +154,7 @@ reasons! {
     /// From somebody whom allow-from or deny-from keeps out.
     Forbidden = "forbidden" [Request, Message, Presence inward]
         Answered(Forbidden, "This service takes nothing from your address.");
-    /// A message: only IQs are translated.
+    /// A message, where messages are not relayed.
     MessageRefused = "message-refused" [Message]
         Answered(FeatureNotImplemented, "Only IQ requests are relayed here.");
     /// An IQ request or a message to the presence domain, which is for presence alone.
@@ -149,7 +165,7 @@ reasons! {
         Answered(PolicyViolation, "Your full address, the resource that you wrote to and the id \
             of your request may have 611 bytes together.");
     /// Over one of the limits on stanzas.
-    OverLimit = "over-limit" [Request inward, Reply outward]
+    OverLimit = "over-limit" [Request, Reply, Message, Presence]
         Answered(PolicyViolation, "The stanza is larger or more deeply nested than is relayed \
             here.");
     /// Nobody to forward to: the subscription to the target's presence never came about.
@@ -168,8 +184,59 @@ reasons! {
     NeverAsked = "never-asked" [Request inward]
         Answered(ServiceUnavailable, "The service is offline: it is logged in with resources only \
             that are not asked here.");
-    /// A presence subscription from anyone but the target.
+    /// A presence subscription, where presence is not relayed, from anyone but the target.
     SubscriptionRefused = "subscription-refused" [Presence] Answered(Unsubscribed);
+    /// A probe of a user, where presence is not relayed.
+    ProbeRefused = "probe-refused" [Presence inward] Answered(Unavailable);
+
+    /// To a node that no address of the service has, since the names of users have it.
+    FaceReserved = "face-reserved" [Request inward, Reply inward, Message inward, Presence inward]
+        Answered(ItemNotFound, "No address of this service has \\40 in its node: these are its \
+            names for users.");
+    /// To a node that faces does not name.
+    NoSuchFace = "no-such-face" [Request, Reply inward, Message, Presence]
+        Answered(ItemNotFound, "There is no such address here: the configuration key faces names \
+            those that there are.");
+    /// The bare address of the user, and the node that it wrote to, do not fit a node together.
+    MirrorTooLong = "mirror-too-long" [Request inward, Reply inward, Message inward, Presence inward]
+        Answered(PolicyViolation, "Your bare address and the node that you wrote to are too long \
+            together: escaped, they may have 1023 bytes.");
+    /// A message of type groupchat to an address without an alias: no room sends one there.
+    GroupchatRefused = "groupchat-refused" [Message inward]
+        Answered(ServiceUnavailable, "The service has not entered a room under this address.");
+    /// By the target, to what no address of a user is translated to.
+    MirrorMalformed = "mirror-malformed" [Request outward, Message outward, Presence outward]
+        Answered(ItemNotFound, "This is not the address of a user: none is translated to it.");
+    /// By the target, to one of its own addresses as users see them.
+    OwnFace = "own-face" [Message outward, Presence outward]
+        Answered(NotAllowed, "This is an address of your own, as users see it.");
+    /// By the target, to the mirror of an address of its own or of one of our domains: it would come back.
+    OwnMirror = "own-mirror" [Request outward, Message outward, Presence outward]
+        Answered(NotAllowed, "This stands for an address of your own or of this service: it would \
+            come back.");
+    /// By another resource of the account than the one that is the target.
+    NotTarget = "not-target" [Request outward, Message outward, Presence outward]
+        Answered(NotAllowed, "Another resource of your account is the service: the configuration \
+            key target-address names it.");
+    /// By the target, to somebody whom initiate does not name.
+    NotInitiated = "not-initiated" [Request outward, Message outward, Presence outward]
+        Answered(Forbidden, "Users of this domain can't be written to first: the configuration key \
+            initiate would have to name it. Those who wrote have another address, which can be \
+            answered.");
+    /// By the target, to a signed mirror that was not made for this user, face and target, or with a key that is gone.
+    MirrorSignature = "mirror-signature" [Request outward, Message outward, Presence outward]
+        Answered(Forbidden, "This address was not made for this user and you, or with a name key \
+            that is gone: write to the one that the user's next message comes from.");
+    /// A request of the target to an address that the user had before: its reply would come from the present one.
+    MirrorOldKey = "mirror-old-key" [Request outward]
+        Answered(Gone, "This user has another address now.");
+    /// A request of the target, where these are not relayed.
+    RequestRefused = "request-refused" [Request outward]
+        Answered(FeatureNotImplemented, "Requests to users are not relayed here: the configuration \
+            key relay would have to name requests.");
+    /// A request of the target from a resource that is too long to have an alias: no reply would find it.
+    NoReplyAddress = "no-reply-address" [Request outward]
+        Answered(PolicyViolation, "Your resource has more than 620 bytes: no reply would find it.");
 
     /// Presence of the target, or an answer to our subscription.
     PresenceUsed = "presence-used" [Presence outward] Consumed;
@@ -189,6 +256,8 @@ reasons! {
     NotOurDomain = "not-our-domain" [Request inward, Reply, Message, Presence] Dropped;
     /// A reply that is not from the target.
     NotFromTarget = "not-from-target" [Reply inward] Dropped;
+    /// A reply of a user to an address that asked nothing.
+    NoAlias = "no-alias" [Reply inward] Dropped;
     /// A reply to an address without a token.
     NoToken = "no-token" [Reply] Dropped;
     /// A reply to an address whose resource has not the length of a token.
@@ -209,10 +278,14 @@ reasons! {
     TokenExpired = "token-expired" [Reply outward] Dropped;
     /// A message of type error.
     ErrorIgnored = "error-ignored" [Message] Dropped, quiet;
+    /// A message of type error to an address without an alias: it answers nothing that a resource wrote.
+    ErrorUnrouted = "error-unrouted" [Message inward] Dropped, quiet;
     /// Presence that says nothing about the target.
     PresenceIgnored = "presence-ignored" [Presence] Dropped, quiet;
+    /// Presence of type error that is not relayed: of the target, or of somebody whom initiate does not name.
+    PresenceError = "presence-error" [Presence] Dropped, quiet;
     /// A start tag that is itself over a limit, or has an id that no answer has room for.
-    HeadTooLarge = "head-too-large" [Request, Reply outward, Message, Presence, Other inward]
+    HeadTooLarge = "head-too-large" [Request, Reply, Message, Presence, Other inward]
         Dropped;
     /// A top-level element that is no stanza, or a stanza in a foreign namespace.
     NotAStanza = "not-a-stanza" [Other inward] Dropped;
@@ -221,8 +294,12 @@ reasons! {
         Dropped, quiet;
 }
 
-/// As the text of [`Reason::TooLong`] says.
-const _: () = assert!(MAX_CLAIM_BYTES == 611);
+/// As the texts of [`Reason::TooLong`], [`Reason::MirrorTooLong`] and [`Reason::NoReplyAddress`] say.
+const _: () = {
+    assert!(MAX_CLAIM_BYTES == 611);
+    assert!(mirror::MAX_NODE_BYTES == 1023);
+    assert!(alias::MAX_RESOURCE_BYTES == 620);
+};
 
 /// Counts of stanzas by traffic and reason.
 #[derive(Clone, Debug)]

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use super::address::{Address, normal_bare};
 use super::incoming::Incoming;
+use super::mirror::{self, Mirrors};
 use super::now::Now;
 use super::reason::Reason;
 use super::scratch::Scratch;
 use super::settings::Settings;
 use super::token::{self, Binding, Token, TokenError};
 use super::traffic::{Class, Traffic};
+use super::two_way::{normal_node, write_face};
 
 /// The route of one stanza.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +44,13 @@ pub(super) enum Place {
     Presence,
     /// An address of the component.
     Plain,
-    /// By an IQ of the target, to an address with a token that opens: [`Scratch::token`].
+    /// By an IQ of the target, with a token that opens: [`Scratch::token`].
     Token,
-    /// By an IQ of the target, to an address without one; why.
+    /// By an IQ of the target, without one; why.
     Bad(Reason),
+    /// By the target, where more is relayed than requests of users: an address that, if any, is the
+    /// mirror of a user.
+    Mirror,
 }
 
 impl<'a> Route<'a> {
@@ -63,18 +68,33 @@ impl<'a> Route<'a> {
         let place = match () {
             () if !to.is_at(stanza.at.as_str()) => Place::Elsewhere,
             () if *stanza.at != settings.domain => Place::Presence,
-            () if !is_iq || sender != Sender::Target => Place::Plain,
-            () => match find_token(settings, &from, &to, stanza.id(), now, scratch) {
-                Ok(token) => {
-                    scratch.token = Some(token);
-                    Place::Token
+            () if sender != Sender::Target => Place::Plain,
+            () => {
+                let iq = FromTarget { settings, from, to, id: stanza.id(), now };
+                match &settings.two_way {
+                    None if is_iq => Place::found(iq.find_token(scratch), scratch),
+                    None => Place::Plain,
+                    Some(two_way) => {
+                        let node = normal_node(&to);
+                        match (class, mirror::is_reserved(&node)) {
+                            (Class::Reply, true) => {
+                                let mirrors = settings.mirrors(two_way);
+                                Place::found(
+                                    iq.find_token_by_mirror(&mirrors, &node, scratch),
+                                    scratch,
+                                )
+                            }
+                            (Class::Reply, false) => Place::found(iq.find_token(scratch), scratch),
+                            (_, true) => Place::Mirror,
+                            (_, false) => Place::Plain,
+                        }
+                    }
                 }
-                Err(reason) => Place::Bad(reason),
-            },
+            }
         };
         let traffic = match (sender, class, place) {
             // Else the target asks like any user.
-            (Sender::Target, Class::Request, Place::Token)
+            (Sender::Target, Class::Request, Place::Token | Place::Mirror)
             | (Sender::Target, Class::Reply | Class::Message | Class::Presence, _) => {
                 class.outward()
             }
@@ -96,28 +116,62 @@ impl Sender {
     }
 }
 
-/// Opens the token of an IQ of the target: in the resource it was sent to, else in its id, whatever
-/// the setting is now.
-fn find_token(
-    settings: &Settings,
-    from: &Address<'_>,
-    to: &Address<'_>,
-    id: Option<&str>,
+impl Place {
+    /// That of an IQ of the target; the token is kept.
+    fn found(token: Result<Token, Reason>, scratch: &mut Scratch) -> Self {
+        match token {
+            Ok(token) => {
+                scratch.token = Some(token);
+                Self::Token
+            }
+            Err(reason) => Self::Bad(reason),
+        }
+    }
+}
+
+/// An IQ of the target, whose token is looked for.
+struct FromTarget<'a> {
+    settings: &'a Settings,
+    from: Address<'a>,
+    to: Address<'a>,
+    id: Option<&'a str>,
     now: Now,
-    scratch: &mut Scratch,
-) -> Result<Token, Reason> {
-    scratch.clear();
-    let written_to = bare_written_to(settings, to, &mut scratch.written_to);
-    let binding = Binding { asked: &written_to, peer: &from.normal() };
-    let open = |text: Option<&str>| {
+}
+
+impl FromTarget<'_> {
+    /// Opens the token in the resource that it was sent to, else that in its id, whatever the
+    /// settings are now.
+    fn find_token(&self, scratch: &mut Scratch) -> Result<Token, Reason> {
+        scratch.clear();
+        let asked = bare_written_to(self.settings, &self.to, &mut scratch.written_to);
+        let binding = Binding { asked: &asked, peer: &self.from.normal() };
+        self.open(self.to.resource(), &binding).or_else(|reason| {
+            let looks_like_none =
+                |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
+            let in_id = self.open(self.id, &binding);
+            in_id.map_err(|other| if looks_like_none(other) { reason } else { other })
+        })
+    }
+
+    /// Opens that in its id alone: it was sent to a mirror, whose resource is the user's to choose.
+    /// The mirror tells which face was asked.
+    fn find_token_by_mirror(
+        &self,
+        mirrors: &Mirrors<'_>,
+        node: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Token, Reason> {
+        scratch.clear();
+        let Scratch { mirror, written_to, .. } = scratch;
+        let mirror = mirrors.read(node, mirror).map_err(|_| Reason::NoToken)?;
+        write_face(mirror.face, mirrors.domain, written_to);
+        self.open(self.id, &Binding { asked: written_to, peer: &self.from.normal() })
+    }
+
+    fn open(&self, text: Option<&str>, binding: &Binding<'_>) -> Result<Token, Reason> {
         let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
-        token::open(&settings.keyring, text, &binding, now.unix).map_err(reason_of)
-    };
-    open(to.resource()).or_else(|reason| {
-        let looks_like_none =
-            |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
-        open(id).map_err(|other| if looks_like_none(other) { reason } else { other })
-    })
+        token::open(&self.settings.keyring, text, binding, self.now.unix).map_err(reason_of)
+    }
 }
 
 /// The bare address that was written to, in normal form; `room` holds it if need be.

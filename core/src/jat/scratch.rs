@@ -11,8 +11,14 @@ pub(super) struct Scratch {
     pub new_from: String,
     /// The token, if it is written as the id.
     pub token_id: String,
-    /// The bare address that was written to.
+    /// The address that is written as the receiver's, if it is put together.
+    pub new_to: String,
+    /// All addresses that are written as the sender's, if there are several.
+    pub all_from: Vec<String>,
+    /// The bare address that was written to; or, by the mirror that was, the one of the target.
     pub written_to: String,
+    /// What a mirror says.
+    pub mirror: String,
     /// The token that was opened last.
     pub token: Option<Token>,
 }
@@ -20,10 +26,12 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Empties all texts, and gives back what a hostile address took.
     pub(super) fn clear(&mut self) {
-        for text in [&mut self.new_from, &mut self.token_id, &mut self.written_to] {
+        let Self { new_from, token_id, new_to, all_from, written_to, mirror, .. } = self;
+        for text in [new_from, token_id, new_to, written_to, mirror] {
             text.clear();
             text.shrink_to(KEEP_CAPACITY);
         }
+        all_from.clear();
     }
 }
 

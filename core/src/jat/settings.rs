@@ -11,6 +11,7 @@ use super::address::Address;
 use super::dispatch::Dispatch;
 use super::glob::Glob;
 use super::keyring::Keyring;
+use super::mirror::Mirrors;
 use super::selection::Selection;
 use super::target::Target;
 use super::two_way::TwoWay;
@@ -64,6 +65,16 @@ impl Settings {
     /// Which of the target's resources serve.
     pub fn selection(&self) -> Selection {
         Selection { patterns: self.resources.clone(), dispatch: self.dispatch }
+    }
+
+    /// What mirrors are made and read with.
+    pub fn mirrors<'a>(&'a self, two_way: &'a TwoWay) -> Mirrors<'a> {
+        Mirrors {
+            domain: self.domain.as_str(),
+            target: self.target.bare().as_str(),
+            keys: &two_way.names,
+            initiate: &two_way.initiate,
+        }
     }
 
     /// Whether this is an address of our own.

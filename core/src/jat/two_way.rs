@@ -1,12 +1,17 @@
 //! What a component relays besides the requests of users.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use jid::DomainPart;
 
 use crate::named;
 
 use super::access::Senders;
+use super::address::Address;
 use super::glob::Glob;
 use super::name_keys::NameKeys;
+use super::prepared;
 
 /// The settings of a component that relays more than requests of users.
 #[derive(Clone, Debug)]
@@ -24,6 +29,15 @@ pub struct TwoWay {
     /// Namespaces of requests that the target's server answers for it.
     pub account_queries: Arc<[String]>,
     pub names: Arc<NameKeys>,
+    /// All domains of this process, of other components too: nobody there may be written to.
+    pub own_domains: Arc<[DomainPart]>,
+}
+
+impl TwoWay {
+    /// Whether this is an address of our own process.
+    pub fn is_own(&self, address: &Address<'_>) -> bool {
+        self.own_domains.iter().any(|own| address.is_at(own.as_str()))
+    }
 }
 
 /// The nodes of addresses that there are beside the domain itself.
@@ -36,6 +50,20 @@ impl Faces {
     pub fn has(&self, node: &str) -> bool {
         node.is_empty() || self.0.iter().any(|glob| glob.fits(node))
     }
+}
+
+/// The node of an address in normal form, which faces are told by; empty without one.
+pub(super) fn normal_node<'a>(address: &Address<'a>) -> Cow<'a, str> {
+    prepared::node_or_as_it_stands(address.node().unwrap_or_default())
+}
+
+/// Appends the bare address of the face with this node at `domain`.
+pub(super) fn write_face(node: &str, domain: &str, output: &mut String) {
+    if !node.is_empty() {
+        output.push_str(node);
+        output.push('@');
+    }
+    output.push_str(domain);
 }
 
 named! {

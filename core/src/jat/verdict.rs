@@ -2,10 +2,11 @@
 
 use crate::stanza::compose::{Envelope, Refusal};
 use crate::stanza::head::Rewrite;
+use crate::stanza::presence_type::PresenceType;
 
 use super::presence::OwnPresence;
 use super::reason::{Answer, Outcome, Reason};
-use super::traffic::{Class, TARGET_REPLY, Traffic};
+use super::traffic::{Class, Traffic};
 
 /// The translator's decision, and what the stanza counts as.
 #[derive(Debug)]
@@ -20,10 +21,12 @@ pub struct Verdict<'t> {
 pub enum Act<'t> {
     /// The stanza itself, with other addresses.
     Relay(Rewrite<'t>),
+    /// The stanza to one address, once from each of these.
+    RelayFromAll { to: &'t str, from: &'t [String] },
     /// An error in its place.
     Refuse(Recipient<'t>, Refusal),
-    /// Unsubscribed to the sender, who wants to subscribe, from the address that it asked.
-    RefuseSubscription,
+    /// Presence of this type to the sender, from the address that it wrote to without a resource.
+    AnswerPresence(PresenceType, SenderAddress),
     /// Presence of our own to the target's bare address.
     SendPresence { target: &'t str, presence: &'static [OwnPresence] },
     /// Nothing.
@@ -34,9 +37,27 @@ pub enum Act<'t> {
 #[derive(Debug)]
 pub enum Recipient<'t> {
     /// The sender, from the address that it wrote to.
-    Sender,
-    /// The user who asked, as the token says.
-    User(Envelope<'t>),
+    Sender(WithoutId),
+    /// Whoever asked, of a reply; under the reply's id if the envelope has none.
+    Asker(Envelope<'t>),
+}
+
+/// What an error has in answer to a stanza without an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutId {
+    /// An empty one.
+    Empty,
+    /// An empty one if it is an IQ, else none.
+    EmptyForIq,
+}
+
+/// Where presence in answer to presence goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderAddress {
+    /// To the address that its server stamped.
+    Stamped,
+    /// To the same without a resource (RFC 6121 section 3.1.2).
+    Bare,
 }
 
 impl<'t> Verdict<'t> {
@@ -49,15 +70,48 @@ impl<'t> Verdict<'t> {
     /// sender. Presence is never answered with an error.
     pub fn by_table(traffic: Traffic, reason: Reason) -> Self {
         debug_assert!(reason.outcome() != Outcome::Relayed, "{reason:?} needs its new addresses");
+        let presence = |type_| Act::AnswerPresence(type_, SenderAddress::Stamped);
         let act = match (reason.outcome(), traffic.class) {
+            (Outcome::Answered(Answer::Unavailable), _) => presence(PresenceType::Unavailable),
             (Outcome::Answered(Answer::Unsubscribed), _)
-            | (Outcome::Answered(_), Class::Presence) => Act::RefuseSubscription,
-            (Outcome::Answered(Answer::Error(condition, text)), _) => {
-                Act::Refuse(Recipient::Sender, Refusal { condition, text: text.into() })
-            }
+            | (Outcome::Answered(_), Class::Presence) => presence(PresenceType::Unsubscribed),
+            (Outcome::Answered(Answer::Error(condition, text)), _) => Act::Refuse(
+                Recipient::Sender(WithoutId::Empty),
+                Refusal { condition, text: text.into() },
+            ),
             (Outcome::Relayed | Outcome::Consumed | Outcome::Dropped, _) => Act::Drop,
         };
         Self { act, traffic, reason }
+    }
+
+    /// The same where more is relayed than requests of users, so that there is more that asks for
+    /// no answer: replies, messages of type error, and presence unless it is to subscribe or a
+    /// probe.
+    pub fn refused(traffic: Traffic, type_: Option<&str>, reason: Reason) -> Self {
+        let asks = match traffic.class {
+            Class::Request => true,
+            Class::Message => type_ != Some("error"),
+            Class::Presence => matches!(type_, Some("subscribe" | "probe")),
+            Class::Reply | Class::Other => false,
+        };
+        let mut verdict = Self::by_table(traffic, reason);
+        let silent = match &mut verdict.act {
+            _ if !asks => true,
+            Act::AnswerPresence(answer, to) => {
+                *to = SenderAddress::Bare;
+                match answer {
+                    PresenceType::Unavailable => type_ != Some("probe"),
+                    // There is nothing at that address, or not for this sender.
+                    _ => type_ != Some("subscribe") || reason.hides_from_presence(),
+                }
+            }
+            Act::Refuse(Recipient::Sender(without_id), _) => {
+                *without_id = WithoutId::EmptyForIq;
+                false
+            }
+            _ => false,
+        };
+        if silent { Self { act: Act::Drop, ..verdict } } else { verdict }
     }
 
     /// Of something whose start tag was over a limit, so that nothing is known of it.
@@ -65,18 +119,26 @@ impl<'t> Verdict<'t> {
         Self::by_table(Class::Other.inward(), Reason::HeadTooLarge)
     }
 
-    /// The same, but an error goes to the user who asked.
-    pub fn for_user(self, user: Envelope<'t>) -> Self {
+    /// The same, but an error goes to whoever asked.
+    pub fn for_asker(self, asker: Envelope<'t>) -> Self {
         let act = match self.act {
-            Act::Refuse(_, refusal) => Act::Refuse(Recipient::User(user), refusal),
+            Act::Refuse(_, refusal) => Act::Refuse(Recipient::Asker(asker), refusal),
             act => act,
         };
         Self { act, ..self }
     }
 
+    /// The same, with this text in the error.
+    pub fn with_text(mut self, text: String) -> Self {
+        if let Act::Refuse(_, refusal) = &mut self.act {
+            refusal.text = text.into();
+        }
+        self
+    }
+
     /// Whether the sender gets an answer: no error in answer to such an answer may go on for ever.
     pub fn answers_sender(&self) -> bool {
-        matches!(self.act, Act::Refuse(Recipient::Sender, _) | Act::RefuseSubscription)
+        matches!(self.act, Act::Refuse(Recipient::Sender(_), _) | Act::AnswerPresence(..))
     }
 
     /// What is done instead, since the sender got too many answers.
@@ -85,17 +147,18 @@ impl<'t> Verdict<'t> {
     }
 
     /// What is done instead, since it would be too large for the server: longer addresses, or an id
-    /// full of quotes, can make it so.
-    pub fn too_large(self) -> Self {
+    /// full of quotes, can make it so. `type_`: of the stanza.
+    pub fn too_large(self, type_: Option<&str>) -> Self {
         let traffic = self.traffic;
         match self.act {
-            Act::Relay(Rewrite { to, from, id }) => {
+            Act::Relay(Rewrite { to, from, id }) if traffic.class == Class::Reply => {
                 let refused = Self::by_table(traffic, Reason::OverLimit);
-                match traffic {
-                    TARGET_REPLY => refused.for_user(Envelope { to, from, id }),
-                    _ => refused,
-                }
+                refused.for_asker(Envelope { to, from, id })
             }
+            Act::Relay(_) | Act::RelayFromAll { .. } if traffic.class != Class::Request => {
+                Self::refused(traffic, type_, Reason::OverLimit)
+            }
+            Act::Relay(_) => Self::by_table(traffic, Reason::OverLimit),
             _ => Self::by_table(traffic, Reason::HeadTooLarge),
         }
     }

@@ -6,8 +6,8 @@ use crate::jat::address::Address;
 use crate::jat::incoming::{Body, Incoming, Ours};
 use crate::jat::reason::Reason;
 use crate::jat::traffic::Traffic;
-use crate::jat::verdict::{Act, Recipient, Verdict};
-use crate::stanza::compose::{Authored, Envelope, PresenceType, Refusal};
+use crate::jat::verdict::{Act, Recipient, SenderAddress, Verdict, WithoutId};
+use crate::stanza::compose::{Authored, Envelope, Refusal};
 use crate::stanza::head::{Head, Kind, Rewrite};
 use crate::stanza::splitter::Element;
 
@@ -79,7 +79,7 @@ impl Session {
             }
             match self.write(&verdict.act, head, payload) {
                 Ok(()) => return (verdict.traffic, verdict.reason),
-                Err(TooLarge) => verdict = verdict.too_large(),
+                Err(TooLarge) => verdict = verdict.too_large(head.type_.as_deref()),
             }
         }
     }
@@ -97,19 +97,30 @@ impl Session {
         let asked = || Address::new(head.to.as_deref().unwrap_or_default());
         match act {
             Act::Relay(rewrite) => self.output.relay(limit, |to| relay(head, payload, rewrite, to)),
-            Act::Refuse(Recipient::User(envelope), refusal) => {
-                self.refuse(head.kind, envelope, refusal)
+            Act::RelayFromAll { to, from } => from.iter().try_for_each(|from| {
+                let rewrite = Rewrite { to, from, id: None };
+                self.output.relay(limit, |to| relay(head, payload, &rewrite, to))
+            }),
+            Act::Refuse(Recipient::Asker(envelope), refusal) => {
+                let id = envelope.id.or(head.id.as_deref());
+                self.refuse(head.kind, &Envelope { id, ..*envelope }, refusal)
             }
-            Act::Refuse(Recipient::Sender, refusal) => {
+            Act::Refuse(Recipient::Sender(without_id), refusal) => {
                 let from = asked().at_domain(self.domain.as_str(), asked().resource());
-                let envelope = Envelope { to: sender, from: &from, id: head.id.as_deref() };
-                self.refuse(head.kind, &envelope, refusal)
+                let id = match without_id {
+                    WithoutId::Empty => head.id.as_deref().or(Some("")),
+                    WithoutId::EmptyForIq => head.id.as_deref(),
+                };
+                self.refuse(head.kind, &Envelope { to: sender, from: &from, id }, refusal)
             }
-            Act::RefuseSubscription => {
+            Act::AnswerPresence(type_, address) => {
                 let from = asked().at_domain(self.domain.as_str(), None);
-                let envelope = Envelope { to: sender, from: &from, id: None };
-                let refusal = Authored::Presence(PresenceType::Unsubscribed);
-                self.output.say(limit, |to| refusal.write(&envelope, to))
+                let to = match address {
+                    SenderAddress::Stamped => sender,
+                    SenderAddress::Bare => Address::new(sender).bare(),
+                };
+                let envelope = Envelope { to, from: &from, id: None };
+                self.output.say(limit, |to| Authored::Presence(*type_).write(&envelope, to))
             }
             Act::SendPresence { target, presence } => {
                 self.send_presence(presence, target);

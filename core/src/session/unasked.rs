@@ -6,7 +6,8 @@ use jid::DomainPart;
 
 use crate::jat::presence::OwnPresence;
 use crate::jat::translator::Translator;
-use crate::stanza::compose::{Authored, Envelope, PresenceType};
+use crate::stanza::compose::{Authored, Envelope};
+use crate::stanza::presence_type::PresenceType;
 
 use super::witness::Proof;
 use super::{Session, Turn};

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::condition::DefinedCondition;
 use super::escape::{write_attribute, write_escaped};
 use super::head::Kind;
+use super::presence_type::PresenceType;
 
 /// The addresses and the id of a stanza. They are texts, since some come from a server as they are.
 #[derive(Clone, Copy, Debug)]
@@ -30,16 +31,6 @@ pub enum Authored<'a> {
     TimeRequest,
 }
 
-/// The types of presence that we send (RFC 6121 sections 3 and 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PresenceType {
-    Available,
-    Probe,
-    Subscribe,
-    Subscribed,
-    Unsubscribed,
-}
-
 /// Why a stanza is not relayed, as its sender is told (RFC 6120 section 8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -56,7 +47,9 @@ impl Authored<'_> {
             Self::Error { kind, .. } => {
                 // An answer without an id is lost on the way, one with an empty id arrives
                 // (docs/servers.md#answer-without-id).
-                id = id.or(Some(""));
+                if *kind == Kind::Iq {
+                    id = id.or(Some(""));
+                }
                 (name_of(*kind), Some("error"))
             }
             Self::Presence(type_) => ("presence", type_.name()),
@@ -87,19 +80,6 @@ impl Authored<'_> {
         output.extend(b"</");
         output.extend(name.as_bytes());
         output.push(b'>');
-    }
-}
-
-impl PresenceType {
-    /// The value of the `type` attribute, if there is one.
-    fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Available => None,
-            Self::Probe => Some("probe"),
-            Self::Subscribe => Some("subscribe"),
-            Self::Subscribed => Some("subscribed"),
-            Self::Unsubscribed => Some("unsubscribed"),
-        }
     }
 }
 
@@ -153,7 +133,8 @@ mod tests {
 
     fn error_of(kind: Kind, refusal: &Refusal, envelope: &Envelope<'_>) -> StanzaError {
         let element = read(&written(&Authored::Error { kind, by: "p.example", refusal }, envelope));
-        assert_eq!(element.attr("id"), Some(envelope.id.unwrap_or_default()));
+        let without = (kind == Kind::Iq).then_some("");
+        assert_eq!(element.attr("id"), envelope.id.or(without));
         assert_eq!(element.attr("to"), Some(envelope.to));
         assert_eq!(element.attr("from"), Some(envelope.from));
         assert_eq!((element.attr("type"), element.children().count()), (Some("error"), 1));
@@ -184,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_answers_each_kind_and_has_an_id() {
+    fn an_error_answers_each_kind_and_an_iq_has_an_id() {
         let refusal = Refusal { condition: DefinedCondition::Forbidden, text: "".into() };
         for (kind, name) in
             [(Kind::Iq, "iq"), (Kind::Message, "message"), (Kind::Presence, "presence")]
@@ -205,6 +186,7 @@ mod tests {
             (PresenceType::Subscribe, Type::Subscribe),
             (PresenceType::Subscribed, Type::Subscribed),
             (PresenceType::Unsubscribed, Type::Unsubscribed),
+            (PresenceType::Unavailable, Type::Unavailable),
         ] {
             let element = read(&written(&Authored::Presence(type_), &ENVELOPE));
             assert_eq!(element.attr("id"), None);

@@ -9,6 +9,7 @@ pub mod limits;
 mod markup;
 mod nesting;
 pub mod peek;
+pub mod presence_type;
 pub mod splitter;
 pub mod tag;
 pub mod xml_error;

@@ -63,12 +63,13 @@ impl Errors {
 }
 
 impl Answers {
-    /// An event that is about to be relayed to or from this resource, given in normal form: it
-    /// counts once [`Self::relayed`] says that it was.
-    pub fn prepare(&mut self, resource: &str, event: Event, listed: &Resources) {
+    /// An event that is about to be relayed to or from this resource, given in normal form, or the
+    /// account itself: it counts once [`Self::relayed`] says that it was.
+    pub fn prepare(&mut self, resource: Option<&str>, event: Event, listed: &Resources) {
         // One that has no such name can't come back under it, and would take memory for nothing.
-        let record = (resource.len() <= resourcepart::MAX_BYTES)
-            .then(|| self.find_or_insert(resource, listed));
+        let record = resource
+            .filter(|resource| resource.len() <= resourcepart::MAX_BYTES)
+            .map(|resource| self.find_or_insert(resource, listed));
         self.pending = Some((record, event));
     }
 

@@ -7,7 +7,7 @@ const REFUSED: Event = Event::Error(DefinedCondition::FeatureNotImplemented);
 
 fn count(answers: &mut Answers, resource: &str, events: &[Event], at: u64) {
     for event in events {
-        answers.prepare(resource, *event, &Resources::default());
+        answers.prepare(Some(resource), *event, &Resources::default());
         answers.relayed(at);
     }
 }
@@ -25,10 +25,10 @@ fn gives_only_errors(answers: &Answers, resource: &str) -> bool {
 #[test]
 fn what_was_not_relayed_does_not_count() {
     let mut answers = Answers::default();
-    answers.prepare("a", Event::Asked, &Resources::default());
+    answers.prepare(Some("a"), Event::Asked, &Resources::default());
     answers.forget();
     answers.relayed(T);
-    answers.prepare("a", GONE, &Resources::default());
+    answers.prepare(Some("a"), GONE, &Resources::default());
     answers.relayed(T);
     answers.relayed(T);
     let record = answers.of("a").unwrap();
@@ -148,7 +148,7 @@ fn memory_is_bounded_and_the_listed_ones_are_kept() {
     listed.add(&Address::new("bot@s.example/kept"), false, 0);
     let mut answers = Answers::default();
     let ask = |answers: &mut Answers, resource: &str, at| {
-        answers.prepare(resource, Event::Asked, &listed);
+        answers.prepare(Some(resource), Event::Asked, &listed);
         answers.relayed(at);
     };
     ask(&mut answers, "kept", T);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use fastrand::Rng;
 
-use crate::jat::address::Address;
+use crate::jat::address::{Address, write_resource};
 use crate::jat::answers::Event;
 use crate::jat::incoming::{Body, Incoming};
 use crate::jat::now::Now;
@@ -17,7 +17,7 @@ use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
 use crate::jat::token::{self, Binding, Claims};
 use crate::jat::traffic::{TARGET_REPLY, USER_REQUEST};
-use crate::jat::verdict::{Act, Verdict};
+use crate::jat::verdict::Verdict;
 use crate::stanza::compose::Envelope;
 use crate::stanza::condition::DefinedCondition;
 use crate::stanza::head::Rewrite;
@@ -37,25 +37,15 @@ impl Translator {
         let presence = &*presence;
         let Route { from, to, traffic, .. } = route;
         let refuse = |reason| Verdict::by_table(*traffic, reason);
-        let Some(id) = iq.id() else { return refuse(Reason::NoId) };
-        if !matches!(iq.type_(), Some("get" | "set")) {
-            return refuse(Reason::BadType);
-        }
-        let one_child = match iq.body {
-            Body::Whole { children, .. } => children == 1,
-            // The first one may still have been to come.
-            Body::OverLimit { children } => children <= 1,
+        let id = match well_formed(iq) {
+            Ok(id) => id,
+            Err(reason) => return refuse(reason),
         };
-        if !one_child {
-            return refuse(Reason::ChildCount);
-        }
         if route.place == Place::Token {
             return refuse(Reason::RequestToToken);
         }
-        match iq.body {
-            Body::OverLimit { .. } => return refuse(Reason::OverLimit),
-            Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),
-            Body::Whole { .. } => {}
+        if let Some(reason) = iq.body.fault() {
+            return refuse(reason);
         }
         let wrote_to_resource = to.resource().unwrap_or_default();
         let Ok(claims) = Claims::new(from.as_str(), wrote_to_resource, id) else {
@@ -100,7 +90,7 @@ impl Translator {
         rng: &mut Rng,
     ) -> Verdict<'_> {
         let Self { settings, presence, scratch, answers, unlisted_replies, .. } = self;
-        let Scratch { new_from, token, .. } = scratch;
+        let Scratch { new_from, written_to, token, .. } = scratch;
         let token = match (route.place, token) {
             (Place::Token, Some(token)) => token,
             (Place::Bad(reason), _) => return Verdict::by_table(TARGET_REPLY, reason),
@@ -112,7 +102,9 @@ impl Translator {
             Body::Whole { stanza, .. } if !result => Some(DefinedCondition::of(stanza)),
             _ => None,
         };
-        if settings.subscriber().is_some() {
+        // The account itself is no resource: its server has answered for it.
+        let resource = resource_of(settings, &peer);
+        if settings.subscriber().is_some() && resource.is_some() {
             if result && presence.is_settled() {
                 *unlisted_replies += u64::from(!presence.resources.contains(&peer));
             }
@@ -122,37 +114,52 @@ impl Translator {
             }
         }
         let event = error.map_or(Event::Result, Event::Error);
-        answers.prepare(resource_of(settings, &peer), event, &presence.resources);
+        answers.prepare(resource, event, &presence.resources);
         let claims = token.claims();
-        route.to.write_at_domain(settings.domain.as_str(), Some(claims.resource()), new_from);
+        new_from.push_str(if written_to.is_empty() {
+            settings.domain.as_str()
+        } else {
+            written_to
+        });
+        write_resource(Some(claims.resource()), new_from);
         let (to, from, id) = (claims.user(), &**new_from, Some(claims.id()));
         let refuse =
-            |reason| Verdict::by_table(TARGET_REPLY, reason).for_user(Envelope { to, from, id });
-        let reason = match iq.body {
-            Body::OverLimit { .. } => return refuse(Reason::OverLimit),
-            Body::Whole { namespaces_ok: false, .. } => return refuse(Reason::BadNamespace),
-            Body::Whole { .. } if result => Reason::Relayed,
-            Body::Whole { .. } => Reason::RelayedError,
-        };
+            |reason| Verdict::by_table(TARGET_REPLY, reason).for_asker(Envelope { to, from, id });
+        if let Some(reason) = iq.body.fault() {
+            return refuse(reason);
+        }
+        let reason = if result { Reason::Relayed } else { Reason::RelayedError };
         Verdict::relay(Rewrite { to, from, id }, TARGET_REPLY, reason)
     }
 }
 
-/// There is nobody to forward a request to.
-fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
-    let mut verdict = Verdict::by_table(USER_REQUEST, presence.reason_for_nobody());
-    if let (Reason::NeverSubscribed, Act::Refuse(_, refusal), Subscription::Failed(condition)) =
-        (verdict.reason, &mut verdict.act, presence.subscription())
-    {
-        refusal.text =
-            format!("The subscription to the service's presence failed: {condition}.").into();
+/// The id of a request that a server may relay (RFC 6120 sections 8.1.3 and 8.2.3).
+pub(super) fn well_formed<'a>(iq: &'a Incoming<'_>) -> Result<&'a str, Reason> {
+    let id = iq.id().ok_or(Reason::NoId)?;
+    if !matches!(iq.type_(), Some("get" | "set")) {
+        return Err(Reason::BadType);
     }
-    verdict
+    let one_child = match iq.body {
+        Body::Whole { children, .. } => children == 1,
+        // The first one may still have been to come.
+        Body::OverLimit { children } => children <= 1,
+    };
+    if one_child { Ok(id) } else { Err(Reason::ChildCount) }
+}
+
+/// There is nobody to forward a request to.
+pub(super) fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
+    let verdict = Verdict::by_table(USER_REQUEST, presence.reason_for_nobody());
+    match (verdict.reason, presence.subscription()) {
+        (Reason::NeverSubscribed, Subscription::Failed(condition)) => verdict
+            .with_text(format!("The subscription to the service's presence failed: {condition}.")),
+        _ => verdict,
+    }
 }
 
 /// The resource that gets a request of this user: its address, and that in normal form. Never the
 /// bare address, for which the server answers itself (docs/servers.md#bare-address).
-fn choose<'t>(
+pub(super) fn choose<'t>(
     settings: &'t Settings,
     presence: &'t Presence,
     user: &Address<'_>,
@@ -170,6 +177,6 @@ fn choose<'t>(
 }
 
 /// The resource of this address of the target; both are in normal form.
-fn resource_of<'a>(settings: &Settings, peer: &'a str) -> &'a str {
-    peer.get(settings.target.bare().as_str().len() + 1..).unwrap_or_default()
+pub(super) fn resource_of<'a>(settings: &Settings, peer: &'a str) -> Option<&'a str> {
+    peer.get(settings.target.bare().as_str().len() + 1..)
 }

@@ -1,9 +1,13 @@
 //! What is done with each stanza: the table of rows of which the first that fits decides, and the
 //! rules that it leads to, by kind of stanza.
 
+mod inward;
 mod iq;
 mod message;
+mod outward;
 mod presence;
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
@@ -169,29 +173,49 @@ impl Translator {
         self.answers.forget();
         let route = Route::of(stanza, &self.settings, now, &mut self.scratch);
         let Route { sender, place, traffic, .. } = route;
-        let why = |reason| Verdict::by_table(traffic, reason);
-        match (traffic.class, sender, place) {
+        // `None`: only requests of users are relayed.
+        let two_way = self.settings.two_way.clone();
+        let why = |reason| match two_way {
+            None => Verdict::by_table(traffic, reason),
+            Some(_) => Verdict::refused(traffic, stanza.type_(), reason),
+        };
+        match (traffic.class, sender, place, &two_way) {
             // Also where the server itself is the target.
             _ if stanza.ours == Some(Ours::Time) => {
                 Verdict::by_table(Class::Reply.inward(), Reason::ServerTime)
             }
             // Echoes that come late are nobody's loss.
-            (_, Sender::Nobody | Sender::Target | Sender::Other, _) if stanza.late => {
+            (_, Sender::Nobody | Sender::Target | Sender::Other, _, _) if stanza.late => {
                 why(Reason::ArrivedAfterClose)
             }
-            (Class::Other, _, _) => why(Reason::NotAStanza),
-            (_, Sender::Own, _) if stanza.ours == Some(Ours::Echo) => why(Reason::Echo),
-            (_, Sender::Own, _) => why(Reason::OwnAddress),
-            (_, Sender::Nobody, _) => why(Reason::NoFrom),
-            (_, _, Place::Elsewhere) => why(Reason::NotOurDomain),
+            (Class::Other, ..) => why(Reason::NotAStanza),
+            (_, Sender::Own, _, _) if stanza.ours == Some(Ours::Echo) => why(Reason::Echo),
+            (_, Sender::Own, ..) => why(Reason::OwnAddress),
+            (_, Sender::Nobody, ..) => why(Reason::NoFrom),
+            (_, _, Place::Elsewhere, _) => why(Reason::NotOurDomain),
             _ if !self.permits(&route, stanza) => why(Reason::Forbidden),
-            (Class::Presence, _, _) => self.presence_stanza(&route, stanza, now, rng),
-            (Class::Message, _, _) => self.message(&route, stanza),
-            (Class::Reply, _, Place::Presence) => why(Reason::NoToken),
-            (Class::Reply, Sender::Other, _) => why(Reason::NotFromTarget),
-            (Class::Reply, Sender::Target, _) => self.reply(&route, stanza, now, rng),
-            (Class::Request, _, Place::Presence) => why(Reason::PresenceDomain),
-            (Class::Request, _, _) => self.request(&route, stanza, now, rng),
+
+            // What is the same whatever else is relayed.
+            (Class::Reply, Sender::Target, Place::Token | Place::Bad(_), _) => {
+                self.reply(&route, stanza, now, rng)
+            }
+            (Class::Presence, Sender::Target, ..) if route.to.node().is_none() => {
+                self.presence_of_target(&route, stanza, now, rng)
+            }
+            (Class::Reply, _, Place::Presence, _) => why(Reason::NoToken),
+            (Class::Request, _, Place::Presence, _) => why(Reason::PresenceDomain),
+
+            // More is relayed than requests of users.
+            (_, _, Place::Mirror, Some(two_way)) => self.outward(two_way, &route, stanza),
+            (Class::Message | Class::Presence, Sender::Target, Place::Plain, Some(two_way)) => {
+                self.outward(two_way, &route, stanza)
+            }
+            (_, _, Place::Plain, Some(two_way)) => self.inward(two_way, &route, stanza, now, rng),
+
+            (Class::Message, ..) => self.message(&route, stanza),
+            (Class::Presence, ..) => self.presence_of_others(&route, stanza),
+            (Class::Reply, ..) => why(Reason::NotFromTarget),
+            (Class::Request, ..) => self.request(&route, stanza, now, rng),
         }
     }
 
@@ -209,14 +233,17 @@ impl Translator {
     }
 
     /// Whether the sender may have this judged. Only what it begins is held against the lists:
-    /// requests, messages, and subscriptions of others than the target.
+    /// requests, messages, and subscriptions of others than the target. Where more is relayed, so is
+    /// all presence but errors, and nothing of the target.
     fn permits(&mut self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
-        let access = &self.settings.access;
+        let Settings { access, two_way, .. } = &self.settings;
+        let is_target = route.sender == Sender::Target;
         let begins = match (route.traffic.class, stanza.type_()) {
-            (Class::Request, _) => true,
-            (Class::Message, type_) => type_ != Some("error"),
+            (Class::Request, _) => two_way.is_none() || !is_target,
+            (Class::Message, type_) => type_ != Some("error") && (two_way.is_none() || !is_target),
+            (Class::Presence, Some("error")) => false,
             (Class::Presence, type_) => {
-                type_ == Some("subscribe") && route.sender != Sender::Target
+                (type_ == Some("subscribe") || two_way.is_some()) && !is_target
             }
             (Class::Reply | Class::Other, _) => false,
         };
@@ -224,8 +251,8 @@ impl Translator {
             return true;
         }
         let observes = access.mode == Mode::Observe;
-        // A subscription is refused anyway.
-        if observes && route.traffic.class != Class::Presence {
+        // A subscription that is refused anyway is none of theirs.
+        if observes && (route.traffic.class != Class::Presence || two_way.is_some()) {
             self.observed.note(&route.from);
         }
         observes

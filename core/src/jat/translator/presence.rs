@@ -3,43 +3,48 @@
 use fastrand::Rng;
 
 use crate::jat::address::Address;
-use crate::jat::incoming::{Body, Incoming};
+use crate::jat::incoming::Incoming;
 use crate::jat::now::Now;
 use crate::jat::presence::{Reaction, TargetPresence};
 use crate::jat::reason::Reason;
-use crate::jat::route::{Route, Sender};
+use crate::jat::route::Route;
 use crate::jat::verdict::{Act, Verdict};
 use crate::stanza::peek;
 
 use super::Translator;
 
 impl Translator {
-    pub(super) fn presence_stanza(
+    /// Presence that is not relayed.
+    pub(super) fn presence_of_others(
+        &self,
+        route: &Route<'_>,
+        stanza: &Incoming<'_>,
+    ) -> Verdict<'_> {
+        let reason = match stanza.type_() {
+            Some("subscribe") => Reason::SubscriptionRefused,
+            _ => Reason::PresenceIgnored,
+        };
+        Verdict::by_table(route.traffic, reason)
+    }
+
+    /// Presence of the target to a domain of ours: it tells who is online.
+    pub(super) fn presence_of_target(
         &mut self,
         route: &Route<'_>,
         stanza: &Incoming<'_>,
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let Route { from, to, traffic, .. } = *route;
-        let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
-        let of_target = to.node().is_none()
-            && self.settings.subscriber().is_some()
-            && route.sender == Sender::Target;
-        if !of_target {
-            return match stanza.type_() {
-                Some("subscribe") => Verdict::by_table(traffic, Reason::SubscriptionRefused),
-                _ => ignored,
-            };
+        let Route { from, traffic, .. } = *route;
+        if self.settings.subscriber().is_none() {
+            return self.presence_of_others(route, stanza);
         }
+        let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
         if !self.subscribes_at(stanza.at) {
             // It belongs to the presence domain; one random replica would hear it here.
             return ignored;
         }
-        let bytes = match stanza.body {
-            Body::Whole { stanza, .. } => stanza,
-            Body::OverLimit { .. } => &[],
-        };
+        let bytes = stanza.body.bytes();
         let heard = match stanza.type_() {
             None => TargetPresence::Available {
                 dnd: peek::find(bytes, &["*", "show"]).is_some_and(|s| s.text.trim() == "dnd"),

@@ -1,0 +1,172 @@
+//! What the target writes to mirrors, where more is relayed than the requests of users: each stanza
+//! goes on to the user, from the alias of its sender.
+
+use crate::jat::address::{Address, normal_resource, write_resource};
+use crate::jat::alias::{self, Holder};
+use crate::jat::incoming::Incoming;
+use crate::jat::mirror::{Form, Mirror, Mirrors};
+use crate::jat::reason::Reason;
+use crate::jat::route::{Place, Route};
+use crate::jat::scratch::Scratch;
+use crate::jat::settings::Settings;
+use crate::jat::target::Target;
+use crate::jat::traffic::Class;
+use crate::jat::two_way::{TwoWay, normal_node, write_face};
+use crate::jat::verdict::{Act, Verdict};
+use crate::stanza::head::Rewrite;
+use crate::stanza::presence_type::PresenceType;
+
+use super::Translator;
+use super::inward::relayed;
+use super::iq::well_formed;
+
+impl Translator {
+    /// A stanza of the target that is no reply.
+    pub(super) fn outward(
+        &mut self,
+        two_way: &TwoWay,
+        route: &Route<'_>,
+        stanza: &Incoming<'_>,
+    ) -> Verdict<'_> {
+        let Self { settings, scratch, .. } = self;
+        let Route { from, to, traffic, .. } = *route;
+        let (class, type_) = (traffic.class, stanza.type_());
+        let refuse = |reason| Verdict::refused(traffic, type_, reason);
+        if let Some(reason) = why_not(settings, two_way, route, stanza) {
+            return refuse(reason);
+        }
+        scratch.clear();
+        let Scratch { new_from, all_from, new_to, written_to, mirror: room, .. } = scratch;
+        let mirrors = settings.mirrors(two_way);
+        let node = normal_node(&to);
+        let mirror = match mirrors.read(&node, room) {
+            Ok(mirror) if !to.has_empty_part() => mirror,
+            _ => return refuse(Reason::MirrorMalformed),
+        };
+        let user = Address::new(mirror.user);
+        if settings.target.owns(&user) || settings.is_own(&user) || two_way.is_own(&user) {
+            return refuse(Reason::OwnMirror);
+        }
+        let presence = PresenceType::of(type_).filter(|_| class == Class::Presence);
+        // An answer, or what must not be withheld.
+        let is_late = type_ == Some("error") || presence.is_some_and(PresenceType::ends_something);
+        match mirror.form {
+            Form::Forged => return refuse(Reason::MirrorSignature),
+            Form::Clear { initiated: false } if !is_late => return refuse(Reason::NotInitiated),
+            // A signature shows that the user wrote to this face.
+            Form::Clear { .. } if !is_late && !two_way.faces.has(mirror.face) => {
+                return refuse(Reason::NoSuchFace);
+            }
+            Form::Signed { .. } if class == Class::Request => {
+                if let Some(present) = other_mirror(&mirrors, &mirror, &node, new_to) {
+                    let text = format!("This user has another address now: {present}");
+                    return refuse(Reason::MirrorOldKey).with_text(text);
+                }
+            }
+            Form::Clear { .. } | Form::Signed { .. } => {}
+        }
+        write_face(mirror.face, mirrors.domain, written_to);
+        let between_accounts = presence.is_some_and(PresenceType::is_between_accounts);
+        new_to.push_str(mirror.user);
+        new_from.push_str(written_to);
+        let Some(resource) = from.resource().filter(|_| !between_accounts).map(normal_resource)
+        else {
+            write_resource(to.resource().filter(|_| !between_accounts), new_to);
+            let rewrite = Rewrite { to: new_to, from: new_from, id: None };
+            return Verdict::relay(rewrite, traffic, relayed(type_));
+        };
+        write_resource(to.resource(), new_to);
+        let holder = Holder { face: written_to, target: mirrors.target };
+        let names = &two_way.names;
+        new_from.push('/');
+        let reason = match alias::write(names.first(), &holder, &resource, new_from) {
+            Ok(()) => relayed(type_),
+            Err(_) if class == Class::Request => return refuse(Reason::NoReplyAddress),
+            Err(_) => {
+                new_from.truncate(written_to.len());
+                Reason::AliasTooLong
+            }
+        };
+        // Contacts may know the resource by the alias of any key.
+        if presence == Some(PresenceType::Unavailable)
+            && reason == Reason::Relayed
+            && names.keys().len() > 1
+        {
+            for key in names.keys().iter().rev() {
+                let mut from = format!("{written_to}/");
+                if alias::write(key, &holder, &resource, &mut from).is_ok() {
+                    all_from.push(from);
+                }
+            }
+            return Verdict {
+                act: Act::RelayFromAll { to: new_to, from: all_from },
+                traffic,
+                reason,
+            };
+        }
+        Verdict::relay(Rewrite { to: new_to, from: new_from, id: None }, traffic, reason)
+    }
+}
+
+/// Why a stanza of the target is not relayed, whatever the mirror says.
+fn why_not(
+    settings: &Settings,
+    two_way: &TwoWay,
+    route: &Route<'_>,
+    stanza: &Incoming<'_>,
+) -> Option<Reason> {
+    let type_ = stanza.type_();
+    match route.traffic.class {
+        Class::Request => match well_formed(stanza) {
+            Err(reason) => return Some(reason),
+            Ok(_) if !two_way.requests => return Some(Reason::RequestRefused),
+            Ok(_) => {}
+        },
+        Class::Message if !two_way.messages => {
+            let error = type_ == Some("error");
+            return Some(if error { Reason::ErrorIgnored } else { Reason::MessageRefused });
+        }
+        Class::Presence => match PresenceType::of(type_) {
+            None => return Some(Reason::PresenceIgnored),
+            Some(PresenceType::Error) => return Some(Reason::PresenceError),
+            // Else what was told while presence was relayed would be seen for ever.
+            Some(it) if two_way.presence || it.ends_something() => {}
+            Some(PresenceType::Subscribe) => return Some(Reason::SubscriptionRefused),
+            Some(_) => return Some(Reason::PresenceIgnored),
+        },
+        _ => {}
+    }
+    let is_other = match &settings.target {
+        Target::Account(_) => false,
+        Target::Resource { full, .. } => {
+            route.from.resource().is_some()
+                && route.from.normal() != Address::new(full.as_str()).normal()
+        }
+    };
+    match () {
+        () if route.place != Place::Mirror => Some(Reason::OwnFace),
+        () if is_other => Some(Reason::NotTarget),
+        () => stanza.body.fault(),
+    }
+}
+
+/// The mirror that this user has now, if it is another one: the user's reply would come from there,
+/// and what is no reply from the address that was asked is none for any library.
+fn other_mirror<'r>(
+    mirrors: &Mirrors<'_>,
+    mirror: &Mirror<'_>,
+    node: &str,
+    room: &'r mut String,
+) -> Option<&'r str> {
+    // One that is too long now belongs to a user who can't answer.
+    let _ = mirrors.write(&Address::new(mirror.user), mirror.face, room);
+    let now = room.strip_suffix(mirrors.domain).and_then(|it| it.strip_suffix('@'));
+    if now == Some(node) {
+        room.clear();
+        return None;
+    }
+    Some(room)
+}
+
+#[cfg(test)]
+mod tests;
