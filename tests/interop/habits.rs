@@ -67,6 +67,26 @@ fn a_probe_without_a_subscription(kind: Kind) {
     assert_eq!(told, if silent { &[][..] } else { &["unsubscribed bare"] });
 }
 
+case!(the_account_is_told: both);
+fn the_account_is_told(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let (node, domain) = stage.account.split_once('@').unwrap();
+    let (node, domain) = (node.to_uppercase(), domain.to_owned());
+    let mut bot = Client::login(stage.server, &node, "a");
+    bot.fetch_roster();
+    bot.available("");
+    stage.sends("subscribe");
+    accept_subscription(&mut bot, &stage.component.domain);
+    stage.presence();
+    stage.sends("probe");
+    let delay = |it: &Stanza| it.child("delay").cloned();
+    let presence = stage.component.receive_where("presence", |it| delay(it).is_some());
+    let delay = delay(&presence).unwrap();
+    assert_eq!(delay.namespace, "urn:xmpp:delay");
+    let told = if kind.is(Prosody) { &domain } else { &bot.jid };
+    assert_eq!(delay.attr("from"), Some(told.as_str()));
+}
+
 case!(a_request_to_a_resource_that_is_not_there: all);
 fn a_request_to_a_resource_that_is_not_there(kind: Kind) {
     let mut stage = Stage::new(kind);

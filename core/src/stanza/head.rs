@@ -236,7 +236,7 @@ impl<'a> Names<'a> {
 /// A raw value with its references resolved. White space stays what it is, unlike XML 1.0
 /// section 3.3.3 has it: Prosody writes the line feed of an `&#10;` raw
 /// (docs/servers.md#raw-line-feed).
-fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, XmlError> {
+pub(super) fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, XmlError> {
     if references { unescape(raw).map_err(|_| XmlError::Tag) } else { Ok(Cow::Borrowed(raw)) }
 }
 

@@ -10,6 +10,7 @@ mod markup;
 mod nesting;
 pub mod peek;
 pub mod presence_type;
+pub mod scrub;
 pub mod splitter;
 pub mod tag;
 pub mod xml_error;

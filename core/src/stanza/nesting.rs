@@ -145,7 +145,7 @@ fn is_reserved(value: &[u8], references: bool) -> bool {
 
 const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const XMLNS: &[u8] = b"http://www.w3.org/2000/xmlns/";
-const MAX_DECLARED: usize = 64;
+pub(super) const MAX_DECLARED: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,10 @@
 //! Generated and damaged bytes, through the checks that the fuzzers run too.
 
-use core_tests::checks::{DIVIDER, head, session, splitter};
+use core_tests::checks::{DIVIDER, head, scrub, session, splitter};
 use proptest::prelude::*;
 
 use crate::generators::{Bytes, cut, damage, damaged_stream, fragments, request, stanza};
+use crate::telling;
 
 proptest! {
     #![proptest_config(crate::cases())]
@@ -18,6 +19,17 @@ proptest! {
     ) {
         damages.iter().for_each(|damage| damage.apply(&mut xml));
         head::check(&[&xml, to.as_bytes(), from.as_bytes(), id.as_bytes()].join(&DIVIDER));
+    }
+
+    /// The account is taken out of what its server tells, and everything else stays.
+    #[test]
+    fn only_the_account_is_taken_out(
+        mut xml in prop_oneof![telling::stanza(), stanza()].prop_map(String::into_bytes),
+        damages in prop::collection::vec(damage(), 0..2),
+        account in telling::account(),
+    ) {
+        damages.iter().for_each(|damage| damage.apply(&mut xml));
+        scrub::check(&[&xml, account.as_bytes()].join(&DIVIDER));
     }
 
     /// What the strict parser accepts, the splitter accepts with the same boundaries and attributes.

@@ -7,6 +7,7 @@ mod deferral;
 mod generators;
 mod seeds;
 mod selection;
+mod telling;
 mod token;
 mod translation;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use core_tests::checks::{each_seed, head, session, splitter, token};
+use core_tests::checks::{each_seed, head, scrub, session, splitter, token};
 use core_tests::{repository, vectors};
 
 #[test]
@@ -14,6 +14,12 @@ fn of_the_splitter() {
 #[test]
 fn of_the_head() {
     each_seed("head", head::check);
+}
+
+#[test]
+fn of_the_scrub() {
+    each_seed("scrub", scrub::check);
+    each_seed("splitter", scrub::check);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! apart what belongs together, so that what is in front of it stays readable.
 
 pub mod head;
+pub mod scrub;
 pub mod session;
 pub mod splitter;
 pub mod token;

@@ -14,7 +14,8 @@ use crate::oracle;
 /// Small enough that short inputs exceed them.
 pub const SMALL: Limits = Limits { max_bytes: 900, max_tag: 700, max_depth: 5, max_attributes: 9 };
 
-const LARGE: Limits =
+/// Larger than any input.
+pub const LARGE: Limits =
     Limits { max_bytes: 4 << 20, max_tag: 4 << 20, max_depth: 10_000, max_attributes: 10_000 };
 
 /// Checks a stream; see [`Stream`] for how it is cut.
