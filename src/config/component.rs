@@ -104,16 +104,6 @@ impl Draft {
         Some(Self { config, domain_place, target_place, presence_place, resources_place })
     }
 
-    /// The component, after [`compare`] found nothing wrong with it.
-    pub(super) fn finish(self) -> ComponentConfig {
-        let mut config = self.config;
-        if matches!(config.settings.target, Target::Resource { .. }) {
-            // Nobody to subscribe to.
-            config.settings.presence_domain = None;
-        }
-        config
-    }
-
     fn settings(&self) -> &Settings {
         &self.config.settings
     }
@@ -162,6 +152,27 @@ impl Draft {
             ));
         }
     }
+}
+
+/// The components, after [`compare`] found nothing wrong with them.
+pub(super) fn finish(drafts: Vec<Draft>) -> Vec<ComponentConfig> {
+    let mut configs: Vec<_> = drafts.into_iter().map(|draft| draft.config).collect();
+    for config in &mut configs {
+        if matches!(config.settings.target, Target::Resource { .. }) {
+            // Nobody to subscribe to.
+            config.settings.presence_domain = None;
+        }
+    }
+    let domains = configs.iter().flat_map(|ComponentConfig { settings, .. }| {
+        std::iter::once(&settings.domain).chain(&settings.presence_domain)
+    });
+    let own_domains: Arc<[DomainPart]> = domains.cloned().collect();
+    for config in &mut configs {
+        if let Some(two_way) = &mut config.settings.two_way {
+            Arc::make_mut(two_way).own_domains = Arc::clone(&own_domains);
+        }
+    }
+    configs
 }
 
 /// What only shows in all components together.

@@ -148,7 +148,7 @@ impl<'p> Reader<'p> {
         root.finish(self.problems);
 
         let (Rings { keys: keyring, names: name_keys }, key_file) = keys?;
-        let components = drafts?.into_iter().map(Draft::finish).collect();
+        let components = component::finish(drafts?);
         Some(Config {
             components,
             shutdown_timeout,

@@ -91,6 +91,8 @@ impl Relay {
             messages_to: messages_to.unwrap_or_default(),
             account_queries: queries.unwrap_or_default(),
             names: Arc::clone(names?),
+            // Known when all components are.
+            own_domains: Arc::default(),
         })
     }
 
