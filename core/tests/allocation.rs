@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use allocation_counter::measure;
+use core_tests::bench::exchanges::KINDS;
 use core_tests::bench::proxy::Proxy;
 use core_tests::bench::stanzas;
 use jat_core::jat::access::{Access, Pattern, Senders};
@@ -45,6 +46,19 @@ fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
         assert_eq!(taken.count_total, 0, "{token_in:?} {dispatch:?} {}", &stanza[..100]);
     }
     assert_eq!(proxy.counts(), (1 + 2 * 12, 0));
+}
+
+/// Requests alone, and everything both ways.
+#[test]
+fn no_kind_of_stanza_takes_memory() {
+    for kind in &KINDS {
+        let mut exchange = (kind.begin)();
+        let mut relay = |times| (0..times).for_each(|_| assert!(exchange.turn() > 0));
+        relay(2);
+        let taken = measure(|| relay(10));
+        assert_eq!(taken.count_total, 0, "{}: {taken:?}", kind.name);
+        exchange.assert_all_relayed();
+    }
 }
 
 /// So many, of every kind.

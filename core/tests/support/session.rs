@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use jat_core::jat::glob::Glob;
 use jat_core::jat::keyring::{Key, Keyring};
+use jat_core::jat::name_keys::{NameKey, NameKeys};
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Tally;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
 use jat_core::jat::translator::Translator;
+use jat_core::jat::two_way::{Faces, MessagesTo, TwoWay};
 use jat_core::session::ending::Ending;
 use jat_core::session::witness::Witness;
 use jat_core::session::{Bounds, Session, Turn};
@@ -32,6 +35,24 @@ pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
 pub fn settings(domain: &str, target: &str) -> Settings {
     let target = Target::new(target.parse().expect("an address"));
     Settings::new(domain.parse().expect("a domain"), target, ring(vec![key(1, None)]))
+}
+
+/// Relays everything, for every face; the target may write first to nobody. The name keys have
+/// these ids, and the first makes names.
+pub fn two_way(name_keys: &[u8]) -> TwoWay {
+    let key = |id: &u8| NameKey::new(*id, &Zeroizing::new(vec![*id; 32])).expect("a long secret");
+    let names = NameKeys::new(name_keys.iter().map(key).collect()).expect("a good ring");
+    TwoWay {
+        messages: true,
+        presence: true,
+        requests: true,
+        faces: Faces([Glob::new("*").expect("a glob")].into()),
+        initiate: Arc::default(),
+        messages_to: MessagesTo::default(),
+        account_queries: Arc::default(),
+        own_domains: Arc::default(),
+        names: Arc::new(names),
+    }
 }
 
 /// What the streams of a process share.

@@ -2,6 +2,7 @@
 //! timing by turns, targets, and the short form.
 
 pub mod by_turns;
+pub mod exchanges;
 pub mod form;
 pub mod gate;
 pub mod parts;

@@ -2,9 +2,8 @@
 
 use std::hint::black_box;
 
-use jat_core::jat::reason::{Reason, Tally};
+use jat_core::jat::reason::{Outcome, Tally};
 use jat_core::jat::settings::Settings;
-use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use jat_core::session::Bounds;
 use mock_server::Responder;
 
@@ -74,19 +73,13 @@ impl Proxy {
         assert_eq!(self.side.take(input, START), None, "the stream goes on");
     }
 
-    /// Requests and replies that were relayed, and those that were not.
+    /// Stanzas that were relayed, and those that were not.
     pub fn counts(&self) -> (u64, u64) {
-        let count = |relayed: bool| -> u64 {
-            let fits = |r: Reason| (r == Reason::Relayed) == relayed;
-            self.side
-                .shared
-                .tally
-                .iter()
-                .filter(|(t, r, _)| [USER_REQUEST, TARGET_REPLY].contains(t) && fits(*r))
-                .map(|(.., n)| n)
-                .sum()
-        };
-        (count(true), count(false))
+        let tally = self.side.shared.tally.iter();
+        tally.fold((0, 0), |(relayed, not), (_, reason, count)| match reason.outcome() {
+            Outcome::Relayed => (relayed + count, not),
+            _ => (relayed, not + count),
+        })
     }
 
     pub fn assert_all_relayed(&self) {
