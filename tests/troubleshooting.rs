@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use jat_proxy::link::cause::Cause;
+use mock_server::STREAM_ERRORS;
 
 const DOCUMENT: &str = "docs/troubleshooting.md";
 
@@ -90,34 +91,6 @@ fn every_stream_error_is_there() {
         assert!(section.contains(&name), "{DOCUMENT} says nothing about {name}");
     }
 }
-
-/// RFC 6120 section 4.9.3.
-const STREAM_ERRORS: [&str; 24] = [
-    "bad-format",
-    "bad-namespace-prefix",
-    "conflict",
-    "connection-timeout",
-    "host-gone",
-    "host-unknown",
-    "improper-addressing",
-    "internal-server-error",
-    "invalid-from",
-    "invalid-namespace",
-    "invalid-xml",
-    "not-authorized",
-    "not-well-formed",
-    "policy-violation",
-    "remote-connection-failed",
-    "reset",
-    "resource-constraint",
-    "restricted-xml",
-    "see-other-host",
-    "system-shutdown",
-    "undefined-condition",
-    "unsupported-encoding",
-    "unsupported-feature",
-    "unsupported-version",
-];
 
 /// The lines of the log that the document explains, and what is said elsewhere.
 fn headings(document: &str) -> impl Iterator<Item = &str> {

@@ -81,14 +81,14 @@ impl Drop for Client {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Options, Server};
+    use crate::mock_component::ejabberd;
 
     const A: &str = "bot@some-domain.example/a";
     const B: &str = "bot@some-domain.example/b";
 
     #[tokio::test]
     async fn clients_reach_each_other_until_they_go() {
-        let server = Server::start(Options::ejabberd("secret")).await.unwrap();
+        let server = ejabberd().await;
         let (mut a, mut b) = (server.client(A), server.client(B));
         a.send("<message to='bot@some-domain.example/b'><body>hi</body></message>").unwrap();
         let message = b.recv().await.unwrap();
@@ -103,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_newer_client_of_the_same_address_stays_when_the_older_goes() {
-        let server = Server::start(Options::ejabberd("secret")).await.unwrap();
+        let server = ejabberd().await;
         let older = server.client(A);
         let mut newer = server.client(A);
         drop(older);

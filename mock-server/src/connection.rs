@@ -149,11 +149,11 @@ pub(crate) async fn trickle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock_component::MockComponent;
-    use crate::{Options, Server};
+    use crate::Server;
+    use crate::mock_component::{MockComponent, ejabberd};
 
     async fn pair() -> (Server, MockComponent, Arc<Connection>) {
-        let server = Server::start(Options::ejabberd("secret")).await.unwrap();
+        let server = ejabberd().await;
         let component = MockComponent::log_in(&server, "p.example", "secret").await;
         let connection = server.connections("p.example").remove(0);
         (server, component, connection)

@@ -41,6 +41,7 @@ pub use responder::Responder;
 pub use roster::RosterState;
 pub use router::{Direction, Passed};
 pub use server::Server;
+pub use stanza::STREAM_ERRORS;
 
 /// How long what must come is waited for: where nothing else runs it takes milliseconds.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -130,10 +130,10 @@ async fn read_element(
 mod tests {
     use super::*;
     use crate::Server;
-    use crate::mock_component::MockComponent;
+    use crate::mock_component::{MockComponent, ejabberd};
 
     async fn server(login: Login) -> Server {
-        let server = Server::start(Options::ejabberd("secret")).await.unwrap();
+        let server = ejabberd().await;
         server.set_login(login);
         server
     }

@@ -10,7 +10,18 @@ use tokio::time::timeout;
 
 use crate::login::handshake;
 use crate::stanza::{Stanza, UNLIMITED};
-use crate::{PATIENCE, Server};
+use crate::{Options, PATIENCE, Server};
+
+pub(crate) const DOMAIN: &str = "proxy.example";
+pub(crate) const SECRET: &str = "secret";
+
+pub(crate) async fn ejabberd() -> Server {
+    Server::start(Options::ejabberd(SECRET)).await.unwrap()
+}
+
+pub(crate) async fn prosody() -> Server {
+    Server::start(Options::prosody(DOMAIN, SECRET)).await.unwrap()
+}
 
 pub(crate) struct MockComponent {
     stream: TcpStream,

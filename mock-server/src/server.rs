@@ -147,20 +147,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Direction;
-    use crate::mock_component::MockComponent;
+    use crate::mock_component::{DOMAIN, MockComponent, ejabberd, prosody};
 
-    const DOMAIN: &str = "proxy.example";
     const USER: &str = "user@some-domain.example/abc";
-
-    async fn ejabberd() -> Server {
-        Server::start(Options::ejabberd("secret")).await.unwrap()
-    }
-
-    async fn prosody() -> Server {
-        Server::start(Options::prosody(DOMAIN, "secret")).await.unwrap()
-    }
 
     #[tokio::test]
     async fn stanzas_pass_in_both_directions() {

@@ -126,6 +126,35 @@ pub(crate) fn stream_error(condition: &str, text: &str) -> Vec<u8> {
     xml
 }
 
+/// The conditions of stream errors (RFC 6120 section 4.9.3).
+pub const STREAM_ERRORS: [&str; 25] = [
+    "bad-format",
+    "bad-namespace-prefix",
+    "conflict",
+    "connection-timeout",
+    "host-gone",
+    "host-unknown",
+    "improper-addressing",
+    "internal-server-error",
+    "invalid-from",
+    "invalid-namespace",
+    "invalid-xml",
+    "not-authorized",
+    "not-well-formed",
+    "policy-violation",
+    "remote-connection-failed",
+    "reset",
+    "resource-constraint",
+    "restricted-xml",
+    "see-other-host",
+    "system-shutdown",
+    "undefined-condition",
+    "unsupported-encoding",
+    "unsupported-feature",
+    "unsupported-stanza-type",
+    "unsupported-version",
+];
+
 fn write_attributes(attributes: &[(&str, Option<&str>)], output: &mut Vec<u8>) {
     for (name, value) in attributes {
         if let Some(value) = value {

@@ -4,9 +4,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{accept_subscription, round_trip};
+use test_support::interop::scene::{accept_subscription, asked_once, round_trip};
 use test_support::interop::server::{HOST, Kind, SECRET, Server, Software, paste, prosody};
 use test_support::wait::{PATIENCE, wait_until, wait_within};
 
@@ -77,7 +77,7 @@ fn a_target_on_another_server_that_dies(kind: Kind) {
     again.available("");
     // The subscription is asked for once a minute at least.
     wait_within(2 * PATIENCE, "an answer from there", || {
-        asked_once(&domain, &mut user, &mut again)
+        asked_once(&domain, &mut user, &mut again, ONE_REQUEST).is_ok()
     });
     println!("{kind}: an answer {:.1?} after its server was back", back.elapsed());
 }
@@ -92,31 +92,10 @@ fn errors_until_gone(
 ) -> u32 {
     let mut failed = 0;
     wait_until(&format!("{gone} to leave the list"), || {
-        failed += u32::from(!asked_once(domain, user, service));
+        failed += u32::from(asked_once(domain, user, service, ONE_REQUEST).is_err());
         !proxy.status().to_string().contains(gone)
     });
     failed
-}
-
-/// Asks, and lets the service answer, if it is there, and grant a subscription: whether a result
-/// came.
-fn asked_once(domain: &str, user: &mut Client, service: &mut Client) -> bool {
-    user.ask(domain, "once");
-    let asked = Instant::now();
-    while asked.elapsed() < Duration::from_secs(5) {
-        let limit = Duration::from_millis(5);
-        match service.try_receive(limit) {
-            Some(request) if is_request(&request) => service.answer(&request, ""),
-            Some(it) if it.name == "presence" && it.attr("type") == Some("subscribe") => {
-                service.send(format!("<presence type='subscribed' to='{domain}'/>"));
-            }
-            _ => {}
-        }
-        if let Some(reply) = user.try_receive_where(limit, is_reply) {
-            return reply.error().is_none();
-        }
-    }
-    false
 }
 
 /// The configuration of a server that listens for others at this address, which is its domain: so
@@ -154,3 +133,6 @@ fn free_addresses<const N: usize>() -> [String; N] {
 
 /// Where servers look for each other.
 const PORT: u16 = 5269;
+
+/// To another server and back.
+const ONE_REQUEST: Duration = Duration::from_secs(5);

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::scene::{Scene, accept_subscription, asked_once, round_trip};
 use test_support::interop::server::{Kind, Server};
 
 case!(a_client_that_takes_its_own_resource_over_is_there: both);
@@ -87,7 +87,7 @@ fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
     let begun = Instant::now();
     while proxy.status().to_string().contains(&gone) {
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", proxy.status());
-        failed += u32::from(asked_once(&domain, &mut user, &mut stays).is_err());
+        failed += u32::from(asked_once(&domain, &mut user, &mut stays, ONE_REQUEST).is_err());
     }
     println!("{kind}: {failed} failed, and it went after {:.1?}", begun.elapsed());
     assert_eq!(failed, 1, "the first of them puts it in doubt");
@@ -147,7 +147,7 @@ fn a_fleet_without_presence_domains_forgets_nobody(kind: Kind) {
 fn asked_until_served(domain: &str, user: &mut Client, service: &mut Client) -> Duration {
     let begun = Instant::now();
     let mut refused = Duration::ZERO;
-    while asked_once(domain, user, service).is_err() {
+    while asked_once(domain, user, service, ONE_REQUEST).is_err() {
         refused = begun.elapsed();
         assert!(refused < Duration::from_secs(60), "nobody is there for {refused:.1?}");
         std::thread::sleep(Duration::from_millis(200));
@@ -155,24 +155,5 @@ fn asked_until_served(domain: &str, user: &mut Client, service: &mut Client) -> 
     refused
 }
 
-/// Asks, and lets the service answer, and grant a subscription; what came in place of a result.
-fn asked_once(domain: &str, user: &mut Client, service: &mut Client) -> Result<(), String> {
-    user.ask(domain, "once");
-    let asked = Instant::now();
-    // A sender gets few errors at a time.
-    while asked.elapsed() < Duration::from_secs(2) {
-        let limit = Duration::from_millis(5);
-        match service.try_receive(limit) {
-            Some(request) if is_request(&request) => service.answer(&request, ""),
-            Some(it) if it.name == "presence" && it.attr("type") == Some("subscribe") => {
-                service.send(format!("<presence type='subscribed' to='{domain}'/>"));
-            }
-            _ => {}
-        }
-        if let Some(reply) = user.try_receive_where(limit, is_reply) {
-            let error = reply.error().map(|(condition, text)| format!("{condition}: {text}"));
-            return error.map_or(Ok(()), Err);
-        }
-    }
-    Err("nothing".into())
-}
+/// A sender gets few errors at a time.
+const ONE_REQUEST: Duration = Duration::from_secs(2);

@@ -2,20 +2,10 @@
 
 use tokio::time::timeout;
 
-use super::*;
-use crate::mock_component::MockComponent;
-use crate::{PATIENCE, Server};
+use crate::PATIENCE;
+use crate::mock_component::{DOMAIN, MockComponent, ejabberd, prosody};
 
-const DOMAIN: &str = "proxy.example";
 const USER: &str = "user@some-domain.example/abc";
-
-async fn ejabberd() -> Server {
-    Server::start(Options::ejabberd("secret")).await.unwrap()
-}
-
-async fn prosody() -> Server {
-    Server::start(Options::prosody(DOMAIN, "secret")).await.unwrap()
-}
 
 #[tokio::test]
 async fn what_has_no_receiver_comes_back() {

@@ -1,6 +1,8 @@
 //! The stage of most tests: a server, a running proxy, an implementing client, users.
 
-use crate::interop::client::Client;
+use std::time::{Duration, Instant};
+
+use crate::interop::client::{Client, is_reply, is_request};
 use crate::interop::proxy::{Proxy, Settings};
 use crate::interop::server::{Kind, Server};
 
@@ -75,6 +77,33 @@ pub fn round_trip(domain: &str, user: &mut Client, service: &mut Client) {
     let reply = user.receive_reply("round-trip");
     assert_eq!(reply.attr("type"), Some("result"), "{reply:?}");
     assert!(reply.child("answer").is_some(), "{reply:?}");
+}
+
+/// Asks, and lets the service answer, if it is there, and grant a subscription, for so long; what
+/// came in place of a result.
+pub fn asked_once(
+    domain: &str,
+    user: &mut Client,
+    service: &mut Client,
+    time: Duration,
+) -> Result<(), String> {
+    user.ask(domain, "once");
+    let asked = Instant::now();
+    while asked.elapsed() < time {
+        let limit = Duration::from_millis(5);
+        match service.try_receive(limit) {
+            Some(request) if is_request(&request) => service.answer(&request, ""),
+            Some(it) if it.name == "presence" && it.attr("type") == Some("subscribe") => {
+                service.send(format!("<presence type='subscribed' to='{domain}'/>"));
+            }
+            _ => {}
+        }
+        if let Some(reply) = user.try_receive_where(limit, is_reply) {
+            let error = reply.error().map(|(condition, text)| format!("{condition}: {text}"));
+            return error.map_or(Ok(()), Err);
+        }
+    }
+    Err("nothing".into())
 }
 
 /// Waits for the subscription request of this domain and grants it.
