@@ -4,7 +4,7 @@ use fastrand::Rng;
 use jat_core::jat::address::Address;
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::glob::Glob;
-use jat_core::jat::resources::{Asked, Resources};
+use jat_core::jat::resources::{Asked, Known, Resources};
 use jat_core::jat::selection::Selection;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -56,7 +56,9 @@ proptest! {
         let mut resources = Resources::default();
         let put = |resources: &mut Resources, it: &Shown| {
             let address = format!("bot@s.example/{}", it.name);
-            resources.put(&Address::new(&address), it.dnd, it.priority, it.verified, true);
+            let Shown { dnd, priority, verified, .. } = *it;
+            let known = Known { dnd, priority, verified, confirmed: true };
+            resources.put(&Address::new(&address), known);
         };
         if !late {
             resources.select(selection.clone());

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jat::address::Address;
 use crate::jat::now::Now;
-use crate::jat::resources::{Resource, Resources};
+use crate::jat::resources::{Known, Resource, Resources};
 
 use super::probing::{Open, Probing};
 use super::recent::Recent;
@@ -15,7 +14,7 @@ use super::{Presence, Subscription};
 /// All that is known.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PresenceSnapshot {
-    pub resources: Vec<Known>,
+    pub resources: Vec<ResourceSnapshot>,
     pub subscription: Subscription,
     /// Unix second of its last change.
     pub since: u64,
@@ -39,7 +38,7 @@ pub struct PresenceSnapshot {
 
 /// A resource that is known to be online.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Known {
+pub struct ResourceSnapshot {
     pub address: String,
     pub dnd: bool,
     pub verified: bool,
@@ -55,7 +54,7 @@ impl Presence {
         let left = |at: Duration| at.saturating_sub(now.mono);
         let open = self.probing.hand_over(now.mono);
         PresenceSnapshot {
-            resources: self.resources.iter().map(known).collect(),
+            resources: self.resources.iter().map(snapshot).collect(),
             subscription: self.subscription.clone(),
             since: self.since,
             retry_in: self.retry_at.map(left),
@@ -73,13 +72,10 @@ impl Presence {
     pub fn resume(from: PresenceSnapshot, now: Now) -> Self {
         let at = |left: Duration| now.mono + left;
         let mut resources = Resources::default();
-        for known in &from.resources {
-            let address = Address::new(&known.address);
-            let Known { dnd, priority, verified, confirmed, .. } = *known;
-            resources.put_unranked(&address, dnd, priority, verified, confirmed);
-        }
-        // Once for all: there may be thousands.
-        resources.rank();
+        resources.put_all(from.resources.iter().map(|it| {
+            let ResourceSnapshot { dnd, priority, verified, confirmed, .. } = *it;
+            (it.address.as_str(), Known { dnd, priority, verified, confirmed })
+        }));
         let subscribed = from.subscription == Subscription::Subscribed;
         // A list that no answer has confirmed may be wrong.
         let doubtful = resources.has_doubtful() || from.confirmed.is_none();
@@ -102,9 +98,9 @@ impl Presence {
     }
 }
 
-fn known(resource: &Resource) -> Known {
+fn snapshot(resource: &Resource) -> ResourceSnapshot {
     let Resource { address, dnd, verified, confirmed, priority, .. } = resource;
-    Known {
+    ResourceSnapshot {
         address: address.clone(),
         dnd: *dnd,
         verified: *verified,

@@ -52,6 +52,15 @@ pub struct Resource {
     place: Option<usize>,
 }
 
+/// What is known of a resource besides its address: see [`Resource`].
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub dnd: bool,
+    pub priority: i8,
+    pub verified: bool,
+    pub confirmed: bool,
+}
+
 impl Resource {
     /// The full JID in normal form.
     pub fn normal(&self) -> &str {
@@ -100,7 +109,7 @@ impl Resources {
     /// It is ignored if it is longer than any may be; or beyond a number that no service has in
     /// earnest, unless it can take the place of one in doubt: a server elsewhere could claim any.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool, priority: i8) -> bool {
-        let new = self.put(address, dnd, priority, true, true);
+        let new = self.put(address, Known { dnd, priority, verified: true, confirmed: true });
         if let Ok(at) = self.find(&address.normal()) {
             let known = &mut self.online[at];
             if known.answers_so && known.errors >= known.errors_to_doubt() {
@@ -112,33 +121,26 @@ impl Resources {
         new
     }
 
-    /// Like [`Self::add`], with what is known of [`Resource::verified`] and
-    /// [`Resource::confirmed`].
-    pub fn put(
-        &mut self,
-        address: &Address<'_>,
-        dnd: bool,
-        priority: i8,
-        verified: bool,
-        confirmed: bool,
-    ) -> bool {
-        let (new, ranks) = self.put_unranked(address, dnd, priority, verified, confirmed);
+    /// Like [`Self::add`], with all that is known of it.
+    pub fn put(&mut self, address: &Address<'_>, known: Known) -> bool {
+        let (new, ranks) = self.put_unranked(address, known);
         if ranks {
             self.rank();
         }
         new
     }
 
-    /// Like [`Self::put`], for one of many: [`Self::rank`] has to follow. Also says whether for
-    /// this one.
-    pub fn put_unranked(
-        &mut self,
-        address: &Address<'_>,
-        dnd: bool,
-        priority: i8,
-        verified: bool,
-        confirmed: bool,
-    ) -> (bool, bool) {
+    /// Like [`Self::put`], for all at once: there may be thousands.
+    pub fn put_all<'a>(&mut self, all: impl IntoIterator<Item = (&'a str, Known)>) {
+        for (address, known) in all {
+            self.put_unranked(&Address::new(address), known);
+        }
+        self.rank();
+    }
+
+    /// [`Self::rank`] has to follow, unless the second that it says is false.
+    fn put_unranked(&mut self, address: &Address<'_>, known: Known) -> (bool, bool) {
+        let Known { dnd, priority, verified, confirmed } = known;
         let resource = address.resource().unwrap_or_default();
         if resource.len() > resourcepart::MAX_BYTES || address.as_str().len() > MAX_ADDRESS {
             return (false, false);
@@ -194,7 +196,7 @@ impl Resources {
     }
 
     /// Finds out who gets the next requests.
-    pub fn rank(&mut self) {
+    fn rank(&mut self) {
         let Self { online, selection, first, eligible, doubtful } = self;
         first.clear();
         (*eligible, *doubtful) = (0, 0);

@@ -104,7 +104,9 @@ fn what_is_confirmed_comes_first_then_who_is_awake_then_the_pattern_then_the_pri
         for (address, verified, dnd, priority) in better {
             // Two of one name are told apart by the address, not by the resource.
             let address = address.replace("b@s", &format!("b@{verified}-{dnd}"));
-            resources.put(&Address::new(&address), *dnd, *priority, *verified, true);
+            let (dnd, priority, verified) = (*dnd, *priority, *verified);
+            let known = Known { dnd, priority, verified, confirmed: true };
+            resources.put(&Address::new(&address), known);
         }
         let (address, verified, dnd, _) = &better[0];
         let first = address.replace("b@s", &format!("b@{verified}-{dnd}"));
