@@ -95,6 +95,7 @@ fn assert_all_reasons(tally: &Tally) {
         // Only requests of users are relayed.
         Reason::ToAccount,
         Reason::AliasTooLong,
+        Reason::Scrubbed,
         // There are no lists of senders.
         Reason::Forbidden,
         // They are about the state of the target or of the stream, not about a stanza.

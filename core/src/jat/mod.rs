@@ -5,6 +5,7 @@ pub mod address;
 pub mod alias;
 pub mod answers;
 mod base32;
+pub mod disguise;
 pub mod dispatch;
 pub mod escape;
 pub mod glob;

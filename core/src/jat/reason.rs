@@ -135,6 +135,9 @@ reasons! {
     ToAccount = "to-account" [Message inward] Relayed;
     /// From a resource that is too long to have an alias, relayed as from the address without a resource.
     AliasTooLong = "alias-too-long" [Message outward, Presence outward] Relayed;
+    /// Relayed after the target's own address was taken out of what its server wrote.
+    Scrubbed = "scrubbed" [Request outward, Reply outward, Message outward, Presence outward]
+        Relayed;
 
     /// An IQ request without an id.
     NoId = "no-id" [Request] Answered(BadRequest, "An IQ needs an id.");

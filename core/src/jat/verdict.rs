@@ -4,6 +4,7 @@ use crate::stanza::compose::{Envelope, Refusal};
 use crate::stanza::head::Rewrite;
 use crate::stanza::presence_type::PresenceType;
 
+use super::disguise::Disguise;
 use super::presence::OwnPresence;
 use super::reason::{Answer, Outcome, Reason};
 use super::traffic::{Class, Traffic};
@@ -19,10 +20,10 @@ pub struct Verdict<'t> {
 /// What goes out.
 #[derive(Debug)]
 pub enum Act<'t> {
-    /// The stanza itself, with other addresses.
-    Relay(Rewrite<'t>),
-    /// The stanza to one address, once from each of these.
-    RelayFromAll { to: &'t str, from: &'t [String] },
+    /// The stanza itself, with other addresses; in its payload too, if there is a disguise.
+    Relay(Rewrite<'t>, Option<Disguise<'t>>),
+    /// The same to one address, once from each of these.
+    RelayFromAll { to: &'t str, from: &'t [String], disguise: Option<Disguise<'t>> },
     /// An error in its place.
     Refuse(Recipient<'t>, Refusal),
     /// Presence of this type to the sender, from the address that it wrote to without a resource.
@@ -63,7 +64,15 @@ pub enum SenderAddress {
 impl<'t> Verdict<'t> {
     /// The stanza is relayed.
     pub fn relay(rewrite: Rewrite<'t>, traffic: Traffic, reason: Reason) -> Self {
-        Self { act: Act::Relay(rewrite), traffic, reason }
+        Self { act: Act::Relay(rewrite, None), traffic, reason }
+    }
+
+    /// The same, and the target's address is taken out of the payload.
+    pub fn disguised(mut self, with: Option<Disguise<'t>>) -> Self {
+        if let Act::Relay(_, disguise) = &mut self.act {
+            *disguise = with;
+        }
+        self
     }
 
     /// It is not relayed: what the table of reasons says is done, and what is answered goes to its
@@ -151,14 +160,14 @@ impl<'t> Verdict<'t> {
     pub fn too_large(self, type_: Option<&str>) -> Self {
         let traffic = self.traffic;
         match self.act {
-            Act::Relay(Rewrite { to, from, id }) if traffic.class == Class::Reply => {
+            Act::Relay(Rewrite { to, from, id }, _) if traffic.class == Class::Reply => {
                 let refused = Self::by_table(traffic, Reason::OverLimit);
                 refused.for_asker(Envelope { to, from, id })
             }
-            Act::Relay(_) | Act::RelayFromAll { .. } if traffic.class != Class::Request => {
+            Act::Relay(..) | Act::RelayFromAll { .. } if traffic.class != Class::Request => {
                 Self::refused(traffic, type_, Reason::OverLimit)
             }
-            Act::Relay(_) => Self::by_table(traffic, Reason::OverLimit),
+            Act::Relay(..) => Self::by_table(traffic, Reason::OverLimit),
             _ => Self::by_table(traffic, Reason::HeadTooLarge),
         }
     }

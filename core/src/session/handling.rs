@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::jat::address::Address;
+use crate::jat::disguise::Disguise;
 use crate::jat::incoming::{Body, Incoming, Ours};
 use crate::jat::reason::Reason;
 use crate::jat::traffic::Traffic;
 use crate::jat::verdict::{Act, Recipient, SenderAddress, Verdict, WithoutId};
 use crate::stanza::compose::{Authored, Envelope, Refusal};
 use crate::stanza::head::{Head, Kind, Rewrite};
+use crate::stanza::scrub::is_suspect;
 use crate::stanza::splitter::Element;
 
 use super::echo::EchoOrigin;
@@ -78,7 +80,10 @@ impl Session {
                 verdict = verdict.withheld();
             }
             match self.write(&verdict.act, head, payload) {
-                Ok(()) => return (verdict.traffic, verdict.reason),
+                Ok(Written::Scrubbed) if verdict.reason == Reason::Relayed => {
+                    return (verdict.traffic, Reason::Scrubbed);
+                }
+                Ok(_) => return (verdict.traffic, verdict.reason),
                 Err(TooLarge) => verdict = verdict.too_large(head.type_.as_deref()),
             }
         }
@@ -91,19 +96,35 @@ impl Session {
         act: &Act<'_>,
         head: &Head<'_>,
         payload: Payload<'_>,
-    ) -> Result<(), TooLarge> {
+    ) -> Result<Written, TooLarge> {
         let limit = self.bounds.limits.max_bytes;
         let sender = head.from.as_deref().unwrap_or_default();
         let asked = || Address::new(head.to.as_deref().unwrap_or_default());
         match act {
-            Act::Relay(rewrite) => self.output.relay(limit, |to| relay(head, payload, rewrite, to)),
-            Act::RelayFromAll { to, from } => from.iter().try_for_each(|from| {
-                let rewrite = Rewrite { to, from, id: None };
-                self.output.relay(limit, |to| relay(head, payload, &rewrite, to))
-            }),
+            Act::Relay(rewrite, None) => {
+                self.output.relay(limit, |to| relay(head, payload, rewrite, to))?;
+            }
+            Act::Relay(rewrite, Some(disguise)) => {
+                return self.relay_disguised(head, payload, rewrite, disguise);
+            }
+            Act::RelayFromAll { to, from, disguise } => {
+                let mut written = Written::AsItWas;
+                for from in *from {
+                    let rewrite = Rewrite { to, from, id: None };
+                    match disguise {
+                        None => {
+                            self.output.relay(limit, |to| relay(head, payload, &rewrite, to))?
+                        }
+                        Some(disguise) => {
+                            written = self.relay_disguised(head, payload, &rewrite, disguise)?;
+                        }
+                    }
+                }
+                return Ok(written);
+            }
             Act::Refuse(Recipient::Asker(envelope), refusal) => {
                 let id = envelope.id.or(head.id.as_deref());
-                self.refuse(head.kind, &Envelope { id, ..*envelope }, refusal)
+                self.refuse(head.kind, &Envelope { id, ..*envelope }, refusal)?;
             }
             Act::Refuse(Recipient::Sender(without_id), refusal) => {
                 let from = asked().at_domain(self.domain.as_str(), asked().resource());
@@ -111,7 +132,7 @@ impl Session {
                     WithoutId::Empty => head.id.as_deref().or(Some("")),
                     WithoutId::EmptyForIq => head.id.as_deref(),
                 };
-                self.refuse(head.kind, &Envelope { to: sender, from: &from, id }, refusal)
+                self.refuse(head.kind, &Envelope { to: sender, from: &from, id }, refusal)?;
             }
             Act::AnswerPresence(type_, address) => {
                 let from = asked().at_domain(self.domain.as_str(), None);
@@ -120,14 +141,39 @@ impl Session {
                     SenderAddress::Bare => Address::new(sender).bare(),
                 };
                 let envelope = Envelope { to, from: &from, id: None };
-                self.output.say(limit, |to| Authored::Presence(*type_).write(&envelope, to))
+                self.output.say(limit, |to| Authored::Presence(*type_).write(&envelope, to))?;
             }
-            Act::SendPresence { target, presence } => {
-                self.send_presence(presence, target);
-                Ok(())
-            }
-            Act::Drop => Ok(()),
+            Act::SendPresence { target, presence } => self.send_presence(presence, target),
+            Act::Drop => {}
         }
+        Ok(Written::AsItWas)
+    }
+
+    /// Writes a stanza with other addresses, in its payload too.
+    fn relay_disguised(
+        &mut self,
+        head: &Head<'_>,
+        payload: Payload<'_>,
+        with: &Rewrite<'_>,
+        disguise: &Disguise<'_>,
+    ) -> Result<Written, TooLarge> {
+        let Self { output, scrubber, bounds, .. } = self;
+        let mut written = Written::AsItWas;
+        output.relay(bounds.limits.max_bytes, |to| {
+            if !is_suspect(payload.bytes, disguise.account()) {
+                return relay(head, payload, with, to);
+            }
+            let begin = to.len();
+            head.rewrite(with, to);
+            let length = to.len() - begin;
+            let replace = |text: &str, to: &mut String| disguise.replace(text, to);
+            let scrubbed = scrubber.write(head.tag().as_bytes(), payload.bytes, replace, to);
+            if scrubbed.changed {
+                written = Written::Scrubbed;
+            }
+            (2 * length).max(length + scrubbed.reach)
+        })?;
+        Ok(written)
     }
 
     fn refuse(
@@ -140,6 +186,14 @@ impl Session {
         let error = Authored::Error { kind, by: self.domain.as_str(), refusal };
         self.output.say(limit, |to| error.write(envelope, to))
     }
+}
+
+/// How the payload of a stanza was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    AsItWas,
+    /// Without the target's address.
+    Scrubbed,
 }
 
 /// What stands behind the start tag.
@@ -170,3 +224,6 @@ fn relay(head: &Head<'_>, payload: Payload<'_>, with: &Rewrite<'_>, output: &mut
 
 /// With these begin the ids of all that comes back to us.
 const OUR_IDS: &str = "jat-";
+
+#[cfg(test)]
+mod tests;

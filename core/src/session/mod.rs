@@ -28,6 +28,7 @@ use crate::jat::reason::Tally;
 use crate::jat::translator::Translator;
 use crate::jat::verdict::Verdict;
 use crate::stanza::limits::Limits;
+use crate::stanza::scrub::Scrubber;
 use crate::stanza::splitter::{Element, Piece, Splitter};
 
 use brake::Brake;
@@ -64,6 +65,7 @@ pub struct Session {
     echo: Echo,
     server_time: ServerTime,
     brake: Brake,
+    scrubber: Scrubber,
     /// Whether input was left, as too much waited for the server.
     held_up: bool,
     phase: Phase,
@@ -116,6 +118,7 @@ impl Session {
             output: Output::new(Vec::new(), now),
             server_time: ServerTime::new(echo.nonce(), now),
             brake: Brake::new(echo.nonce()),
+            scrubber: Scrubber::default(),
             echo,
             held_up: false,
             phase: Phase::Open,

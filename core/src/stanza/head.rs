@@ -141,6 +141,11 @@ impl<'a> Head<'a> {
         Ok(head)
     }
 
+    /// The whole tag, as it came.
+    pub fn tag(&self) -> &'a str {
+        self.tag
+    }
+
     /// The qualified name of the element.
     pub fn name(&self) -> &'a str {
         self.name

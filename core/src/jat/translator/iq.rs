@@ -1,11 +1,14 @@
 //! The rules for IQs: a request of a user is given a token, and the reply has to show it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use fastrand::Rng;
 
 use crate::jat::address::{Address, write_resource};
+use crate::jat::alias::Holder;
 use crate::jat::answers::Event;
+use crate::jat::disguise::Disguise;
 use crate::jat::incoming::{Body, Incoming};
 use crate::jat::now::Now;
 use crate::jat::presence::{Presence, Subscription};
@@ -116,20 +119,24 @@ impl Translator {
         let event = error.map_or(Event::Result, Event::Error);
         answers.prepare(resource, event, &presence.resources);
         let claims = token.claims();
-        new_from.push_str(if written_to.is_empty() {
-            settings.domain.as_str()
-        } else {
-            written_to
-        });
+        let asked = if written_to.is_empty() { settings.domain.as_str() } else { written_to };
+        new_from.push_str(asked);
         write_resource(Some(claims.resource()), new_from);
         let (to, from, id) = (claims.user(), &**new_from, Some(claims.id()));
+        let disguise = match (&settings.two_way, resource) {
+            (Some(two_way), None) => Some(Disguise {
+                holder: Holder { face: asked, target: settings.target.bare().as_str() },
+                names: Arc::clone(&two_way.names),
+            }),
+            _ => None,
+        };
         let refuse =
             |reason| Verdict::by_table(TARGET_REPLY, reason).for_asker(Envelope { to, from, id });
         if let Some(reason) = iq.body.fault() {
             return refuse(reason);
         }
         let reason = if result { Reason::Relayed } else { Reason::RelayedError };
-        Verdict::relay(Rewrite { to, from, id }, TARGET_REPLY, reason)
+        Verdict::relay(Rewrite { to, from, id }, TARGET_REPLY, reason).disguised(disguise)
     }
 }
 

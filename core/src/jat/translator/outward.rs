@@ -1,8 +1,11 @@
 //! What the target writes to mirrors, where more is relayed than the requests of users: each stanza
 //! goes on to the user, from the alias of its sender.
 
+use std::sync::Arc;
+
 use crate::jat::address::{Address, normal_resource, write_resource};
 use crate::jat::alias::{self, Holder};
+use crate::jat::disguise::Disguise;
 use crate::jat::incoming::Incoming;
 use crate::jat::mirror::{Form, Mirror, Mirrors};
 use crate::jat::reason::Reason;
@@ -36,75 +39,68 @@ impl Translator {
             return refuse(reason);
         }
         scratch.clear();
-        let Scratch { new_from, all_from, new_to, written_to, mirror: room, .. } = scratch;
+        let Scratch { new_from, all_from, new_to, written_to: face, mirror: room, .. } = scratch;
         let mirrors = settings.mirrors(two_way);
         let node = normal_node(&to);
         let mirror = match mirrors.read(&node, room) {
             Ok(mirror) if !to.has_empty_part() => mirror,
             _ => return refuse(Reason::MirrorMalformed),
         };
-        let user = Address::new(mirror.user);
-        if settings.target.owns(&user) || settings.is_own(&user) || two_way.is_own(&user) {
-            return refuse(Reason::OwnMirror);
-        }
         let presence = PresenceType::of(type_).filter(|_| class == Class::Presence);
         // An answer, or what must not be withheld.
         let is_late = type_ == Some("error") || presence.is_some_and(PresenceType::ends_something);
-        match mirror.form {
-            Form::Forged => return refuse(Reason::MirrorSignature),
-            Form::Clear { initiated: false } if !is_late => return refuse(Reason::NotInitiated),
-            // A signature shows that the user wrote to this face.
-            Form::Clear { .. } if !is_late && !two_way.faces.has(mirror.face) => {
-                return refuse(Reason::NoSuchFace);
-            }
-            Form::Signed { .. } if class == Class::Request => {
-                if let Some(present) = other_mirror(&mirrors, &mirror, &node, new_to) {
-                    let text = format!("This user has another address now: {present}");
-                    return refuse(Reason::MirrorOldKey).with_text(text);
-                }
-            }
-            Form::Clear { .. } | Form::Signed { .. } => {}
+        if let Some(reason) = why_not_to(settings, two_way, &mirror, is_late) {
+            return refuse(reason);
         }
-        write_face(mirror.face, mirrors.domain, written_to);
+        if class == Class::Request
+            && let Some(present) = other_mirror(&mirrors, &mirror, &node, new_to)
+        {
+            let refused = refuse(Reason::MirrorOldKey);
+            return match present {
+                // It is too long.
+                "" => refused,
+                _ => refused.with_text(format!("This user has another address now: {present}")),
+            };
+        }
         let between_accounts = presence.is_some_and(PresenceType::is_between_accounts);
         new_to.push_str(mirror.user);
-        new_from.push_str(written_to);
-        let Some(resource) = from.resource().filter(|_| !between_accounts).map(normal_resource)
-        else {
-            write_resource(to.resource().filter(|_| !between_accounts), new_to);
-            let rewrite = Rewrite { to: new_to, from: new_from, id: None };
-            return Verdict::relay(rewrite, traffic, relayed(type_));
-        };
-        write_resource(to.resource(), new_to);
-        let holder = Holder { face: written_to, target: mirrors.target };
-        let names = &two_way.names;
-        new_from.push('/');
-        let reason = match alias::write(names.first(), &holder, &resource, new_from) {
-            Ok(()) => relayed(type_),
-            Err(_) if class == Class::Request => return refuse(Reason::NoReplyAddress),
-            Err(_) => {
-                new_from.truncate(written_to.len());
-                Reason::AliasTooLong
+        write_resource(to.resource().filter(|_| !between_accounts), new_to);
+        write_face(mirror.face, mirrors.domain, face);
+        new_from.push_str(face);
+        let holder = Holder { face, target: settings.target.bare().as_str() };
+        let resource = from.resource().filter(|_| !between_accounts).map(normal_resource);
+        let mut reason = relayed(type_);
+        if let Some(resource) = &resource {
+            new_from.push('/');
+            if alias::write(two_way.names.first(), &holder, resource, new_from).is_err() {
+                if class == Class::Request {
+                    return refuse(Reason::NoReplyAddress);
+                }
+                new_from.truncate(face.len());
+                reason = Reason::AliasTooLong;
             }
-        };
-        // Contacts may know the resource by the alias of any key.
-        if presence == Some(PresenceType::Unavailable)
-            && reason == Reason::Relayed
-            && names.keys().len() > 1
+        }
+        // What a resource writes is its own affair.
+        let by_server = class == Class::Presence || from.resource().is_none();
+        let disguise = by_server.then(|| Disguise { holder, names: Arc::clone(&two_way.names) });
+        let keys = two_way.names.keys();
+        if let (Some(PresenceType::Unavailable), Some(resource), 2..) =
+            (presence, &resource, keys.len())
         {
-            for key in names.keys().iter().rev() {
-                let mut from = format!("{written_to}/");
-                if alias::write(key, &holder, &resource, &mut from).is_ok() {
+            // Contacts may know the resource by the alias of any key.
+            for key in keys.iter().rev() {
+                let mut from = format!("{face}/");
+                if alias::write(key, &holder, resource, &mut from).is_ok() {
                     all_from.push(from);
                 }
             }
-            return Verdict {
-                act: Act::RelayFromAll { to: new_to, from: all_from },
-                traffic,
-                reason,
-            };
+            if !all_from.is_empty() {
+                let act = Act::RelayFromAll { to: new_to, from: all_from, disguise };
+                return Verdict { act, traffic, reason };
+            }
         }
-        Verdict::relay(Rewrite { to: new_to, from: new_from, id: None }, traffic, reason)
+        let rewrite = Rewrite { to: new_to, from: new_from, id: None };
+        Verdict::relay(rewrite, traffic, reason).disguised(disguise)
     }
 }
 
@@ -150,6 +146,29 @@ fn why_not(
     }
 }
 
+/// Why nothing, or what is not late, is relayed to whom the mirror stands for.
+fn why_not_to(
+    settings: &Settings,
+    two_way: &TwoWay,
+    mirror: &Mirror<'_>,
+    is_late: bool,
+) -> Option<Reason> {
+    let user = Address::new(mirror.user);
+    if settings.target.owns(&user) || settings.is_own(&user) || two_way.is_own(&user) {
+        return Some(Reason::OwnMirror);
+    }
+    match mirror.form {
+        Form::Forged => Some(Reason::MirrorSignature),
+        // It shows that the user wrote, and to this face.
+        Form::Signed { .. } => None,
+        Form::Clear { .. } if is_late => None,
+        Form::Clear { initiated: false } => Some(Reason::NotInitiated),
+        Form::Clear { initiated: true } => {
+            (!two_way.faces.has(mirror.face)).then_some(Reason::NoSuchFace)
+        }
+    }
+}
+
 /// The mirror that this user has now, if it is another one: the user's reply would come from there,
 /// and what is no reply from the address that was asked is none for any library.
 fn other_mirror<'r>(
@@ -158,7 +177,7 @@ fn other_mirror<'r>(
     node: &str,
     room: &'r mut String,
 ) -> Option<&'r str> {
-    // One that is too long now belongs to a user who can't answer.
+    // Of one that is too long nothing is written: its user can't answer.
     let _ = mirrors.write(&Address::new(mirror.user), mirror.face, room);
     let now = room.strip_suffix(mirrors.domain).and_then(|it| it.strip_suffix('@'));
     if now == Some(node) {

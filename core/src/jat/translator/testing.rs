@@ -15,6 +15,7 @@ use crate::jat::name_keys::{NameKey, NameKeys};
 use crate::jat::now::Now;
 use crate::jat::settings::Settings;
 use crate::jat::target::Target;
+use crate::jat::traffic::Class;
 use crate::jat::two_way::{Faces, MessagesTo, TwoWay};
 use crate::jat::verdict::{Act, Recipient, SenderAddress, WithoutId};
 use crate::stanza::head::{Head, Rewrite};
@@ -124,13 +125,15 @@ impl Proxy {
         let reason = verdict.reason;
         assert!(reason.occurs_in(traffic), "{} of {traffic}", reason.name());
         let told = match &verdict.act {
-            Act::Relay(Rewrite { to, from, id }) => {
+            Act::Relay(Rewrite { to, from, id }, disguise) => {
                 let id = id.map(|id| format!(" id {id}")).unwrap_or_default();
-                format!("{from} -> {to}{id}")
+                let disguised = if disguise.is_some() { " disguised" } else { "" };
+                format!("{from} -> {to}{id}{disguised}")
             }
-            Act::RelayFromAll { to, from } => format!("{} -> {to}", from.join(" ")),
+            Act::RelayFromAll { to, from, .. } => format!("{} -> {to}", from.join(" ")),
             Act::Refuse(Recipient::Sender(without_id), refusal) => {
-                assert_eq!(*without_id, WithoutId::EmptyForIq);
+                // An IQ has an id in any case.
+                assert!(traffic.class == Class::Request || *without_id == WithoutId::EmptyForIq);
                 format!("{} to sender", refusal.condition.name())
             }
             Act::Refuse(Recipient::Asker(envelope), refusal) => {

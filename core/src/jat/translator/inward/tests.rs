@@ -1,3 +1,6 @@
+use crate::jat::target::Target;
+use crate::jat::two_way::MessagesTo;
+
 use super::super::testing::{A, AH, D, M, MH, Proxy, T, U, senders};
 
 /// A message of the user of this type.
@@ -22,7 +25,7 @@ fn a_message_goes_to_a_resource_from_the_mirror() {
 #[test]
 fn an_alias_names_the_resource_that_gets_it() {
     let mut offline = Proxy::offline(|_, two_way| {
-        two_way.messages_to = crate::jat::two_way::MessagesTo::Account;
+        two_way.messages_to = MessagesTo::Account;
     });
     for type_ in ["chat", "groupchat", "headline"] {
         let told = offline.judge(&message(type_, &format!("helper@{D}/{AH}")));
@@ -40,7 +43,7 @@ fn a_message_that_nobody_online_gets_is_left_to_the_account() {
     let mut offline = Proxy::offline(|_, _| {});
     assert_eq!(offline.judge(&message("chat", D)), format!("to-account: {M}/abc -> {T}"));
     let mut account = Proxy::with(|_, two_way| {
-        two_way.messages_to = crate::jat::two_way::MessagesTo::Account;
+        two_way.messages_to = MessagesTo::Account;
     });
     assert_eq!(account.judge(&message("chat", D)), format!("relayed: {M}/abc -> {T}"));
     assert_eq!(account.judge(&message("error", D)), "error-unrouted: nothing");
@@ -155,4 +158,179 @@ fn messages_are_not_booked_as_requests() {
     proxy.judge(&message("chat", D));
     proxy.judge(&message("error", &format!("{D}/{A}")));
     assert!(proxy.translator().answers().of("a").is_none());
+}
+
+fn request(to: &str) -> String {
+    format!("<iq type='get' id='1234' to='{to}' from='{U}'><q xmlns='urn:q'/></iq>")
+}
+
+/// The target's result under this id.
+fn result(id: &str, to: &str, from: &str) -> String {
+    format!("<iq type='result' id='{id}' to='{to}' from='{from}'/>")
+}
+
+/// The id under which a request was relayed.
+fn token(told: &str) -> &str {
+    told.split_once(" id ").unwrap().1
+}
+
+#[test]
+fn a_request_has_its_token_as_id_and_its_reply_comes_from_the_address_asked() {
+    let mut proxy = Proxy::new();
+    for (to, mirror) in [(D.to_owned(), M), (format!("helper@{D}"), MH), (format!("{D}/x"), M)] {
+        let told = proxy.judge(&request(&to));
+        let token = token(&told);
+        assert_eq!(told, format!("relayed: {mirror}/abc -> {T}/a id {token}"));
+        // Whatever resource it is sent to.
+        for resource in ["/abc", "", "/x"] {
+            let reply =
+                proxy.judge(&result(token, &format!("{mirror}{resource}"), &format!("{T}/a")));
+            assert_eq!(reply, format!("relayed: {to} -> {U} id 1234"));
+        }
+        let other = if mirror == M { MH } else { M };
+        for (to, from) in [(mirror, format!("{T}/b")), (other, format!("{T}/a"))] {
+            let reply = proxy.judge(&result(token, to, &from));
+            assert_eq!(reply, "token-signature: nothing");
+        }
+        // As before there was more to relay.
+        let reply = proxy.judge(&result(
+            "1234",
+            &format!("{}/{token}", to.trim_end_matches("/x")),
+            &format!("{T}/a"),
+        ));
+        assert_eq!(reply, format!("relayed: {to} -> {U} id 1234"));
+    }
+    assert_eq!(proxy.judge(&result("1", M, &format!("{T}/a"))), "token-length: nothing");
+    assert_eq!(proxy.judge(&result("1", r"x\40@proxy.domain.example", T)), "no-token: nothing");
+    let record = proxy.translator().answers().of("a");
+    assert!(record.is_some(), "requests are booked");
+}
+
+#[test]
+fn the_target_asks_at_its_own_service() {
+    let mut proxy = Proxy::new();
+    let own = format!("<iq type='get' id='1' to='helper@{D}' from='{T}/a'><q xmlns='urn:q'/></iq>");
+    let told = proxy.judge(&own);
+    let token = token(&told);
+    let mirror = r"some-user\40some-domain.example\2fhelper@proxy.domain.example";
+    assert_eq!(told, format!("relayed: {mirror}/a -> {T}/a id {token}"));
+    let reply = proxy.judge(&result(token, &format!("{mirror}/a"), &format!("{T}/a")));
+    assert_eq!(reply, format!("relayed: helper@{D} -> {T}/a id 1"));
+}
+
+#[test]
+fn a_request_that_is_none_is_refused_first() {
+    let mut proxy = Proxy::new();
+    let told = proxy.judge(&format!("<iq type='get' id='1' to='x\\40@{D}' from='{U}'/>"));
+    assert_eq!(told, "child-count: bad-request to sender");
+    let id = "i".repeat(612 - U.len());
+    let long = request(D).replace("1234", &id);
+    assert_eq!(proxy.judge(&long), "too-long: policy-violation to sender");
+    let mut offline = Proxy::offline(|_, _| {});
+    let told = offline.judge(&request(D));
+    assert!(told.starts_with("never-subscribed: service-unavailable"), "{told}");
+}
+
+#[test]
+fn a_request_to_an_alias_goes_there() {
+    let mut offline = Proxy::offline(|_, _| {});
+    let told = offline.judge(&request(&format!("{D}/{A}")));
+    let token = token(&told);
+    assert_eq!(told, format!("relayed: {M}/abc -> {T}/a id {token}"));
+    let reply = offline.judge(&result(token, &format!("{M}/abc"), &format!("{T}/a")));
+    assert_eq!(reply, format!("relayed: {D}/{A} -> {U} id 1234"));
+    let mut fixed = Proxy::offline(|settings, _| {
+        settings.target = Target::new(format!("{T}/b").parse().unwrap());
+    });
+    let told = fixed.judge(&request(&format!("{D}/{A}")));
+    assert!(told.contains(&format!("-> {T}/b ")), "{told}");
+}
+
+#[test]
+fn the_account_answers_what_it_is_to_answer() {
+    let mut proxy = Proxy::with(|_, two_way| {
+        two_way.account_queries = ["vcard-temp".to_owned()].into();
+    });
+    let vcard = |to: &str| {
+        format!("<iq type='get' id='25' to='{to}' from='{U}'><v:vCard xmlns:v='vcard-temp'/></iq>")
+    };
+    let told = proxy.judge(&vcard(&format!("helper@{D}")));
+    let token = token(&told);
+    assert_eq!(told, format!("relayed: {MH}/abc -> {T} id {token}"));
+    let reply = proxy.judge(&result(token, &format!("{MH}/abc"), T));
+    assert_eq!(reply, format!("relayed: helper@{D} -> {U} id 25 disguised"));
+    assert_eq!(proxy.judge(&result(token, MH, &format!("{T}/a"))), "token-signature: nothing");
+    // To a client, by its alias or not.
+    for to in [format!("{D}/{A}"), format!("{D}/x")] {
+        assert!(proxy.judge(&vcard(&to)).contains(&format!("-> {T}/a ")));
+    }
+    assert!(proxy.judge(&request(D)).contains(&format!("-> {T}/a ")));
+    let answers = proxy.translator().answers();
+    assert!(answers.of("").is_none(), "the account is no resource");
+    assert_eq!(proxy.translator().unlisted_replies(), 0);
+}
+
+#[test]
+fn a_reply_goes_to_the_resource_that_asked() {
+    let mut proxy = Proxy::with(|_, two_way| two_way.requests = false);
+    assert_eq!(
+        proxy.judge(&result("v", &format!("{D}/{A}"), U)),
+        format!("relayed: {M}/abc -> {T}/a")
+    );
+    let mallory = proxy.judge(&result("v", &format!("{D}/{A}"), "mallory@evil.example/x"));
+    assert_eq!(mallory, format!("relayed: mallory\\40evil.example@{D}/x -> {T}/a"));
+    let bit = A.replace("aebac3", "aebac4");
+    assert_eq!(proxy.judge(&result("v", &format!("{D}/{bit}"), U)), "no-alias: nothing");
+    // The server asks, too.
+    let told = proxy.judge(&result("d", &format!("helper@{D}"), U));
+    assert_eq!(told, format!("relayed: {MH}/abc -> {T}"));
+    let error = format!("<iq type='error' id='v' to='{D}/{A}' from='{U}'/>");
+    assert_eq!(proxy.judge(&error), format!("relayed-error: {M}/abc -> {T}/a"));
+    assert!(proxy.translator().answers().of("a").is_none(), "nobody asked it");
+}
+
+fn presence(type_: &str, to: &str) -> String {
+    let type_ = if type_.is_empty() { String::new() } else { format!("type='{type_}' ") };
+    format!("<presence {type_}to='{to}' from='{U}'/>")
+}
+
+#[test]
+fn subscriptions_and_probes_are_between_accounts() {
+    let mut proxy = Proxy::new();
+    for type_ in ["subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe"] {
+        for to in [format!("helper@{D}"), format!("helper@{D}/{AH}")] {
+            assert_eq!(proxy.judge(&presence(type_, &to)), format!("relayed: {MH} -> {T}"));
+        }
+    }
+}
+
+#[test]
+fn presence_goes_to_the_account_or_the_alias() {
+    let mut proxy = Proxy::new();
+    for type_ in ["", "unavailable"] {
+        assert_eq!(proxy.judge(&presence(type_, D)), format!("relayed: {M}/abc -> {T}"));
+        let told = proxy.judge(&presence(type_, &format!("{D}/{A}")));
+        assert_eq!(told, format!("relayed: {M}/abc -> {T}/a"));
+    }
+    assert_eq!(proxy.judge(&presence("odd", D)), "presence-ignored: nothing");
+    let error = presence("error", &format!("{D}/{A}"));
+    assert_eq!(proxy.judge(&error), format!("relayed-error: {M}/abc -> {T}/a"));
+    proxy.change(|two_way| two_way.initiate = senders(&[]));
+    assert_eq!(proxy.judge(&error), "presence-error: nothing");
+    assert!(proxy.translator().presence().resources.len() == 1, "users change nothing");
+}
+
+#[test]
+fn presence_is_refused_where_it_is_not_relayed() {
+    let mut proxy = Proxy::with(|_, two_way| two_way.presence = false);
+    assert_eq!(
+        proxy.judge(&presence("subscribe", D)),
+        "subscription-refused: unsubscribed to sender"
+    );
+    assert_eq!(proxy.judge(&presence("probe", D)), "probe-refused: unavailable to sender");
+    for type_ in ["", "unavailable", "subscribed", "error"] {
+        assert_eq!(proxy.judge(&presence(type_, D)), "presence-ignored: nothing");
+    }
+    let probe = presence("probe", &format!("other@{D}"));
+    assert_eq!(proxy.judge(&probe), "no-such-face: nothing");
 }

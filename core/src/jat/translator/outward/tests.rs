@@ -1,3 +1,10 @@
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::jat::name_keys::{NameKey, NameKeys};
+use crate::jat::two_way::Faces;
+
 use super::super::testing::{A, AH, D, M, MH, Proxy, T, U, senders};
 
 const BARE_U: &str = "user@some-domain.example";
@@ -24,7 +31,7 @@ fn a_message_goes_to_the_user_from_the_alias() {
     }
     // Its server.
     let told = proxy.judge(&message(MH, T));
-    assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U}"));
+    assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U} disguised"));
     let bounce = format!("<message type='error' to='{MH}/abc' from='{from}'/>");
     assert_eq!(proxy.judge(&bounce), format!("relayed-error: helper@{D}/{AH} -> {U}"));
 }
@@ -134,7 +141,7 @@ fn only_the_fixed_destination_writes() {
     assert_eq!(told, "not-target: not-allowed to sender");
     let told = proxy.judge(&message(M, &format!("{T}/a")));
     assert_eq!(told, format!("relayed: {D}/{A} -> {BARE_U}"));
-    assert_eq!(proxy.judge(&message(M, T)), format!("relayed: {D} -> {BARE_U}"));
+    assert_eq!(proxy.judge(&message(M, T)), format!("relayed: {D} -> {BARE_U} disguised"));
 }
 
 #[test]
@@ -146,4 +153,139 @@ fn what_is_not_relayed_is_refused() {
     assert_eq!(told, "message-refused: feature-not-implemented to sender");
     let request = format!("<iq type='get' id='1' to='{M}/abc' from='{T}/a'><q/></iq>");
     assert_eq!(proxy.judge(&request), "request-refused: feature-not-implemented to sender");
+}
+
+fn presence(type_: &str, to: &str, from: &str) -> String {
+    let type_ = if type_.is_empty() { String::new() } else { format!("type='{type_}' ") };
+    format!("<presence {type_}to='{to}' from='{from}'/>")
+}
+
+#[test]
+fn subscriptions_are_between_bare_addresses() {
+    let mut proxy = Proxy::new();
+    for type_ in ["subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe"] {
+        for (to, from) in [(MH.to_owned(), T.to_owned()), (format!("{MH}/abc"), format!("{T}/a"))] {
+            let told = proxy.judge(&presence(type_, &to, &from));
+            assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U} disguised"));
+        }
+    }
+}
+
+#[test]
+fn presence_is_of_the_alias() {
+    let mut proxy = Proxy::new();
+    let from = format!("{T}/a");
+    for type_ in ["", "unavailable"] {
+        let told = proxy.judge(&presence(type_, MH, &from));
+        assert_eq!(told, format!("relayed: helper@{D}/{AH} -> {BARE_U} disguised"));
+        let told = proxy.judge(&presence(type_, &format!("{MH}/abc"), &from));
+        assert_eq!(told, format!("relayed: helper@{D}/{AH} -> {U} disguised"));
+    }
+    // Nobody is online.
+    let told = proxy.judge(&presence("unavailable", MH, T));
+    assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U} disguised"));
+    assert_eq!(proxy.judge(&presence("error", MH, &from)), "presence-error: nothing");
+    assert_eq!(proxy.judge(&presence("odd", MH, &from)), "presence-ignored: nothing");
+    // To an address of its own, or for the list.
+    let told = proxy.judge(&presence("", &format!("helper@{D}"), &from));
+    assert_eq!(told, "own-face: nothing");
+    assert_eq!(proxy.judge(&presence("", D, &from)), "presence-used: ours");
+}
+
+#[test]
+fn unavailable_is_said_under_every_name_key() {
+    let key = |id: u8| NameKey::new(id, &Zeroizing::new(vec![id; 32])).unwrap();
+    let mut proxy = Proxy::with(|_, two_way| {
+        two_way.names = Arc::new(NameKeys::new([2, 1, 3].map(key).into()).unwrap());
+    });
+    let from = format!("{T}/a");
+    let first = proxy.judge(&presence("", M, &from));
+    let newest = first.split(' ').nth(1).unwrap();
+    let told = proxy.judge(&presence("unavailable", M, &from));
+    let (addresses, to) = told.split_once(" -> ").unwrap();
+    let addresses: Vec<_> = addresses.split(' ').skip(1).collect();
+    assert_eq!((addresses.len(), to, addresses[2]), (3, BARE_U, newest));
+    assert!(addresses[0] != addresses[1] && addresses[1] != addresses[2]);
+    let long = format!("{T}/{}", "r".repeat(621));
+    let told = proxy.judge(&presence("unavailable", M, &long));
+    assert_eq!(told, format!("alias-too-long: {D} -> {BARE_U} disguised"));
+}
+
+#[test]
+fn what_ends_something_is_told_whatever_is_relayed() {
+    let mut proxy = Proxy::with(|_, two_way| two_way.presence = false);
+    let from = format!("{T}/a");
+    for type_ in ["unavailable", "unsubscribe", "unsubscribed"] {
+        assert!(proxy.judge(&presence(type_, M, &from)).starts_with("relayed: "), "{type_}");
+    }
+    assert_eq!(
+        proxy.judge(&presence("subscribe", M, T)),
+        "subscription-refused: unsubscribed to sender"
+    );
+    for type_ in ["", "subscribed", "probe"] {
+        assert_eq!(proxy.judge(&presence(type_, M, &from)), "presence-ignored: nothing");
+    }
+    // Nor does it need to be one that may be written to, at a face that is there.
+    proxy.change(|two_way| {
+        two_way.initiate = senders(&[]);
+        two_way.faces = Faces::default();
+    });
+    assert!(proxy.judge(&presence("unavailable", MH, &from)).starts_with("relayed: "));
+    proxy.change(|two_way| two_way.presence = true);
+    assert_eq!(proxy.judge(&presence("", MH, &from)), "not-initiated: nothing");
+}
+
+#[test]
+fn a_request_of_the_target_goes_under_its_own_id() {
+    let mut proxy = Proxy::new();
+    let request = |to: &str, from: &str| {
+        format!("<iq type='get' id='v' to='{to}' from='{from}'><q xmlns='urn:q'/></iq>")
+    };
+    let told = proxy.judge(&request(&format!("{M}/abc"), &format!("{T}/a")));
+    assert_eq!(told, format!("relayed: {D}/{A} -> {U}"));
+    let told = proxy.judge(&request(MH, T));
+    assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U} disguised"));
+    let bad = format!("<iq type='get' to='{M}' from='{T}/a'><q xmlns='urn:q'/></iq>");
+    assert_eq!(proxy.judge(&bad), "no-id: bad-request to sender");
+    assert!(proxy.translator().answers().of("a").is_none());
+}
+
+#[test]
+fn a_request_goes_to_the_present_address_only() {
+    let key = |id: u8| NameKey::new(id, &Zeroizing::new(vec![id; 32])).unwrap();
+    let mut proxy = Proxy::with(|_, two_way| {
+        two_way.initiate = senders(&[]);
+        two_way.names = Arc::new(NameKeys::new(vec![key(1)]).unwrap());
+    });
+    let told = proxy.judge(&format!("<message to='{D}' from='{U}'/>"));
+    let signed = told.split(' ').nth(1).unwrap();
+    let request =
+        format!("<iq type='get' id='v' to='{signed}' from='{T}/a'><q xmlns='urn:q'/></iq>");
+    assert!(proxy.judge(&request).starts_with("relayed: "));
+    proxy.change(|two_way| {
+        two_way.names = Arc::new(NameKeys::new(vec![key(2), key(1)]).unwrap());
+    });
+    assert_eq!(proxy.judge(&request), "mirror-old-key: gone to sender");
+    assert!(proxy.judge(&message(signed, &format!("{T}/a"))).starts_with("relayed: "));
+    // The user's reply would come from the clear one.
+    proxy.change(|two_way| {
+        two_way.names = Arc::new(NameKeys::new(vec![key(1)]).unwrap());
+        two_way.initiate = senders(&["*"]);
+    });
+    assert_eq!(proxy.judge(&request), "mirror-old-key: gone to sender");
+    // The key is gone.
+    proxy.change(|two_way| two_way.names = Arc::new(NameKeys::new(vec![key(2)]).unwrap()));
+    assert_eq!(proxy.judge(&request), "mirror-signature: forbidden to sender");
+}
+
+#[test]
+fn the_target_is_told_what_is_wrong_with_its_stanza() {
+    let mut proxy = Proxy::new();
+    let head =
+        |name: &str, type_: &str| format!("<{name} type='{type_}' id='1' to='{M}' from='{T}/a'>");
+    let over = |proxy: &mut Proxy, name, type_| proxy.judge_too_large(&head(name, type_));
+    assert_eq!(over(&mut proxy, "message", "chat"), "over-limit: policy-violation to sender");
+    assert_eq!(over(&mut proxy, "iq", "set"), "over-limit: policy-violation to sender");
+    assert_eq!(over(&mut proxy, "message", "error"), "over-limit: nothing");
+    assert_eq!(over(&mut proxy, "presence", "unavailable"), "over-limit: nothing");
 }

@@ -1,0 +1,75 @@
+//! What users see in place of the target's own address, where its server writes that.
+
+use std::sync::Arc;
+
+use super::address::{Address, normal_resource};
+use super::alias::{self, Holder};
+use super::name_keys::NameKeys;
+
+/// The face that the target wears before one user.
+#[derive(Clone, Debug)]
+pub struct Disguise<'t> {
+    pub holder: Holder<'t>,
+    pub names: Arc<NameKeys>,
+}
+
+impl<'t> Disguise<'t> {
+    /// The bare address that is not to be seen.
+    pub fn account(&self) -> &'t str {
+        self.holder.target
+    }
+
+    /// Appends what takes the place of `text` if it is the target's address: that of the face, with
+    /// the alias if there is a resource. Says whether it is.
+    pub fn replace(&self, text: &str, output: &mut String) -> bool {
+        let address = Address::new(text);
+        if !address.is_bare(self.account()) {
+            return false;
+        }
+        output.push_str(self.holder.face);
+        if let Some(resource) = address.resource() {
+            let bare = output.len();
+            output.push('/');
+            let resource = normal_resource(resource);
+            if alias::write(self.names.first(), &self.holder, &resource, output).is_err() {
+                output.truncate(bare);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::super::name_keys::NameKey;
+    use super::*;
+
+    #[test]
+    fn the_target_is_seen_as_its_face() {
+        let secret = Zeroizing::new(b"jat-proxy demo key, never use it".to_vec());
+        let names = NameKeys::new(vec![NameKey::new(1, &secret).unwrap()]).unwrap();
+        let holder =
+            Holder { face: "proxy.domain.example", target: "some-user@some-domain.example" };
+        let disguise = Disguise { holder, names: Arc::new(names) };
+        let seen = |text: &str| {
+            let mut output = String::new();
+            disguise.replace(text, &mut output).then_some(output)
+        };
+        let alias = "proxy.domain.example/aebac3ix2ne3gasfu5a37hu6fj3cl4pn";
+        for (text, wanted) in [
+            ("some-user@some-domain.example", "proxy.domain.example"),
+            ("some-user@some-domain.example/", "proxy.domain.example"),
+            ("SOME-user@Some-Domain.example./a", alias),
+            ("some-user@some-domain.example/a", alias),
+        ] {
+            assert_eq!(seen(text).as_deref(), Some(wanted), "{text}");
+        }
+        let long = format!("some-user@some-domain.example/{}", "r".repeat(621));
+        assert_eq!(seen(&long).as_deref(), Some("proxy.domain.example"));
+        for other in ["", "some-domain.example", "user@some-domain.example/a", "x some-user@y"] {
+            assert_eq!(seen(other), None, "{other}");
+        }
+    }
+}
