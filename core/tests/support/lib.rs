@@ -9,6 +9,7 @@ pub mod interpreter;
 pub mod oracle;
 pub mod session;
 pub mod twin;
+pub mod two_way;
 pub mod vectors;
 pub mod xml;
 

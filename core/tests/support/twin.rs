@@ -1,9 +1,11 @@
 //! A logged-in proxy at proxy.example whose target service@some.example has two resources
 //! online. Whatever it is given, it is given twice: whole, and byte by byte to a twin.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jat_core::jat::address::Address;
+use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
@@ -24,6 +26,15 @@ pub const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 
 pub fn settings() -> Settings {
     Settings { reply_ttl: TTL, ..session::settings("proxy.example", TARGET) }
+}
+
+/// The same, but that everything is relayed, for every face; the target may write first to nobody.
+pub fn both_ways() -> Settings {
+    Settings {
+        dispatch: Dispatch::Sticky,
+        two_way: Some(Arc::new(session::two_way(&[1]))),
+        ..settings()
+    }
 }
 
 /// A proxy, twice.

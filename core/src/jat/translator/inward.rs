@@ -112,7 +112,9 @@ fn why_not(two_way: &TwoWay, class: Class, stanza: &Incoming<'_>, face: &str) ->
     if is_reserved(face) {
         return Some(Reason::FaceReserved);
     }
-    if !two_way.faces.has(face) {
+    // What answers something was asked for by a face that there was.
+    let answers = class == Class::Reply || type_ == Some("error");
+    if !answers && !two_way.faces.has(face) {
         return Some(Reason::NoSuchFace);
     }
     match class {
