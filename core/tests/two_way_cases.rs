@@ -47,6 +47,7 @@ fn every_reason_has_a_case() {
         Reason::NoAlias,
         Reason::ErrorUnrouted,
         Reason::PresenceError,
+        Reason::Scrubbed,
     ];
     let missing = reasons.into_iter().filter(|reason| !seen.contains(reason.name()));
     assert_eq!(missing.collect::<Vec<_>>(), []);

@@ -203,8 +203,29 @@ def presence_out():
 
 
 def payloads():
-    """The target's own address, where nothing is done about it."""
+    """The target's own address in what its server wrote."""
     alias_a = f"{D}/{alias('a', D)}"
+    stamp = "<delay xmlns='urn:xmpp:delay' stamp='s'/>"
+    for source in [TA, "SOME-USER@Some-Domain.example/a", "some-domain.example"]:
+        delay = f"<delay xmlns='urn:xmpp:delay' from='{source}' stamp='s'/>"
+        yield case(f"presence, delayed by {source}",
+                   presence(mirror(BARE_U), TA, "", f"<show>away</show>{delay}"),
+                   [presence(BARE_U, alias_a, "", f"<show>away</show>{stamp}")],
+                   "presence outward", "scrubbed")
+    event = "<event xmlns='http://jabber.org/protocol/pubsub#event'/>"
+    address = "<addresses xmlns='http://jabber.org/protocol/address'>{}</addresses>"
+    for what, given, out in [
+        ("a full address", f"<address jid='{TA}'/>", f"<address jid='{alias_a}'/>"),
+        ("a bare address", f"<address jid=\"{T}\" />", f"<address jid=\"{D}\" />"),
+        ("as it was typed", "<address jid='SOME-USER@some-domain.example/A'/>",
+         f"<address jid='{D}/{alias('A', D)}'/>"),
+        ("written with a reference", "<address jid='some-user&#64;some-domain.example'/>",
+         f"<address jid='{D}'/>"),
+    ]:
+        given, out = (event + address.format(it) for it in [given, out])
+        yield case(f"an event of the account, {what}",
+                   message(mirror(BARE_U), T, "type='headline'", given),
+                   [message(BARE_U, D, "type='headline'", out)], "message outward", "scrubbed")
     for what, payload in [
         ("in a text", f"<body>{T}</body>"),
         ("inside of another address", f"<x jid='x{T}'/><x jid='{T}x'/><x jid='xmpp:{T}'/>"),
@@ -213,6 +234,14 @@ def payloads():
         yield case(f"of the account, its address {what}",
                    message(mirror(BARE_U), T, "type='headline'", payload),
                    [message(BARE_U, D, "type='headline'", payload)], "message outward", "relayed")
+    item = "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='{}' node='x'/></query>"
+    sealed = token(asked=HELPER, peer=T)
+    yield case("the account's answer with its address",
+               iq(mirror(U, "helper"), T, "result", sealed, item.format(TA)),
+               [iq(U, HELPER, "result", "1234",
+                   item.format(f"{HELPER}/{alias('a', HELPER)}"))],
+               "reply outward", "scrubbed",
+               account_queries=["http://jabber.org/protocol/disco#items"])
     written = f"<x jid='{TA}' xmlns='urn:x'/><delay xmlns='urn:xmpp:delay' from='{TA}'/>"
     yield case("what a resource of the target writes is its own affair",
                message(mirror(U), TA, "id='r'", written), [message(U, alias_a, "id='r'", written)],
