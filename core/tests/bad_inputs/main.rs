@@ -6,9 +6,11 @@
 
 mod access;
 mod addresses;
+mod both_ways;
 mod keys;
 mod loops;
 mod memory;
+mod mirrors;
 mod payload;
 mod presence;
 mod rows;
