@@ -54,6 +54,25 @@ pub fn request() -> impl Strategy<Value = Request> {
         })
 }
 
+/// What of a stanza nobody may change.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Attributes of its start tag.
+    pub head: String,
+    pub content: String,
+}
+
+pub fn sent() -> impl Strategy<Value = Sent> {
+    let id = select(vec!["", " id='7'", " id=\"&apos;&#10;😀\"", " id=''"]);
+    let content = prop_oneof![
+        Just(String::new()),
+        payload(),
+        (payload(), payload()).prop_map(|(a, b)| a + &b)
+    ];
+    (extras(), id, content)
+        .prop_map(|(extras, id, content)| Sent { head: extras.join("  ") + id, content })
+}
+
 /// One child element, with text around it at times.
 pub fn payload() -> impl Strategy<Value = String> {
     (text(), element(), text()).prop_map(|(a, element, b)| a + &element + &b)

@@ -10,6 +10,7 @@ mod selection;
 mod telling;
 mod token;
 mod translation;
+mod two_way;
 
 use core_tests::checks::CASES;
 use proptest::test_runner::Config;

@@ -10,7 +10,7 @@ use rxml::Event;
 use crate::generators::request;
 
 /// What a parser sees of a stanza: three of its attributes, and all the rest.
-fn infoset(xml: &str) -> ([Option<String>; 3], Vec<Event>) {
+pub fn infoset(xml: &str) -> ([Option<String>; 3], Vec<Event>) {
     let (events, error) = oracle::events(xml.as_bytes());
     assert!(error.is_none(), "{error:?}: {xml}");
     let (taken, _, rest) = head::infoset(events);
