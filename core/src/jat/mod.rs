@@ -15,7 +15,6 @@ pub mod mirror;
 pub mod name_keys;
 pub mod now;
 pub mod observed;
-pub mod own_address;
 mod pae;
 pub mod prepared;
 pub mod presence;

@@ -82,7 +82,7 @@ fn value() -> impl Strategy<Value = String> {
         "",
     ]);
     let resource = select(vec!["", "", "", "/", "/a", "/&lt;&apos;&#34;", "/a/b@c", "/Å", "/\n"]);
-    let long = format!("/{}", "x".repeat(200));
+    let long = format!("/{}", "x".repeat(621));
     let resource = prop_oneof![9 => resource.prop_map(str::to_owned), 1 => Just(long)];
     (bare, resource).prop_map(|(bare, resource)| format!("{bare}{resource}"))
 }

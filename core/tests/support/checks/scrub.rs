@@ -1,9 +1,9 @@
 //! The scrub of an account's address from a payload: the attributes concerned change, and nothing
 //! else, neither of what a parser sees nor of the bytes.
 
-use jat_core::jat::address::Address;
-use jat_core::jat::alias::Holder;
-use jat_core::jat::own_address;
+use jat_core::jat::address::{Address, normal_resource};
+use jat_core::jat::alias::{self, Holder};
+use jat_core::jat::disguise::Disguise;
 use jat_core::stanza::escape::write_escaped;
 use jat_core::stanza::head::{Head, Kind};
 use jat_core::stanza::scrub::{Scrubbed, Scrubber, is_suspect};
@@ -14,6 +14,7 @@ use rxml::{Event, Namespace};
 use super::splitter::{LARGE, split, unspaced};
 use super::texts;
 use crate::oracle;
+use crate::session::two_way;
 use crate::twin::TARGET;
 
 /// Checks the first element of the first part. The second is the account; [`TARGET`] if there is
@@ -33,11 +34,12 @@ pub fn check(data: &[u8]) {
         return;
     }
     let holder = Holder { face: FACE, target: account.as_str() };
-    let (output, scrubbed) = scrub(&holder, tag, payload);
+    let disguise = Disguise { holder, names: two_way(&[1]).names };
+    let (output, scrubbed) = scrub(&disguise, tag, payload);
     let shown = || format!("{stanza} became {output}");
     assert_eq!(scrubbed.changed, output != payload, "{}", shown());
     assert!(
-        !scrubbed.changed || is_suspect(payload.as_bytes(), holder.target),
+        !scrubbed.changed || is_suspect(payload.as_bytes(), disguise.account()),
         "the quick look errs: {stanza}"
     );
 
@@ -47,7 +49,7 @@ pub fn check(data: &[u8]) {
     let wanted = before.iter().enumerate().map(|(at, (event, _))| match at {
         // The start tag of the stanza is not its payload.
         0 => legible(event.clone()),
-        _ => legible(expected(event.clone(), &holder)),
+        _ => legible(expected(event.clone(), &disguise)),
     });
     let found = events.iter().map(|(event, _)| legible(event.clone()));
     assert!(found.eq(wanted), "{}", shown());
@@ -55,7 +57,7 @@ pub fn check(data: &[u8]) {
 
     let (_, element) = only_element(&after).expect("well formed");
     assert_eq!(element.reach, (2 * length).max(length + scrubbed.reach), "{}", shown());
-    let (again, scrubbed) = scrub(&holder, tag, &output);
+    let (again, scrubbed) = scrub(&disguise, tag, &output);
     assert_eq!((&again, scrubbed.changed), (&output, false), "twice: {}", shown());
 }
 
@@ -67,43 +69,40 @@ fn only_element(xml: &str) -> Option<(&str, Element<'static>)> {
     }
 }
 
-fn scrub(holder: &Holder<'_>, tag: &str, payload: &str) -> (String, Scrubbed) {
+fn scrub(disguise: &Disguise<'_>, tag: &str, payload: &str) -> (String, Scrubbed) {
     let mut output = Vec::new();
-    let replace =
-        |value: &str, output: &mut String| own_address::replace(value, holder, alias, output);
+    let replace = |value: &str, output: &mut String| {
+        let replaced = disguise.replace(&legible_address(value), output);
+        if replaced {
+            output.push_str(MARK);
+        }
+        replaced
+    };
     let scrubbed =
         Scrubber::default().write(tag.as_bytes(), payload.as_bytes(), replace, &mut output);
     (String::from_utf8(output).expect("text"), scrubbed)
 }
 
-/// Stands for one, and shows what it is made from. Some resources have none.
-fn alias(resource: &str, output: &mut String) -> bool {
-    output.push_str("<alias> of ");
-    output.push_str(resource);
-    resource.len() < 100
-}
-
 /// What is to become of a start tag.
-fn expected(event: Event, holder: &Holder<'_>) -> Event {
+fn expected(event: Event, disguise: &Disguise<'_>) -> Event {
     let Event::StartElement(metrics, name, mut attributes) = event else { return event };
     if name.0 == "urn:xmpp:delay" && name.1 == "delay" {
         attributes.remove(Namespace::none(), "from");
     }
     for value in attributes.values_mut() {
+        *value = legible_address(value);
         let (bare, resource) = value.split_once('/').unwrap_or((value, ""));
-        // The library knows nothing of A-labels, and nothing of a final dot.
+        // The library knows nothing of A-labels, nor of a final dot.
         let own = BareJid::new(bare.strip_suffix('.').unwrap_or(bare))
-            .is_ok_and(|bare| bare.as_str() == holder.target);
-        let own = own || bare.contains("--") && Address::new(bare).normal_bare() == holder.target;
-        if own {
-            let mut new = holder.face.to_owned();
-            if !resource.is_empty() {
-                let bare = new.len();
-                new.push('/');
-                if !alias(&jat_core::jat::address::normal_resource(resource), &mut new) {
-                    new.truncate(bare);
-                }
-            }
+            .is_ok_and(|bare| bare.as_str() == disguise.account());
+        let has_label = || bare.contains("--") && Address::new(bare).is_bare(disguise.account());
+        if own || has_label() {
+            let (key, holder) = (disguise.names.first(), &disguise.holder);
+            let mut alias = String::new();
+            let new = match alias::write(key, holder, &normal_resource(resource), &mut alias) {
+                Ok(()) => format!("{FACE}/{alias}{MARK}"),
+                Err(_) => format!("{FACE}{MARK}"),
+            };
             *value = new;
         }
     }
@@ -115,6 +114,14 @@ fn legible(event: Event) -> Event {
     let Event::StartElement(metrics, name, mut attributes) = event else { return event };
     attributes.values_mut().for_each(|value| *value = unspaced(value));
     Event::StartElement(metrics, name, attributes)
+}
+
+/// The same of a resource: else the parser's would have another alias.
+fn legible_address(text: &str) -> String {
+    match text.split_once('/') {
+        Some((bare, resource)) => format!("{bare}/{}", unspaced(resource)),
+        None => text.to_owned(),
+    }
 }
 
 /// Holds the bytes of a payload against those of its copy, in which only values that are the
@@ -159,10 +166,11 @@ fn joined(left: &mut String, follows: String) -> String {
 }
 
 fn is_face(written: &str) -> bool {
-    let mut face = Vec::new();
-    write_escaped(FACE, &mut face);
-    let rest = written.as_bytes().strip_prefix(&face[..]);
-    rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    let mut mark = Vec::new();
+    write_escaped(MARK, &mut mark);
+    let mark = str::from_utf8(&mark).expect("text");
+    let face = written.strip_suffix(mark).and_then(|written| written.strip_prefix(FACE));
+    face.is_some_and(|alias| alias.is_empty() || alias.starts_with('/'))
 }
 
 /// The values of all attributes as they are written, each with what stands before it, and what
@@ -195,5 +203,7 @@ fn attributes(payload: &str) -> (Vec<(String, String)>, String) {
 
 /// No text has it.
 const MISSING: char = '\0';
+/// Stands behind each new value, to see that it is escaped.
+const MARK: &str = "<'&\">";
 /// Where the account appears from.
 const FACE: &str = "helper@proxy.example";
