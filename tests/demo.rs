@@ -16,7 +16,11 @@ fn the_tour_shows_the_main_job_and_loses_nothing() {
     let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
     assert!(run.get_output().stderr.is_empty());
     assert!(!text.contains('\u{1b}'), "escape codes in a pipe");
-    assert!(text.ends_with("requests 5, replies 5, lost 0; forged replies 2, delivered 0\n"));
+    assert!(
+        text.ends_with(
+            "requests 6, replies 6, lost 0; messages 2; forged replies 2, delivered 0\n"
+        )
+    );
 
     let mut rest = text.as_str();
     let mut stanza_behind = |label: &str| {

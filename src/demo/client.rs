@@ -33,16 +33,16 @@ impl Client {
         lock(&self.router).take_from_client(&self.jid, xml);
     }
 
-    /// The next IQ, byte for byte; `None` if there is none in time.
-    pub(super) async fn recv_iq(&mut self) -> Option<String> {
-        self.recv_iq_within(PATIENCE).await
+    /// The next stanza of this kind, byte for byte; `None` if there is none in time.
+    pub(super) async fn recv(&mut self, kind: Kind) -> Option<String> {
+        self.recv_within(kind, PATIENCE).await
     }
 
-    pub(super) async fn recv_iq_within(&mut self, time: Duration) -> Option<String> {
+    pub(super) async fn recv_within(&mut self, kind: Kind, time: Duration) -> Option<String> {
         let deadline = Instant::now() + time;
         loop {
             let stanza = timeout_at(deadline, self.inbox.recv()).await.ok().flatten()?;
-            if start_tag(&stanza).is_some_and(|head| head.kind == Kind::Iq) {
+            if start_tag(&stanza).is_some_and(|head| head.kind == kind) {
                 return Some(stanza);
             }
         }

@@ -1,11 +1,12 @@
 //! The guided tour of `jat-proxy demo`, on a small XMPP server inside the process.
 //!
 //! ```text
-//!   tour ──► stage ──► server ──► client ──► router
-//!     │        ╰─────► replica
-//!     ╰────► screen
+//!   tour ──► chat ──► stage ──► server ──► client ──► router
+//!              │        ╰─────► replica
+//!              ╰───► screen
 //! ```
 
+mod chat;
 mod client;
 mod replica;
 mod router;
@@ -29,6 +30,8 @@ pub(crate) enum Failure {
     RequestLost { id: String },
     #[error("the reply to request {id} did not reach the user within 30 s")]
     ReplyLost { id: String },
+    #[error("message {id} did not arrive within 30 s")]
+    MessageLost { id: &'static str },
     #[error("{expected} was to be seen, but there is {found}")]
     Unexpected { expected: String, found: String },
     #[error("no replica dropped the forged reply as {reason} within 30 s")]

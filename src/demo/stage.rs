@@ -12,14 +12,21 @@ use super::router::{Direction, Passed, start_tag};
 use super::server::Server;
 use super::{Failure, PATIENCE};
 use crate::config::{ComponentConfig, Secret};
+use crate::jat::address::Address;
+use crate::jat::glob::Glob;
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
+use crate::jat::name_keys::{NameKey, NameKeys};
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::jat::target::Target;
-use crate::stanza::head::{Head, Kind};
+use crate::jat::traffic::Class;
+use crate::jat::two_way::{Faces, MessagesTo, TwoWay};
+use crate::stanza::head::Head;
 use crate::time::unix_now;
 
 pub(super) const DOMAIN: &str = "proxy.domain.example";
+/// The bot as a contact: users write messages there.
+pub(super) const FACE: &str = "helper@proxy.domain.example";
 pub(super) const TARGET: &str = "some-user@some-domain.example";
 pub(super) const USER: &str = "user@some-domain.example/abc";
 pub(super) const STRANGER: &str = "mallory@some-domain.example/x";
@@ -33,6 +40,7 @@ pub(super) struct Stage {
     pub(super) stranger: Client,
     replicas: Vec<Cast>,
     keys: Vec<Key>,
+    two_way: Option<Arc<TwoWay>>,
 }
 
 /// A replica under its name, on its connection.
@@ -49,7 +57,8 @@ impl Stage {
         let resources = ["a", "b"].map(|r| server.client(&format!("{TARGET}/{r}")));
         let (user, stranger) = (server.client(USER), server.client(STRANGER));
         let keys = vec![key(1, None)?];
-        let mut stage = Self { server, user, resources, stranger, replicas: vec![], keys };
+        let replicas = vec![];
+        let mut stage = Self { server, user, resources, stranger, replicas, keys, two_way: None };
         stage.start_replica('A').await?;
         stage.start_replica('B').await?;
         Ok(stage)
@@ -87,9 +96,32 @@ impl Stage {
     /// Adds a second key that is active at once, and has all replicas read the key ring again.
     pub(super) fn rotate(&mut self) -> Result<(), Failure> {
         self.keys.push(key(2, Some(unix_now()))?);
+        self.reload();
+        Ok(())
+    }
+
+    /// Has all replicas relay messages and the client's own requests too, at [`FACE`].
+    pub(super) fn relay_messages(&mut self) -> Result<(), Failure> {
+        let name_key = NameKey::new(1, &secret()?).expect("long enough");
+        let node = Address::new(FACE).node().unwrap_or_default();
+        self.two_way = Some(Arc::new(TwoWay {
+            messages: true,
+            presence: false,
+            requests: true,
+            faces: Faces(Arc::new([Glob::new(node).expect("a pattern")])),
+            initiate: Arc::default(),
+            messages_to: MessagesTo::default(),
+            account_queries: Arc::default(),
+            names: Arc::new(NameKeys::new(vec![name_key]).expect("one key")),
+            own_domains: Arc::new([DOMAIN.parse().expect("a domain")]),
+        }));
+        self.reload();
+        Ok(())
+    }
+
+    fn reload(&mut self) {
         let component = self.component();
         self.replicas.iter_mut().for_each(|cast| cast.replica.reload(&component));
-        Ok(())
     }
 
     /// The name of the replica at the other end of a connection.
@@ -102,31 +134,33 @@ impl Stage {
         self.replicas.iter().map(|c| (c.name, c.replica.count(reason))).collect()
     }
 
-    /// The stanza of the IQ `id` that passed in this direction and is a reply, or a request.
-    pub(super) fn passed(&self, direction: Direction, reply: bool, id: &str) -> Option<Passed> {
-        let wanted = |head: Head<'_>| {
-            let is_reply = matches!(head.type_.as_deref(), Some("result" | "error"));
-            head.kind == Kind::Iq && head.id.as_deref() == Some(id) && is_reply == reply
-        };
+    /// The stanza of this class with the id `id` that passed in this direction.
+    pub(super) fn passed(&self, direction: Direction, class: Class, id: &str) -> Option<Passed> {
+        let wanted = |head: Head<'_>| Class::of(&head) == class && head.id.as_deref() == Some(id);
         self.server.passed(|p| p.direction == direction && start_tag(&p.xml).is_some_and(wanted))
     }
 
     fn component(&self) -> ComponentConfig {
         let keyring = Keyring::new(self.keys.clone());
         let secret = Secret::new(Zeroizing::new(SECRET.to_owned())).expect("not empty");
-        let settings = Settings::new(
+        let mut settings = Settings::new(
             DOMAIN.parse().expect("a domain"),
             Target::new(TARGET.parse().expect("an address")),
             Arc::new(keyring.expect("keys that are active")),
         );
+        settings.two_way = self.two_way.clone();
         ComponentConfig::new(settings, self.server.address().to_string(), secret)
     }
 }
 
 fn key(id: u8, not_before: Option<u64>) -> Result<Key, Failure> {
+    Ok(Key::new(id, &secret()?, not_before).expect("long enough"))
+}
+
+fn secret() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut secret = Zeroizing::new(vec![0; MIN_SECRET_BYTES]);
     getrandom::fill(&mut secret)?;
-    Ok(Key::new(id, &secret, not_before).expect("long enough"))
+    Ok(secret)
 }
 
 const SECRET: &str = "a secret for the demo";

@@ -1,4 +1,4 @@
-//! The guided tour: the main job, a killed replica, a rotated key, forged replies.
+//! The guided tour: the main job, a killed replica, a rotated key, forged replies, a chat.
 //!
 //! Each step is checked as it is shown; the first thing that does not happen ends the tour.
 
@@ -15,6 +15,8 @@ use super::{Failure, PATIENCE};
 use crate::jat::address::Address;
 use crate::jat::reason::Reason;
 use crate::jat::token::{self, Token};
+use crate::jat::traffic::Class;
+use crate::stanza::head::Kind;
 use crate::terminal::takes_colours;
 
 /// Runs the tour on standard output.
@@ -33,20 +35,23 @@ async fn run_on(stage: Stage, output: &mut dyn Write, colours: bool) -> Result<(
         "An XMPP server in this process, two replicas of jat-proxy connected to it over TCP, \
          an implementing client with two resources, and a user.",
     );
-    let mut tour = Tour { stage, screen, requests: 0, replies: 0, forged: 0 };
+    let mut tour = Tour { stage, screen, requests: 0, replies: 0, messages: 0, forged: 0 };
     tour.show_main_job().await?;
     tour.show_killed_replica().await?;
     tour.show_rotated_key().await?;
     tour.show_forged_replies().await?;
+    tour.show_chat().await?;
     tour.show_counts()?;
     tour.screen.end().map_err(Failure::Output)
 }
 
-struct Tour<'a> {
-    stage: Stage,
-    screen: Screen<'a>,
-    requests: u32,
-    replies: u32,
+pub(super) struct Tour<'a> {
+    pub(super) stage: Stage,
+    pub(super) screen: Screen<'a>,
+    pub(super) requests: u32,
+    pub(super) replies: u32,
+    /// That arrived where they should.
+    pub(super) messages: u32,
     forged: u32,
 }
 
@@ -155,7 +160,7 @@ impl Tour<'_> {
 
         self.answer(&request);
         self.receive(&request).await?;
-        if let Some(xml) = self.stage.user.recv_iq_within(Duration::from_millis(100)).await {
+        if let Some(xml) = self.stage.user.recv_within(Kind::Iq, Duration::from_millis(100)).await {
             return Err(Failure::Delivered { xml });
         }
         self.screen.good("The user got one reply, the true one.");
@@ -164,10 +169,11 @@ impl Tour<'_> {
 
     fn show_counts(&mut self) -> Result<(), Failure> {
         self.screen.heading(&format!(
-            "requests {}, replies {}, lost {}; forged replies {}, delivered 0",
+            "requests {}, replies {}, lost {}; messages {}; forged replies {}, delivered 0",
             self.requests,
             self.replies,
             self.requests - self.replies,
+            self.messages,
             self.forged
         ));
         check(self.requests == self.replies, "a reply to each request", self.replies)
@@ -184,12 +190,12 @@ impl Tour<'_> {
         let lost = || Failure::RequestLost { id: id.to_owned() };
         let [a, b] = &mut self.stage.resources;
         let (resource, forwarded) = tokio::select! {
-            got = a.recv_iq() => (0, got),
-            got = b.recv_iq() => (1, got),
+            got = a.recv(Kind::Iq) => (0, got),
+            got = b.recv(Kind::Iq) => (1, got),
         };
         let forwarded = forwarded.ok_or_else(lost)?;
-        let asked = self.stage.passed(ToReplica, false, id).ok_or_else(lost)?;
-        let passed = self.stage.passed(FromReplica, false, id).ok_or_else(lost)?;
+        let asked = self.stage.passed(ToReplica, Class::Request, id).ok_or_else(lost)?;
+        let passed = self.stage.passed(FromReplica, Class::Request, id).ok_or_else(lost)?;
         let head = start_tag(&forwarded).ok_or_else(lost)?;
         check(head.id.as_deref() == Some(id), "the user's id", &forwarded)?;
         let to = format!("{TARGET}/{}", ["a", "b"][resource]);
@@ -216,12 +222,12 @@ impl Tour<'_> {
     /// The user gets the reply to this request, and nothing else before it.
     async fn receive(&mut self, request: &Request) -> Result<Reply, Failure> {
         let lost = || Failure::ReplyLost { id: request.id.to_owned() };
-        let reverted = self.stage.user.recv_iq().await.ok_or_else(lost)?;
+        let reverted = self.stage.user.recv(Kind::Iq).await.ok_or_else(lost)?;
         let wanted = format!("<iq type='result' id='{}' to='{USER}' from='{DOMAIN}'/>", request.id);
         if reverted != wanted {
             return Err(unexpected(&wanted, reverted));
         }
-        let said = self.stage.passed(ToReplica, true, request.id).ok_or_else(lost)?;
+        let said = self.stage.passed(ToReplica, Class::Reply, request.id).ok_or_else(lost)?;
         let replica = self.stage.replica_at(said.connection).ok_or_else(lost)?;
         self.replies += 1;
         Ok(Reply { said: said.xml, reverted, replica })
@@ -278,11 +284,11 @@ fn tampered(token: &str) -> String {
     format!("{begin}{other}{}", end.get(1..).unwrap_or_default())
 }
 
-fn check(happened: bool, expected: &str, found: impl ToString) -> Result<(), Failure> {
+pub(super) fn check(happened: bool, expected: &str, found: impl ToString) -> Result<(), Failure> {
     if happened { Ok(()) } else { Err(unexpected(expected, found.to_string())) }
 }
 
-fn unexpected(expected: &str, found: String) -> Failure {
+pub(super) fn unexpected(expected: &str, found: String) -> Failure {
     Failure::Unexpected { expected: expected.to_owned(), found }
 }
 
@@ -303,13 +309,17 @@ mod tests {
     async fn all_that_is_shown_happens() {
         let (result, text) = tour(None).await;
         result.unwrap();
-        assert!(text.contains("requests 5, replies 5, lost 0; forged replies 2, delivered 0"));
+        assert!(
+            text.contains(
+                "requests 6, replies 6, lost 0; messages 2; forged replies 2, delivered 0"
+            )
+        );
     }
 
     #[tokio::test]
     async fn a_lost_reply_is_noticed() {
         let lossy = |nth| tour(Some(nth));
-        let (first, second, last) = tokio::join!(lossy(1), lossy(2), lossy(5));
+        let (first, second, last) = tokio::join!(lossy(1), lossy(2), lossy(6));
         for (result, text) in [first, second, last] {
             assert!(matches!(result, Err(Failure::ReplyLost { .. })), "{result:?} behind {text}");
             assert!(!text.contains("lost 0"));
