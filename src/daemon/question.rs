@@ -123,20 +123,26 @@ async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<
     if let Some(from) = from {
         from.take(MOST_OUTPUT as u64 + 1).read_to_end(&mut text).await?;
     }
-    if text.len() > MOST_OUTPUT {
-        return Err(io::Error::other(format!("it says more than {} MiB", MOST_OUTPUT >> 20)));
-    }
-    Ok(text)
+    if text.len() > MOST_OUTPUT { Err(too_much()) } else { Ok(text) }
 }
 
-/// The rest is for nobody, but a program that could not write it would never end.
+/// The rest is for nobody, but a program that could not write it would never end; nor would reading
+/// from one that never ends.
 async fn beginning_of(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::new());
     if let Some(mut from) = from {
         (&mut from).take(MOST_ERRORS).read_to_end(&mut text).await?;
-        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+        let mut rest = from.take(MOST_OUTPUT as u64 + 1);
+        let rest = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
+        if rest > MOST_OUTPUT as u64 {
+            return Err(too_much());
+        }
     }
     Ok(text)
+}
+
+fn too_much() -> io::Error {
+    io::Error::other(format!("it says more than {} MiB", MOST_OUTPUT >> 20))
 }
 
 struct Answer {

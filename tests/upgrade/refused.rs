@@ -54,6 +54,8 @@ async fn a_program_that_says_too_much() {
     let mut it = Stage::new().await;
     it.daemon.replace_with_script("head -c 20000000 /dev/zero");
     is_refused(&mut it, "it says more than 16 MiB").await;
+    it.daemon.replace_with_script("cat /dev/zero >&2");
+    is_refused(&mut it, "it says more than 16 MiB").await;
     it.daemon.replace_with_script("echo the reason >&2\nhead -c 1000000 /dev/zero >&2\nexit 3");
     is_refused(&mut it, "refuses: the reason").await;
 }
