@@ -97,6 +97,50 @@ fn requests_in_one_piece_get_one_answer() {
     assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
 }
 
+/// Nobody wants it, and nothing in it is taken for another request.
+#[test]
+fn a_request_with_a_body_gets_one_answer_and_an_end() {
+    let daemon = watched::start(free_address());
+    let next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let of_length = |body: &str| format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    let chunked = |body: &str| {
+        format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+    };
+    // More than is read with a head.
+    let large = next.repeat(1_000);
+    for (method, good) in [("GET", 200), ("POST", 405)] {
+        for (rest, status) in [
+            (of_length(""), good),
+            (of_length("hello"), good),
+            (of_length(next), good),
+            (of_length(&large), good),
+            (chunked("hello"), good),
+            (chunked(next), good),
+            (chunked(&large), good),
+            (of_length("hello") + next, good),
+            (chunked("hello") + next, good),
+            // All that comes of it.
+            ("Content-Length: 1000\r\n\r\nhello".into(), good),
+            ("Transfer-Encoding: chunked\r\n\r\nnonsense".into(), good),
+            ("Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".into(), good),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello".into(), 400),
+            ("Content-Length: -1\r\n\r\nhello".into(), 400),
+            ("Transfer-Encoding: gzip\r\n\r\nhello".into(), 400),
+        ] {
+            let request = format!("{method} /healthz HTTP/1.1\r\nHost: localhost\r\n{rest}");
+            let shown = &request[..request.len().min(200)];
+            let mut stream = TcpStream::connect(daemon.http()).expect("it listens");
+            stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+            stream.write_all(request.as_bytes()).expect(shown);
+            let mut text = String::new();
+            stream.read_to_string(&mut text).expect(shown);
+            assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{shown}: {text}");
+            assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{shown}: {text}");
+            assert!(text.contains("\r\nconnection: close\r\n"), "{shown}: {text}");
+        }
+    }
+}
+
 /// Whether it has what keeps browsers from misusing an answer.
 fn guarded(answer: &Answer) {
     for header in [
