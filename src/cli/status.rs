@@ -186,6 +186,7 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     let each = |line: &dyn Fn(&StreamStatus) -> String| -> Vec<String> {
         component.streams().map(|s| name(s) + &line(s)).collect()
     };
+    rows("relay", words::relay(component).into_iter().collect());
     rows("stream", each(&|s| words::stream(&s.stream)));
     rows("domain", each(&|s| words::domain(component, s).to_owned()));
     rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
@@ -253,7 +254,7 @@ mod tests {
     }
 
     const DOCUMENT: &str = r#"{"version":"1","started":"S","components":[{
-        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","patterns":[],"token_in":"resource",
+        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","patterns":[],"relay":["iq","messages"],"token_in":"id",
         "not_ready":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
         "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false,"priority":0,"asked":"now",
@@ -265,17 +266,18 @@ mod tests {
                 "next":{"id":3,"at":"2027-01-15T09:00:00Z","due":false},
                 "superseded":[{"id":1,"at":"2027-01-02T00:00:00Z","due":true}]},
         "clock_offset_seconds":-40,"reply_ttl_seconds":1,"backlog_bytes":0,"logins":1,"failures":{"refused":4},
-        "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"errors":0,"answered":0,"dropped":0},
-                 {"seconds":600,"requests":12.34,"replies":1.5,"errors":0,"answered":0.005,"dropped":0}],
+        "error_replies":{"gone":2},"rates":[{"seconds":60,"requests":123.4,"replies":0.017,"errors":0,"messages":2,"presence":0,"answered":0,"dropped":0},
+                 {"seconds":600,"requests":12.34,"replies":1.5,"errors":0,"messages":1,"presence":0,"answered":0.005,"dropped":0}],
         "counts":[{"stanza":"request","way":"inward","outcome":"relayed","reason":"relayed","count":5,"recent":4},
                   {"stanza":"request","way":"inward","outcome":"answered","reason":"offline","count":7,"recent":3},
                   {"stanza":"reply","way":"outward","outcome":"dropped","reason":"no-token","count":2,"recent":0}]}]}"#;
     const SHOWN: &str = "\
 jat-proxy 1, since S
 
-d -> t@s (dispatch random, token in the resource), on h:1
+d -> t@s (dispatch random, token in the id), on h:1
   ready         yes
   warning       add this
+  relay         iq, messages
   stream        up since U
   domain        ours alone
   subscription  failed (c) since F, requested again at N
@@ -291,6 +293,7 @@ d -> t@s (dispatch random, token in the resource), on h:1
   error replies gone 2
   rates         requests relayed       123/s over 1m, 12.3/s over 10m
                 replies relayed        0.017/s over 1m, 1.50/s over 10m
+                messages relayed       2.00/s over 1m, 1.00/s over 10m
                 answered with an error 0/s over 1m, 0.005/s over 10m
   stanzas       request  inward   relayed   relayed               5
                 request  inward   answered  offline               7, 3 of them within 10m

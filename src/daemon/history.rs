@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::jat::reason::{Outcome, Reason, Tally};
-use crate::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
+use crate::jat::traffic::{Class, Traffic};
 use crate::named;
 
 /// How often samples are meant to be taken.
@@ -48,12 +48,16 @@ pub(crate) struct Recent {
 named! {
     /// What a line is drawn of.
     pub enum Series {
-        /// Requests that were relayed.
+        /// Requests that were relayed, either way.
         Requests = "requests relayed",
-        /// Replies that were relayed.
+        /// Replies that were relayed, either way.
         Replies = "replies relayed",
         /// Those of them that were errors.
         Errors = "error replies",
+        /// Messages that were relayed, either way.
+        Messages = "messages relayed",
+        /// Presence that was relayed, either way.
+        Presence = "presence relayed",
         /// Stanzas of any kind that were answered with an error.
         Answered = "answered with an error",
         /// Stanzas of any kind that were dropped.
@@ -63,10 +67,13 @@ named! {
 
 impl Series {
     fn has(self, traffic: Traffic, reason: Reason) -> bool {
+        let is_relayed = |class: Class| traffic.class == class && reason.is_relay();
         match self {
-            Self::Requests => (traffic, reason) == (USER_REQUEST, Reason::Relayed),
-            Self::Replies => traffic == TARGET_REPLY && reason.is_relay(),
-            Self::Errors => reason == Reason::RelayedError,
+            Self::Requests => is_relayed(Class::Request),
+            Self::Replies => is_relayed(Class::Reply),
+            Self::Errors => is_relayed(Class::Reply) && reason == Reason::RelayedError,
+            Self::Messages => is_relayed(Class::Message),
+            Self::Presence => is_relayed(Class::Presence),
             Self::Answered => matches!(reason.outcome(), Outcome::Answered(_)),
             Self::Dropped => reason.outcome() == Outcome::Dropped,
         }
@@ -184,6 +191,8 @@ fn added<'t>(
 
 #[cfg(test)]
 mod tests {
+    use crate::jat::traffic::USER_REQUEST;
+
     use super::*;
 
     const DOMAIN: &str = "proxy.example";
@@ -245,6 +254,30 @@ mod tests {
         assert!(line.iter().all(|p| (p.per_second - 10.0).abs() < 1e-9));
         assert_eq!((line[0].ago, line[119].ago), (seconds(596), seconds(1)));
         assert_eq!(history.line("other.example", Series::Requests, seconds(9001)), []);
+    }
+
+    #[test]
+    fn each_stanza_that_is_relayed_is_in_the_series_of_its_class() {
+        for traffic in Traffic::all() {
+            for reason in Reason::ALL.iter().filter(|reason| reason.occurs_in(traffic)) {
+                let all = Series::ALL.into_iter().filter(|series| series.has(traffic, *reason));
+                let relays = match traffic.class {
+                    Class::Request => Some(Series::Requests),
+                    Class::Reply => Some(Series::Replies),
+                    Class::Message => Some(Series::Messages),
+                    Class::Presence => Some(Series::Presence),
+                    Class::Other => None,
+                };
+                let relayed = relays.filter(|_| reason.is_relay());
+                let first = all.into_iter().next();
+                let expected = relayed.or(match reason.outcome() {
+                    Outcome::Answered(_) => Some(Series::Answered),
+                    Outcome::Dropped => Some(Series::Dropped),
+                    _ => None,
+                });
+                assert_eq!(first, expected, "{traffic} {}", reason.name());
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::daemon::recorder::Recorder;
 use crate::jat::dispatch::Dispatch;
 use crate::jat::presence::{Presence, Subscription};
 use crate::jat::reason::Reason;
-use crate::jat::settings::Settings;
+use crate::jat::settings::{Settings, TokenIn};
+use crate::jat::two_way::TwoWay;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
 use crate::link::stream::{State, StreamRecord};
@@ -37,6 +38,8 @@ impl Status {
 impl ComponentStatus {
     fn of(component: &Component, config: &config::ComponentConfig, recorder: &Recorder) -> Self {
         let settings = component.translator.settings();
+        let two_way = settings.two_way.as_ref();
+        let token_in = two_way.map_or(settings.token_in, |_| TokenIn::Id);
         let now = component.now().unix;
         let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);
         let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
@@ -55,7 +58,8 @@ impl ComponentStatus {
             tls: config.tls.as_ref().map(|tls| tls.name.to_str().into_owned()),
             dispatch: settings.dispatch.name().to_owned(),
             patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
-            token_in: settings.token_in.name().to_owned(),
+            relay: relay(settings),
+            token_in: token_in.name().to_owned(),
             access: AccessStatus::of(component),
             not_ready: not_ready(component),
             warnings: [component.warnings(), resources::warnings(component)].concat(),
@@ -104,6 +108,8 @@ impl Rates {
                     requests: rate(Series::Requests),
                     replies: rate(Series::Replies),
                     errors: rate(Series::Errors),
+                    messages: rate(Series::Messages),
+                    presence: rate(Series::Presence),
                     answered: rate(Series::Answered),
                     dropped: rate(Series::Dropped),
                 });
@@ -118,6 +124,8 @@ impl Rates {
             Series::Requests => (series, self.requests),
             Series::Replies => (series, self.replies),
             Series::Errors => (series, self.errors),
+            Series::Messages => (series, self.messages),
+            Series::Presence => (series, self.presence),
             Series::Answered => (series, self.answered),
             Series::Dropped => (series, self.dropped),
         })
@@ -127,6 +135,17 @@ impl Rates {
     pub(crate) fn period(&self) -> String {
         show_duration(Duration::from_secs(self.seconds))
     }
+}
+
+/// What is relayed, in the words of the configuration.
+fn relay(settings: &Settings) -> Vec<String> {
+    let mut words = vec!["iq"];
+    if let Some(two_way) = &settings.two_way {
+        let TwoWay { messages, presence, requests, .. } = **two_way;
+        let more = [(messages, "messages"), (presence, "presence"), (requests, "requests")];
+        words.extend(more.into_iter().filter_map(|(relayed, word)| relayed.then_some(word)));
+    }
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// Why `component` can't forward anything, for people; `None` when it can.

@@ -34,7 +34,9 @@ pub(crate) struct ComponentStatus {
     pub dispatch: String,
     /// As in the configuration, in normal form: which resources serve; empty for all.
     pub patterns: Vec<String>,
-    /// As in the configuration: `resource` or `id`.
+    /// As in the configuration: `iq`, and `messages`, `presence` or `requests`.
+    pub relay: Vec<String>,
+    /// As in the configuration: `resource` or `id`; `id` where more is relayed than `iq`.
     pub token_in: String,
     /// Who may ask; `null` when everybody may.
     pub access: Option<AccessStatus>,
@@ -98,12 +100,16 @@ pub(crate) struct ObservedDomain {
 pub(crate) struct Rates {
     /// How long the period is.
     pub seconds: u64,
-    /// Requests that were relayed.
+    /// Requests that were relayed, either way.
     pub requests: f64,
-    /// Replies that were relayed.
+    /// Replies that were relayed, either way.
     pub replies: f64,
     /// Those of them that were errors.
     pub errors: f64,
+    /// Messages that were relayed, either way.
+    pub messages: f64,
+    /// Presence that was relayed, either way.
+    pub presence: f64,
     /// Stanzas of any kind that were answered with an error.
     pub answered: f64,
     /// Stanzas of any kind that were dropped.

@@ -23,6 +23,11 @@ pub(crate) fn spread(component: &ComponentStatus) -> String {
     }
 }
 
+/// What is relayed, where that is more than requests of users.
+pub(crate) fn relay(component: &ComponentStatus) -> Option<String> {
+    (component.relay.len() > 1).then(|| component.relay.join(", "))
+}
+
 pub(crate) fn stream(stream: &StreamState) -> String {
     match stream {
         StreamState::Starting => "connecting".to_owned(),

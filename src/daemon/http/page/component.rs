@@ -24,16 +24,26 @@ pub(super) fn section(
             html.text(&format!(" ({}, token in the ", words::spread(component)));
             html.text(&format!("{}), on {}", component.token_in, words::way(component)));
         });
-        lines(html, &component.own.domain, recorder);
+        lines(html, component, recorder);
         facts(html, component);
         resources(html, component);
         refusals(html, component);
     });
 }
 
-fn lines(html: &mut Html, domain: &str, recorder: &Recorder) {
-    let drawn = Series::ALL
-        .map(|series| (series, recorder.look(|history, now| history.line(domain, series, now))));
+fn lines(html: &mut Html, component: &ComponentStatus, recorder: &Recorder) {
+    let domain = &component.own.domain;
+    let relays = |kind: &str| component.relay.iter().any(|relayed| relayed == kind);
+    let is_drawn = |series: &Series| match series {
+        Series::Messages => relays("messages"),
+        Series::Presence => relays("presence"),
+        _ => true,
+    };
+    let drawn: Vec<_> = Series::ALL
+        .into_iter()
+        .filter(is_drawn)
+        .map(|series| (series, recorder.look(|history, now| history.line(domain, series, now))))
+        .collect();
     html.leaf("h3", &[], "The last 10 minutes");
     if drawn.iter().all(|(_, points)| points.iter().all(|p| p.per_second == 0.0)) {
         html.leaf("p", &[], "Nothing was relayed, answered with an error or dropped.");
@@ -49,6 +59,9 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
         html.leaf("caption", &[], "State");
         html.element("tbody", &[], |html| {
             fact(html, "ready", &[words::ready(component)]);
+            if let Some(relay) = words::relay(component) {
+                fact(html, "relay", &[relay]);
+            }
             for stream in component.streams() {
                 stream_facts(html, component, stream);
             }

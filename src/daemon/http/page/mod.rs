@@ -121,13 +121,15 @@ fn overview(html: &mut Html, status: &Status) {
             |html| {
                 let columns = ["component", "ready", "resources online"];
                 columns.iter().for_each(|name| html.leaf("th", &[("scope", "col")], name));
-                for name in ["requests a second", "answered with an error", "dropped"] {
+                for name in columns_of(status) {
                     html.leaf("th", &[("scope", "col"), ("class", "number")], name);
                 }
             },
             |html| {
                 for (number, component) in status.components.iter().enumerate() {
-                    html.element("tr", &[], |html| overview_row(html, component, &anchor(number)));
+                    html.element("tr", &[], |html| {
+                        overview_row(html, status, component, &anchor(number));
+                    });
                 }
             },
         );
@@ -139,7 +141,18 @@ fn overview(html: &mut Html, status: &Status) {
     });
 }
 
-fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
+/// The columns of rates; that of messages where some component relays them.
+fn columns_of(status: &Status) -> impl Iterator<Item = &'static str> {
+    let messages = relays_messages(status).then_some("messages a second");
+    let refused = ["answered with an error", "dropped"];
+    std::iter::once("requests a second").chain(messages).chain(refused)
+}
+
+fn relays_messages(status: &Status) -> bool {
+    status.components.iter().any(|it| it.relay.iter().any(|relayed| relayed == "messages"))
+}
+
+fn overview_row(html: &mut Html, status: &Status, component: &ComponentStatus, anchor: &str) {
     html.element("th", &[("scope", "row")], |html| {
         let link = format!("#{anchor}");
         html.element("a", &[("href", &link)], |html| html.text_from_outside(&component.own.domain));
@@ -154,7 +167,9 @@ fn overview_row(html: &mut Html, component: &ComponentStatus, anchor: &str) {
     };
     html.leaf("td", &[], &resources);
     let rates = component.rates.first();
-    for rate in [rates.map(|r| r.requests), rates.map(|r| r.answered), rates.map(|r| r.dropped)] {
+    let messages = relays_messages(status).then(|| rates.map(|r| r.messages));
+    let refused = [rates.map(|r| r.answered), rates.map(|r| r.dropped)];
+    for rate in std::iter::once(rates.map(|r| r.requests)).chain(messages).chain(refused) {
         let rate = rate.map_or_else(|| "–".to_owned(), words::rate);
         html.leaf("td", &[("class", "number")], &rate);
     }
