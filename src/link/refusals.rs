@@ -91,8 +91,8 @@ fn tell(component: &str, traffic: Traffic, reason: Reason, stanzas: u64) {
     }
 }
 
-/// Dropped stanzas that an operator can do something about.
-const REMEDIES: [(Reason, &str); 4] = [
+/// Refused stanzas that an operator can do something about.
+const REMEDIES: [(Reason, &str); 6] = [
     (
         // docs/servers.md#global-routes
         Reason::NotOurDomain,
@@ -113,6 +113,17 @@ const REMEDIES: [(Reason, &str); 4] = [
         Reason::TokenSignature,
         "replies dropped: their tokens were signed with another key under the same id, or for \
          other addresses; if another replica made them, copy its key file to all and reload each",
+    ),
+    (
+        Reason::NotInitiated,
+        "refused to the target: it writes to users first whose domain is not in initiate; if it \
+         may, name the domain there and reload",
+    ),
+    (
+        Reason::MirrorSignature,
+        "the target writes to mirrors that are not ours: they were signed with a name key that is \
+         not in our ring, or made up; if another replica made them, copy its key file to all and \
+         reload each",
     ),
 ];
 const A_MINUTE: Duration = Duration::from_secs(60);
