@@ -98,6 +98,7 @@ const CLAIMS: &[Claim] = &[
         "$ sed -i 's|^target",
         Test(MIGRATION, "named_by_its_full_address_it_needs_no_presence"),
     ),
+    claim("docs/two-way.md", "relay = [", Configuration(COMPONENT, "")),
     claim(METRICS, "[http]\nlisten = \"127", Configuration(COMPONENT, "")),
     claim(METRICS, "[http]\nlisten = \"0", Warned(COMPONENT, OPEN_TO_ALL)),
     claim(METRICS, "rule_files:", Test("tests/prometheus/prometheus.rs", "documented")),

@@ -42,7 +42,11 @@ pub fn assert_accepted(shown: &str, text: &str) {
 pub fn is_accepted(text: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let secret = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=";
-    let keys = format!("[[key]]\nid = 1\nsecret = \"{secret}\"\n");
+    let name_secret = "TkFNRS1BLU5BTUUtQS1OQU1FLUEtTkFNRS1BLU5BTUU=";
+    let keys = format!(
+        "[[key]]\nid = 1\nsecret = \"{secret}\"\n\n\
+         [[name-key]]\nid = 1\nsecret = \"{name_secret}\"\n"
+    );
     let key_file = if text.contains("key-file") { "" } else { "key-file = \"keys.toml\"\n" };
     write(&folder.path().join("keys.toml"), &keys);
     for name in ["proxy.secret", "presence.secret"] {

@@ -72,10 +72,13 @@ fn keys_with_a_value_are_accepted() {
         }
         // What lists of senders do is said where there are some.
         let lists = "allow-from = [\"some-domain.example\"]\n";
-        let accepted = ["", lists, "[server]\n", "[log]\n", "[limits]\n"].iter().any(|table| {
-            is_accepted(&format!("{span}\n{COMPONENT}")).is_ok()
-                || is_accepted(&format!("{COMPONENT}{table}{span}\n")).is_ok()
-        });
+        // And what only messages have, where they are relayed.
+        let messages = "relay = [\"iq\", \"messages\"]\nallow-from = [\"*\"]\n";
+        let accepted =
+            ["", lists, messages, "[server]\n", "[log]\n", "[limits]\n"].iter().any(|table| {
+                is_accepted(&format!("{span}\n{COMPONENT}")).is_ok()
+                    || is_accepted(&format!("{COMPONENT}{table}{span}\n")).is_ok()
+            });
         assert!(accepted, "{place}: `{span}` is refused");
         seen += 1;
     }
