@@ -30,7 +30,7 @@ Component "proxy.domain.example"
 -- component_interfaces = { "127.0.0.1", "::1" }
 --     The link is not encrypted: keep it on this machine or a private network, or add
 --     "net_multiplex" to modules_enabled, say ssl_ports = { 5348 }, and connect there
---     with `tls = true` (docs/operating.md).
+--     with `tls = true` (docs/tls.md).
 -- component_stanza_size_limit = 512 * 1024
 --     Prosody closes the connection of a component that sends more. Keep
 --     max-stanza-bytes below it.

@@ -42,6 +42,7 @@ const fn claim(document: &'static str, begins: &'static str, check: Check) -> Cl
 const README: &str = "README.md";
 const CONTRIBUTING: &str = "CONTRIBUTING.md";
 const OPERATING: &str = "docs/operating.md";
+const TLS: &str = "docs/tls.md";
 const ACCESS: &str = "docs/access.md";
 const METRICS: &str = "docs/metrics.md";
 const REPLICAS: &str = "docs/replicas.md";
@@ -148,10 +149,10 @@ const CLAIMS: &[Claim] = &[
         Test("tests/documents/facts.rs", "apt_shows_what_the_package_says"),
     ),
     claim(OPERATING, "cargo install --locked --path", RUNS_SERVICE),
-    claim(OPERATING, "[server]", Configuration("", COMPONENT)),
-    claim(OPERATING, "  - port: 5348", Test(SNIPPETS, "ejabberd_takes_each_piece")),
-    claim(OPERATING, "ssl_ports", Test(SNIPPETS, "prosody_takes_each_piece")),
-    claim(OPERATING, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(TLS, "[server]", Configuration("", COMPONENT)),
+    claim(TLS, "  - port: 5348", Test(SNIPPETS, "ejabberd_takes_each_piece")),
+    claim(TLS, "ssl_ports", Test(SNIPPETS, "prosody_takes_each_piece")),
+    claim(TLS, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
     claim(OPERATING, "install -m 0755", RUNS_SERVICE),
     claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),
     claim(OPERATING, "INFO starting version", FOLLOWS_README),

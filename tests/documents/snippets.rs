@@ -39,13 +39,13 @@ fn prosody_takes_each_piece(kind: Kind) {
     // With the certificate that the document has the reader make, for a host of that name.
     let stage = Stage::new();
     fs::create_dir_all(stage.path("a", "etc/ejabberd")).unwrap();
-    stage.run(OPERATING, &claims::text(OPERATING, "openssl req"));
+    stage.run(TLS, &claims::text(TLS, "openssl req"));
     let made = stage.folder.join("repository");
     for (from, to) in [("server.pem", "xmpp.example.crt"), ("server.key", "xmpp.example.key")] {
         fs::copy(made.join(from), made.join(to)).unwrap();
     }
     let [port] = free_ports();
-    let lines = claims::text(OPERATING, "ssl_ports").replace("5348", &port.to_string()) + "\n";
+    let lines = claims::text(TLS, "ssl_ports").replace("5348", &port.to_string()) + "\n";
     let server = Server::start_changed(kind, |text| {
         let text = prosody::with_module(&text, "net_multiplex", &lines);
         let own = text.lines().find(|line| line.starts_with("certificates = ")).unwrap();
@@ -54,7 +54,7 @@ fn prosody_takes_each_piece(kind: Kind) {
     });
     let ca = made.join("ca.pem");
     let tls = format!("tls = true\nca-file = {ca:?}\nserver-name = \"xmpp.example\"\n");
-    assert_logs_in_with(OPERATING, &server, port, &tls, &["proxy.domain.example"]);
+    assert_logs_in_with(TLS, &server, port, &tls, &["proxy.domain.example"]);
 }
 
 case!(ejabberd_takes_each_piece: ejabberd);
@@ -67,8 +67,8 @@ fn ejabberd_takes_each_piece(kind: Kind) {
     // With the certificate that the document has the reader make.
     let stage = Stage::new();
     fs::create_dir(stage.path("a", "etc/ejabberd")).unwrap();
-    stage.run(OPERATING, &claims::text(OPERATING, "openssl req"));
-    let encrypted = stage.adapted(&claims::text(OPERATING, "  - port: 5348"));
+    stage.run(TLS, &claims::text(TLS, "openssl req"));
+    let encrypted = stage.adapted(&claims::text(TLS, "  - port: 5348"));
     let ca = stage.folder.join("repository/ca.pem");
     let tls_lines = format!("tls = true\nca-file = {ca:?}\nserver-name = \"xmpp.example\"\n");
     let at = |text: &str, port: u16| text.replace("5347", &port.to_string());
@@ -80,14 +80,14 @@ fn ejabberd_takes_each_piece(kind: Kind) {
     assert_logs_in(DOCUMENT, &server, short, &DOMAINS);
     assert_logs_in(DOCUMENT, &server, strict, &DOMAINS);
     assert_logs_in("config", &server, file, &["proxy.domain.example"]);
-    assert_logs_in_with(OPERATING, &server, tls, &tls_lines, &["proxy.domain.example"]);
+    assert_logs_in_with(TLS, &server, tls, &tls_lines, &["proxy.domain.example"]);
 }
 
 /// Those of three replicas.
 const DOMAINS: [&str; 4] =
     ["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"];
 
-const OPERATING: &str = "docs/operating.md";
+const TLS: &str = "docs/tls.md";
 
 fn assert_logs_in(document: &str, server: &Server, port: u16, domains: &[&str]) -> Process {
     assert_logs_in_with(document, server, port, "", domains)

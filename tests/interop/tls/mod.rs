@@ -218,11 +218,11 @@ fn a_name_that_is_no_host_of_the_server(kind: Kind) {
     assert!(log(&proxy).contains("cause=\"certificate-name\""), "{}", log(&proxy));
 }
 
-// The commands that docs/operating.md shows make a CA and a certificate that work.
+// The commands that docs/tls.md shows make a CA and a certificate that work.
 case!(the_commands_of_the_document_make_good_certificates: both);
 fn the_commands_of_the_document_make_good_certificates(kind: Kind) {
     let folder = fresh_folder("tls-document");
-    let document = include_str!("../../../docs/operating.md");
+    let document = include_str!("../../../docs/tls.md");
     let (_, from) = document.split_once("and a certificate for the server:\n\n").unwrap();
     let (commands, _) = from.split_once("\n\n").unwrap();
     let file = folder.join("server-and-key.pem");
