@@ -12,14 +12,16 @@ use stringprep::tables;
 /// Why a part has no normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// A character is newer than Unicode 3.2, or directions of writing are mixed. Some servers
-    /// pass that on.
+    /// A character is newer than Unicode 3.2 or means another since, or directions of writing are
+    /// mixed. Some servers pass that on.
     Newer,
-    /// A character is one that no server takes in this part, or nothing is left of it.
+    /// A character is one that no server takes in this part, or nothing is left of a domain.
     Prohibited,
 }
 
-/// The node by nodeprep (RFC 6122 appendix A); an empty one stays so.
+/// The node by nodeprep (RFC 6122 appendix A). Nothing may be left of it, of a soft hyphen for
+/// example: to a server that passes it on as it was typed (docs/servers.md#as-typed), that is the
+/// address without a node.
 pub fn node(text: &str) -> Result<Cow<'_, str>, Refused> {
     if text.bytes().all(|byte| is_plain(byte) || byte == b'\\') {
         return Ok(Cow::Borrowed(text));
@@ -70,15 +72,11 @@ fn prepare(
 ) -> Result<Cow<'_, str>, Refused> {
     // The library looks for what is unassigned only after it has mapped by the Unicode of today:
     // U+1F130, an `A` in a square, would become an `A`.
-    if !text.chars().any(tables::unassigned_code_point)
+    if !text.chars().any(|c| tables::unassigned_code_point(c) || is_corrected(c))
         && let Some(once) = profile(text)
         // Else there would be two spellings of one name.
         && profile(&once).is_some_and(|twice| twice == once)
     {
-        // A node of nothing but a soft hyphen would be none.
-        if once.is_empty() {
-            return Err(Refused::Prohibited);
-        }
         return Ok(if once == text { Cow::Borrowed(text) } else { Cow::Owned(once.into_owned()) });
     }
     let is_prohibited = |c: char| match c {
@@ -88,6 +86,12 @@ fn prepare(
         _ => profile(c.encode_utf8(&mut [0; 4])).is_none(),
     };
     Err(if text.contains(is_prohibited) { Refused::Prohibited } else { Refused::Newer })
+}
+
+/// Whether Unicode 4.0 has corrected what it is normalised to (its Corrigendum 4): some servers have
+/// the tables of Unicode 3.2 for that, others those of today, as the library.
+fn is_corrected(c: char) -> bool {
+    matches!(c, '\u{2f868}' | '\u{2f874}' | '\u{2f91f}' | '\u{2f95f}' | '\u{2f9bf}')
 }
 
 /// Bytes that both profiles leave alone wherever they stand; final dots of a domain go apart.
@@ -117,6 +121,7 @@ mod tests {
             // Newer than the tables, though the Unicode of today makes an `A` of it.
             ("\u{1f130}", NEWER),
             ("\u{1e9e}", NEWER),
+            ("\u{2f874}", NEWER),
             ("a b", PROHIBITED),
             ("a\u{3000}b", PROHIBITED),
             ("a＠b", PROHIBITED),
@@ -127,7 +132,7 @@ mod tests {
             ("\u{fffe}", PROHIBITED),
             ("\u{1ffff}", PROHIBITED),
             ("\u{e000}", PROHIBITED),
-            ("\u{ad}", PROHIBITED),
+            ("\u{ad}", Ok("")),
         ] {
             assert_eq!(node(text).as_deref().map_err(|e| *e), normal, "{text:?}");
         }

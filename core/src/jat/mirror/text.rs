@@ -124,7 +124,7 @@ fn is_mac(text: &str) -> bool {
     text.len() == MAC_CHARS && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
 }
 
-/// Whether nodeprep leaves this node as it is.
+/// Whether every server leaves this node as it is (docs/servers.md#normal-nodes).
 fn is_left_alone(node: &str) -> bool {
     matches!(prepared::node(node), Ok(Cow::Borrowed(_)))
 }
