@@ -47,6 +47,7 @@ const ACCESS: &str = "docs/access.md";
 const METRICS: &str = "docs/metrics.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
+const ADDRESSES: &str = "docs/addresses.md";
 const MIGRATING: &str = "docs/migrating-from-mod_client_proxy.md";
 
 const COMPONENT: &str = "[[component]]\ndomain = \"proxy.example\"\n\
@@ -197,6 +198,24 @@ const CLAIMS: &[Claim] = &[
     ),
     claim(TOKEN, "import base64", RUNS_DECODERS),
     claim(TOKEN, "function readToken", RUNS_DECODERS),
+    claim(ADDRESSES, "HMAC-SHA256(K3, PAE", WORKS_FORMULAS),
+    claim(ADDRESSES, "K3 = ", WORKS_FORMULAS),
+    claim(ADDRESSES, "HMAC-SHA256(K1, PAE", WORKS_FORMULAS),
+    claim(ADDRESSES, "block i = ", WORKS_FORMULAS),
+    claim(ADDRESSES, "K1 = ", WORKS_FORMULAS),
+    claim(
+        ADDRESSES,
+        "user@some-domain.example  -       user\\40some-domain.example\n",
+        MAKES_EXAMPLES,
+    ),
+    claim(
+        ADDRESSES,
+        "user@some-domain.example  -       user\\40some-domain.example\\2f",
+        MAKES_EXAMPLES,
+    ),
+    claim(ADDRESSES, "a               -", MAKES_EXAMPLES),
+    claim(ADDRESSES, "import base64", READS_MIRRORS),
+    claim(ADDRESSES, "function readMirror", READS_MIRRORS),
     claim("fuzz/README.md", "fuzz/run ", Named("needs a nightly compiler")),
     claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
 ];
@@ -220,6 +239,11 @@ const RUNS_SERVICE: Check = Test(SERVICE, "the_commands_of_a_service_work");
 const ROTATES: Check = Test(SERVICE, "the_commands_for_replicas_work");
 const RUNS_DECODERS: Check =
     Test(TOKENS, "the_decoders_read_every_valid_vector_and_refuse_what_is_no_token");
+const WORKED_ADDRESSES: &str = "tests/documents/addresses.rs";
+const WORKS_FORMULAS: Check = Test(WORKED_ADDRESSES, "the_formulas_give_the_examples");
+const MAKES_EXAMPLES: Check = Test(WORKED_ADDRESSES, "the_examples_are_those_of_the_program");
+const READS_MIRRORS: Check =
+    Test(WORKED_ADDRESSES, "the_decoders_read_every_mirror_of_the_vectors");
 
 /// The text of the block that begins so.
 ///

@@ -11,6 +11,7 @@
 //! | [`service`] | runs the commands of operating.md and replicas.md on a [`stage`] |
 //! | [`stanzas`] | has the translator make the README's four stanzas |
 //! | [`tokens`] | works the examples of token.md and dispatch.md, and runs their code |
+//! | [`addresses`] | works the examples and formulas of addresses.md, and runs its code |
 //! | [`commands`] | of commands that no test can run: what they name exists |
 //! | [`inline`] | the same for what is quoted within sentences, and more |
 //! | [`links`] | every link leads somewhere |
@@ -24,6 +25,7 @@
 #[macro_use]
 extern crate test_support;
 
+mod addresses;
 mod claims;
 mod commands;
 mod configuration;

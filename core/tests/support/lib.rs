@@ -3,6 +3,7 @@
 
 #![allow(clippy::new_without_default, reason = "what a test starts is no default")]
 
+pub mod address_vectors;
 pub mod bench;
 pub mod checks;
 pub mod interpreter;
