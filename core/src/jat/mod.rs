@@ -19,6 +19,7 @@ mod pae;
 pub mod prepared;
 pub mod presence;
 pub mod reason;
+mod recent_aliases;
 mod resourcepart;
 pub mod resources;
 mod route;

@@ -21,6 +21,7 @@ use super::now::Now;
 use super::observed::Observed;
 use super::presence::{Hearing, OwnPresence, Presence, PresenceSnapshot, Subscription};
 use super::reason::{Answer, Outcome, Reason};
+use super::recent_aliases::RecentAliases;
 use super::route::{Place, Route, Sender};
 use super::scratch::Scratch;
 use super::settings::Settings;
@@ -36,6 +37,8 @@ pub struct Translator {
     unlisted_replies: u64,
     /// What its lists of senders would have refused.
     observed: Observed,
+    /// Of the target, under the key that makes names.
+    aliases: RecentAliases,
     scratch: Scratch,
 }
 
@@ -57,6 +60,7 @@ impl Translator {
             answers: Answers::default(),
             unlisted_replies: 0,
             observed: Observed::default(),
+            aliases: RecentAliases::default(),
             scratch: Scratch::default(),
         };
         translator.select();
@@ -82,6 +86,7 @@ impl Translator {
         if self.settings.access != settings.access {
             self.observed.forget_domains();
         }
+        self.aliases = RecentAliases::default();
         let before = std::mem::replace(&mut self.settings, settings);
         self.drop_stale(match () {
             () if before.target != self.settings.target => Stale::Target,

@@ -31,7 +31,7 @@ impl Translator {
         route: &Route<'_>,
         stanza: &Incoming<'_>,
     ) -> Verdict<'_> {
-        let Self { settings, scratch, .. } = self;
+        let Self { settings, aliases, scratch, .. } = self;
         let Route { from, to, traffic, .. } = *route;
         let (class, type_) = (traffic.class, stanza.type_());
         let refuse = |reason| Verdict::refused(traffic, type_, reason);
@@ -72,7 +72,7 @@ impl Translator {
         let mut reason = relayed(type_);
         if let Some(resource) = &resource {
             new_from.push('/');
-            if alias::write(two_way.names.first(), &holder, resource, new_from).is_err() {
+            if aliases.write(two_way.names.first(), &holder, resource, new_from).is_err() {
                 if class == Class::Request {
                     return refuse(Reason::NoReplyAddress);
                 }

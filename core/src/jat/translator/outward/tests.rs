@@ -212,6 +212,19 @@ fn unavailable_is_said_under_every_name_key() {
 }
 
 #[test]
+fn a_new_name_key_makes_new_aliases_at_once() {
+    let mut proxy = Proxy::new();
+    let from = format!("{T}/a");
+    let key = |secret: u8| NameKey::new(1, &Zeroizing::new(vec![secret; 32])).unwrap();
+    let before = proxy.judge(&message(M, &from));
+    assert_eq!(proxy.judge(&message(M, &from)), before);
+    proxy.change(|two_way| two_way.names = Arc::new(NameKeys::new(vec![key(7)]).unwrap()));
+    let after = proxy.judge(&message(M, &from));
+    assert_ne!(after, before);
+    assert_eq!(proxy.judge(&message(M, &from)), after);
+}
+
+#[test]
 fn what_ends_something_is_told_whatever_is_relayed() {
     let mut proxy = Proxy::with(|_, two_way| two_way.presence = false);
     let from = format!("{T}/a");
