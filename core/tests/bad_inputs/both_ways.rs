@@ -14,12 +14,12 @@ fn message(to: &str, from: &str, content: &str) -> String {
 }
 
 /// The mirror of somebody for the component's domain.
-fn mirror(proxy: &mut Proxy, user: &str) -> String {
+pub fn mirror(proxy: &mut Proxy, user: &str) -> String {
     let said = proxy.exchange(message("proxy.example", &escaped(user), ""));
     oracle::attribute(&said.out[0], "from").unwrap()
 }
 
-fn addresses(xml: &str) -> [String; 2] {
+pub fn addresses(xml: &str) -> [String; 2] {
     ["to", "from"].map(|name| oracle::attribute(xml, name).unwrap_or_default())
 }
 

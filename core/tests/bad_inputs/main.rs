@@ -11,6 +11,7 @@ mod keys;
 mod loops;
 mod memory;
 mod mirrors;
+mod own_address;
 mod payload;
 mod presence;
 mod rows;
