@@ -2,6 +2,7 @@
 //! know: their seeds run here through the same checks.
 
 mod access;
+mod address;
 mod bytes;
 mod deferral;
 mod generators;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use core_tests::checks::{each_seed, head, scrub, session, splitter, token};
-use core_tests::{repository, vectors};
+use core_tests::checks::{address, each_seed, head, scrub, session, splitter, token};
+use core_tests::{address_vectors, repository, vectors};
 
 #[test]
 fn of_the_splitter() {
@@ -30,6 +30,18 @@ fn of_the_token() {
     let tokens: Vec<_> = tokens.filter_map(|text| text.strip_suffix('"')).collect();
     tokens.iter().for_each(|text| token::check(text.as_bytes()));
     assert!(tokens.iter().any(|text| token::open(text).is_ok()), "none of the vectors opens");
+}
+
+#[test]
+fn of_the_address() {
+    each_seed("address", address::check);
+    let vectors = fs::read_to_string(repository().join(address_vectors::FILE)).unwrap();
+    let vectors: toml::Table = toml::from_str(&vectors).unwrap();
+    let tables = vectors.values().filter_map(|it| it.as_array()).flatten();
+    let texts = tables.filter_map(|it| it.as_table()).flat_map(|it| it.values());
+    let texts: Vec<_> = texts.filter_map(|it| it.as_str()).collect();
+    assert!(texts.len() > 300, "{}", texts.len());
+    texts.iter().for_each(|text| address::check(text.as_bytes()));
 }
 
 #[test]

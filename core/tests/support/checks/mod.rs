@@ -4,6 +4,7 @@
 //! seeds and the properties all call these. A byte that no UTF-8 text has, [`DIVIDER`], sets
 //! apart what belongs together, so that what is in front of it stays readable.
 
+pub mod address;
 pub mod head;
 pub mod scrub;
 pub mod session;
