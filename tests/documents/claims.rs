@@ -42,6 +42,8 @@ const fn claim(document: &'static str, begins: &'static str, check: Check) -> Cl
 const README: &str = "README.md";
 const CONTRIBUTING: &str = "CONTRIBUTING.md";
 const OPERATING: &str = "docs/operating.md";
+const CAPACITY: &str = "docs/capacity.md";
+const OTHER: &str = "docs/other-servers.md";
 const TLS: &str = "docs/tls.md";
 const ACCESS: &str = "docs/access.md";
 const METRICS: &str = "docs/metrics.md";
@@ -171,16 +173,12 @@ const CLAIMS: &[Claim] = &[
     claim(REPLICAS, "plugin_paths", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(REPLICAS, "Component \"proxy.example\"", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(REPLICAS, "module:reload", Test(SNIPPETS, "prosody_takes_each_piece")),
-    claim(
-        REPLICAS,
-        "[[listen.component]]",
-        Untested("Read in the source of 6.8.0, not tested here."),
-    ),
+    claim(OTHER, "[[listen.component]]", Untested("Read in the source of 6.8.0, not tested here.")),
     claim(REPLICAS, "cargo test --test interop", Named("tests/run runs it")),
     claim(REPLICAS, "# 1. A key that signs", ROTATES),
     claim(REPLICAS, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
     claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
-    claim(REPLICAS, "cargo bench --bench translate", Named("takes minutes")),
+    claim(CAPACITY, "cargo bench --bench translate", Named("takes minutes")),
     claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_README),
     claim(
         TOKEN,
@@ -331,7 +329,7 @@ fn what_is_about_other_servers_says_that_it_is_not_tested() {
         _ => None,
     });
     let untested =
-        untested.chain(OTHER_SERVERS.map(|it| (REPLICAS, it.into(), "Read in the source of")));
+        untested.chain(OTHER_SERVERS.map(|it| (OTHER, it.into(), "Read in the source of")));
     for (document, heading, source) in untested {
         let text = fs::read_to_string(document).unwrap();
         let mut sections = text.split("\n#").map(|it| it.trim_start_matches('#').trim_start());
