@@ -5,6 +5,8 @@ use std::fs;
 use test_support::folder::{Folder, SECRET, jat_proxy};
 use test_support::tls::authority::{Authority, self_signed};
 
+const OTHER_SECRET: &str = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU=";
+
 #[test]
 fn the_shipped_configuration_is_good() {
     let folder = Folder::new();
@@ -34,9 +36,54 @@ fn the_shipped_configuration_shows_what_works() {
     assert!(shown.matches("\nmax-").count() == 4 && shown.contains("\nserver = "));
     assert!(shown.contains("\ntls = true\n"));
     folder.write("ca.pem", &Authority::new("CA").pem());
-    folder.write("jat-proxy.toml", &shown);
+    let without = |text: &str, keys: &[&str]| -> String {
+        let is_one = |line: &&str| keys.iter().any(|key| line.starts_with(&format!("{key} = ")));
+        assert_eq!(text.lines().filter(is_one).count(), keys.len(), "{keys:?}");
+        text.lines().filter(|line| !is_one(line)).map(|line| format!("{line}\n")).collect()
+    };
+    let is_good = |text: &str| {
+        folder.write("jat-proxy.toml", text);
+        let out = folder.run(&["check"]);
+        assert_eq!((out.code, out.err.as_str()), (0, ""));
+    };
+    // Some of them are for requests alone, and some for more.
+    is_good(&without(&shown, &["faces", "initiate", "messages-to", "account-queries"]));
+    let keys = folder.read("keys.toml");
+    folder
+        .write("keys.toml", &format!("{keys}[[name-key]]\nid = 1\nsecret = \"{OTHER_SECRET}\"\n"));
+    let all = "relay = [\"iq\", \"messages\", \"presence\", \"requests\"]";
+    is_good(&without(&shown, &["dispatch", "token-in"]).replace("relay = [\"iq\"]", all));
+}
+
+#[test]
+fn what_to_know_of_more_than_requests_is_said() {
+    let folder = Folder::new();
+    let secret = "secret = { file = \"proxy.secret\" }\n";
+    folder.write_config(&format!("{secret}relay = [\"iq\", \"requests\"]"));
+    let out = folder.run(&["check"]);
+    assert_eq!(out.code, 78);
+    assert!(out.err.contains("make one with: jat-proxy keys add --name\n"), "{}", out.err);
+    assert_eq!(folder.run(&["keys", "add", "--name"]).code, 0);
     let out = folder.run(&["check"]);
     assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert_eq!(
+        out.out,
+        "proxy.example -> bot@some.example (to one resource per user), on 127.0.0.1:5347, token in \
+         the id\n  relays iq, requests at proxy.example\n\
+         keys in DIR/keys.toml: key 1 signs; name key 1 makes names\n"
+    );
+    folder.write_config(&format!(
+        "{secret}relay = [\"iq\", \"messages\", \"presence\"]\nallow-from = [\"*\"]\n\
+         faces = [\"Helper\"]\ninitiate = [\"*\"]\npresence-domain = \"a.proxy.example\""
+    ));
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    let relays = "\n  relays iq, messages, presence at proxy.example, helper@proxy.example\n";
+    assert!(out.out.contains(relays), "{}", out.out);
+    for about in ["limits", "initiate", "domain_balancing"] {
+        let note = |line: &str| line.starts_with("note: ") && line.contains(about);
+        assert_eq!(out.out.lines().filter(|line| note(line)).count(), 1, "{about}: {}", out.out);
+    }
 }
 
 #[test]
@@ -121,6 +168,7 @@ fn exit_codes_are_those_of_sysexits() {
     assert_eq!(code(&["check", "--frobnicate"]), 64);
     assert_eq!(code(&["keys", "add", "--in", "1h", "--now"]), 64);
     assert_eq!(code(&["keys", "add", "--in", "soon"]), 64);
+    assert_eq!(code(&["keys", "add", "--name", "--now"]), 64);
     assert_eq!(code(&["check", "-c", "/nowhere/jat-proxy.toml"]), 78);
     assert_eq!(code(&["token", "inspect", "x"]), 65);
 }

@@ -34,6 +34,8 @@ fn what_init_writes_is_good_as_it_is() {
     let config = format!("{dir}/jat-proxy.toml");
     let out = folder.run_plain(&["check", "-c", &config]);
     assert_eq!((out.code, out.err.as_str()), (0, ""));
+    let listed = folder.run_plain(&["keys", "list", "-c", &config]).out;
+    assert_eq!(listed, "key 1 signs\nname key 1 makes names\n");
     assert_eq!(folder.run_plain(&["keys", "add", "-c", &config]).code, 0);
 
     // A second time nothing is touched.
@@ -41,6 +43,46 @@ fn what_init_writes_is_good_as_it_is() {
     assert_eq!(out.code, 64);
     assert!(out.err.contains("jat-proxy.toml exists"), "{}", out.err);
     assert_eq!(folder.read("new/one/proxy.secret"), secret);
+}
+
+#[test]
+fn init_writes_what_is_relayed_besides_requests() {
+    let folder = Folder::new();
+    let dir = folder.path("new");
+    let dir = dir.to_str().unwrap();
+    let init = |more: &[&str]| {
+        let start = ["init", "--domain", "proxy.example", "--target", "bot@some.example", dir];
+        folder.run_plain(&[&start[..], more].concat())
+    };
+    let out = init(&[
+        "--relay=messages,presence",
+        "--face",
+        "helper,team-*",
+        "--allow-from=some.example,*.partner.example",
+    ]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert!(out.out.ends_with("People write to helper@proxy.example.\n"), "{}", out.out);
+    let text = folder.read("new/jat-proxy.toml");
+    for line in [
+        "relay = [\"iq\", \"messages\", \"presence\"]",
+        "faces = [\"helper\", \"team-*\"]",
+        "allow-from = [\"some.example\", \"*.partner.example\"]",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    let out = folder.run_plain(&["check", "-c", &format!("{dir}/jat-proxy.toml")]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    fs::remove_dir_all(dir).unwrap();
+    for (more, word) in [
+        (&["--relay", "messages"][..], "allow-from"),
+        (&["--relay", "message", "--allow-from", "*"], "did you mean"),
+        (&["--relay", "requests", "--face", "a@b"], "faces"),
+    ] {
+        let out = init(more);
+        assert_eq!(out.code, 64, "{out:?}");
+        assert!(out.err.starts_with("error: ") && out.err.contains(word), "{}", out.err);
+        assert!(!Path::new(dir).exists(), "{more:?}");
+    }
 }
 
 /// What is left of an attempt that failed would be in the way of the next one.

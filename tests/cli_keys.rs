@@ -79,6 +79,57 @@ fn keys_can_stand_in_the_configuration() {
     assert!(out.out.contains("; key 2 signs from"), "{}", out.out);
 }
 
+#[test]
+fn name_keys_are_added_behind_the_others_and_stay() {
+    let folder = Folder::ready();
+    let list = || folder.run(&["keys", "list"]).out;
+    let first = folder.run(&["keys", "add", "--name"]);
+    assert_eq!((first.code, first.err.as_str()), (0, ""));
+    assert!(first.out.starts_with("name key 1 is in DIR/keys.toml, and makes names\nNext: copy"));
+    assert_eq!(list(), "key 1 signs\nname key 1 makes names\n");
+    let second = folder.run(&["keys", "add", "--name"]);
+    assert_eq!((second.code, second.err.as_str()), (0, ""));
+    for told in
+        ["opens names, and makes none", "all at once", "changes every name", "twice", "refused"]
+    {
+        assert!(second.out.contains(told), "{told}: {}", second.out);
+    }
+    let both = "name key 1 makes names\nname key 2 only opens them\n";
+    assert_eq!(list(), format!("key 1 signs\n{both}"));
+    assert_eq!(folder.mode("keys.toml"), 0o600);
+    assert!(folder.read("keys.toml").starts_with("# Mine.\n\n[[key]]\nid = 1\n"));
+
+    // A rotation of the keys that sign has nothing to do with them.
+    assert_eq!(folder.run(&["keys", "add"]).code, 0);
+    let text = folder.read("keys.toml");
+    let at = text.find("not-before = ").unwrap();
+    let end = at + text[at..].find('\n').unwrap();
+    let past = format!("not-before = \"{}\"", show_moment(now() - 8000));
+    folder.write("keys.toml", &[&text[..at], &past, &text[end..]].concat());
+    let out = folder.run(&["keys", "prune"]);
+    assert!(out.out.starts_with("key 1 is gone\nkey 2 signs since 20"), "{}", out.out);
+    assert!(list().ends_with(both) && list().starts_with("key 2 signs"), "{}", list());
+
+    // Their order is that of the file.
+    let text = folder.read("keys.toml");
+    let tables: Vec<_> = text.split("[[name-key]]").collect();
+    let turned = [tables[0], tables[2], "\n", tables[1]].join("[[name-key]]");
+    let turned = turned.replace("[[name-key]]\n[[name-key]]", "\n[[name-key]]");
+    folder.write("keys.toml", &turned);
+    assert!(list().ends_with("name key 2 makes names\nname key 1 only opens them\n"), "{}", list());
+}
+
+/// Else nobody could do what the error says.
+#[test]
+fn a_configuration_that_lacks_a_name_key_gets_one() {
+    let folder = Folder::new();
+    folder.write_config("secret = { file = \"proxy.secret\" }\nrelay = [\"iq\", \"requests\"]");
+    assert_eq!(folder.run(&["check"]).code, 78);
+    assert_eq!(folder.run(&["keys", "list"]).out, "key 1 signs\n");
+    assert_eq!(folder.run(&["keys", "add", "--name"]).code, 0);
+    assert_eq!(folder.run(&["check"]).code, 0);
+}
+
 /// By hand and by a timer, say.
 #[test]
 fn a_second_rotation_at_a_time_is_told_of_the_first() {

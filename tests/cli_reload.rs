@@ -15,6 +15,7 @@ use test_support::launch::Launch;
 use test_support::program;
 
 const OTHER_SECRET: &str = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU=";
+const THIRD_SECRET: &str = "U0VDUkVULUMtU0VDUkVULUMtU0VDUkVULUMtU0VDUkU=";
 
 /// A daemon that has begun.
 fn daemon() -> Daemon {
@@ -55,6 +56,43 @@ fn a_reload_says_what_came_of_it() {
     assert!(out.err.contains("error: can't listen on 127.0.0.1:"), "{out:?}");
     drop(taken);
     assert_eq!(reload(&daemon).out, good);
+}
+
+#[test]
+fn a_reload_says_what_becomes_of_the_names() {
+    let folder = Folder::alone();
+    let keys = folder.read("keys.toml");
+    let name_key = |id: u8, secret| format!("[[name-key]]\nid = {id}\nsecret = \"{secret}\"\n");
+    let (first, second) = (name_key(1, OTHER_SECRET), name_key(2, THIRD_SECRET));
+    let order = |names: &[&str]| keys.clone() + &names.concat();
+    folder.write("keys.toml", &order(&[&first]));
+    let target = "target-address = \"bot@some.example\"\n";
+    let more = "relay = [\"iq\", \"requests\"]\n";
+    folder.write(CONFIG, &folder.read(CONFIG).replace(target, &format!("{target}{more}")));
+    let daemon = begun(Launch::in_folder(folder));
+    let told = |of: &str| {
+        let out = reload(&daemon);
+        assert_eq!(out.code, 0, "{out:?}");
+        assert_eq!(out.err.matches("warning: ").count(), usize::from(!of.is_empty()), "{out:?}");
+        assert!(out.err.contains(of), "{out:?}");
+    };
+    // Appended, moved to the front, and the old one taken out.
+    daemon.folder.write("keys.toml", &order(&[&first, &second]));
+    told("");
+    daemon.folder.write("keys.toml", &order(&[&second, &first]));
+    told("warning: name key 2 makes names in place of 1: contacts see each resource twice");
+    daemon.folder.write("keys.toml", &order(&[&second]));
+    told("warning: name key 1 is gone: its aliases name no resource");
+    daemon.logs("another name key makes the names");
+    daemon.logs("a name key was taken away");
+    daemon.reconfigure(more, &format!("{more}initiate = [\"some.example\"]\n"));
+    told("warning: `initiate` of proxy.example has changed: users who come or go there have");
+    // Where no names are made, nobody minds.
+    daemon.reconfigure(more, "");
+    daemon.reconfigure("initiate = [\"some.example\"]\n", "");
+    told("");
+    daemon.folder.write("keys.toml", &order(&[&first]));
+    told("");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::iter;
 use std::os::fd::RawFd;
 use std::path::Path;
 
@@ -13,13 +14,14 @@ use zeroize::Zeroizing;
 use crate::config::{self, ComponentConfig, Config, Problem, Snapshot};
 use crate::daemon::handover_file::HANDOVER_VERSION;
 use crate::daemon::question::ASKED;
-use crate::daemon::status::key_states;
+use crate::daemon::status::{key_states, name_keys};
 use crate::daemon::takeover;
 use crate::jat::dispatch::Dispatch;
+use crate::jat::settings::{Settings, TokenIn};
 use crate::jat::target::Target;
 
 use super::account::Account;
-use super::{ConfigFile, Exit, complain, configuration, connect, say};
+use super::{ConfigFile, Exit, complain, configuration, connect, notes, say};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -110,10 +112,12 @@ fn give_snapshot(path: &Path, now: u64) -> Exit {
 fn summary(config: &Config, now: u64) -> String {
     let mut text: String = config.components.iter().map(component).collect();
     let states = key_states::states(&config.keyring, now, config.reply_ttl);
-    let keys: Vec<String> = states.iter().map(ToString::to_string).collect();
+    let names = notes::two_way(config).next().into_iter().flat_map(|(_, it)| it.names.ids());
+    let names = name_keys::states(names);
+    let keys: Vec<String> = states.iter().map(ToString::to_string).chain(names).collect();
     // Writing to a String never fails.
     let _ = writeln!(text, "keys in {}: {}", config.key_file.display(), keys.join("; "));
-    text
+    text + &notes::of(config)
 }
 
 fn component(component: &ComponentConfig) -> String {
@@ -124,9 +128,24 @@ fn component(component: &ComponentConfig) -> String {
         (Target::Account(_), Dispatch::Sticky) => "to one resource per user",
         (Target::Account(_), Dispatch::Priority) => "to the resource with the highest priority",
     };
-    let (to, token) = (settings.target.as_str(), settings.token_in.name());
+    let (to, token) = match settings.two_way {
+        Some(_) => (settings.target.as_str(), TokenIn::Id.name()),
+        None => (settings.target.as_str(), settings.token_in.name()),
+    };
     let (domain, server) = (&settings.domain, component.way());
     let presence = settings.presence_domain.as_ref();
     let presence = presence.map(|domain| format!(", presence at {domain}")).unwrap_or_default();
-    format!("{domain} -> {to} ({spread}), on {server}, token in the {token}{presence}\n")
+    format!(
+        "{domain} -> {to} ({spread}), on {server}, token in the {token}{presence}\n{}",
+        relays(settings)
+    )
+}
+
+/// What else than requests of users.
+fn relays(settings: &Settings) -> String {
+    let Some(two_way) = &settings.two_way else { return String::new() };
+    let words = two_way.relayed().collect::<Vec<_>>().join(", ");
+    let faces = two_way.faces.0.iter().map(|face| format!("{}@{}", face.as_str(), settings.domain));
+    let addresses = iter::once(settings.domain.to_string()).chain(faces).collect::<Vec<_>>();
+    format!("  relays {words} at {}\n", addresses.join(", "))
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::config::{ComponentConfig, Config};
 use crate::daemon::connect_check;
 use crate::daemon::status::{
-    ComponentStatus, KeysStatus, Status, StreamState, StreamStatus, words,
+    ComponentStatus, KeysStatus, Status, StreamState, StreamStatus, TwoWayStatus, words,
 };
 use crate::time::unix_now;
 
@@ -130,6 +130,12 @@ fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
     if keys.ids() != seen.keys.ids() {
         all.push(Finding::problem("daemon", "it has other keys", RELOAD));
     }
+    let relay: Option<Vec<_>> = settings.two_way.as_deref().map(|it| it.relayed().collect());
+    let relays_alike = relay.unwrap_or_else(|| vec!["iq"]) == seen.relay;
+    if !relays_alike || settings.two_way.as_deref().map(TwoWayStatus::of) != seen.two_way {
+        let text = "it has another `relay`, or other name keys or keys that go with it";
+        all.push(Finding::problem("daemon", text, RELOAD));
+    }
     all.push(handshake("handshake", &seen.server, own));
     all.extend(presence.iter().map(|p| handshake("presence domain", &seen.server, p)));
     for stream in seen.streams().filter(|stream| stream.stream.is_up()) {
@@ -141,7 +147,7 @@ fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
     if presence.as_ref().unwrap_or(own).stream.is_up() {
         all.extend(target(seen));
     }
-    all.extend(words::keys(&seen.keys, now).into_iter().map(|key| Finding::good("keys", key)));
+    all.extend(words::keys(seen, now).into_iter().map(|key| Finding::good("keys", key)));
     if own.stream.is_up() {
         all.push(Finding::good("clock", clock(config, seen)));
     }

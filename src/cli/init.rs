@@ -6,9 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
+use toml_edit::Array;
 use zeroize::Zeroizing;
 
 use crate::config::addresses::{self, AddressError};
+use crate::config::{self, Problem};
 use crate::jat::target::Target;
 
 use super::replace::write_hint;
@@ -22,18 +24,29 @@ pub(super) struct Arguments {
     /// The account that answers: the bare address of the implementing client
     #[arg(long, value_name = "ADDRESS")]
     target: String,
+    /// What to relay besides requests of users: messages, presence, requests
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    relay: Vec<String>,
+    /// Who may write, ask and subscribe: domains, accounts, or "*" for everybody; --relay with
+    /// messages or presence wants it
+    #[arg(long, value_name = "SENDERS", value_delimiter = ',')]
+    allow_from: Vec<String>,
+    /// The node of an address that people write to, as "helper" in helper@DOMAIN
+    #[arg(long = "face", value_name = "NODES", value_delimiter = ',', requires = "relay")]
+    faces: Vec<String>,
     /// Where to write the files
     #[arg(default_value = ".")]
     dir: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Exit {
-    match init(arguments) {
+pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
+    match init(arguments, now) {
         Ok(text) => say(&text),
         Err(error) => {
             let (hint, exit) = match &error {
                 InitError::Address(error) => (error.hint(), Exit::Usage),
                 InitError::OwnDomain => ("name an account of an XMPP server", Exit::Usage),
+                InitError::Configuration(problem) => (problem.hint.as_str(), Exit::Usage),
                 InitError::Exists(_) => ("nothing is overwritten: choose another DIR", Exit::Usage),
                 InitError::Write(_, error) => (write_hint(error), Exit::Io),
                 InitError::Random(_) => {
@@ -52,6 +65,8 @@ enum InitError {
     Address(#[from] AddressError),
     #[error("the target is at the component's own domain")]
     OwnDomain,
+    #[error("{}", .0.message)]
+    Configuration(Problem),
     #[error("{0} exists")]
     Exists(PathBuf),
     #[error("can't write {0}: {1}")]
@@ -60,20 +75,24 @@ enum InitError {
     Random(#[from] getrandom::Error),
 }
 
-fn init(arguments: &Arguments) -> Result<String, InitError> {
+fn init(arguments: &Arguments, now: u64) -> Result<String, InitError> {
     let domain = addresses::domain(&arguments.domain)?;
     let target = addresses::target(&arguments.target)?;
     if *target.bare().domain() == *domain {
         return Err(InitError::OwnDomain);
     }
     let mut key = Zeroizing::new([0; 32]);
+    let mut name_key = Zeroizing::new([0; 32]);
     let mut secret = Zeroizing::new([0; 24]);
     getrandom::fill(&mut *key)?;
+    getrandom::fill(&mut *name_key)?;
     getrandom::fill(&mut *secret)?;
     let secret = Zeroizing::new(HEXLOWER.encode(&*secret));
     let keys = key_file::add("", 1, &key, None).expect("an empty file is TOML");
-    let keys = Zeroizing::new(format!("{KEYS}\n{keys}"));
-    let config = configuration(&domain, &target);
+    let name_keys = key_file::add_name_key("", 1, &name_key).expect("an empty file is TOML");
+    let (keys, name_keys) = (Zeroizing::new(keys), Zeroizing::new(name_keys));
+    let keys = Zeroizing::new([KEYS, &keys, NAME_KEYS, &name_keys].join("\n"));
+    let config = configuration(&domain, &target, arguments);
 
     let dir = &arguments.dir;
     let files = [
@@ -92,8 +111,13 @@ fn init(arguments: &Arguments) -> Result<String, InitError> {
     for (path, text) in &files {
         write(path, text, &folder, &mut made)?;
     }
+    let path = &files[0].0;
+    let first_error = |problems: Vec<Problem>| problems.into_iter().find(Problem::is_error);
+    if let Some(problem) = config::load(path, now).err().and_then(first_error) {
+        return Err(InitError::Configuration(problem));
+    }
     made.stays();
-    Ok(next_steps(&domain, &target, &secret, &files[0].0))
+    Ok(next_steps(&domain, &target, &secret, path, arguments))
 }
 
 /// What was made so far. It goes away unless it is told to stay: what is left of an attempt that
@@ -140,20 +164,43 @@ fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Res
     })
 }
 
-fn configuration(domain: &str, target: &Target) -> String {
+fn configuration(domain: &str, target: &Target, arguments: &Arguments) -> String {
     let (domain, target) = (toml_edit::value(domain), toml_edit::value(target.as_str()));
+    let list = |key: &str, words: &[String]| -> String {
+        let words: Array = words.iter().map(String::as_str).collect();
+        if words.is_empty() { String::new() } else { format!("{key} = {words}\n") }
+    };
+    let mut relay = arguments.relay.clone();
+    if !relay.is_empty() && !relay.iter().any(|word| word == "iq") {
+        relay.insert(0, "iq".to_owned());
+    }
+    let relay = list("relay", &relay);
+    let faces = list("faces", &arguments.faces);
+    let allow_from = list("allow-from", &arguments.allow_from);
     format!(
         "# All keys are explained in the jat-proxy.toml that comes with jat-proxy.\n\
          key-file = \"keys.toml\"\n\n\
          [server]\naddress = \"127.0.0.1:5347\"\n\n\
          [[component]]\ndomain = {domain}\nsecret = {{ file = \"proxy.secret\" }}\n\
-         target-address = {target}\n\n\
+         target-address = {target}\n{relay}{faces}{allow_from}\n\
          [http]\nlisten = \"127.0.0.1:9114\"\n"
     )
 }
 
-fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> String {
+fn next_steps(
+    domain: &str,
+    target: &Target,
+    secret: &str,
+    config: &Path,
+    arguments: &Arguments,
+) -> String {
     let config = quoted(config);
+    let mut written_to = arguments.faces.iter().map(|face| format!("{face}@{domain}"));
+    let written_to = match (written_to.next(), arguments.relay.is_empty()) {
+        (_, true) => String::new(),
+        (Some(face), false) => format!("\nPeople write to {face}.\n"),
+        (None, false) => format!("\nPeople write to {domain}.\n"),
+    };
     let accept = match target {
         Target::Resource { .. } => String::new(),
         Target::Account(bare) => format!(
@@ -174,7 +221,7 @@ fn next_steps(domain: &str, target: &Target, secret: &str, config: &Path) -> Str
          password: \"{secret}\"\n\n   \
          and restart Prosody, or reload ejabberd.\n\n\
          2. Check and run:\n\n     \
-         jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}"
+         jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}{written_to}"
     )
 }
 
@@ -191,3 +238,5 @@ fn quoted(path: &Path) -> String {
 const KEYS: &str = "\
 # The key ring: all replicas have the same. Rotate with: jat-proxy keys add
 ";
+const NAME_KEYS: &str = "\
+# Makes the addresses that contacts keep, where `relay` has more than \"iq\". It is not rotated.";

@@ -1,4 +1,4 @@
-//! Edits of `[[key]]` tables in the text of a file; comments and all else stay.
+//! Edits of `[[key]]` and `[[name-key]]` tables in the text of a file; comments and all else stay.
 
 use base64ct::{Base64, Encoding};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
@@ -13,8 +13,23 @@ pub(super) fn add(
     secret: &[u8; 32],
     not_before: Option<u64>,
 ) -> Result<String, EditError> {
+    append(text, "key", id, secret, not_before)
+}
+
+/// `text` with one more name key, behind those that are there.
+pub(super) fn add_name_key(text: &str, id: u8, secret: &[u8; 32]) -> Result<String, EditError> {
+    append(text, "name-key", id, secret, None)
+}
+
+fn append(
+    text: &str,
+    name: &str,
+    id: u8,
+    secret: &[u8; 32],
+    not_before: Option<u64>,
+) -> Result<String, EditError> {
     let mut document: DocumentMut = text.parse().map_err(|_| EditError::Syntax)?;
-    let keys = document.entry("key").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    let keys = document.entry(name).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
     let keys = keys.as_array_of_tables_mut().ok_or(EditError::Shape)?;
     let mut key = Table::new();
     let encoded = Zeroizing::new(Base64::encode_string(secret));
@@ -68,7 +83,7 @@ fn about_the_file(above: &str) -> &str {
 pub(super) enum EditError {
     #[error("it is not TOML any more")]
     Syntax,
-    #[error("its keys are not [[key]] tables: write them so")]
+    #[error("its keys are not [[key]] or [[name-key]] tables: write them so")]
     Shape,
 }
 
@@ -96,6 +111,31 @@ mod tests {
         let text = "a = 1\n[[key]]\nid = 1\n[log]\nb = 2\n";
         let added = add(text, 2, &[0; 32], None).unwrap();
         assert!(added.find("id = 2") < added.find("[log]"), "{added}");
+    }
+
+    #[test]
+    fn a_name_key_is_added_behind_the_others() {
+        let one = add_name_key(TWO, 1, &[0; 32]).unwrap();
+        let two = add_name_key(&one, 2, &[1; 32]).unwrap();
+        let name_key = |id, secret| {
+            format!("\n[[name-key]]\nid = {id}\nsecret = \"{}\"\n", Base64::encode_string(secret))
+        };
+        let (first, second) = (name_key(1, &[0; 32]), name_key(2, &[1; 32]));
+        assert!(two.find(&first).unwrap() < two.find(&second).unwrap(), "{two}");
+        assert_eq!(two.replace(&first, "").replace(&second, ""), TWO);
+        // Also between the keys that sign, and whatever follows.
+        let mixed = "[[name-key]]\nid = 1\n[[key]]\nid = 1\n[log]\nb = 2\n";
+        let two = add_name_key(mixed, 2, &[1; 32]).unwrap();
+        assert!(two.contains(&second) && two.ends_with("[log]\nb = 2\n"), "{two}");
+        assert_eq!(add_name_key("name-key = 1", 1, &[0; 32]), Err(EditError::Shape));
+    }
+
+    #[test]
+    fn name_keys_stay_when_a_key_goes() {
+        let text = add_name_key(TWO, 1, &[0; 32]).unwrap();
+        let left = remove(&text, &[1]).unwrap();
+        assert!(left.contains("[[name-key]]\nid = 1\n"), "{left}");
+        assert!(!left.contains("# The first."), "{left}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `jat-proxy keys`: shows the key ring and rotates it.
+//! `jat-proxy keys`: shows the key ring and rotates it, and adds name keys.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,12 +7,14 @@ use zeroize::Zeroizing;
 
 use crate::config::{self, Config};
 use crate::daemon::status::key_states::{self, Part};
+use crate::daemon::status::name_keys;
 use crate::jat::keyring::{Keyring, MAX_AHEAD, SKEW};
+use crate::jat::name_keys::NameKeys;
 use crate::time;
 
 use super::key_file::{self, EditError};
 use super::replace::{self, ReplaceError};
-use super::{ConfigFile, Exit, complain, configuration, say};
+use super::{ConfigFile, Exit, complain, printed, say};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -24,11 +26,12 @@ pub(super) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Show which key signs, which comes next, which can go and when
+    /// Show which key signs, which comes next, which can go and when; and which name key makes
+    /// names
     List,
     /// Add a key that takes over later, so that all replicas can have it before
     Add(Add),
-    /// Take away the keys that no live token carries any more
+    /// Take away the keys that no live token carries any more; name keys stay
     Prune,
 }
 
@@ -40,16 +43,21 @@ struct Add {
     /// Take over at once, because a key has leaked; says what it costs
     #[arg(long, conflicts_with = "wait")]
     now: bool,
+    /// Add a name key: the first that a `relay` of more than "iq" needs, or one that is to take its
+    /// place; says what that costs
+    #[arg(long, conflicts_with_all = ["wait", "now"])]
+    name: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     let path = &arguments.config.path;
-    let config = match configuration(path, now) {
+    let config = match printed(config::load_for_keys(path, now)) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
     let done = match &arguments.action {
         Action::List => Ok(list(&config, now)),
+        Action::Add(options) if options.name => add_name_key(path, &config, now),
         Action::Add(options) => add(path, &config, options, now),
         Action::Prune => prune(path, &config, now),
     };
@@ -58,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
         Err(error) => {
             complain(&format!("error: {error}\n"));
             match error {
-                KeysError::Full | KeysError::Changed(_) | KeysError::Edit(..) => Exit::Config,
+                KeysError::Full(_) | KeysError::Changed(_) | KeysError::Edit(..) => Exit::Config,
                 KeysError::Replace(ReplaceError::Io(_, error)) => {
                     complain(&format!("  help: {}\n", replace::write_hint(&error)));
                     Exit::Io
@@ -78,15 +86,17 @@ enum KeysError {
     Edit(String, EditError),
     #[error("the configuration has changed meanwhile:\n{0}")]
     Changed(String),
-    #[error("all 256 key ids are taken: jat-proxy keys prune")]
-    Full,
+    #[error("all 256 ids are taken: {0}")]
+    Full(&'static str),
     #[error("the operating system gives no random bytes: {0}")]
     Random(#[from] getrandom::Error),
 }
 
 fn list(config: &Config, now: u64) -> String {
     let states = key_states::states(&config.keyring, now, config.reply_ttl);
-    states.iter().map(|state| format!("{state}\n")).collect()
+    let states = states.iter().map(ToString::to_string);
+    let names = name_keys::states(config.name_keys.iter().flat_map(|names| names.ids()));
+    states.chain(names).map(|state| state + "\n").collect()
 }
 
 fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, KeysError> {
@@ -94,13 +104,34 @@ fn add(path: &Path, config: &Config, options: &Add, now: u64) -> Result<String, 
     let mut told = String::new();
     edit(path, config, now, |config, text| {
         warn_of_another(&config.keyring, now);
-        let id = free_id(&config.keyring).ok_or(KeysError::Full)?;
-        let mut secret = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *secret)?;
+        let newest = config.keyring.keys().last().map_or(0, |key| key.id());
+        let id = free_id(newest, |id| config.keyring.verifying(id).is_some());
+        let id = id.ok_or(KeysError::Full("jat-proxy keys prune"))?;
+        let secret = secret()?;
         told = advice(config, id, at, options.now, now);
         Ok(key_file::add(text, id, &secret, Some(at)))
     })?;
     Ok(told)
+}
+
+fn add_name_key(path: &Path, config: &Config, now: u64) -> Result<String, KeysError> {
+    let mut told = String::new();
+    edit(path, config, now, |config, text| {
+        let names = config.name_keys.as_deref();
+        let last = names.and_then(|names| names.keys().last()).map_or(0, |key| key.id());
+        let id = free_id(last, |id| names.is_some_and(|names| names.with_id(id).is_some()));
+        let id = id.ok_or(KeysError::Full("take an old name key out by hand"))?;
+        let secret = secret()?;
+        told = advice_on_names(config, names, id);
+        Ok(key_file::add_name_key(text, id, &secret))
+    })?;
+    Ok(told)
+}
+
+fn secret() -> Result<Zeroizing<[u8; 32]>, getrandom::Error> {
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret)?;
+    Ok(secret)
 }
 
 /// A rotation is under way already: two that have begun it at once, by hand and by a timer, say.
@@ -147,16 +178,15 @@ fn edit(
 ) -> Result<(), KeysError> {
     let file = &config.key_file;
     replace::edit(file, |text| {
-        let (config, _) = config::load(path, now)
+        let (config, _) = config::load_for_keys(path, now)
             .map_err(|problems| KeysError::Changed(config::render(&problems)))?;
         make(&config, text)?.map_err(|error| KeysError::Edit(file.display().to_string(), error))
     })
 }
 
-/// The id after the newest key's that no key has; after 255 comes 0.
-fn free_id(ring: &Keyring) -> Option<u8> {
-    let newest = ring.keys().last().map_or(0, |key| key.id());
-    (1..=255).map(|step| newest.wrapping_add(step)).find(|id| ring.verifying(*id).is_none())
+/// The id after that of the newest key that no key has; after 255 comes 0.
+fn free_id(newest: u8, is_taken: impl Fn(u8) -> bool) -> Option<u8> {
+    (1..=255).map(|step| newest.wrapping_add(step)).find(|id| !is_taken(*id))
 }
 
 /// What to do after key `id` was added, that signs from `at`.
@@ -199,6 +229,33 @@ fn advice(config: &Config, id: u8, at: u64, leaked: bool, now: u64) -> String {
     )
 }
 
+/// What to do after name key `id` was added behind `names`.
+fn advice_on_names(config: &Config, names: Option<&NameKeys>, id: u8) -> String {
+    let file = config.key_file.display();
+    let Some(names) = names else {
+        return format!(
+            "name key {id} is in {file}, and makes names\n\
+             Next: copy {file} to every replica and reload each (SIGHUP). Then `relay` may have \
+             more than \"iq\".\n"
+        );
+    };
+    let first = names.first().id();
+    format!(
+        "name key {id} is in {file}, behind the others: it opens names, and makes none\n\
+         Next: copy {file} to every replica and reload each (SIGHUP).\n\
+         If key {first} has leaked, then have name key {id} make the names: put its [[name-key]] in \
+         front of the others, copy {file} to every replica and reload all at once, or users see \
+         names change from one stanza to the next.\n\
+         That changes every name. Contacts see each resource of the target twice until the \
+         implementing client reconnects, and it has to enter its rooms again. Users outside of \
+         `initiate` get new mirrors: messages to the old ones still arrive, the client's own \
+         requests to them are refused.\n\
+         Take name key {first} out when nobody uses its names any more: then aliases of it name no \
+         resource, and mirrors that it signed are refused. Until then who has the key can make \
+         such names.\n"
+    )
+}
+
 fn wait(text: &str) -> Result<Duration, &'static str> {
     let wait = time::duration(text).ok_or("not a duration, as in: 10min, 1h, 24h")?;
     match wait.as_secs() < MAX_AHEAD {
@@ -210,20 +267,14 @@ fn wait(text: &str) -> Result<Duration, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jat::keyring::Key;
 
     #[test]
     fn ids_wrap_and_skip_those_in_use() {
-        let ring = |ids: &[u8]| {
-            let key = |(at, id): (usize, &u8)| {
-                Key::new(*id, &Zeroizing::new(vec![*id; 32]), Some(at as u64)).unwrap()
-            };
-            Keyring::new(ids.iter().enumerate().map(key).collect()).unwrap()
-        };
-        assert_eq!(free_id(&ring(&[7])), Some(8));
-        assert_eq!(free_id(&ring(&[0, 255])), Some(1));
-        assert_eq!(free_id(&ring(&[5, 6, 4])), Some(7));
+        let free = |newest, taken: &[u8]| free_id(newest, |id| taken.contains(&id));
+        assert_eq!(free(7, &[7]), Some(8));
+        assert_eq!(free(255, &[0, 255]), Some(1));
+        assert_eq!(free(4, &[5, 6, 4]), Some(7));
         let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(free_id(&ring(&all)), None);
+        assert_eq!(free(255, &all), None);
     }
 }

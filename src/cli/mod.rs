@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Problem};
 use crate::daemon::priority::{is_journal, prefixed};
 use crate::daemon::signals;
 use crate::time::unix_now;
@@ -22,6 +22,7 @@ mod init;
 mod key_file;
 mod keys;
 mod man;
+mod notes;
 mod processes;
 mod reload;
 mod replace;
@@ -54,7 +55,7 @@ pub fn main() -> Exit {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments, unix_now()),
-        Command::Init(arguments) => init::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments, unix_now()),
         Command::Keys(arguments) => keys::run(&arguments, unix_now()),
         Command::Token(arguments) => token::run(&arguments, unix_now()),
         Command::Status(arguments) => status::run(&arguments, unix_now()),
@@ -132,7 +133,12 @@ pub struct ConfigFile {
 
 /// The configuration at `path`; its problems are printed.
 pub fn configuration(path: &Path, now: u64) -> Result<Config, Exit> {
-    match config::load(path, now) {
+    printed(config::load(path, now))
+}
+
+/// What was read; its problems are printed.
+fn printed(loaded: Result<(Config, Vec<Problem>), Vec<Problem>>) -> Result<Config, Exit> {
+    match loaded {
         Ok((config, warnings)) => {
             complain(&config::render(&warnings));
             Ok(config)

@@ -186,14 +186,14 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     let each = |line: &dyn Fn(&StreamStatus) -> String| -> Vec<String> {
         component.streams().map(|s| name(s) + &line(s)).collect()
     };
-    rows("relay", words::relay(component).into_iter().collect());
+    rows("relay", words::relay(component));
     rows("stream", each(&|s| words::stream(&s.stream)));
     rows("domain", each(&|s| words::domain(component, s).to_owned()));
     rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
     rows("subscription", component.subscription.iter().map(words::subscription).collect());
     rows("resources", words::serving(component));
     // On one line, so that grep shows all of them.
-    rows("keys", vec![words::keys(&component.keys, now).join("; ")]);
+    rows("keys", vec![words::keys(component, now).join("; ")]);
     rows("clock", component.clock_offset_seconds.map(words::clock).into_iter().collect());
     rows("backlog", each(&|s| format!("{} bytes", s.backlog_bytes)));
     rows("logins", each(&|s| s.logins.to_string()));
@@ -255,6 +255,8 @@ mod tests {
 
     const DOCUMENT: &str = r#"{"version":"1","started":"S","components":[{
         "domain":"d","target":"t@s","server":"h:1","dispatch":"random","patterns":[],"relay":["iq","messages"],"token_in":"id",
+        "two_way":{"faces":["h"],"initiate":1,"messages_to":"account",
+                   "account_queries":["vcard-temp"],"name_keys":[2,1]},
         "not_ready":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
         "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false,"priority":0,"asked":"now",
@@ -278,6 +280,10 @@ d -> t@s (dispatch random, token in the id), on h:1
   ready         yes
   warning       add this
   relay         iq, messages
+                messages to the account
+                faces h
+                initiate has 1 entry
+                the target's server answers vcard-temp
   stream        up since U
   domain        ours alone
   subscription  failed (c) since F, requested again at N
@@ -285,7 +291,8 @@ d -> t@s (dispatch random, token in the id), on h:1
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
   keys          key 1 can go, since 2027-01-02T00:00:00Z; \
                  key 2 signs since 2027-01-01T00:00:00Z until 2027-01-15T09:00:00Z; \
-                 key 3 signs from 2027-01-15T09:00:00Z (in 1h)
+                 key 3 signs from 2027-01-15T09:00:00Z (in 1h); \
+                 name key 2 makes names; name key 1 only opens them
   clock         the target's server is 40 s behind
   backlog       0 bytes
   logins        1

@@ -2,6 +2,7 @@
 
 pub(crate) mod components;
 pub(crate) mod connect_check;
+mod consequences;
 mod event_loop;
 pub(crate) mod handover_file;
 pub(crate) mod history;

@@ -9,6 +9,7 @@ use crate::time::show_moment;
 use crate::time::unix_now;
 
 use super::components::Components;
+use super::consequences;
 use super::http::endpoint::Endpoint;
 
 /// What a reload came to.
@@ -54,19 +55,7 @@ pub(super) async fn reload(
         reloaded.passing = true;
         return reloaded;
     }
-    let gone = old.keyring.dropped_by(&new.keyring, now, old.reply_ttl);
-    for id in gone {
-        warn!(
-            key = id,
-            "a key was taken away that live tokens may carry: their replies will be dropped as \
-             unknown-key"
-        );
-        reloaded.problems += &format!("warning: key {id}, which live tokens may carry, is gone\n");
-    }
-    if old.log.format != new.log.format {
-        warn!("[log] format is taken at the next start");
-        reloaded.problems += "warning: [log] format is taken at the next start\n";
-    }
+    reloaded.problems += &consequences::warn(old, &new, now);
     components.apply(&new);
     let signing_key = new.keyring.signing(now).id();
     let next = new.keyring.next(now);

@@ -47,6 +47,7 @@ const OTHER: &str = "docs/other-servers.md";
 const TLS: &str = "docs/tls.md";
 const ACCESS: &str = "docs/access.md";
 const METRICS: &str = "docs/metrics.md";
+const RELAY: &str = "docs/relay.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
 const ADDRESSES: &str = "docs/addresses.md";
@@ -162,6 +163,11 @@ const CLAIMS: &[Claim] = &[
     claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_README),
     claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_README),
     claim(OPERATING, "jat-proxy keys add -c FILE", RUNS_SERVICE),
+    claim(RELAY, "relay = [\"iq\", \"messages\", \"presence\"]", Configuration(COMPONENT, "")),
+    claim(RELAY, "relay = [\"iq\", \"messages\"]", Configuration(COMPONENT, "")),
+    claim(RELAY, "acl:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),
+    claim(RELAY, "domain_balancing:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),
+    claim(RELAY, "unlimited_jids", Test(SNIPPETS, "prosody_lifts_its_limits")),
     claim(REPLICAS, "[[component]]", Configuration("", "")),
     claim(
         REPLICAS,

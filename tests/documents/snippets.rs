@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use test_support::interop::server::{Kind, Server, fresh_folder, prosody};
+use test_support::interop::client::{Client, SILENCE};
+use test_support::interop::server::{HOST, Kind, Server, fresh_folder, prosody};
 use test_support::port::free_ports;
 use test_support::process::{Process, command};
 use test_support::wait::wait_until;
@@ -82,6 +83,53 @@ fn ejabberd_takes_each_piece(kind: Kind) {
     assert_logs_in("config", &server, file, &["proxy.domain.example"]);
     assert_logs_in_with(TLS, &server, tls, &tls_lines, &["proxy.domain.example"]);
 }
+
+// An account may have more clients than any other, if it is the one that the lines name.
+case!(ejabberd_lifts_its_limits: ejabberd);
+fn ejabberd_lifts_its_limits(kind: Kind) {
+    let lines = of_the_bot(&claims::text(RELAY, "acl:"));
+    let balancing = claims::text(RELAY, "domain_balancing:");
+    let server = Server::start_changed(kind, |text| format!("{text}\n{lines}\n{balancing}"));
+    // One more than everybody may have.
+    let logs_in = |node: &str| -> Vec<Client> {
+        server.register(node);
+        let bare = format!("{node}@{HOST}");
+        let login = |number: u32| Client::login(&server, &bare, &format!("r{number}"));
+        (0..11).map(login).collect()
+    };
+    let asks = "<iq type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>";
+    let mut bots = logs_in("bot");
+    bots[0].send(asks);
+    bots[0].receive_reply("ping");
+    let mut others = logs_in("other");
+    wait_until("the oldest of the others goes", || {
+        let _ = others[0].try_receive(SILENCE);
+        others[0].ended()
+    });
+}
+
+// What would take many minutes is there at once.
+case!(prosody_lifts_its_limits: prosody);
+fn prosody_lifts_its_limits(kind: Kind) {
+    let lines = of_the_bot(&claims::text(RELAY, "unlimited_jids"));
+    let limits = format!("limits = {{ c2s = {{ rate = \"1kb/s\", burst = \"2s\" }} }}\n{lines}");
+    let server = Server::start_changed(kind, |text| prosody::with_module(&text, "limits", &limits));
+    server.register("bot");
+    let mut bot = Client::login(&server, &format!("bot@{HOST}"), "a");
+    let (jid, body) = (bot.jid.clone(), "x".repeat(100_000));
+    for number in 0..5 {
+        bot.send(format!("<message to='{jid}' id='m{number}'><body>{body}</body></message>"));
+    }
+    bot.receive_where("the last of them", |stanza| stanza.attr("id") == Some("m4"));
+}
+
+/// For the account that the tests have.
+fn of_the_bot(lines: &str) -> String {
+    assert!(lines.contains("bot@other.example"), "{lines}");
+    lines.replace("bot@other.example", &format!("bot@{HOST}"))
+}
+
+const RELAY: &str = "docs/relay.md";
 
 /// Those of three replicas.
 const DOMAINS: [&str; 4] =

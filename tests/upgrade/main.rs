@@ -10,4 +10,5 @@ mod meanwhile;
 mod nothing_lost;
 mod older;
 mod refused;
+mod relay;
 mod signals;

@@ -32,7 +32,7 @@ async fn programs_of_two_commits_follow_each_other() {
     assert_eq!((&component["logins"], &component["failures"]), (&1.into(), &serde_json::json!({})));
 }
 
-fn older() -> PathBuf {
+pub fn older() -> PathBuf {
     let older = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("older").join("jat-proxy");
     assert!(older.is_file(), "no {}: tests/older builds it", older.display());
     older

@@ -11,8 +11,9 @@ use test_support::wait::comes_meanwhile;
 use tokio::time::Instant;
 
 /// Asks for an upgrade that must not come about, and looks for the `reason` in the log.
-async fn is_refused(it: &mut Stage, reason: &str) {
+pub async fn is_refused(it: &mut Stage, reason: &str) {
     let before = it.daemon.logged("not upgraded, going on as before");
+    let upgraded = it.daemon.logged("upgraded in place");
     it.daemon.signal(Signal::USR2);
     // It serves meanwhile, too.
     it.serves().await;
@@ -21,7 +22,7 @@ async fn is_refused(it: &mut Stage, reason: &str) {
     let line = log.lines().rfind(|line| line.contains("not upgraded")).unwrap();
     assert!(line.contains("ERROR") && line.contains(reason), "{line}");
     it.serves().await;
-    assert_eq!(it.daemon.logged("upgraded in place"), 0);
+    assert_eq!(it.daemon.logged("upgraded in place"), upgraded);
     assert_eq!(it.server.accepted(), 1, "{log}");
 }
 

@@ -118,6 +118,11 @@ impl NameKeys {
         &self.keys
     }
 
+    /// Their ids, in the same order.
+    pub fn ids(&self) -> impl Iterator<Item = u8> {
+        self.keys.iter().map(NameKey::id)
+    }
+
     pub fn with_id(&self, id: u8) -> Option<&NameKey> {
         self.keys.iter().find(|key| key.id == id)
     }

@@ -40,6 +40,19 @@ impl TwoWay {
     }
 }
 
+impl TwoWay {
+    /// What is relayed, in the words of the configuration.
+    pub fn relayed(&self) -> impl Iterator<Item = &'static str> {
+        let words = [
+            ("iq", true),
+            ("messages", self.messages),
+            ("presence", self.presence),
+            ("requests", self.requests),
+        ];
+        words.into_iter().filter(|(_, is_relayed)| *is_relayed).map(|(word, _)| word)
+    }
+}
+
 /// The nodes of addresses that there are beside the domain itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faces(pub Arc<[Glob]>);

@@ -18,7 +18,7 @@ use crate::time::{show_duration, show_moment};
 
 use super::{
     AccessStatus, ComponentStatus, Count, KeysStatus, ObservedDomain, Rates, Status, StreamState,
-    StreamStatus, SubscriptionStatus, resources,
+    StreamStatus, SubscriptionStatus, TwoWayStatus, resources,
 };
 
 impl Status {
@@ -61,6 +61,7 @@ impl ComponentStatus {
             relay: relay(settings),
             token_in: token_in.name().to_owned(),
             access: AccessStatus::of(component),
+            two_way: settings.two_way.as_deref().map(TwoWayStatus::of),
             not_ready: not_ready(component),
             warnings: [component.warnings(), resources::warnings(component)].concat(),
             own: StreamStatus::of(component.stream()),
@@ -73,6 +74,19 @@ impl ComponentStatus {
             rates: Rates::of(&WINDOWS.map(recent)),
             error_replies: errors.map(|(c, count)| (c.name().to_owned(), count)).collect(),
             counts: counts.filter(|c| c.count > 0).collect(),
+        }
+    }
+}
+
+impl TwoWayStatus {
+    pub(crate) fn of(two_way: &TwoWay) -> Self {
+        let faces = two_way.faces.0.iter();
+        Self {
+            faces: faces.map(|face| face.as_str().to_owned()).collect(),
+            initiate: two_way.initiate.len(),
+            messages_to: two_way.messages_to.name().to_owned(),
+            account_queries: two_way.account_queries.to_vec(),
+            name_keys: two_way.names.ids().collect(),
         }
     }
 }
@@ -137,15 +151,10 @@ impl Rates {
     }
 }
 
-/// What is relayed, in the words of the configuration.
+/// In the words of the configuration.
 fn relay(settings: &Settings) -> Vec<String> {
-    let mut words = vec!["iq"];
-    if let Some(two_way) = &settings.two_way {
-        let TwoWay { messages, presence, requests, .. } = **two_way;
-        let more = [(messages, "messages"), (presence, "presence"), (requests, "requests")];
-        words.extend(more.into_iter().filter_map(|(relayed, word)| relayed.then_some(word)));
-    }
-    words.into_iter().map(str::to_owned).collect()
+    let words = settings.two_way.as_deref().map(|two_way| two_way.relayed().collect());
+    words.unwrap_or_else(|| vec!["iq"]).into_iter().map(str::to_owned).collect()
 }
 
 /// Why `component` can't forward anything, for people; `None` when it can.

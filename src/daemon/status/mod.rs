@@ -5,6 +5,7 @@
 
 mod document;
 pub(crate) mod key_states;
+pub(crate) mod name_keys;
 mod resources;
 pub(crate) mod words;
 
@@ -40,6 +41,8 @@ pub(crate) struct ComponentStatus {
     pub token_in: String,
     /// Who may ask; `null` when everybody may.
     pub access: Option<AccessStatus>,
+    /// How it is done where more than requests of users is relayed; else `null`.
+    pub two_way: Option<TwoWayStatus>,
     /// Why nothing can be forwarded; `null` when it can.
     pub not_ready: Option<String>,
     /// What an operator has to put right, for people.
@@ -73,6 +76,18 @@ impl ComponentStatus {
     pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamStatus> {
         iter::once(&self.own).chain(&self.presence)
     }
+}
+
+/// As in the configuration, patterns in normal form.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TwoWayStatus {
+    pub faces: Vec<String>,
+    /// How many entries `initiate` has.
+    pub initiate: usize,
+    pub messages_to: String,
+    pub account_queries: Vec<String>,
+    /// Ids of the name keys; the first makes names.
+    pub name_keys: Vec<u8>,
 }
 
 /// The lists of senders.

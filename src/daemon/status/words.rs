@@ -1,10 +1,11 @@
 //! What the status says, for people: the same words on the command line and on the page.
 
 use crate::config;
+use crate::jat::two_way::MessagesTo;
 
 use super::{
-    AccessStatus, AnswersStatus, ComponentStatus, KeysStatus, ResourceStatus, StreamState,
-    StreamStatus, SubscriptionStatus,
+    AccessStatus, AnswersStatus, ComponentStatus, ResourceStatus, StreamState, StreamStatus,
+    SubscriptionStatus, name_keys,
 };
 
 /// Whether it can forward, or why not.
@@ -21,11 +22,6 @@ pub(crate) fn spread(component: &ComponentStatus) -> String {
         }
         None => "this resource only".to_owned(),
     }
-}
-
-/// What is relayed, where that is more than requests of users.
-pub(crate) fn relay(component: &ComponentStatus) -> Option<String> {
-    (component.relay.len() > 1).then(|| component.relay.join(", "))
 }
 
 pub(crate) fn stream(stream: &StreamState) -> String {
@@ -156,17 +152,34 @@ pub(crate) fn asked(resource: &ResourceStatus) -> Option<&'static str> {
     }
 }
 
-/// `now` is a Unix second.
-pub(crate) fn keys(keys: &KeysStatus, now: u64) -> Vec<String> {
-    keys.states(now).iter().map(ToString::to_string).collect()
+/// Those that sign, and those that make names where names are made; `now` is a Unix second.
+pub(crate) fn keys(component: &ComponentStatus, now: u64) -> Vec<String> {
+    let signing = component.keys.states(now).into_iter().map(|state| state.to_string());
+    let names = component.two_way.iter().flat_map(|it| it.name_keys.iter().copied());
+    signing.chain(name_keys::states(names)).collect()
+}
+
+/// What is relayed, and how, where that is more than requests of users.
+pub(crate) fn relay(component: &ComponentStatus) -> Vec<String> {
+    let Some(two_way) = &component.two_way else { return Vec::new() };
+    let mut lines = vec![component.relay.join(", ")];
+    if two_way.messages_to == MessagesTo::Account.name() {
+        lines.push("messages to the account".to_owned());
+    }
+    if !two_way.faces.is_empty() {
+        lines.push(format!("faces {}", two_way.faces.join(", ")));
+    }
+    if two_way.initiate > 0 {
+        lines.push(format!("initiate has {}", entries(two_way.initiate)));
+    }
+    if !two_way.account_queries.is_empty() {
+        lines.push(format!("the target's server answers {}", two_way.account_queries.join(", ")));
+    }
+    lines
 }
 
 /// Who may ask, and what was observed.
 pub(crate) fn access(access: &AccessStatus) -> Vec<String> {
-    let entries = |count: usize| match count {
-        1 => "1 entry".to_owned(),
-        _ => format!("{count} entries"),
-    };
     let allow = access.allow_from.map(|count| format!("allow-from has {}", entries(count)));
     let deny = Some(access.deny_from).filter(|count| *count > 0);
     let deny = deny.map(|count| format!("deny-from has {}", entries(count)));
@@ -179,6 +192,13 @@ pub(crate) fn access(access: &AccessStatus) -> Vec<String> {
         lines.push(format!("from {}", domains.collect::<Vec<_>>().join(", ")));
     }
     lines
+}
+
+fn entries(count: usize) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        _ => format!("{count} entries"),
+    }
 }
 
 /// The server, and whether the way to it is encrypted.

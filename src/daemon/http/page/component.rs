@@ -59,8 +59,8 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
         html.leaf("caption", &[], "State");
         html.element("tbody", &[], |html| {
             fact(html, "ready", &[words::ready(component)]);
-            if let Some(relay) = words::relay(component) {
-                fact(html, "relay", &[relay]);
+            if component.two_way.is_some() {
+                fact(html, "relay", &words::relay(component));
             }
             for stream in component.streams() {
                 stream_facts(html, component, stream);
@@ -71,7 +71,7 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
             if let Some(subscription) = &component.subscription {
                 fact(html, "subscription", &[words::subscription(subscription)]);
             }
-            fact(html, "keys", &words::keys(&component.keys, unix_now()));
+            fact(html, "keys", &words::keys(component, unix_now()));
             let errors = words::error_replies(component);
             if !errors.is_empty() {
                 fact(html, "error replies", &errors);

@@ -1,0 +1,43 @@
+//! What an operator should know of a configuration in which nothing is wrong.
+
+use std::fmt::Write;
+
+use crate::config::{ComponentConfig, Config};
+use crate::jat::two_way::TwoWay;
+
+/// A paragraph for each thing to know, of any component that relays more than requests of users.
+pub(super) fn of(config: &Config) -> String {
+    let mut text = String::new();
+    // Writing to a String never fails.
+    let mut note = |what: &str| writeln!(text, "note: {what}").expect("a string");
+    let any =
+        |is: &dyn Fn(&ComponentConfig, &TwoWay) -> bool| two_way(config).any(|(c, t)| is(c, t));
+    if any(&|_, two_way| two_way.messages || two_way.presence) {
+        note(LIMITS);
+    }
+    if any(&|_, two_way| !two_way.initiate.is_empty()) {
+        note(INITIATE);
+    }
+    if any(&|component, two_way| two_way.presence && component.settings.presence_domain.is_some()) {
+        note(ORDER);
+    }
+    text
+}
+
+/// The components that relay more than requests of users.
+pub(super) fn two_way(config: &Config) -> impl Iterator<Item = (&ComponentConfig, &TwoWay)> {
+    let components = config.components.iter();
+    components.filter_map(|component| Some((component, component.settings.two_way.as_deref()?)))
+}
+
+const LIMITS: &str = "\
+    all users share the limits that the target's server has for one account: c2s_shaper, \
+    max_user_sessions and max_user_offline_messages of ejabberd, mod_limits of Prosody; \
+    docs/relay.md#limits-of-the-targets-server has the lines that lift them";
+const INITIATE: &str = "\
+    who comes or goes in `initiate` has another address for the client from then on: set it once, and \
+    narrow it with `deny-from`";
+const ORDER: &str = "\
+    on ejabberd with several replicas presence can arrive in another order than it was sent, and \
+    contacts then see a state that is not true: have one replica, or a fixed number of them and \
+    domain_balancing of type source, see docs/relay.md#order";

@@ -1,0 +1,82 @@
+//! What a new configuration breaks that was good with the old one.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::config::{ComponentConfig, Config};
+use crate::jat::name_keys::NameKeys;
+use crate::jat::two_way::TwoWay;
+
+/// Warns of it in the log, at Unix second `now`; what it gives are the same warnings as lines for
+/// people.
+pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
+    let mut lines = String::new();
+    let mut line = |text: String| writeln!(lines, "warning: {text}").expect("a string");
+    for id in old.keyring.dropped_by(&new.keyring, now, old.reply_ttl) {
+        warn!(
+            key = id,
+            "a key was taken away that live tokens may carry: their replies will be dropped as \
+             unknown-key"
+        );
+        line(format!("key {id}, which live tokens may carry, is gone"));
+    }
+    if let (Some(old), Some(new)) = (names_in_use(old), names_in_use(new)) {
+        let (before, after) = (old.first(), new.first());
+        if !before.is_same(after) {
+            warn!(
+                before = before.id(),
+                after = after.id(),
+                "another name key makes the names: aliases and signed mirrors are new ones"
+            );
+            line(format!(
+                "name key {} makes names in place of {}: contacts see each resource twice until the \
+                 client reconnects, and users outside of `initiate` have new mirrors",
+                after.id(),
+                before.id()
+            ));
+        }
+        for id in old.dropped_by(new) {
+            warn!(
+                key = id,
+                "a name key was taken away: its aliases name no resource, and mirrors that it \
+                 signed are refused"
+            );
+            line(format!(
+                "name key {id} is gone: its aliases name no resource, and mirrors that it signed are \
+                 refused"
+            ));
+        }
+    }
+    for component in &new.components {
+        let domain = &component.settings.domain;
+        let same = |other: &&ComponentConfig| other.settings.domain == *domain;
+        let before = old.components.iter().find(same).and_then(two_way);
+        let change = before.zip(two_way(component));
+        if change.is_some_and(|(before, after)| before.initiate != after.initiate) {
+            warn!(
+                component = %domain,
+                "the key initiate has changed: users who come or go there have another mirror"
+            );
+            line(format!(
+                "`initiate` of {domain} has changed: users who come or go there have another mirror, \
+                 and are new contacts to the client"
+            ));
+        }
+    }
+    if old.log.format != new.log.format {
+        warn!("[log] format is taken at the next start");
+        line("[log] format is taken at the next start".to_owned());
+    }
+    lines
+}
+
+/// The name keys, if there is a component that makes names.
+fn names_in_use(config: &Config) -> Option<&NameKeys> {
+    config.components.iter().find_map(two_way).map(|two_way| &*two_way.names)
+}
+
+fn two_way(component: &ComponentConfig) -> Option<&Arc<TwoWay>> {
+    component.settings.two_way.as_ref()
+}

@@ -1,0 +1,110 @@
+//! More than requests of users: it is there after a reload and after an upgrade in place, on the same
+//! stream, and a program that does not know the keys of it does not take over.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use test_support::daemon::{DOMAIN, Daemon, component};
+use test_support::program;
+use test_support::stage::Stage;
+
+use crate::older::older;
+use crate::refused::is_refused;
+
+const NAME_KEY: &str =
+    "[[name-key]]\nid = 1\nsecret = \"U0VDUkVULUMtU0VDUkVULUMtU0VDUkVULUMtU0VDUkU=\"\n";
+
+/// The component with these keys, and a name key.
+fn with(keys: &str) -> String {
+    component(DOMAIN) + keys + NAME_KEY
+}
+
+/// What it relays, and how.
+fn two_way(daemon: &Daemon) -> Value {
+    let mut component = daemon.status()["components"][0].take();
+    let mut two_way = component["two_way"].take();
+    if two_way.is_object() {
+        two_way["relay"] = component["relay"].take();
+    }
+    two_way
+}
+
+/// Has the daemon take these keys of the component, and waits until it says so.
+async fn reload(it: &mut Stage, keys: &str, expected: &Value) {
+    it.daemon.configure(&with(keys));
+    let before = it.daemon.logged("configuration reloaded");
+    it.daemon.signal(Signal::HUP);
+    it.daemon.until_logged("configuration reloaded", before + 1).await;
+    assert_eq!(two_way(&it.daemon), *expected, "{keys}");
+    it.serves().await;
+}
+
+const ALL: &str = "relay = [\"iq\", \"messages\", \"presence\", \"requests\"]\n\
+                   allow-from = [\"*\"]\n";
+
+fn all() -> Value {
+    json!({
+        "relay": ["iq", "messages", "presence", "requests"], "faces": [], "initiate": 0,
+        "messages_to": "resource", "account_queries": [], "name_keys": [1],
+    })
+}
+
+#[tokio::test]
+async fn each_key_is_taken_by_a_reload_and_the_stream_stays() {
+    let mut it = Stage::new().await;
+    it.serves().await;
+    let mut expected = all();
+    reload(&mut it, ALL, &expected).await;
+    let mut keys = ALL.to_owned();
+    for (key, name, value) in [
+        ("faces = [\"Helper\"]", "faces", json!(["helper"])),
+        ("initiate = [\"a.example\", \"*.b.example\"]", "initiate", json!(2)),
+        ("messages-to = \"account\"", "messages_to", json!("account")),
+        ("account-queries = [\"vcard-temp\"]", "account_queries", json!(["vcard-temp"])),
+    ] {
+        keys += &format!("{key}\n");
+        expected[name] = value;
+        reload(&mut it, &keys, &expected).await;
+    }
+    expected = all();
+    expected["relay"] = json!(["iq", "requests"]);
+    reload(&mut it, "relay = [\"iq\", \"requests\"]\n", &expected).await;
+    reload(&mut it, "", &Value::Null).await;
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+    assert_eq!(it.daemon.status()["components"][0]["logins"], 1);
+}
+
+#[tokio::test]
+async fn the_next_program_reads_it_anew() {
+    let mut it = Stage::new().await;
+    reload(&mut it, ALL, &all()).await;
+    it.upgrade().await;
+    assert_eq!(two_way(&it.daemon), all());
+    it.serves().await;
+    // What was written since.
+    it.daemon.configure(&with(""));
+    it.upgrade().await;
+    assert_eq!(two_way(&it.daemon), Value::Null);
+    it.serves().await;
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+}
+
+/// It could not be taken back otherwise, and must not take the service down.
+#[tokio::test]
+#[ignore = "needs the older program, which tests/older builds"]
+async fn an_older_program_that_does_not_know_the_keys_refuses() {
+    let older = older();
+    let mut it = Stage::of(&older).await;
+    it.serves().await;
+    it.daemon.replace_with(&program());
+    it.daemon.configure(&with(ALL));
+    it.upgrade().await;
+    assert_eq!(two_way(&it.daemon), all());
+    it.serves().await;
+    it.daemon.replace_with(&older);
+    is_refused(&mut it, "unknown key `relay`").await;
+    // Without them it does take over.
+    it.daemon.configure(&component(DOMAIN));
+    it.upgrade().await;
+    it.serves().await;
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+}
