@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::ledger::NOT_THERE;
 use crate::replica::START;
+use crate::stream::What;
 use crate::traffic::{DOMAIN, NODES, PEERS};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +27,51 @@ pub enum Bug {
     IdFromReply,
     /// Asks for presence once on each stream.
     NeverAsksAgain,
+    /// Takes no notice of the alias that a message is written to.
+    AliasIgnored,
+    /// Leaves the face out of mirrors.
+    FaceForgotten,
+    /// Leaves the user's node out of mirrors.
+    NodeForgotten,
+    /// Passes a message on twice.
+    SaysTwice,
+    /// Leaves the target's address in what its server wrote.
+    NotScrubbed,
     /// Takes what a server says in the name of one that is gone for its own reply.
     NeverDoubts,
 }
 
 impl Bug {
+    /// Whether it shows where more is relayed than requests of users, and only there.
+    pub fn concerns_talk(self) -> bool {
+        matches!(
+            self,
+            Self::AliasIgnored
+                | Self::FaceForgotten
+                | Self::NodeForgotten
+                | Self::SaysTwice
+                | Self::NotScrubbed
+        )
+    }
+
+    /// Whether stanzas like this are treated otherwise.
+    pub fn concerns(self, what: What) -> bool {
+        match what {
+            What::Reply(_) => !self.concerns_talk(),
+            What::Talk(_) => self.concerns_talk(),
+            _ => false,
+        }
+    }
+
     /// A reply as the real program must get it to do what the bug would.
     pub fn inward(self, reply: &str, settings: &Settings, now: u64) -> String {
-        if self == Self::NeverDoubts {
-            return reply.replace(NOT_THERE, "");
+        match self {
+            Self::NeverDoubts => return reply.replace(NOT_THERE, ""),
+            Self::SaysTwice | Self::NotScrubbed => return reply.to_owned(),
+            Self::AliasIgnored | Self::FaceForgotten | Self::NodeForgotten => {
+                return self.misread(reply);
+            }
+            _ => {}
         }
         let Stanza { to, from, id, .. } = Stanza::read(reply);
         let [to, from, id] = [to, from, id].map(unescaped);
@@ -62,7 +99,7 @@ impl Bug {
                 open(&Address::new(&asked).normal_bare(), &peer, now)
             }),
             Self::ExpiryOffBySkew => open(&asked, &peer, now - 30),
-            Self::IdFromReply | Self::NeverAsksAgain | Self::NeverDoubts => None,
+            _ => None,
         };
         let binding = Binding { asked: &asked, peer: &peer };
         let sealed = accepted.map(|token| sealed(&token, &settings.keyring, &binding, now + 1));
@@ -79,7 +116,31 @@ impl Bug {
     pub fn outward(self, out: String, reply: &str) -> String {
         match self {
             Self::IdFromReply => with_id(&out, &unescaped(Stanza::read(reply).id)),
+            Self::SaysTwice if out.starts_with("<message") => out.repeat(2),
+            Self::NotScrubbed => {
+                let begin = "<delay xmlns='urn:xmpp:delay'";
+                let whose = format!("{begin} from='{}'", Stanza::read(reply).from);
+                if reply.contains(&whose) { out.replace(begin, &whose) } else { out }
+            }
             _ => out,
+        }
+    }
+}
+
+impl Bug {
+    /// A message of a user, with other addresses.
+    fn misread(self, message: &str) -> String {
+        let Stanza { to, from, .. } = Stanza::read(message);
+        if !message.starts_with("<message") || to.contains("\\40") {
+            return message.to_owned();
+        }
+        let at = |address: &str, other: &str| {
+            message.replacen(&format!("='{address}'"), &format!("='{other}'"), 1)
+        };
+        match self {
+            Self::AliasIgnored => at(to, to.split('/').next().unwrap_or_default()),
+            Self::FaceForgotten => at(to, to.split_once('@').map_or(to, |(_, domain)| domain)),
+            _ => at(from, from.split_once('@').map_or(from, |(_, domain)| domain)),
         }
     }
 }

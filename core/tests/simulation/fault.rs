@@ -28,6 +28,8 @@ pub enum Fault {
     AddKeyMeanwhile,
     /// A key is dropped while its tokens may be alive.
     DropKey,
+    /// A name key is added, to make names a little later.
+    AddNameKey,
     /// The setting of where the token goes is changed.
     TokenIn,
     /// The target becomes a fixed resource, or an account again.
@@ -41,7 +43,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Kill,
         Self::Leave,
         Self::Upgrade,
@@ -52,6 +54,7 @@ impl Fault {
         Self::AddKey,
         Self::AddKeyMeanwhile,
         Self::DropKey,
+        Self::AddNameKey,
         Self::TokenIn,
         Self::Target,
         Self::Resource,
@@ -64,7 +67,7 @@ impl Fault {
         match self {
             Self::Upgrade | Self::Clock | Self::Resource | Self::HostDies | Self::Partition => 6,
             Self::AddKey | Self::AddKeyMeanwhile | Self::DropKey => 4,
-            Self::Kill | Self::TokenIn | Self::Target => 3,
+            Self::Kill | Self::TokenIn | Self::Target | Self::AddNameKey => 3,
             // Logins take much of the time, and each of these is one for everybody.
             Self::Start | Self::ServerRestart => 1,
             Self::Leave | Self::StreamLost => 2,
@@ -130,6 +133,7 @@ impl World {
             Fault::ServerRestart => self.server_restart(),
             Fault::AddKey | Fault::AddKeyMeanwhile => self.add_key(),
             Fault::DropKey => self.prune_early(),
+            Fault::AddNameKey => self.add_name_key(),
             Fault::TokenIn => {
                 self.file.token_in = match self.file.token_in {
                     TokenIn::Resource => TokenIn::Id,
@@ -168,7 +172,11 @@ impl World {
             Fault::HostDies | Fault::Partition => {
                 self.loses_presence && PEERS.iter().any(|peer| self.is_reached(peer))
             }
-            Fault::ServerRestart | Fault::TokenIn | Fault::Target | Fault::Resource => true,
+            // More than requests is not relayed with the token in the id, and the other resources of
+            // an account whose one resource is the target write to nobody.
+            Fault::TokenIn | Fault::Target => !self.file.relays_all,
+            Fault::AddNameKey => self.file.relays_all && self.file.makes_names_with_newest(),
+            Fault::ServerRestart | Fault::Resource => true,
         }
     }
 }

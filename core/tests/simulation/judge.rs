@@ -2,6 +2,7 @@
 
 use core_tests::xml::{Stanza, unescaped};
 use jat_core::jat::reason::Reason;
+use jat_core::jat::settings::TokenIn;
 use jat_core::jat::traffic::{Class, TARGET_REPLY, Traffic, USER_REQUEST};
 
 use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
@@ -79,6 +80,7 @@ impl World {
                 let of_target = self.ledger.replies[reply].how != How::OtherAccount;
                 (if of_target { TARGET_REPLY } else { Class::Reply.inward() }, reason)
             }
+            What::Talk(number) => self.judge_talk(place, number, written, must_forward),
             What::Echo(of, serial) => {
                 let ours = of == place && serial == stream.serial;
                 let reason = if ours { Reason::Echo } else { Reason::OwnAddress };
@@ -125,16 +127,20 @@ impl World {
         if self.must_not_ask(replica, peer) {
             self.ledger.report(Invariant::Stale, format!("{peer} has gone: {written}"));
         }
+        let mirrored = self.file.relays_all;
+        let name_key = mirrored.then(|| replica.naming());
         let forwarded = Forwarded {
             ask,
             peer,
             encoded_from: unescaped(stanza.from).into_owned(),
             id: unescaped(stanza.id).into_owned(),
-            token_in: replica.settings().token_in,
+            token_in: if mirrored { TokenIn::Id } else { replica.settings().token_in },
+            asked: self.ledger.asks[ask].asked.clone(),
+            mirrored,
             key: replica.signing(self.at),
             expires: replica.unix(self.at) + TTL,
         };
-        self.ledger.check_forward(&forwarded, &stanza);
+        self.ledger.check_forward(&forwarded, &stanza, name_key);
         let (key, until) = (forwarded.key, forwarded.expires - START);
         self.log(|| format!("{place} forwards Ask({ask}) to {peer}, key {key}, until {until} s"));
         self.ledger.asks[ask].forwarded = Some(self.ledger.forwarded.len());
@@ -181,6 +187,7 @@ impl World {
         match what {
             What::Ask(ask) => self.ledger.asks[ask].fate = Fate::Lost(loss),
             What::Reply(reply) => self.ledger.replies[reply].fate = Fate::Lost(loss),
+            What::Talk(talk) => self.ledger.talks[talk].fate = Fate::Lost(loss),
             _ => return,
         }
         self.log(|| format!("{what:?} is lost: {loss:?}"));

@@ -1,11 +1,17 @@
 //! The checker: who asked what, who answered, what reached whom, and what became of the rest.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use core_tests::xml::{Stanza, unescaped};
+use jat_core::jat::address::Address;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::TokenIn;
+
+use crate::names::Names;
+use crate::talk::Talk;
+use crate::traffic::DOMAIN;
 
 /// What a schedule did and what was wrong with it.
 #[derive(Default)]
@@ -13,6 +19,8 @@ pub struct Ledger {
     pub asks: Vec<Ask>,
     pub forwarded: Vec<Forwarded>,
     pub replies: Vec<Reply>,
+    pub talks: Vec<Talk>,
+    pub names: Names,
     pub violations: Vec<Violation>,
 }
 
@@ -34,6 +42,10 @@ pub struct Forwarded {
     pub encoded_from: String,
     pub id: String,
     pub token_in: TokenIn,
+    /// The address that the user wrote to.
+    pub asked: String,
+    /// Whether it came from the user's mirror.
+    pub mirrored: bool,
     pub key: u8,
     /// Unix second.
     pub expires: u64,
@@ -103,12 +115,14 @@ pub enum Loss {
     KeyLate,
     /// The client threw away the id that was the token.
     IdThrownAway,
-    /// It was no reply of the client.
+    /// It was no reply of the client, or to nothing that the client wrote.
     ForgeryRefused,
+    /// The client was told that the user has another address now.
+    OldMirror,
 }
 
 impl Loss {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Killed,
         Self::StreamLost,
         Self::NobodyConnected,
@@ -119,6 +133,7 @@ impl Loss {
         Self::KeyLate,
         Self::IdThrownAway,
         Self::ForgeryRefused,
+        Self::OldMirror,
     ];
 }
 
@@ -145,6 +160,8 @@ pub enum Invariant {
     Id,
     Payload,
     Once,
+    Resource,
+    Hidden,
     Dispatch,
     Served,
     Stale,
@@ -164,6 +181,8 @@ impl fmt::Display for Invariant {
             Self::Id => "a reply has the id that was asked under",
             Self::Payload => "a payload arrives as it was sent",
             Self::Once => "each answer arrives at most once",
+            Self::Resource => "a stanza reaches the resource that it was written to",
+            Self::Hidden => "nothing that a user gets names the target",
             Self::Dispatch => "a request goes to a resource known to be online, if there is one",
             Self::Served => "a resource that is online is served within a bounded time",
             Self::Stale => "a resource that is gone is not asked for longer than a bounded time",
@@ -180,8 +199,26 @@ impl Ledger {
     }
 
     /// Checks a request that a replica passes on against what the user sent.
-    pub fn check_forward(&mut self, forwarded: &Forwarded, stanza: &Stanza<'_>) {
+    /// `name_key`: the one that makes mirrors, where requests come from these.
+    pub fn check_forward(
+        &mut self,
+        forwarded: &Forwarded,
+        stanza: &Stanza<'_>,
+        name_key: Option<u8>,
+    ) {
         let ask = &self.asks[forwarded.ask];
+        if let Some(key) = name_key {
+            let face = ask.asked.split('/').next().and_then(|bare| bare.strip_suffix(DOMAIN));
+            let face = face.expect("an address of ours");
+            let checks = [
+                (
+                    Invariant::Address,
+                    self.names.is_mirror(&forwarded.encoded_from, ask.user, face, key),
+                ),
+                (Invariant::Payload, number(stanza.content, ASK) == Some(forwarded.ask)),
+            ];
+            return self.report_broken(&checks, || format!("Ask({}): {stanza:?}", forwarded.ask));
+        }
         let (bare, resource) = forwarded.encoded_from.split_once('/').unwrap_or_default();
         let right_sender = match forwarded.token_in {
             TokenIn::Resource => (Invariant::Id, forwarded.id == ask.id),
@@ -197,7 +234,7 @@ impl Ledger {
 
     /// Checks a refusal of a request.
     pub fn check_refusal(&mut self, ask: usize, stanza: &Stanza<'_>) {
-        let checks = self.asks[ask].envelope(stanza);
+        let checks = self.asks[ask].envelope(stanza, unescaped(stanza.from));
         self.report_broken(&checks, || format!("Ask({ask}): {stanza:?}"));
     }
 
@@ -209,7 +246,13 @@ impl Ledger {
             return self.report(Invariant::Cause, xml);
         };
         let Reply { forwarded, how, due, fate, .. } = self.replies[number];
-        let [user, address, id] = self.asks[self.forwarded[forwarded].ask].envelope(&stanza);
+        let Forwarded { ask, mirrored, .. } = self.forwarded[forwarded];
+        let ask = &self.asks[ask];
+        let from = unescaped(stanza.from);
+        // A mirror has the address that was asked in normal form.
+        let same = mirrored && Address::new(&from).normal() == Address::new(&ask.asked).normal();
+        let from = if same { Cow::Borrowed(&*ask.asked) } else { from };
+        let [user, address, id] = ask.envelope(&stanza, from);
         let authentic = !how.is_forged();
         let checks = [
             user,
@@ -224,7 +267,7 @@ impl Ledger {
         self.report_broken(&checks, || format!("Reply({number}), {how:?}: {xml}"));
     }
 
-    fn report_broken(&mut self, checks: &[(Invariant, bool)], text: impl Fn() -> String) {
+    pub fn report_broken(&mut self, checks: &[(Invariant, bool)], text: impl Fn() -> String) {
         for (broken, _) in checks.iter().filter(|(_, holds)| !holds) {
             self.report(*broken, text());
         }
@@ -236,6 +279,13 @@ impl Ledger {
         let mut missing = Vec::new();
         let asks = self.asks.iter().map(|ask| (ask.fate, None));
         let replies = self.replies.iter().map(|reply| (reply.fate, Some(reply)));
+        for (number, talk) in self.talks.iter().enumerate() {
+            match talk.fate {
+                Fate::Underway => missing.push(format!("Talk({number}) is missing: {talk:?}")),
+                Fate::Arrived => {}
+                Fate::Lost(loss) => *losses.entry(loss).or_default() += 1,
+            }
+        }
         for (number, (fate, reply)) in asks.enumerate().chain(replies.enumerate()) {
             match fate {
                 Fate::Underway => missing.push(match reply {
@@ -255,10 +305,10 @@ impl Ledger {
 
 impl Ask {
     /// Whether a stanza is addressed as the answer must be.
-    fn envelope(&self, stanza: &Stanza<'_>) -> [(Invariant, bool); 3] {
+    fn envelope(&self, stanza: &Stanza<'_>, from: Cow<'_, str>) -> [(Invariant, bool); 3] {
         [
             (Invariant::User, unescaped(stanza.to) == self.user),
-            (Invariant::Address, unescaped(stanza.from) == self.asked),
+            (Invariant::Address, from == self.asked),
             (Invariant::Id, unescaped(stanza.id) == self.id),
         ]
     }

@@ -1,6 +1,7 @@
 //! A fleet of replicas on a seeded schedule: users ask, the implementing client answers late,
 //! twice, out of order or never, somebody forges, and meanwhile replicas are killed, clocks
-//! differ, keys rotate, the server restarts and the configuration changes.
+//! differ, keys rotate, the server restarts and the configuration changes. In some schedules
+//! everything is relayed: users and the target write to each other, and subscribe.
 //!
 //! Only the pure core of the program takes part: no sockets, no clock, and one seed is one
 //! schedule. The model knows what is due for each stanza, and checks that every reply reaches
@@ -14,6 +15,7 @@
 //! | world | virtual time and the schedule |
 //! | fault, operator | what goes wrong, and what operators do to the configuration and its keys |
 //! | traffic, server | what users and the implementing client send, and who gets it |
+//! | talk, names | messages, presence and requests of the target, where everything is relayed, and under which addresses |
 //! | presence | the target's resources, and what its server tells of them |
 //! | fleet, replica, stream | the life of processes, the program in them, what is on its way |
 //! | judge, view, ledger | what each replica had to do, and what became of each stanza |
@@ -24,11 +26,13 @@ mod fault;
 mod fleet;
 mod judge;
 mod ledger;
+mod names;
 mod operator;
 mod presence;
 mod replica;
 mod server;
 mod stream;
+mod talk;
 mod total;
 mod traffic;
 mod view;
@@ -91,6 +95,31 @@ fn an_expiry_off_by_the_skew_is_found() {
 #[test]
 fn an_id_taken_from_the_reply_is_found() {
     finds(Bug::IdFromReply, Invariant::Id);
+}
+
+#[test]
+fn an_alias_that_is_not_read_is_found() {
+    finds(Bug::AliasIgnored, Invariant::Resource);
+}
+
+#[test]
+fn a_forgotten_face_is_found() {
+    finds(Bug::FaceForgotten, Invariant::Address);
+}
+
+#[test]
+fn the_mirror_of_somebody_else_is_found() {
+    finds(Bug::NodeForgotten, Invariant::Address);
+}
+
+#[test]
+fn a_stanza_that_goes_out_twice_is_found() {
+    finds(Bug::SaysTwice, Invariant::Once);
+}
+
+#[test]
+fn the_targets_address_in_a_payload_is_found() {
+    finds(Bug::NotScrubbed, Invariant::Hidden);
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! The operator: the configuration file of the fleet, and its keys, which rotate.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use core_tests::session::{key, ring, settings};
+use core_tests::session::{key, ring, settings, two_way};
+use jat_core::jat::access::{Pattern, Senders};
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::keyring::{Key, SKEW};
 use jat_core::jat::settings::{Settings, TokenIn};
+use jat_core::jat::two_way::TwoWay;
 
+use crate::names::INITIATED;
 use crate::replica::START;
 use crate::traffic::{DOMAIN, TARGET, TTL};
 use crate::world::{Event, World};
@@ -16,6 +20,10 @@ pub struct File {
     /// In the order of their activation.
     keys: Vec<Key>,
     next_key: u8,
+    /// Whether more is relayed than requests of users.
+    pub relays_all: bool,
+    /// Ids of the name keys; the first makes names.
+    name_keys: Vec<u8>,
     pub token_in: TokenIn,
     pub dispatch: Dispatch,
     /// Whether each machine has a presence domain of its own.
@@ -33,6 +41,8 @@ impl File {
         Self {
             keys: vec![key(1, None)],
             next_key: 2,
+            relays_all: false,
+            name_keys: vec![1],
             token_in: TokenIn::Resource,
             dispatch: Dispatch::Random,
             presence_domains: false,
@@ -52,6 +62,11 @@ impl File {
             token_in: self.token_in,
             reply_ttl: TTL,
             keyring: ring(self.keys.clone()),
+            two_way: self.relays_all.then(|| {
+                let initiate = Pattern::new(INITIATED).expect("a domain");
+                let initiate = Arc::new(Senders::new([initiate]));
+                Arc::new(TwoWay { initiate, ..two_way(&self.name_keys) })
+            }),
             ..settings(DOMAIN, target)
         }
     }
@@ -65,6 +80,11 @@ impl File {
     pub fn rotates(&self, at: u64) -> bool {
         let newest = self.keys.last().expect("a key");
         !signs_everywhere(newest, at)
+    }
+
+    /// Whether no name key waits for its time.
+    pub fn makes_names_with_newest(&self) -> bool {
+        self.name_keys.first() == self.name_keys.iter().max()
     }
 
     pub fn has_room(&self) -> bool {
@@ -90,7 +110,8 @@ impl World {
         // Clocks are up to 30 s fast.
         let margin = (signs_at - 35) * 1000 - self.at;
         self.reload_all(margin);
-        if self.rng.u8(..6) == 0 {
+        // It would miss name keys as well.
+        if !self.file.relays_all && self.rng.u8(..6) == 0 {
             self.be_late(id, signs_at);
         }
         // Some clocks are past that time and others are not.
@@ -116,6 +137,22 @@ impl World {
         let at = signs_at * 1000 + self.rng.u64(..60_000);
         self.schedule_at(at, Event::Reload(number));
         self.log(|| format!("replica {number} gets key {id} too late"));
+    }
+
+    /// `keys add --name`: every replica opens names of the new key before any makes some with it.
+    pub fn add_name_key(&mut self) {
+        let id = self.file.name_keys[0] + 1;
+        self.file.name_keys.push(id);
+        self.log(|| format!("name key {id} is added"));
+        self.reload_all(20_000);
+        self.schedule(40_000, Event::NewNames);
+    }
+
+    /// The newest name key goes to the front.
+    pub fn new_names(&mut self) {
+        self.file.name_keys.rotate_right(1);
+        self.log(|| "the newest name key makes names".to_owned());
+        self.reload_all(20_000);
     }
 
     /// `keys prune`: no live token carries those that go.

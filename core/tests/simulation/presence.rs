@@ -28,6 +28,7 @@ impl World {
         if self.cut_off.contains(peer) {
             return;
         }
+        self.tell_subscribers(peer, came);
         for place in self.subscribers() {
             let domain = self.domain(place);
             let available =

@@ -93,7 +93,7 @@ impl Replica {
     pub fn read(&mut self, role: usize, at_most: usize, at: u64) -> Option<(Letter, &str)> {
         let unix = self.unix(at);
         if let (Some(bug), Some(letter)) = (self.bug, self.streams[role].inbox.front_mut())
-            && let What::Reply(_) = letter.what
+            && bug.concerns(letter.what)
         {
             let original = letter.xml.clone();
             letter.xml = bug.inward(&original, self.shared.translator.settings(), unix);
@@ -235,6 +235,7 @@ impl Replica {
         let token_is_id = forwarded.token_in == TokenIn::Id;
         match reply.how {
             _ if self.streams[0].state == State::Closing => Reason::ArrivedAfterClose,
+            How::OtherAccount if forwarded.mirrored => Reason::FaceReserved,
             How::OtherAccount => Reason::NotFromTarget,
             // A user's address in clear is too short for a token.
             How::OtherId if token_is_id => Reason::TokenLength,
@@ -244,6 +245,16 @@ impl Replica {
             _ if reply.error => Reason::RelayedError,
             _ => Reason::Relayed,
         }
+    }
+
+    /// The name key that makes names.
+    pub fn naming(&self) -> u8 {
+        self.settings().two_way.as_ref().expect("it relays all").names.first().id()
+    }
+
+    /// How many name keys it has.
+    pub fn name_keys(&self) -> usize {
+        self.settings().two_way.as_ref().expect("it relays all").names.keys().len()
     }
 
     pub fn has_key(&self, id: u8) -> bool {

@@ -39,6 +39,8 @@ impl World {
             1 if place.role > 0 && self.stream(place).state != State::Away => {
                 self.hand(place, message(&self.domain(place)));
             }
+            // It would be relayed.
+            _ if self.file.relays_all => {}
             _ => self.route(message(DOMAIN)),
         }
     }
@@ -108,6 +110,7 @@ impl World {
                     self.schedule(answer.after, Event::Answer(answer));
                 }
             }
+            What::Talk(number) => self.take_talk(number, xml),
             What::Reply(_) => {
                 self.log(|| format!("{what:?} reaches {}", Stanza::read(xml).to));
                 self.ledger.deliver(xml);

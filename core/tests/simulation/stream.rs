@@ -53,6 +53,7 @@ pub struct Letter {
 pub enum What {
     Ask(usize),
     Reply(usize),
+    Talk(usize),
     Subscribed,
     Available(&'static str),
     Unavailable(&'static str),
@@ -135,7 +136,7 @@ impl Stream {
         let letter = self.inbox.pop_front().expect("it was read");
         self.fed = 0;
         let length = self.note(match letter.what {
-            What::Ask(_) | What::Reply(_) | What::Message => letter.what,
+            What::Ask(_) | What::Reply(_) | What::Talk(_) | What::Message => letter.what,
             _ => What::Own,
         });
         let output = self.session.output();

@@ -16,6 +16,7 @@ pub struct Total {
     pub time: Duration,
     pub threads: usize,
     pub requests: usize,
+    pub talks: usize,
     pub delivered: usize,
     pub faults: BTreeMap<Fault, usize>,
     pub losses: BTreeMap<Loss, usize>,
@@ -61,6 +62,7 @@ impl Total {
     fn add(&mut self, other: Self) {
         self.schedules += other.schedules;
         self.requests += other.requests;
+        self.talks += other.talks;
         self.delivered += other.delivered;
         for (fault, count) in other.faults {
             *self.faults.entry(fault).or_default() += count;
@@ -74,8 +76,8 @@ impl Total {
 
 impl From<Outcome> for Total {
     fn from(outcome: Outcome) -> Self {
-        let Outcome { requests, delivered, faults, losses, .. } = outcome;
-        Self { schedules: 1, requests, delivered, faults, losses, ..Self::default() }
+        let Outcome { requests, talks, delivered, faults, losses, .. } = outcome;
+        Self { schedules: 1, requests, talks, delivered, faults, losses, ..Self::default() }
     }
 }
 
@@ -83,7 +85,8 @@ impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, threads) = (self.time.as_secs_f64(), self.threads);
         writeln!(f, "{} schedules in {seconds:.1} s on {threads} cores", self.schedules)?;
-        writeln!(f, "{} requests, {} replies delivered", self.requests, self.delivered)?;
+        let Self { requests, delivered, talks, .. } = self;
+        writeln!(f, "{requests} requests, {delivered} replies delivered, {talks} other stanzas")?;
         writeln!(f, "faults: {} {:?}", self.faults.values().sum::<usize>(), self.faults)?;
         write!(f, "not delivered: {} {:?}", self.losses.values().sum::<usize>(), self.losses)
     }
@@ -122,9 +125,9 @@ pub fn assert_good(seed: u64, outcome: &Outcome) {
 }
 
 impl Outcome {
-    /// Replicas, requests, faults.
+    /// Replicas, requests and other stanzas, faults.
     fn size(&self) -> [usize; 3] {
-        [self.replicas, self.requests, self.faults.values().sum()]
+        [self.replicas, self.requests + self.talks, self.faults.values().sum()]
     }
 
     fn is_large(&self) -> bool {
@@ -136,5 +139,5 @@ impl Outcome {
     }
 }
 
-/// Replicas, requests and faults that a schedule must have at least.
+/// Replicas, requests and other stanzas, and faults that a schedule must have at least.
 const MIN_SIZE: [usize; 3] = [3, 200, 10];

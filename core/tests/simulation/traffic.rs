@@ -25,14 +25,14 @@ pub const NODES: [&str; 4] = ["", "room@", "NoDe@", "büro@"];
 const RESOURCES: [&str; 4] = ["", "/res", "/Ä/b@c", "/proxy.example"];
 
 /// Each shorter than any token, so that none is mistaken for one; the first are plain.
-const USERS: [&str; 9] = [
+pub const USERS: [&str; 9] = [
     "a@a.example/x",
     "a@a.example/y",
     "gateway.example",
     "bot@b.example.org/a",
     "A@a.example/x",
     "a@a.example",
-    "o'hara@a.example/\"x\" & <y>",
+    "o\\27hara@a.example/\"x\" & <y>",
     "jürgen@ö.example/Gerät",
     "conference.example/proxy.example/1",
 ];
@@ -102,7 +102,7 @@ fn delay(rng: &mut Rng) -> u64 {
 
 /// The stanza of reply `number`, as its sender's server stamps it.
 pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> String {
-    let Forwarded { peer, encoded_from, id, token_in, .. } = forwarded;
+    let Forwarded { peer, encoded_from, id, token_in, mirrored, asked, .. } = forwarded;
     let is_error = how == How::Missing || rng.u8(..4) == 0;
     let type_ = if is_error { "error" } else { "result" };
     // Some clients say what servers say.
@@ -124,6 +124,10 @@ pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> S
         How::Tampered => {
             let (bare, token) = encoded_from.split_once('/').expect("a token");
             iq(id, &[bare, "/", &tampered(token, rng)].concat(), peer)
+        }
+        How::OtherAddress if *mirrored => {
+            let other = if asked.starts_with(DOMAIN) { "room@" } else { "" };
+            iq(id, &[other, DOMAIN].concat(), peer)
         }
         How::OtherAddress => {
             let (bare, rest) = encoded_from.split_once('/').expect("a token");

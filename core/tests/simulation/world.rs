@@ -13,6 +13,7 @@ use crate::ledger::{Fate, Ledger, Loss, Violation};
 use crate::operator::File;
 use crate::replica::Replica;
 use crate::stream::Stream;
+use crate::talk::Talk;
 use crate::traffic::{Answer, PEERS};
 
 pub struct World {
@@ -25,6 +26,8 @@ pub struct World {
     pub ledger: Ledger,
     pub queue: BTreeMap<(u64, u64), Event>,
     scheduled: u64,
+    /// What the target's server tells its presence to, each as it is written to.
+    pub roster: Vec<Talk>,
     /// Resources of the target.
     pub online: BTreeSet<&'static str>,
     /// Those that the component's server does not reach, and says nothing of.
@@ -44,8 +47,12 @@ pub struct World {
 
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A user asks.
+    /// A user asks, or writes.
     Ask,
+    /// Somebody writes.
+    Say(Box<Talk>),
+    /// Names are made with the newest name key.
+    NewNames,
     /// The client's server sends a reply, if its sender is online.
     Answer(Answer),
     /// A replica reads, writes, does what is due by time, logs in, ends on a stream.
@@ -88,6 +95,8 @@ pub struct Outcome {
     /// Replicas at the beginning.
     pub replicas: usize,
     pub requests: usize,
+    /// Messages, presence and requests of the target.
+    pub talks: usize,
     /// Replies that reached a user.
     pub delivered: usize,
     pub faults: BTreeMap<Fault, usize>,
@@ -120,6 +129,7 @@ pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> Outcome {
     Outcome {
         replicas,
         requests: world.ledger.asks.len(),
+        talks: world.ledger.talks.len(),
         delivered: replies.filter(|reply| reply.fate == Fate::Arrived).count(),
         violations: world.ledger.violations,
         faults: world.faults,
@@ -132,7 +142,8 @@ impl World {
     fn new(seed: u64, bug: Option<Bug>, log: Log) -> Self {
         let mut rng = Rng::with_seed(seed);
         let mut file = File::new();
-        if rng.u8(..3) == 0 {
+        file.relays_all = bug.map_or(rng.u8(..4) == 0, Bug::concerns_talk);
+        if !file.relays_all && rng.u8(..3) == 0 {
             file.token_in = TokenIn::Id;
         }
         if rng.u8(..3) == 0 {
@@ -147,6 +158,7 @@ impl World {
             ledger: Ledger::default(),
             queue: BTreeMap::new(),
             scheduled: 0,
+            roster: Vec::new(),
             online: PEERS.into_iter().take(rng.usize(1..=PEERS.len())).collect(),
             cut_off: BTreeSet::new(),
             changed: BTreeMap::new(),
@@ -176,8 +188,10 @@ impl World {
             self.schedule_at(*moment, Event::SomeFault);
         }
         moments.extend((0..6).map(|_| self.rng.u64(5_000..LAST_FAULT)));
+        // Some who were to ask write instead, and the target's resources may be too few to answer.
+        let at_once = if self.file.relays_all { 14 } else { 11 };
         for moment in moments {
-            for _ in 0..11 {
+            for _ in 0..at_once {
                 let at = moment - 1_000 + self.rng.u64(..1_500);
                 self.schedule_at(at, Event::Ask);
             }
@@ -186,7 +200,10 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
+            Event::Ask if self.file.relays_all && self.rng.bool() => self.talk(),
             Event::Ask => self.ask(),
+            Event::Say(talk) => self.say(*talk),
+            Event::NewNames => self.new_names(),
             Event::Answer(answer) => self.answer(answer),
             Event::Read(place) => self.read_some(place),
             Event::Write(place) => self.write_some(place),
