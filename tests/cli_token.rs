@@ -62,7 +62,11 @@ fn what_is_no_token_ends_with_65_and_the_reason() {
     ] {
         let out = folder.run_plain(&["token", "inspect", text]);
         assert_eq!((out.code, out.out.as_str()), (65, ""));
-        assert_eq!(out.err, format!("error: this is no token: {reason}\n"), "{text}");
+        assert_eq!(
+            out.err,
+            format!("error: this is no token, no mirror and no alias: {reason}\n"),
+            "{text}"
+        );
     }
 }
 

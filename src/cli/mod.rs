@@ -13,6 +13,7 @@ use crate::time::unix_now;
 pub use exit::Exit;
 
 mod account;
+mod address;
 mod check;
 mod completions;
 mod connect;
@@ -22,6 +23,7 @@ mod init;
 mod key_file;
 mod keys;
 mod man;
+mod names;
 mod notes;
 mod processes;
 mod reload;
@@ -58,6 +60,7 @@ pub fn main() -> Exit {
         Command::Init(arguments) => init::run(&arguments, unix_now()),
         Command::Keys(arguments) => keys::run(&arguments, unix_now()),
         Command::Token(arguments) => token::run(&arguments, unix_now()),
+        Command::Address(arguments) => address::run(&arguments, unix_now()),
         Command::Status(arguments) => status::run(&arguments, unix_now()),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
@@ -87,8 +90,10 @@ enum Command {
     Init(init::Arguments),
     /// List, add or take away the keys of the key ring
     Keys(keys::Arguments),
-    /// Read a token
+    /// Read a token, a mirror or an alias
     Token(token::Arguments),
+    /// Print the mirror of a user, the address at which the client writes to it
+    Address(address::Arguments),
     /// Show what the running daemon sees
     Status(status::Arguments),
     /// Have the running daemon read its configuration again, and say what came of it
@@ -110,6 +115,7 @@ impl Command {
             Self::Keys(arguments) => &mut arguments.config.path,
             Self::Status(arguments) => &mut arguments.config.path,
             Self::Reload(arguments) => &mut arguments.config.path,
+            Self::Address(arguments) => &mut arguments.config.path,
             Self::Token(arguments) => arguments.config().get_or_insert_with(|| DEFAULT_FILE.into()),
             Self::Init(_) | Self::Demo(_) | Self::Man(_) | Self::Completions(_) => {
                 return Err("error: this subcommand reads no configuration\n  help: take -c out\n");

@@ -1,4 +1,4 @@
-//! `jat-proxy token inspect`: what a token says, and whether it verifies.
+//! `jat-proxy token inspect`: what a token, a mirror or an alias says, and whether it verifies.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::jat::token::{self, Binding, Token, TokenError, TokenKind};
 use crate::misleading::printable;
 use crate::time::{show_duration, show_moment};
 
-use super::{Exit, complain, configuration, say};
+use super::{Exit, complain, configuration, names, say};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -19,18 +19,18 @@ pub(super) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Show the fields of a token; with -c also whether it verifies
+    /// Show what a token, a mirror or an alias says; with -c also whether it verifies
     Inspect(Inspect),
 }
 
 #[derive(clap::Args)]
 struct Inspect {
-    /// An address that holds a token, or a bare token
+    /// An address that holds a token or an alias, either of them alone, or a mirror
     address: String,
     /// The configuration whose keys it is to be verified with
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The full address that the request was forwarded to: the token is bound to it
+    /// The full address that the request was forwarded to: a token is bound to it
     #[arg(long, value_name = "JID", requires = "config")]
     peer: Option<String>,
 }
@@ -58,7 +58,12 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     let token = match token::inspect(text) {
         Ok(token) => token,
         Err(error) => {
-            complain(&format!("error: this is no token: {error}\n"));
+            let name = names::mirror(&address, config.as_ref())
+                .or_else(|| names::alias(asked.as_ref(), text, config.as_ref()));
+            if let Some((said, exit)) = name {
+                return say(&said).and(exit);
+            }
+            complain(&format!("error: this is no token, no mirror and no alias: {error}\n"));
             return Exit::Data;
         }
     };

@@ -25,7 +25,7 @@ fn commands_and_their_options_exist() {
         let named = words[0] == "jat-proxy" && words.len() > 1 && !span.contains("demo key,");
         if named {
             words.remove(0);
-        } else if words.len() == 1 || !subcommands.contains(words[0]) {
+        } else if words.len() == 1 || words[1] == "=" || !subcommands.contains(words[0]) {
             continue;
         }
         seen += 1;

@@ -1,0 +1,101 @@
+//! `jat-proxy address`: the mirror of a user, where the implementing client writes to.
+
+use crate::config::Config;
+use crate::jat::address::Address;
+use crate::jat::mirror::is_reserved;
+use crate::jat::prepared;
+use crate::misleading::printable;
+
+use super::{ConfigFile, Exit, complain, configuration, say};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The user's address, with a resource or without
+    user: String,
+    /// The node of the address that the user writes to; without it the domain itself
+    #[arg(long, value_name = "NODE", default_value = "", hide_default_value = true)]
+    face: String,
+    /// The domain of the component, where several relay more than requests of users
+    #[arg(long, value_name = "DOMAIN")]
+    component: Option<String>,
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
+    let config = match configuration(&arguments.config.path, now) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    match mirror(&config, arguments) {
+        Ok(mirror) => say(&format!("{}\n", printable(&mirror))),
+        Err(error) => {
+            complain(&format!("error: {error}\n  help: {}\n", error.hint()));
+            Exit::Data
+        }
+    }
+}
+
+/// The mirror of the user at the component that is meant.
+fn mirror(config: &Config, arguments: &Arguments) -> Result<String, AddressError> {
+    let user = Address::new(&arguments.user);
+    user.jid().map_err(|error| AddressError::User(error.to_string()))?;
+    let all = config.components.iter().map(|component| &component.settings);
+    let named = |domain: &str| {
+        arguments.component.as_deref().is_none_or(|it| Address::new(it).is_at(domain))
+    };
+    let mut named = all.filter(|settings| named(settings.domain.as_str())).peekable();
+    if named.peek().is_none() {
+        return Err(AddressError::NoComponent);
+    }
+    let mut both_ways = named.filter_map(|it| Some((it, it.two_way.as_deref()?)));
+    let (settings, two_way) = both_ways.next().ok_or(AddressError::OneWay)?;
+    if let Some((other, _)) = both_ways.next() {
+        return Err(AddressError::Several(settings.domain.to_string(), other.domain.to_string()));
+    }
+    let face = prepared::node_or_as_it_stands(&arguments.face);
+    if is_reserved(&face) || !two_way.faces.has(&face) {
+        return Err(AddressError::Face(printable(&face), settings.domain.to_string()));
+    }
+    if settings.target.owns(&user) || two_way.is_own(&user) {
+        return Err(AddressError::Own);
+    }
+    let mut mirror = String::new();
+    let written = settings.mirrors(two_way).write(&user, &face, &mut mirror);
+    written.map_err(|too_long| AddressError::TooLong(too_long.to_string()))?;
+    Ok(mirror)
+}
+
+/// Why there is no mirror.
+#[derive(Debug, thiserror::Error)]
+enum AddressError {
+    #[error("this is no address: {0}")]
+    User(String),
+    #[error("no component has this domain")]
+    NoComponent,
+    #[error("no component relays more than requests of users, so there are no mirrors")]
+    OneWay,
+    #[error("{0} and {1} both have mirrors")]
+    Several(String, String),
+    #[error("{1} has no face {0:?}")]
+    Face(String, String),
+    #[error("this is an address of the target, or of a component here: nothing is relayed to it")]
+    Own,
+    #[error("{0}")]
+    TooLong(String),
+}
+
+impl AddressError {
+    /// What to do.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::User(_) => "as in: user@some-domain.example/abc",
+            Self::NoComponent => "name one of the configuration",
+            Self::OneWay => "with relay = [\"iq\"] the client answers to the address of a token",
+            Self::Several(..) => "name one of them with --component",
+            Self::Face(..) => "its nodes are in `faces`; a node with \\40 in it is never one",
+            Self::Own => "give the address of a user",
+            Self::TooLong(_) => "messages of this user are refused, too",
+        }
+    }
+}
