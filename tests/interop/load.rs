@@ -163,7 +163,7 @@ fn hear(mut wire: Wire, progress: &Progress) -> HashMap<usize, Heard> {
             match iq.class {
                 Class::Result => one.results += 1,
                 Class::Error => one.errors += 1,
-                Class::Request => {}
+                Class::Request | Class::Message => {}
             }
         });
         let stopped = progress.stopped.load(Ordering::SeqCst);

@@ -70,4 +70,5 @@ mod standstill;
 mod tls;
 mod token_in_the_id;
 mod transparency;
+mod two_way;
 mod upgrade;

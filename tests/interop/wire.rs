@@ -1,5 +1,5 @@
-//! A stream on which thousands of IQs go by: written in batches, read in bulk, and of what
-//! comes in only the start tags of IQs are looked at.
+//! A stream on which thousands of stanzas go by: written in batches, read in bulk, and of what
+//! comes in only the start tags of IQs, or of messages, are looked at.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use memchr::{memchr, memmem};
 use test_support::interop::client::Client;
 
-/// What is looked at of an IQ. Tests that use this choose addresses and ids without references.
+/// What is looked at of an IQ, or a message. Tests that use this choose addresses and ids without references.
 #[derive(Clone, Debug)]
 pub struct Iq {
     pub id: String,
@@ -21,6 +21,8 @@ pub enum Class {
     Request,
     Result,
     Error,
+    /// No IQ, and no error.
+    Message,
 }
 
 pub struct Wire {
@@ -31,7 +33,12 @@ pub struct Wire {
 impl Wire {
     /// The stream of a client that has nothing left to receive.
     pub fn new(client: Client) -> Wire {
-        Wire { socket: client.into_socket(), tags: Tags::default() }
+        Wire::noting(client, IQS)
+    }
+
+    /// The same, on which these are looked at: [`IQS`] or [`MESSAGES`].
+    pub fn noting(client: Client, open: &'static [u8]) -> Wire {
+        Wire { socket: client.into_socket(), tags: Tags::of(open) }
     }
 
     /// The other half, for a thread that writes.
@@ -57,19 +64,25 @@ impl Wire {
 }
 
 /// Finds start tags in bytes that are cut anywhere.
-#[derive(Default)]
 pub struct Tags {
+    open: &'static [u8],
     rest: Vec<u8>,
 }
 
 impl Tags {
+    /// Those that begin so: [`IQS`] or [`MESSAGES`].
+    pub fn of(open: &'static [u8]) -> Tags {
+        Tags { open, rest: Vec::new() }
+    }
+
     pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Iq)) {
         self.rest.extend_from_slice(bytes);
         let mut done = 0;
         let rest = loop {
-            let Some(start) = memmem::find(&self.rest[done..], OPEN).map(|at| done + at) else {
+            let Some(start) = memmem::find(&self.rest[done..], self.open).map(|at| done + at)
+            else {
                 // Perhaps the beginning of one.
-                break self.rest.len().saturating_sub(OPEN.len() - 1).max(done);
+                break self.rest.len().saturating_sub(self.open.len() - 1).max(done);
             };
             let Some(end) = memchr(b'>', &self.rest[start..]).map(|at| start + at) else {
                 break start;
@@ -87,7 +100,8 @@ impl Iq {
         let class = match attribute(tag, " type=") {
             "get" | "set" => Class::Request,
             "result" => Class::Result,
-            _ => Class::Error,
+            "error" => Class::Error,
+            _ => Class::Message,
         };
         let [id, from] = [" id=", " from="].map(|name| attribute(tag, name).to_string());
         Iq { id, from, class }
@@ -100,13 +114,14 @@ fn attribute<'a>(tag: &'a str, name: &str) -> &'a str {
     after.split(&after[..1]).nth(1).unwrap_or_default()
 }
 
-const OPEN: &[u8] = b"<iq ";
+pub const IQS: &[u8] = b"<iq ";
+pub const MESSAGES: &[u8] = b"<message ";
 
 #[test]
 fn tags_are_found_however_the_bytes_are_cut() {
     let stream = "<presence/><iq id='1' type='get' from='a'><q/></iq><iq type=\"error\" id=\"2\">";
     for cut in 0..=stream.len() {
-        let (mut tags, mut found) = (Tags::default(), Vec::new());
+        let (mut tags, mut found) = (Tags::of(IQS), Vec::new());
         let (left, right) = stream.split_at(cut);
         for part in [left, right] {
             tags.feed(part.as_bytes(), |iq| found.push((iq.id, iq.from, iq.class)));

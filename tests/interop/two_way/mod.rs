@@ -1,0 +1,20 @@
+//! Messages, presence and requests of the target, through a component that relays them: chats of
+//! users with a bot at the component's addresses, on servers for people.
+//!
+//! [`stage`] has what the tests share: the configuration, addresses, and users who look at every
+//! byte that they are given.
+
+mod stage;
+
+mod account;
+mod blocking;
+mod commands;
+mod first;
+mod hostile;
+mod messages;
+mod offline;
+mod order;
+mod presence;
+mod replicas;
+mod requests;
+mod rooms;

@@ -1,0 +1,177 @@
+//! In what order messages arrive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use test_support::interop::client::{Client, SILENCE};
+use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::{Kind, Server};
+use test_support::interop::stanza::Stanza;
+use test_support::wait::PATIENCE;
+
+use super::stage::{TwoWay, User, face, learn_alias, mirror};
+use crate::load::alone;
+
+const BURSTS: usize = 10;
+const BURST: usize = 100;
+
+// An archive would slow both servers down, so this is the server without one.
+case!(one_replica_keeps_the_order_over_upgrades: both);
+fn one_replica_keeps_the_order_over_upgrades(kind: Kind) {
+    let _alone = alone();
+    let server = Server::shared(kind);
+    let scene = Scene::on(server, |settings| TwoWay::default().apply(settings));
+    let (mut service, mut user) = (scene.service("a"), User::new(&scene));
+    learn_alias(&scene, &mut service, &mut user, "helper");
+    let (helper, seen_as) = (face(&scene, "helper"), mirror(&scene, &user.jid, "helper"));
+    for number in 0..BURSTS {
+        user.send(burst(number, &helper));
+        service.send(burst(number, &seen_as));
+        if number % 3 == 1 {
+            // It takes the stream over with what is on its way.
+            scene.proxy.signal(rustix::process::Signal::USR2);
+        }
+    }
+    let wanted: Vec<usize> = (0..BURSTS * BURST).collect();
+    assert_eq!(numbers(&mut service, wanted.len()), wanted, "inward");
+    assert_eq!(numbers(&mut user, wanted.len()), wanted, "outward");
+    scene.proxy.wait_log(0, "upgraded in place");
+    assert_eq!(scene.proxy.logins(), 1, "the stream is the same all the time");
+}
+
+// docs/servers.md#overtaking
+case!(three_replicas_lose_nothing_and_keep_no_order: ejabberd);
+fn three_replicas_lose_nothing_and_keep_no_order(kind: Kind) {
+    let _alone = alone();
+    let stage = Three::new(Server::shared(kind));
+    let (arrived, swapped) = stage.chat();
+    println!("{kind}: three replicas: {arrived:?}, neighbours swapped: {swapped:?}");
+    assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
+}
+
+// docs/servers.md#by-source
+case!(by_source_three_replicas_keep_the_order: ejabberd);
+fn by_source_three_replicas_keep_the_order(kind: Kind) {
+    let _alone = alone();
+    // As docs/replicas.md shows it.
+    let page = test_support::pages::blocks("docs/replicas.md");
+    let shown = page.iter().find(|it| it.text.starts_with("domain_balancing:")).unwrap();
+    let balancing = shown.text.replace("proxy.example", BALANCED);
+    let server = Server::start_changed(kind, |text| format!("{text}\n{balancing}"));
+    let mut stage = Three::on(Box::leak(Box::new(server)), BALANCED.into());
+    let (arrived, swapped) = stage.chat();
+    println!("{kind}: by source, three of three: {arrived:?}, swapped: {swapped:?}");
+    assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
+    assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
+
+    // One upgrades in place, and nobody notices.
+    stage.replicas[1].upgrade();
+    let (arrived, swapped) = stage.chat();
+    assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
+    assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
+
+    // One is missing: who was its own loses all, and is not told.
+    stage.replicas[1].kill();
+    let (arrived, swapped) = stage.chat();
+    println!("{kind}: by source, two of three: {arrived:?}, swapped: {swapped:?}");
+    assert!(swapped.iter().all(|it| *it == 0), "what arrives is in order: {swapped:?}");
+    assert!(arrived.contains(&(BURSTS * BURST)), "{arrived:?}");
+    assert!(arrived.contains(&0), "{arrived:?}");
+
+    stage.replicas[1].restart();
+    let (arrived, swapped) = stage.chat();
+    assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
+    assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
+}
+
+const BALANCED: &str = "balanced.ejabberd.example";
+
+/// So many that each of three replicas has some, but once in 4,000 runs.
+const USERS: usize = 24;
+
+/// Three replicas for the resource `a` of an account.
+struct Three {
+    server: &'static Server,
+    domain: String,
+    account: String,
+    replicas: Vec<Proxy>,
+}
+
+impl Three {
+    fn new(server: &'static Server) -> Three {
+        Three::on(server, server.new_fleet_domain())
+    }
+
+    fn on(server: &'static Server, domain: String) -> Three {
+        let account = server.new_account("service");
+        let replica = || {
+            let mut settings = Settings::new(&domain, &format!("{account}/a"));
+            let relay = r#"["iq", "messages"]"#;
+            TwoWay { relay, ..TwoWay::default() }.apply(&mut settings);
+            Proxy::start(server, settings)
+        };
+        let replicas = (0..3).map(|_| replica()).collect();
+        Three { server, domain, account, replicas }
+    }
+
+    /// Each user writes in bursts: gives for each how many messages arrived, and how many of them
+    /// came before one that was sent earlier.
+    fn chat(&self) -> (Vec<usize>, Vec<usize>) {
+        let mut service = Client::login(self.server, &self.account, "a");
+        service.available("");
+        let to = format!("helper@{}", self.domain);
+        let login = |_| Client::login(self.server, &self.server.new_account("user"), "abc");
+        let mut users: Vec<_> = (0..USERS).map(login).collect();
+        for number in 0..BURSTS {
+            users.iter_mut().for_each(|user| user.send(burst(number, &to)));
+        }
+        let mut arrived = BTreeMap::<String, Vec<usize>>::new();
+        let mut missing = USERS * BURSTS * BURST;
+        let mut limit = PATIENCE;
+        while missing > 0 {
+            let Some(it) = service.try_receive_where(limit, |it| number(it).is_some()) else {
+                break;
+            };
+            let from = it.attr("from").unwrap().to_owned();
+            arrived.entry(from).or_default().push(number(&it).unwrap());
+            missing -= 1;
+            // When some are lost, nothing says that the last has come.
+            limit = LOST;
+        }
+        let of = |user: &Client| {
+            let node = user.jid.split('@').next().unwrap();
+            let of = arrived.iter().find(|(from, _)| from.starts_with(&format!(r"{node}\40")));
+            of.map(|(_, numbers)| numbers.clone()).unwrap_or_default()
+        };
+        let all: Vec<_> = users.iter().map(of).collect();
+        for numbers in &all {
+            let once: BTreeSet<_> = numbers.iter().collect();
+            assert_eq!(once.len(), numbers.len(), "none comes twice");
+        }
+        let swapped =
+            all.iter().map(|it| it.windows(2).filter(|pair| pair[0] > pair[1]).count()).collect();
+        // What is said to nobody any more would be said to the next client.
+        service.send("<presence type='unavailable'/>");
+        while service.try_receive(SILENCE).is_some() {}
+        (all.iter().map(Vec::len).collect(), swapped)
+    }
+}
+
+/// How long nothing must come before what is missing is taken for lost.
+const LOST: std::time::Duration = std::time::Duration::from_secs(6);
+
+fn burst(number: usize, to: &str) -> String {
+    let message =
+        |number| format!("<message type='chat' id='{number}' to='{to}'><body>n</body></message>");
+    (number * BURST..(number + 1) * BURST).map(message).collect()
+}
+
+/// The ids of so many numbered messages, as they come.
+fn numbers(client: &mut Client, count: usize) -> Vec<usize> {
+    let next = |_| number(&client.receive_where("a number", |it| number(it).is_some())).unwrap();
+    (0..count).map(next).collect()
+}
+
+fn number(stanza: &Stanza) -> Option<usize> {
+    stanza.attr("id").filter(|_| stanza.name == "message")?.parse().ok()
+}
