@@ -47,6 +47,7 @@ const OTHER: &str = "docs/other-servers.md";
 const TLS: &str = "docs/tls.md";
 const ACCESS: &str = "docs/access.md";
 const METRICS: &str = "docs/metrics.md";
+const CHAT_BOTS: &str = "docs/clients/chat-bots.md";
 const RELAY: &str = "docs/relay.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
@@ -119,6 +120,10 @@ const CLAIMS: &[Claim] = &[
         "$ systemctl restart prosody",
         Test(MIGRATION, "a_restart_of_the_server_leads_there_too"),
     ),
+    claim(CHAT_BOTS, "import asyncio\nfrom slixmpp", Test(CHATS, "a_chat_bot_for_slixmpp")),
+    claim(CHAT_BOTS, "import asyncio\nimport ssl", Test(CHATS, "a_chat_bot_for_aioxmpp")),
+    claim(CHAT_BOTS, "import { client", Test(CHATS, "a_chat_bot_for_xmpp_js")),
+    claim(CHAT_BOTS, "package main", Test(CHATS, "a_chat_bot_for_go_xmpp")),
     claim("docs/clients/slixmpp.md", "import asyncio", Test(CLIENTS, "the_bot_for_slixmpp")),
     claim(
         "docs/clients/aioxmpp.md",
@@ -233,6 +238,7 @@ const CLAIMS: &[Claim] = &[
 const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, by anyone";
 
 const MIGRATION: &str = "tests/interop/migration.rs";
+const CHATS: &str = "tests/interop/clients/chat.rs";
 const CLIENTS: &str = "tests/interop/clients/mod.rs";
 const TOKENS: &str = "tests/documents/tokens.rs";
 const FIRST_STEPS: &str = "tests/documents/first_steps.rs";

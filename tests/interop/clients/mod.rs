@@ -1,6 +1,7 @@
 //! The bots of docs/clients/ and of the README, run as they are printed there, with each version of
 //! their library: that of the server's Debian, and the newest of the language's registry.
 
+mod chat;
 mod door;
 mod launch;
 mod versions;

@@ -1,0 +1,96 @@
+//! The chat bots of docs/clients/chat-bots.md, run as they are printed there: they know nothing of
+//! mirrors, and people chat with them.
+
+use test_support::interop::client::Client;
+use test_support::interop::proxy::{Settings, name_key};
+use test_support::interop::scene::Scene;
+use test_support::interop::server::Kind;
+use test_support::interop::stanza::Stanza;
+use test_support::pages::{block, first};
+
+use super::launch::{Place, Source, put};
+use super::{Launch, sources, sources_of_aioxmpp, who};
+
+case!(a_chat_bot_for_slixmpp: both);
+fn a_chat_bot_for_slixmpp(kind: Kind) {
+    for source in sources(kind.suite) {
+        chats(kind, &|place| place.slixmpp(source, &code("slixmpp", "python")));
+    }
+}
+
+// sid has neither aioxmpp nor, for the tests, go-xmpp.
+case!(a_chat_bot_for_aioxmpp: [prosody ejabberd] []);
+fn a_chat_bot_for_aioxmpp(kind: Kind) {
+    for source in sources_of_aioxmpp(kind.suite) {
+        chats(kind, &|place| place.aioxmpp(source, &code("aioxmpp", "python")));
+    }
+}
+
+case!(a_chat_bot_for_xmpp_js: both);
+fn a_chat_bot_for_xmpp_js(kind: Kind) {
+    chats(kind, &|place| place.xmpp_js(&code("xmpp.js", "javascript")));
+}
+
+case!(a_chat_bot_for_go_xmpp: [prosody ejabberd] []);
+fn a_chat_bot_for_go_xmpp(kind: Kind) {
+    let decoder = block("docs/clients/go-xmpp.md", "The decoder", "go");
+    chats(kind, &|place| place.go_xmpp(&code("go-xmpp", "go"), &decoder));
+}
+
+fn code(heading: &str, language: &str) -> String {
+    block("docs/clients/chat-bots.md", heading, language).text
+}
+
+/// A user writes to the bot's face and to the resource that answers, sees that it is online, and
+/// meets nothing of the account.
+fn chats(kind: Kind, launch: &Launch) {
+    let scene = Scene::with(kind, both_ways);
+    let _bot = launch(&Place::plain(scene.server, &scene.target, &scene.domain));
+    scene.proxy.wait_online(&[&format!("{}/a", scene.target)]);
+    let mut user = scene.user();
+    user.fetch_roster();
+    user.available("");
+    let face = format!("helper@{}", scene.domain);
+    let answer = says(&mut user, &face, "it's &lt;1&gt;");
+    assert_eq!(answer.child("body").unwrap().text(), "You said: it's <1>");
+    let from = answer.attr("from").unwrap().to_owned();
+    assert!(from.starts_with(&format!("{face}/ae")), "{from}");
+    let again = says(&mut user, &from, "again");
+    assert_eq!(again.child("body").unwrap().text(), "You said: again");
+    assert_eq!(again.attr("from"), Some(&*from));
+
+    user.send(format!("<presence type='subscribe' to='{face}'/>"));
+    let is_of_the_bot = |it: &Stanza| {
+        it.name == "presence" && it.attr("type").is_none() && it.attr("from") == Some(&*from)
+    };
+    user.receive_where("the bot's presence", is_of_the_bot);
+}
+
+/// What the bot says to that.
+fn says(user: &mut Client, to: &str, body: &str) -> Stanza {
+    user.send(format!("<message type='chat' to='{to}' id='q'><body>{body}</body></message>"));
+    user.receive_where("an answer", |it| it.name == "message" && it.child("body").is_some())
+}
+
+fn both_ways(settings: &mut Settings) {
+    settings.component = "relay = [\"iq\", \"messages\", \"presence\"]\nallow-from = [\"*\"]\n\
+                          faces = [\"helper\"]\n"
+        .to_owned();
+    settings.keys += &name_key(1, 'N');
+}
+
+case!(a_bot_that_tells_the_user_reads_the_mirror: both);
+fn a_bot_that_tells_the_user_reads_the_mirror(kind: Kind) {
+    let scene = Scene::with(kind, both_ways);
+    let bot = first("docs/clients/slixmpp.md", "python").text;
+    let bot = put(&bot, "user = read_token(user)[0]", "user = read_mirror(user)[0]");
+    let code = first("docs/addresses.md", "python").text + &bot;
+    let place = Place::plain(scene.server, &scene.target, &scene.domain);
+    let _bot = place.slixmpp(Source::Debian, &code);
+    scene.proxy.wait_online(&[&format!("{}/a", scene.target)]);
+    let mut user = scene.user();
+    who(&mut user, &scene.domain, "who");
+    let reply = user.receive_reply("who");
+    let payload = reply.child("who").unwrap_or_else(|| panic!("{reply:?}"));
+    assert_eq!(payload.attr("user"), Some(user.jid.as_str()));
+}
