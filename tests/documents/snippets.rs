@@ -89,7 +89,11 @@ case!(ejabberd_lifts_its_limits: ejabberd);
 fn ejabberd_lifts_its_limits(kind: Kind) {
     let lines = of_the_bot(&claims::text(RELAY, "acl:"));
     let balancing = claims::text(RELAY, "domain_balancing:");
-    let server = Server::start_changed(kind, |text| format!("{text}\n{lines}\n{balancing}"));
+    let server = Server::start_changed(kind, |text| {
+        let module = "module: ejabberd_c2s\n";
+        let text = text.replace(module, &format!("{module}    shaper: c2s_shaper\n"));
+        format!("{text}\nshaper:\n  normal: 1000\n{lines}\n{balancing}")
+    });
     // One more than everybody may have.
     let logs_in = |node: &str| -> Vec<Client> {
         server.register(node);
@@ -101,6 +105,7 @@ fn ejabberd_lifts_its_limits(kind: Kind) {
     let mut bots = logs_in("bot");
     bots[0].send(asks);
     bots[0].receive_reply("ping");
+    says_much(&mut bots[0]);
     let mut others = logs_in("other");
     wait_until("the oldest of the others goes", || {
         let _ = others[0].try_receive(SILENCE);
@@ -108,14 +113,18 @@ fn ejabberd_lifts_its_limits(kind: Kind) {
     });
 }
 
-// What would take many minutes is there at once.
+// So much from one client, too.
 case!(prosody_lifts_its_limits: prosody);
 fn prosody_lifts_its_limits(kind: Kind) {
     let lines = of_the_bot(&claims::text(RELAY, "unlimited_jids"));
     let limits = format!("limits = {{ c2s = {{ rate = \"1kb/s\", burst = \"2s\" }} }}\n{lines}");
     let server = Server::start_changed(kind, |text| prosody::with_module(&text, "limits", &limits));
     server.register("bot");
-    let mut bot = Client::login(&server, &format!("bot@{HOST}"), "a");
+    says_much(&mut Client::login(&server, &format!("bot@{HOST}"), "a"));
+}
+
+/// What takes many minutes with 1,000 bytes a second is there in time.
+fn says_much(bot: &mut Client) {
     let (jid, body) = (bot.jid.clone(), "x".repeat(100_000));
     for number in 0..5 {
         bot.send(format!("<message to='{jid}' id='m{number}'><body>{body}</body></message>"));
