@@ -31,6 +31,15 @@ fn the_examples_are_those_of_the_program() {
 }
 
 #[test]
+fn the_mirror_in_the_readme_is_that_of_the_user_beside_it() {
+    let text = claims::text("README.md", "user@some-domain.example/abc  <->");
+    let (user, mirror) = text.trim().split_once("  <->  ").unwrap();
+    let (maker, mut written) = (Maker::new(false), String::new());
+    maker.mirrors().write(&Address::new(user), "helper", &mut written).unwrap();
+    assert_eq!(written, mirror);
+}
+
+#[test]
 fn the_formulas_give_the_examples() {
     let is_shown = |begins, formula| assert_eq!(claims::text(PAGE, begins).trim_end(), formula);
     is_shown("HMAC-SHA256(K3, PAE", "HMAC-SHA256(K3, PAE(\"jat-proxy/v1\", D, T, user, face))");

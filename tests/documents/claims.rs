@@ -62,6 +62,7 @@ const CLAIMS: &[Claim] = &[
     claim(README, "<iq type='get' id='1234'\n    to='some-user", MAKES_STANZAS),
     claim(README, "<iq type='result' id='1234'\n    to='proxy", MAKES_STANZAS),
     claim(README, "<iq type='result' id='1234'\n    to='user", MAKES_STANZAS),
+    claim(README, "user@some-domain.example/abc  <->", SHOWS_A_MIRROR),
     claim(README, "cargo run --release -- demo", Named("the demo and the tests have their own")),
     claim(README, "cargo install --locked", FOLLOWS_README),
     claim(README, "key-file = ", FOLLOWS_README),
@@ -257,6 +258,8 @@ const RUNS_DECODERS: Check =
 const WORKED_ADDRESSES: &str = "tests/documents/addresses.rs";
 const WORKS_FORMULAS: Check = Test(WORKED_ADDRESSES, "the_formulas_give_the_examples");
 const MAKES_EXAMPLES: Check = Test(WORKED_ADDRESSES, "the_examples_are_those_of_the_program");
+const SHOWS_A_MIRROR: Check =
+    Test(WORKED_ADDRESSES, "the_mirror_in_the_readme_is_that_of_the_user_beside_it");
 const READS_MIRRORS: Check =
     Test(WORKED_ADDRESSES, "the_decoders_read_every_mirror_of_the_vectors");
 
