@@ -1,11 +1,11 @@
-"""Mirrors and aliases, made without anything of jat-proxy."""
+"""The addresses of the cases: mirrors and aliases, made without anything of jat-proxy."""
 
 import hashlib
-import hmac
-import stringprep
-import unicodedata
 
-from make_token_vectors import OTHER_SECRET, SECRET, base32, pae
+from make_address_vectors import (
+    OTHER_SECRET, SECRET, alias_of, as_it_stands, escape, mac_of, nameprep, nodeprep, opaque,
+    split_bare,
+)
 
 D = "proxy.domain.example"
 T = "some-user@some-domain.example"
@@ -13,9 +13,6 @@ TA, TB = f"{T}/a", f"{T}/b"
 
 # Secrets of name keys by their ids; no case has the last one in its ring.
 NAME_KEYS = {1: SECRET, 2: OTHER_SECRET, 9: b"a third demo key, never use it!!"}
-
-ESCAPES = {" ": "20", '"': "22", "&": "26", "'": "27", "/": "2f", ":": "3a", "<": "3c",
-           ">": "3e", "@": "40"}
 
 
 def bare(address):
@@ -25,14 +22,9 @@ def bare(address):
 def normal(address):
     """An address in normal form, each part by itself."""
     text, slash, resource = address.partition("/")
-    node, at, domain = text.rpartition("@") if text.count("@") < 2 else text.partition("@")
-    return (prepared(node, nodeprep) + at + prepared(domain, nameprep)) + slash + resource
-
-
-def prepared(part, profile):
-    """What a profile refuses is taken as it stands."""
-    result = profile(part)
-    return part if result is None else result
+    node, domain = split_bare(text)
+    node, domain = as_it_stands(node, nodeprep), as_it_stands(domain, nameprep)
+    return (f"{node}@{domain}" if node else domain) + slash + resource
 
 
 def mirror(user, face="", kid=None):
@@ -48,38 +40,17 @@ def mirror(user, face="", kid=None):
 
 
 def node_of(text):
-    node = ""
-    for at, char in enumerate(text):
-        if char in ESCAPES:
-            node += "\\" + ESCAPES[char]
-        elif char == "\\" and text[at + 1:at + 3] in [*ESCAPES.values(), "5c"]:
-            node += "\\5c"
-        else:
-            node += char
-    # What a server would change or refuse is written so that it can't.
-    return node if nodeprep(node) == node else "\\40\\40" + base32(text.encode())
+    node = escape(text)
+    return node if nodeprep(node) == node else opaque(text)
 
 
-def mac(user, face, kid, target=T):
-    key = keyed(NAME_KEYS[kid], b"jat-proxy/v1 mirror mac")
-    pieces = [b"jat-proxy/v1", *(text.encode() for text in [D, target, user, face])]
-    return base32(keyed(key, pae(*pieces))[:10])
+def mac(user, face, kid):
+    return mac_of(user, face, NAME_KEYS[kid])
 
 
 def alias(resource, face, kid=1, target=T):
     """The alias of a resource of the target, at the bare address of a face."""
-    text = resource.encode()
-    header = bytes([1, 2, kid])
-    pieces = [b"jat-proxy/v1", header, face.encode(), target.encode(), text]
-    tag = keyed(keyed(NAME_KEYS[kid], b"jat-proxy/v1 alias mac"), pae(*pieces))[:16]
-    key = keyed(NAME_KEYS[kid], b"jat-proxy/v1 alias enc")
-    blocks = range(len(text) // 32 + 1)
-    stream = b"".join(keyed(key, tag + block.to_bytes(4, "little")) for block in blocks)
-    return base32(header + bytes(a ^ b for a, b in zip(text, stream)) + tag)
-
-
-def keyed(key, text):
-    return hmac.new(key, text, hashlib.sha256).digest()
+    return alias_of(split_bare(face)[0], resource, kid, NAME_KEYS[kid], target)
 
 
 def long_user(node_bytes):
@@ -102,32 +73,3 @@ def chosen(user):
 
 def first_bytes(text):
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
-def nodeprep(text):
-    return stringprepped(text, "\"&'/:<>@")
-
-
-def nameprep(text):
-    return stringprepped(text, "")
-
-
-def stringprepped(text, refused):
-    """RFC 3454 as nodeprep and nameprep (RFC 3491) have it; None for what they refuse."""
-    # The library maps what Unicode 3.2 does not know.
-    if any(stringprep.in_table_a1(c) for c in text):
-        return None
-    mapped = "".join(stringprep.map_table_b2(c) for c in text if not stringprep.in_table_b1(c))
-    text = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
-    nodeprep_spaces = (stringprep.in_table_c11, stringprep.in_table_c21) if refused else ()
-    tables = [stringprep.in_table_c12, stringprep.in_table_c22,
-              stringprep.in_table_c3, stringprep.in_table_c4, stringprep.in_table_c5,
-              stringprep.in_table_c6, stringprep.in_table_c7, stringprep.in_table_c8,
-              stringprep.in_table_c9, *nodeprep_spaces]
-    if any(c in refused or any(table(c) for table in tables) for c in text):
-        return None
-    right = [stringprep.in_table_d1(c) for c in text]
-    if any(right) and (any(stringprep.in_table_d2(c) for c in text)
-                       or not right[0] or not right[-1]):
-        return None
-    return text

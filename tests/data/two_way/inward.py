@@ -157,6 +157,8 @@ def requests_in():
                     **settings)
 
     yield relayed("a request: its token is the id", D, U, TA)
+    yield relayed("a sender in another spelling, which its token keeps", D,
+                  "USER@Some-Domain.example/abc", TA)
     yield relayed("a request to a face", HELPER, U, TA, "helper")
     to_alias = alias("b", HELPER)
     yield relayed("a request to an alias", f"{HELPER}/{to_alias}", U, TB, "helper", to_alias)
@@ -184,6 +186,10 @@ def requests_in():
     sealed = token(user=TA, asked=D, peer=TA)
     yield case("the target asks a face as any user",
                iq(D, TA, "get", "1234"), [iq(TA, mirror(TA), "get", sealed)], traffic, "relayed")
+    other = token(user=TA, resource=sealed, asked=D, peer=TA)
+    yield case("the target asks what is a token's address elsewhere",
+               iq(f"{D}/{sealed}", TA, "get", "1234"), [iq(TA, mirror(TA), "get", other)],
+               traffic, "relayed")
 
 
 def replies_in():

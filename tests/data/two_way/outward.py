@@ -136,6 +136,10 @@ def replies_out():
                "relayed")
     yield case("an error as the reply", iq(mirror(U), TA, "error", sealed, BOUNCE),
                [iq(U, D, "error", "1234", BOUNCE)], traffic, "relayed-error")
+    stamped = "USER@Some-Domain.example/abc"
+    yield case("to a user in the spelling that the token keeps",
+               result(mirror(U), TA, token(user=stamped)), [result(stamped, D, "1234")], traffic,
+               "relayed")
     yield case("from another resource", result(mirror(U), TB, sealed), [], traffic,
                "token-signature")
     yield case("to the mirror for another face", result(mirror(U, "helper"), TA, sealed), [],
@@ -200,6 +204,11 @@ def presence_out():
     yield case("from a resource of 621 bytes", presence(mirror(U), f"{T}/{'r' * 621}", ""),
                [presence(U, D, "")], traffic, "alias-too-long")
     yield case("to the domain: for the list", presence(D, TB, ""), [], traffic, "presence-used")
+    yield case("a subscription to the domain: for our own presence", presence(D, T, SUBSCRIBE),
+               [presence(T, D, "type='subscribed'"), presence(T, D, "")], traffic,
+               "presence-used")
+    yield case("a probe of the domain", presence(D, T, "type='probe'"), [presence(T, D, "")],
+               traffic, "presence-used")
 
 
 def payloads():
