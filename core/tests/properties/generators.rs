@@ -3,7 +3,7 @@
 use std::fmt;
 
 use core_tests::checks::DIVIDER;
-use core_tests::checks::session::good_token;
+use core_tests::checks::session::{MIRROR_AND_ALIAS, good_token};
 use core_tests::twin::{TARGET, USER};
 use core_tests::xml::escaped;
 use proptest::prelude::*;
@@ -163,6 +163,8 @@ pub fn stanza() -> impl Strategy<Value = String> {
         format!("proxy.example/{}", good_token()),
         "PROXY.example".into(),
         "proxy.example/x".into(),
+        MIRROR_AND_ALIAS[0].clone(),
+        MIRROR_AND_ALIAS[1].clone(),
     ]);
     let name = select(vec!["iq", "iq", "iq", "message", "presence", "foo", "handshake"]);
     let type_ = select(vec![

@@ -1,8 +1,11 @@
 //! A whole session: it survives any bytes in any cut, in bounded memory, with its counters
 //! right, writes nothing ill formed, and what one replica forwards another reverts.
 
+use std::sync::LazyLock;
+
 use jat_core::jat::address::Address;
 use jat_core::jat::reason::Reason;
+use jat_core::jat::settings::Settings;
 use jat_core::jat::token::{self, Binding, Claims};
 use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 use jat_core::session::Bounds;
@@ -14,15 +17,16 @@ use super::Stream;
 use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
 use crate::oracle;
 use crate::session::{START, Side, key};
-use crate::twin::{Said, TARGET, USER, settings};
+use crate::twin::{Said, TARGET, USER, both_ways, settings};
 
 /// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
 /// for what a fuzzer does not guess, see `pasted`.
 pub fn check(data: &[u8]) {
     let stream = Stream::new(data);
     let input = pasted(stream.bytes);
-    let whole = run([&input[..]]);
-    assert_eq!(run(stream.with(&input).pieces()), whole, "in pieces");
+    let whole = run(settings(), [&input[..]]);
+    assert_eq!(run(settings(), stream.with(&input).pieces()), whole, "in pieces");
+    survived_both_ways(stream.with(&input));
     let found = split([&input[..]], SMALL);
     assert_eq!(byte_by_byte(&input, &found), whole, "byte by byte");
     ends_where_a_strict_parser_would(&input, whole.2.as_ref());
@@ -31,8 +35,18 @@ pub fn check(data: &[u8]) {
 /// What went out, what was counted, and why the stream is over.
 type Outcome = (Vec<u8>, Vec<(Traffic, Reason, u64)>, Option<Ending>);
 
-fn logged_in() -> Side {
-    let mut side = Side::new(settings(), Bounds { limits: SMALL, ..Bounds::default() });
+/// The same where everything is relayed.
+fn survived_both_ways(stream: Stream<'_>) {
+    let whole = run(both_ways(), [stream.bytes]);
+    assert_eq!(run(both_ways(), stream.pieces()), whole, "in pieces, both ways");
+    assert_eq!(run(both_ways(), stream.bytes.chunks(1)), whole, "byte by byte, both ways");
+    if oracle::events(stream.bytes).1.is_none() {
+        oracle::stanzas(&whole.0);
+    }
+}
+
+fn logged_in(settings: Settings) -> Side {
+    let mut side = Side::new(settings, Bounds { limits: SMALL, ..Bounds::default() });
     let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
     assert_eq!(side.take((online("a") + &online("b")).as_bytes(), START), None);
     side.output(START);
@@ -43,8 +57,8 @@ fn outcome(side: &Side, output: Vec<u8>, ended: Option<Ending>) -> Outcome {
     (output, side.shared.tally.iter().filter(|(.., n)| *n > 0).collect(), ended)
 }
 
-fn run<'i>(pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
-    let mut side = logged_in();
+fn run<'i>(settings: Settings, pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
+    let mut side = logged_in(settings);
     let ended = pieces.into_iter().find_map(|piece| side.take(piece, START));
     let output = side.output(START);
     outcome(&side, output, ended)
@@ -52,7 +66,7 @@ fn run<'i>(pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
 
 /// Judges the output for every stanza apart.
 fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
-    let mut side = logged_in();
+    let mut side = logged_in(settings());
     let (mut output, mut ended) = (Vec::new(), None);
     let (online, mut taken) = (total(&side), 0);
     for at in 1..=input.len() {
@@ -164,6 +178,8 @@ fn pasted(template: &[u8]) -> Vec<u8> {
         ("get", head("get", "proxy.example", USER)),
         ("result", head("result", &format!("proxy.example/{token}"), PEER)),
         ("error", head("error", &format!("proxy.example/{token}"), PEER)),
+        ("mirror", MIRROR_AND_ALIAS[0].clone()),
+        ("alias", MIRROR_AND_ALIAS[1].clone()),
         ("user", USER.to_owned()),
         ("target", TARGET.to_owned()),
     ];
@@ -185,6 +201,20 @@ pub fn good_token() -> String {
     let binding = Binding { asked: "proxy.example", peer: PEER };
     token::seal(&key(1, None), &claims, START.unix + 60, &binding)
 }
+
+/// How the target sees the user, and the user the target's resource, for a component that relays
+/// everything.
+pub static MIRROR_AND_ALIAS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let mut side = logged_in(both_ways());
+    let mut sender_of = |to: &str, from: &str| {
+        let message = format!("<message to='{to}' from='{from}'/>");
+        let said = Said::to(&mut side, [message.as_bytes()], START);
+        oracle::attribute(&said.out[0], "from").expect("its sender")
+    };
+    let mirror = sender_of("proxy.example", USER);
+    let alias = sender_of(&mirror, PEER);
+    [mirror, alias]
+});
 
 /// A resource of the target.
 const PEER: &str = "service@some.example/a";
