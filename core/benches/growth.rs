@@ -9,6 +9,7 @@
 use std::hint::black_box;
 
 use core_tests::bench::by_turns::{self, Task};
+use core_tests::bench::exchanges::{DELAY, presence_outward};
 use core_tests::bench::form::Form;
 use core_tests::bench::gate::Gates;
 use core_tests::bench::proxy::Proxy;
@@ -33,18 +34,31 @@ fn main() {
     let skipped = [1_000, 10_000, 100_000, 1_000_000]
         .map(|depth| (format!("{depth} levels"), "<a>".repeat(depth) + &"</a>".repeat(depth)));
     let what = "skipping what is over the limit";
-    let skipping = Growth { what, payloads: &skipped, feed: in_reads_of::<65_536>, relayed: false };
-    skipping.compare(form, &mut gates);
+    let feed = in_reads_of::<65_536>;
+    Growth { what, payloads: &skipped, begin: request, feed, relayed: false }
+        .compare(form, &mut gates);
+    // It grows on its way, and more would be over the limit then.
+    let own_addresses = [1_000, 10_000, 100_000, 300_000]
+        .map(|size| (format!("{} kB", size / 1000), stanzas::own_addresses(size)));
+    for (what, payloads) in [
+        ("presence that is looked through", of_size(stanzas::tags)),
+        ("presence full of the target's address", own_addresses),
+    ] {
+        Growth { what, payloads: &payloads, begin: late_presence, feed: whole, relayed: true }
+            .compare(form, &mut gates);
+    }
     let cut = of_size(stanzas::tags);
     Growth::of_relayed("a stanza in reads of one byte", &cut, in_reads_of::<1>)
         .compare(form, &mut gates);
     gates.finish();
 }
 
-/// Requests that grow, each fed to a stream of its own.
+/// Stanzas that grow, each fed to a stream of its own.
 struct Growth<'a> {
     what: &'static str,
     payloads: &'a [(String, String)],
+    /// The stanza with this payload, and its stream.
+    begin: fn(&str) -> (Proxy, String),
     feed: fn(&mut Proxy, &[u8]),
     /// Whether they are relayed, or refused.
     relayed: bool,
@@ -56,27 +70,23 @@ impl<'a> Growth<'a> {
         payloads: &'a [(String, String)],
         feed: fn(&mut Proxy, &[u8]),
     ) -> Self {
-        Self { what, payloads, feed, relayed: true }
+        Self { what, payloads, begin: request, feed, relayed: true }
     }
 
     fn compare(&self, form: Form, gates: &mut Gates) {
-        let Self { what, payloads, feed, relayed } = self;
-        let requests: Vec<String> = [SMALLEST]
-            .into_iter()
-            .chain(payloads.iter().map(|(_, payload)| &**payload))
-            .map(stanzas::request)
-            .collect();
-        let mut proxies: Vec<Proxy> = requests.iter().map(|_| Proxy::new()).collect();
-        let tasks = requests.iter().zip(&mut proxies).map(|(request, proxy)| {
-            Task::new(*what, move || feed(proxy, black_box(request.as_bytes())))
+        let Self { what, payloads, begin, feed, relayed } = self;
+        let payload = payloads.iter().map(|(_, payload)| &**payload);
+        let (mut proxies, stanzas): (Vec<Proxy>, Vec<String>) =
+            [SMALLEST].into_iter().chain(payload).map(begin).unzip();
+        let tasks = stanzas.iter().zip(&mut proxies).map(|(stanza, proxy)| {
+            Task::new(*what, move || feed(proxy, black_box(stanza.as_bytes())))
         });
         let times = by_turns::time(tasks.collect(), form);
         let (smallest, times) = times.split_first().expect("the smallest is the first");
         let mut each = Vec::new();
-        for ((name, payload), (request, time)) in
-            payloads.iter().zip(requests[1..].iter().zip(times))
+        for ((name, payload), (stanza, time)) in payloads.iter().zip(stanzas[1..].iter().zip(times))
         {
-            let whole = time.0 / request.len() as f64;
+            let whole = time.0 / stanza.len() as f64;
             let above = (time.0 - smallest.0) / (payload.len() - SMALLEST.len()) as f64;
             println!("| {what} | {name} | {whole:.2} | {above:.2} |");
             each.push(above);
@@ -92,6 +102,15 @@ impl<'a> Growth<'a> {
     }
 }
 
+fn request(payload: &str) -> (Proxy, String) {
+    (Proxy::new(), stanzas::request(payload))
+}
+
+/// Presence that the target's server tells late, whose address has to be taken out.
+fn late_presence(payload: &str) -> (Proxy, String) {
+    presence_outward(&format!("{DELAY}{payload}"))
+}
+
 fn whole(proxy: &mut Proxy, stanza: &[u8]) {
     proxy.turn(stanza);
 }
@@ -102,7 +121,7 @@ fn in_reads_of<const N: usize>(proxy: &mut Proxy, stanza: &[u8]) {
     }
 }
 
-/// The payload of the smallest request.
+/// The payload of the smallest stanza.
 const SMALLEST: &str = "<q/>";
-/// About what a request has besides its payload.
+/// About what a stanza has besides its payload.
 const ENVELOPE: usize = 100;

@@ -11,8 +11,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use core_tests::bench::by_turns::{self, Task};
+use core_tests::bench::exchanges::KINDS;
 use core_tests::bench::form::Form;
 use core_tests::bench::gate::Gates;
+use core_tests::bench::names::Names;
 use core_tests::bench::parts::Parts;
 use core_tests::bench::proxy::Proxy;
 use core_tests::bench::stanzas::{self, USER};
@@ -50,6 +52,10 @@ fn main() {
     println!("\n| part of a small request | ns | % of the whole |\n|---|---|---|");
     let Case { proxy_input, .. } = &cases[0];
     Parts::of(&proxy_input[0]).compare(&mut Proxy::new(), form);
+    println!("\n| small stanza | ns | × a request alone |\n|---|---|---|");
+    compare_kinds(form);
+    println!("\n| name | ns |\n|---|---|");
+    compare_names(form);
     gates.finish();
 }
 
@@ -119,6 +125,39 @@ impl Case {
             }
             proxy.assert_all_relayed();
         }
+    }
+}
+
+/// Every kind of stanza that is relayed, set against a request where nothing else is.
+fn compare_kinds(form: Form) {
+    let mut exchanges: Vec<_> = KINDS.iter().map(|kind| (kind.begin)()).collect();
+    let tasks = KINDS.iter().zip(&mut exchanges).map(|(kind, exchange)| {
+        Task::new(kind.name, || {
+            black_box(exchange.turn());
+        })
+    });
+    let times = by_turns::time(tasks.collect(), form);
+    for (kind, time) in KINDS.iter().zip(&times) {
+        println!("| {} | {:.0} | {:.2} |", kind.name, time.0, time.over(times[0]));
+    }
+    exchanges.iter().for_each(|exchange| exchange.assert_all_relayed());
+}
+
+fn compare_names(form: Form) {
+    let (clear, signed) = (Names::clear(), Names::signed());
+    let mut texts = [const { String::new() }; 6];
+    let [sealed, opened, clear_text, clear_read, signed_text, signed_read] = &mut texts;
+    let tasks = vec![
+        Task::new("alias, made", || clear.seal(sealed)),
+        Task::new("alias, opened", || clear.open(opened)),
+        Task::new("clear mirror, made", || clear.write_mirror(clear_text)),
+        Task::new("clear mirror, read", || clear.read_mirror(clear_read)),
+        Task::new("signed mirror, made", || signed.write_mirror(signed_text)),
+        Task::new("signed mirror, read", || signed.read_mirror(signed_read)),
+    ];
+    let names: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
+    for (name, time) in names.iter().zip(by_turns::time(tasks, form)) {
+        println!("| {name} | {:.0} |", time.0);
     }
 }
 

@@ -104,11 +104,8 @@ impl Exchange {
         Self { proxy: proxy(Mirrors::Clear), stanza }
     }
 
-    /// With this child besides.
     fn presence_outward(more: &str) -> Self {
-        let (proxy, mirror) = Self::message_inward(Mirrors::Clear).mirror();
-        let from = format!("{TARGET}/a");
-        let stanza = format!("<presence to='{mirror}' from='{from}'>{CAPS}{more}</presence>");
+        let (proxy, stanza) = presence_outward(&format!("{CAPS}{more}"));
         Self { proxy, stanza }
     }
 
@@ -119,6 +116,13 @@ impl Exchange {
         assert!(from.contains(r"\40"), "{forwarded}");
         (self.proxy, from.to_owned())
     }
+}
+
+/// Presence of the target with these children, and its stream.
+pub fn presence_outward(children: &str) -> (Proxy, String) {
+    let (proxy, mirror) = Exchange::message_inward(Mirrors::Clear).mirror();
+    let from = format!("{TARGET}/a");
+    (proxy, format!("<presence to='{mirror}' from='{from}'>{children}</presence>"))
 }
 
 /// A stream of a component that relays everything.
@@ -142,5 +146,5 @@ fn message(to: &str, from: &str) -> String {
 const CAPS: &str = "<show>away</show><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' \
     node='http://slixmpp.com/ver/1.8.3' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>";
 /// As ejabberd adds it.
-const DELAY: &str = "<delay xmlns='urn:xmpp:delay' from='some-user@some-domain.example/a' \
+pub const DELAY: &str = "<delay xmlns='urn:xmpp:delay' from='some-user@some-domain.example/a' \
     stamp='2024-05-01T10:00:00Z'/>";

@@ -36,6 +36,12 @@ pub fn tags(bytes: usize) -> String {
     filled("<query xmlns='http://jabber.org/protocol/disco#items'>", bytes, item, "</query>")
 }
 
+/// About so many bytes of small elements, each with an address of the target.
+pub fn own_addresses(bytes: usize) -> String {
+    let item = |n| format!("<item jid='{TARGET}/{n}' name='Item {n}'>some text</item>");
+    filled("<query xmlns='http://jabber.org/protocol/disco#items'>", bytes, item, "</query>")
+}
+
 /// About so many bytes of text with a reference here and there.
 pub fn text(bytes: usize) -> String {
     let line = |_| "some text that goes on and on &amp; never ends, as it seems.\n".to_owned();
