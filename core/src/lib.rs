@@ -42,6 +42,13 @@
 //! withholds it from a sender who has got too many, and else has it
 //! [composed](stanza::compose::Authored).
 //!
+//! Where the [settings](jat::two_way::TwoWay) relay more than requests of users, other rows come first.
+//! `Translator::inward` has what users write go on from their [mirrors](jat::mirror), and
+//! `Translator::outward` what the target writes to mirrors, from the [aliases](jat::alias) of its
+//! resources. Its replies are reverted as ever: `Route::of` looks for their tokens in the id alone
+//! then, as the resource of a mirror is the user's. Where the target's server writes the target's own
+//! address, `Session::carry_out` has it [taken out](stanza::scrub) of the payload.
+//!
 //! There is no clock here, no socket, no file, no log and no randomness of the system's: all of
 //! that is the caller's. Cargo.toml has no crate for it, and `tests/purity.rs` and `clippy.toml`
 //! keep the standard library's out.

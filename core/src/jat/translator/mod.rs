@@ -1,5 +1,6 @@
 //! What is done with each stanza: the table of rows of which the first that fits decides, and the
-//! rules that it leads to, by kind of stanza.
+//! rules that it leads to: by kind of stanza, and by the way that it goes where more is relayed than
+//! requests of users.
 
 mod inward;
 mod iq;
