@@ -221,3 +221,33 @@ fn target(value: Value<'_>) -> Result<(Target, Position), Problem> {
     let target = target.map_err(|error| value.error(error.to_string(), error.hint()))?;
     Ok((target, value.place()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::read::load;
+
+    const KEYS: &str = "\
+[[key]]\nid = 1\nsecret = \"U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=\"\n
+[[name-key]]\nid = 1\nsecret = \"TkFNRS1BLU5BTUUtQS1OQU1FLUEtTkFNRS1BLU5BTUU=\"\n";
+    const COMPONENTS: &str = "\
+key-file = \"keys.toml\"\n
+[server]\naddress = \"localhost:5347\"\n
+[[component]]\ndomain = \"a.example\"\nsecret = \"x\"\ntarget-address = \"bot@some.example\"
+presence-domain = \"p.a.example\"\nrelay = [\"iq\", \"requests\"]\n
+[[component]]\ndomain = \"b.example\"\nsecret = \"x\"\ntarget-address = \"bot@some.example\"\n";
+
+    #[test]
+    fn one_that_relays_both_ways_knows_all_domains_of_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jat-proxy.toml");
+        fs::write(folder.path().join("keys.toml"), KEYS).unwrap();
+        fs::write(&file, COMPONENTS).unwrap();
+        let (config, _) = load(&file, 0).unwrap();
+        let two_way = config.components[0].settings.two_way.as_ref().unwrap();
+        let own: Vec<_> = two_way.own_domains.iter().map(|domain| domain.as_str()).collect();
+        assert_eq!(own, ["a.example", "p.a.example", "b.example"]);
+        assert!(config.components[1].settings.two_way.is_none());
+    }
+}
