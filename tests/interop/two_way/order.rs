@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustix::process::Signal;
 use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::Scene;
@@ -9,7 +10,9 @@ use test_support::interop::server::{Kind, Server};
 use test_support::interop::stanza::Stanza;
 use test_support::wait::PATIENCE;
 
-use super::stage::{TwoWay, User, face, learn_alias, mirror};
+use super::presence::befriend;
+use super::replicas::Pair;
+use super::stage::{Listens, TwoWay, User, bare, face, learn_alias, mirror};
 use crate::load::alone;
 
 const BURSTS: usize = 10;
@@ -29,7 +32,7 @@ fn one_replica_keeps_the_order_over_upgrades(kind: Kind) {
         service.send(burst(number, &seen_as));
         if number % 3 == 1 {
             // It takes the stream over with what is on its way.
-            scene.proxy.signal(rustix::process::Signal::USR2);
+            scene.proxy.signal(Signal::USR2);
         }
     }
     let wanted: Vec<usize> = (0..BURSTS * BURST).collect();
@@ -53,12 +56,7 @@ fn three_replicas_lose_nothing_and_keep_no_order(kind: Kind) {
 case!(by_source_three_replicas_keep_the_order: ejabberd);
 fn by_source_three_replicas_keep_the_order(kind: Kind) {
     let _alone = alone();
-    // As docs/replicas.md shows it.
-    let page = test_support::pages::blocks("docs/replicas.md");
-    let shown = page.iter().find(|it| it.text.starts_with("domain_balancing:")).unwrap();
-    let balancing = shown.text.replace("proxy.example", BALANCED);
-    let server = Server::start_changed(kind, |text| format!("{text}\n{balancing}"));
-    let mut stage = Three::on(Box::leak(Box::new(server)), BALANCED.into());
+    let mut stage = Three::on(balanced(kind, 3), BALANCED.into());
     let (arrived, swapped) = stage.chat();
     println!("{kind}: by source, three of three: {arrived:?}, swapped: {swapped:?}");
     assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
@@ -82,6 +80,99 @@ fn by_source_three_replicas_keep_the_order(kind: Kind) {
     let (arrived, swapped) = stage.chat();
     assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
     assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
+}
+
+// Pairs of presence back to back: which of both a contact sees last, and believes.
+case!(one_replica_keeps_the_order_of_presence: both);
+fn one_replica_keeps_the_order_of_presence(kind: Kind) {
+    let scene = Scene::on(Server::shared(kind), |settings| TwoWay::default().apply(settings));
+    let mut service = scene.service("a");
+    service.fetch_roster();
+    let mut user = User::new(&scene);
+    befriend(&scene, &mut service, &mut user, "helper");
+    let wrong = wrong_pairs(&scene.domain, &mut service, &mut user, |pair| {
+        if pair % 20 == 7 {
+            scene.proxy.signal(Signal::USR2);
+        }
+    });
+    assert_eq!(wrong, 0);
+    scene.proxy.wait_log(0, "upgraded in place");
+}
+
+case!(two_replicas_can_tell_an_older_presence_last: ejabberd);
+fn two_replicas_can_tell_an_older_presence_last(kind: Kind) {
+    let server = Server::shared(kind);
+    let wrong = of_two_replicas(server, server.new_fleet_domain());
+    println!("{kind}: two replicas: {wrong} of {PAIRS} pairs of presence ended with the older one");
+}
+
+// docs/servers.md#by-source
+case!(by_source_two_replicas_tell_the_newest_presence_last: ejabberd);
+fn by_source_two_replicas_tell_the_newest_presence_last(kind: Kind) {
+    assert_eq!(of_two_replicas(balanced(kind, 2), BALANCED.into()), 0);
+}
+
+fn of_two_replicas(server: &'static Server, domain: String) -> usize {
+    let mut pair = Pair::on(server, domain, [None, None]);
+    let node = pair.user.jid.split('@').next().unwrap();
+    let (helper, mirror) = (
+        format!("helper@{}", pair.domain),
+        format!(r"{node}\40{}\2fhelper@{}", server.host, pair.domain),
+    );
+    pair.user.send(format!("<presence type='subscribe' to='{helper}'/>"));
+    pair.service.presence(Some("subscribe"), &mirror);
+    pair.service.send(format!("<presence type='subscribed' to='{mirror}'/>"));
+    pair.user.receive_where("the bot", |it| is_of(it, &helper, None));
+    wrong_pairs(&pair.domain, &mut pair.service, &mut pair.user, |_| ())
+}
+
+/// How many pairs of presence of the bot, unavailable and available, its contact gets the other way
+/// round.
+fn wrong_pairs(
+    domain: &str,
+    service: &mut Client,
+    user: &mut Client,
+    between: impl Fn(usize),
+) -> usize {
+    let helper = format!("helper@{domain}");
+    let mut wrong = 0;
+    for pair in 0..PAIRS {
+        let status = format!("<status>{pair}</status>");
+        service.send(format!("<presence type='unavailable'/><presence>{status}</presence>"));
+        between(pair);
+        let online =
+            |it: &Stanza| it.child("status").is_some_and(|it| it.text() == pair.to_string());
+        let (mut seen, mut last_is_right) = ([false; 2], false);
+        while seen != [true; 2] {
+            let it = user.receive_where("the pair", |it| {
+                is_of(it, &helper, Some("unavailable")) || online(it)
+            });
+            last_is_right = online(&it);
+            seen[usize::from(last_is_right)] = true;
+        }
+        wrong += usize::from(!last_is_right);
+    }
+    wrong
+}
+
+fn is_of(stanza: &Stanza, face: &str, type_: Option<&str>) -> bool {
+    stanza.name == "presence"
+        && stanza.attr("type") == type_
+        && stanza.attr("from").is_some_and(|it| bare(it) == face)
+}
+
+const PAIRS: usize = 60;
+
+/// A server that balances one domain as docs/relay.md shows it.
+fn balanced(kind: Kind, replicas: usize) -> &'static Server {
+    let page = test_support::pages::blocks("docs/relay.md");
+    let shown = page.iter().find(|it| it.text.starts_with("domain_balancing:")).unwrap();
+    let wanted = format!("component_number: {replicas}");
+    let text = shown.text.replace("proxy.example", BALANCED);
+    let text = text.replace("component_number: 3", &wanted);
+    assert!(text.contains(BALANCED) && text.contains(&wanted), "{text}");
+    let server = Server::start_changed(kind, |configuration| format!("{configuration}\n{text}"));
+    Box::leak(Box::new(server))
 }
 
 const BALANCED: &str = "balanced.ejabberd.example";

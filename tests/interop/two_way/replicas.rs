@@ -21,18 +21,22 @@ use crate::tap::{Passed, Tap};
 use crate::wire::{Class, MESSAGES, Wire};
 
 /// Two replicas, a bot and a user. The server has no archive, which would slow it down.
-struct Pair {
+pub struct Pair {
     server: &'static Server,
-    domain: String,
+    pub domain: String,
     replicas: Vec<Proxy>,
-    service: Client,
-    user: Client,
+    pub service: Client,
+    pub user: Client,
 }
 
 impl Pair {
     fn new(kind: Kind, ports: [Option<u16>; 2]) -> Pair {
         let server = Server::shared(kind);
-        let (domain, account) = (server.new_fleet_domain(), server.new_account("service"));
+        Pair::on(server, server.new_fleet_domain(), ports)
+    }
+
+    pub fn on(server: &'static Server, domain: String, ports: [Option<u16>; 2]) -> Pair {
+        let account = server.new_account("service");
         let mut domains = Vec::new();
         let mut replica = |name: &str, port| {
             let mut settings = Settings::new(&domain, &account);
