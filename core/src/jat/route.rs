@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::address::{Address, normal_bare};
 use super::incoming::Incoming;
-use super::mirror::{self, Mirrors};
+use super::mirror;
 use super::now::Now;
 use super::reason::Reason;
 use super::scratch::Scratch;
@@ -72,17 +72,21 @@ impl<'a> Route<'a> {
             () => {
                 let iq = FromTarget { settings, from, to, id: stanza.id(), now };
                 match &settings.two_way {
+                    None if class == Class::Reply => {
+                        let found = iq.find_token(scratch);
+                        // While more was relayed it was asked from a mirror.
+                        let found = found.or_else(|reason| {
+                            iq.find_token_by_mirror(&normal_node(&to), scratch).or(Err(reason))
+                        });
+                        Place::found(found, scratch)
+                    }
                     None if is_iq => Place::found(iq.find_token(scratch), scratch),
                     None => Place::Plain,
-                    Some(two_way) => {
+                    Some(_) => {
                         let node = normal_node(&to);
                         match (class, mirror::is_reserved(&node)) {
                             (Class::Reply, true) => {
-                                let mirrors = settings.mirrors(two_way);
-                                Place::found(
-                                    iq.find_token_by_mirror(&mirrors, &node, scratch),
-                                    scratch,
-                                )
+                                Place::found(iq.find_token_by_mirror(&node, scratch), scratch)
                             }
                             (Class::Reply, false) => Place::found(iq.find_token(scratch), scratch),
                             (_, true) => Place::Mirror,
@@ -155,16 +159,12 @@ impl FromTarget<'_> {
 
     /// Opens that in its id alone: it was sent to a mirror, whose resource is the user's to choose.
     /// The mirror tells which face was asked.
-    fn find_token_by_mirror(
-        &self,
-        mirrors: &Mirrors<'_>,
-        node: &str,
-        scratch: &mut Scratch,
-    ) -> Result<Token, Reason> {
+    fn find_token_by_mirror(&self, node: &str, scratch: &mut Scratch) -> Result<Token, Reason> {
         scratch.clear();
         let Scratch { mirror, written_to, .. } = scratch;
-        let mirror = mirrors.read(node, mirror).map_err(|_| Reason::NoToken)?;
-        write_face(mirror.face, mirrors.domain, written_to);
+        // The token says who asked, whatever the mirror is worth.
+        let (_, face, _) = mirror::inspect(node, mirror).map_err(|_| Reason::NoToken)?;
+        write_face(face, self.settings.domain.as_str(), written_to);
         self.open(self.id, &Binding { asked: written_to, peer: &self.from.normal() })
     }
 

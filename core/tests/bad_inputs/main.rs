@@ -14,6 +14,7 @@ mod mirrors;
 mod own_address;
 mod payload;
 mod presence;
+mod reconfigured;
 mod rows;
 mod stream;
 mod target;

@@ -123,7 +123,7 @@ impl Case {
                 ..Access::default()
             },
             reply_ttl: self.reply_ttl,
-            two_way: Some(Arc::new(two_way)),
+            two_way: (self.relay != ["iq"]).then(|| Arc::new(two_way)),
             ..Settings::new(
                 self.domain.parse().expect("a domain"),
                 Target::new(self.target.parse().expect("an address")),

@@ -1,5 +1,6 @@
 """What is configured not to be relayed."""
 
+from make_token_vectors import token
 from two_way.addresses import D, T, TA, TB, alias, mirror
 from two_way.stanzas import (
     BARE_U, BOUNCE, HELPER, SUBSCRIBE, U, case, error, iq, message, presence,
@@ -41,6 +42,9 @@ def narrowed():
     yield case("a message of the target, without messages in relay", message(to, TA, "id='q'"),
                [error("message", "feature-not-implemented", TA, to, "q")], "message outward",
                "message-refused", **settings)
+    yield case("a reply to a mirror, after relay came to be iq alone",
+               iq(to, TA, "result", token(), ""), [iq(U, D, "result", "1234", "")],
+               "reply outward", "relayed", relay=["iq"])
     yield case("a reply to a face that there is not any more",
                iq(f"x@{D}/{alias('a', f'x@{D}')}", U, "result", "v", ""),
                [iq(TA, mirror(U, "x"), "result", "v", "")], "reply inward", "relayed")
