@@ -1,13 +1,12 @@
 //! What users got is counted, and whoever does not answer for real is named.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use core_tests::xml::escaped;
+use test_support::interop::between::{in_front_of, pass_all, pass_on};
 use test_support::interop::client::{Client, SILENCE, is_request};
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{Scene, accept_subscription, round_trip};
@@ -185,41 +184,23 @@ struct Way {
 
 impl Way {
     fn start(server_port: u16) -> Way {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
         let loses_departures = Arc::new(AtomicBool::new(false));
         let loses = Arc::clone(&loses_departures);
-        thread::spawn(move || {
-            for component in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
-                pass_on(&component, &server, &Arc::new(AtomicBool::new(false)));
-                pass_on(&server, &component, &loses);
-            }
+        let port = in_front_of(server_port, move |component, server| {
+            pass_all(component, server);
+            pass_on(server, component, 64 * 1024, Arc::clone(&loses), |loses, to, bytes| {
+                let mut text = bytes.to_vec();
+                if loses.load(Ordering::Relaxed) {
+                    // A type that says nothing. The server writes a small stanza at once.
+                    while let Some(at) = memchr::memmem::find(&text, GONE) {
+                        text[at..at + GONE.len()].copy_from_slice(NOTHING);
+                    }
+                }
+                to.write_all(&text)
+            });
         });
         Way { port, loses_departures }
     }
-}
-
-fn pass_on(from: &TcpStream, to: &TcpStream, loses: &Arc<AtomicBool>) {
-    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-    let loses = Arc::clone(loses);
-    to.set_nodelay(true).unwrap();
-    thread::spawn(move || {
-        let mut buffer = [0; 64 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let mut text = buffer[..count].to_vec();
-            if loses.load(Ordering::Relaxed) {
-                // A type that says nothing. The server writes a small stanza at once.
-                while let Some(at) = memchr::memmem::find(&text, GONE) {
-                    text[at..at + GONE.len()].copy_from_slice(NOTHING);
-                }
-            }
-            if to.write_all(&text).is_err() {
-                break;
-            }
-        }
-        let _ = to.shutdown(Shutdown::Write);
-    });
 }
 
 const GONE: &[u8] = b"type='unavailable'";

@@ -1,13 +1,15 @@
 //! A way between a replica and its server that cuts what the replica says at a given place, or
 //! holds it back: what networks do at any time.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+use test_support::interop::between::{in_front_of, pass_all, pass_on};
 use test_support::wait::PATIENCE;
 
 pub struct Knife {
@@ -30,18 +32,14 @@ struct State {
 
 impl Knife {
     pub fn start(server_port: u16) -> Knife {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for replica in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
-                let state = Arc::clone(&shared);
-                let (from, to) = (replica.try_clone().unwrap(), server.try_clone().unwrap());
-                thread::spawn(move || pass_on_in_pieces(from, to, &state));
-                thread::spawn(move || pass_on(server, replica));
-            }
+        let port = in_front_of(server_port, move |replica, server| {
+            let (state, rng) = (Arc::clone(&shared), Rng::with_seed(1));
+            pass_on(replica, server, 1 << 20, rng, move |rng, to, bytes| {
+                state.pass_on(rng, to, bytes)
+            });
+            pass_all(server, replica);
         });
         Knife { port, state }
     }
@@ -72,42 +70,28 @@ impl Knife {
     }
 }
 
-fn pass_on_in_pieces(mut from: TcpStream, mut to: TcpStream, state: &State) {
-    to.set_nodelay(true).unwrap();
-    let (mut buffer, mut rng) = (vec![0; 1 << 20], fastrand::Rng::with_seed(1));
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let bytes = &buffer[..count];
-        while state.held.load(Ordering::SeqCst) {
+impl State {
+    fn pass_on(&self, rng: &mut Rng, to: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        while self.held.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(10));
         }
-        let mut first = state.first.load(Ordering::SeqCst);
+        let mut first = self.first.load(Ordering::SeqCst);
         if memchr::memmem::find(bytes, b"<iq ").is_none() {
             first = 0;
         } else {
-            state.longest.fetch_max(count, Ordering::SeqCst);
-            if state.random.load(Ordering::SeqCst) {
-                first = rng.usize(..count);
+            self.longest.fetch_max(bytes.len(), Ordering::SeqCst);
+            if self.random.load(Ordering::SeqCst) {
+                first = rng.usize(..bytes.len());
             }
         }
-        let (piece, rest) = bytes.split_at(first.min(count));
+        let (piece, rest) = bytes.split_at(first.min(bytes.len()));
         if !piece.is_empty() && !rest.is_empty() {
-            state.cuts.fetch_add(1, Ordering::SeqCst);
-            if to.write_all(piece).is_err() {
-                break;
-            }
-            wait_until_read(&to);
+            self.cuts.fetch_add(1, Ordering::SeqCst);
+            to.write_all(piece)?;
+            wait_until_read(to);
         }
-        if to.write_all(if rest.is_empty() { piece } else { rest }).is_err() {
-            break;
-        }
+        to.write_all(if rest.is_empty() { piece } else { rest })
     }
-    let _ = to.shutdown(Shutdown::Write);
-}
-
-fn pass_on(mut from: TcpStream, mut to: TcpStream) {
-    to.set_nodelay(true).unwrap();
-    let _ = std::io::copy(&mut from, &mut to);
-    let _ = to.shutdown(Shutdown::Write);
 }
 
 /// Waits until the other end has read all that was written.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use test_support::interop::client::{Client, SILENCE, is_reply, is_request};
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::scene::{Scene, first_login, round_trip};
 use test_support::interop::server::{Kind, Server};
 
 case!(a_killed_proxy_reverts_after_its_restart: all);
@@ -97,10 +97,7 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
     let (domain, target) = (server.new_domain(), server.new_account("service"));
     let account = server.new_account("user");
     let proxy = Proxy::start(&server, Settings::new(&domain, &target));
-    let mut service = Client::login(&server, &target, "a");
-    service.available("");
-    accept_subscription(&mut service, &domain);
-    proxy.wait_online(&[&service.jid]);
+    let mut service = first_login(&server, &proxy, "a");
     let mut user = Client::login(&server, &account, "abc");
     round_trip(&domain, &mut user, &mut service);
     user.ask(&domain, "before");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{Scene, accept_subscription};
+use test_support::interop::scene::{Scene, accept_subscription, first_login};
 use test_support::interop::server::{HOST, Kind, Server, Software};
 
 case!(pending_and_denied_are_told_apart: all);
@@ -106,10 +106,7 @@ fn a_target_that_comes_late_is_served_at_once(kind: Kind) {
     let mut user = Client::login(server, &server.new_account("user"), "abc");
     refusal(&domain, &mut user);
 
-    let mut service = Client::login(server, &target, "late");
-    service.available("");
-    accept_subscription(&mut service, &domain);
-    proxy.wait_online(&[&service.jid]);
+    let mut service = first_login(server, &proxy, "late");
     test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
 
     // Gone and back: no new subscription, its presence is enough.

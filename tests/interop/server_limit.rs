@@ -2,7 +2,7 @@
 
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{accept_subscription, round_trip};
+use test_support::interop::scene::{first_login, round_trip};
 use test_support::interop::server::{Kind, Server, Software};
 
 case!(a_lower_limit_of_the_server_is_found_out: both);
@@ -12,10 +12,7 @@ fn a_lower_limit_of_the_server_is_found_out(kind: Kind) {
     let settings = Settings::new(&server.new_domain(), &target);
     let domain = settings.domain.clone();
     let proxy = Proxy::start(&server, settings);
-    let mut service = Client::login(&server, &target, "a");
-    service.available("");
-    accept_subscription(&mut service, &domain);
-    proxy.wait_online(&[&service.jid]);
+    let mut service = first_login(&server, &proxy, "a");
     let mut user = Client::login(&server, &server.new_account("user"), "abc");
 
     let large = |id: usize, size: usize| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{Scene, accept_subscription, round_trip};
+use test_support::interop::scene::{Scene, first_login, round_trip};
 use test_support::interop::server::{Kind, SECRET, Server};
 
 // ejabberd takes both and shares the stanzas out between them.
@@ -68,10 +68,7 @@ fn two_processes_do_not_replace_each_other_for_ever(kind: Kind) {
     let target = server.new_account("service");
     let account = server.new_account("user");
     let first = Proxy::start(&server, Settings::new(domain, &target));
-    let mut service = Client::login(&server, &target, "a");
-    service.available("");
-    accept_subscription(&mut service, domain);
-    first.wait_online(&[&service.jid]);
+    let mut service = first_login(&server, &first, "a");
     let mut user = Client::login(&server, &account, "abc");
     round_trip(domain, &mut user, &mut service);
 

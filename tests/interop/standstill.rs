@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
-use test_support::interop::scene::{accept_subscription, accept_subscriptions, round_trip};
+use test_support::interop::scene::{accept_subscriptions, first_login, round_trip};
 use test_support::interop::server::{Kind, Server};
 use test_support::wait::wait_within;
 
@@ -17,10 +17,7 @@ fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {
     let (domain, target) = (server.new_domain(), server.new_account("service"));
     let account = server.new_account("user");
     let proxy = Proxy::start(&server, Settings::new(&domain, &target));
-    let mut service = Client::login(&server, &target, "a");
-    service.available("");
-    accept_subscription(&mut service, &domain);
-    proxy.wait_online(&[&service.jid]);
+    let mut service = first_login(&server, &proxy, "a");
     let mut user = Client::login(&server, &account, "abc");
     round_trip(&domain, &mut user, &mut service);
     assert_eq!(proxy.try_get("/readyz").unwrap().0, 200);
@@ -57,10 +54,7 @@ fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
     let mut settings = Settings::new(&domain, &target);
     settings.server_port = Some(knife.port);
     let proxy = Proxy::start(server, settings);
-    let mut service = Client::login(server, &target, "a");
-    service.available("");
-    accept_subscription(&mut service, &domain);
-    proxy.wait_online(&[&service.jid]);
+    let mut service = first_login(server, &proxy, "a");
     let mut user = Client::login(server, &server.new_account("user"), "abc");
     round_trip(&domain, &mut user, &mut service);
 

@@ -1,11 +1,13 @@
 //! A tap between a replica and its server: it passes on every byte, and notes every IQ that is
 //! relayed, or every message, and when it was passed on.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Instant;
+
+use test_support::interop::between::{self, in_front_of};
 
 use crate::wire::{IQS, Iq, Tags};
 
@@ -18,9 +20,11 @@ pub struct Tap {
 /// Of each connection: what the server said, and what the replica said.
 #[derive(Default)]
 struct Ways {
-    down: Vec<JoinHandle<Vec<Passed>>>,
-    up: Vec<JoinHandle<Vec<Passed>>>,
+    down: Vec<Way>,
+    up: Vec<Way>,
 }
+
+type Way = JoinHandle<(Tags, Vec<Passed>)>;
 
 pub struct Passed {
     pub iq: Iq,
@@ -48,17 +52,12 @@ impl Tap {
 
     /// As `start`, but these are noted: [`IQS`] or [`MESSAGES`](crate::wire::MESSAGES).
     pub fn noting(server_port: u16, open: &'static [u8]) -> Tap {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
         let ways = Arc::new(Mutex::new(Ways::default()));
         let shared = Arc::clone(&ways);
-        thread::spawn(move || {
-            for replica in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
-                let mut ways = shared.lock().unwrap();
-                ways.down.push(pass_on(&server, &replica, open));
-                ways.up.push(pass_on(&replica, &server, open));
-            }
+        let port = in_front_of(server_port, move |replica, server| {
+            let mut ways = shared.lock().unwrap();
+            ways.down.push(pass_on(server, replica, open));
+            ways.up.push(pass_on(replica, server, open));
         });
         Tap { port, ways }
     }
@@ -66,8 +65,8 @@ impl Tap {
     /// Waits for the end of all connections so far.
     pub fn finish(self) -> Record {
         let Ways { down, up } = std::mem::take(&mut *self.ways.lock().unwrap());
-        let all = |ways: Vec<JoinHandle<Vec<Passed>>>| -> Vec<Passed> {
-            let passed = ways.into_iter().flat_map(|way| way.join().unwrap());
+        let all = |ways: Vec<Way>| -> Vec<Passed> {
+            let passed = ways.into_iter().flat_map(|way| way.join().unwrap().1);
             // A replica also asks the server for its time.
             passed.filter(|it: &Passed| !it.iq.id.starts_with("jat-time-")).collect()
         };
@@ -76,19 +75,13 @@ impl Tap {
     }
 }
 
-fn pass_on(from: &TcpStream, to: &TcpStream, open: &'static [u8]) -> JoinHandle<Vec<Passed>> {
-    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-    to.set_nodelay(true).unwrap();
-    thread::spawn(move || {
-        let (mut tags, mut seen) = (Tags::of(open), Vec::new());
-        let mut buffer = [0; 64 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let begun = Instant::now();
-            let taken = to.write_all(&buffer[..count]).is_ok();
-            let done = Instant::now();
-            tags.feed(&buffer[..count], |iq| seen.push(Passed { iq, begun, done, taken }));
-        }
-        let _ = to.shutdown(Shutdown::Write);
-        seen
+fn pass_on(from: &TcpStream, to: &TcpStream, open: &'static [u8]) -> Way {
+    let seen = (Tags::of(open), Vec::new());
+    between::pass_on(from, to, 64 * 1024, seen, |(tags, seen), to, bytes| {
+        let begun = Instant::now();
+        let taken = to.write_all(bytes).is_ok();
+        let done = Instant::now();
+        tags.feed(bytes, |iq| seen.push(Passed { iq, begun, done, taken }));
+        Ok(())
     })
 }

@@ -1,11 +1,9 @@
 //! A port in front of a server that notes who comes, and when.
 
-use std::io;
-use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use test_support::interop::between::{in_front_of, pass_all};
 use test_support::wait::PATIENCE;
 
 pub struct Door {
@@ -15,18 +13,12 @@ pub struct Door {
 
 impl Door {
     pub fn before(server_port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
         let (told, visits) = mpsc::channel();
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                if told.send(Instant::now()).is_err() {
-                    break;
-                }
-                let server = TcpStream::connect(("127.0.0.1", server_port)).unwrap();
-                pass_on(&client, &server);
-                pass_on(&server, &client);
-            }
+        let port = in_front_of(server_port, move |client, server| {
+            // Whoever comes after the test is let in, too.
+            let _ = told.send(Instant::now());
+            pass_all(client, server);
+            pass_all(server, client);
         });
         Self { port, visits }
     }
@@ -41,12 +33,4 @@ impl Door {
         // A pause is never shorter, but that somebody came may be noticed late.
         assert!(least > pause / 2, "{least:?}");
     }
-}
-
-fn pass_on(from: &TcpStream, to: &TcpStream) {
-    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-    thread::spawn(move || {
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(std::net::Shutdown::Write);
-    });
 }

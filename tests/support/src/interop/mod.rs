@@ -2,6 +2,7 @@
 //! test, [`client`] speaks exact bytes on a [`connection`], [`stanza`] compares what arrives, [`scene`] puts them
 //! together, and [`case!`](crate::case) makes tests of a function, one for each server.
 
+pub mod between;
 pub mod client;
 pub mod connection;
 pub mod proxy;

@@ -39,11 +39,7 @@ impl Scene {
     /// The proxy's target logs in with this resource and grants the subscription,
     /// and the proxy has seen it.
     pub fn service(&self, resource: &str) -> Client {
-        let mut service = Client::login(self.server, &self.target, resource);
-        service.available("");
-        accept_subscription(&mut service, &self.domain);
-        self.proxy.wait_online(&[&service.jid]);
-        service
+        first_login(self.server, &self.proxy, resource)
     }
 
     /// One more resource of a target that has granted the subscription before.
@@ -104,6 +100,17 @@ pub fn asked_once(
         }
     }
     Err("nothing".into())
+}
+
+/// The proxy's target logs in with this resource and grants the subscription, and the proxy has seen
+/// it.
+pub fn first_login(server: &Server, proxy: &Proxy, resource: &str) -> Client {
+    let Settings { domain, target, .. } = &proxy.settings;
+    let mut service = Client::login(server, target, resource);
+    service.available("");
+    accept_subscription(&mut service, domain);
+    proxy.wait_online(&[&service.jid]);
+    service
 }
 
 /// Waits for the subscription request of this domain and grants it.
