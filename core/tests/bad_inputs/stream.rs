@@ -8,6 +8,7 @@ use jat_core::jat::traffic::Class::Message;
 use jat_core::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use jat_core::session::ending::Ending;
 use jat_core::stanza::xml_error::XmlError;
+use mock_server::STREAM_ERRORS;
 
 /// Ends the stream after one good stanza, which is served.
 fn ends(input: impl AsRef<[u8]>) -> Ending {
@@ -91,35 +92,8 @@ fn ten_thousand_stanzas_in_one_read() {
 #[test]
 fn stream_errors_are_named() {
     // [40]
-    const DEFINED: [&str; 25] = [
-        "bad-format",
-        "bad-namespace-prefix",
-        "conflict",
-        "connection-timeout",
-        "host-gone",
-        "host-unknown",
-        "improper-addressing",
-        "internal-server-error",
-        "invalid-from",
-        "invalid-namespace",
-        "invalid-xml",
-        "not-authorized",
-        "not-well-formed",
-        "policy-violation",
-        "remote-connection-failed",
-        "reset",
-        "resource-constraint",
-        "restricted-xml",
-        "see-other-host",
-        "system-shutdown",
-        "undefined-condition",
-        "unsupported-encoding",
-        "unsupported-feature",
-        "unsupported-stanza-type",
-        "unsupported-version",
-    ];
     let ns = "xmlns='urn:ietf:params:xml:ns:xmpp-streams'";
-    for condition in DEFINED.into_iter().chain(["unheard-of"]) {
+    for condition in STREAM_ERRORS.into_iter().chain(["unheard-of"]) {
         let with_text = format!(
             "<stream:error><{condition} {ns}/><text {ns}>Why &amp; how</text></stream:error>"
         );
