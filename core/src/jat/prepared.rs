@@ -4,8 +4,8 @@
 //! [`Address`](super::address::Address) has the normal form of whole addresses, which gives up if one
 //! of the parts has none. Here a part does not depend on what stands beside it.
 
+use core::net::Ipv6Addr;
 use std::borrow::Cow;
-use std::net::Ipv6Addr;
 
 use stringprep::tables;
 
