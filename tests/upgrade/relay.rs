@@ -1,6 +1,7 @@
 //! More than requests of users: it is there after a reload and after an upgrade in place, on the same
 //! stream, and a program that does not know the keys of it does not take over.
 
+use mock_server::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use test_support::daemon::{DOMAIN, Daemon, component};
@@ -71,6 +72,73 @@ async fn each_key_is_taken_by_a_reload_and_the_stream_stays() {
     reload(&mut it, "", &Value::Null).await;
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
     assert_eq!(it.daemon.status()["components"][0]["logins"], 1);
+}
+
+/// What users and the client meet of it.
+#[tokio::test]
+async fn each_key_is_at_work_after_a_reload() {
+    let mut it = Stage::new().await;
+    let hello =
+        |to: &str| format!("<message type='chat' id='m' to='{to}'><body>x</body></message>");
+    let (mirror, face) =
+        (r"user\40some-domain.example\2fhelper@proxy.example", "helper@proxy.example");
+    let mut expected = all();
+
+    it.user.send(&hello(DOMAIN)).unwrap();
+    hears(&mut it.user, &["<message", "feature-not-implemented"]).await;
+    reload(&mut it, ALL, &expected).await;
+    it.user.send(&hello(DOMAIN)).unwrap();
+    let signed = r"from='user\40some-domain.example\2f\2f";
+    hears(&mut it.service, &["<message", signed, "to='service@some-domain.example/a'"]).await;
+
+    it.user.send(&hello(face)).unwrap();
+    hears(&mut it.user, &["<message", "item-not-found"]).await;
+    let mut keys = format!("{ALL}faces = [\"helper\"]\n");
+    expected["faces"] = json!(["helper"]);
+    reload(&mut it, &keys, &expected).await;
+    it.user.send(&hello(face)).unwrap();
+    hears(&mut it.service, &["<message", r"from='user\40some-domain.example\2fhelper\2f"]).await;
+
+    it.service.send(&hello(mirror)).unwrap();
+    hears(&mut it.service, &["<message", "forbidden"]).await;
+    keys += "initiate = [\"some-domain.example\"]\n";
+    expected["initiate"] = json!(1);
+    reload(&mut it, &keys, &expected).await;
+    it.service.send(&hello(mirror)).unwrap();
+    hears(&mut it.user, &["<message", "from='helper@proxy.example/ae", "<body>x</body>"]).await;
+
+    keys += "messages-to = \"account\"\n";
+    expected["messages_to"] = json!("account");
+    reload(&mut it, &keys, &expected).await;
+    it.user.send(&hello(face)).unwrap();
+    let clear = format!("from='{mirror}/abc'");
+    hears(&mut it.service, &["<message", &clear, "to='service@some-domain.example'"]).await;
+
+    let others = "allow-from = [\"other.example\"]";
+    let keys = ALL.replace("allow-from = [\"*\"]", others);
+    it.daemon.configure(&with(&keys));
+    let before = it.daemon.logged("configuration reloaded");
+    it.daemon.signal(Signal::HUP);
+    it.daemon.until_logged("configuration reloaded", before + 1).await;
+    it.user.send(&hello(DOMAIN)).unwrap();
+    hears(&mut it.user, &["<message", "forbidden"]).await;
+    reload(&mut it, "", &Value::Null).await;
+    it.user.send(&hello(DOMAIN)).unwrap();
+    hears(&mut it.user, &["<message", "feature-not-implemented"]).await;
+    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
+}
+
+/// Waits for a stanza in which all of this stands.
+async fn hears(client: &mut Client, parts: &[&str]) {
+    let mut others = Vec::new();
+    loop {
+        let stanza =
+            client.recv().await.unwrap_or_else(|| panic!("{parts:?} in none of {others:#?}"));
+        if parts.iter().all(|part| stanza.contains(part)) {
+            return;
+        }
+        others.push(stanza);
+    }
 }
 
 #[tokio::test]
