@@ -7,6 +7,8 @@ use std::fs;
 use core_tests::checks::parts;
 use core_tests::session::START;
 use jat_proxy::config::{Config, Problem, load, render};
+use jat_proxy::jat::mirror;
+use jat_proxy::jat::settings::TokenIn;
 use tempfile::TempDir;
 
 /// Where the files under check are written.
@@ -54,6 +56,11 @@ fn is_ready(config: &Config) {
     for component in &config.components {
         let target = component.settings.target.bare().domain();
         assert!(streams.iter().all(|stream| *stream.domain != *target), "in circles");
+        if let Some(two_way) = &component.settings.two_way {
+            assert!(config.name_keys.is_some() && two_way.relayed().count() > 1);
+            assert!(component.settings.token_in == TokenIn::default(), "it is not told");
+            assert!(!two_way.faces.0.iter().any(|face| mirror::is_reserved(face.as_str())));
+        }
     }
     assert!(config.keyring.verifying(config.keyring.signing(START.unix).id()).is_some());
 }

@@ -17,6 +17,13 @@ secret = { file = "proxy.secret" }
 target-address = "bot@some.example"
 presence-domain = "{hostname}.proxy.example"
 presence-secret = "SesameStreet"
+relay = ["iq", "messages", "presence", "requests"]
+faces = ["helper", "team-*"]
+allow-from = ["some.example", "*.partner.example"]
+deny-from = ["guest@some.example"]
+initiate = ["some.example"]
+messages-to = "account"
+account-queries = ["vcard-temp"]
 [limits]
 max-tag-bytes = 8000
 max-depth = 128
@@ -33,6 +40,9 @@ secret = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU="
 id = 8
 secret = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU="
 not-before = "2026-12-01T00:00:00Z"
+[[name-key]]
+id = 1
+secret = "U0VDUkVULUMtU0VDUkVULUMtU0VDUkVULUMtU0VDUkU="
 "#;
 
 /// The configuration, with its keys in a file of their own or not, and the key file.
@@ -65,6 +75,10 @@ fn edit() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
             "é",
             "\r",
             "[[key]]\n",
+            "[[name-key]]\n",
+            "\"*\"",
+            "\"iq\"",
+            "token-in = \"id\"\n",
             "id = 7\n",
             "= 1",
             "secret = \"U0VDUkVULUEtU0VDUkVU\n",
