@@ -40,4 +40,4 @@ const INITIATE: &str = "\
 const ORDER: &str = "\
     on ejabberd with several replicas presence can arrive in another order than it was sent, and \
     contacts then see a state that is not true: have one replica, or a fixed number of them and \
-    domain_balancing of type source, see docs/relay.md#order";
+    domain_balancing of type source, see docs/replicas.md#order";

@@ -172,7 +172,6 @@ const CLAIMS: &[Claim] = &[
     claim(RELAY, "relay = [\"iq\", \"messages\", \"presence\"]", Configuration(COMPONENT, "")),
     claim(RELAY, "relay = [\"iq\", \"messages\"]", Configuration(COMPONENT, "")),
     claim(RELAY, "acl:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),
-    claim(RELAY, "domain_balancing:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),
     claim(RELAY, "unlimited_jids", Test(SNIPPETS, "prosody_lifts_its_limits")),
     claim(REPLICAS, "[[component]]", Configuration("", "")),
     claim(

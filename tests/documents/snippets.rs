@@ -88,11 +88,10 @@ fn ejabberd_takes_each_piece(kind: Kind) {
 case!(ejabberd_lifts_its_limits: ejabberd);
 fn ejabberd_lifts_its_limits(kind: Kind) {
     let lines = of_the_bot(&claims::text(RELAY, "acl:"));
-    let balancing = claims::text(RELAY, "domain_balancing:");
     let server = Server::start_changed(kind, |text| {
         let module = "module: ejabberd_c2s\n";
         let text = text.replace(module, &format!("{module}    shaper: c2s_shaper\n"));
-        format!("{text}\nshaper:\n  normal: 1000\n{lines}\n{balancing}")
+        format!("{text}\nshaper:\n  normal: 1000\n{lines}")
     });
     // One more than everybody may have.
     let logs_in = |node: &str| -> Vec<Client> {
