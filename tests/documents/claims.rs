@@ -125,6 +125,12 @@ const CLAIMS: &[Claim] = &[
     claim(CHAT_BOTS, "import asyncio\nimport ssl", Test(CHATS, "a_chat_bot_for_aioxmpp")),
     claim(CHAT_BOTS, "import { client", Test(CHATS, "a_chat_bot_for_xmpp_js")),
     claim(CHAT_BOTS, "package main", Test(CHATS, "a_chat_bot_for_go_xmpp")),
+    claim(
+        "docs/clients/people.md",
+        "helper@",
+        Test(PEOPLE, "a_person_chats_with_the_bot_in_one_window"),
+    ),
+    claim("docs/clients/people.md", "user\\40", Test(PEOPLE, "a_person_answers_as_the_bot")),
     claim("docs/clients/slixmpp.md", "import asyncio", Test(CLIENTS, "the_bot_for_slixmpp")),
     claim(
         "docs/clients/aioxmpp.md",
@@ -234,6 +240,7 @@ const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, b
 
 const MIGRATION: &str = "tests/interop/migration.rs";
 const CHATS: &str = "tests/interop/clients/chat.rs";
+const PEOPLE: &str = "tests/interop/two_way/people.rs";
 const CLIENTS: &str = "tests/interop/clients/mod.rs";
 const TOKENS: &str = "tests/documents/tokens.rs";
 const FIRST_STEPS: &str = "tests/documents/first_steps.rs";

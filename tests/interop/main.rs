@@ -24,6 +24,7 @@ mod component;
 mod knife;
 mod load;
 mod names;
+mod screen;
 mod tap;
 mod terminal;
 mod wire;

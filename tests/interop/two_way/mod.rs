@@ -14,6 +14,7 @@ mod hostile;
 mod messages;
 mod offline;
 mod order;
+mod people;
 mod presence;
 mod replicas;
 mod requests;

@@ -40,6 +40,18 @@ impl Process {
         (Process { child }, out)
     }
 
+    /// As `start_piped`, with standard input left to the caller, too.
+    pub fn start_dialogue(
+        mut command: Command,
+        log: &Path,
+    ) -> (Process, std::process::ChildStdin, std::process::ChildStdout) {
+        let err = File::options().create(true).append(true).open(log).unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(err);
+        let mut child = spawn(command).unwrap();
+        let (stdin, out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        (Process { child }, stdin, out)
+    }
+
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
