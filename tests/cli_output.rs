@@ -18,12 +18,13 @@ fn a_full_disk_is_an_error_of_every_command() {
     let token = "p.example/aeaqcadljhqbaaa4ovzwk4saonxw2zjnmrxw2yljnyxgk6dbnvygyzjpmfrggaaagezdgnh4\
                  aa7ulrg472rfhjdbc5h77sj3";
     let init = ["init", "--domain", "p.example", "--target", "bot@s.example", new];
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &["check", "-c", config],
         &["keys", "list", "-c", config],
         &["keys", "add", "-c", config],
         &["keys", "prune", "-c", config],
         &["token", "inspect", token],
+        &["token", "inspect", r"user\40some.example@p.example"],
         &["man"],
         &["man", "5"],
         &["completions", "bash"],
