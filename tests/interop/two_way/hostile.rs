@@ -158,7 +158,7 @@ case!(users_with_such_names_are_answered: both);
 fn users_with_such_names_are_answered(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
-    for name in ["אב", "üser", r"d\27art", "a%b", "x.y+z=1"] {
+    for name in ["אב", "üser", "f\u{307}", r"d\27art", "a%b", "x.y+z=1"] {
         scene.server.register(name);
         let mut user = User::login(&scene, &format!("{name}@{HOST}"), "abc");
         let alias = learn_alias(&scene, &mut service, &mut user, "helper");

@@ -43,7 +43,7 @@ fn one_replica_keeps_the_order_over_upgrades(kind: Kind) {
 }
 
 // docs/servers.md#overtaking
-case!(three_replicas_lose_nothing_and_keep_no_order: ejabberd);
+case!(three_replicas_lose_nothing_and_keep_no_order: both);
 fn three_replicas_lose_nothing_and_keep_no_order(kind: Kind) {
     let _alone = alone();
     let stage = Three::new(Server::shared(kind));
@@ -99,7 +99,7 @@ fn one_replica_keeps_the_order_of_presence(kind: Kind) {
     scene.proxy.wait_log(0, "upgraded in place");
 }
 
-case!(two_replicas_can_tell_an_older_presence_last: ejabberd);
+case!(two_replicas_can_tell_an_older_presence_last: both);
 fn two_replicas_can_tell_an_older_presence_last(kind: Kind) {
     let server = Server::shared(kind);
     let wrong = of_two_replicas(server, server.new_fleet_domain());

@@ -1,4 +1,4 @@
-//! Two replicas on one domain of ejabberd: what one has relayed the other one answers for, and what
+//! Two replicas on one domain of ejabberd, or of Prosody with `mod_component_fleet`: what one has relayed the other one answers for, and what
 //! becomes of chats when one is upgraded in place, and one is killed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::accept_subscriptions;
+use test_support::interop::server::Software::Prosody;
 use test_support::interop::server::{Kind, Server};
 use test_support::interop::stanza::Stanza;
 use test_support::wait::{comes, wait_until};
@@ -76,7 +77,7 @@ impl Pair {
 }
 
 // That all of so many go back by the replica by which they came happens once in 2^60 runs.
-case!(what_one_replica_relays_another_one_answers: ejabberd);
+case!(what_one_replica_relays_another_one_answers: both);
 fn what_one_replica_relays_another_one_answers(kind: Kind) {
     const EACH: usize = 60;
     let mut pair = Pair::new(kind, [None, None]);
@@ -108,7 +109,7 @@ fn what_one_replica_relays_another_one_answers(kind: Kind) {
     }
 }
 
-case!(the_answer_to_a_killed_replicas_request_arrives: ejabberd);
+case!(the_answer_to_a_killed_replicas_request_arrives: both);
 fn the_answer_to_a_killed_replicas_request_arrives(kind: Kind) {
     let mut pair = Pair::new(kind, [None, None]);
     let seen_as = pair.seen_as();
@@ -142,7 +143,7 @@ fn the_answer_to_a_killed_replicas_request_arrives(kind: Kind) {
 
 // Losses are told apart: what a replica had read and not written, and what the server dropped with
 // the connection (docs/servers.md#lost-at-goodbye).
-case!(a_fleet_under_chats_loses_only_what_was_inside_the_killed_one: ejabberd);
+case!(a_fleet_under_chats_loses_only_what_was_inside_the_killed_one: both);
 fn a_fleet_under_chats_loses_only_what_was_inside_the_killed_one(kind: Kind) {
     let _alone = alone();
     let figures = carried(|| run(kind));
@@ -151,7 +152,7 @@ fn a_fleet_under_chats_loses_only_what_was_inside_the_killed_one(kind: Kind) {
 
 fn run(kind: Kind) -> Result<String, String> {
     const MESSAGES_SENT: usize = 6_000;
-    const RATE: usize = 500;
+    let rate = if kind.is(Prosody) { 300 } else { 500 };
     let port = Server::shared(kind).component_port;
     let taps = [(); 2].map(|()| Tap::noting(port, MESSAGES));
     let pair = Pair::new(kind, [0, 1].map(|it: usize| Some(taps[it].port)));
@@ -206,7 +207,7 @@ fn run(kind: Kind) -> Result<String, String> {
     let sender = thread::spawn(move || {
         let mut sent = 0;
         while sent < MESSAGES_SENT {
-            let due = (begun.elapsed().as_secs_f64() * RATE as f64) as usize + 1;
+            let due = (begun.elapsed().as_secs_f64() * rate as f64) as usize + 1;
             let due = due.min(MESSAGES_SENT);
             let batch: String = (sent..due).map(|id| chat(&id.to_string(), &helper, "x")).collect();
             writer.write_all(batch.as_bytes()).unwrap();
@@ -231,7 +232,7 @@ fn run(kind: Kind) -> Result<String, String> {
     let took = sender.join().unwrap();
     let (answers, errors) = reader.join().unwrap();
     let seen = bot.join().unwrap();
-    if took > Duration::from_secs_f64(MESSAGES_SENT as f64 / RATE as f64 * 1.25) {
+    if took > Duration::from_secs_f64(MESSAGES_SENT as f64 / rate as f64 * 1.25) {
         return Err(format!("it took {took:?} to send them"));
     }
     let logins: Vec<_> = replicas.iter().map(Proxy::logins).collect();
@@ -279,7 +280,7 @@ fn run(kind: Kind) -> Result<String, String> {
         }
     }
     Ok(format!(
-        "{MESSAGES_SENT} messages at {RATE}/s and their answers, two upgrades, one kill: {} messages \
+        "{MESSAGES_SENT} messages at {rate}/s and their answers, two upgrades, one kill: {} messages \
          and {} answers lost, of them {unexplained:?} by the server, the rest inside the killed one",
         lost_in.len(),
         lost_out.len()
