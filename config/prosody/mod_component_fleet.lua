@@ -1,9 +1,10 @@
 -- mod_component_fleet: several connections for one component (XEP-0114).
 --
 -- Prosody accepts one connection for a component and refuses others. With this module it accepts
--- all that know the secret, and each stanza to the component goes to one of them, at random. One
--- that does not read is left out as long as another does. When the last one is gone, Prosody
--- answers as it does without the module.
+-- all that know the secret, and each stanza to the component goes to one of them: an IQ at random,
+-- messages and presence of one sender to one address always to the same, so that they stay in
+-- order (RFC 6120 section 10.1). One that does not read is left out as long as another does. When
+-- the last one is gone, Prosody answers as it does without the module.
 --
 --     plugin_paths = { "/usr/share/jat-proxy/prosody" }    -- global: the folder of this file
 --
@@ -30,7 +31,12 @@ local MAX_WAITING = 32 * 1024;
 -- (docs/servers.md#unread-connection of jat-proxy).
 local SEND_BUFFER = 32 * 1024;
 
+-- Seconds after which a connection that does not read loses its order of messages, too.
+local PATIENCE = 10;
+
 local random, time = math.random, os.time;
+local sha1 = require "util.hashes".sha1;
+local jid_bare = require "util.jid".bare;
 local hosts = prosody.hosts;
 
 local kind = module:get_option_string("component_module");
@@ -45,8 +51,9 @@ local members = {};
 -- What mod_component wants to be called when it has no connection any more.
 local on_last_gone;
 
--- Since when each session that does not read has been seen so, or true once that was logged.
+-- Since when each session that does not read has been seen so, and which of them were logged.
 local behind = setmetatable({}, { __mode = "k" });
+local logged = setmetatable({}, { __mode = "k" });
 
 local function report()
 	module:set_status(#members > 0 and "info" or "warn", #members.." connections");
@@ -101,18 +108,18 @@ local function reads(session)
 	-- epoll of 0.12 keeps a connection that the other side has closed until its last bytes are out.
 	local closing = session.conn._connected == false;
 	if not closing and waiting(session.conn) <= MAX_WAITING then
-		if behind[session] == true then
+		if logged[session] then
 			session.log("info", "This connection of %s reads again", module.host);
 		end
-		behind[session] = nil;
+		behind[session], logged[session] = nil, nil;
 		return true;
 	end
 	-- A burst is not worth a line.
 	local since = behind[session] or time();
 	behind[session] = since;
-	if since ~= true and time() - since > 1 then
+	if not logged[session] and time() - since > 1 then
 		session.log("warn", "This connection of %s does not read, others are preferred", module.host);
-		behind[session] = true;
+		logged[session] = true;
 	end
 	return false;
 end
@@ -133,9 +140,33 @@ local function choose()
 	return members[random(#members)];
 end
 
+-- By rendezvous: a connection that leaves moves only those whose stanzas it had. Who has a burst
+-- to read keeps them, since what comes later would overtake it elsewhere.
+local function choose_for(way)
+	local chosen, highest;
+	for _, session in ipairs(members) do
+		if reads(session) or time() - behind[session] <= PATIENCE then
+			local weight = sha1(way..session.streamid);
+			if not highest or weight > highest then
+				chosen, highest = session, weight;
+			end
+		end
+	end
+	return chosen or choose();
+end
+
+local function next_for(stanza)
+	local from = stanza.attr.from;
+	-- What a component sends to itself tells it whether others share its domain, if it is spread.
+	if #members < 2 or stanza.name == "iq" or not from or from == module.host then
+		return choose();
+	end
+	return choose_for(from.." "..jid_bare(stanza.attr.to).." ");
+end
+
 local function deliver(event)
 	local stanza = event.stanza;
-	local session = choose();
+	local session = next_for(stanza);
 	while session do
 		stanza.attr.xmlns = nil; -- as mod_component does
 		session.send(stanza);
@@ -143,7 +174,7 @@ local function deliver(event)
 		if not session.destroyed then
 			return true;
 		end
-		session = choose();
+		session = next_for(stanza);
 	end
 	-- Nobody is connected: mod_component answers.
 end

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::Scene;
+use test_support::interop::server::Software::Ejabberd;
 use test_support::interop::server::{Kind, Server};
 use test_support::interop::stanza::Stanza;
 use test_support::wait::PATIENCE;
@@ -43,13 +44,40 @@ fn one_replica_keeps_the_order_over_upgrades(kind: Kind) {
 }
 
 // docs/servers.md#overtaking
-case!(three_replicas_lose_nothing_and_keep_no_order: both);
+case!(three_replicas_lose_nothing_and_keep_no_order: ejabberd);
 fn three_replicas_lose_nothing_and_keep_no_order(kind: Kind) {
     let _alone = alone();
     let stage = Three::new(Server::shared(kind));
     let (arrived, swapped) = stage.chat();
     println!("{kind}: three replicas: {arrived:?}, neighbours swapped: {swapped:?}");
     assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
+}
+
+// With config/prosody/mod_component_fleet.lua.
+case!(a_fleet_of_prosody_keeps_the_order_when_one_is_missing_too: prosody);
+fn a_fleet_of_prosody_keeps_the_order_when_one_is_missing_too(kind: Kind) {
+    let _alone = alone();
+    let mut stage = Three::new(Server::shared(kind));
+    let in_order = |stage: &Three| {
+        let (arrived, swapped) = stage.chat();
+        assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
+        assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
+    };
+    let by_replica = |stage: &Three| -> Vec<u64> {
+        stage
+            .replicas
+            .iter()
+            .map(|it| it.count(&["stanza=\"message\"", "way=\"inward\"", "outcome=\"relayed\""]))
+            .collect()
+    };
+    in_order(&stage);
+    let shares = by_replica(&stage);
+    println!("{kind}: shares of three replicas: {shares:?}");
+    assert!(shares.iter().all(|it| *it > 0), "{shares:?}");
+    stage.replicas[1].kill();
+    in_order(&stage);
+    stage.replicas[1].restart();
+    in_order(&stage);
 }
 
 // docs/servers.md#by-source
@@ -104,6 +132,8 @@ fn two_replicas_can_tell_an_older_presence_last(kind: Kind) {
     let server = Server::shared(kind);
     let wrong = of_two_replicas(server, server.new_fleet_domain());
     println!("{kind}: two replicas: {wrong} of {PAIRS} pairs of presence ended with the older one");
+    // mod_component_fleet keeps the order.
+    assert!(kind.is(Ejabberd) || wrong == 0, "{wrong}");
 }
 
 // docs/servers.md#by-source
@@ -163,9 +193,9 @@ fn is_of(stanza: &Stanza, face: &str, type_: Option<&str>) -> bool {
 
 const PAIRS: usize = 60;
 
-/// A server that balances one domain as docs/relay.md shows it.
+/// A server that balances one domain as docs/replicas.md shows it.
 fn balanced(kind: Kind, replicas: usize) -> &'static Server {
-    let page = test_support::pages::blocks("docs/relay.md");
+    let page = test_support::pages::blocks("docs/replicas.md");
     let shown = page.iter().find(|it| it.text.starts_with("domain_balancing:")).unwrap();
     let wanted = format!("component_number: {replicas}");
     let text = shown.text.replace("proxy.example", BALANCED);

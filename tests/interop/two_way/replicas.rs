@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::accept_subscriptions;
-use test_support::interop::server::Software::Prosody;
+use test_support::interop::server::Software::{Ejabberd, Prosody};
 use test_support::interop::server::{Kind, Server};
 use test_support::interop::stanza::Stanza;
 use test_support::wait::{comes, wait_until};
@@ -105,7 +105,9 @@ fn what_one_replica_relays_another_one_answers(kind: Kind) {
         let fragments = [&*format!("stanza=\"{stanza}\""), &format!("way=\"{way}\""), RELAYED];
         let counts = pair.by_replica(&fragments);
         assert_eq!(counts.iter().sum::<u64>(), EACH as u64, "{stanza} {way} {counts:?}");
-        assert!(counts.iter().all(|it| *it > 0), "{stanza} {way} {counts:?}");
+        // mod_component_fleet keeps the messages of one to the other together.
+        let spread = kind.is(Ejabberd) || stanza == "reply";
+        assert!(!spread || counts.iter().all(|it| *it > 0), "{stanza} {way} {counts:?}");
     }
 }
 
