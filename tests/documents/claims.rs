@@ -179,6 +179,11 @@ const CLAIMS: &[Claim] = &[
     claim(RELAY, "relay = [\"iq\", \"messages\"]", Configuration(COMPONENT, "")),
     claim(RELAY, "acl:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),
     claim(RELAY, "unlimited_jids", Test(SNIPPETS, "prosody_lifts_its_limits")),
+    claim(
+        REPLICAS,
+        "domain_balancing:",
+        Test("tests/interop/two_way/order.rs", "by_source_three_replicas_keep_the_order"),
+    ),
     claim(REPLICAS, "[[component]]", Configuration("", "")),
     claim(
         REPLICAS,
