@@ -60,6 +60,9 @@ pub(super) fn running(config: &Path) -> io::Result<Found> {
             Ok(_) | Err(_) => {}
         }
     }
+    let forked: Vec<Pid> =
+        found.processes.iter().filter(|it| it.is_forked()).map(|it| it.pid).collect();
+    found.processes.retain(|process| !forked.contains(&process.pid));
     Ok(found)
 }
 
@@ -121,6 +124,20 @@ impl Process {
         }
     }
 
+    /// Whether it is about to become another program, which a daemon starts, and has the daemon's
+    /// files until then.
+    fn is_forked(&self) -> bool {
+        let status = fs::read_to_string(folder(self.pid).join("status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        let parent = parent.and_then(|pid| pid.trim().parse().ok()).and_then(Pid::from_raw);
+        let Some(Ok(Some((parent, _)))) = parent.map(|pid| Self::of(pid, None)) else {
+            return false;
+        };
+        let identity =
+            |process: &Self| process.notice.metadata().map(|it| (it.dev(), it.ino())).ok();
+        identity(&parent) == identity(self)
+    }
+
     /// What its last reload came to.
     pub(super) fn outcome(&self) -> io::Result<ReloadOutcome> {
         let mut read = ReloadOutcome::read(&self.notice);
@@ -165,3 +182,44 @@ fn folder(pid: Pid) -> PathBuf {
 
 /// Until two in a row are the same.
 const READS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::daemon::reload_outcome::Notice;
+
+    #[test]
+    fn a_daemon_that_starts_a_program_is_one_process() {
+        let config = tempfile::NamedTempFile::new().unwrap();
+        let _notice = Notice::new(config.path());
+        let own = rustix::process::getpid();
+        let pids = || -> Vec<Pid> {
+            running(config.path()).unwrap().processes.iter().map(|process| process.pid).collect()
+        };
+        assert_eq!(pids(), [own]);
+
+        // As it is between a fork and its exec.
+        let mut child = Command::new("sleep");
+        let mut child = child.arg("60").stdin(notice_of(config.path())).spawn().unwrap();
+        let seen = pids();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen, [own]);
+    }
+
+    /// The notice of the daemon that runs this configuration, open for writing.
+    fn notice_of(config: &Path) -> File {
+        let of_config = |path: &PathBuf| {
+            let outcome = File::open(path).and_then(|file| ReloadOutcome::read(&file));
+            outcome.is_ok_and(|outcome| Path::new(&outcome.config) == config)
+        };
+        let wanted = PathBuf::from(format!("/memfd:{NAME} (deleted)"));
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap().flatten().map(|it| it.path());
+        let mut notices =
+            descriptors.filter(|path| fs::read_link(path).ok() == Some(wanted.clone()));
+        let path = notices.find(of_config).expect("the notice of the test");
+        File::options().write(true).open(path).unwrap()
+    }
+}
