@@ -1,6 +1,6 @@
 //! Mirrors: the addresses of users as the target sees them.
 //!
-//! The node of a mirror is a [text](text::Text) of the user's bare address, the face, and a MAC if it
+//! The node of a mirror is a text of the user's bare address, the face, and a MAC if it
 //! is signed, escaped by XEP-0106 or in base32. docs/addresses.md is the public specification.
 
 use hmac::{Hmac, Mac};
