@@ -45,8 +45,8 @@
 //! Where the [settings](jat::two_way::TwoWay) relay more than requests of users, other rows come first.
 //! `Translator::inward` has what users write go on from their [mirrors](jat::mirror), and
 //! `Translator::outward` what the target writes to mirrors, from the [aliases](jat::alias) of its
-//! resources. Its replies are reverted as ever: `Route::of` looks for their tokens in the id alone
-//! then, as the resource of a mirror is the user's. Where the target's server writes the target's own
+//! resources. Its replies are reverted as ever: of those to a
+//! mirror `Route::of` looks for the token in the id alone, as the resource of a mirror is the user's. Where the target's server writes the target's own
 //! address, `Session::carry_out` has it [taken out](stanza::scrub) of the payload.
 //!
 //! There is no clock here, no socket, no file, no log and no randomness of the system's: all of

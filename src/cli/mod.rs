@@ -69,7 +69,8 @@ pub fn main() -> Exit {
     }
 }
 
-/// Lets an XMPP client answer IQ requests at a component's address.
+/// Lets an XMPP client serve at a component's address: it answers requests and, if configured, chats,
+/// shows its presence and asks users.
 #[derive(Parser)]
 #[command(name = PROGRAM, version)]
 struct Arguments {

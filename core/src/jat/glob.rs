@@ -1,4 +1,4 @@
-//! Patterns of resources, as an operator writes them.
+//! Patterns of resources and of faces, as an operator writes them.
 
 use super::address::normal_resource;
 use super::resourcepart;

@@ -12,7 +12,8 @@ named! {
     pub enum Outcome with fields {
         /// It went on to whom it was for.
         Relayed = "relayed",
-        /// Somebody got an error, or a refused subscription.
+        /// Somebody got an error, or an answer to presence. Where more than requests of users is
+        /// relayed, what asks for no answer counts so, too.
         Answered(Answer) = "answered",
         /// It was for us.
         Consumed = "consumed",
@@ -135,7 +136,7 @@ reasons! {
     ToAccount = "to-account" [Message inward] Relayed;
     /// From a resource that is too long to have an alias, relayed as from the address without a resource.
     AliasTooLong = "alias-too-long" [Message outward, Presence outward] Relayed;
-    /// Relayed after the target's own address was taken out of what its server wrote.
+    /// Relayed after the target's own address was taken out of what its server wrote. Errors, and what is `alias-too-long`, keep their own reason.
     Scrubbed = "scrubbed" [Request outward, Reply outward, Message outward, Presence outward]
         Relayed;
 
@@ -159,7 +160,7 @@ reasons! {
         Answered(Forbidden, "This service takes nothing from your address.");
     /// A message, where messages are not relayed.
     MessageRefused = "message-refused" [Message]
-        Answered(FeatureNotImplemented, "Only IQ requests are relayed here.");
+        Answered(FeatureNotImplemented, "Messages are not relayed here.");
     /// An IQ request or a message to the presence domain, which is for presence alone.
     PresenceDomain = "presence-domain" [Request inward, Message]
         Answered(ServiceUnavailable, "This address is for presence alone.");
@@ -192,12 +193,12 @@ reasons! {
     /// A probe of a user, where presence is not relayed.
     ProbeRefused = "probe-refused" [Presence inward] Answered(Unavailable);
 
-    /// To a node that no address of the service has, since the names of users have it.
+    /// To a node with `\40` in it: only mirrors have one.
     FaceReserved = "face-reserved" [Request inward, Reply inward, Message inward, Presence inward]
         Answered(ItemNotFound, "No address of this service has \\40 in its node: these are its \
             names for users.");
     /// To a node that faces does not name.
-    NoSuchFace = "no-such-face" [Request, Reply inward, Message, Presence]
+    NoSuchFace = "no-such-face" [Request, Message, Presence]
         Answered(ItemNotFound, "There is no such address here: the configuration key faces names \
             those that there are.");
     /// The bare address of the user, and the node that it wrote to, do not fit a node together.
@@ -207,7 +208,7 @@ reasons! {
     /// A message of type groupchat to an address without an alias: no room sends one there.
     GroupchatRefused = "groupchat-refused" [Message inward]
         Answered(ServiceUnavailable, "The service has not entered a room under this address.");
-    /// By the target, to what no address of a user is translated to.
+    /// By the target, to an address that is not a valid mirror.
     MirrorMalformed = "mirror-malformed" [Request outward, Message outward, Presence outward]
         Answered(ItemNotFound, "This is not the address of a user: none is translated to it.");
     /// By the target, to one of its own addresses as users see them.
@@ -279,11 +280,11 @@ reasons! {
     TokenKind = "token-kind" [Reply outward] Dropped;
     /// A reply that came after its token expired.
     TokenExpired = "token-expired" [Reply outward] Dropped;
-    /// A message of type error.
+    /// A message of type error, where messages are not relayed, or to the presence domain.
     ErrorIgnored = "error-ignored" [Message] Dropped, quiet;
     /// A message of type error to an address without an alias: it answers nothing that a resource wrote.
     ErrorUnrouted = "error-unrouted" [Message inward] Dropped, quiet;
-    /// Presence that says nothing about the target.
+    /// Presence that is neither relayed nor tells which resources of the target are online.
     PresenceIgnored = "presence-ignored" [Presence] Dropped, quiet;
     /// Presence of type error that is not relayed: of the target, or of somebody whom initiate does not name.
     PresenceError = "presence-error" [Presence] Dropped, quiet;

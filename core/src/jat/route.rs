@@ -48,8 +48,8 @@ pub(super) enum Place {
     Token,
     /// By an IQ of the target, without one; why.
     Bad(Reason),
-    /// By the target, where more is relayed than requests of users: an address that, if any, is the
-    /// mirror of a user.
+    /// By the target, where more is relayed than requests of users: an address that can only be
+    /// the mirror of a user.
     Mirror,
 }
 

@@ -1,4 +1,4 @@
-//! The rules for IQs: a request of a user is given a token, and the reply has to show it.
+//! Requests of users where nothing else is relayed, and replies of the target everywhere.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The rules for messages: none is relayed.
+//! Messages where they are not relayed, or to the presence domain.
 
 use crate::jat::incoming::Incoming;
 use crate::jat::reason::Reason;

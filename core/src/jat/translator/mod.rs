@@ -219,7 +219,7 @@ impl Translator {
             (_, _, Place::Plain, Some(two_way)) => self.inward(two_way, &route, stanza, now, rng),
 
             (Class::Message, ..) => self.message(&route, stanza),
-            (Class::Presence, ..) => self.presence_of_others(&route, stanza),
+            (Class::Presence, ..) => self.presence_not_relayed(&route, stanza),
             (Class::Reply, ..) => why(Reason::NotFromTarget),
             (Class::Request, ..) => self.request(&route, stanza, now, rng),
         }

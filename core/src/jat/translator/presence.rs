@@ -1,4 +1,4 @@
-//! The rules for presence: the target's is for us, and no other subscription is accepted.
+//! Presence that is for us, and presence that is not relayed.
 
 use fastrand::Rng;
 
@@ -15,7 +15,7 @@ use super::Translator;
 
 impl Translator {
     /// Presence that is not relayed.
-    pub(super) fn presence_of_others(
+    pub(super) fn presence_not_relayed(
         &self,
         route: &Route<'_>,
         stanza: &Incoming<'_>,
@@ -37,7 +37,7 @@ impl Translator {
     ) -> Verdict<'_> {
         let Route { from, traffic, .. } = *route;
         if self.settings.subscriber().is_none() {
-            return self.presence_of_others(route, stanza);
+            return self.presence_not_relayed(route, stanza);
         }
         let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
         if !self.subscribes_at(stanza.at) {
