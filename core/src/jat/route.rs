@@ -86,7 +86,11 @@ impl<'a> Route<'a> {
                         let node = normal_node(&to);
                         match (class, mirror::is_reserved(&node)) {
                             (Class::Reply, true) => {
-                                Place::found(iq.find_token_by_mirror(&node, scratch), scratch)
+                                let found = iq.find_token_by_mirror(&node, scratch);
+                                // While requests alone were relayed any node could be asked.
+                                let found =
+                                    found.or_else(|reason| iq.find_token(scratch).or(Err(reason)));
+                                Place::found(found, scratch)
                             }
                             (Class::Reply, false) => Place::found(iq.find_token(scratch), scratch),
                             (_, true) => Place::Mirror,

@@ -7,11 +7,12 @@ use core_tests::oracle;
 use core_tests::session::two_way;
 use core_tests::twin::{PING, Proxy, TARGET, USER, both_ways};
 use core_tests::xml::escaped;
+use data_encoding::BASE32_NOPAD;
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::Class::{Message, Presence, Reply, Request};
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic};
-use jat_core::jat::two_way::Faces;
+use jat_core::jat::two_way::{Faces, TwoWay};
 
 fn message(to: &str, from: &str) -> String {
     format!("<message id='7' to='{}' from='{}'/>", escaped(to), escaped(from))
@@ -241,6 +242,25 @@ fn what_is_no_mirror_is_refused_and_its_errors_are_not_answered() {
             proxy.silent(stanza, traffic, Reason::MirrorMalformed);
         }
         proxy.after(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn nothing_comes_from_a_face_that_nobody_can_have_asked() {
+    let none = TwoWay { faces: Faces::default(), ..two_way(&[1]) };
+    let mut proxy = Proxy::with(Settings { two_way: Some(Arc::new(none)), ..both_ways() });
+    // Of `u@else.example/` and a face that no server takes in `from`.
+    for face in ["\u{1f600}", "a\u{5d1}b"] {
+        let text = format!("u@else.example/{face}");
+        let node = BASE32_NOPAD.encode(text.as_bytes()).to_lowercase();
+        let addresses = format!("to='\\40\\40{node}@proxy.example' from='{}'", peer());
+        for (stanza, traffic) in [
+            (format!("<message type='error' {addresses}/>"), Message.outward()),
+            (format!("<presence type='unavailable' {addresses}/>"), Presence.outward()),
+            (format!("<presence type='unsubscribed' {addresses}/>"), Presence.outward()),
+        ] {
+            proxy.silent(stanza, traffic, Reason::NoSuchFace);
+        }
     }
 }
 

@@ -73,8 +73,11 @@ fn relay() {
     // And what they asked before more was relayed.
     let mut proxy = Proxy::with(Settings { two_way: None, ..both_ways() });
     let asked = proxy.forwarded(&get(USER, "helper@proxy.example", "asked"));
+    // A node that only mirrors have since then.
+    let reserved = proxy.forwarded(&get(USER, r"a\40b@proxy.example", "reserved"));
     proxy.reconfigure(&both_ways());
     proxy.reverted(&asked.result());
+    proxy.reverted(&reserved.result());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::jat::alias::{self, Holder};
 use crate::jat::disguise::Disguise;
 use crate::jat::incoming::Incoming;
 use crate::jat::mirror::{Form, Mirror, Mirrors};
+use crate::jat::prepared;
 use crate::jat::reason::Reason;
 use crate::jat::route::{Place, Route};
 use crate::jat::scratch::Scratch;
@@ -161,7 +162,11 @@ fn why_not_to(
         Form::Forged => Some(Reason::MirrorSignature),
         // It shows that the user wrote, and to this face.
         Form::Signed { .. } => None,
-        Form::Clear { .. } if is_late => None,
+        Form::Clear { .. } if is_late => {
+            // The target can name any face here, one that no server takes in a `from` as well.
+            (!two_way.faces.has(mirror.face) && prepared::node(mirror.face).is_err())
+                .then_some(Reason::NoSuchFace)
+        }
         Form::Clear { initiated: false } => Some(Reason::NotInitiated),
         Form::Clear { initiated: true } => {
             (!two_way.faces.has(mirror.face)).then_some(Reason::NoSuchFace)
