@@ -58,7 +58,7 @@ pub struct StreamRecord {
     pub clock_offset: Option<i64>,
     /// Lost streams and failed logins, by [`Cause`].
     pub failures: [u64; Cause::ALL.len()],
-    /// Logins that came about.
+    /// Successful logins.
     pub logins: u64,
     /// Bytes that wait for the server.
     pub backlog: usize,

@@ -125,9 +125,10 @@ impl Replica {
 /// What a series of requests and replies must have counted; `None`: that is for others.
 fn due(series: &str, out: Out) -> Option<u64> {
     let has = |label: &str, value: &str| series.contains(&format!("{label}=\"{value}\""));
+    let (inward, relayed) = (has("way", "inward"), has("reason", "relayed"));
     match [has("stanza", "request"), has("stanza", "reply")] {
-        [true, _] if has("reason", "relayed") => Some(out.forwarded),
-        [_, true] if has("reason", "relayed") => Some(out.reverted),
+        [true, _] if relayed && inward => Some(out.forwarded),
+        [_, true] if relayed && !inward => Some(out.reverted),
         [_, true] if series.contains(OF_FORGERIES) => Some(out.forged),
         // The server's time, which each replica asks for by itself.
         [_, true] if has("reason", "server-time") => None,

@@ -82,7 +82,7 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.counters(
         "jat_proxy_logins",
-        "Logins that came about.",
+        "Successful logins.",
         all.iter().flat_map(|r| r.streams(|s| s.logins)),
     );
     out.counters(
