@@ -1,9 +1,9 @@
 -- mod_component_fleet: several connections for one component (XEP-0114).
 --
 -- Prosody accepts one connection for a component and refuses others. With this module it accepts
--- all that know the secret, and each stanza to the component goes to one of them: an IQ at random,
--- messages and presence of one sender to one address always to the same, so that they stay in
--- order (RFC 6120 section 10.1). One that does not read is left out as long as another does. When
+-- all that know the secret, and each stanza to the component goes to one of them: an IQ, and presence
+-- to the domain itself, at random, messages and other presence of one sender to one address always to
+-- the same, so that they stay in order (RFC 6120 section 10.1). One that does not read is left out as long as another does. When
 -- the last one is gone, Prosody answers as it does without the module.
 --
 --     plugin_paths = { "/usr/share/jat-proxy/prosody" }    -- global: the folder of this file
@@ -156,12 +156,16 @@ local function choose_for(way)
 end
 
 local function next_for(stanza)
-	local from = stanza.attr.from;
+	local from, to = stanza.attr.from, jid_bare(stanza.attr.to);
 	-- What a component sends to itself tells it whether others share its domain, if it is spread.
 	if #members < 2 or stanza.name == "iq" or not from or from == module.host then
 		return choose();
 	end
-	return choose_for(from.." "..jid_bare(stanza.attr.to).." ");
+	-- Presence to the domain itself tells who is online: each connection gets some of it.
+	if stanza.name == "presence" and to == module.host then
+		return choose();
+	end
+	return choose_for(from.." "..to.." ");
 end
 
 local function deliver(event)
