@@ -31,7 +31,7 @@ local MAX_WAITING = 32 * 1024;
 -- (docs/servers.md#unread-connection of jat-proxy).
 local SEND_BUFFER = 32 * 1024;
 
--- Seconds after which a connection that does not read loses its order of messages, too.
+-- Seconds after which a connection that reads nothing at all loses its order of messages, too.
 local PATIENCE = 10;
 
 local random, time = math.random, os.time;
@@ -53,6 +53,9 @@ local on_last_gone;
 
 -- Since when each session that does not read has been seen so, and which of them were logged.
 local behind = setmetatable({}, { __mode = "k" });
+-- How much waited for each of them, and since when that has not become less.
+local amount = setmetatable({}, { __mode = "k" });
+local stuck = setmetatable({}, { __mode = "k" });
 local logged = setmetatable({}, { __mode = "k" });
 
 local function report()
@@ -81,39 +84,48 @@ local function join(session)
 	report();
 end
 
--- How many bytes Prosody holds for a connection. Each network backend keeps its own account.
+-- How many bytes Prosody holds for a connection, and in what amount that can be compared with
+-- another time. Each network backend keeps its own account.
 local function waiting(conn)
 	if type(conn.bufferlen) == "function" then -- select
-		return (conn:bufferlen());
+		local bytes = conn:bufferlen();
+		return bytes, bytes;
 	elseif type(conn.writebufferlen) == "number" then -- event
-		return conn.writebufferlen;
+		return conn.writebufferlen, conn.writebufferlen;
 	end
 	local buffer = conn.writebuffer; -- epoll
 	if type(buffer) == "string" then
-		return #buffer;
+		return #buffer, #buffer;
 	elseif type(buffer) ~= "table" then
-		return 0;
+		return 0, 0;
 	elseif type(buffer.length) == "function" then -- since 13.0
-		return buffer:length();
+		local bytes = buffer:length();
+		return bytes, bytes;
 	end
 	local bytes = 0;
 	for _, data in ipairs(buffer) do
 		bytes = bytes + #data;
 		if bytes > MAX_WAITING then break; end
 	end
-	return bytes;
+	return bytes, #buffer;
 end
 
 local function reads(session)
 	-- epoll of 0.12 keeps a connection that the other side has closed until its last bytes are out.
 	local closing = session.conn._connected == false;
-	if not closing and waiting(session.conn) <= MAX_WAITING then
+	local bytes, now = waiting(session.conn);
+	if not closing and bytes <= MAX_WAITING then
 		if logged[session] then
 			session.log("info", "This connection of %s reads again", module.host);
 		end
-		behind[session], logged[session] = nil, nil;
+		behind[session], logged[session], amount[session], stuck[session] = nil, nil, nil, nil;
 		return true;
 	end
+	-- In a burst as much may wait all the time, and be read all the same.
+	if not amount[session] or now < amount[session] then
+		stuck[session] = time();
+	end
+	amount[session] = now;
 	-- A burst is not worth a line.
 	local since = behind[session] or time();
 	behind[session] = since;
@@ -145,7 +157,7 @@ end
 local function choose_for(way)
 	local chosen, highest;
 	for _, session in ipairs(members) do
-		if reads(session) or time() - behind[session] <= PATIENCE then
+		if reads(session) or time() - stuck[session] <= PATIENCE then
 			local weight = sha1(way..session.streamid);
 			if not highest or weight > highest then
 				chosen, highest = session, weight;
