@@ -10,6 +10,8 @@ use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::accept_subscriptions;
 use test_support::interop::server::{Kind, Server, Software};
+use test_support::interop::stanza::Stanza;
+use test_support::wait::wait_until;
 
 use crate::load::{Answerer, Asker};
 
@@ -109,8 +111,15 @@ fn every_replica_sees_every_resource(kind: Kind) {
     fleet.wait_resources(&[&a.jid, &b.jid, &c.jid]);
 
     // One that comes back asks nobody again, and sees them all.
-    for replica in &mut fleet.replicas {
+    let mut user = fleet.user();
+    for (replica, domain) in fleet.replicas.iter_mut().zip(&domains) {
         replica.kill();
+        // Until the server has seen that, it may give the old connection what is for the new one.
+        wait_until("the server to notice", || {
+            user.send(format!("<iq type='get' id='{domain}' to='{domain}'>{PING}</iq>"));
+            let of_server = |it: &Stanza| it.attr("id") == Some(domain);
+            user.try_receive_where(A_WHILE, of_server).is_some()
+        });
         replica.restart();
     }
     fleet.wait_resources(&[&a.jid, &b.jid, &c.jid]);
@@ -181,3 +190,7 @@ fn resources(replica: &Proxy) -> BTreeSet<String> {
 /// What [`Proxy::count`] is asked for: requests, and replies, that were relayed.
 pub const FORWARDED: &[&str] = &["stanza=\"request\"", "outcome=\"relayed\""];
 pub const REVERTED: &[&str] = &["stanza=\"reply\"", "outcome=\"relayed\""];
+
+/// A server answers sooner; if not, it has given the request to a connection that is gone.
+const A_WHILE: Duration = Duration::from_secs(1);
+const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
