@@ -101,24 +101,14 @@ impl Session {
         let sender = head.from.as_deref().unwrap_or_default();
         let asked = || Address::new(head.to.as_deref().unwrap_or_default());
         match act {
-            Act::Relay(rewrite, None) => {
-                self.output.relay(limit, |to| relay(head, payload, rewrite, to))?;
-            }
-            Act::Relay(rewrite, Some(disguise)) => {
-                return self.relay_disguised(head, payload, rewrite, disguise);
+            Act::Relay(rewrite, disguise) => {
+                return self.relay(head, payload, rewrite, disguise.as_ref());
             }
             Act::RelayFromAll { to, from, disguise } => {
                 let mut written = Written::AsItWas;
                 for from in *from {
                     let rewrite = Rewrite { to, from, id: None };
-                    match disguise {
-                        None => {
-                            self.output.relay(limit, |to| relay(head, payload, &rewrite, to))?
-                        }
-                        Some(disguise) => {
-                            written = self.relay_disguised(head, payload, &rewrite, disguise)?;
-                        }
-                    }
+                    written = self.relay(head, payload, &rewrite, disguise.as_ref())?;
                 }
                 return Ok(written);
             }
@@ -149,29 +139,38 @@ impl Session {
         Ok(Written::AsItWas)
     }
 
-    /// Writes a stanza with other addresses, in its payload too.
-    fn relay_disguised(
+    /// Writes a stanza with other addresses, and its payload as it is, or without the target's
+    /// address.
+    fn relay(
         &mut self,
         head: &Head<'_>,
         payload: Payload<'_>,
         with: &Rewrite<'_>,
-        disguise: &Disguise<'_>,
+        disguise: Option<&Disguise<'_>>,
     ) -> Result<Written, TooLarge> {
         let Self { output, scrubber, bounds, .. } = self;
         let mut written = Written::AsItWas;
         output.relay(bounds.limits.max_bytes, |to| {
-            if !is_suspect(payload.bytes, disguise.account()) {
-                return relay(head, payload, with, to);
-            }
             let begin = to.len();
             head.rewrite(with, to);
             let length = to.len() - begin;
-            let replace = |text: &str, to: &mut String| disguise.replace(text, to);
-            let scrubbed = scrubber.write(head.tag().as_bytes(), payload.bytes, replace, to);
-            if scrubbed.changed {
-                written = Written::Scrubbed;
-            }
-            (2 * length).max(length + scrubbed.reach)
+            let reach = match disguise.filter(|it| is_suspect(payload.bytes, it.account())) {
+                None => {
+                    to.extend(payload.bytes);
+                    payload.reach
+                }
+                Some(disguise) => {
+                    let replace = |text: &str, to: &mut String| disguise.replace(text, to);
+                    let tag = head.tag().as_bytes();
+                    let scrubbed = scrubber.write(tag, payload.bytes, replace, to);
+                    if scrubbed.changed {
+                        written = Written::Scrubbed;
+                    }
+                    scrubbed.reach
+                }
+            };
+            // [`Element::reach`] of what was written.
+            (2 * length).max(length + reach)
         })?;
         Ok(written)
     }
@@ -210,16 +209,6 @@ impl<'a> Payload<'a> {
         let Element { tag, end, reach, .. } = element;
         Self { bytes: &input[tag.end..*end], reach: reach.saturating_sub(tag.end - tag.start) }
     }
-}
-
-/// Appends a stanza with other addresses, and its payload as it is; gives its
-/// [`Element::reach`].
-fn relay(head: &Head<'_>, payload: Payload<'_>, with: &Rewrite<'_>, output: &mut Vec<u8>) -> usize {
-    let begin = output.len();
-    head.rewrite(with, output);
-    let length = output.len() - begin;
-    output.extend(payload.bytes);
-    (2 * length).max(length + payload.reach)
 }
 
 /// With these begin the ids of all that comes back to us.
