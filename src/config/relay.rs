@@ -71,7 +71,7 @@ impl Relay {
         if let Some(kind) = open.filter(|_| table.lacks("allow-from")) {
             problems.push(Problem::error(
                 self.place.clone(),
-                format!("with {:?} in `relay` `allow-from` is required", kind.name()),
+                format!("with {:?} in `relay`, `allow-from` is required", kind.name()),
                 "add: allow-from = [\"some-domain.example\"], or for everybody: allow-from = [\"*\"]",
             ));
         }
