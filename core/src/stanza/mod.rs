@@ -8,6 +8,7 @@ mod lexeme;
 pub mod limits;
 mod markup;
 mod nesting;
+pub mod payload;
 pub mod peek;
 pub mod presence_type;
 pub mod scrub;

@@ -1,9 +1,7 @@
 //! A look into the few stanzas that are meant for us.
 
-use quick_xml::escape::unescape;
+use quick_xml::Reader;
 use quick_xml::events::Event;
-use quick_xml::name::ResolveResult;
-use quick_xml::{NsReader, Reader};
 
 /// An element found by its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,24 +65,6 @@ pub fn find(stanza: &[u8], path: &[&str]) -> Option<Found> {
     }
 }
 
-/// The namespace of the first child of a stanza, wherever it is declared; `None` if there is none.
-pub fn payload_namespace(stanza: &[u8]) -> Option<String> {
-    let mut reader = NsReader::from_str(str::from_utf8(stanza).ok()?);
-    let mut depth = 0;
-    loop {
-        let (namespace, event) = reader.read_resolved_event().ok()?;
-        match event {
-            Event::Start(_) | Event::Empty(_) if depth == 1 => {
-                let ResolveResult::Bound(namespace) = namespace else { return None };
-                return Some(unescape(namespace.0).ok()?.into_owned());
-            }
-            Event::Start(_) => depth += 1,
-            Event::End(_) | Event::Empty(_) | Event::Eof => return None,
-            _ => {}
-        }
-    }
-}
-
 fn matches(pattern: &str, name: &str) -> bool {
     pattern == "*" || pattern == name
 }
@@ -109,22 +89,6 @@ mod tests {
         assert_eq!(at(stanza, &["*", "x", "*"]), some("show", "away"));
         assert_eq!(at("<a/>", &["a"]), some("a", ""));
         assert_eq!(at("<a><b/>", &["a", "c"]), None);
-    }
-
-    #[test]
-    fn the_namespace_of_the_payload_is_wherever_it_is_declared() {
-        let of = |stanza: &str| payload_namespace(stanza.as_bytes());
-        for stanza in [
-            "<iq><query xmlns='urn:a&amp;b'/></iq>",
-            "<iq>text<x:query xmlns:x=\"urn:a&#38;b\"><y xmlns='urn:c'/></x:query></iq>",
-            "<iq xmlns:x='urn:a&amp;b'><!-- no --><x:query/></iq>",
-            "<iq xmlns='urn:a&amp;b'><query/><z xmlns='urn:d'/></iq>",
-        ] {
-            assert_eq!(of(stanza).as_deref(), Some("urn:a&b"), "{stanza}");
-        }
-        for stanza in ["", "<iq/>", "<iq></iq>", "<iq><query/></iq>", "<iq><x:q/></iq>"] {
-            assert_eq!(of(stanza), None, "{stanza}");
-        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::jat::two_way::{MessagesTo, TwoWay, normal_node, write_face};
 use crate::jat::verdict::Verdict;
 use crate::stanza::compose::Envelope;
 use crate::stanza::head::Rewrite;
-use crate::stanza::peek;
+use crate::stanza::payload::Payload;
 use crate::stanza::presence_type::PresenceType;
 
 use super::Translator;
@@ -221,8 +221,9 @@ impl<'t> Receivers<'t, '_> {
         if queries.is_empty() || self.to.resource().is_some() {
             return false;
         }
-        let namespace = peek::payload_namespace(stanza.body.bytes());
-        namespace.is_some_and(|it| queries.contains(&it))
+        let payload = Payload::of(stanza.body.bytes());
+        let namespace = payload.and_then(|payload| payload.namespace());
+        namespace.is_some_and(|it| queries.iter().any(|query| *query == it))
     }
 
     fn account(&self) -> &'t str {
