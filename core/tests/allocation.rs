@@ -6,6 +6,8 @@ use allocation_counter::measure;
 use core_tests::bench::exchanges::KINDS;
 use core_tests::bench::proxy::Proxy;
 use core_tests::bench::stanzas;
+use core_tests::session::own_answers;
+use core_tests::twin::PING;
 use jat_core::jat::access::{Access, Pattern, Senders};
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::settings::TokenIn;
@@ -58,6 +60,26 @@ fn no_kind_of_stanza_takes_memory() {
         let taken = measure(|| relay(10));
         assert_eq!(taken.count_total, 0, "{}: {taken:?}", kind.name);
         exchange.assert_all_relayed();
+    }
+}
+
+/// Nor do requests that the proxy answers itself, nor those that it then looks at and relays.
+#[test]
+fn own_answers_take_no_memory() {
+    for own_answers in [own_answers(), None] {
+        let answers = own_answers.is_some();
+        let mut proxy = Proxy::with(|settings| settings.own_answers = own_answers);
+        let query = |what| format!("<query xmlns='http://jabber.org/protocol/disco#{what}'/>");
+        let version = "<query xmlns='jabber:iq:version'/>";
+        for payload in [PING, &query("info"), &query("items"), version] {
+            let request = stanzas::request(payload);
+            let mut ask =
+                |times| (0..times).for_each(|_| assert!(proxy.turn(request.as_bytes()) > 0));
+            ask(2);
+            assert_eq!(measure(|| ask(10)).count_total, 0, "{payload}");
+        }
+        let relayed = if answers { 12 } else { 4 * 12 };
+        assert_eq!(proxy.counts(), (relayed, 4 * 12 - relayed));
     }
 }
 

@@ -136,8 +136,19 @@ fn component(component: &ComponentConfig) -> String {
     let presence = settings.presence_domain.as_ref();
     let presence = presence.map(|domain| format!(", presence at {domain}")).unwrap_or_default();
     format!(
-        "{domain} -> {to} ({spread}), on {server}, token in the {token}{presence}\n{}",
-        relays(settings)
+        "{domain} -> {to} ({spread}), on {server}, token in the {token}{presence}\n{}{}",
+        relays(settings),
+        answers(settings)
+    )
+}
+
+/// What the target is not asked.
+fn answers(settings: &Settings) -> String {
+    let Some(own) = &settings.own_answers else { return String::new() };
+    format!(
+        "  answers {} at {} itself\n",
+        own.words().collect::<Vec<_>>().join(", "),
+        settings.domain
     )
 }
 

@@ -187,6 +187,7 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
         component.streams().map(|s| name(s) + &line(s)).collect()
     };
     rows("relay", words::relay(component));
+    rows("answers", words::own_answers(component));
     rows("stream", each(&|s| words::stream(&s.stream)));
     rows("domain", each(&|s| words::domain(component, s).to_owned()));
     rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
@@ -254,7 +255,7 @@ mod tests {
     }
 
     const DOCUMENT: &str = r#"{"version":"1","started":"S","components":[{
-        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","patterns":[],"relay":["iq","messages"],"token_in":"id",
+        "domain":"d","target":"t@s","server":"h:1","dispatch":"random","patterns":[],"relay":["iq","messages"],"answer":["disco","ping"],"token_in":"id",
         "two_way":{"faces":["h"],"initiate":1,"messages_to":"account",
                    "account_queries":["vcard-temp"],"name_keys":[2,1]},
         "not_ready":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
@@ -284,6 +285,7 @@ d -> t@s (dispatch random, token in the id), on h:1
                 faces h
                 initiate has 1 entry
                 the target's server answers vcard-temp
+  answers       disco, ping
   stream        up since U
   domain        ours alone
   subscription  failed (c) since F, requested again at N

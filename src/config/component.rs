@@ -15,6 +15,7 @@ use crate::session::Bounds;
 use super::ComponentConfig;
 use super::access::Lists;
 use super::addresses;
+use super::own_answers;
 use super::patterns;
 use super::presence_domain;
 use super::problem::{Position, Problem};
@@ -79,6 +80,7 @@ impl Draft {
         let (token_in, token_place) = table.optional("token-in", problems, placed).unzip();
         let relay = Relay::read(&mut table, problems);
         let two_way = relay.two_way(&mut table, &lists, common.name_keys.as_ref(), problems);
+        let own_answers = own_answers::read(&mut table, problems);
         table.finish(problems);
         let to = target.as_ref().map(|(target, _)| target);
         relay.compare(token_place, dispatch.clone(), to, problems);
@@ -91,6 +93,7 @@ impl Draft {
             access: lists.into_access(),
             token_in: token_in.unwrap_or_default(),
             reply_ttl: common.reply_ttl,
+            own_answers,
             two_way: two_way.map(Arc::new),
             ..Settings::new(domain, target, Arc::clone(&common.keyring))
         };

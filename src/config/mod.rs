@@ -34,6 +34,7 @@ mod document;
 mod http;
 mod keys;
 mod name_keys;
+mod own_answers;
 mod patterns;
 mod placeholders;
 mod presence_domain;
@@ -48,6 +49,7 @@ mod sources;
 mod table;
 mod text;
 mod value;
+mod words;
 
 /// A configuration that was checked as a whole.
 #[derive(Clone, Debug)]

@@ -13,8 +13,9 @@ use super::access::Lists;
 use super::account_queries;
 use super::patterns;
 use super::problem::{Position, Problem};
-use super::table::{Table, similar};
+use super::table::Table;
 use super::value::Value;
+use super::words;
 
 /// What `relay` has, as far as it can be read.
 pub(super) struct Relay {
@@ -169,41 +170,14 @@ impl Relay {
 }
 
 fn kinds(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Vec<Kind>> {
-    let items = value.items(EXAMPLE).map_err(|problem| problems.push(problem)).ok()?;
-    let mut kinds = Vec::new();
-    let mut is_faulty = false;
-    for item in items {
-        match kind(item) {
-            Ok(kind) if kinds.contains(&kind) => {
-                is_faulty = true;
-                let message = format!("`relay` has {:?} twice", kind.name());
-                problems.push(item.error(message, "take one of the two out"));
-            }
-            Ok(kind) => kinds.push(kind),
-            Err(problem) => {
-                is_faulty = true;
-                problems.push(problem);
-            }
-        }
-    }
-    if !kinds.contains(&Kind::Iq) && !is_faulty {
-        is_faulty = true;
+    let words = Kind::ALL.map(|kind| (kind.name(), kind));
+    let kinds = words::read(value, EXAMPLE, &words, problems)?;
+    if !kinds.contains(&Kind::Iq) {
         let hint = format!("requests of users are always relayed, as in: {EXAMPLE}");
         problems.push(value.error("`relay` is without \"iq\"", hint));
+        return None;
     }
-    (!is_faulty).then_some(kinds)
-}
-
-fn kind(item: Value<'_>) -> Result<Kind, Problem> {
-    let text = item.text()?;
-    Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-        let words = Kind::ALL.map(Kind::name);
-        let hint = match similar(text, &words) {
-            Some(word) => format!("did you mean {word:?}?"),
-            None => format!("it can have {}", words.map(|word| format!("{word:?}")).join(", ")),
-        };
-        item.error("`relay` has a word that is not known", hint)
-    })
+    Some(kinds)
 }
 
 /// Domains, each of which must have users who may answer.

@@ -101,8 +101,8 @@ const REMEDIES: [(Reason, &str); 6] = [
     ),
     (
         Reason::Throttled,
-        "errors withheld: somebody gets too many; is it a program that answers each of our errors \
-         with something new, or one that asks on and on while nobody is online?",
+        "answers withheld: somebody gets too many; is it a program that answers each of our errors \
+         with something new, or one that asks on and on?",
     ),
     (
         Reason::UnknownKey,

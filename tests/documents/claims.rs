@@ -46,6 +46,7 @@ const CAPACITY: &str = "docs/capacity.md";
 const OTHER: &str = "docs/other-servers.md";
 const TLS: &str = "docs/tls.md";
 const ACCESS: &str = "docs/access.md";
+const ANSWERS: &str = "docs/answers.md";
 const METRICS: &str = "docs/metrics.md";
 const CHAT_BOTS: &str = "docs/clients/chat-bots.md";
 const RELAY: &str = "docs/relay.md";
@@ -95,6 +96,7 @@ const CLAIMS: &[Claim] = &[
     claim("docs/dispatch.md", "resources = [\"bot", SELECTS),
     claim(ACCESS, "allow-from = [\"some-domain.example\", ", Configuration(COMPONENT, "")),
     claim(ACCESS, "allow-from = [\"some-domain.example\"]", Configuration(COMPONENT, "")),
+    claim(ANSWERS, "answer = ", Configuration(COMPONENT, "")),
     claim(
         ACCESS,
         "INFO observed",

@@ -120,6 +120,10 @@ fn assert_all_reasons(tally: &Tally) {
         Reason::MirrorOldKey,
         Reason::RequestRefused,
         Reason::NoReplyAddress,
+        // The target gets everything.
+        Reason::MalformedQuery,
+        Reason::UnknownNode,
+        Reason::OwnAnswer,
         Reason::Echo,
         Reason::ServerTime,
         // It is counted in place of others.

@@ -24,6 +24,9 @@ deny-from = ["guest@some.example"]
 initiate = ["some.example"]
 messages-to = "account"
 account-queries = ["vcard-temp"]
+answer = ["disco", "ping"]
+identity = { category = "component", type = "generic", name = "Helper" }
+features = ["jabber:iq:version"]
 [limits]
 max-tag-bytes = 8000
 max-depth = 128

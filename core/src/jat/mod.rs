@@ -15,6 +15,7 @@ pub mod mirror;
 pub mod name_keys;
 pub mod now;
 pub mod observed;
+pub mod own_answers;
 mod pae;
 pub mod prepared;
 pub mod presence;

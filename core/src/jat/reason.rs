@@ -242,6 +242,16 @@ reasons! {
     NoReplyAddress = "no-reply-address" [Request outward]
         Answered(PolicyViolation, "Your resource has more than 620 bytes: no reply would find it.");
 
+    /// A ping or a question of service discovery that the proxy answers itself, of type set, or with another element than that of the protocol.
+    MalformedQuery = "malformed-query" [Request inward]
+        Answered(BadRequest, "This is asked for by an IQ of type get, with the element that its \
+            protocol has.");
+    /// A question of service discovery that the proxy answers itself, for a node that is not there.
+    UnknownNode = "unknown-node" [Request inward]
+        Answered(ItemNotFound, "There is no such node at this address.");
+
+    /// A ping or a question of service discovery, which the proxy has answered itself.
+    OwnAnswer = "own-answer" [Request inward] Consumed;
     /// Presence of the target, or an answer to our subscription.
     PresenceUsed = "presence-used" [Presence outward] Consumed;
     /// An echo that we sent to ourselves.
@@ -249,7 +259,7 @@ reasons! {
     /// The time of the target's server, which we asked for.
     ServerTime = "server-time" [Reply inward] Consumed;
 
-    /// It would have been answered with an error, but its sender got too many of those within a short time.
+    /// It would have been answered, but its sender got too many answers within a short time.
     Throttled = "throttled" [Request, Message, Presence] Dropped;
     /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
     OwnAddress = "own-address" [Request inward, Reply inward, Message inward, Presence inward]

@@ -12,6 +12,7 @@ use super::dispatch::Dispatch;
 use super::glob::Glob;
 use super::keyring::Keyring;
 use super::mirror::Mirrors;
+use super::own_answers::OwnAnswers;
 use super::selection::Selection;
 use super::target::Target;
 use super::two_way::TwoWay;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds: the life of a token.
     pub reply_ttl: u64,
+    /// `None`: the target gets everything.
+    pub own_answers: Option<Arc<OwnAnswers>>,
     /// `None`: requests of users are relayed, and nothing else.
     pub two_way: Option<Arc<TwoWay>>,
 }
@@ -51,6 +54,7 @@ impl Settings {
             token_in: TokenIn::default(),
             keyring,
             reply_ttl: DEFAULT_REPLY_TTL,
+            own_answers: None,
             two_way: None,
         }
     }

@@ -1,6 +1,6 @@
 //! What is to be done with one stanza.
 
-use crate::stanza::compose::{Envelope, Refusal};
+use crate::stanza::compose::{self, Envelope, Refusal};
 use crate::stanza::head::Rewrite;
 use crate::stanza::presence_type::PresenceType;
 
@@ -26,6 +26,8 @@ pub enum Act<'t> {
     RelayFromAll { to: &'t str, from: &'t [String], disguise: Option<Disguise<'t>> },
     /// An error in its place.
     Refuse(Recipient<'t>, Refusal),
+    /// A result to the sender, from the component's domain.
+    AnswerRequest(compose::Answer<'t>),
     /// Presence of this type to the sender, from the address that it wrote to without a resource.
     AnswerPresence(PresenceType, SenderAddress),
     /// Presence of our own to the target's bare address.
@@ -73,6 +75,11 @@ impl<'t> Verdict<'t> {
             *disguise = with;
         }
         self
+    }
+
+    /// A request is answered here.
+    pub fn own_answer(answer: compose::Answer<'t>, traffic: Traffic) -> Self {
+        Self { act: Act::AnswerRequest(answer), traffic, reason: Reason::OwnAnswer }
     }
 
     /// It is not relayed: what the table of reasons says is done, and what is answered goes to its
@@ -147,7 +154,8 @@ impl<'t> Verdict<'t> {
 
     /// Whether the sender gets an answer: no error in answer to such an answer may go on for ever.
     pub fn answers_sender(&self) -> bool {
-        matches!(self.act, Act::Refuse(Recipient::Sender(_), _) | Act::AnswerPresence(..))
+        use Act::{AnswerPresence, AnswerRequest, Refuse};
+        matches!(self.act, Refuse(Recipient::Sender(_), _) | AnswerRequest(_) | AnswerPresence(..))
     }
 
     /// What is done instead, since the sender got too many answers.

@@ -124,6 +124,11 @@ impl Session {
                 };
                 self.refuse(head.kind, &Envelope { to: sender, from: &from, id }, refusal)?;
             }
+            Act::AnswerRequest(answer) => {
+                let from = self.domain.as_str();
+                let envelope = Envelope { to: sender, from, id: head.id.as_deref() };
+                self.output.say(limit, |to| Authored::Result(*answer).write(&envelope, to))?;
+            }
             Act::AnswerPresence(type_, address) => {
                 let from = asked().at_domain(self.domain.as_str(), None);
                 let to = match address {

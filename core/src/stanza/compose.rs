@@ -1,8 +1,9 @@
-//! The stanzas that we write ourselves: errors, presence, echoes and requests for the time.
+//! The stanzas that we write ourselves: errors, results, presence, echoes and requests for the time.
 
 use std::borrow::Cow;
 
 use super::condition::DefinedCondition;
+use super::discovery::{Identity, Item, write_info, write_items};
 use super::escape::{write_attribute, write_escaped};
 use super::head::Kind;
 use super::presence_type::PresenceType;
@@ -24,11 +25,26 @@ pub enum Authored<'a> {
         by: &'a str,
         refusal: &'a Refusal,
     },
+    /// The answer to a request that is for us.
+    Result(Answer<'a>),
     Presence(PresenceType),
     /// A message of the component to itself, from one of its domains to the same or another.
     Echo,
     /// A request for a server's time (XEP-0202).
     TimeRequest,
+}
+
+/// What a result has in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    Empty,
+    /// To a question for information (XEP-0030 section 3).
+    Info {
+        identity: &'a Identity,
+        features: &'a [String],
+    },
+    /// To a question for items (XEP-0030 section 4).
+    Items(&'a [Item]),
 }
 
 /// Why a stanza is not relayed, as its sender is told (RFC 6120 section 8.3).
@@ -52,6 +68,7 @@ impl Authored<'_> {
                 }
                 (name_of(*kind), Some("error"))
             }
+            Self::Result(_) => ("iq", Some("result")),
             Self::Presence(type_) => ("presence", type_.name()),
             // A headline is never stored, and unlike an IQ it comes back on whatever connection
             // the server picks.
@@ -67,13 +84,21 @@ impl Authored<'_> {
             }
         }
         match self {
-            Self::Presence(_) | Self::Echo => {
+            Self::Presence(_) | Self::Echo | Self::Result(Answer::Empty) => {
                 output.extend(b"/>");
                 return;
             }
             Self::Error { by, refusal, .. } => {
                 output.push(b'>');
                 write_error(by, refusal, output);
+            }
+            Self::Result(Answer::Info { identity, features }) => {
+                output.push(b'>');
+                write_info(identity, features, output);
+            }
+            Self::Result(Answer::Items(items)) => {
+                output.push(b'>');
+                write_items(items, output);
             }
             Self::TimeRequest => output.extend(b"><time xmlns='urn:xmpp:time'/>"),
         }

@@ -2,6 +2,7 @@
 
 pub mod compose;
 pub mod condition;
+pub mod discovery;
 pub mod escape;
 pub mod head;
 mod lexeme;

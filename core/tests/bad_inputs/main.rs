@@ -12,6 +12,7 @@ mod loops;
 mod memory;
 mod mirrors;
 mod own_address;
+mod own_answers;
 mod payload;
 mod presence;
 mod reconfigured;

@@ -8,6 +8,7 @@ use jat_core::jat::glob::Glob;
 use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::name_keys::{NameKey, NameKeys};
 use jat_core::jat::now::Now;
+use jat_core::jat::own_answers::{Discovery, OwnAnswers};
 use jat_core::jat::reason::Tally;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
@@ -16,6 +17,7 @@ use jat_core::jat::two_way::{Faces, MessagesTo, TwoWay};
 use jat_core::session::ending::Ending;
 use jat_core::session::witness::Witness;
 use jat_core::session::{Bounds, Session, Turn};
+use jat_core::stanza::discovery::{Identity, Item};
 use jid::DomainPart;
 use zeroize::Zeroizing;
 
@@ -53,6 +55,19 @@ pub fn two_way(name_keys: &[u8]) -> TwoWay {
         own_domains: Arc::default(),
         names: Arc::new(names),
     }
+}
+
+/// Answers pings and service discovery; what it tells has to be escaped.
+pub fn own_answers() -> Option<Arc<OwnAnswers>> {
+    let discovery = Discovery {
+        identity: Identity { name: Some("Q & A <\"'>".into()), ..Identity::default() },
+        features: vec!["jabber:iq:version".into(), "urn:x?a&b".into()],
+        items: vec![
+            Item { address: "helper@proxy.example".into(), name: Some("<Help>".into()) },
+            Item { address: "o&apos;hara@proxy.example".into(), name: None },
+        ],
+    };
+    OwnAnswers::new(true, Some(discovery)).map(Arc::new)
 }
 
 /// What the streams of a process share.

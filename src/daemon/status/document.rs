@@ -59,6 +59,12 @@ impl ComponentStatus {
             dispatch: settings.dispatch.name().to_owned(),
             patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
             relay: relay(settings),
+            answer: settings
+                .own_answers
+                .iter()
+                .flat_map(|own| own.words())
+                .map(str::to_owned)
+                .collect(),
             token_in: token_in.name().to_owned(),
             access: AccessStatus::of(component),
             two_way: settings.two_way.as_deref().map(TwoWayStatus::of),

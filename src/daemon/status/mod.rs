@@ -37,6 +37,8 @@ pub(crate) struct ComponentStatus {
     pub patterns: Vec<String>,
     /// As in the configuration: `iq`, and `messages`, `presence` or `requests`.
     pub relay: Vec<String>,
+    /// As in the configuration: `disco` or `ping`, if it answers these itself.
+    pub answer: Vec<String>,
     /// As in the configuration: `resource` or `id`; `id` where more is relayed than `iq`.
     pub token_in: String,
     /// Who may ask; `null` when everybody may.

@@ -159,6 +159,12 @@ pub(crate) fn keys(component: &ComponentStatus, now: u64) -> Vec<String> {
     signing.chain(name_keys::states(names)).collect()
 }
 
+/// What is answered here, if anything is.
+pub(crate) fn own_answers(component: &ComponentStatus) -> Vec<String> {
+    let line = (!component.answer.is_empty()).then(|| component.answer.join(", "));
+    line.into_iter().collect()
+}
+
 /// What is relayed, and how, where that is more than requests of users.
 pub(crate) fn relay(component: &ComponentStatus) -> Vec<String> {
     let Some(two_way) = &component.two_way else { return Vec::new() };

@@ -6,6 +6,7 @@ mod inward;
 mod iq;
 mod message;
 mod outward;
+mod own_answers;
 mod presence;
 #[cfg(test)]
 mod testing;
@@ -181,6 +182,7 @@ impl Translator {
         let Route { sender, place, traffic, .. } = route;
         // `None`: only requests of users are relayed.
         let two_way = self.settings.two_way.clone();
+        let question = self.question(&route, stanza);
         let why = |reason| match two_way {
             None => Verdict::by_table(traffic, reason),
             Some(_) => Verdict::refused(traffic, stanza.type_(), reason),
@@ -202,6 +204,7 @@ impl Translator {
             _ if !self.permits(&route, stanza) => why(Reason::Forbidden),
 
             // What is the same whatever else is relayed.
+            _ if question.is_some() => self.own_answer(question, traffic),
             (Class::Reply, Sender::Target, Place::Token | Place::Bad(_), _) => {
                 self.reply(&route, stanza, now, rng)
             }

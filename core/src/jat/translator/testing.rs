@@ -139,6 +139,7 @@ impl Proxy {
             Act::Refuse(Recipient::Asker(envelope), refusal) => {
                 format!("{} {} -> {}", refusal.condition.name(), envelope.from, envelope.to)
             }
+            Act::AnswerRequest(_) => "result to sender".to_owned(),
             Act::AnswerPresence(type_, to) => {
                 assert_eq!(*to, SenderAddress::Bare);
                 format!("{} to sender", type_.name().unwrap())

@@ -62,6 +62,9 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
             if component.two_way.is_some() {
                 fact(html, "relay", &words::relay(component));
             }
+            if !component.answer.is_empty() {
+                fact(html, "answers", &words::own_answers(component));
+            }
             for stream in component.streams() {
                 stream_facts(html, component, stream);
             }

@@ -1,0 +1,94 @@
+//! What the proxy answers itself at the component's domain, in place of the target: pings
+//! (XEP-0199) and service discovery (XEP-0030).
+
+use crate::stanza::compose::Answer;
+use crate::stanza::discovery::{INFO, ITEMS, Identity, Item, PING};
+use crate::stanza::payload::Payload;
+
+use super::incoming::{Body, Incoming};
+use super::reason::Reason;
+
+/// Which requests are answered, and with what. There is one for each component that answers
+/// anything; what is built from it is for each stanza the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnAnswers {
+    ping: bool,
+    discovery: Option<Discovery>,
+}
+
+/// What service discovery tells of the component's domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    pub identity: Identity,
+    /// What the target serves at the domain, besides what the proxy answers.
+    pub features: Vec<String>,
+    /// Addresses that are listed.
+    pub items: Vec<Item>,
+}
+
+/// A request that the proxy answers itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Ping,
+    Info,
+    Items,
+    /// It is answered with an error.
+    Wrong(Reason),
+}
+
+impl OwnAnswers {
+    /// `None`: the target gets everything.
+    pub fn new(ping: bool, discovery: Option<Discovery>) -> Option<Self> {
+        let discovery = discovery.map(|told| {
+            let own = [Some(INFO), Some(ITEMS), ping.then_some(PING)];
+            let own = own.into_iter().flatten().map(str::to_owned);
+            Discovery { features: own.chain(told.features).collect(), ..told }
+        });
+        (ping || discovery.is_some()).then_some(Self { ping, discovery })
+    }
+
+    /// Which words of the configuration's `answer` it has.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        let words = [("disco", self.discovery.is_some()), ("ping", self.ping)];
+        words.into_iter().filter(|(_, is_answered)| *is_answered).map(|(word, _)| word)
+    }
+
+    /// What of ours a request to the domain asks for. What no server may relay, or is over a limit,
+    /// asks for nothing: it is refused as everywhere.
+    pub(super) fn question(&self, iq: &Incoming<'_>) -> Option<Question> {
+        let Body::Whole { children: 1, namespaces_ok: true, stanza } = iq.body else { return None };
+        let type_ = iq.type_().filter(|type_| matches!(*type_, "get" | "set"))?;
+        iq.id()?;
+        let payload = Payload::of(stanza)?;
+        let (question, name) = match &*payload.namespace()? {
+            PING if self.ping => (Question::Ping, "ping"),
+            INFO if self.discovery.is_some() => (Question::Info, "query"),
+            ITEMS if self.discovery.is_some() => (Question::Items, "query"),
+            _ => return None,
+        };
+        // Both protocols have a get with this element only; what else is in it is ignored (RFC 6120
+        // section 8.4).
+        if type_ != "get" || payload.name() != name {
+            return Some(Question::Wrong(Reason::MalformedQuery));
+        }
+        let of_node = || payload.attribute("node").is_some_and(|node| !node.is_empty());
+        match question {
+            Question::Info | Question::Items if of_node() => {
+                Some(Question::Wrong(Reason::UnknownNode))
+            }
+            question => Some(question),
+        }
+    }
+
+    /// The answer to a question, or the reason for an error.
+    pub(super) fn answer(&self, question: Question) -> Result<Answer<'_>, Reason> {
+        match (question, &self.discovery) {
+            (Question::Info, Some(Discovery { identity, features, .. })) => {
+                Ok(Answer::Info { identity, features })
+            }
+            (Question::Items, Some(Discovery { items, .. })) => Ok(Answer::Items(items)),
+            (Question::Wrong(reason), _) => Err(reason),
+            (Question::Ping | Question::Info | Question::Items, _) => Ok(Answer::Empty),
+        }
+    }
+}

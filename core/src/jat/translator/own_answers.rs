@@ -1,0 +1,33 @@
+//! Requests to the component's domain that are answered here.
+
+use crate::jat::incoming::Incoming;
+use crate::jat::own_answers::Question;
+use crate::jat::route::{Place, Route};
+use crate::jat::traffic::{Class, Traffic};
+use crate::jat::verdict::Verdict;
+
+use super::Translator;
+
+impl Translator {
+    /// What of ours a stanza asks for. Only the domain itself is asked: an address with a node or a
+    /// resource is one of the target's.
+    pub(super) fn question(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> Option<Question> {
+        let own = self.settings.own_answers.as_deref()?;
+        let is_for_us = route.traffic.class == Class::Request
+            // The target may ask, too; what it sends has no token then.
+            && matches!(route.place, Place::Plain | Place::Bad(_))
+            && route.to.node().is_none()
+            && route.to.resource().is_none();
+        if is_for_us { own.question(stanza) } else { None }
+    }
+
+    /// The answer to that.
+    pub(super) fn own_answer(&self, question: Option<Question>, traffic: Traffic) -> Verdict<'_> {
+        let own = self.settings.own_answers.as_deref().zip(question);
+        let (own, question) = own.expect("whoever has no answers is asked nothing");
+        match own.answer(question) {
+            Ok(answer) => Verdict::own_answer(answer, traffic),
+            Err(reason) => Verdict::by_table(traffic, reason),
+        }
+    }
+}
