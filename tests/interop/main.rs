@@ -58,6 +58,7 @@ mod lost_presence;
 mod migration;
 mod mirrors;
 mod nobody_online;
+mod own_answers;
 mod presence;
 mod prosody_fleet;
 mod random_payloads;
