@@ -39,7 +39,10 @@ fn a_library_finds_the_service_whoever_is_online(kind: Kind) {
     scene.proxy.reload();
     browse(&scene);
     scene.round_trip(&mut user, &mut service);
-    assert_eq!(scene.proxy.reason("own-answer"), 3 * 3 + 1);
+    scene.proxy.upgrade();
+    browse(&scene);
+    assert_eq!(scene.proxy.reason("own-answer"), 4 * 3 + 1);
+    assert_eq!(scene.proxy.status()["components"][0]["answer"], json!(["disco", "ping"]));
 
     // Without it the client is asked.
     scene.proxy.settings.component = String::new();
