@@ -54,6 +54,25 @@ fn the_presence_domain_answers_and_relays_nothing() {
     assert!(said.contains("unsubscribed") && said.contains("from='a.proxy.example'"), "{said}");
 }
 
+/// What the component's domain answers itself, this one does not.
+#[test]
+fn a_ping_of_the_presence_domain_is_refused() {
+    let mut it = Replica::start();
+    let own_answers = session::own_answers();
+    it.shared.translator.reconfigure(Settings { own_answers, ..settings(Some(PRESENCE)) });
+    for payload in
+        ["<ping xmlns='urn:xmpp:ping'/>", "<query xmlns='http://jabber.org/protocol/disco#info'/>"]
+    {
+        let ask =
+            |to| format!("<iq type='get' id='1' from='u@s.example/r' to='{to}'>{payload}</iq>");
+        let said = it.hear(PRESENCE, &ask(PRESENCE));
+        assert!(said.contains("<service-unavailable"), "{said}");
+        let said = it.hear(OWN, &ask(OWN));
+        assert!(said.starts_with("<iq type='result' "), "{said}");
+    }
+    assert_eq!((it.count(Reason::PresenceDomain), it.count(Reason::OwnAnswer)), (2, 2));
+}
+
 #[test]
 fn neither_stream_takes_what_is_for_the_other() {
     let mut it = Replica::start();
