@@ -1,14 +1,11 @@
 //! What a component says in its target's place, byte for byte, through a whole session.
 
 use core_tests::session::own_answers;
-use core_tests::twin::{Proxy, TARGET, USER, both_ways, settings};
+use core_tests::twin::{Proxy, TARGET, USER, answering, both_ways, settings};
+use jat_core::jat::own_answers::{Discovery, OwnAnswers};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::USER_REQUEST;
-
-fn answering() -> Settings {
-    Settings { own_answers: own_answers(), ..settings() }
-}
 
 const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
@@ -107,7 +104,7 @@ fn all_else_goes_to_the_target() {
         }
     }
     proxy.forwarded(&get(USER, "proxy.example", VERSION));
-    let ping = jat_core::jat::own_answers::OwnAnswers::new(true, None);
+    let ping = OwnAnswers::new(true, None);
     let only_ping = Settings { own_answers: ping.map(Into::into), ..settings() };
     let mut proxy = Proxy::with(only_ping);
     proxy.forwarded(&get(USER, "proxy.example", INFO));
@@ -118,8 +115,8 @@ fn all_else_goes_to_the_target() {
 
 #[test]
 fn what_is_not_answered_is_no_feature() {
-    let discovery = Some(jat_core::jat::own_answers::Discovery::default());
-    let own_answers = jat_core::jat::own_answers::OwnAnswers::new(false, discovery);
+    let discovery = Some(Discovery::default());
+    let own_answers = OwnAnswers::new(false, discovery);
     let mut proxy =
         Proxy::with(Settings { own_answers: own_answers.map(Into::into), ..settings() });
     let told = "<iq type='result' id='7' to='user@some-domain.example/abc' from='proxy.example'>\

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use core_tests::session::own_answers;
-use core_tests::twin::{PING, Proxy, USER, assert_error, both_ways, get, settings};
+use core_tests::twin::{PING, Proxy, USER, answering, assert_error, both_ways, get, settings};
 use jat_core::jat::access::{Access, Pattern, Senders};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
@@ -13,10 +13,6 @@ use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 
 const INFO: &str = "http://jabber.org/protocol/disco#info";
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
-
-fn answering() -> Settings {
-    Settings { own_answers: own_answers(), ..settings() }
-}
 
 fn refused(proxy: &mut Proxy, request: &str, condition: &str, reason: Reason) {
     let said = proxy.exchange(request);

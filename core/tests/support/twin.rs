@@ -37,6 +37,11 @@ pub fn both_ways() -> Settings {
     }
 }
 
+/// The same, but that pings and service discovery are answered.
+pub fn answering() -> Settings {
+    Settings { own_answers: session::own_answers(), ..settings() }
+}
+
 /// A proxy, twice.
 pub struct Proxy {
     whole: Side,

@@ -17,7 +17,7 @@ use super::Stream;
 use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
 use crate::oracle;
 use crate::session::{START, Side, key};
-use crate::twin::{Said, TARGET, USER, both_ways, settings};
+use crate::twin::{Said, TARGET, USER, answering, both_ways, settings};
 
 /// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
 /// for what a fuzzer does not guess, see `pasted`.
@@ -26,7 +26,9 @@ pub fn check(data: &[u8]) {
     let input = pasted(stream.bytes);
     let whole = run(settings(), [&input[..]]);
     assert_eq!(run(settings(), stream.with(&input).pieces()), whole, "in pieces");
-    survived_both_ways(stream.with(&input));
+    for other in [both_ways, answering] {
+        survived(other, stream.with(&input));
+    }
     let found = split([&input[..]], SMALL);
     assert_eq!(byte_by_byte(&input, &found), whole, "byte by byte");
     ends_where_a_strict_parser_would(&input, whole.2.as_ref());
@@ -35,11 +37,11 @@ pub fn check(data: &[u8]) {
 /// What went out, what was counted, and why the stream is over.
 type Outcome = (Vec<u8>, Vec<(Traffic, Reason, u64)>, Option<Ending>);
 
-/// The same where everything is relayed.
-fn survived_both_ways(stream: Stream<'_>) {
-    let whole = run(both_ways(), [stream.bytes]);
-    assert_eq!(run(both_ways(), stream.pieces()), whole, "in pieces, both ways");
-    assert_eq!(run(both_ways(), stream.bytes.chunks(1)), whole, "byte by byte, both ways");
+/// The same with other settings.
+fn survived(settings: fn() -> Settings, stream: Stream<'_>) {
+    let whole = run(settings(), [stream.bytes]);
+    assert_eq!(run(settings(), stream.pieces()), whole, "in pieces");
+    assert_eq!(run(settings(), stream.bytes.chunks(1)), whole, "byte by byte");
     if oracle::events(stream.bytes).1.is_none() {
         oracle::stanzas(&whole.0);
     }
