@@ -56,6 +56,15 @@ fn the_shipped_configuration_shows_what_works() {
 }
 
 #[test]
+fn what_is_answered_here_is_said() {
+    let folder = Folder::new();
+    folder.write_config("secret = { file = \"proxy.secret\" }\nanswer = [\"ping\", \"disco\"]");
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    assert!(out.out.contains("\n  answers disco, ping at proxy.example itself\n"), "{}", out.out);
+}
+
+#[test]
 fn what_to_know_of_more_than_requests_is_said() {
     let folder = Folder::new();
     let secret = "secret = { file = \"proxy.secret\" }\n";
