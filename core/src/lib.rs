@@ -42,6 +42,10 @@
 //! withholds it from a sender who has got too many, and else has it
 //! [composed](stanza::compose::Authored).
 //!
+//! A ping or a question of service discovery to the component's domain has a row of its own where
+//! the [settings](jat::own_answers::OwnAnswers) say so: `Translator::own_answer` gives a result, which
+//! is composed and withheld as errors are.
+//!
 //! Where the [settings](jat::two_way::TwoWay) relay more than requests of users, other rows come first.
 //! `Translator::inward` has what users write go on from their [mirrors](jat::mirror), and
 //! `Translator::outward` what the target writes to mirrors, from the [aliases](jat::alias) of its
