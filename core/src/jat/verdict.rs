@@ -152,10 +152,18 @@ impl<'t> Verdict<'t> {
         self
     }
 
-    /// Whether the sender gets an answer: no error in answer to such an answer may go on for ever.
-    pub fn answers_sender(&self) -> bool {
-        use Act::{AnswerPresence, AnswerRequest, Refuse};
-        matches!(self.act, Refuse(Recipient::Sender(_), _) | AnswerRequest(_) | AnswerPresence(..))
+    /// How many answers to the sender it counts as: no error in answer to such an answer may go on
+    /// for ever, and a long list is more than one.
+    pub fn answers(&self) -> usize {
+        match &self.act {
+            Act::AnswerRequest(compose::Answer::Items(items)) => {
+                (1 + items.len() / ITEMS_OF_ONE).min(MOST_OF_ONE)
+            }
+            Act::AnswerRequest(_)
+            | Act::Refuse(Recipient::Sender(_), _)
+            | Act::AnswerPresence(..) => 1,
+            _ => 0,
+        }
     }
 
     /// What is done instead, since the sender got too many answers.
@@ -180,3 +188,8 @@ impl<'t> Verdict<'t> {
         }
     }
 }
+
+/// So many items of a list have some hundred bytes, as the answer to a question for information.
+const ITEMS_OF_ONE: usize = 16;
+/// Less than what anybody may get at once, so that the longest list is given, too.
+const MOST_OF_ONE: usize = 100;

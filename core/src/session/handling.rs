@@ -76,7 +76,9 @@ impl Session {
     ) -> (Traffic, Reason) {
         let sender = head.from.as_deref().unwrap_or_default();
         loop {
-            if verdict.answers_sender() && !self.brake.releases(sender, head.kind, now) {
+            // If not all of several are released, those that are count as well: asking again at once
+            // does not help.
+            if !(0..verdict.answers()).all(|_| self.brake.releases(sender, head.kind, now)) {
                 verdict = verdict.withheld();
             }
             match self.write(&verdict.act, head, payload) {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use core_tests::session::own_answers;
 use core_tests::twin::{PING, Proxy, USER, answering, assert_error, both_ways, get, settings};
 use jat_core::jat::access::{Access, Pattern, Senders};
+use jat_core::jat::own_answers::{Discovery, OwnAnswers};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::Class::{Message, Presence, Reply};
 use jat_core::jat::traffic::{Traffic, USER_REQUEST};
+use jat_core::stanza::discovery::Item;
 
 const INFO: &str = "http://jabber.org/protocol/disco#info";
 const ITEMS: &str = "http://jabber.org/protocol/disco#items";
@@ -191,6 +193,24 @@ fn a_flood_gets_no_more_answers_than_errors() {
     proxy.now = proxy.now.plus(Duration::from_secs(1));
     let said = proxy.exchange_whole(info.repeat(50).as_bytes());
     assert_eq!(said.counted, [own(20), throttled(30)]);
+}
+
+/// Else small requests would make the server carry large answers.
+#[test]
+fn long_lists_are_given_seldom() {
+    let item = |n| Item { address: format!("face{n}@proxy.example"), name: None };
+    let discovery = Discovery { items: (0..1_000).map(item).collect(), ..Discovery::default() };
+    let own_answers = OwnAnswers::new(true, Some(discovery)).map(Arc::new);
+    let mut proxy = Proxy::with(Settings { own_answers, ..settings() });
+    let list = iq("get", &format!("<query xmlns='{ITEMS}'/>"));
+    let said = proxy.exchange_whole(list.repeat(100).as_bytes());
+    let counted = [(USER_REQUEST, Reason::OwnAnswer, 3), (USER_REQUEST, Reason::Throttled, 97)];
+    assert_eq!((said.out.len(), &said.counted[..]), (3, &counted[..]));
+    assert!(said.out.iter().all(|list| list.matches("<item ").count() == 1_000));
+    proxy.now = proxy.now.plus(Duration::from_secs(4));
+    let said = proxy.exchange_whole(list.repeat(2).as_bytes());
+    let counted = [(USER_REQUEST, Reason::OwnAnswer, 1), (USER_REQUEST, Reason::Throttled, 1)];
+    assert_eq!(said.counted, counted);
 }
 
 #[test]
