@@ -10,6 +10,7 @@ mod account;
 mod blocking;
 mod commands;
 mod first;
+mod full;
 mod hostile;
 mod messages;
 mod offline;

@@ -70,14 +70,11 @@ impl Server {
     }
 
     /// Another one that tests share, for people: with offline messages, archives, carbons, rooms,
-    /// block lists, vCards and personal eventing. Its archives make it slow under load.
+    /// block lists, vCards and personal eventing; jabberd2 with what it has of that. Its archives
+    /// make it slow under load.
     pub fn for_people(kind: Kind) -> &'static Server {
         static ALL: Each<Server> = Each::new(|kind| {
-            Server::start_changed(kind, |text| match kind.software {
-                Software::Prosody => prosody::for_people(&text),
-                Software::Ejabberd => ejabberd::for_people(&text),
-                Software::Jabberd2 => panic!("it has no modules for that"),
-            })
+            Server::start_changed(kind, |text| with_modules_for_people(kind, text))
         });
         ALL.of(kind)
     }
@@ -276,6 +273,16 @@ pub fn paste(kind: Kind, text: &str, snippet: &str) -> String {
             assert_eq!(snippet, "");
             text.to_owned()
         }
+    }
+}
+
+/// The configuration of [`Server::for_people`].
+pub fn with_modules_for_people(kind: Kind, text: String) -> String {
+    match kind.software {
+        Software::Prosody => prosody::for_people(&text),
+        Software::Ejabberd => ejabberd::for_people(&text),
+        // It keeps what is written to those who are away, and has vCards, as it is.
+        Software::Jabberd2 => text,
     }
 }
 
