@@ -20,3 +20,4 @@ mod presence;
 mod replicas;
 mod requests;
 mod rooms;
+mod strangers;
