@@ -1,39 +1,21 @@
 //! A target whose account is on another server than the component.
 
 use std::fs;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{accept_subscription, asked_once, round_trip};
-use test_support::interop::server::{HOST, Kind, SECRET, Server, Software, paste, prosody};
+use test_support::interop::server::{Kind, Software};
 use test_support::wait::{PATIENCE, wait_until, wait_within};
+
+use crate::two_servers::TwoServers;
 
 case!(a_target_on_another_server_that_dies: both);
 fn a_target_on_another_server_that_dies(kind: Kind) {
-    let [domain, host] = free_addresses();
-    let near = Server::start_changed(kind, |text| {
-        let component = match kind.software {
-            Software::Prosody => {
-                format!("Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"\n")
-            }
-            // Its listener takes a component of any name.
-            _ => String::new(),
-        };
-        paste(kind, &federating(kind, &text, &domain), &component)
-    });
-    let mut far = Server::start_changed(kind, |text| {
-        let text = federating(kind, &text, &host);
-        match kind.software {
-            Software::Prosody => format!("{text}\nVirtualHost \"{host}\"\n"),
-            _ => text.replace(
-                &format!("hosts: [\"{HOST}\"]"),
-                &format!("hosts: [\"{HOST}\", \"{host}\"]"),
-            ),
-        }
-    });
-    far.host = host;
+    let servers = TwoServers::start([kind, kind], 1, |_, text| text);
+    let domain = servers.new_domain();
+    let TwoServers { near, mut far, .. } = servers;
     let target = far.new_account("service");
     let proxy = Proxy::start(&near, Settings::new(&domain, &target));
     let mut user = Client::login(&near, &near.new_account("user"), "abc");
@@ -97,42 +79,6 @@ fn errors_until_gone(
     });
     failed
 }
-
-/// The configuration of a server that listens for others at this address, which is its domain: so
-/// it is found without DNS.
-fn federating(kind: Kind, text: &str, address: &str) -> String {
-    match kind.software {
-        Software::Prosody => {
-            let lines = format!(
-                "s2s_interfaces = {{ \"{address}\" }}\ns2s_ports = {{ {PORT} }}\n\
-                 s2s_require_encryption = false\ns2s_secure_auth = false\n"
-            );
-            prosody::with_module(text, "dialback", &lines)
-                .replace("modules_disabled = { \"s2s\"; ", "modules_disabled = { ")
-        }
-        _ => {
-            let listener = format!(
-                "  -\n    port: {PORT}\n    ip: \"{address}\"\n    module: ejabberd_s2s_in\n"
-            );
-            let options = "s2s_use_starttls: false\ns2s_dns_timeout: 1\ns2s_dns_retries: 1\n\
-                           s2s_max_retry_delay: 1\n";
-            paste(kind, text, &listener).replace("s2s_access: none\n", options)
-                + "  mod_s2s_dialback: {}\n"
-        }
-    }
-}
-
-/// Addresses of loopback where nobody listens for servers.
-fn free_addresses<const N: usize>() -> [String; N] {
-    [(); N].map(|()| {
-        let some = || format!("127.78.{}.{}", fastrand::u8(..), fastrand::u8(1..255));
-        let free = |address: &String| TcpListener::bind((&**address, PORT)).is_ok();
-        std::iter::repeat_with(some).take(100).find(free).expect("a free address")
-    })
-}
-
-/// Where servers look for each other.
-const PORT: u16 = 5269;
 
 /// To another server and back.
 const ONE_REQUEST: Duration = Duration::from_secs(5);

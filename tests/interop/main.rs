@@ -10,7 +10,8 @@
 //!
 //! The stage is in `test_support::interop`; [`bot`] runs the slixmpp scripts beside this file. For many requests
 //! [`load`] makes them and accounts for each, on a [`wire`] that reads start tags only;
-//! [`fleet`] starts replicas, and a [`tap`] tells what went between one and its server.
+//! [`fleet`] starts replicas, [`two_servers`] servers that find each other, and a [`tap`] tells what
+//! went between a replica and its server.
 //!
 //! Tests with a load print figures, which are best read of one test alone:
 //!
@@ -27,6 +28,7 @@ mod names;
 mod screen;
 mod tap;
 mod terminal;
+mod two_servers;
 mod wire;
 
 mod access;

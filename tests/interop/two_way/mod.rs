@@ -9,6 +9,7 @@ mod stage;
 mod account;
 mod blocking;
 mod commands;
+mod elsewhere;
 mod first;
 mod full;
 mod hostile;

@@ -106,7 +106,12 @@ impl User {
 
     /// Logged in, but not available.
     pub fn connect(scene: &Scene, account: &str, resource: &str) -> User {
-        let client = Client::login(scene.server, account, resource);
+        User::connect_to(scene.server, scene, account, resource)
+    }
+
+    /// The same on a server that need not be the component's.
+    pub fn connect_to(server: &Server, scene: &Scene, account: &str, resource: &str) -> User {
+        let client = Client::login(server, account, resource);
         let secret = format!("{}@", scene.target.split('@').next().unwrap());
         User { client, secret }
     }
