@@ -75,7 +75,7 @@ fn who_wrote_first_can_be_answered_for_ever(kind: Kind) {
     silent.hears_no("message", |it| it.name == "message");
 }
 
-case!(a_wider_initiate_breaks_no_answer: both);
+case!(a_wider_initiate_breaks_no_answer: all);
 fn a_wider_initiate_breaks_no_answer(kind: Kind) {
     let mut scene = scene_with(kind, NOBODY);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -90,7 +90,7 @@ fn a_wider_initiate_breaks_no_answer(kind: Kind) {
 }
 
 // A clear mirror is nothing that only the proxy could have made, so messages to it are refused.
-case!(a_narrower_initiate_breaks_no_reply: both);
+case!(a_narrower_initiate_breaks_no_reply: all);
 fn a_narrower_initiate_breaks_no_reply(kind: Kind) {
     let mut scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -105,7 +105,7 @@ fn a_narrower_initiate_breaks_no_reply(kind: Kind) {
     assert_ne!(after.message.attr("from"), before.message.attr("from"));
 }
 
-case!(a_change_of_allow_from_breaks_no_answer: both);
+case!(a_change_of_allow_from_breaks_no_answer: all);
 fn a_change_of_allow_from_breaks_no_answer(kind: Kind) {
     let mut scene = scene_with(kind, NOBODY);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -117,7 +117,7 @@ fn a_change_of_allow_from_breaks_no_answer(kind: Kind) {
     learn_alias(&scene, &mut service, &mut user, "helper");
 }
 
-case!(a_change_of_deny_from_breaks_no_answer: both);
+case!(a_change_of_deny_from_breaks_no_answer: all);
 fn a_change_of_deny_from_breaks_no_answer(kind: Kind) {
     let mut scene = scene_with(kind, NOBODY);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -130,7 +130,7 @@ fn a_change_of_deny_from_breaks_no_answer(kind: Kind) {
     learn_alias(&scene, &mut service, &mut other, "helper");
 }
 
-case!(a_face_that_is_taken_away_breaks_no_reply: both);
+case!(a_face_that_is_taken_away_breaks_no_reply: all);
 fn a_face_that_is_taken_away_breaks_no_reply(kind: Kind) {
     let mut scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -147,7 +147,7 @@ fn a_face_that_is_taken_away_breaks_no_reply(kind: Kind) {
     learn_alias(&scene, &mut service, &mut user, "anybody");
 }
 
-case!(another_name_key_breaks_no_answer: both);
+case!(another_name_key_breaks_no_answer: all);
 fn another_name_key_breaks_no_answer(kind: Kind) {
     let mut scene = scene_with(kind, NOBODY);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));

@@ -42,7 +42,7 @@ fn no_spelling_makes_a_user_another_one(kind: Kind) {
     user.hears_no("message for the victim", |it| says(it, "for the victim"));
 }
 
-case!(a_face_is_what_its_normal_form_says: both);
+case!(a_face_is_what_its_normal_form_says: all);
 fn a_face_is_what_its_normal_form_says(kind: Kind) {
     let mut scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -68,7 +68,7 @@ fn a_face_is_what_its_normal_form_says(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-case!(what_is_no_mirror_is_answered_and_the_stream_lives: both);
+case!(what_is_no_mirror_is_answered_and_the_stream_lives: all);
 fn what_is_no_mirror_is_answered_and_the_stream_lives(kind: Kind) {
     let scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -92,7 +92,7 @@ fn what_is_no_mirror_is_answered_and_the_stream_lives(kind: Kind) {
 }
 
 // Both directions at once: what a node may be made of, put together at random.
-case!(random_nodes_do_not_end_the_stream: both);
+case!(random_nodes_do_not_end_the_stream: all);
 fn random_nodes_do_not_end_the_stream(kind: Kind) {
     const NODES: usize = 300;
     let scene = scene_with(kind, TwoWay { faces: r#"["*"]"#, ..TwoWay::default() });
@@ -172,7 +172,7 @@ fn users_with_such_names_are_answered(kind: Kind) {
 }
 
 // As many bytes as servers take.
-case!(what_is_too_long_for_a_node_is_answered: both);
+case!(what_is_too_long_for_a_node_is_answered: all);
 fn what_is_too_long_for_a_node_is_answered(kind: Kind) {
     let scene = scene_with(kind, TwoWay { faces: r#"["*"]"#, ..TwoWay::default() });
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));

@@ -8,7 +8,7 @@ use super::stage::{
     scene_with,
 };
 
-case!(each_type_passes_both_ways: both);
+case!(each_type_passes_both_ways: all);
 fn each_type_passes_both_ways(kind: Kind) {
     let scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -41,7 +41,7 @@ fn each_type_passes_both_ways(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-case!(messages_of_rooms_and_errors_go_to_who_is_meant: both);
+case!(messages_of_rooms_and_errors_go_to_who_is_meant: all);
 fn messages_of_rooms_and_errors_go_to_who_is_meant(kind: Kind) {
     let scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -75,7 +75,7 @@ fn messages_of_rooms_and_errors_go_to_who_is_meant(kind: Kind) {
     assert!(b.try_receive_where(SILENCE, |it| it.name == "message").is_none(), "none is for b");
 }
 
-case!(what_belongs_to_a_chat_passes: both);
+case!(what_belongs_to_a_chat_passes: all);
 fn what_belongs_to_a_chat_passes(kind: Kind) {
     let scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
@@ -161,7 +161,7 @@ fn archives_hold_the_chat_under_its_addresses(kind: Kind) {
     }
 }
 
-case!(the_account_can_get_all_messages: both);
+case!(the_account_can_get_all_messages: all);
 fn the_account_can_get_all_messages(kind: Kind) {
     let two_way = TwoWay { more: "messages-to = \"account\"", ..TwoWay::default() };
     let scene = scene_with(kind, two_way);
@@ -204,7 +204,7 @@ fn another_spelling_is_the_same_address(kind: Kind) {
     assert_eq!(user.reads("out").attr("from"), Some(&*alias));
 }
 
-case!(what_cannot_pass_is_answered: both);
+case!(what_cannot_pass_is_answered: all);
 fn what_cannot_pass_is_answered(kind: Kind) {
     let scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));

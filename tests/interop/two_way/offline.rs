@@ -9,7 +9,7 @@ use super::stage::{
     Listens, TwoWay, User, chat, condition, face, learn_alias, mirror, passed, scene, scene_with,
 };
 
-case!(what_is_written_while_nobody_is_online_is_answered_later: both);
+case!(what_is_written_while_nobody_is_online_is_answered_later: all);
 fn what_is_written_while_nobody_is_online_is_answered_later(kind: Kind) {
     let scene = account_scene(kind);
     let mut user = User::new(&scene);
@@ -44,7 +44,7 @@ fn what_is_written_while_nobody_is_online_is_answered_later(kind: Kind) {
 }
 
 // docs/servers.md#not-stored
-case!(what_is_stored_is_the_servers_choice: both);
+case!(what_is_stored_is_the_servers_choice: all);
 fn what_is_stored_is_the_servers_choice(kind: Kind) {
     let scene = account_scene(kind);
     let mut user = User::new(&scene);
@@ -77,7 +77,7 @@ fn what_is_stored_is_the_servers_choice(kind: Kind) {
     user.hears_no("error", |it| it.attr("type") == Some("error"));
 }
 
-case!(a_user_who_is_away_gets_it_later: both);
+case!(a_user_who_is_away_gets_it_later: all);
 fn a_user_who_is_away_gets_it_later(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");

@@ -4,14 +4,14 @@ use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::proxy::{key, name_key};
 use test_support::interop::scene::Scene;
 use test_support::interop::server::Kind;
-use test_support::interop::server::Software::{Ejabberd, Prosody};
+use test_support::interop::server::Software::{Ejabberd, Jabberd2};
 use test_support::interop::stanza::Stanza;
 
 use super::stage::{
     Listens, TwoWay, User, bare, chat, face, is_presence, learn_alias, mirror, reload, scene,
 };
 
-case!(both_subscribe_and_see_each_other: both);
+case!(both_subscribe_and_see_each_other: all);
 fn both_subscribe_and_see_each_other(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
@@ -59,8 +59,8 @@ fn both_subscribe_and_see_each_other(kind: Kind) {
     service.presence(None, &seen_as);
 }
 
-// docs/servers.md#ends-silently
-case!(who_unsubscribes_is_out_of_the_roster: both);
+// docs/servers.md#ends-silently, docs/servers.md#refusal-dropped
+case!(who_unsubscribes_is_out_of_the_roster: all);
 fn who_unsubscribes_is_out_of_the_roster(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
@@ -93,11 +93,20 @@ fn who_unsubscribes_is_out_of_the_roster(kind: Kind) {
     user.send(format!("<presence type='subscribe' to='{helper}'/>"));
     service.presence(Some("subscribe"), &account);
     service.send(format!("<presence type='unsubscribed' to='{account}'/>"));
-    user.receive("the refusal", |it| is_presence(it, Some("unsubscribed"), &helper));
+    if kind.is(Jabberd2) {
+        service.send(chat("last", &mirror(&scene, &user.jid, "helper"), "last"));
+        user.reads("last");
+        user.send("<iq type='get' id='contacts'><query xmlns='jabber:iq:roster'/></iq>");
+        let contacts = user.answer_to("contacts");
+        let item = contacts.child("query").unwrap().child("item").unwrap();
+        assert_eq!((item.attr("jid"), item.attr("ask")), (Some(&*helper), Some("subscribe")));
+    } else {
+        user.receive("the refusal", |it| is_presence(it, Some("unsubscribed"), &helper));
+    }
 }
 
 // docs/servers.md#nobody-online
-case!(the_servers_answer_who_logs_in: both);
+case!(the_servers_answer_who_logs_in: all);
 fn the_servers_answer_who_logs_in(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
@@ -137,14 +146,14 @@ fn the_servers_answer_who_logs_in(kind: Kind) {
         late.receive("the end", |it| is_from(it, &helper, Some("unavailable"), ""));
     }
     let mut last = User::login(&scene, &account, "last");
-    if kind.is(Prosody) {
-        last.receive("the answer", |it| is_presence(it, Some("unavailable"), &helper));
-    } else {
+    if kind.is(Ejabberd) {
         last.hears_no("presence of the bot", |it| is_from(it, &helper, None, ""));
+    } else {
+        last.receive("the answer", |it| is_presence(it, Some("unavailable"), &helper));
     }
 }
 
-case!(a_stranger_sees_nothing: both);
+case!(a_stranger_sees_nothing: all);
 fn a_stranger_sees_nothing(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
@@ -165,7 +174,7 @@ fn a_stranger_sees_nothing(kind: Kind) {
     user.send("<presence type='unavailable'/>");
 }
 
-case!(after_a_kill_the_next_login_is_right: both);
+case!(after_a_kill_the_next_login_is_right: all);
 fn after_a_kill_the_next_login_is_right(kind: Kind) {
     let mut scene = scene(kind);
     let mut service = scene.service("a");
@@ -192,7 +201,7 @@ fn after_a_kill_the_next_login_is_right(kind: Kind) {
     assert_eq!(it.attr("from"), Some(&*alias));
 }
 
-case!(the_end_is_told_under_every_name: both);
+case!(the_end_is_told_under_every_name: all);
 fn the_end_is_told_under_every_name(kind: Kind) {
     let mut scene = scene(kind);
     let mut service = scene.service("a");
@@ -218,7 +227,7 @@ fn the_end_is_told_under_every_name(kind: Kind) {
     assert_eq!(ended, names);
 }
 
-case!(a_reduced_relay_leaves_nobody_online: both);
+case!(a_reduced_relay_leaves_nobody_online: all);
 fn a_reduced_relay_leaves_nobody_online(kind: Kind) {
     let mut scene = scene(kind);
     let mut service = scene.service("a");
