@@ -23,7 +23,8 @@
 //!    server's time), and asks [`Translator::judge`](jat::translator::Translator::judge).
 //! 3. `Route::of` finds out who wrote to what, and which way that goes. `judge` takes the first row
 //!    that fits: it names a reason, or calls the rules for the class, here `Translator::request`.
-//!    One of the rows is for senders whom the lists keep out (`Translator::permits`).
+//!    One of the rows is for senders whom the lists keep out (`Translator::permits`), and one for
+//!    those who send more than the [limit](jat::limit) lets through (`Translator::admits`).
 //! 4. These check the request, choose a [resource](jat::resources::Resources::choose) of the target,
 //!    and [write](jat::token::write_sealed) an address of the component whose resource is a token:
 //!    user, resource and id. The verdict says [`Relay`](jat::verdict::Act::Relay), with the new

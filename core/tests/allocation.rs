@@ -10,6 +10,7 @@ use core_tests::session::own_answers;
 use core_tests::twin::PING;
 use jat_core::jat::access::{Access, Pattern, Senders};
 use jat_core::jat::dispatch::Dispatch;
+use jat_core::jat::limit::{Limit, Per, Rate};
 use jat_core::jat::settings::TokenIn;
 
 #[test]
@@ -37,6 +38,7 @@ fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
         settings.dispatch = dispatch;
         // However many may not ask.
         settings.access = Access { deny: senders(500), ..Access::default() };
+        settings.limit = Some(Limit { rate: Rate { count: 1, per: Per::Hour }, burst: 100 });
     });
     let request = stanzas::request(payload).replacen("to='", &format!("to='{node}"), 1);
     let reply = stanzas::reply(&proxy.relay(&request), payload);

@@ -191,6 +191,7 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     rows("stream", each(&|s| words::stream(&s.stream)));
     rows("domain", each(&|s| words::domain(component, s).to_owned()));
     rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
+    rows("limit", component.limit.iter().map(words::limit).collect());
     rows("subscription", component.subscription.iter().map(words::subscription).collect());
     rows("resources", words::serving(component));
     // On one line, so that grep shows all of them.

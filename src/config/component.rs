@@ -15,6 +15,7 @@ use crate::session::Bounds;
 use super::ComponentConfig;
 use super::access::Lists;
 use super::addresses;
+use super::limit;
 use super::own_answers;
 use super::patterns;
 use super::presence_domain;
@@ -75,6 +76,7 @@ impl Draft {
         let resources_place = resources.map(|value| value.place());
         let resources = resources.and_then(|value| patterns::resources(value, problems));
         let lists = Lists::read(&mut table, problems);
+        let limit = limit::read(&mut table, problems);
         let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
         let placed = |v: Value<'_>| Ok((v.one_of(&words)?, v.place()));
         let (token_in, token_place) = table.optional("token-in", problems, placed).unzip();
@@ -91,6 +93,7 @@ impl Draft {
             dispatch: dispatch.map_or_else(|| relay.default_dispatch(), |(dispatch, _)| dispatch),
             resources: resources.unwrap_or_default(),
             access: lists.into_access(),
+            limit,
             token_in: token_in.unwrap_or_default(),
             reply_ttl: common.reply_ttl,
             own_answers,

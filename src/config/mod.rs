@@ -33,6 +33,7 @@ mod component;
 mod document;
 mod http;
 mod keys;
+mod limit;
 mod name_keys;
 mod own_answers;
 mod patterns;

@@ -97,6 +97,7 @@ const CLAIMS: &[Claim] = &[
     claim(ACCESS, "allow-from = [\"some-domain.example\", ", Configuration(COMPONENT, "")),
     claim(ACCESS, "allow-from = [\"some-domain.example\"]", Configuration(COMPONENT, "")),
     claim(ANSWERS, "answer = ", Configuration(COMPONENT, "")),
+    claim(ACCESS, "limit = \"20/s\"", Configuration(COMPONENT, "")),
     claim(
         ACCESS,
         "INFO observed",

@@ -96,8 +96,9 @@ fn assert_all_reasons(tally: &Tally) {
         Reason::ToAccount,
         Reason::AliasTooLong,
         Reason::Scrubbed,
-        // There are no lists of senders.
+        // There are no lists of senders, and no limit.
         Reason::Forbidden,
+        Reason::OverRate,
         // They are about the state of the target or of the stream, not about a stanza.
         Reason::PresenceDomain,
         Reason::NeverSubscribed,

@@ -87,7 +87,7 @@ fn the_document_lists_every_reason() {
 /// What the sender is told for this reason.
 fn answer(reason: Reason) -> String {
     match reason.outcome() {
-        Outcome::Answered(Reply::Error(condition, _)) => format!("`{}`", condition.name()),
+        Outcome::Answered(Reply::Error { condition, .. }) => format!("`{}`", condition.name()),
         Outcome::Answered(Reply::Unsubscribed) => "`unsubscribed`".to_owned(),
         Outcome::Answered(Reply::Unavailable) => "`unavailable`".to_owned(),
         _ => String::new(),

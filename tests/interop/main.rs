@@ -53,6 +53,7 @@ mod init;
 mod keys;
 mod kill;
 mod lifetime;
+mod limit;
 mod log;
 mod login_failures;
 mod lost_machine;

@@ -25,8 +25,14 @@ named! {
 /// What somebody is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A stanza error, with a text in English.
-    Error(DefinedCondition, &'static str),
+    /// A stanza error.
+    Error {
+        condition: DefinedCondition,
+        /// RFC 6120 section 8.3.2.
+        error_type: &'static str,
+        /// In English.
+        text: &'static str,
+    },
     /// The refusal of a subscription.
     Unsubscribed,
     /// That nobody is online, to a probe.
@@ -41,7 +47,17 @@ macro_rules! outcome {
         Outcome::Answered(Answer::Unavailable)
     };
     (Answered($condition:ident, $text:literal)) => {
-        Outcome::Answered(Answer::Error(DefinedCondition::$condition, $text))
+        outcome!(@error $condition, DefinedCondition::$condition.error_type(), $text)
+    };
+    (Answered($condition:ident of type $type_:literal, $text:literal)) => {
+        outcome!(@error $condition, $type_, $text)
+    };
+    (@error $condition:ident, $type_:expr, $text:literal) => {
+        Outcome::Answered(Answer::Error {
+            condition: DefinedCondition::$condition,
+            error_type: $type_,
+            text: $text,
+        })
     };
     ($outcome:ident) => {
         Outcome::$outcome
@@ -116,9 +132,16 @@ impl Reason {
     }
 
     /// Whether presence is dropped for it where more is relayed than requests of users, a subscription
-    /// too: there is nothing at that address, or not for this sender.
+    /// too: there is nothing at that address, or not for this sender, or not now.
     pub fn hides_from_presence(self) -> bool {
-        matches!(self, Self::FaceReserved | Self::NoSuchFace | Self::OwnFace | Self::Forbidden)
+        matches!(
+            self,
+            Self::FaceReserved
+                | Self::NoSuchFace
+                | Self::OwnFace
+                | Self::Forbidden
+                | Self::OverRate
+        )
     }
 
     /// Whether a stanza was answered or dropped for it.
@@ -158,6 +181,10 @@ reasons! {
     /// From somebody whom allow-from or deny-from keeps out.
     Forbidden = "forbidden" [Request, Message, Presence inward]
         Answered(Forbidden, "This service takes nothing from your address.");
+    /// From an asker who sends more than limit and limit-burst let through.
+    OverRate = "over-rate" [Request inward, Message inward, Presence inward]
+        Answered(PolicyViolation of type "wait", "Too much has come from your address within a \
+            short time: try again later.");
     /// A message, where messages are not relayed.
     MessageRefused = "message-refused" [Message]
         Answered(FeatureNotImplemented, "Messages are not relayed here.");
@@ -383,7 +410,7 @@ mod tests {
         for reason in Reason::ALL {
             let somewhere = |of: &dyn Fn(Traffic) -> bool| Traffic::all().any(of);
             assert!(somewhere(&|traffic| reason.occurs_in(traffic)), "{reason:?}");
-            if let Outcome::Answered(Answer::Error(_, text)) = reason.outcome() {
+            if let Outcome::Answered(Answer::Error { text, .. }) = reason.outcome() {
                 assert!(text.ends_with('.') && !text.contains("  "), "{text}");
             }
             // What is relayed or for us is not told anyway.

@@ -11,6 +11,7 @@ use super::address::Address;
 use super::dispatch::Dispatch;
 use super::glob::Glob;
 use super::keyring::Keyring;
+use super::limit::Limit;
 use super::mirror::Mirrors;
 use super::own_answers::OwnAnswers;
 use super::selection::Selection;
@@ -31,6 +32,8 @@ pub struct Settings {
     /// Which resources serve: [`Selection::patterns`].
     pub resources: Arc<[Glob]>,
     pub access: Access,
+    /// How much each asker may send; `None`: as much as it likes.
+    pub limit: Option<Limit>,
     pub token_in: TokenIn,
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds: the life of a token.
@@ -51,6 +54,7 @@ impl Settings {
             dispatch: Dispatch::default(),
             resources: Arc::default(),
             access: Access::default(),
+            limit: None,
             token_in: TokenIn::default(),
             keyring,
             reply_ttl: DEFAULT_REPLY_TTL,

@@ -91,9 +91,9 @@ impl<'t> Verdict<'t> {
             (Outcome::Answered(Answer::Unavailable), _) => presence(PresenceType::Unavailable),
             (Outcome::Answered(Answer::Unsubscribed), _)
             | (Outcome::Answered(_), Class::Presence) => presence(PresenceType::Unsubscribed),
-            (Outcome::Answered(Answer::Error(condition, text)), _) => Act::Refuse(
+            (Outcome::Answered(Answer::Error { condition, error_type, text }), _) => Act::Refuse(
                 Recipient::Sender(WithoutId::Empty),
-                Refusal { condition, text: text.into() },
+                Refusal { condition, error_type, text: text.into() },
             ),
             (Outcome::Relayed | Outcome::Consumed | Outcome::Dropped, _) => Act::Drop,
         };

@@ -1,84 +1,34 @@
 //! How many errors one sender gets: a program that answers each of them with something new must
 //! not go round in circles with us.
-//!
-//! A fixed table keeps what was said lately, so that nobody can fill the memory. A sender that
-//! has no place in it any more starts anew: who has many addresses gets more answers, and nobody
-//! gets fewer because of others.
 
-use std::hash::Hasher;
 use std::time::Duration;
 
 use crate::jat::address::Address;
+use crate::jat::allowance::Allowance;
+use crate::jat::recent_senders::RecentSenders;
 use crate::stanza::head::Kind;
 
-/// What each of the last senders was answered.
+/// What each of the last senders was answered: to requests, messages, and presence.
 #[derive(Debug)]
 pub(super) struct Brake {
-    /// Keeps users from choosing addresses that drive somebody else out of the table.
-    seed: u64,
-    /// Empty until the first answer; [`WAYS`] in a row can be a sender's.
-    slots: Vec<Slot>,
-}
-
-/// One sender, by its hash.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    sender: u64,
-    /// When all answers that it got will have been paid for, on [`Now::mono`]'s clock: to requests,
-    /// messages, and presence.
-    ///
-    /// [`Now::mono`]: crate::jat::now::Now::mono
-    paid: [Duration; 3],
-}
-
-/// So many at once, and one more after each pause.
-struct Allowance {
-    at_once: u32,
-    pause: Duration,
+    senders: RecentSenders<3>,
 }
 
 impl Brake {
     /// `seed` is nobody's business.
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, slots: Vec::new() }
+        Self { senders: RecentSenders::new(SENDERS, seed) }
     }
 
     /// Whether `sender` may get one more error in answer to a stanza of this kind.
     pub(super) fn releases(&mut self, sender: &str, kind: Kind, now: Duration) -> bool {
-        if self.slots.is_empty() {
-            self.slots = vec![Slot::default(); SLOTS];
-        }
-        let slot = self.slot(&Address::new(sender).normal_bare(), now);
+        let due = self.senders.due(&Address::new(sender), now);
         let (place, allowance) = match kind {
             Kind::Iq | Kind::Other => (0, REQUESTS),
             Kind::Message => (1, OTHERS),
             Kind::Presence => (2, OTHERS),
         };
-        let next = now.max(slot.paid[place]) + allowance.pause;
-        let releases = next <= now + allowance.pause * allowance.at_once;
-        if releases {
-            slot.paid[place] = next;
-        }
-        releases
-    }
-
-    /// That of a sender, or the one of its places that matters least.
-    fn slot(&mut self, sender: &str, now: Duration) -> &mut Slot {
-        // SipHash with the seed in front.
-        let mut hasher = std::hash::DefaultHasher::new();
-        hasher.write_u64(self.seed);
-        hasher.write(sender.as_bytes());
-        let hash = hasher.finish();
-        let begin = usize::try_from(hash % (SLOTS / WAYS) as u64).unwrap_or_default() * WAYS;
-        let places = &mut self.slots[begin..begin + WAYS];
-        let known = places.iter().position(|slot| slot.sender == hash);
-        let oldest = || (0..WAYS).min_by_key(|at| places[*at].paid.iter().max());
-        let at = known.or_else(oldest).unwrap_or_default();
-        let slot = &mut places[at];
-        if known.is_none() {
-            *slot = Slot { sender: hash, paid: [now; 3] };
-        }
-        slot
+        allowance.admits(&mut due[place], now)
     }
 }
 
@@ -87,8 +37,7 @@ impl Brake {
 const REQUESTS: Allowance = Allowance { at_once: 200, pause: Duration::from_millis(50) };
 /// Errors for messages, and refused subscriptions, are a courtesy (RFC 6121 section 8.5).
 const OTHERS: Allowance = Allowance { at_once: 5, pause: Duration::from_secs(1) };
-const SLOTS: usize = 1024;
-const WAYS: usize = 4;
+const SENDERS: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +90,6 @@ mod tests {
         assert!((0..200).all(|_| releases("u@s.example")));
         let crowd = (0..100_000).filter(|n| releases(&format!("u{n}@s.example"))).count();
         assert_eq!(crowd, 100_000);
-        assert_eq!((brake.slots.len(), brake.slots.capacity()), (SLOTS, SLOTS));
+        assert_eq!(brake.senders.capacity(), SENDERS);
     }
 }

@@ -51,6 +51,7 @@ pub enum Answer<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub condition: DefinedCondition,
+    pub error_type: &'static str,
     /// In English.
     pub text: Cow<'static, str>,
 }
@@ -117,9 +118,10 @@ fn name_of(kind: Kind) -> &'static str {
 }
 
 /// Appends the error element of an error stanza (RFC 6120 section 8.3.2).
-fn write_error(by: &str, Refusal { condition, text }: &Refusal, output: &mut Vec<u8>) {
+fn write_error(by: &str, refusal: &Refusal, output: &mut Vec<u8>) {
+    let Refusal { condition, error_type, text } = refusal;
     output.extend(b"<error ");
-    write_attribute("type", condition.error_type(), output);
+    write_attribute("type", error_type, output);
     output.push(b' ');
     write_attribute("by", by, output);
     output.extend(b"><");
@@ -169,7 +171,8 @@ mod tests {
     #[test]
     fn an_error_says_by_whom_it_is_and_why_for_every_condition() {
         for condition in DefinedCondition::ALL {
-            let refusal = Refusal { condition, text: "nobody <here> & \"'".into() };
+            let error_type = condition.error_type();
+            let refusal = Refusal { condition, error_type, text: "nobody <here> & \"'".into() };
             let error = error_of(Kind::Iq, &refusal, &Envelope { id: Some("7"), ..ENVELOPE });
             // The library's variants have the same names.
             let wanted = format!("{condition:?}");
@@ -191,7 +194,8 @@ mod tests {
 
     #[test]
     fn an_error_answers_each_kind_and_an_iq_has_an_id() {
-        let refusal = Refusal { condition: DefinedCondition::Forbidden, text: "".into() };
+        let condition = DefinedCondition::Forbidden;
+        let refusal = Refusal { condition, error_type: "wait", text: "".into() };
         for (kind, name) in
             [(Kind::Iq, "iq"), (Kind::Message, "message"), (Kind::Presence, "presence")]
         {

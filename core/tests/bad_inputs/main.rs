@@ -8,6 +8,7 @@ mod access;
 mod addresses;
 mod both_ways;
 mod keys;
+mod limit;
 mod loops;
 mod memory;
 mod mirrors;

@@ -6,6 +6,7 @@ mod address;
 mod bytes;
 mod deferral;
 mod generators;
+mod limit;
 mod seeds;
 mod selection;
 mod telling;

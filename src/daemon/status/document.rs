@@ -6,6 +6,7 @@ use crate::config;
 use crate::daemon::history::{Recent, SPAN, Series};
 use crate::daemon::recorder::Recorder;
 use crate::jat::dispatch::Dispatch;
+use crate::jat::limit::Limit;
 use crate::jat::presence::{Presence, Subscription};
 use crate::jat::reason::Reason;
 use crate::jat::settings::{Settings, TokenIn};
@@ -17,8 +18,8 @@ use crate::session::echo::Sharing;
 use crate::time::{show_duration, show_moment};
 
 use super::{
-    AccessStatus, ComponentStatus, Count, KeysStatus, ObservedDomain, Rates, Status, StreamState,
-    StreamStatus, SubscriptionStatus, TwoWayStatus, resources,
+    AccessStatus, ComponentStatus, Count, KeysStatus, LimitStatus, ObservedDomain, Rates, Status,
+    StreamState, StreamStatus, SubscriptionStatus, TwoWayStatus, resources,
 };
 
 impl Status {
@@ -67,6 +68,7 @@ impl ComponentStatus {
                 .collect(),
             token_in: token_in.name().to_owned(),
             access: AccessStatus::of(component),
+            limit: settings.limit.map(LimitStatus::of),
             two_way: settings.two_way.as_deref().map(TwoWayStatus::of),
             not_ready: not_ready(component),
             warnings: [component.warnings(), resources::warnings(component)].concat(),
@@ -94,6 +96,12 @@ impl TwoWayStatus {
             account_queries: two_way.account_queries.to_vec(),
             name_keys: two_way.names.ids().collect(),
         }
+    }
+}
+
+impl LimitStatus {
+    fn of(limit: Limit) -> Self {
+        Self { rate: limit.rate.to_string(), burst: limit.burst }
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct ComponentStatus {
     pub token_in: String,
     /// Who may ask; `null` when everybody may.
     pub access: Option<AccessStatus>,
+    /// How much each asker may send; `null` when as much as it likes.
+    pub limit: Option<LimitStatus>,
     /// How it is done where more than requests of users is relayed; else `null`.
     pub two_way: Option<TwoWayStatus>,
     /// Why nothing can be forwarded; `null` when it can.
@@ -90,6 +92,13 @@ pub(crate) struct TwoWayStatus {
     pub account_queries: Vec<String>,
     /// Ids of the name keys; the first makes names.
     pub name_keys: Vec<u8>,
+}
+
+/// As in the configuration, with the default of `limit-burst`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LimitStatus {
+    pub rate: String,
+    pub burst: u32,
 }
 
 /// The lists of senders.

@@ -4,8 +4,8 @@ use crate::config;
 use crate::jat::two_way::MessagesTo;
 
 use super::{
-    AccessStatus, AnswersStatus, ComponentStatus, ResourceStatus, StreamState, StreamStatus,
-    SubscriptionStatus, name_keys,
+    AccessStatus, AnswersStatus, ComponentStatus, LimitStatus, ResourceStatus, StreamState,
+    StreamStatus, SubscriptionStatus, name_keys,
 };
 
 /// Whether it can forward, or why not.
@@ -198,6 +198,11 @@ pub(crate) fn access(access: &AccessStatus) -> Vec<String> {
         lines.push(format!("from {}", domains.collect::<Vec<_>>().join(", ")));
     }
     lines
+}
+
+/// How much each asker may send.
+pub(crate) fn limit(limit: &LimitStatus) -> String {
+    format!("{} for each asker, {} at once", limit.rate, limit.burst)
 }
 
 fn entries(count: usize) -> String {

@@ -19,6 +19,7 @@ use jid::DomainPart;
 use super::access::Mode;
 use super::answers::{Answers, AnswersSnapshot, Event};
 use super::incoming::{Incoming, Ours};
+use super::limit::Askers;
 use super::now::Now;
 use super::observed::Observed;
 use super::presence::{Hearing, OwnPresence, Presence, PresenceSnapshot, Subscription};
@@ -39,6 +40,8 @@ pub struct Translator {
     unlisted_replies: u64,
     /// What its lists of senders would have refused.
     observed: Observed,
+    /// Who is near the limit.
+    askers: Askers,
     /// Of the target, under the key that makes names.
     aliases: RecentAliases,
     scratch: Scratch,
@@ -62,6 +65,7 @@ impl Translator {
             answers: Answers::default(),
             unlisted_replies: 0,
             observed: Observed::default(),
+            askers: Askers::default(),
             aliases: RecentAliases::default(),
             scratch: Scratch::default(),
         };
@@ -87,6 +91,9 @@ impl Translator {
     pub fn reconfigure(&mut self, settings: Settings) {
         if self.settings.access != settings.access {
             self.observed.forget_domains();
+        }
+        if self.settings.limit != settings.limit {
+            self.askers = Askers::default();
         }
         self.aliases = RecentAliases::default();
         let before = std::mem::replace(&mut self.settings, settings);
@@ -202,6 +209,7 @@ impl Translator {
             (_, Sender::Nobody, ..) => why(Reason::NoFrom),
             (_, _, Place::Elsewhere, _) => why(Reason::NotOurDomain),
             _ if !self.permits(&route, stanza) => why(Reason::Forbidden),
+            _ if !self.admits(&route, stanza, now, rng) => why(Reason::OverRate),
 
             // What is the same whatever else is relayed.
             _ if question.is_some() => self.own_answer(question, traffic),
@@ -233,7 +241,7 @@ impl Translator {
     pub fn note_outcome(&mut self, traffic: Traffic, reason: Reason, now: u64) {
         match (traffic.class, reason.outcome()) {
             (_, Outcome::Relayed) => self.answers.relayed(now),
-            (Class::Reply, Outcome::Answered(Answer::Error(condition, _))) => {
+            (Class::Reply, Outcome::Answered(Answer::Error { condition, .. })) => {
                 self.answers.instead(Event::Error(condition));
                 self.answers.relayed(now);
             }
@@ -241,22 +249,10 @@ impl Translator {
         }
     }
 
-    /// Whether the sender may have this judged. Only what it begins is held against the lists:
-    /// requests, messages, and subscriptions of others than the target. Where more is relayed, so is
-    /// all presence but errors, and nothing of the target.
+    /// Whether the sender may have this judged: only what it begins is held against the lists.
     fn permits(&mut self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
         let Settings { access, two_way, .. } = &self.settings;
-        let is_target = route.sender == Sender::Target;
-        let begins = match (route.traffic.class, stanza.type_()) {
-            (Class::Request, _) => two_way.is_none() || !is_target,
-            (Class::Message, type_) => type_ != Some("error") && (two_way.is_none() || !is_target),
-            (Class::Presence, Some("error")) => false,
-            (Class::Presence, type_) => {
-                (type_ == Some("subscribe") || two_way.is_some()) && !is_target
-            }
-            (Class::Reply | Class::Other, _) => false,
-        };
-        if !begins || access.permits(&route.from) {
+        if !self.begins(route, stanza) || access.permits(&route.from) {
             return true;
         }
         let observes = access.mode == Mode::Observe;
@@ -265,6 +261,37 @@ impl Translator {
             self.observed.note(&route.from);
         }
         observes
+    }
+
+    /// Whether the sender has sent little enough of late. What it begins counts, and nothing of the
+    /// target.
+    fn admits(
+        &mut self,
+        route: &Route<'_>,
+        stanza: &Incoming<'_>,
+        now: Now,
+        rng: &mut Rng,
+    ) -> bool {
+        let Some(limit) = self.settings.limit else { return true };
+        let counts = route.sender != Sender::Target && self.begins(route, stanza);
+        !counts || self.askers.admit(&limit, &route.from, now.mono, rng)
+    }
+
+    /// Whether the sender begins something with this: by requests, messages, and subscriptions of
+    /// others than the target. Where more is relayed, by all presence but errors too, and the target
+    /// by nothing.
+    fn begins(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
+        let two_way = &self.settings.two_way;
+        let is_target = route.sender == Sender::Target;
+        match (route.traffic.class, stanza.type_()) {
+            (Class::Request, _) => two_way.is_none() || !is_target,
+            (Class::Message, type_) => type_ != Some("error") && (two_way.is_none() || !is_target),
+            (Class::Presence, Some("error")) => false,
+            (Class::Presence, type_) => {
+                (type_ == Some("subscribe") || two_way.is_some()) && !is_target
+            }
+            (Class::Reply | Class::Other, _) => false,
+        }
     }
 
     /// There were so many resources before some went that did not say so themselves.

@@ -71,6 +71,9 @@ fn facts(html: &mut Html, component: &ComponentStatus) {
             if let Some(access) = &component.access {
                 fact(html, "access", &words::access(access));
             }
+            if let Some(limit) = &component.limit {
+                fact(html, "limit", &[words::limit(limit)]);
+            }
             if let Some(subscription) = &component.subscription {
                 fact(html, "subscription", &[words::subscription(subscription)]);
             }

@@ -1,0 +1,24 @@
+//! So many at once, and one more after each pause: the generic cell rate algorithm (ITU-T I.371),
+//! which remembers one moment.
+
+use std::time::Duration;
+
+/// How much somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    pub at_once: u32,
+    pub pause: Duration,
+}
+
+impl Allowance {
+    /// Whether there may be one more; then it is noted in `due`, the moment from which on
+    /// `at_once` may come again. What may not come costs nothing.
+    pub fn admits(&self, due: &mut Duration, now: Duration) -> bool {
+        let next = now.max(*due) + self.pause;
+        let admits = next <= now + self.pause * self.at_once;
+        if admits {
+            *due = next;
+        }
+        admits
+    }
+}
