@@ -110,6 +110,58 @@ fn mirrors_are_read_and_verified() {
 }
 
 #[test]
+fn the_face_says_which_target_and_which_relay() {
+    let folder = folder();
+    let faces = "[[component.face]]\nnode = \"room-*\"\ntarget-address = \"rooms@some-domain.example\"\n\
+        initiate = []\n[[component.face]]\nnode = \"iq\"\nrelay = [\"iq\"]\n[[component]]\n\
+        domain = \"old";
+    folder.write("jat-proxy.toml", &CONFIG.replace("[[component]]\ndomain = \"old", faces));
+    let mirror = |face| folder.run(&["address", "user@some-domain.example", "--face", face]);
+    assert_eq!(
+        mirror("helper").out,
+        "user\\40some-domain.example\\2fhelper@proxy.domain.example\n"
+    );
+    let signed = mirror("room-1");
+    assert_eq!((signed.code, signed.err.as_str()), (0, ""));
+    let signed = signed.out.trim_end();
+    let start = r"user\40some-domain.example\2froom-1\2f";
+    assert!(signed.starts_with(start), "it may not write first: {signed}");
+    for face in ["iq", "other"] {
+        let out = mirror(face);
+        assert!(out.code == 65 && out.err.contains("has no face"), "{}", out.err);
+    }
+    for target in ["rooms", "some-user"] {
+        let out = folder.run(&["address", &format!("{target}@some-domain.example")]);
+        assert!(
+            out.code == 65 && out.err.contains("this is an address of the target"),
+            "{}",
+            out.err
+        );
+    }
+    let verdict = |address: &str| {
+        let out = folder.run(&["token", "inspect", address]);
+        (out.code, out.out.lines().last().unwrap_or_default().to_owned())
+    };
+    assert_eq!(verdict(signed), (0, "verifies  yes, by name key 1".to_owned()));
+    // That of one target is none of another's.
+    assert_eq!(verdict(&signed.replace("room-1", "helper")).0, 65);
+    let clear =
+        |face: &str| verdict(&format!(r"user\40some-domain.example\2f{face}@proxy.domain.example"));
+    assert_eq!(clear("helper").0, 0);
+    assert_eq!(clear("room-1").0, 65);
+    assert!(clear("iq").1.ends_with("requests of users alone"));
+
+    let mut alias = String::new();
+    let holder =
+        Holder { face: "room-1@proxy.domain.example", target: "rooms@some-domain.example" };
+    alias::write(keys(&[1]).first(), &holder, "a", &mut alias).unwrap();
+    let (code, said) = verdict(&format!("room-1@proxy.domain.example/{alias}"));
+    assert_eq!(code, 0);
+    assert!(said.ends_with("for rooms@some-domain.example"), "{said}");
+    assert_eq!(verdict(&format!("helper@proxy.domain.example/{alias}")).0, 65);
+}
+
+#[test]
 fn aliases_are_read_and_opened() {
     let folder = folder();
     let alias = "aebadi2t2y7liuubfs43mhbaubmrwchquietalmzcovmkj6oe73j4";

@@ -29,12 +29,14 @@ fn the_shipped_configuration_shows_what_works() {
     let shown: String = shipped
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{key}\n"),
+            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
+                format!("{key}\n")
+            }
             _ => format!("{line}\n"),
         })
         .collect();
     assert!(shown.matches("\nmax-").count() == 4 && shown.contains("\nserver = "));
-    assert!(shown.contains("\ntls = true\n"));
+    assert!(shown.contains("\ntls = true\n") && shown.contains("\n[[component.face]]\n"));
     folder.write("ca.pem", &Authority::new("CA").pem());
     let without = |text: &str, keys: &[&str]| -> String {
         let is_one = |line: &&str| keys.iter().any(|key| line.starts_with(&format!("{key} = ")));
@@ -93,6 +95,33 @@ fn what_to_know_of_more_than_requests_is_said() {
         let note = |line: &str| line.starts_with("note: ") && line.contains(about);
         assert_eq!(out.out.lines().filter(|line| note(line)).count(), 1, "{about}: {}", out.out);
     }
+}
+
+#[test]
+fn each_face_has_a_line() {
+    let folder = Folder::new();
+    let secret = "secret = { file = \"proxy.secret\" }\n";
+    let faces = "[[component.face]]\nnode = \"Helper\"\ntarget-address = \"helper@some.example\"\n\
+        relay = [\"iq\", \"messages\"]\nallow-from = [\"some.example\"]\n\
+        [[component.face]]\nnode = \"room-*\"\ntarget-address = \"some.example/rooms\"\n";
+    let start = "key-file = \"keys.toml\"\n[[component]]\ndomain = \"proxy.example\"\n";
+    let target = "target-address = \"bot@some.example\"\n";
+    folder.write("jat-proxy.toml", &format!("{start}{secret}{target}{faces}"));
+    assert_eq!(folder.run(&["keys", "add", "--name"]).code, 0);
+    let lines = "  helper@proxy.example -> helper@some.example (to one resource per user), token in the \
+        id, relays iq, messages\n  room-*@proxy.example -> some.example/rooms (to this resource only), \
+        token in the resource\nkeys in DIR/keys.toml: key 1 signs; name key 1 makes names\nnote: ";
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    let own = "proxy.example -> bot@some.example (to a random resource), on 127.0.0.1:5347, token in \
+        the resource\n";
+    assert!(out.out.starts_with(&format!("{own}{lines}")), "{}", out.out);
+    let config = folder.read("jat-proxy.toml");
+    folder.write("jat-proxy.toml", &config.replace(target, ""));
+    let out = folder.run(&["check"]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+    let own = "proxy.example -> its faces, on 127.0.0.1:5347\n";
+    assert!(out.out.starts_with(&format!("{own}{lines}")), "{}", out.out);
 }
 
 #[test]

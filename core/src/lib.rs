@@ -20,7 +20,8 @@
 //!    [`Splitter`](stanza::splitter::Splitter::next) find a stanza in the bytes that came, and
 //!    [`Head::new`](stanza::head::Head::new) decode its start tag.
 //! 2. `Session::handle` notes whether the stanza is something of ours that comes back (an echo, the
-//!    server's time), and asks [`Translator::judge`](jat::translator::Translator::judge).
+//!    server's time), and asks [`Services::judge`](jat::services::Services::judge), which finds the
+//!    service that the node of the address belongs to, and the translator of its target.
 //! 3. `Route::of` finds out who wrote to what, and which way that goes. `judge` takes the first row
 //!    that fits: it names a reason, or calls the rules for the class, here `Translator::request`.
 //!    One of the rows is for senders whom the lists keep out (`Translator::permits`), and one for

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use core_tests::bench::exchanges::KINDS;
 use core_tests::bench::proxy::Proxy;
+use core_tests::bench::services;
 use core_tests::bench::stanzas;
 use core_tests::session::own_answers;
 use core_tests::twin::PING;
@@ -83,6 +84,25 @@ fn own_answers_take_no_memory() {
         let relayed = if answers { 12 } else { 4 * 12 };
         assert_eq!(proxy.counts(), (relayed, 4 * 12 - relayed));
     }
+}
+
+/// However many services there are.
+#[test]
+fn to_find_a_service_takes_no_memory() {
+    let mut proxy = Proxy::of(services::many(100, 20, services::fixed));
+    for node in ["face0", "face99", "pattern00-x", "pattern19-x"] {
+        let request = stanzas::request(&stanzas::disco_request());
+        let request = request.replacen("to='", &format!("to='{node}@"), 1);
+        let reply = stanzas::reply(&proxy.relay(&request), &stanzas::disco_reply());
+        for stanza in [request, reply] {
+            let mut relay =
+                |times| (0..times).for_each(|_| assert!(proxy.turn(stanza.as_bytes()) > 0));
+            relay(2);
+            let taken = measure(|| relay(10));
+            assert_eq!(taken.count_total, 0, "{}", &stanza[..100]);
+        }
+    }
+    proxy.assert_all_relayed();
 }
 
 /// So many, of every kind.

@@ -59,7 +59,7 @@ fn the_presence_domain_answers_and_relays_nothing() {
 fn a_ping_of_the_presence_domain_is_refused() {
     let mut it = Replica::start();
     let own_answers = session::own_answers();
-    it.shared.translator.reconfigure(Settings { own_answers, ..settings(Some(PRESENCE)) });
+    it.shared.services.reconfigure(Settings { own_answers, ..settings(Some(PRESENCE)) }.into());
     for payload in
         ["<ping xmlns='urn:xmpp:ping'/>", "<query xmlns='http://jabber.org/protocol/disco#info'/>"]
     {
@@ -97,7 +97,7 @@ fn both_domains_are_our_own() {
 fn a_reload_moves_the_subscription() {
     let mut it = Replica::start();
     it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
-    it.shared.translator.reconfigure(settings(None));
+    it.shared.services.reconfigure(settings(None).into());
     let asked = it.tick(OWN);
     assert!(asked.contains("from='proxy.example'") && asked.contains("subscribe"), "{asked}");
     assert_eq!(it.tick(PRESENCE), "", "its link is about to close this stream");
@@ -116,7 +116,7 @@ fn a_lost_component_stream_leaves_the_list_alone() {
     it.hear(PRESENCE, "<presence type='subscribed' from='bot@s.example' to='a.proxy.example'/>");
     it.hear(PRESENCE, &format!("{ONLINE} to='a.proxy.example'/>"));
     let far = Duration::from_secs(1000);
-    it.shared.translator.disconnected(&OWN.parse().unwrap());
+    it.shared.services.disconnected(&OWN.parse().unwrap());
     it.now = it.now.plus(far);
     it.tick(PRESENCE);
     assert_eq!(it.online(), 1);
@@ -135,14 +135,14 @@ fn replies_of_resources_that_nobody_told_of_are_counted() {
     let token = Stanza::read(&forwarded).from;
     let reply = |type_| format!("<iq type='{type_}' id='1' from='bot@s.example/x' to='{token}'/>");
     it.hear(OWN, &reply("result"));
-    assert_eq!(it.shared.translator.unlisted_replies(), 0);
+    assert_eq!(it.shared.translator().unlisted_replies(), 0);
     let gone = "<presence type='unavailable' from='bot@s.example/x' to='a.proxy.example'/>";
     it.hear(PRESENCE, gone);
     // The server answers for a resource that has gone.
     it.hear(OWN, &reply("error"));
-    assert_eq!(it.shared.translator.unlisted_replies(), 0);
+    assert_eq!(it.shared.translator().unlisted_replies(), 0);
     it.hear(OWN, &reply("result"));
-    assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::Relayed)), (1, 3));
+    assert_eq!((it.shared.translator().unlisted_replies(), it.count(Reason::Relayed)), (1, 3));
     assert_eq!(it.count(Reason::RelayedError), 1);
 }
 
@@ -165,15 +165,15 @@ fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
     let head = format!("<iq type='result' id='1' from='bot@s.example/x' to='{token}'>");
     let refused = it.hear(OWN, &format!("{head}<q>{text}</q></iq>"));
     assert!(refused.contains("policy-violation") && refused.contains("to='u@s.example/r'"));
-    assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
+    assert_eq!((it.shared.translator().unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
     // What the user got counts as an error, not as the result that it was.
-    let answers = it.shared.translator.answers();
+    let answers = it.shared.translator().answers();
     let error = (DefinedCondition::PolicyViolation, 1);
     assert_eq!(answers.errors().iter().find(|(_, count)| *count > 0), Some(error));
     let record = answers.of("x").unwrap();
     assert_eq!((record.results, record.errors), (0, 1));
     it.hear(OWN, &format!("{head}<q/></iq>"));
-    assert_eq!((it.shared.translator.unlisted_replies(), it.count(Reason::OverLimit)), (2, 1));
+    assert_eq!((it.shared.translator().unlisted_replies(), it.count(Reason::OverLimit)), (2, 1));
 }
 
 #[test]
@@ -272,7 +272,7 @@ impl Replica {
     }
 
     fn online(&self) -> usize {
-        self.shared.translator.presence().resources.len()
+        self.shared.translator().presence().resources.len()
     }
 
     fn count(&self, reason: Reason) -> u64 {

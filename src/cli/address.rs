@@ -40,24 +40,27 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
 fn mirror(config: &Config, arguments: &Arguments) -> Result<String, AddressError> {
     let user = Address::new(&arguments.user);
     user.jid().map_err(|error| AddressError::User(error.to_string()))?;
-    let all = config.components.iter().map(|component| &component.settings);
     let named = |domain: &str| {
         arguments.component.as_deref().is_none_or(|it| Address::new(it).is_at(domain))
     };
-    let mut named = all.filter(|settings| named(settings.domain.as_str())).peekable();
+    let all = config.components.iter();
+    let mut named = all.filter(|it| named(it.settings.domain.as_str())).peekable();
     if named.peek().is_none() {
         return Err(AddressError::NoComponent);
     }
-    let mut both_ways = named.filter_map(|it| Some((it, it.two_way.as_deref()?)));
-    let (settings, two_way) = both_ways.next().ok_or(AddressError::OneWay)?;
-    if let Some((other, _)) = both_ways.next() {
-        return Err(AddressError::Several(settings.domain.to_string(), other.domain.to_string()));
+    let mut both_ways = named.filter(|it| it.services().any(|(_, it)| it.two_way.is_some()));
+    let component = both_ways.next().ok_or(AddressError::OneWay)?;
+    let domain = &component.settings.domain;
+    if let Some(other) = both_ways.next() {
+        return Err(AddressError::Several(domain.to_string(), other.settings.domain.to_string()));
     }
     let face = prepared::node_or_as_it_stands(&arguments.face);
-    if is_reserved(&face) || !two_way.faces.has(&face) {
-        return Err(AddressError::Face(printable(&face), settings.domain.to_string()));
-    }
-    if settings.target.owns(&user) || two_way.is_own(&user) {
+    let service = component.service_of(&face).filter(|_| !is_reserved(&face));
+    let both_ways = service.and_then(|it| Some((it, it.two_way.as_deref()?)));
+    let Some((settings, two_way)) = both_ways.filter(|(_, it)| it.faces.has(&face)) else {
+        return Err(AddressError::Face(printable(&face), domain.to_string()));
+    };
+    if settings.target.owns(&user) || two_way.own.have(&user) {
         return Err(AddressError::Own);
     }
     let mut mirror = String::new();
@@ -77,9 +80,12 @@ enum AddressError {
     OneWay,
     #[error("{0} and {1} both have mirrors")]
     Several(String, String),
-    #[error("{1} has no face {0:?}")]
+    #[error("{1} has no face {0:?} with mirrors")]
     Face(String, String),
-    #[error("this is an address of the target, or of a component here: nothing is relayed to it")]
+    #[error(
+        "this is an address of the target, of another target here, or of a component: nothing is \
+         relayed to it"
+    )]
     Own,
     #[error("{0}")]
     TooLong(String),
@@ -93,7 +99,10 @@ impl AddressError {
             Self::NoComponent => "name one of the configuration",
             Self::OneWay => "with relay = [\"iq\"] the client answers to the address of a token",
             Self::Several(..) => "name one of them with --component",
-            Self::Face(..) => "its nodes are in `faces`; a node with \\40 in it is never one",
+            Self::Face(..) => {
+                "its nodes are in `faces`, and in a [[component.face]] that relays more than \"iq\"; a \
+                 node with \\40 in it is never one"
+            }
             Self::Own => "give the address of a user",
             Self::TooLong(_) => "messages of this user are refused, too",
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::config::{self, ComponentConfig, Config, Problem, Snapshot};
+use crate::config::{self, ComponentConfig, Config, FaceConfig, Problem, Snapshot};
 use crate::daemon::handover_file::HANDOVER_VERSION;
 use crate::daemon::question::ASKED;
 use crate::daemon::status::{key_states, name_keys};
@@ -122,24 +122,44 @@ fn summary(config: &Config, now: u64) -> String {
 
 fn component(component: &ComponentConfig) -> String {
     let settings = &component.settings;
+    let (domain, server) = (&settings.domain, component.way());
+    let presence = settings.presence_domain.as_ref();
+    let presence = presence.map(|domain| format!(", presence at {domain}")).unwrap_or_default();
+    let mut text = match component.has_own {
+        true => {
+            let token = token_in(settings).name();
+            let relays = relays(settings);
+            format!(
+                "{domain} -> {}, on {server}, token in the {token}{presence}\n{relays}",
+                to(settings)
+            )
+        }
+        false => format!("{domain} -> its faces, on {server}{presence}\n"),
+    };
+    text += &answers(settings);
+    for FaceConfig { face, settings, .. } in &component.faces {
+        let token = token_in(settings).name();
+        let words = words(settings).map(|words| format!(", relays {words}")).unwrap_or_default();
+        let address = address(face.as_str(), settings);
+        // Writing to a String never fails.
+        let _ = writeln!(text, "  {address} -> {}, token in the {token}{words}", to(settings));
+    }
+    text
+}
+
+/// The target, and how requests are spread over its resources.
+fn to(settings: &Settings) -> String {
     let spread = match (&settings.target, settings.dispatch) {
         (Target::Resource { .. }, _) => "to this resource only",
         (Target::Account(_), Dispatch::Random) => "to a random resource",
         (Target::Account(_), Dispatch::Sticky) => "to one resource per user",
         (Target::Account(_), Dispatch::Priority) => "to the resource with the highest priority",
     };
-    let (to, token) = match settings.two_way {
-        Some(_) => (settings.target.as_str(), TokenIn::Id.name()),
-        None => (settings.target.as_str(), settings.token_in.name()),
-    };
-    let (domain, server) = (&settings.domain, component.way());
-    let presence = settings.presence_domain.as_ref();
-    let presence = presence.map(|domain| format!(", presence at {domain}")).unwrap_or_default();
-    format!(
-        "{domain} -> {to} ({spread}), on {server}, token in the {token}{presence}\n{}{}",
-        relays(settings),
-        answers(settings)
-    )
+    format!("{} ({spread})", settings.target.as_str())
+}
+
+fn token_in(settings: &Settings) -> TokenIn {
+    settings.two_way.as_ref().map_or(settings.token_in, |_| TokenIn::Id)
 }
 
 /// What the target is not asked.
@@ -154,9 +174,24 @@ fn answers(settings: &Settings) -> String {
 
 /// What else than requests of users.
 fn relays(settings: &Settings) -> String {
-    let Some(two_way) = &settings.two_way else { return String::new() };
-    let words = two_way.relayed().collect::<Vec<_>>().join(", ");
-    let faces = two_way.faces.0.iter().map(|face| format!("{}@{}", face.as_str(), settings.domain));
+    let Some((words, two_way)) = words(settings).zip(settings.two_way.as_deref()) else {
+        return String::new();
+    };
+    let faces = two_way.faces.0.iter().map(|face| address(face.as_str(), settings));
     let addresses = iter::once(settings.domain.to_string()).chain(faces).collect::<Vec<_>>();
     format!("  relays {words} at {}\n", addresses.join(", "))
+}
+
+/// What is relayed, if it is more than requests of users.
+fn words(settings: &Settings) -> Option<String> {
+    let two_way = settings.two_way.as_deref()?;
+    Some(two_way.relayed().collect::<Vec<_>>().join(", "))
+}
+
+/// The address of a face, or the pattern of its addresses.
+fn address(face: &str, settings: &Settings) -> String {
+    match face {
+        "" => settings.domain.to_string(),
+        _ => format!("{face}@{}", settings.domain),
+    }
 }

@@ -4,11 +4,12 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::config::{ComponentConfig, Config};
+use crate::config::{ComponentConfig, Config, FaceConfig};
 use crate::daemon::connect_check;
 use crate::daemon::status::{
-    ComponentStatus, KeysStatus, Status, StreamState, StreamStatus, TwoWayStatus, words,
+    ComponentStatus, FaceStatus, KeysStatus, Status, StreamState, StreamStatus, TwoWayStatus, words,
 };
+use crate::jat::glob::Glob;
 use crate::time::unix_now;
 
 use super::status::{self, NoStatus};
@@ -74,7 +75,9 @@ fn report(config: &Config, status: &Status) -> Exit {
                 vec![Finding::problem("daemon", "the running one has no such component", RELOAD)]
             }
         };
-        text += &format!("\n{domain} -> {}\n", component.settings.target.as_str());
+        let target = target(component);
+        let shown = if target.is_empty() { "its faces" } else { target };
+        text += &format!("\n{domain} -> {shown}\n");
         text.extend(findings.iter().map(Finding::show));
         problems += findings.iter().filter(|f| f.remedy.is_some()).count();
     }
@@ -121,7 +124,7 @@ fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
     let theirs =
         (seen.target.as_str(), seen.server.as_str(), presence.as_ref().map(|p| &*p.domain));
     let presence_domain = settings.presence_domain.as_ref().map(|domain| domain.as_str());
-    if theirs != (settings.target.as_str(), config.server.as_str(), presence_domain) {
+    if theirs != (target(config), config.server.as_str(), presence_domain) {
         let text = "it has another target, server or presence domain";
         all.push(Finding::problem("daemon", text, RELOAD));
     }
@@ -136,6 +139,9 @@ fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
         let text = "it has another `relay`, or other name keys or keys that go with it";
         all.push(Finding::problem("daemon", text, RELOAD));
     }
+    if !has_faces(config, seen) {
+        all.push(Finding::problem("daemon", "it has other faces", RELOAD));
+    }
     all.push(handshake("handshake", &seen.server, own));
     all.extend(presence.iter().map(|p| handshake("presence domain", &seen.server, p)));
     for stream in seen.streams().filter(|stream| stream.stream.is_up()) {
@@ -145,7 +151,10 @@ fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
     // Each says what to do.
     all.extend(seen.warnings.iter().map(|w| Finding::problem("warning", w.as_str(), "")));
     if presence.as_ref().unwrap_or(own).stream.is_up() {
-        all.extend(target(seen));
+        if !seen.target.is_empty() {
+            all.extend(subscription(seen));
+        }
+        all.extend(seen.faces.iter().map(face));
     }
     all.extend(words::keys(seen, now).into_iter().map(|key| Finding::good("keys", key)));
     if own.stream.is_up() {
@@ -170,8 +179,39 @@ fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding
     }
 }
 
+/// That of the domain itself; empty where only its faces have any.
+fn target(config: &ComponentConfig) -> &str {
+    if config.has_own { config.settings.target.as_str() } else { "" }
+}
+
+/// Whether the daemon has the same faces, with the same targets that are told the same.
+fn has_faces(config: &ComponentConfig, seen: &ComponentStatus) -> bool {
+    config.faces.len() == seen.faces.len()
+        && config.faces.iter().zip(&seen.faces).all(|(FaceConfig { face, settings, .. }, seen)| {
+            let patterns = settings.resources.iter().map(Glob::as_str);
+            let two_way = settings.two_way.as_deref();
+            let relay = two_way.map_or(vec!["iq"], |it| it.relayed().collect());
+            face.as_str() == seen.node
+                && settings.target.as_str() == seen.target
+                && settings.dispatch.name() == seen.dispatch
+                && patterns.eq(seen.patterns.iter().map(String::as_str))
+                && relay == seen.relay
+                && two_way.map(TwoWayStatus::of) == seen.two_way
+        })
+}
+
+/// Whether there is anybody to forward to at a face.
+fn face(seen: &FaceStatus) -> Finding {
+    let name = format!("{} -> {}", words::face_name(seen), seen.target);
+    match &seen.not_ready {
+        None => Finding::good("face", format!("{name}: {}", words::resources_of_face(seen))),
+        // It says what to do.
+        Some(why) => Finding::problem("face", format!("{name}: {why}"), ""),
+    }
+}
+
 /// Whether there is anybody to forward to.
-fn target(seen: &ComponentStatus) -> Vec<Finding> {
+fn subscription(seen: &ComponentStatus) -> Vec<Finding> {
     let Some(subscription) = &seen.subscription else {
         return vec![Finding::good("subscription", "none needed: the target is one resource")];
     };

@@ -1,9 +1,10 @@
 //! What `jat-proxy token inspect` says of mirrors and aliases.
 
-use crate::config::Config;
+use crate::config::{ComponentConfig, Config};
 use crate::jat::address::Address;
 use crate::jat::alias::{self, Holder};
 use crate::jat::mirror::{self, Form};
+use crate::jat::prepared;
 use crate::jat::settings::Settings;
 use crate::jat::two_way::TwoWay;
 use crate::misleading::printable;
@@ -17,14 +18,14 @@ pub(super) fn mirror(address: &Address<'_>, config: Option<&Config>) -> Option<(
     let mut room = String::new();
     let (user, face, is_signed) = mirror::inspect(node, &mut room).ok()?;
     let form = if is_signed { "signed" } else { "clear" };
-    let domain = address.domain();
+    let (domain, node_of_face) = (address.domain(), face);
     let face = if face.is_empty() { domain.to_owned() } else { format!("{face}@{domain}") };
     let resource = address.resource().map(|it| format!("/{it}")).unwrap_or_default();
     let user = printable(&format!("{user}{resource}"));
     let text =
         format!("kind      mirror, {form}\nuser      {user}\nface      {}\n", printable(&face));
     let Some(config) = config else { return Some((text, Exit::Success)) };
-    let (verdict, exit) = match both_ways(config, address) {
+    let (verdict, exit) = match both_ways(config, address, node_of_face) {
         Err(why) => (format!("no: {why}"), Exit::Data),
         Ok((settings, two_way)) => {
             let mut room = String::new();
@@ -63,20 +64,22 @@ pub(super) fn alias(
         said += &format!("resource  {resource_bytes} bytes, sealed; -c FILE opens it\n");
         return Some((said, Exit::Success));
     };
-    let all = config.components.iter().map(|component| &component.settings);
-    let opened =
-        all.filter_map(|it| Some((it, it.two_way.as_deref()?))).find_map(|(it, two_way)| {
-            let face = match address {
-                Some(address) if !address.is_at(it.domain.as_str()) => return None,
-                Some(address) => address.normal_bare(),
-                None => it.domain.as_str().into(),
-            };
-            let mut resource = String::new();
-            let target = it.target.bare().as_str();
-            let holder = Holder { face: &face, target };
-            alias::open(&two_way.names, &holder, text, &mut resource)?;
-            Some((resource, face.into_owned(), target.to_owned()))
-        });
+    let node = address.and_then(Address::node).unwrap_or_default();
+    let node = prepared::node_or_as_it_stands(node);
+    let opened = config.components.iter().find_map(|component| {
+        let it = component.service_of(&node)?;
+        let two_way = it.two_way.as_deref()?;
+        let face = match address {
+            Some(address) if !address.is_at(it.domain.as_str()) => return None,
+            Some(address) => address.normal_bare(),
+            None => it.domain.as_str().into(),
+        };
+        let mut resource = String::new();
+        let target = it.target.bare().as_str();
+        let holder = Holder { face: &face, target };
+        alias::open(&two_way.names, &holder, text, &mut resource)?;
+        Some((resource, face.into_owned(), target.to_owned()))
+    });
     let (rest, exit) = match opened {
         Some((resource, face, target)) => (
             format!(
@@ -103,14 +106,16 @@ pub(super) fn alias(
     Some((said + &rest, exit))
 }
 
-/// The component that the address is at, if it relays more than requests of users.
+/// The service of the face with this node where the address is at, if it relays more than requests
+/// of users.
 fn both_ways<'a>(
     config: &'a Config,
     address: &Address<'_>,
+    face: &str,
 ) -> Result<(&'a Settings, &'a TwoWay), &'static str> {
-    let mut all = config.components.iter().map(|component| &component.settings);
-    let settings = all.find(|settings| address.is_at(settings.domain.as_str()));
-    let settings = settings.ok_or("no component has this domain")?;
+    let is_it = |it: &&ComponentConfig| address.is_at(it.settings.domain.as_str());
+    let component = config.components.iter().find(is_it).ok_or("no component has this domain")?;
+    let settings = component.service_of(face).ok_or("the component has no such face")?;
     let two_way = settings.two_way.as_deref();
     Ok((settings, two_way.ok_or("the component relays requests of users alone")?))
 }

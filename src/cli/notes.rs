@@ -3,31 +3,31 @@
 use std::fmt::Write;
 
 use crate::config::{ComponentConfig, Config};
+use crate::jat::settings::Settings;
 use crate::jat::two_way::TwoWay;
 
-/// A paragraph for each thing to know, of any component that relays more than requests of users.
+/// A paragraph for each thing to know, of any service that relays more than requests of users.
 pub(super) fn of(config: &Config) -> String {
     let mut text = String::new();
     // Writing to a String never fails.
     let mut note = |what: &str| writeln!(text, "note: {what}").expect("a string");
-    let any =
-        |is: &dyn Fn(&ComponentConfig, &TwoWay) -> bool| two_way(config).any(|(c, t)| is(c, t));
+    let any = |is: &dyn Fn(&Settings, &TwoWay) -> bool| two_way(config).any(|(s, t)| is(s, t));
     if any(&|_, two_way| two_way.messages || two_way.presence) {
         note(LIMITS);
     }
     if any(&|_, two_way| !two_way.initiate.is_empty()) {
         note(INITIATE);
     }
-    if any(&|component, two_way| two_way.presence && component.settings.presence_domain.is_some()) {
+    if any(&|settings, two_way| two_way.presence && settings.presence_domain.is_some()) {
         note(ORDER);
     }
     text
 }
 
-/// The components that relay more than requests of users.
-pub(super) fn two_way(config: &Config) -> impl Iterator<Item = (&ComponentConfig, &TwoWay)> {
-    let components = config.components.iter();
-    components.filter_map(|component| Some((component, component.settings.two_way.as_deref()?)))
+/// The services that relay more than requests of users.
+pub(super) fn two_way(config: &Config) -> impl Iterator<Item = (&Settings, &TwoWay)> {
+    let services = config.components.iter().flat_map(ComponentConfig::services);
+    services.filter_map(|(_, settings)| Some((settings, settings.two_way.as_deref()?)))
 }
 
 const LIMITS: &str = "\

@@ -169,11 +169,8 @@ fn show(status: &Status, now: u64) -> String {
 }
 
 fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
-    let ComponentStatus { own, target, token_in, .. } = component;
-    let domain = &own.domain;
-    let spread = words::spread(component);
-    let way = words::way(component);
-    *text += &format!("\n{domain} -> {target} ({spread}, token in the {token_in}), on {way}\n");
+    let (domain, way) = (&component.own.domain, words::way(component));
+    *text += &format!("\n{domain} -> {}, on {way}\n", words::target(component));
     let mut rows = |label, lines: Vec<String>| {
         let labels = std::iter::once(label).chain(std::iter::repeat(""));
         lines.iter().zip(labels).for_each(|(l, label)| *text += &format!("  {label:<14}{l}\n"));
@@ -194,6 +191,7 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     rows("limit", component.limit.iter().map(words::limit).collect());
     rows("subscription", component.subscription.iter().map(words::subscription).collect());
     rows("resources", words::serving(component));
+    rows("faces", component.faces.iter().map(words::face).collect());
     // On one line, so that grep shows all of them.
     rows("keys", vec![words::keys(component, now).join("; ")]);
     rows("clock", component.clock_offset_seconds.map(words::clock).into_iter().collect());
@@ -266,6 +264,9 @@ mod tests {
                      {"address":"t@s/b","dnd":false,"verified":true,"priority":0,"asked":"now",
                       "answers":{"forwarded":9,"results":1,"errors":2,"last_answer":"L","last_error":"gone"},
                       "trouble":"is odd"}],
+        "faces":[{"node":"h*","target":"t@s","dispatch":"random","patterns":[],"relay":["iq"],
+                  "not_ready":"sleeps","subscription":{"state":"pending"},"resources":[],
+                  "relayed_inward":3,"relayed_outward":2,"refused":1}],
         "keys":{"signing":2,"signing_since":"2027-01-01T00:00:00Z",
                 "next":{"id":3,"at":"2027-01-15T09:00:00Z","due":false},
                 "superseded":[{"id":1,"at":"2027-01-02T00:00:00Z","due":true}]},
@@ -292,6 +293,7 @@ d -> t@s (dispatch random, token in the id), on h:1
   subscription  failed (c) since F, requested again at N
   resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
+  faces         h* -> t@s: not ready: sleeps; 0 resources online, 3 relayed to it and 2 from it, 1 refused
   keys          key 1 can go, since 2027-01-02T00:00:00Z; \
                  key 2 signs since 2027-01-01T00:00:00Z until 2027-01-15T09:00:00Z; \
                  key 3 signs from 2027-01-15T09:00:00Z (in 1h); \

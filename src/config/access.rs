@@ -22,10 +22,11 @@ impl Lists {
         let allow = table.optional("allow-from", problems, Ok);
         let deny = table.optional("deny-from", problems, Ok);
         let words = Mode::ALL.map(|mode| (mode.name(), mode));
-        let mode = table.optional("access", problems, |v| Ok((v.one_of(&words)?, v.place())));
-        if let (None, None, Some((_, place))) = (allow, deny, &mode) {
+        let mode = table.optional("access", problems, |v| Ok((v.one_of(&words)?, v)));
+        let written = mode.as_ref().map(|(_, value)| value).filter(|value| !value.is_shared());
+        if let (None, None, Some(value)) = (allow, deny, written) {
             problems.push(Problem::warning(
-                place.clone(),
+                value.place(),
                 "there is neither `allow-from` nor `deny-from`, so everybody may ask",
                 "add one, or take `access` out",
             ));

@@ -4,28 +4,25 @@ use std::sync::Arc;
 
 use jid::DomainPart;
 
-use crate::jat::dispatch::Dispatch;
-use crate::jat::glob::Glob;
 use crate::jat::keyring::Keyring;
 use crate::jat::name_keys::NameKeys;
-use crate::jat::settings::{Settings, TokenIn};
+use crate::jat::own_addresses::OwnAddresses;
+use crate::jat::settings::Settings;
 use crate::jat::target::Target;
 use crate::session::Bounds;
 
-use super::ComponentConfig;
-use super::access::Lists;
 use super::addresses;
-use super::limit;
+use super::faces::{self, FaceDraft};
 use super::own_answers;
-use super::patterns;
 use super::presence_domain;
 use super::problem::{Position, Problem};
-use super::relay::Relay;
-use super::secret;
+use super::secret::{self, Secret};
 use super::server::Server;
+use super::service::{self, Service};
 use super::sources::Sources;
 use super::table::Table;
 use super::value::Value;
+use super::{ComponentConfig, FaceConfig};
 
 /// What all components share.
 pub(super) struct Common {
@@ -39,11 +36,16 @@ pub(super) struct Common {
 
 /// A component as its table has it, before it was held against the others.
 pub(super) struct Draft {
-    config: ComponentConfig,
+    domain: DomainPart,
     domain_place: Position,
-    target_place: Position,
-    presence_place: Option<Position>,
-    resources_place: Option<Position>,
+    presence: Option<(DomainPart, Position)>,
+    /// That of the domain itself.
+    own: Option<Service>,
+    faces: Vec<FaceDraft>,
+    server: Server,
+    secret: Secret,
+    presence_secret: Secret,
+    bounds: Bounds,
 }
 
 impl Draft {
@@ -55,8 +57,11 @@ impl Draft {
         problems: &mut Vec<Problem>,
     ) -> Option<Self> {
         let domain = table.required("domain", "domain = \"proxy.example\"", problems, domain);
-        let example = "target-address = \"some-user@some-domain.example\"";
-        let target = table.required("target-address", example, problems, target);
+        let has_own = table.has("target-address") || !table.has("face");
+        let target = service::target(&mut table, has_own, problems);
+        if !has_own {
+            table.set_for_others();
+        }
         let example = "secret = { file = \"proxy.secret\" }";
         let secret = table.required("secret", example, problems, Ok);
         let secret = secret.and_then(|value| secret::read(value, sources, problems));
@@ -69,80 +74,56 @@ impl Draft {
         let presence_secret =
             presence_secret.and_then(|value| secret::read(value, sources, problems));
         let server = Server::of_component(&mut table, sources, &common.server, problems);
-        let words = Dispatch::ALL.map(|dispatch| (dispatch.name(), dispatch));
-        let placed = |v: Value<'_>| Ok((v.one_of(&words)?, v.place()));
-        let dispatch = table.optional("dispatch", problems, placed);
-        let resources = table.optional("resources", problems, Ok);
-        let resources_place = resources.map(|value| value.place());
-        let resources = resources.and_then(|value| patterns::resources(value, problems));
-        let lists = Lists::read(&mut table, problems);
-        let limit = limit::read(&mut table, problems);
-        let words = TokenIn::ALL.map(|token_in| (token_in.name(), token_in));
-        let placed = |v: Value<'_>| Ok((v.one_of(&words)?, v.place()));
-        let (token_in, token_place) = table.optional("token-in", problems, placed).unzip();
-        let relay = Relay::read(&mut table, problems);
-        let two_way = relay.two_way(&mut table, &lists, common.name_keys.as_ref(), problems);
-        let own_answers = own_answers::read(&mut table, problems);
+        // Without a domain there is enough to complain of already.
+        let name = domain.as_ref().map(|(domain, _)| domain);
+        let own = Service::read(&mut table, None, name, target, common, problems);
+        let faces = faces::read(&mut table, name, common, problems);
+        let listed = faces.as_deref().zip(name).map(|(faces, domain)| faces::listed(faces, domain));
+        let own_answers = own_answers::read(&mut table, listed.unwrap_or_default(), problems);
         table.finish(problems);
-        let to = target.as_ref().map(|(target, _)| target);
-        relay.compare(token_place, dispatch.clone(), to, problems);
-        let ((domain, domain_place), (target, target_place)) = (domain?, target?);
-        let (presence_domain, presence_place) = presence.unzip();
-        let settings = Settings {
-            presence_domain,
-            dispatch: dispatch.map_or_else(|| relay.default_dispatch(), |(dispatch, _)| dispatch),
-            resources: resources.unwrap_or_default(),
-            access: lists.into_access(),
-            limit,
-            token_in: token_in.unwrap_or_default(),
-            reply_ttl: common.reply_ttl,
-            own_answers,
-            two_way: two_way.map(Arc::new),
-            ..Settings::new(domain, target, Arc::clone(&common.keyring))
+        let (domain, domain_place) = domain?;
+        let (mut own, mut faces) = match has_own {
+            true => (Some(own?), faces?),
+            false => (None, faces?),
         };
+        for service in own.iter_mut().chain(faces.iter_mut().map(|face| &mut face.service)) {
+            service.settings.own_answers.clone_from(&own_answers);
+        }
         let (server, secret) = (server?, secret?);
-        let config = ComponentConfig {
-            tls: server.tls,
-            presence_secret: presence_secret.unwrap_or_else(|| secret.clone()),
-            bounds: common.bounds,
-            ..ComponentConfig::new(settings, server.address, secret)
-        };
-        Some(Self { config, domain_place, target_place, presence_place, resources_place })
+        let presence_secret = presence_secret.unwrap_or_else(|| secret.clone());
+        let bounds = common.bounds;
+        Some(Self {
+            domain,
+            domain_place,
+            presence,
+            own,
+            faces,
+            server,
+            secret,
+            presence_secret,
+            bounds,
+        })
     }
 
-    fn settings(&self) -> &Settings {
-        &self.config.settings
+    fn services(&self) -> impl Iterator<Item = &Service> {
+        self.own.iter().chain(self.faces.iter().map(|face| &face.service))
     }
 
-    /// A pattern is of a resource; a whole address in its place would never fit.
-    fn compare_resources(&self, problems: &mut Vec<Problem>) {
-        let Some(place) = &self.resources_place else { return };
-        if let Target::Resource { full, .. } = &self.settings().target {
-            problems.push(Problem::warning(
-                place.clone(),
-                format!("all requests go to {full}, so there is nothing to choose from"),
-                "take `resources` out, or name the account alone in target-address",
-            ));
-        }
-        let bare = self.settings().target.bare().as_str();
-        let whole = |glob: &&Glob| glob.as_str().to_lowercase().starts_with(&format!("{bare}/"));
-        if let Some(glob) = self.settings().resources.iter().find(whole) {
-            problems.push(Problem::error(
-                place.clone(),
-                format!("{:?} is a whole address, and `resources` has resources", glob.as_str()),
-                "write what stands behind the slash",
-            ));
-        }
+    /// The domains of its streams.
+    fn domains(&self) -> impl Iterator<Item = &DomainPart> {
+        std::iter::once(&self.domain).chain(self.presence.iter().map(|(domain, _)| domain))
+    }
+
+    /// Whether there is nobody to subscribe to.
+    fn has_no_account(&self) -> bool {
+        self.services().all(|it| matches!(it.settings.target, Target::Resource { .. }))
     }
 
     fn compare_presence(&self, index: usize, drafts: &[Self], problems: &mut Vec<Problem>) {
-        let (Some(domain), Some(place)) = (&self.settings().presence_domain, &self.presence_place)
-        else {
-            return;
-        };
-        let before = drafts[..index].iter().map(|other| &other.settings().presence_domain);
-        let taken = drafts.iter().any(|other| other.settings().domain == *domain)
-            || before.flatten().any(|other| other == domain);
+        let Some((domain, place)) = &self.presence else { return };
+        let mut before = drafts[..index].iter().filter_map(|other| other.presence.as_ref());
+        let taken = drafts.iter().any(|other| other.domain == *domain)
+            || before.any(|(other, _)| other == domain);
         if taken {
             problems.push(Problem::error(
                 place.clone(),
@@ -150,7 +131,7 @@ impl Draft {
                 "give each component, and each presence domain, a name of its own",
             ));
         }
-        if matches!(self.settings().target, Target::Resource { .. }) {
+        if self.has_no_account() {
             problems.push(Problem::warning(
                 place.clone(),
                 "a fixed destination needs no presence, so there is nobody to subscribe to",
@@ -158,24 +139,48 @@ impl Draft {
             ));
         }
     }
+
+    fn into_config(self) -> Option<ComponentConfig> {
+        let presence_domain = match self.has_no_account() {
+            true => None,
+            false => self.presence.map(|(domain, _)| domain),
+        };
+        let with_presence = |service: Service| Settings {
+            presence_domain: presence_domain.clone(),
+            ..service.settings
+        };
+        let own = self.own.map(with_presence);
+        let face =
+            |FaceDraft { face, service, .. }| FaceConfig { face, settings: with_presence(service) };
+        let faces: Vec<_> = self.faces.into_iter().map(face).collect();
+        let has_own = own.is_some();
+        let settings = own.or_else(|| faces.first().map(|face| face.settings.clone()))?;
+        Some(ComponentConfig {
+            has_own,
+            faces,
+            tls: self.server.tls,
+            presence_secret: self.presence_secret,
+            bounds: self.bounds,
+            ..ComponentConfig::new(settings, self.server.address, self.secret)
+        })
+    }
 }
 
 /// The components, after [`compare`] found nothing wrong with them.
 pub(super) fn finish(drafts: Vec<Draft>) -> Vec<ComponentConfig> {
-    let mut configs: Vec<_> = drafts.into_iter().map(|draft| draft.config).collect();
-    for config in &mut configs {
-        if matches!(config.settings.target, Target::Resource { .. }) {
-            // Nobody to subscribe to.
-            config.settings.presence_domain = None;
-        }
-    }
+    let mut configs: Vec<_> = drafts.into_iter().filter_map(Draft::into_config).collect();
     let domains = configs.iter().flat_map(|ComponentConfig { settings, .. }| {
-        std::iter::once(&settings.domain).chain(&settings.presence_domain)
+        std::iter::once(&settings.domain).chain(&settings.presence_domain).cloned()
     });
-    let own_domains: Arc<[DomainPart]> = domains.cloned().collect();
+    let targets = configs.iter().flat_map(ComponentConfig::services);
+    let targets = targets.map(|(_, settings)| settings.target.bare().clone());
+    let own = Arc::new(OwnAddresses::new(domains, targets));
     for config in &mut configs {
-        if let Some(two_way) = &mut config.settings.two_way {
-            Arc::make_mut(two_way).own_domains = Arc::clone(&own_domains);
+        let faces = config.faces.iter_mut().map(|face| &mut face.settings);
+        for settings in std::iter::once(&mut config.settings).chain(faces) {
+            if let Some(two_way) = &mut settings.two_way {
+                Arc::make_mut(two_way).own = Arc::clone(&own);
+            }
         }
     }
     configs
@@ -184,8 +189,8 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Vec<ComponentConfig> {
 /// What only shows in all components together.
 pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     for (index, draft) in drafts.iter().enumerate() {
-        let Settings { domain, target, .. } = draft.settings();
-        if drafts[..index].iter().any(|other| other.settings().domain == *domain) {
+        let domain = &draft.domain;
+        if drafts[..index].iter().any(|other| other.domain == *domain) {
             problems.push(Problem::error(
                 draft.domain_place.clone(),
                 format!("there is a component with the domain {domain} already"),
@@ -193,19 +198,17 @@ pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
             ));
         }
         draft.compare_presence(index, drafts, problems);
-        draft.compare_resources(problems);
-        let target = target.bare().domain();
-        let is_target = |domain: &DomainPart| **domain == *target;
-        let ours = |draft: &Draft| {
-            let Settings { domain, presence_domain, .. } = draft.settings();
-            is_target(domain) || presence_domain.as_ref().is_some_and(is_target)
-        };
-        if drafts.iter().any(ours) {
-            problems.push(Problem::error(
-                draft.target_place.clone(),
-                format!("the target is at {target}, which is a component of this proxy"),
-                "name an account of an XMPP server: requests would go in circles",
-            ));
+        faces::compare(draft.own.as_ref(), &draft.faces, problems);
+        for service in draft.services() {
+            service.compare_resources(problems);
+            let target = service.settings.target.bare().domain();
+            if drafts.iter().flat_map(Draft::domains).any(|domain| **domain == *target) {
+                problems.push(Problem::error(
+                    service.target_place.clone(),
+                    format!("the target is at {target}, which is a component of this proxy"),
+                    "name an account of an XMPP server: requests would go in circles",
+                ));
+            }
         }
     }
 }
@@ -222,17 +225,16 @@ fn presence_domain(value: Value<'_>) -> Result<(DomainPart, Position), Problem> 
     Ok((domain, value.place()))
 }
 
-fn target(value: Value<'_>) -> Result<(Target, Position), Problem> {
-    let target = addresses::target(value.text()?);
-    let target = target.map_err(|error| value.error(error.to_string(), error.hint()))?;
-    Ok((target, value.place()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::super::read::load;
+    use crate::jat::address::Address;
+    use crate::jat::dispatch::Dispatch;
+    use crate::jat::face_table::Face;
+    use crate::jat::settings::TokenIn;
+    use crate::jat::two_way::MessagesTo;
 
     const KEYS: &str = "\
 [[key]]\nid = 1\nsecret = \"U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=\"\n
@@ -252,8 +254,56 @@ presence-domain = \"p.a.example\"\nrelay = [\"iq\", \"requests\"]\n
         fs::write(&file, COMPONENTS).unwrap();
         let (config, _) = load(&file, 0).unwrap();
         let two_way = config.components[0].settings.two_way.as_ref().unwrap();
-        let own: Vec<_> = two_way.own_domains.iter().map(|domain| domain.as_str()).collect();
+        let own: Vec<_> = two_way.own.domains().iter().map(|domain| domain.as_str()).collect();
         assert_eq!(own, ["a.example", "p.a.example", "b.example"]);
         assert!(config.components[1].settings.two_way.is_none());
+    }
+
+    const FACES: &str = "\
+key-file = \"keys.toml\"\n
+[server]\naddress = \"localhost:5347\"\n
+[[component]]\ndomain = \"a.example\"\nsecret = \"x\"\nrelay = [\"iq\", \"messages\"]
+allow-from = [\"*\"]\ndispatch = \"sticky\"\nresources = [\"one-*\"]
+answer = [\"disco\"]
+messages-to = \"account\"\ninitiate = [\"some.example\"]\n
+[[component.face]]\nnode = \"Helper\"\nlisted = true\ntarget-address = \"bot@some.example\"\n
+[[component.face]]\nnode = \"room-*\"\ntarget-address = \"focus.other.example/focus\"\nrelay = [\"iq\"]
+token-in = \"id\"\n
+[[component.face]]\nnode = \"\"\ntarget-address = \"bot@some.example\"\nmessages-to = \"resource\"\n";
+
+    #[test]
+    fn faces_inherit_what_they_do_not_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jat-proxy.toml");
+        fs::write(folder.path().join("keys.toml"), KEYS).unwrap();
+        fs::write(&file, FACES).unwrap();
+        let (config, warnings) = load(&file, 0).unwrap();
+        assert!(warnings.iter().all(|it| !it.message.contains("faces")), "{warnings:?}");
+        let component = &config.components[0];
+        assert!(!component.has_own);
+        let nodes: Vec<_> = component.faces.iter().map(|it| it.face.as_str()).collect();
+        assert_eq!(nodes, ["helper", "room-*", ""]);
+        assert_eq!(component.settings.target.as_str(), "bot@some.example");
+
+        let two_way = component.settings.two_way.as_deref().unwrap();
+        for target in ["focus.other.example/x", "bot@some.example"] {
+            assert!(two_way.own.have(&Address::new(target)), "{target}");
+        }
+        let [helper, rooms, domain] = &component.faces[..] else { panic!() };
+        assert!(matches!(rooms.face, Face::Nodes(_)));
+        let helper = &helper.settings;
+        let answers = [helper, &domain.settings].map(|it| it.own_answers.as_ref().unwrap());
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0].items()[0].address, "helper@a.example");
+        assert_eq!(answers[0].items().len(), 1);
+        let two_way = helper.two_way.as_deref().unwrap();
+        assert_eq!((helper.dispatch, two_way.messages_to), (Dispatch::Sticky, MessagesTo::Account));
+        assert!(two_way.faces.has("helper") && !two_way.faces.has("room-1"));
+        assert_eq!(helper.resources[0].as_str(), "one-*");
+        assert!(rooms.settings.two_way.is_none());
+        assert_eq!(rooms.settings.token_in, TokenIn::Id);
+        let two_way = domain.settings.two_way.as_deref().unwrap();
+        assert_eq!(two_way.messages_to, MessagesTo::Resource);
+        assert!(two_way.faces.0.is_empty());
     }
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use jid::DomainPart;
 
+use crate::jat::face_table::{Face, FaceTable};
 use crate::jat::keyring::Keyring;
 use crate::jat::name_keys::NameKeys;
+use crate::jat::services::Arrangement;
 use crate::jat::settings::Settings;
 use crate::named;
 use crate::session::Bounds;
@@ -31,6 +33,7 @@ mod access;
 mod account_queries;
 mod component;
 mod document;
+mod faces;
 mod http;
 mod keys;
 mod limit;
@@ -45,6 +48,7 @@ mod relay;
 mod secret;
 mod sections;
 mod server;
+mod service;
 mod snapshot;
 mod sources;
 mod table;
@@ -80,7 +84,11 @@ pub struct Config {
 /// One component: its streams to a server, and what is done on them.
 #[derive(Clone, Debug)]
 pub struct ComponentConfig {
+    /// Those of the domain itself; where it has no target, those of the first face.
     pub settings: Settings,
+    /// Whether the domain itself has a target, and each node that no face names.
+    pub has_own: bool,
+    pub faces: Vec<FaceConfig>,
     /// Where the server listens for components: `host:port`.
     pub server: String,
     /// `None`: the way there is not encrypted.
@@ -91,6 +99,13 @@ pub struct ComponentConfig {
     pub presence_secret: Secret,
     /// What may be how large on its streams.
     pub bounds: Bounds,
+}
+
+/// A `[[component.face]]`.
+#[derive(Clone, Debug)]
+pub struct FaceConfig {
+    pub face: Face,
+    pub settings: Settings,
 }
 
 /// One stream to a server.
@@ -110,7 +125,31 @@ impl ComponentConfig {
     /// One that logs in with `secret`, and the defaults of the rest.
     pub fn new(settings: Settings, server: String, secret: Secret) -> Self {
         let (presence_secret, bounds) = (secret.clone(), Bounds::default());
-        Self { settings, server, tls: None, secret, presence_secret, bounds }
+        let (has_own, faces) = (true, Vec::new());
+        Self { settings, has_own, faces, server, tls: None, secret, presence_secret, bounds }
+    }
+
+    /// The face of each service as it is configured, and its settings: first that of the domain
+    /// itself, if it has one, whose face is empty.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &Settings)> {
+        let own = self.has_own.then_some(("", &self.settings));
+        own.into_iter().chain(self.faces.iter().map(|it| (it.face.as_str(), &it.settings)))
+    }
+
+    /// The settings of the service that a node belongs to, which is in normal form.
+    pub fn service_of(&self, node: &str) -> Option<&Settings> {
+        let faces = self.faces.iter().map(|it| &it.face).zip(0..);
+        match FaceTable::new(faces, None).of(node) {
+            Some(number) => Some(&self.faces[number].settings),
+            None => self.has_own.then_some(&self.settings),
+        }
+    }
+
+    /// What its services are arranged by.
+    pub fn arrangement(&self) -> Arrangement {
+        let own = self.has_own.then(|| self.settings.clone());
+        let faces = self.faces.iter().map(|it| (it.face.clone(), it.settings.clone()));
+        Arrangement { own, faces: faces.collect() }
     }
 
     /// The server for people: its address, and how the way there is encrypted.

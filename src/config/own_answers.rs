@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::jat::own_answers::{Discovery, OwnAnswers};
 use crate::named;
-use crate::stanza::discovery::{INFO, ITEMS, Identity, PING};
+use crate::stanza::discovery::{INFO, ITEMS, Identity, Item, PING};
 
-use super::problem::Problem;
+use super::problem::{Position, Problem};
 use super::table::Table;
 use super::value::Value;
 use super::words;
@@ -19,8 +19,13 @@ named! {
     }
 }
 
-/// `None` where the target gets everything, or where there is a problem.
-pub(super) fn read(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Arc<OwnAnswers>> {
+/// `None` where the target gets everything, or where there is a problem. `items`: of the faces that
+/// are listed, and where each of them says so.
+pub(super) fn read(
+    table: &mut Table<'_>,
+    items: Vec<(Item, Position)>,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<OwnAnswers>> {
     let words = Word::ALL.map(|word| (word.name(), word));
     let answer = table.optional("answer", problems, Ok);
     let answered = match answer {
@@ -35,13 +40,18 @@ pub(super) fn read(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option
         let message = format!("`{}` does nothing without \"disco\" in `answer`", value.key());
         problems.push(value.error(message, format!("as in: {EXAMPLE}; or take it out")));
     }
+    for (_, place) in items.iter().filter(|_| lacks_disco) {
+        let message = "`listed` does nothing without \"disco\" in `answer` of the component";
+        let hint = format!("as in: {EXAMPLE}; or take it out");
+        problems.push(Problem::error(place.clone(), message, hint));
+    }
     let identity = identity.and_then(|value| self::identity(value, problems));
     let ping = has(Word::Ping);
     let features = features.and_then(|value| self::features(value, ping, problems));
     let discovery = has(Word::Disco).then(|| Discovery {
         identity: identity.unwrap_or_default(),
         features: features.unwrap_or_default(),
-        items: Vec::new(),
+        items: items.into_iter().map(|(item, _)| item).collect(),
     });
     OwnAnswers::new(ping, discovery).map(Arc::new)
 }

@@ -7,6 +7,7 @@ use jid::NodePart;
 use crate::jat::access::Pattern;
 use crate::jat::glob::Glob;
 use crate::jat::mirror;
+use crate::jat::prepared;
 use crate::jat::two_way::Faces;
 
 use super::problem::{Position, Problem};
@@ -53,7 +54,8 @@ pub(super) fn faces(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Fac
     Some(Faces(globs.into()))
 }
 
-fn face(text: &str) -> Result<Glob, (String, &'static str)> {
+/// One node of a face, or a pattern of nodes, in normal form.
+pub(super) fn face(text: &str) -> Result<Glob, (String, &'static str)> {
     const HINT: &str = "the node of an address, as in: \"helper\" or \"team-*\"";
     if text.is_empty() {
         let message = "the domain itself is always there";
@@ -67,6 +69,11 @@ fn face(text: &str) -> Result<Glob, (String, &'static str)> {
         let message = "this can be no node of an address";
         (message.to_owned(), HINT)
     })?;
+    // The look-up has the older tables, those of most servers.
+    if !prepared::node(text).is_ok_and(|prepared| *prepared == **node) {
+        let message = "servers differ on a character of this node";
+        return Err((message.to_owned(), HINT));
+    }
     Glob::new(node.as_str()).map_err(|error| (error.to_string(), error.hint()))
 }
 

@@ -96,11 +96,24 @@ fn load_from(
         file.config(root)
     });
     document.finish(&mut problems);
-    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    let problems = sorted(problems);
     match config {
         Some(config) if !problems.iter().any(Problem::is_error) => Ok((config, problems)),
         _ => Err(problems),
     }
+}
+
+/// In the order of their places, each once: what is inherited is read for each who inherits it.
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    let mut once: Vec<Problem> = Vec::new();
+    for problem in problems {
+        let mut there = once.iter().rev().take_while(|it| it.place == problem.place);
+        if !there.any(|it| *it == problem) {
+            once.push(problem);
+        }
+    }
+    once
 }
 
 fn open(path: &Path, sources: &Sources<'_>) -> Result<(Text, bool), Problem> {

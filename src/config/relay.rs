@@ -6,7 +6,7 @@ use crate::jat::access::{Pattern, Senders};
 use crate::jat::dispatch::Dispatch;
 use crate::jat::name_keys::NameKeys;
 use crate::jat::target::Target;
-use crate::jat::two_way::{MessagesTo, TwoWay};
+use crate::jat::two_way::{Faces, MessagesTo, TwoWay};
 use crate::named;
 
 use super::access::Lists;
@@ -47,16 +47,29 @@ impl Relay {
     }
 
     /// The keys that are for more than requests of users; `None` where there is nothing more, or
-    /// a problem.
+    /// a problem. `face`: that of the service; without one it is that of the domain itself, which
+    /// names its faces.
     pub(super) fn two_way(
         &self,
         table: &mut Table<'_>,
+        face: Option<&Faces>,
         lists: &Lists,
         names: Option<&Arc<NameKeys>>,
         problems: &mut Vec<Problem>,
     ) -> Option<TwoWay> {
-        let faces = self.optional(table, "faces", problems);
-        let faces = faces.and_then(|value| patterns::faces(value, problems));
+        let faces = match face {
+            Some(face) => Some(face.clone()),
+            None => {
+                let faces = self.optional(table, "faces", problems);
+                if let Some(value) = faces.filter(|_| table.is_for_others()) {
+                    problems.push(value.error(
+                        "`faces` lead to the component's own target, and it has none",
+                        "add target-address, or for each name a [[component.face]]",
+                    ));
+                }
+                faces.and_then(|value| patterns::faces(value, problems))
+            }
+        };
         let initiate = self.optional(table, "initiate", problems);
         let initiate = initiate.and_then(|value| self::initiate(value, lists, problems));
         let messages_to = self.optional(table, "messages-to", problems);
@@ -65,7 +78,7 @@ impl Relay {
             .and_then(|value| value.one_of(&words).map_err(|problem| problems.push(problem)).ok());
         let queries = self.optional(table, "account-queries", problems);
         let queries = queries.and_then(|value| account_queries::read(value, problems));
-        if !self.is_more() {
+        if !self.is_more() || table.is_for_others() {
             return None;
         }
         let open = [Kind::Messages, Kind::Presence].into_iter().find(|kind| self.has(*kind));
@@ -93,7 +106,7 @@ impl Relay {
             account_queries: queries.unwrap_or_default(),
             names: Arc::clone(names?),
             // Known when all components are.
-            own_domains: Arc::default(),
+            own: Arc::default(),
         })
     }
 
@@ -156,7 +169,7 @@ impl Relay {
         let value = table.optional(key, problems, Ok)?;
         let wants_messages = key == "messages-to";
         let does_nothing = if wants_messages { !self.has(Kind::Messages) } else { !self.is_more() };
-        if does_nothing && !self.is_faulty {
+        if does_nothing && !self.is_faulty && !value.is_shared() {
             let which = match wants_messages {
                 true => "\"messages\" in `relay`",
                 false => "\"messages\", \"presence\" or \"requests\" in `relay`",
@@ -182,7 +195,10 @@ fn kinds(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Vec<Kind>> {
 
 /// Domains, each of which must have users who may answer.
 fn initiate(value: Value<'_>, lists: &Lists, problems: &mut Vec<Problem>) -> Option<Arc<Senders>> {
-    let patterns = patterns::senders(value, problems)?;
+    let mut patterns = patterns::senders(value, problems)?;
+    if value.is_shared() {
+        patterns.retain(|(_, pattern)| lists.cover(pattern));
+    }
     for (place, pattern) in &patterns {
         if let Pattern::Address(_) = pattern {
             problems.push(Problem::error(

@@ -15,6 +15,10 @@ pub(super) struct Table<'a> {
     /// As messages name it: `[server]`.
     name: &'static str,
     entries: &'a DeTable<'a>,
+    /// Those of the table around it, which hold where `entries` has none of its own.
+    inherited: Option<&'a DeTable<'a>>,
+    /// Its own entries are for the tables in it.
+    is_for_others: bool,
     start: usize,
     asked: Vec<&'static str>,
     /// Keys may have been lost to syntax errors, so that none counts as missing.
@@ -28,7 +32,9 @@ impl<'a> Table<'a> {
         entries: &'a DeTable<'a>,
         start: usize,
     ) -> Self {
-        Self { source, name, entries, start, asked: Vec::new(), gaps: false }
+        let (inherited, is_for_others) = (None, false);
+        let (asked, gaps) = (Vec::new(), false);
+        Self { source, name, entries, inherited, is_for_others, start, asked, gaps }
     }
 
     /// The table that `value` must be; messages call it `name`.
@@ -59,6 +65,20 @@ impl<'a> Table<'a> {
         Self { gaps: true, ..self }
     }
 
+    /// With the entries of `outer` where it has none.
+    pub(super) fn inheriting(self, outer: &Self) -> Self {
+        Self { inherited: Some(outer.entries), ..self }
+    }
+
+    /// Its entries are for the tables in it, which inherit them: they are [shared](Value::is_shared).
+    pub(super) fn set_for_others(&mut self) {
+        self.is_for_others = true;
+    }
+
+    pub(super) fn is_for_others(&self) -> bool {
+        self.is_for_others
+    }
+
     /// Where the table begins.
     pub(super) fn place(&self) -> Position {
         self.source.place(self.start)
@@ -72,8 +92,11 @@ impl<'a> Table<'a> {
         read: impl FnOnce(Value<'a>) -> Result<T, Problem>,
     ) -> Option<T> {
         self.asked.push(key);
-        let node = self.entries.get(key)?;
+        let own = self.entries.get(key);
+        let node = own.or_else(|| self.inherited?.get(key))?;
         let value = Value::new(self.source, key, node, self.gaps);
+        let is_shared = own.is_none() || self.is_for_others;
+        let value = if is_shared { value.shared() } else { value };
         read(value).map_err(|problem| problems.push(problem)).ok()
     }
 
@@ -92,9 +115,15 @@ impl<'a> Table<'a> {
         self.optional(key, problems, read)
     }
 
+    /// Whether `key` is in this table itself.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Whether `key` is missing, for sure.
     pub(super) fn lacks(&self, key: &str) -> bool {
-        !self.gaps && !self.entries.contains_key(key)
+        let inherits = self.inherited.is_some_and(|outer| outer.contains_key(key));
+        !self.gaps && !self.entries.contains_key(key) && !inherits
     }
 
     /// Reports `key` if it is there, as one that this table never has.

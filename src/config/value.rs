@@ -17,6 +17,7 @@ pub struct Value<'a> {
     key: &'static str,
     node: &'a Spanned<DeValue<'a>>,
     gaps: bool,
+    is_shared: bool,
 }
 
 impl<'a> Value<'a> {
@@ -26,7 +27,16 @@ impl<'a> Value<'a> {
         node: &'a Spanned<DeValue<'a>>,
         gaps: bool,
     ) -> Self {
-        Self { source, key, node, gaps }
+        Self { source, key, node, gaps, is_shared: false }
+    }
+
+    pub fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
+    }
+
+    /// Whether it is written for several services, so that it may mean nothing for this one.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     pub fn source(&self) -> &'a Text {

@@ -53,7 +53,10 @@ async fn watch(recorder: &Recorder) -> Status {
 
 /// Whether all that can be known is known.
 fn is_complete(component: &ComponentStatus) -> bool {
-    let silent = component.subscription.is_some() && component.resources.is_empty();
+    let is_silent =
+        |subscription: &Option<_>, resources: &[_]| subscription.is_some() && resources.is_empty();
+    let silent = is_silent(&component.subscription, &component.resources)
+        || component.faces.iter().any(|it| is_silent(&it.subscription, &it.resources));
     is_decided(component)
         && (!component.own.stream.is_up() || !silent && component.clock_offset_seconds.is_some())
 }

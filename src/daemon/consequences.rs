@@ -1,13 +1,13 @@
 //! What a new configuration breaks that was good with the old one.
 
+use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::Arc;
 
 use tracing::warn;
 
 use crate::config::{ComponentConfig, Config};
 use crate::jat::name_keys::NameKeys;
-use crate::jat::two_way::TwoWay;
+use crate::jat::two_way::{TwoWay, write_face};
 
 /// Warns of it in the log, at Unix second `now`; what it gives are the same warnings as lines for
 /// people.
@@ -52,15 +52,21 @@ pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
     for component in &new.components {
         let domain = &component.settings.domain;
         let same = |other: &&ComponentConfig| other.settings.domain == *domain;
-        let before = old.components.iter().find(same).and_then(two_way);
-        let change = before.zip(two_way(component));
-        if change.is_some_and(|(before, after)| before.initiate != after.initiate) {
+        let before: HashMap<_, _> =
+            old.components.iter().find(same).into_iter().flat_map(two_way).collect();
+        let is_other = |(face, it): &(&str, &TwoWay)| {
+            before.get(face).is_some_and(|before| before.initiate != it.initiate)
+        };
+        for (face, _) in two_way(component).filter(is_other) {
+            let mut address = String::new();
+            write_face(face, domain.as_str(), &mut address);
             warn!(
                 component = %domain,
+                face = Some(face).filter(|face| !face.is_empty()),
                 "the key initiate has changed: users who come or go there have another mirror"
             );
             line(format!(
-                "`initiate` of {domain} has changed: users who come or go there have another mirror, \
+                "`initiate` of {address} has changed: users who come or go there have another mirror, \
                  and are new contacts to the client"
             ));
         }
@@ -74,9 +80,11 @@ pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
 
 /// The name keys, if there is a component that makes names.
 fn names_in_use(config: &Config) -> Option<&NameKeys> {
-    config.components.iter().find_map(two_way).map(|two_way| &*two_way.names)
+    config.components.iter().flat_map(two_way).map(|(_, two_way)| &*two_way.names).next()
 }
 
-fn two_way(component: &ComponentConfig) -> Option<&Arc<TwoWay>> {
-    component.settings.two_way.as_ref()
+/// The faces of those that relay more than requests of users, the empty one for the domain itself.
+fn two_way(component: &ComponentConfig) -> impl Iterator<Item = (&str, &TwoWay)> {
+    let services = component.services();
+    services.filter_map(|(face, settings)| Some((face, settings.two_way.as_deref()?)))
 }

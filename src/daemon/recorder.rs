@@ -45,7 +45,7 @@ impl Recorder {
         let components = self.components.all();
         let sample = components.iter().map(|component| {
             let component = lock(component);
-            (component.translator.settings().domain.to_string(), component.tally.clone())
+            (component.services.settings().domain.to_string(), component.tally.clone())
         });
         let sample = sample.collect();
         self.history().take(self.now(), sample);

@@ -74,7 +74,7 @@ fn summary(components: &Components) -> String {
     let components = components.all();
     let waiting = components.iter().filter_map(|component| {
         let component = lock(component);
-        Some((component.translator.settings().domain.to_string(), not_ready(&component)?))
+        Some((component.services.settings().domain.to_string(), not_ready(&component)?))
     });
     let waiting: Vec<(String, String)> = waiting.collect();
     let (all, ready) = (components.len(), components.len() - waiting.len());

@@ -23,7 +23,7 @@ impl Replica {
 
     /// How many resources of the target it knows to be online.
     pub(super) fn online(&self) -> usize {
-        lock(&self.tasks.component).translator.presence().resources.len()
+        lock(&self.tasks.component).services.translators()[0].presence().resources.len()
     }
 
     /// How many stanzas it dropped, or answered, for this reason.

@@ -16,6 +16,7 @@ use crate::jat::address::Address;
 use crate::jat::glob::Glob;
 use crate::jat::keyring::{Key, Keyring, MIN_SECRET_BYTES};
 use crate::jat::name_keys::{NameKey, NameKeys};
+use crate::jat::own_addresses::OwnAddresses;
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::jat::target::Target;
@@ -113,7 +114,7 @@ impl Stage {
             messages_to: MessagesTo::default(),
             account_queries: Arc::default(),
             names: Arc::new(NameKeys::new(vec![name_key]).expect("one key")),
-            own_domains: Arc::new([DOMAIN.parse().expect("a domain")]),
+            own: Arc::new(OwnAddresses::new([DOMAIN.parse().expect("a domain")], [])),
         }));
         self.reload();
         Ok(())

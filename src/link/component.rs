@@ -9,8 +9,7 @@ use tokio::sync::watch;
 
 use crate::jat::now::Now;
 use crate::jat::reason::Tally;
-use crate::jat::settings::Settings;
-use crate::jat::translator::Translator;
+use crate::jat::services::{Arrangement, Services};
 use crate::session::echo::Sharing;
 use crate::session::witness::Witness;
 use crate::session::{Session, Turn};
@@ -18,11 +17,11 @@ use crate::time::unix_now;
 
 use super::stream::{Role, StreamId, StreamRecord};
 
-/// A component: its translator, and what is known of its streams. The tasks of its streams work
+/// A component: its services, and what is known of its streams. The tasks of its streams work
 /// on it, one turn at a time; others look at it between turns.
 #[derive(Debug)]
 pub struct Component {
-    pub translator: Translator,
+    pub services: Services,
     pub tally: Tally,
     own: StreamRecord,
     presence: Option<StreamRecord>,
@@ -48,10 +47,10 @@ pub type Shared = Arc<Mutex<Component>>;
 
 impl Component {
     /// `seed` is from the operating system.
-    pub fn new(translator: Translator, seed: u64) -> Self {
-        let domain = translator.settings().domain.clone();
+    pub fn new(services: Services, seed: u64) -> Self {
+        let domain = services.settings().domain.clone();
         Self {
-            translator,
+            services,
             tally: Tally::default(),
             own: StreamRecord::new(StreamId(0), Role::Component, domain),
             presence: None,
@@ -76,8 +75,8 @@ impl Component {
     /// What a session needs for one turn.
     pub fn turn(&mut self, now: Now) -> Turn<'_> {
         self.witness.listens = self.presence.as_ref().is_some_and(StreamRecord::is_ours_alone);
-        let Self { translator, tally, rng, witness, .. } = self;
-        Turn { translator, tally, rng, witness, now }
+        let Self { services, tally, rng, witness, .. } = self;
+        Turn { services, tally, rng, witness, now }
     }
 
     /// The generator that everything random comes from.
@@ -98,7 +97,7 @@ impl Component {
     /// Whether all answers of the target come to us: of several replicas a server chooses one for each
     /// (docs/servers.md#random-connection).
     pub fn hears_all_answers(&self) -> bool {
-        let alone = self.translator.settings().presence_domain.is_none();
+        let alone = self.services.settings().presence_domain.is_none();
         alone && self.stream().sharing != Sharing::Shared
     }
 
@@ -107,10 +106,11 @@ impl Component {
         self.presence.as_ref()
     }
 
-    /// The stream that the presence of the target comes on; `None` for a fixed destination.
+    /// The stream that the presence of targets comes on; `None` where all are fixed destinations.
     pub fn subscriber(&self) -> Option<Role> {
-        let settings = self.translator.settings();
-        settings.subscriber().map(|_| match settings.presence_domain {
+        let targets = self.services.translators().iter();
+        let any = targets.filter_map(|it| it.settings().subscriber()).next();
+        any.map(|_| match self.services.settings().presence_domain {
             Some(_) => Role::Presence,
             None => Role::Component,
         })
@@ -168,11 +168,11 @@ impl Component {
         if let Some(stream) = self.record_mut(id) {
             stream.learn(session, due);
         }
-        let has_resources = self.translator.has_resources();
+        let has_resources = self.services.has_resources();
         let mut news = std::mem::replace(&mut self.had_resources, has_resources) != has_resources;
-        let Self { translator, own, presence, .. } = self;
+        let Self { services, own, presence, .. } = self;
         for stream in std::iter::once(own).chain(presence).filter(|stream| stream.id != id) {
-            let due = translator.deadline(&stream.domain);
+            let due = services.deadline(&stream.domain);
             if let Some(due) = due.filter(|due| *due < stream.due) {
                 // Once for each: its own turn comes to the same.
                 stream.due = due;
@@ -207,17 +207,17 @@ impl Component {
         self.streams_mut().for_each(|stream| stream.lowered = None);
     }
 
-    /// Takes new settings, and forgets the stream of a presence domain that they do not have.
-    pub fn reconfigure(&mut self, settings: Settings) {
-        self.translator.reconfigure(settings);
-        let domain = self.translator.settings().presence_domain.as_ref();
+    /// Takes another arrangement of services, and forgets the stream of a presence domain that they do not have.
+    pub fn reconfigure(&mut self, arrangement: Arrangement) {
+        self.services.reconfigure(arrangement);
+        let domain = self.services.settings().presence_domain.as_ref();
         self.presence.take_if(|stream| Some(&stream.domain) != domain);
         self.changes.send_replace(());
     }
 
     /// Whether the component's own stream serves, and there is somebody to forward to.
     pub fn is_ready(&self) -> bool {
-        self.own.serves() && self.translator.is_ready(self.now().unix)
+        self.own.serves() && self.services.is_ready(self.now().unix)
     }
 }
 
@@ -255,6 +255,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use crate::jat::keyring::{Key, Keyring};
+    use crate::jat::settings::Settings;
     use crate::jat::target::Target;
     use crate::link::stream::State;
     use crate::session::Bounds;
@@ -271,7 +272,7 @@ mod tests {
             presence_domain: Some(presence_domain.clone()),
             ..Settings::new("proxy.example".parse().unwrap(), target, keyring)
         };
-        let mut component = Component::new(Translator::new(settings), 1);
+        let mut component = Component::new(Services::new(settings.into()), 1);
         let presence = component.begin_stream(Role::Presence, &presence_domain);
         for id in [component.own.id, presence] {
             component.update(id, |stream, since| stream.state = State::Up { since });
@@ -287,14 +288,14 @@ mod tests {
         let bounds = Bounds::default();
         // The presence stream has asked, and waits for the answer.
         let session = Session::new(domain, bounds, &mut component.turn(now));
-        let due = session.deadline(&component.translator);
+        let due = session.deadline(&component.services);
         component.end_turn(presence, &session, due);
         let domain = component.own.domain.clone();
         let session = Session::new(domain, bounds, &mut component.turn(now));
         let mut changes = component.changes();
         component.end_turn(own, &session, Duration::MAX);
         assert!(!changes.has_changed().unwrap());
-        component.translator.ask_again();
+        component.services.ask_again();
         component.end_turn(own, &session, Duration::MAX);
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use crate::config::{ComponentConfig, StreamConfig};
-use crate::jat::translator::Translator;
+use crate::jat::services::Services;
 
 use super::backoff::Backoff;
 use super::cause::Cause;
@@ -80,13 +80,13 @@ impl ComponentTasks {
         let before = std::mem::replace(&mut self.config, Arc::new(config.clone()));
         {
             let mut component = lock(&self.component);
-            component.reconfigure(config.settings.clone());
+            component.reconfigure(config.arrangement());
             if (&before.server, before.bounds.limits) != (&config.server, config.bounds.limits) {
                 component.forget_limits();
             }
         }
         let run = |stream| Order::Run(Arc::new(stream));
-        // Also if nothing changed for it: its translator may have.
+        // Also if nothing changed for it: its services may have.
         self.own.order(run(config.own_stream()));
         let mut before = self.presence.take();
         self.presence = config.presence_stream().map(|stream| {
@@ -124,7 +124,7 @@ impl ComponentTasks {
     pub fn ask_again(&self) {
         {
             let mut component = lock(&self.component);
-            component.translator.ask_again();
+            component.services.ask_again();
             component.forget_limits();
         }
         // The order stays; it is what the tasks wake up for.
@@ -141,10 +141,10 @@ impl ComponentTasks {
 }
 
 fn new_component(config: &ComponentConfig) -> Component {
-    let translator = Translator::new(config.settings.clone());
+    let services = Services::new(config.arrangement());
     // Not for secrets: a fixed seed would only make replicas choose alike.
     let seed = getrandom::u64().unwrap_or_default();
-    Component::new(translator, seed)
+    Component::new(services, seed)
 }
 
 impl LinkTask {
@@ -157,7 +157,7 @@ impl LinkTask {
     fn revive(&mut self, component: &Shared, stream: StreamConfig) {
         let (id, pause) = {
             let mut component = lock(component);
-            component.translator.disconnected(&stream.domain);
+            component.services.disconnected(&stream.domain);
             let id = component.begin_stream(self.role, &stream.domain);
             component.update(id, |stream, now| {
                 stream.fail(Cause::Crashed, "the task of this stream failed", now);

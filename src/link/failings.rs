@@ -5,11 +5,10 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::jat::now::Now;
+use crate::jat::translator::Translator;
 use crate::misleading::is_misleading;
 
-use super::component::Component;
-
-/// Remembers what was said of the resources of one component.
+/// Remembers what was said of the resources of one target.
 #[derive(Debug, Default)]
 pub(super) struct Failings {
     /// Since when all of them fail, and whether that was said.
@@ -22,20 +21,26 @@ pub(super) struct Failings {
 }
 
 impl Failings {
-    /// Looks at the component after a turn.
-    pub(super) fn observe(&mut self, domain: &str, component: &Component, now: Now) {
-        self.observe_all(domain, component, now);
-        self.observe_several(domain, component, now);
+    /// Looks at the target after a turn. `hears_all`: whether all its answers come to us.
+    pub(super) fn observe(
+        &mut self,
+        domain: &str,
+        translator: &Translator,
+        hears_all: bool,
+        now: Now,
+    ) {
+        self.observe_all(domain, translator, now);
+        self.observe_several(domain, translator, now);
         if self.looked.is_none_or(|looked| now.mono >= looked + LOOK_EVERY) {
             self.looked = Some(now.mono);
-            self.observe_each(domain, component, now);
+            self.observe_each(domain, translator, hears_all, now);
         }
     }
 
     /// They may be there again in a moment, by what a probe tells.
-    fn observe_all(&mut self, domain: &str, component: &Component, now: Now) {
-        let target = component.translator.settings().target.bare();
-        if component.translator.is_failing(now.unix) {
+    fn observe_all(&mut self, domain: &str, translator: &Translator, now: Now) {
+        let target = translator.settings().target.bare();
+        if translator.is_failing(now.unix) {
             let (since, said) = self.all.get_or_insert((now.mono, false));
             if !*said && now.mono >= *since + LASTS {
                 *said = true;
@@ -46,8 +51,8 @@ impl Failings {
         }
     }
 
-    fn observe_several(&mut self, domain: &str, component: &Component, now: Now) {
-        let outage = component.translator.answers().outage();
+    fn observe_several(&mut self, domain: &str, translator: &Translator, now: Now) {
+        let outage = translator.answers().outage();
         let Some((began, resources)) = outage.of_several(now.unix) else { return };
         if self.outage != Some(began) {
             self.outage = Some(began);
@@ -60,10 +65,9 @@ impl Failings {
         }
     }
 
-    fn observe_each(&mut self, domain: &str, component: &Component, now: Now) {
+    fn observe_each(&mut self, domain: &str, translator: &Translator, hears_all: bool, now: Now) {
         self.named.retain(|(_, at)| now.mono < *at + AN_HOUR);
-        let hears_all = component.hears_all_answers();
-        for serving in component.translator.serving() {
+        for serving in translator.serving_all() {
             // What is missing is gone from the list soon, or has a line of its own.
             let trouble =
                 serving.trouble(hears_all, now.unix).filter(|trouble| !trouble.is_missing());

@@ -6,15 +6,13 @@ use jid::DomainPart;
 use tracing::{error, info, warn};
 
 use crate::jat::now::Now;
-use crate::jat::presence::Subscription;
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
 use super::component::Component;
-use super::failings::Failings;
-use super::observations::Observations;
 use super::refusals::Refusals;
 use super::stream::{Role, StreamId, StreamRecord};
+use super::target_log::TargetLogs;
 
 /// Remembers what was said, so that it is said once.
 #[derive(Debug)]
@@ -26,18 +24,13 @@ pub(super) struct StreamLog {
     /// Since when there is no stream, and the cause that was named last.
     outage: Option<(Instant, Option<Cause>)>,
     logged_in_before: bool,
-    subscription: Option<Subscription>,
-    online: bool,
-    lapsed: u64,
-    offline_since: Option<Duration>,
     sharing: Sharing,
     sharing_warning: Option<String>,
     unheard: bool,
     stands_still: bool,
     clock_is_off: bool,
     refusals: Refusals,
-    failings: Failings,
-    observed: Observations,
+    targets: TargetLogs,
     unlisted: u64,
     unlisted_said: Option<Duration>,
 }
@@ -50,18 +43,13 @@ impl StreamLog {
             domain: stream.domain.clone(),
             outage: None,
             logged_in_before: false,
-            subscription: None,
-            online: false,
-            lapsed: 0,
-            offline_since: None,
             sharing: Sharing::Unknown,
             sharing_warning: None,
             unheard: false,
             stands_still: false,
             clock_is_off: false,
             refusals: Refusals::default(),
-            failings: Failings::default(),
-            observed: Observations::default(),
+            targets: TargetLogs::default(),
             unlisted: 0,
             unlisted_said: None,
         }
@@ -70,16 +58,13 @@ impl StreamLog {
     /// Another process, or another task, had the stream, and has said all that is known.
     pub(super) fn resume(&mut self, component: &Component) {
         self.logged_in_before = true;
-        self.subscription = component.translator.subscription().cloned();
-        self.online = component.translator.has_resources();
-        self.lapsed = component.translator.presence().lapsed();
+        self.targets.resume(component);
         let stream = component.record(self.stream);
         self.sharing = stream.map_or(self.sharing, |stream| stream.sharing);
         self.sharing_warning = stream.and_then(|stream| component.sharing_warning(stream));
         self.clock_is_off = component.clock_is_off();
         self.refusals.resume(&component.tally);
-        self.observed.resume(component.translator.observed());
-        self.unlisted = component.translator.unlisted_replies();
+        self.unlisted = component.services.unlisted_replies();
     }
 
     /// A working stream ended.
@@ -92,7 +77,7 @@ impl StreamLog {
             cause.explain(message)
         );
         self.outage = Some((Instant::now(), None));
-        self.offline_since = None;
+        self.targets.lost();
     }
 
     /// An attempt to log in failed; repeated failures for one cause are one line.
@@ -158,20 +143,13 @@ impl StreamLog {
     pub(super) fn observe(&mut self, component: &Component, now: Now) {
         // Another task may have taken the stream's place.
         let Some(stream) = component.record(self.stream) else { return };
-        if component.subscriber() == Some(self.role) {
-            self.observe_subscription(component);
-            self.observe_lapsed(component);
-            self.observe_online(component, now.mono);
-        }
+        self.targets.observe(component, self.role, &self.domain, now);
         self.observe_sharing(component, stream);
         self.observe_unheard(stream);
         self.observe_standstill(stream);
         // All streams count together, and one of them tells.
         if self.role == Role::Component {
-            let (domain, observed) = (self.domain.as_str(), component.translator.observed());
-            self.refusals.observe(domain, &component.tally, now.mono);
-            self.failings.observe(domain, component, now);
-            self.observed.observe(domain, observed, now.mono);
+            self.refusals.observe(self.domain.as_str(), &component.tally, now.mono);
             self.observe_unlisted(component, now.mono);
             self.observe_clock(component);
         }
@@ -182,7 +160,7 @@ impl StreamLog {
         if self.role == Role::Component {
             let (domain, now) = (self.domain.as_str(), component.now().mono);
             self.refusals.settle(domain, &component.tally, now);
-            self.observed.settle(domain, component.translator.observed());
+            self.targets.settle(component, domain);
         }
     }
 
@@ -238,7 +216,7 @@ impl StreamLog {
 
     /// A server prefers its own cluster node, so a sibling elsewhere may show in this only.
     fn observe_unlisted(&mut self, component: &Component, now: Duration) {
-        let unlisted = component.translator.unlisted_replies();
+        let unlisted = component.services.unlisted_replies();
         let many = unlisted >= self.unlisted + MANY_UNLISTED;
         if many && self.unlisted_said.is_none_or(|at| now >= at + AN_HOUR) {
             warn!(
@@ -251,79 +229,8 @@ impl StreamLog {
             (self.unlisted, self.unlisted_said) = (unlisted, Some(now));
         }
     }
-
-    fn observe_subscription(&mut self, component: &Component) {
-        let Some(subscription) = component.translator.subscription() else { return };
-        if self.subscription.as_ref() == Some(subscription) {
-            return;
-        }
-        let target = component.translator.settings().target.bare();
-        let component = self.domain.as_str();
-        match subscription {
-            Subscription::Never => {}
-            Subscription::Pending => {
-                info!(component, "asked {target} for its presence; it has to accept {component}");
-            }
-            Subscription::Subscribed => info!(component, "{target} accepted the subscription"),
-            Subscription::Denied => {
-                warn!(component, "{target} denied the subscription; asking again later");
-            }
-            Subscription::Failed(condition) => {
-                warn!(component, "subscribing to {target} failed: {condition}; asking again");
-            }
-        }
-        self.subscription = Some(subscription.clone());
-    }
-
-    /// What went without a word: a client or a node that crashed, or presence that was lost.
-    fn observe_lapsed(&mut self, component: &Component) {
-        let lapsed = component.translator.presence().lapsed();
-        if let gone @ 1.. = lapsed.saturating_sub(self.lapsed) {
-            let target = component.translator.settings().target.bare();
-            info!(
-                component = self.domain.as_str(),
-                resources = gone,
-                "the server of {target} was asked, and does not name resources any more that it \
-                 never said had gone"
-            );
-        }
-        self.lapsed = lapsed;
-    }
-
-    /// Online is said at once, offline when it lasts: clients come back by themselves.
-    fn observe_online(&mut self, component: &Component, now: Duration) {
-        if !matches!(component.translator.subscription(), Some(Subscription::Subscribed)) {
-            return;
-        }
-        let resources = &component.translator.presence().resources;
-        let count = resources.eligible();
-        if count > 0 {
-            self.offline_since = None;
-            if !self.online {
-                info!(component = self.domain.as_str(), resources = count, "the target is online");
-            }
-            self.online = true;
-        } else if self.online {
-            let since = *self.offline_since.get_or_insert(now);
-            if now >= since + OFFLINE_LASTS {
-                let target = component.translator.settings().target.bare();
-                let component = self.domain.as_str();
-                if resources.is_empty() {
-                    warn!(component, "{target} has no resource online");
-                } else {
-                    let never_asked = resources.len();
-                    warn!(
-                        component,
-                        never_asked, "{target} is online with resources only that are never asked"
-                    );
-                }
-                self.online = false;
-            }
-        }
-    }
 }
 
 /// One or two come from a resource that has just gone.
 const MANY_UNLISTED: u64 = 10;
 const AN_HOUR: Duration = Duration::from_secs(3600);
-const OFFLINE_LASTS: Duration = Duration::from_secs(10);

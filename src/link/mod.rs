@@ -25,6 +25,7 @@ mod refusals;
 pub(crate) mod snapshot;
 mod socket;
 pub mod stream;
+mod target_log;
 mod task;
 mod tls;
 mod warnings;

@@ -142,7 +142,7 @@ impl<'a> Pump<'a> {
             session.doubt();
         }
         let worked = work(&mut self.parked, &mut component, now);
-        let due = self.parked.session.deadline(&component.translator);
+        let due = self.parked.session.deadline(&component.services);
         component.end_turn(self.stream, &self.parked.session, due);
         self.log.observe(&component, now);
         drop(component);
@@ -279,7 +279,7 @@ fn work(parked: &mut Parked, component: &mut Component, now: Now) -> Result<(), 
         }
     }
     // Only now: the server may have read while this process was stopped.
-    if parked.session.deadline(&component.translator) <= now.mono {
+    if parked.session.deadline(&component.services) <= now.mono {
         parked.session.tick(&mut component.turn(now)).map_err(Lost::Ended)?;
         write(parked, now)?;
     }

@@ -12,11 +12,13 @@ use tokio::net::TcpStream;
 use crate::config::StreamConfig;
 use crate::descriptor;
 use crate::jat::answers::AnswersSnapshot;
+use crate::jat::now::Now;
 use crate::jat::observed::Observed;
 use crate::jat::presence::PresenceSnapshot;
 use crate::jat::reason::Reason;
+use crate::jat::services::{FaceCounts, Services};
 use crate::jat::traffic::Traffic;
-use crate::jat::translator::Stale;
+use crate::jat::translator::{Stale, Translator};
 use crate::session::Session;
 use crate::session::snapshot::SessionSnapshot;
 use crate::shortage::patiently;
@@ -31,8 +33,27 @@ use super::stream::{Parked, State, StreamId, StreamRecord};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ComponentSnapshot {
     pub domain: String,
+    /// The first target.
+    #[serde(flatten)]
+    target: TargetSnapshot,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    other_targets: Vec<TargetSnapshot>,
+    /// By faces, as they are configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    faces: Vec<(String, FaceCounts)>,
+    /// Stanza and way, reason, how many; without zeros.
+    counts: Vec<(String, String, u64)>,
+    streams: Vec<StreamSnapshot>,
+    /// Streams that could not be taken over, and why.
+    #[serde(skip)]
+    pub lost: Vec<(String, io::Error)>,
+}
+
+/// A target, and what is known of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct TargetSnapshot {
     target: String,
-    /// Where the presence of the target is subscribed to from.
+    /// Where its presence is subscribed to from.
     subscriber: Option<String>,
     presence: PresenceSnapshot,
     unlisted_replies: u64,
@@ -45,12 +66,6 @@ pub struct ComponentSnapshot {
     /// Some of the domains that these came from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observed_domains: Vec<(String, u64)>,
-    /// Stanza and way, reason, how many; without zeros.
-    counts: Vec<(String, String, u64)>,
-    streams: Vec<StreamSnapshot>,
-    /// Streams that could not be taken over, and why.
-    #[serde(skip)]
-    pub lost: Vec<(String, io::Error)>,
 }
 
 /// A stream, up or down.
@@ -84,18 +99,18 @@ impl ComponentSnapshot {
     /// What a successor needs of a component whose streams are all paused. Its sockets stay open for
     /// it until [`take_back`].
     pub fn of(component: &Component) -> io::Result<Self> {
-        let settings = component.translator.settings();
+        let services = &component.services;
         let counts = component.tally.iter().filter(|(.., count)| *count > 0);
         let streams = component.streams().map(StreamSnapshot::of);
+        let mut targets =
+            services.translators().iter().map(|it| TargetSnapshot::of(it, component.now()));
+        let target =
+            targets.next().ok_or_else(|| io::Error::other("a component without target"))?;
         Ok(Self {
-            domain: settings.domain.to_string(),
-            target: settings.target.as_str().to_owned(),
-            subscriber: settings.subscriber().map(ToString::to_string),
-            presence: component.translator.presence().hand_over(component.now()),
-            unlisted_replies: component.translator.unlisted_replies(),
-            answers: component.translator.answers().hand_over(),
-            observed: component.translator.observed().stanzas(),
-            observed_domains: component.translator.observed().domains().to_vec(),
+            domain: services.settings().domain.to_string(),
+            target,
+            other_targets: targets.collect(),
+            faces: services.faces().map(|(face, counts, _)| (face.to_owned(), counts)).collect(),
             counts: counts.map(|(t, r, n)| (t.to_string(), r.name().into(), n)).collect(),
             streams: streams.collect::<io::Result<_>>()?,
             lost: Vec::new(),
@@ -104,19 +119,7 @@ impl ComponentSnapshot {
 
     /// Puts what it knows and counts into a new component, whose streams were taken before.
     pub fn restore(&self, component: &mut Component) {
-        let Self {
-            domain: _,
-            target,
-            subscriber,
-            presence,
-            unlisted_replies,
-            answers,
-            observed,
-            observed_domains,
-            counts,
-            streams: _,
-            lost: _,
-        } = self;
+        let Self { domain: _, target, other_targets, faces, counts, streams: _, lost: _ } = self;
         for (traffic, reason, count) in counts {
             let reason = Reason::ALL.into_iter().find(|it| it.name() == reason);
             let traffic = Traffic::all().find(|it| it.to_string() == *traffic);
@@ -124,25 +127,36 @@ impl ComponentSnapshot {
                 component.tally.add(traffic, reason, *count);
             }
         }
-        let observed = Observed::resume(*observed, observed_domains.clone());
-        component.translator.resume_observed(observed);
+        for (face, counts) in faces {
+            component.services.resume_counts(face, *counts);
+        }
         let now = component.now();
-        let (presence, answers) = (presence.clone(), answers.clone());
-        component.translator.resume(presence, answers, *unlisted_replies, now);
-        let settings = component.translator.settings();
-        let stale = match () {
-            () if target != settings.target.as_str() => Stale::Target,
-            () if *subscriber != settings.subscriber().map(ToString::to_string) => {
-                Stale::Subscription
+        let mut gone = Vec::new();
+        for known in std::iter::once(target).chain(other_targets) {
+            match known.place(&component.services) {
+                Some(place) => component.services.update(place, |it| known.restore(it, now)),
+                None => gone.push(known),
             }
-            () => Stale::Nothing,
-        };
-        component.translator.drop_stale(stale);
+        }
+        // Counts never go back: they go on with a target that is new, or with the first one.
+        for known in gone {
+            let new = component.services.translators().iter().position(|it| !self.knows(it));
+            component.services.update(new.unwrap_or_default(), |it| {
+                let mut counted = Translator::new(it.settings().clone());
+                known.restore(&mut counted, now);
+                it.inherit(&counted);
+            });
+        }
         let down = component.streams().filter(|stream| !stream.is_up());
         for domain in down.map(|stream| stream.domain.clone()).collect::<Vec<_>>() {
             // Without its stream presence has to be asked for again.
-            component.translator.disconnected(&domain);
+            component.services.disconnected(&domain);
         }
+    }
+
+    fn knows(&self, translator: &Translator) -> bool {
+        let target = translator.settings().target.as_str();
+        std::iter::once(&self.target).chain(&self.other_targets).any(|it| it.target == target)
     }
 
     /// Takes out the stream that is now configured like this, if it is there and up.
@@ -212,6 +226,50 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+impl TargetSnapshot {
+    fn of(translator: &Translator, now: Now) -> Self {
+        let settings = translator.settings();
+        Self {
+            target: settings.target.as_str().to_owned(),
+            subscriber: settings.subscriber().map(ToString::to_string),
+            presence: translator.presence().hand_over(now),
+            unlisted_replies: translator.unlisted_replies(),
+            answers: translator.answers().hand_over(),
+            observed: translator.observed().stanzas(),
+            observed_domains: translator.observed().domains().to_vec(),
+        }
+    }
+
+    /// Where its translator is, if some service still leads to it.
+    fn place(&self, services: &Services) -> Option<usize> {
+        let is_it = |it: &Translator| it.settings().target.as_str() == self.target;
+        services.translators().iter().position(is_it)
+    }
+
+    fn restore(&self, translator: &mut Translator, now: Now) {
+        let Self {
+            target,
+            subscriber,
+            presence,
+            unlisted_replies,
+            answers,
+            observed,
+            observed_domains,
+        } = self;
+        translator.resume_observed(Observed::resume(*observed, observed_domains.clone()));
+        translator.resume(presence.clone(), answers.clone(), *unlisted_replies, now);
+        let settings = translator.settings();
+        let stale = match () {
+            () if target != settings.target.as_str() => Stale::Target,
+            () if *subscriber != settings.subscriber().map(ToString::to_string) => {
+                Stale::Subscription
+            }
+            () => Stale::Nothing,
+        };
+        translator.drop_stale(stale);
+    }
+}
+
 impl StreamSnapshot {
     fn of(stream: &StreamRecord) -> io::Result<Self> {
         let up = match (&stream.state, stream.parked()) {
@@ -265,7 +323,6 @@ mod tests {
     use crate::jat::keyring::{Key, Keyring};
     use crate::jat::settings::Settings;
     use crate::jat::target::Target;
-    use crate::jat::translator::Translator;
 
     use super::*;
 
@@ -286,14 +343,14 @@ mod tests {
             presence_domain: presence_domain.map(|domain| domain.parse().unwrap()),
             ..Settings::new(domain, Target::new(target), keyring)
         };
-        let mut component = Component::new(Translator::new(settings), 1);
+        let mut component = Component::new(Services::new(settings.into()), 1);
         from.restore(&mut component);
         component
     }
 
     /// Relayed, errors that users got, unlisted, observed.
     fn counts(component: &Component) -> [u64; 4] {
-        let translator = &component.translator;
+        let translator = &component.services.translators()[0];
         [
             component.tally.total(Reason::Relayed),
             translator.answers().errors().iter().map(|(_, count)| count).sum(),
@@ -312,7 +369,7 @@ mod tests {
         ] {
             let component = resumed(target, presence_domain);
             assert_eq!(counts(&component), [7, 4, 3, 5], "{target} {presence_domain:?}");
-            let presence = component.translator.presence();
+            let presence = component.services.translators()[0].presence();
             assert_eq!(presence.resources.len(), resources, "{target} {presence_domain:?}");
             assert!(!presence.is_settled());
         }

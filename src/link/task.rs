@@ -164,11 +164,10 @@ impl Link {
             return;
         }
         let told = async {
-            until(&self.component, |c| c.translator.has_resources() || !is_starting(c)).await;
+            until(&self.component, |c| c.services.has_resources() || !is_starting(c)).await;
             let left = time_to_hear(&lock(&self.component));
-            let told = until(&self.component, |c| {
-                c.translator.has_resources() || time_to_hear(c).is_zero()
-            });
+            let told =
+                until(&self.component, |c| c.services.has_resources() || time_to_hear(c).is_zero());
             timeout(left, told).await
         };
         // What is not told by then is told later.
@@ -229,7 +228,7 @@ impl Link {
             let mut component = lock(&self.component);
             if let Some(stream) = component.record_mut(self.stream) {
                 stream.unsent += unsent as u64;
-                component.translator.disconnected(&self.domain);
+                component.services.disconnected(&self.domain);
             }
             log.settle(&component);
         }

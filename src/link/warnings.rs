@@ -22,7 +22,7 @@ impl Component {
     pub fn sharing_warning(&self, stream: &StreamRecord) -> Option<String> {
         let harmed = self.subscriber() == Some(stream.role) && stream.sharing == Sharing::Shared;
         let foreign = || self.tally.total(Reason::NotOurDomain) > 0;
-        harmed.then(|| stream.sharing_warning(self.translator.settings(), foreign()))
+        harmed.then(|| stream.sharing_warning(self.services.settings(), foreign()))
     }
 
     /// Whether the clocks differ so much that somebody should look.
@@ -33,7 +33,7 @@ impl Component {
     /// What an operator has to do about clocks that differ.
     pub fn clock_warning(&self) -> Option<String> {
         let offset = self.clock_offset().filter(|_| self.clock_is_off())?;
-        let server = self.translator.settings().target.bare().domain();
+        let server = self.services.settings().target.bare().domain();
         let way = if offset > 0 { "ahead of" } else { "behind" };
         Some(format!(
             "the clock of {server} is {} s {way} this machine's: tokens expire, and keys sign, by \

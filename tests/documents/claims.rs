@@ -49,6 +49,7 @@ const ACCESS: &str = "docs/access.md";
 const ANSWERS: &str = "docs/answers.md";
 const METRICS: &str = "docs/metrics.md";
 const CHAT_BOTS: &str = "docs/clients/chat-bots.md";
+const FACES: &str = "docs/faces.md";
 const RELAY: &str = "docs/relay.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
@@ -178,6 +179,17 @@ const CLAIMS: &[Claim] = &[
     claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_README),
     claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_README),
     claim(OPERATING, "jat-proxy keys add -c FILE", RUNS_SERVICE),
+    claim(FACES, " users ask", Picture),
+    claim(
+        FACES,
+        "[[component]]\ndomain = \"proxy.example\"\nsecret = { file = \"proxy.secret\" }\nt",
+        Configuration("", ""),
+    ),
+    claim(
+        FACES,
+        "[[component]]\ndomain = \"proxy.example\"\nsecret = { file = \"proxy.secret\" }\nr",
+        Configuration("", ""),
+    ),
     claim(RELAY, "relay = [\"iq\", \"messages\", \"presence\"]", Configuration(COMPONENT, "")),
     claim(RELAY, "relay = [\"iq\", \"messages\"]", Configuration(COMPONENT, "")),
     claim(RELAY, "acl:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),

@@ -132,6 +132,7 @@ fn the_example_explains_every_key_of_the_configuration_and_the_fuzzer_has_it() {
         let has = |key: &&String| {
             text.lines().any(|line| {
                 let line = line.trim_start_matches(['#', ' ', '[', '"']);
+                let line = line.trim_start_matches("component.");
                 let rest = line.strip_prefix(key.as_str());
                 rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
             })

@@ -79,6 +79,9 @@ fn keys_with_a_value_are_accepted() {
                 is_accepted(&format!("{span}\n{COMPONENT}")).is_ok()
                     || is_accepted(&format!("{COMPONENT}{table}{span}\n")).is_ok()
             });
+        // What a face has, where the domain itself has no target.
+        let face = COMPONENT.replace("target", "[[component.face]]\ntarget");
+        let accepted = accepted || is_accepted(&format!("{face}{span}\n")).is_ok();
         assert!(accepted, "{place}: `{span}` is refused");
         seen += 1;
     }

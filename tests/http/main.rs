@@ -1,6 +1,7 @@
 //! Metrics, health, readiness and status of the real program, without a server and with one.
 
 mod answers;
+mod faces;
 mod flood;
 mod limits;
 mod metrics;

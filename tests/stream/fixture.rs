@@ -100,7 +100,7 @@ impl Replica {
 
     /// How many resources of the target it knows to be online.
     pub fn online(&self) -> usize {
-        self.component().translator.presence().resources.len()
+        self.component().services.translators()[0].presence().resources.len()
     }
 
     /// How many stanzas it dropped, or answered, for this reason.

@@ -99,7 +99,7 @@ async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() 
         jat_proxy::jat::target::Target::new("other@some-domain.example".parse().unwrap());
     it.replica.reload(&new);
     it.until("the new target", |r| {
-        r.component().translator.settings().target.bare().as_str() == "other@some-domain.example"
+        r.component().services.settings().target.bare().as_str() == "other@some-domain.example"
     })
     .await;
     it.service.send(&test_support::stage::reply_to(&request)).unwrap();

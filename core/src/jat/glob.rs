@@ -65,6 +65,44 @@ impl Glob {
         self.text.bytes().all(|b| b == b'*')
     }
 
+    /// Whether it fits one text alone, which is itself.
+    pub fn is_name(&self) -> bool {
+        !self.text.contains(['*', '?'])
+    }
+
+    /// Whether some text fits both. Takes time in proportion to the product of their lengths at most.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let others: Vec<char> = other.text.chars().collect();
+        // Whether the pattern up to here, and the other up to each place, can stand for one text.
+        let mut reached = vec![false; others.len() + 1];
+        reached[0] = true;
+        let mut own = self.text.chars();
+        loop {
+            let wanted = own.next();
+            let mut next = vec![false; others.len() + 1];
+            for at in 0..=others.len() {
+                if !reached[at] {
+                    continue;
+                }
+                match (wanted, others.get(at)) {
+                    (Some('*'), Some(_)) => (next[at], reached[at + 1]) = (true, true),
+                    (Some('*'), None) => next[at] = true,
+                    (Some(_), Some('*')) => (next[at], reached[at + 1]) = (true, true),
+                    (None, Some('*')) => reached[at + 1] = true,
+                    (Some(one), Some(other)) if one == *other || one == '?' || *other == '?' => {
+                        next[at + 1] = true;
+                    }
+                    (Some(_) | None, _) => {}
+                }
+            }
+            match wanted {
+                None => return reached[others.len()],
+                Some(_) if !next.contains(&true) => return false,
+                Some(_) => reached = next,
+            }
+        }
+    }
+
     /// Whether it fits this resource, which is in normal form. Takes time in proportion to both
     /// lengths at most.
     pub fn fits(&self, resource: &str) -> bool {
@@ -131,6 +169,53 @@ mod tests {
             ("a*", "ba"),
         ] {
             assert!(!fits(pattern, resource), "{pattern} {resource}");
+        }
+    }
+
+    #[test]
+    fn two_overlap_where_some_text_fits_both() {
+        for (one, other, both) in [
+            ("*", "a", true),
+            ("*", "*", true),
+            ("a*", "*b", true),
+            ("a*", "b*", false),
+            ("a*c", "a?c", true),
+            ("a?c", "ac", false),
+            ("room-*", "room-??", true),
+            ("*-a", "*-b", false),
+            ("a*b*c", "*x*", true),
+            ("?", "??", false),
+            ("?*", "*?", true),
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*ab", "ab*", true),
+            ("**", "???", true),
+        ] {
+            let globs = [one, other].map(|text| Glob::new(text).unwrap());
+            assert_eq!(globs[0].overlaps(&globs[1]), both, "{one} {other}");
+            assert_eq!(globs[1].overlaps(&globs[0]), both, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn overlaps_as_the_texts_say_that_fit() {
+        let words = |letters: &[char], most: usize| {
+            let mut all = vec![String::new()];
+            for _ in 0..most {
+                let longer =
+                    all.iter().flat_map(|it| letters.iter().map(move |c| format!("{it}{c}")));
+                all = all.clone().into_iter().chain(longer).collect();
+            }
+            all.sort();
+            all.dedup();
+            all
+        };
+        let texts = words(&['a', 'b'], 6);
+        let patterns = words(&['a', 'b', '*', '?'], 3);
+        let globs: Vec<_> = patterns.iter().filter_map(|it| Glob::new(it).ok()).collect();
+        for (one, other) in globs.iter().flat_map(|one| globs.iter().map(move |it| (one, it))) {
+            let both = texts.iter().any(|text| one.fits(text) && other.fits(text));
+            assert_eq!(one.overlaps(other), both, "{one:?} {other:?}");
         }
     }
 

@@ -32,6 +32,12 @@ impl Observed {
         }
     }
 
+    /// Goes on with the sum of another one, as after [`Self::forget_domains`].
+    pub fn inherit(&mut self, other: &Self) {
+        self.stanzas += other.stanzas;
+        self.forgotten += other.forgotten + 1;
+    }
+
     /// Other lists begin with no domains; the sum goes on.
     pub fn forget_domains(&mut self) {
         self.domains.clear();

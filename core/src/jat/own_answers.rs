@@ -53,6 +53,11 @@ impl OwnAnswers {
         words.into_iter().filter(|(_, is_answered)| *is_answered).map(|(word, _)| word)
     }
 
+    /// What service discovery lists.
+    pub fn items(&self) -> &[Item] {
+        self.discovery.as_ref().map(|told| &*told.items).unwrap_or_default()
+    }
+
     /// What of ours a request to the domain asks for. What no server may relay, or is over a limit,
     /// asks for nothing: it is refused as everywhere.
     pub(super) fn question(&self, iq: &Incoming<'_>) -> Option<Question> {

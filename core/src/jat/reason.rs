@@ -241,7 +241,8 @@ reasons! {
     /// By the target, to one of its own addresses as users see them.
     OwnFace = "own-face" [Message outward, Presence outward]
         Answered(NotAllowed, "This is an address of your own, as users see it.");
-    /// By the target, to the mirror of an address of its own or of one of our domains: it would come back.
+    /// By the target, to the mirror of an address of its own, of another target, or of one of our
+    /// domains: it would come back.
     OwnMirror = "own-mirror" [Request outward, Message outward, Presence outward]
         Answered(NotAllowed, "This stands for an address of your own or of this service: it would \
             come back.");

@@ -21,6 +21,8 @@ pub(super) struct Route<'a> {
     pub sender: Sender,
     pub place: Place,
     pub traffic: Traffic,
+    /// The number of the service of the target that it is for.
+    pub service: usize,
 }
 
 /// Who wrote a stanza.
@@ -57,6 +59,7 @@ impl<'a> Route<'a> {
     pub(super) fn of(
         stanza: &Incoming<'a>,
         settings: &Settings,
+        service: usize,
         now: Now,
         scratch: &mut Scratch,
     ) -> Self {
@@ -108,7 +111,7 @@ impl<'a> Route<'a> {
             }
             _ => class.inward(),
         };
-        Self { from, to, sender, place, traffic }
+        Self { from, to, sender, place, traffic, service }
     }
 }
 

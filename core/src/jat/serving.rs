@@ -36,8 +36,9 @@ impl Serving<'_> {
 }
 
 impl Translator {
-    /// All of them: the resources that are online, or the fixed destination.
-    pub fn serving(&self) -> impl Iterator<Item = Serving<'_>> {
+    /// All of them: the resources that are online, or the fixed destination; as the service of this
+    /// number sees them.
+    pub fn serving(&self, service: usize) -> impl Iterator<Item = Serving<'_>> {
         let fixed = match &self.settings().target {
             Target::Resource { full, .. } => Some(Serving {
                 address: full.as_str(),
@@ -47,7 +48,7 @@ impl Translator {
             }),
             Target::Account(_) => None,
         };
-        let listed = self.presence().resources.asked().map(|(listed, asked)| Serving {
+        let listed = self.presence().resources.asked(service).map(|(listed, asked)| Serving {
             address: &listed.address,
             listed: Some(listed),
             asked,
@@ -56,22 +57,48 @@ impl Translator {
         fixed.into_iter().chain(listed)
     }
 
-    /// Whether there is anybody to forward to: somebody who may be asked.
+    /// The same of all services: each of them once, as the first one sees it that asks it, if any
+    /// does.
+    pub fn serving_all(&self) -> impl Iterator<Item = Serving<'_>> {
+        let listed = self.serving(0).enumerate();
+        listed.map(|(place, serving)| {
+            let others = 1..self.services().len();
+            let asks =
+                |service| self.serving(service).nth(place).filter(|it| it.asked != Asked::Never);
+            match serving.asked {
+                Asked::Never => others.into_iter().find_map(asks).unwrap_or(serving),
+                Asked::Now | Asked::Later => serving,
+            }
+        })
+    }
+
+    /// Whether some service has anybody to forward to: somebody who may be asked.
     pub fn has_resources(&self) -> bool {
-        self.settings().subscriber().is_none() || self.presence().resources.eligible() > 0
+        (0..self.services().len()).any(|service| self.serves(service))
+    }
+
+    /// The same of the service of this number.
+    pub fn serves(&self, service: usize) -> bool {
+        self.settings().subscriber().is_none() || self.presence().resources.eligible(service) > 0
     }
 
     /// Whether there is anybody to forward to who is not known to fail. `now` in Unix seconds.
     pub fn is_ready(&self, now: u64) -> bool {
-        self.has_resources() && !self.is_failing(now)
+        (0..self.services().len()).any(|service| self.serves(service) && !self.fails(service, now))
     }
 
-    /// Whether everybody to forward to is known to fail: by what they answer, they are not there.
-    pub fn is_failing(&self, now: u64) -> bool {
+    /// Whether everybody that the service of this number forwards to is known to fail: by what they
+    /// answer, they are not there.
+    pub fn fails(&self, service: usize, now: u64) -> bool {
         // Asked at each turn, and hardly ever so.
         self.answers().is_any_missing(now)
-            && self.has_resources()
-            && self.serving().all(|it| it.asked == Asked::Never || it.fails(now))
+            && self.serves(service)
+            && self.serving(service).all(|it| it.asked == Asked::Never || it.fails(now))
+    }
+
+    /// Whether everybody to forward to is known to fail.
+    pub fn is_failing(&self, now: u64) -> bool {
+        self.has_resources() && !self.is_ready(now)
     }
 }
 

@@ -67,7 +67,12 @@ impl Settings {
     /// needs none.
     pub fn subscriber(&self) -> Option<&DomainPart> {
         let account = matches!(self.target, Target::Account(_));
-        account.then(|| self.presence_domain.as_ref().unwrap_or(&self.domain))
+        account.then(|| self.subscribing())
+    }
+
+    /// Where the presence of targets is subscribed to from, if that of any is.
+    pub fn subscribing(&self) -> &DomainPart {
+        self.presence_domain.as_ref().unwrap_or(&self.domain)
     }
 
     /// Which of the target's resources serve.

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jid::DomainPart;
-
 use crate::named;
 
 use super::access::Senders;
 use super::address::Address;
 use super::glob::Glob;
 use super::name_keys::NameKeys;
+use super::own_addresses::OwnAddresses;
 use super::prepared;
 
 /// The settings of a component that relays more than requests of users.
@@ -29,15 +28,8 @@ pub struct TwoWay {
     /// Namespaces of requests that the target's server answers for it.
     pub account_queries: Arc<[String]>,
     pub names: Arc<NameKeys>,
-    /// All domains of this process, of other components too: nobody there may be written to.
-    pub own_domains: Arc<[DomainPart]>,
-}
-
-impl TwoWay {
-    /// Whether this is an address of our own process.
-    pub fn is_own(&self, address: &Address<'_>) -> bool {
-        self.own_domains.iter().any(|own| address.is_at(own.as_str()))
-    }
+    /// Whom no target may write to.
+    pub own: Arc<OwnAddresses>,
 }
 
 impl TwoWay {
@@ -71,7 +63,7 @@ pub(super) fn normal_node<'a>(address: &Address<'a>) -> Cow<'a, str> {
 }
 
 /// Appends the bare address of the face with this node at `domain`.
-pub(super) fn write_face(node: &str, domain: &str, output: &mut String) {
+pub fn write_face(node: &str, domain: &str, output: &mut String) {
     if !node.is_empty() {
         output.push_str(node);
         output.push('@');

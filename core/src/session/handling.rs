@@ -28,24 +28,24 @@ impl Session {
         turn: &mut Turn<'_>,
     ) {
         let ours = self.recognise(head, body, turn);
-        let Turn { translator, tally, rng, now, .. } = turn;
+        let Turn { services, tally, rng, now, .. } = turn;
         let stanza = Incoming { at: &self.domain, head, body, ours, late: self.is_closed() };
-        let verdict = translator.judge(&stanza, *now, rng);
+        let verdict = services.judge(&stanza, *now, rng);
         match verdict.reason {
             Reason::ArrivedAfterClose => self.late += 1,
             Reason::Echo | Reason::OwnAddress | Reason::ServerTime => {}
             _ => self.echo.other_stanza(),
         }
         let (traffic, reason) = self.carry_out(verdict, head, payload, now.mono);
-        translator.note_outcome(traffic, reason, now.unix);
+        services.note_outcome(traffic, reason, now.unix);
         tally.count(traffic, reason);
     }
 
     /// What of ours comes back by this stanza, if any does; takes note of it.
     fn recognise(&mut self, head: &Head<'_>, body: Body<'_>, turn: &mut Turn<'_>) -> Option<Ours> {
         let id = head.id.as_deref().filter(|id| id.starts_with(OUR_IDS))?;
-        let Turn { translator, witness, now, .. } = turn;
-        let settings = translator.settings();
+        let Turn { services, witness, now, .. } = turn;
+        let settings = services.settings();
         let server = settings.target.bare().domain().as_str();
         if let Body::Whole { stanza, .. } = body
             && self.server_time.hear(head, stanza, server, *now)

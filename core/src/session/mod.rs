@@ -25,7 +25,7 @@ use jid::DomainPart;
 use crate::jat::incoming::Body;
 use crate::jat::now::Now;
 use crate::jat::reason::Tally;
-use crate::jat::translator::Translator;
+use crate::jat::services::Services;
 use crate::jat::verdict::Verdict;
 use crate::stanza::limits::Limits;
 use crate::stanza::scrub::Scrubber;
@@ -86,7 +86,7 @@ enum Phase {
 /// What a turn needs besides the session itself.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    pub translator: &'a mut Translator,
+    pub services: &'a mut Services,
     pub tally: &'a mut Tally,
     pub rng: &'a mut Rng,
     pub witness: &'a mut Witness,
@@ -102,9 +102,7 @@ impl Session {
         if let Due::Send(ids) = session.echo.tick(session.flow(), now) {
             session.send_echoes(&ids, now);
         }
-        let presence = turn.translator.tick(&session.domain, turn.now, turn.rng);
-        session
-            .send_presence(presence.as_slice(), turn.translator.settings().target.bare().as_str());
+        session.send_due_presence(turn);
         session.ask_time(turn);
         session
     }
@@ -220,15 +218,14 @@ impl Session {
             Due::Send(ids) => self.send_echoes(&ids, now),
             Due::Prove(proof, echoes) => {
                 self.send_echoes(&echoes, now);
-                self.prove(proof, turn.translator, now);
+                self.prove(proof, turn.services, now);
             }
             Due::Nothing => {}
         }
         if self.sharing() != Sharing::Unknown {
-            turn.translator.shares(&self.domain, self.sharing() == Sharing::Shared);
+            turn.services.shares(&self.domain, self.sharing() == Sharing::Shared);
         }
-        let presence = turn.translator.tick(&self.domain, turn.now, turn.rng);
-        self.send_presence(presence.as_slice(), turn.translator.settings().target.bare().as_str());
+        self.send_due_presence(turn);
         self.ask_time(turn);
         self.output.tick(now);
         Ok(())
@@ -245,11 +242,11 @@ impl Session {
     }
 
     /// When [`Self::tick`] has something to do.
-    pub fn deadline(&self, translator: &Translator) -> Duration {
+    pub fn deadline(&self, services: &Services) -> Duration {
         let output = self.output.deadline();
         let echo = self.echo.deadline(self.flow());
-        let presence = translator.deadline(&self.domain);
-        let time = asks_time(&self.domain, translator).then(|| self.server_time.deadline());
+        let presence = services.deadline(&self.domain);
+        let time = asks_time(&self.domain, services).then(|| self.server_time.deadline());
         let while_open = [output, echo, presence, time].into_iter().filter(|_| !self.is_closed());
         while_open.chain([self.output.stalls()]).flatten().min().unwrap_or(Duration::MAX)
     }
@@ -337,7 +334,7 @@ impl Session {
 
     /// Whether there is somebody at the presence domain who hears what this stream sends there.
     fn is_witnessed(&self, turn: &Turn<'_>) -> bool {
-        turn.witness.listens && turn.translator.settings().domain == self.domain
+        turn.witness.listens && turn.services.settings().domain == self.domain
     }
 }
 

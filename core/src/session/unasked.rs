@@ -5,7 +5,7 @@ use std::time::Duration;
 use jid::DomainPart;
 
 use crate::jat::presence::OwnPresence;
-use crate::jat::translator::Translator;
+use crate::jat::services::Services;
 use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::presence_type::PresenceType;
 
@@ -26,6 +26,14 @@ impl Session {
         }
     }
 
+    /// Sends the presence that is due to the targets.
+    pub(super) fn send_due_presence(&mut self, turn: &mut Turn<'_>) {
+        for (number, presence) in turn.services.tick(&self.domain, turn.now, turn.rng) {
+            let target = turn.services.translators()[number].settings().target.bare();
+            self.send_presence(&[presence], target.as_str());
+        }
+    }
+
     /// Sends messages with these ids to ourselves.
     pub(super) fn send_echoes(&mut self, ids: &[String], now: Duration) {
         let domain = self.domain.clone();
@@ -36,8 +44,8 @@ impl Session {
     }
 
     /// Sends a proof that this stream lives to the presence domain, which hears it on another.
-    pub(super) fn prove(&mut self, proof: Proof, translator: &Translator, now: Duration) {
-        if let Some(witness) = &translator.settings().presence_domain {
+    pub(super) fn prove(&mut self, proof: Proof, services: &Services, now: Duration) {
+        if let Some(witness) = &services.settings().presence_domain {
             self.say(&Authored::Echo, witness.as_str(), Some(&proof.id()));
             self.echo.asked_witness(self.output.said(), now);
         }
@@ -45,11 +53,11 @@ impl Session {
 
     /// Asks the target's server for its time, when that is due.
     pub(super) fn ask_time(&mut self, turn: &Turn<'_>) {
-        if !asks_time(&self.domain, turn.translator) {
+        if !asks_time(&self.domain, turn.services) {
             return;
         }
         if let Some(id) = self.server_time.tick(turn.now) {
-            let server = turn.translator.settings().target.bare().domain();
+            let server = turn.services.settings().target.bare().domain();
             self.say(&Authored::TimeRequest, server.as_str(), Some(&id));
         }
     }
@@ -64,7 +72,7 @@ impl Session {
 
 /// Whether the stream of `domain` asks for the time. One of a component does: that of its presence
 /// domain, if it has one, for that is never shared.
-pub(super) fn asks_time(domain: &DomainPart, translator: &Translator) -> bool {
-    let settings = translator.settings();
+pub(super) fn asks_time(domain: &DomainPart, services: &Services) -> bool {
+    let settings = services.settings();
     settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain
 }

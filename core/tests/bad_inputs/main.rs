@@ -7,6 +7,7 @@
 mod access;
 mod addresses;
 mod both_ways;
+mod faces;
 mod keys;
 mod limit;
 mod loops;

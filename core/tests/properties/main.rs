@@ -5,6 +5,7 @@ mod access;
 mod address;
 mod bytes;
 mod deferral;
+mod faces;
 mod generators;
 mod limit;
 mod seeds;

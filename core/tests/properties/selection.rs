@@ -61,11 +61,11 @@ proptest! {
             resources.put(&Address::new(&address), known);
         };
         if !late {
-            resources.select(selection.clone());
+            resources.select([selection.clone()]);
         }
         all.iter().for_each(|it| put(&mut resources, it));
         if late {
-            resources.select(selection);
+            resources.select([selection]);
         }
         // What was said last of each.
         let mut known: Vec<&Shown> = Vec::new();
@@ -97,15 +97,15 @@ proptest! {
 
         let name = |address: &str| address.split_once('/').unwrap().1.to_owned();
         let asked = |wanted| -> Vec<String> {
-            let fits = resources.asked().filter(|(_, asked)| *asked == wanted);
+            let fits = resources.asked(0).filter(|(_, asked)| *asked == wanted);
             fits.map(|(resource, _)| name(&resource.address)).collect()
         };
         prop_assert_eq!(asked(Asked::Now), &first[..]);
         prop_assert_eq!(asked(Asked::Never).len(), known.len() - eligible);
-        prop_assert_eq!(resources.eligible(), eligible);
+        prop_assert_eq!(resources.eligible(0), eligible);
         let mut rng = Rng::with_seed(seed);
         for user in ["u@a.example/r", "v@b.example"] {
-            let chosen = resources.choose(&Address::new(user), &mut rng);
+            let chosen = resources.choose(0, &Address::new(user), &mut rng);
             let chosen = chosen.map(|it| name(&it.address));
             prop_assert_eq!(chosen.is_some(), eligible > 0);
             prop_assert!(chosen.iter().all(|it| first.contains(&it.as_str())));

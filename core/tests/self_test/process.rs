@@ -50,7 +50,7 @@ impl Process {
         let mut idle = 0;
         loop {
             session.process(&mut turn).expect("a sound stream");
-            if session.deadline(turn.translator) <= turn.now.mono {
+            if session.deadline(turn.services) <= turn.now.mono {
                 session.tick(&mut turn).expect("a stream that lives");
             }
             if is_unread && !session.output().is_empty() {
@@ -59,7 +59,7 @@ impl Process {
                 written.extend(session.output());
                 session.sent(session.output().len(), turn.now);
             }
-            let deadline = session.deadline(turn.translator);
+            let deadline = session.deadline(turn.services);
             if self.socket.is_empty() && deadline > turn.now.mono {
                 let deadline = milliseconds(deadline.saturating_sub(ORIGIN));
                 return (written, if is_unread { deadline.min(self.unread.1) } else { deadline });

@@ -8,9 +8,9 @@ use core_tests::session::Shared;
 use fastrand::Rng;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::{Reason, Tally};
+use jat_core::jat::services::Services;
 use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::traffic::Traffic;
-use jat_core::jat::translator::Translator;
 use jat_core::session::Turn;
 
 use crate::bugs::Bug;
@@ -85,7 +85,7 @@ impl Replica {
     /// Has no stream of this role any more.
     pub fn disconnect(&mut self, role: usize) {
         self.streams[role].state = State::Away;
-        self.shared.translator.disconnected(self.streams[role].domain());
+        self.shared.services.disconnected(self.streams[role].domain());
     }
 
     /// Reads the first letter in the inbox of a stream, or the next part of it, up to so many
@@ -96,7 +96,7 @@ impl Replica {
             && bug.concerns(letter.what)
         {
             let original = letter.xml.clone();
-            letter.xml = bug.inward(&original, self.shared.translator.settings(), unix);
+            letter.xml = bug.inward(&original, self.shared.services.settings(), unix);
             return self.read_with_bug(bug, &original, role, at);
         }
         let (stream, mut turn) = self.split(role, at);
@@ -127,13 +127,13 @@ impl Replica {
         let streams: Vec<_> = self.streams.iter().map(Stream::hand_over).collect();
         let same_target = settings.target == self.settings().target;
         let now = now(at, self.skew);
-        let presence = self.shared.translator.presence().hand_over(now);
-        let unlisted = self.shared.translator.unlisted_replies();
-        let answers = self.shared.translator.answers().hand_over();
-        self.shared.translator = Translator::new(settings);
+        let presence = self.shared.translator().presence().hand_over(now);
+        let unlisted = self.shared.translator().unlisted_replies();
+        let answers = self.shared.translator().answers().hand_over();
+        self.shared.services = Services::new(settings.into());
         self.shared.rng = Rng::with_seed(seed);
         if same_target {
-            self.shared.translator.resume(presence, answers, unlisted, now);
+            self.shared.services.update(0, |it| it.resume(presence, answers, unlisted, now));
         }
         for (role, from) in streams.into_iter().enumerate() {
             if let Some(from) = from {
@@ -149,7 +149,7 @@ impl Replica {
     /// SIGHUP.
     pub fn reload(&mut self, settings: Settings, at: u64) {
         let same_target = settings.target == self.settings().target;
-        self.shared.translator.reconfigure(settings);
+        self.shared.services.reconfigure(settings.into());
         if !same_target {
             self.see_anew(at);
         }
@@ -173,7 +173,7 @@ impl Replica {
     }
 
     pub fn settings(&self) -> &Settings {
-        self.shared.translator.settings()
+        self.shared.services.settings()
     }
 
     /// Its wall clock, Unix seconds.
@@ -202,7 +202,7 @@ impl Replica {
             What::Unavailable(_) | What::AllGone => self.disturbed = at,
             _ => {}
         }
-        self.view.hear(presence, self.shared.translator.settings())
+        self.view.hear(presence, self.shared.services.settings())
     }
 
     /// Which of its streams the target's presence is for.

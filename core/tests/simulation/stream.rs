@@ -170,7 +170,7 @@ impl Stream {
 
     /// When it wants to be woken, in milliseconds.
     pub fn deadline(&self, turn: &Turn<'_>) -> u64 {
-        let deadline = self.session.deadline(turn.translator);
+        let deadline = self.session.deadline(turn.services);
         u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX)
     }
 

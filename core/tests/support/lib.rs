@@ -6,6 +6,7 @@
 pub mod address_vectors;
 pub mod bench;
 pub mod checks;
+pub mod faces;
 pub mod interpreter;
 pub mod oracle;
 pub mod session;

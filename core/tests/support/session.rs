@@ -10,6 +10,7 @@ use jat_core::jat::name_keys::{NameKey, NameKeys};
 use jat_core::jat::now::Now;
 use jat_core::jat::own_answers::{Discovery, OwnAnswers};
 use jat_core::jat::reason::Tally;
+use jat_core::jat::services::{Arrangement, Services};
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
 use jat_core::jat::translator::Translator;
@@ -52,7 +53,7 @@ pub fn two_way(name_keys: &[u8]) -> TwoWay {
         initiate: Arc::default(),
         messages_to: MessagesTo::default(),
         account_queries: Arc::default(),
-        own_domains: Arc::default(),
+        own: Arc::default(),
         names: Arc::new(names),
     }
 }
@@ -72,16 +73,16 @@ pub fn own_answers() -> Option<Arc<OwnAnswers>> {
 
 /// What the streams of a process share.
 pub struct Shared {
-    pub translator: Translator,
+    pub services: Services,
     pub tally: Tally,
     pub rng: Rng,
     pub witness: Witness,
 }
 
 impl Shared {
-    pub fn new(settings: Settings, seed: u64) -> Self {
+    pub fn new(arrangement: impl Into<Arrangement>, seed: u64) -> Self {
         Self {
-            translator: Translator::new(settings),
+            services: Services::new(arrangement.into()),
             tally: Tally::default(),
             rng: Rng::with_seed(seed),
             witness: Witness::default(),
@@ -89,8 +90,13 @@ impl Shared {
     }
 
     pub fn turn(&mut self, now: Now) -> Turn<'_> {
-        let Self { translator, tally, rng, witness } = self;
-        Turn { translator, tally, rng, witness, now }
+        let Self { services, tally, rng, witness } = self;
+        Turn { services, tally, rng, witness, now }
+    }
+
+    /// That of the first target.
+    pub fn translator(&self) -> &Translator {
+        &self.services.translators()[0]
     }
 }
 
@@ -102,14 +108,14 @@ pub struct Side {
 
 impl Side {
     /// Fresh from login; the output is what it says first.
-    pub fn new(settings: Settings, bounds: Bounds) -> Self {
-        Self::begun(settings, bounds, 7, START)
+    pub fn new(arrangement: impl Into<Arrangement>, bounds: Bounds) -> Self {
+        Self::begun(arrangement, bounds, 7, START)
     }
 
     /// One that has just logged in, with random numbers of its own.
-    pub fn begun(settings: Settings, bounds: Bounds, seed: u64, now: Now) -> Self {
-        let domain: DomainPart = settings.domain.clone();
-        let mut shared = Shared::new(settings, seed);
+    pub fn begun(arrangement: impl Into<Arrangement>, bounds: Bounds, seed: u64, now: Now) -> Self {
+        let mut shared = Shared::new(arrangement, seed);
+        let domain: DomainPart = shared.services.settings().domain.clone();
         Self { session: Session::new(domain, bounds, &mut shared.turn(now)), shared }
     }
 

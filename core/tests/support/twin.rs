@@ -8,6 +8,7 @@ use jat_core::jat::address::Address;
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
+use jat_core::jat::services::{Arrangement, Services};
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 use jat_core::jat::translator::Translator;
@@ -96,6 +97,42 @@ impl Proxy {
         let mut proxy = Self::connected(settings);
         proxy.bring_online();
         proxy
+    }
+
+    /// With several services, each target of which has the resources `a` and `b` online.
+    pub fn arranged(arrangement: &Arrangement) -> Self {
+        let side = || Side::new(arrangement.clone(), Bounds::default());
+        let mut proxy = Self { whole: side(), cut: side(), now: START };
+        proxy.exchange("");
+        proxy.bring_targets_online();
+        proxy
+    }
+
+    /// Each target grants its subscription, and has two resources.
+    fn bring_targets_online(&mut self) {
+        let all = self.services().translators().iter().map(|it| it.settings());
+        let accounts = all.filter(|it| it.subscriber().is_some());
+        let accounts: Vec<String> = accounts.map(|it| it.target.bare().to_string()).collect();
+        for target in accounts {
+            let at = format!("to='proxy.example' from='{target}");
+            let online = ["a", "b"].map(|name| format!("<presence {at}/{name}'/>"));
+            self.exchange(format!("<presence type='subscribed' {at}'/>") + &online.concat());
+        }
+    }
+
+    /// Takes other services; the targets that are new come online.
+    pub fn rearrange(&mut self, arrangement: &Arrangement) {
+        let now = self.now;
+        for side in [&mut self.whole, &mut self.cut] {
+            side.shared.services.reconfigure(arrangement.clone());
+            side.due(now);
+        }
+        self.exchange("");
+        self.bring_targets_online();
+    }
+
+    pub fn services(&self) -> &Services {
+        &self.whole.shared.services
     }
 
     fn bring_online(&mut self) {
@@ -257,7 +294,7 @@ impl Proxy {
     pub fn reconfigure(&mut self, settings: &Settings) -> Said {
         let now = self.now;
         let [whole, cut] = [&mut self.whole, &mut self.cut].map(|side| {
-            side.shared.translator.reconfigure(settings.clone());
+            side.shared.services.reconfigure(settings.clone().into());
             Said::after(side, now, |side| side.due(now))
         });
         assert_eq!(whole, cut);
@@ -306,7 +343,7 @@ impl Proxy {
     }
 
     pub fn translator(&self) -> &Translator {
-        &self.whole.shared.translator
+        self.whole.shared.translator()
     }
 
     /// Addresses of the online resources.
@@ -315,7 +352,7 @@ impl Proxy {
     }
 
     pub fn deadline(&self) -> Duration {
-        self.whole.session.deadline(&self.whole.shared.translator)
+        self.whole.session.deadline(&self.whole.shared.services)
     }
 }
 

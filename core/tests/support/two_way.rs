@@ -10,10 +10,12 @@ use jat_core::jat::glob::Glob;
 use jat_core::jat::keyring::Key;
 use jat_core::jat::name_keys::{NameKey, NameKeys};
 use jat_core::jat::now::Now;
+use jat_core::jat::own_addresses::OwnAddresses;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
 use jat_core::jat::two_way::{Faces, MessagesTo, TwoWay};
 use jat_core::session::Bounds;
+use jid::Jid;
 use serde::Deserialize;
 use toml::Table;
 use zeroize::Zeroizing;
@@ -112,7 +114,10 @@ impl Case {
                 .find(|to| to.name() == self.messages_to)
                 .expect("resource or account"),
             account_queries: self.account_queries.clone().into(),
-            own_domains: self.own_domains.iter().map(|it| it.parse().expect("a domain")).collect(),
+            own: Arc::new(OwnAddresses::new(
+                self.own_domains.iter().map(|it| it.parse().expect("a domain")),
+                [self.target.parse::<Jid>().expect("an address").to_bare()],
+            )),
             names: Arc::new(names.expect("a good ring")),
         };
         Settings {

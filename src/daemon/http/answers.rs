@@ -96,7 +96,7 @@ fn readyz(_: &Request<()>, recorder: &Recorder) -> Answer {
         if why.is_some() {
             code = StatusCode::SERVICE_UNAVAILABLE;
         }
-        let domain = &component.translator.settings().domain;
+        let domain = &component.services.settings().domain;
         lines += &format!("{domain}: {}\n", why.as_deref().unwrap_or("ready"));
     }
     text(code, lines)

@@ -97,13 +97,28 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_subscription_state",
-        "The subscription to the target's presence: 1 for the state that it is in, 0 for others.",
+        "How many of the targets' subscriptions to presence are in each state.",
         all.iter().flat_map(Reading::subscription),
     );
     out.gauges(
         "jat_proxy_resources",
-        "Online resources of the target that may be asked.",
+        "Online resources that may be asked, of all targets.",
         all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
+    );
+    out.counters(
+        "jat_proxy_face_relayed",
+        "Stanzas that each face of a component with several relayed.",
+        all.iter().flat_map(Reading::face_relayed),
+    );
+    out.counters(
+        "jat_proxy_face_refused",
+        "Stanzas to or from each face that were answered or dropped.",
+        all.iter().flat_map(Reading::face_refused),
+    );
+    out.gauges(
+        "jat_proxy_face_resources",
+        "Online resources of the target that each face may ask.",
+        all.iter().flat_map(Reading::face_resources),
     );
     out.counters(
         "jat_proxy_unlisted_replies",

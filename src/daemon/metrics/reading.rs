@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use crate::jat::answers::{Errors, Trouble};
 use crate::jat::presence::Subscription;
 use crate::jat::reason::{Reason, Tally};
-use crate::jat::traffic::Traffic;
+use crate::jat::services::{FaceCounts, Seat};
+use crate::jat::traffic::{Traffic, Way};
+use crate::jat::translator::Translator;
 use crate::link::cause::Cause;
 use crate::link::component::Component;
 use crate::link::stream::{Role, StreamRecord};
@@ -26,7 +28,10 @@ pub(super) struct Reading {
     pub resources: Option<u64>,
     pub unlisted_replies: u64,
     pub observed: u64,
-    pub subscription: Option<&'static str>,
+    /// How many targets' subscriptions are in which state, in the order of [`Subscription::NAMES`].
+    pub subscriptions: Option<[u64; Subscription::NAMES.len()]>,
+    /// Of a component with tables of faces: those, and the domain itself if it has a target.
+    pub faces: Vec<FaceReading>,
     /// The ids of all keys, and whether each signs.
     pub keys: Vec<(u8, bool)>,
     pub clock_offset: Option<i64>,
@@ -66,25 +71,53 @@ impl StreamReading {
     }
 }
 
+/// The numbers of one face.
+#[derive(Debug)]
+pub(super) struct FaceReading {
+    pub node: String,
+    pub counts: FaceCounts,
+    /// `None` for a fixed destination.
+    pub resources: Option<u64>,
+}
+
+impl FaceReading {
+    fn of(component: &Component, (node, counts, seat): (&str, FaceCounts, Seat)) -> Self {
+        Self { node: node.to_owned(), counts, resources: eligible(component, seat) }
+    }
+}
+
+/// How many resources a service may ask; `None` for a fixed destination.
+fn eligible(component: &Component, seat: Seat) -> Option<u64> {
+    let translator = &component.services.translators()[seat.translator];
+    let eligible = translator.presence().resources.eligible(seat.service) as u64;
+    translator.subscription().map(|_| eligible)
+}
+
 impl Reading {
     pub(super) fn of(component: &Component) -> Self {
-        let settings = component.translator.settings();
-        let subscription = component.translator.subscription();
+        let services = &component.services;
+        let settings = services.settings();
+        let states = services.translators().iter().filter_map(|it| it.subscription());
+        let states: Vec<_> = states.map(Subscription::name).collect();
+        let of_state = |name| states.iter().filter(|state| **state == name).count() as u64;
+        let several = services.seats().len() > 1;
+        let faces = services.faces().filter(|_| several);
         let now = component.now().unix;
         let key = settings.keyring.signing(now);
         let signing = key.id();
-        let resources = component.translator.presence().resources.eligible() as u64;
+        let resources = services.seats().iter().filter_map(|seat| eligible(component, *seat));
         Self {
             domain: settings.domain.to_string(),
             tally: component.tally.clone(),
-            errors: component.translator.answers().errors().clone(),
+            errors: services.errors(),
             ready: component.is_ready(),
             troubled: troubled(component),
             streams: component.streams().map(StreamReading::of).collect(),
-            resources: subscription.map(|_| resources),
-            unlisted_replies: component.translator.unlisted_replies(),
-            observed: component.translator.observed().stanzas(),
-            subscription: subscription.map(Subscription::name),
+            resources: resources.reduce(|a, b| a + b),
+            unlisted_replies: services.unlisted_replies(),
+            observed: services.observed(),
+            subscriptions: (!states.is_empty()).then(|| Subscription::NAMES.map(of_state)),
+            faces: faces.map(|face| FaceReading::of(component, face)).collect(),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             clock_offset: component.clock_offset(),
             // A clock that stepped back makes it negative.
@@ -142,12 +175,34 @@ impl Reading {
     }
 
     pub(super) fn subscription(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
-        let series = move |now: &'static str| {
-            let of =
-                move |s: &'static str| ([self.label(), ("state", s.into())], (s == now).into());
-            Subscription::NAMES.into_iter().map(of)
-        };
-        self.subscription.into_iter().flat_map(series)
+        let series =
+            |(name, count): (&'static str, u64)| ([self.label(), ("state", name.into())], count);
+        let counts = self.subscriptions.into_iter().flatten();
+        Subscription::NAMES.into_iter().zip(counts).map(series)
+    }
+
+    /// What each face relayed.
+    pub(super) fn face_relayed(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
+        self.faces.iter().flat_map(|face| {
+            let FaceCounts { inward, outward, .. } = face.counts;
+            [(Way::Inward, inward), (Way::Outward, outward)].map(|(way, count)| {
+                let [component, node] = self.face_labels(face);
+                ([component, node, ("way", way.name().into())], count)
+            })
+        })
+    }
+
+    pub(super) fn face_refused(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+        self.faces.iter().map(|face| (self.face_labels(face), face.counts.refused))
+    }
+
+    pub(super) fn face_resources(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
+        let series = |face| Some((self.face_labels(face), face.resources?));
+        self.faces.iter().filter_map(series)
+    }
+
+    fn face_labels<'r>(&'r self, face: &'r FaceReading) -> [Label<'r>; 2] {
+        [self.label(), ("face", face.node.as_str().into())]
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
@@ -164,7 +219,8 @@ impl Reading {
 
 fn troubled(component: &Component) -> [u64; Trouble::NAMES.len()] {
     let (now, hears_all) = (component.now().unix, component.hears_all_answers());
-    let troubles = component.translator.serving().filter_map(|s| s.trouble(hears_all, now));
+    let all = component.services.translators().iter().flat_map(Translator::serving_all);
+    let troubles = all.filter_map(|s| s.trouble(hears_all, now));
     let names: Vec<&str> = troubles.map(|trouble| trouble.name()).collect();
     Trouble::NAMES.map(|name| names.iter().filter(|found| **found == name).count() as u64)
 }

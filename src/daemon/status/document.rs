@@ -9,7 +9,9 @@ use crate::jat::dispatch::Dispatch;
 use crate::jat::limit::Limit;
 use crate::jat::presence::{Presence, Subscription};
 use crate::jat::reason::Reason;
+use crate::jat::services::{FaceCounts, Seat};
 use crate::jat::settings::{Settings, TokenIn};
+use crate::jat::translator::Translator;
 use crate::jat::two_way::TwoWay;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
@@ -18,9 +20,16 @@ use crate::session::echo::Sharing;
 use crate::time::{show_duration, show_moment};
 
 use super::{
-    AccessStatus, ComponentStatus, Count, KeysStatus, LimitStatus, ObservedDomain, Rates, Status,
-    StreamState, StreamStatus, SubscriptionStatus, TwoWayStatus, resources,
+    AccessStatus, ComponentStatus, Count, FaceStatus, KeysStatus, LimitStatus, ObservedDomain,
+    Rates, Status, StreamState, StreamStatus, SubscriptionStatus, TwoWayStatus, resources,
 };
+
+/// A service of a component.
+pub(super) struct Face<'c> {
+    pub component: &'c Component,
+    pub translator: &'c Translator,
+    pub service: usize,
+}
 
 impl Status {
     pub(crate) fn of(recorder: &Recorder) -> Self {
@@ -38,13 +47,16 @@ impl Status {
 
 impl ComponentStatus {
     fn of(component: &Component, config: &config::ComponentConfig, recorder: &Recorder) -> Self {
-        let settings = component.translator.settings();
+        let services = &component.services;
+        let settings = services.settings();
+        let own = config.has_own.then(|| Face::of(component, services.seats()[0]));
         let two_way = settings.two_way.as_ref();
         let token_in = two_way.map_or(settings.token_in, |_| TokenIn::Id);
         let now = component.now().unix;
         let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);
         let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
-        let errors = component.translator.answers().errors().iter().filter(|(_, count)| *count > 0);
+        let errors = services.errors();
+        let errors = errors.iter().filter(|(_, count)| *count > 0);
         let counts = component.tally.iter().map(|(traffic, reason, count)| Count {
             stanza: traffic.class.name().to_owned(),
             way: traffic.way.name().to_owned(),
@@ -54,7 +66,7 @@ impl ComponentStatus {
             recent: lately.of(traffic, reason),
         });
         Self {
-            target: settings.target.as_str().to_owned(),
+            target: own.as_ref().map(|_| settings.target.as_str().to_owned()).unwrap_or_default(),
             server: config.server.clone(),
             tls: config.tls.as_ref().map(|tls| tls.name.to_str().into_owned()),
             dispatch: settings.dispatch.name().to_owned(),
@@ -67,15 +79,16 @@ impl ComponentStatus {
                 .map(str::to_owned)
                 .collect(),
             token_in: token_in.name().to_owned(),
-            access: AccessStatus::of(component),
-            limit: settings.limit.map(LimitStatus::of),
+            access: own.as_ref().and_then(AccessStatus::of),
+            limit: own.as_ref().and_then(|own| own.settings().limit).map(LimitStatus::of),
             two_way: settings.two_way.as_deref().map(TwoWayStatus::of),
             not_ready: not_ready(component),
             warnings: [component.warnings(), resources::warnings(component)].concat(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
-            subscription: component.translator.subscription().map(|s| subscription(component, s)),
-            resources: resources::of(component),
+            subscription: own.as_ref().and_then(Face::subscription),
+            resources: own.as_ref().map(resources::of).unwrap_or_default(),
+            faces: faces(component, config),
             clock_offset_seconds: component.clock_offset(),
             keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
             reply_ttl_seconds: settings.reply_ttl,
@@ -106,9 +119,9 @@ impl LimitStatus {
 }
 
 impl AccessStatus {
-    fn of(component: &Component) -> Option<Self> {
-        let access = &component.translator.settings().access;
-        let observed = component.translator.observed();
+    fn of(face: &Face<'_>) -> Option<Self> {
+        let access = &face.settings().access;
+        let observed = face.translator.observed();
         let domains = observed.domains().iter();
         access.is_limited().then(|| Self {
             mode: access.mode.name().to_owned(),
@@ -176,21 +189,10 @@ pub(crate) fn not_ready(component: &Component) -> Option<String> {
     if let Some(what) = stream_not_ready(component.stream()) {
         return Some(what);
     }
-    let now = component.now().unix;
-    if component.translator.is_ready(now) {
+    if component.services.is_ready(component.now().unix) {
         return None;
     }
-    if component.translator.is_failing(now) {
-        return Some(resources::all_fail(component));
-    }
-    if let Some(stream) = component.presence_stream()
-        && let Some(what) = stream_not_ready(stream)
-    {
-        return Some(format!("{}: {what}", stream.domain));
-    }
-    let presence = component.translator.presence();
-    let what = presence.reason_for_nobody().describe();
-    Some(format!("{what} {}", remedy(presence, component.translator.settings())))
+    Face::of(component, component.services.seats()[0]).not_ready()
 }
 
 /// What to do when there is nobody to forward to.
@@ -250,9 +252,68 @@ fn stream_not_ready(stream: &StreamRecord) -> Option<String> {
     }
 }
 
-fn subscription(component: &Component, subscription: &Subscription) -> SubscriptionStatus {
-    let presence = component.translator.presence();
-    let now = component.now();
+impl<'c> Face<'c> {
+    fn of(component: &'c Component, seat: Seat) -> Self {
+        let translator = &component.services.translators()[seat.translator];
+        Self { component, translator, service: seat.service }
+    }
+
+    fn settings(&self) -> &'c Settings {
+        &self.translator.services()[self.service]
+    }
+
+    /// Why it can't forward anything on a stream that is up, for people; `None` when it can.
+    fn not_ready(&self) -> Option<String> {
+        let Self { component, translator, service } = *self;
+        if translator.fails(service, component.now().unix) {
+            return Some(resources::all_fail(self));
+        }
+        if translator.serves(service) {
+            return None;
+        }
+        if let Some(stream) = component.presence_stream()
+            && let Some(what) = stream_not_ready(stream)
+        {
+            return Some(format!("{}: {what}", stream.domain));
+        }
+        let presence = translator.presence();
+        let what = presence.reason_for_nobody().describe();
+        Some(format!("{what} {}", remedy(presence, self.settings())))
+    }
+
+    fn subscription(&self) -> Option<SubscriptionStatus> {
+        self.translator.subscription().map(|it| subscription(self, it))
+    }
+}
+
+/// Every face, if there is a table of one; not that of the domain itself.
+fn faces(component: &Component, config: &config::ComponentConfig) -> Vec<FaceStatus> {
+    let own = usize::from(config.has_own);
+    let status = |(node, counts, seat): (&str, FaceCounts, Seat)| {
+        let face = Face::of(component, seat);
+        let settings = face.settings();
+        FaceStatus {
+            node: node.to_owned(),
+            target: settings.target.as_str().to_owned(),
+            dispatch: settings.dispatch.name().to_owned(),
+            patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
+            relay: relay(settings),
+            access: AccessStatus::of(&face),
+            two_way: settings.two_way.as_deref().map(TwoWayStatus::of),
+            not_ready: face.not_ready(),
+            subscription: face.subscription(),
+            resources: resources::of(&face),
+            relayed_inward: counts.inward,
+            relayed_outward: counts.outward,
+            refused: counts.refused,
+        }
+    };
+    component.services.faces().skip(own).map(status).collect()
+}
+
+fn subscription(face: &Face<'_>, subscription: &Subscription) -> SubscriptionStatus {
+    let presence = face.translator.presence();
+    let now = face.component.now();
     let unix = |at| now.unix + (at - now.mono.min(at)).as_secs();
     SubscriptionStatus {
         state: subscription.name().to_owned(),
@@ -263,8 +324,7 @@ fn subscription(component: &Component, subscription: &Subscription) -> Subscript
             _ => None,
         },
         next_retry: presence.retry_at().map(|at| show_moment(unix(at))),
-        remedy: (!component.translator.has_resources())
-            .then(|| remedy(presence, component.translator.settings())),
+        remedy: (!face.translator.serves(face.service)).then(|| remedy(presence, face.settings())),
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct Status {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ComponentStatus {
+    /// That of the domain itself; empty, like all that is of it, where only faces have a target.
     pub target: String,
     pub server: String,
     /// The name that the server's certificate must be for; `null` without TLS.
@@ -60,6 +61,9 @@ pub(crate) struct ComponentStatus {
     pub subscription: Option<SubscriptionStatus>,
     /// Online resources of the target, or the one that is its fixed destination.
     pub resources: Vec<ResourceStatus>,
+    /// Each `[[component.face]]`, in the order of the configuration.
+    #[serde(default)]
+    pub faces: Vec<FaceStatus>,
     pub keys: KeysStatus,
     /// Seconds by which the clock of the target's server is ahead of ours, give or take one;
     /// `null` while it is not known.
@@ -80,6 +84,29 @@ impl ComponentStatus {
     pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamStatus> {
         iter::once(&self.own).chain(&self.presence)
     }
+}
+
+/// One of several services of a component; what is not said is as in [`ComponentStatus`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct FaceStatus {
+    /// As in the configuration, in normal form: a node or a pattern; empty for the domain itself.
+    pub node: String,
+    pub target: String,
+    pub dispatch: String,
+    pub patterns: Vec<String>,
+    pub relay: Vec<String>,
+    pub access: Option<AccessStatus>,
+    pub two_way: Option<TwoWayStatus>,
+    /// Why nothing can be forwarded while the component's streams are up; `null` when it can.
+    pub not_ready: Option<String>,
+    pub subscription: Option<SubscriptionStatus>,
+    pub resources: Vec<ResourceStatus>,
+    /// Stanzas that were relayed to the target.
+    pub relayed_inward: u64,
+    /// Stanzas that were relayed to users.
+    pub relayed_outward: u64,
+    /// Stanzas that were answered or dropped.
+    pub refused: u64,
 }
 
 /// As in the configuration, patterns in normal form.

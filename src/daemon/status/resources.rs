@@ -2,12 +2,15 @@
 
 use crate::jat::answers::{Record, Trouble};
 use crate::jat::serving::Serving;
+use crate::jat::translator::Translator;
 use crate::link::component::Component;
 use crate::time::show_moment;
 
+use super::document::Face;
 use super::{AnswersStatus, ResourceStatus};
 
-pub(super) fn of(component: &Component) -> Vec<ResourceStatus> {
+pub(super) fn of(face: &Face<'_>) -> Vec<ResourceStatus> {
+    let component = face.component;
     let now = component.now().unix;
     let status = |serving: Serving<'_>| ResourceStatus {
         address: serving.address.to_owned(),
@@ -18,13 +21,14 @@ pub(super) fn of(component: &Component) -> Vec<ResourceStatus> {
         answers: serving.record.map(AnswersStatus::of).unwrap_or_default(),
         trouble: serving.trouble(component.hears_all_answers(), now).map(Trouble::describe),
     };
-    component.translator.serving().map(status).collect()
+    face.translator.serving(face.service).map(status).collect()
 }
 
 /// What an operator has to look at, a line for each resource, if they are few.
 pub(super) fn warnings(component: &Component) -> Vec<String> {
     let now = component.now().unix;
-    let troubled = component.translator.serving().filter_map(|serving| {
+    let all = component.services.translators().iter().flat_map(Translator::serving_all);
+    let troubled = all.filter_map(|serving| {
         let trouble = serving.trouble(component.hears_all_answers(), now)?;
         Some((serving.address, trouble))
     });
@@ -41,10 +45,10 @@ pub(super) fn warnings(component: &Component) -> Vec<String> {
 }
 
 /// Why nothing is served although somebody is listed.
-pub(super) fn all_fail(component: &Component) -> String {
-    let mut serving = component.translator.serving();
-    let now = component.now().unix;
-    let trouble = serving.find_map(|s| s.trouble(component.hears_all_answers(), now));
+pub(super) fn all_fail(face: &Face<'_>) -> String {
+    let mut serving = face.translator.serving(face.service);
+    let (now, hears_all) = (face.component.now().unix, face.component.hears_all_answers());
+    let trouble = serving.find_map(|s| s.trouble(hears_all, now));
     let remedy = trouble.map(Trouble::remedy).unwrap_or_default();
     format!("Nobody to forward to: every resource that is known seems to be gone. {remedy}")
 }

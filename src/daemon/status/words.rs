@@ -4,13 +4,51 @@ use crate::config;
 use crate::jat::two_way::MessagesTo;
 
 use super::{
-    AccessStatus, AnswersStatus, ComponentStatus, LimitStatus, ResourceStatus, StreamState,
-    StreamStatus, SubscriptionStatus, name_keys,
+    AccessStatus, AnswersStatus, ComponentStatus, FaceStatus, LimitStatus, ResourceStatus,
+    StreamState, StreamStatus, SubscriptionStatus, name_keys,
 };
 
 /// Whether it can forward, or why not.
 pub(crate) fn ready(component: &ComponentStatus) -> String {
     component.not_ready.as_ref().map_or("yes".to_owned(), |why| format!("no: {why}"))
+}
+
+/// What stands behind the domain, and how requests are spread over it.
+pub(crate) fn target(component: &ComponentStatus) -> String {
+    let ComponentStatus { target, token_in, .. } = component;
+    match target.is_empty() {
+        true => "the targets of its faces".to_owned(),
+        false => format!("{target} ({}, token in the {token_in})", spread(component)),
+    }
+}
+
+/// What a face leads to, whether it can forward, and what it relayed.
+pub(crate) fn face(face: &FaceStatus) -> String {
+    let ready =
+        face.not_ready.as_ref().map_or("ready".to_owned(), |why| format!("not ready: {why}"));
+    format!(
+        "{} -> {}: {ready}; {}, {} relayed to it and {} from it, {} refused",
+        face_name(face),
+        face.target,
+        resources_of_face(face),
+        face.relayed_inward,
+        face.relayed_outward,
+        face.refused
+    )
+}
+
+/// The node of a face, which the domain itself has not.
+pub(crate) fn face_name(face: &FaceStatus) -> &str {
+    if face.node.is_empty() { "(the domain)" } else { &face.node }
+}
+
+/// How many resources a face has.
+pub(crate) fn resources_of_face(face: &FaceStatus) -> String {
+    match (&face.subscription, face.resources.len()) {
+        (None, _) => "one resource, online or not".to_owned(),
+        (Some(_), 1) => "1 resource online".to_owned(),
+        (Some(_), count) => format!("{count} resources online"),
+    }
 }
 
 /// How requests are spread over the resources of the target.
@@ -85,6 +123,7 @@ pub(crate) fn resources(component: &ComponentStatus) -> Vec<String> {
     };
     match &component.subscription {
         Some(_) if component.resources.is_empty() => vec!["none online".to_owned()],
+        None if component.target.is_empty() => Vec::new(),
         _ => component.resources.iter().map(line).collect(),
     }
 }

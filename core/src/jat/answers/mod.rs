@@ -56,6 +56,13 @@ impl Default for Errors {
 }
 
 impl Errors {
+    /// Adds those of another.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum += count;
+        }
+    }
+
     /// Every count, zero or not.
     pub fn iter(&self) -> impl Iterator<Item = (DefinedCondition, u64)> {
         DefinedCondition::ALL.iter().map(|condition| (*condition, self.0[*condition as usize]))
@@ -161,6 +168,11 @@ impl Answers {
     /// What is not of a single resource: all that lasts when the target becomes another one.
     pub fn totals_only(&self) -> Self {
         Self { errors: self.errors.clone(), ..Self::default() }
+    }
+
+    /// Counts what another one has counted that is not of a single resource.
+    pub fn add_totals(&mut self, other: &Self) {
+        self.errors.add(&other.errors);
     }
 
     fn find(&self, resource: &str) -> Result<usize, usize> {

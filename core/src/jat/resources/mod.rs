@@ -11,17 +11,24 @@ use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
 use super::resourcepart;
 use super::selection::{Selection, Standing};
 
+mod view;
+
+use view::View;
+
 /// Resources in the order of their normal forms.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Resources {
     online: Vec<Resource>,
-    selection: Selection,
-    /// Where those are that get the next requests.
-    first: Vec<usize>,
-    /// How many may be asked, now or when others have gone.
-    eligible: usize,
+    /// One for each of the target's services.
+    views: Vec<View>,
     /// How many are in doubt.
     doubtful: usize,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self { online: Vec::new(), views: vec![View::default()], doubtful: 0 }
+    }
 }
 
 /// One online resource.
@@ -48,8 +55,8 @@ pub struct Resource {
     answers_so: bool,
     /// How often it was there when they had put it in doubt since, up to [`MOST_DISPROVED`].
     disproved: u8,
-    /// [`Selection::place`].
-    place: Option<usize>,
+    /// [`Selection::place`], in each of [`Resources::views`].
+    places: Vec<Option<usize>>,
 }
 
 /// What is known of a resource besides its address: see [`Resource`].
@@ -67,13 +74,13 @@ impl Resource {
         &self.normal
     }
 
-    /// `None`: it is never asked.
-    fn standing(&self, dispatch: Dispatch) -> Option<Standing> {
+    /// How it stands with the service of this number; `None`: that never asks it.
+    fn standing(&self, service: usize, dispatch: Dispatch) -> Option<Standing> {
         let priority = match dispatch {
             Dispatch::Priority => self.priority,
             Dispatch::Random | Dispatch::Sticky => 0,
         };
-        let place = Reverse(self.place.filter(|_| priority >= 0)?);
+        let place = Reverse(self.places[service].filter(|_| priority >= 0)?);
         Some(Standing { verified: self.verified, awake: !self.dnd, place, priority })
     }
 
@@ -96,11 +103,11 @@ named! {
 }
 
 impl Resources {
-    /// Takes what the configuration says of resources.
-    pub fn select(&mut self, selection: Selection) {
-        self.selection = selection;
+    /// Takes what the configuration says of resources, for each of the target's services.
+    pub fn select(&mut self, selections: impl IntoIterator<Item = Selection>) {
+        self.views = selections.into_iter().map(View::of).collect();
         for resource in &mut self.online {
-            resource.place = self.selection.place(name(&resource.normal));
+            resource.places = places(&self.views, name(&resource.normal));
         }
         self.rank();
     }
@@ -150,16 +157,17 @@ impl Resources {
         match self.find(&normal) {
             Ok(at) => {
                 let known = &mut self.online[at];
-                let before = (known.verified, known.standing(self.selection.dispatch));
+                let counts = |it: &Resource| (it.verified, it.dnd, it.priority);
+                let before = counts(known);
                 (known.address, known.dnd, known.priority) = (address, dnd, priority);
                 (known.verified, known.confirmed) = (verified, confirmed);
-                (false, (known.verified, known.standing(self.selection.dispatch)) != before)
+                (false, counts(known) != before)
             }
             Err(at) => {
                 let Some(at) = self.room_at(at) else { return (false, false) };
                 let new = Resource {
                     hash: sticky_hash(name(&normal)),
-                    place: self.selection.place(name(&normal)),
+                    places: places(&self.views, name(&normal)),
                     normal: normal.into_owned(),
                     address,
                     dnd,
@@ -197,21 +205,10 @@ impl Resources {
 
     /// Finds out who gets the next requests.
     fn rank(&mut self) {
-        let Self { online, selection, first, eligible, doubtful } = self;
-        first.clear();
-        (*eligible, *doubtful) = (0, 0);
-        let mut best = None;
-        for (at, resource) in online.iter().enumerate() {
-            *doubtful += usize::from(!resource.verified);
-            let Some(standing) = resource.standing(selection.dispatch) else { continue };
-            *eligible += 1;
-            if best < Some(standing) {
-                best = Some(standing);
-                first.clear();
-            }
-            if best == Some(standing) {
-                first.push(at);
-            }
+        let Self { online, views, doubtful } = self;
+        *doubtful = online.iter().filter(|resource| !resource.verified).count();
+        for (service, view) in views.iter_mut().enumerate() {
+            view.rank(service, online);
         }
     }
 
@@ -286,18 +283,19 @@ impl Resources {
         self.doubtful > 0
     }
 
-    /// The resource that gets the next request of `user`; `None` when nobody is online who may
-    /// be asked.
-    pub fn choose(&self, user: &Address<'_>, rng: &mut Rng) -> Option<&Resource> {
-        let first = || self.first.iter().map(|at| &self.online[*at]);
-        match self.selection.dispatch {
-            Dispatch::Random if self.first.is_empty() => None,
-            Dispatch::Random => Some(&self.online[self.first[rng.usize(..self.first.len())]]),
-            Dispatch::Priority if self.first.len() <= 1 => first().next(),
+    /// The resource that gets the next request of `user` to the service of this number; `None`
+    /// when nobody is online who may be asked.
+    pub fn choose(&self, service: usize, user: &Address<'_>, rng: &mut Rng) -> Option<&Resource> {
+        let View { selection, first, .. } = &self.views[service];
+        let all = || first.iter().map(|at| &self.online[*at]);
+        match selection.dispatch {
+            Dispatch::Random if first.is_empty() => None,
+            Dispatch::Random => Some(&self.online[first[rng.usize(..first.len())]]),
+            Dispatch::Priority if first.len() <= 1 => all().next(),
             Dispatch::Sticky | Dispatch::Priority => {
                 let user = sticky_hash(&user.normal_bare());
                 // Equal weights would need equal hashes; the name decides even then.
-                first().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
+                all().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
             }
         }
     }
@@ -306,11 +304,12 @@ impl Resources {
         self.online.iter()
     }
 
-    /// Every resource, and whether it gets requests.
-    pub fn asked(&self) -> impl Iterator<Item = (&Resource, Asked)> {
-        let mut first = self.first.iter().peekable();
+    /// Every resource, and whether it gets requests to the service of this number.
+    pub fn asked(&self, service: usize) -> impl Iterator<Item = (&Resource, Asked)> {
+        let View { selection, first, .. } = &self.views[service];
+        let mut first = first.iter().peekable();
         self.online.iter().enumerate().map(move |(at, resource)| {
-            let asked = match resource.standing(self.selection.dispatch) {
+            let asked = match resource.standing(service, selection.dispatch) {
                 _ if first.next_if_eq(&&at).is_some() => Asked::Now,
                 Some(_) => Asked::Later,
                 None => Asked::Never,
@@ -328,10 +327,14 @@ impl Resources {
         self.online.is_empty()
     }
 
-    /// How many are online that may be asked.
-    pub fn eligible(&self) -> usize {
-        self.eligible
+    /// How many are online that the service of this number may ask.
+    pub fn eligible(&self, service: usize) -> usize {
+        self.views[service].eligible
     }
+}
+
+fn places(views: &[View], name: &str) -> Vec<Option<usize>> {
+    views.iter().map(|view| view.selection.place(name)).collect()
 }
 
 /// The resource of a full JID.

@@ -20,7 +20,7 @@ fn chosen(resources: &Resources) -> Vec<&str> {
     let mut chosen: Vec<&str> = (0..200)
         .filter_map(|i| {
             let user = format!("u{i}@s.example");
-            resources.choose(&Address::new(&user), &mut rng)
+            resources.choose(0, &Address::new(&user), &mut rng)
         })
         .map(|r| r.address.as_str())
         .collect();
@@ -33,7 +33,7 @@ fn chosen(resources: &Resources) -> Vec<&str> {
 fn each_way_of_dispatch_reaches_every_resource() {
     let mut resources = online(&[("bot@s/a", false), ("bot@s/b", false), ("BOT@s/b", false)]);
     for dispatch in Dispatch::ALL {
-        resources.select(selection(&[], dispatch));
+        resources.select([selection(&[], dispatch)]);
         assert_eq!(chosen(&resources), ["BOT@s/b", "bot@s/a"]);
     }
 }
@@ -42,7 +42,7 @@ fn each_way_of_dispatch_reaches_every_resource() {
 fn a_resource_that_drains_gets_requests_only_when_all_do() {
     for dispatch in Dispatch::ALL {
         let mut resources = online(&[("bot@s/a", true), ("bot@s/b", false)]);
-        resources.select(selection(&[], dispatch));
+        resources.select([selection(&[], dispatch)]);
         assert_eq!(chosen(&resources), ["bot@s/b"]);
         resources.add(&Address::new("bot@s/b"), true, 0);
         assert_eq!(chosen(&resources), ["bot@s/a", "bot@s/b"]);
@@ -53,35 +53,35 @@ fn a_resource_that_drains_gets_requests_only_when_all_do() {
 fn the_first_pattern_with_somebody_online_serves_and_others_are_never_asked() {
     let mut resources =
         online(&[("b@s/green-1", false), ("b@s/blue-1", false), ("b@s/phone", false)]);
-    resources.select(selection(&["blue-*", "green-*"], Dispatch::Random));
-    let asked = |it: &Resources| it.asked().map(|(_, asked)| asked).collect::<Vec<_>>();
+    resources.select([selection(&["blue-*", "green-*"], Dispatch::Random)]);
+    let asked = |it: &Resources| it.asked(0).map(|(_, asked)| asked).collect::<Vec<_>>();
     assert_eq!(asked(&resources), [Asked::Now, Asked::Later, Asked::Never]);
-    assert_eq!(resources.eligible(), 2);
+    assert_eq!(resources.eligible(0), 2);
     resources.add(&Address::new("b@s/blue-2"), false, 0);
     assert_eq!(chosen(&resources), ["b@s/blue-1", "b@s/blue-2"]);
     ["b@s/blue-1", "b@s/blue-2"].iter().for_each(|it| resources.remove(&Address::new(it)));
     assert_eq!(chosen(&resources), ["b@s/green-1"]);
     resources.remove(&Address::new("b@s/green-1"));
     assert_eq!(chosen(&resources), [""; 0]);
-    assert_eq!((resources.len(), resources.eligible()), (1, 0));
+    assert_eq!((resources.len(), resources.eligible(0)), (1, 0));
 }
 
 #[test]
 fn the_highest_priority_serves_and_a_negative_one_never() {
     let mut resources = Resources::default();
-    resources.select(selection(&[], Dispatch::Priority));
+    resources.select([selection(&[], Dispatch::Priority)]);
     for (address, priority) in [("b@s/a", 5), ("b@s/b", 5), ("b@s/c", 0), ("b@s/d", -1)] {
         resources.add(&Address::new(address), false, priority);
     }
     assert_eq!(chosen(&resources), ["b@s/a", "b@s/b"]);
     // Ties are decided for each user, whatever the random numbers.
     let user = Address::new("u@s");
-    let pick = |seed| resources.choose(&user, &mut Rng::with_seed(seed)).unwrap().normal();
+    let pick = |seed| resources.choose(0, &user, &mut Rng::with_seed(seed)).unwrap().normal();
     assert!((0..50).all(|seed| pick(seed) == pick(0)));
     ["b@s/a", "b@s/b", "b@s/c"].iter().for_each(|it| resources.remove(&Address::new(it)));
-    assert_eq!((chosen(&resources), resources.eligible()), (vec![], 0));
+    assert_eq!((chosen(&resources), resources.eligible(0)), (vec![], 0));
     // Elsewhere they do not count.
-    resources.select(selection(&[], Dispatch::Random));
+    resources.select([selection(&[], Dispatch::Random)]);
     assert_eq!(chosen(&resources), ["b@s/d"]);
 }
 
@@ -89,7 +89,7 @@ fn the_highest_priority_serves_and_a_negative_one_never() {
 #[test]
 fn what_is_confirmed_comes_first_then_who_is_awake_then_the_pattern_then_the_priority() {
     let mut resources = Resources::default();
-    resources.select(selection(&["blue", "green", "b*", "g*"], Dispatch::Priority));
+    resources.select([selection(&["blue", "green", "b*", "g*"], Dispatch::Priority)]);
     let mut order = vec![];
     for verified in [true, false] {
         for dnd in [false, true] {
@@ -118,7 +118,7 @@ fn what_is_confirmed_comes_first_then_who_is_awake_then_the_pattern_then_the_pri
 fn a_resource_in_doubt_gets_requests_only_when_all_are() {
     for dispatch in Dispatch::ALL {
         let mut resources = online(&[("bot@s/a", false), ("bot@s/b", false), ("bot@s/c", false)]);
-        resources.select(selection(&[], dispatch));
+        resources.select([selection(&[], dispatch)]);
         resources.doubt();
         assert_eq!(chosen(&resources), ["bot@s/a", "bot@s/b", "bot@s/c"]);
         // Even one that drains is better than one that may not be there.
@@ -132,12 +132,12 @@ fn sticky_is_the_same_in_every_replica() {
     let mut one = online(&[("bot@s/a", false), ("bot@s/b", false), ("bot@s/c", false)]);
     let mut other = online(&[("bot@s/c", false), ("BOT@s/a", false), ("bot@s/b", false)]);
     for resources in [&mut one, &mut other] {
-        resources.select(selection(&[], Dispatch::Sticky));
+        resources.select([selection(&[], Dispatch::Sticky)]);
     }
     for user in (0..100).map(|i| format!("u{i}@s.example")) {
         let pick = |r: &Resources| {
             let user = Address::new(&user);
-            let chosen = r.choose(&user, &mut Rng::with_seed(1)).unwrap();
+            let chosen = r.choose(0, &user, &mut Rng::with_seed(1)).unwrap();
             chosen.normal.clone()
         };
         assert_eq!(pick(&one), pick(&other));
@@ -177,7 +177,7 @@ fn what_a_question_does_not_confirm_goes() {
     assert_eq!(resources.len(), 1);
     for dispatch in Dispatch::ALL {
         let mut nobody = online(&[]);
-        nobody.select(selection(&[], dispatch));
+        nobody.select([selection(&[], dispatch)]);
         assert!(chosen(&nobody).is_empty());
     }
 }

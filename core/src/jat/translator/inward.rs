@@ -39,7 +39,8 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let Self { settings, presence, scratch, answers, .. } = self;
+        let Self { services, presence, scratch, answers, .. } = self;
+        let settings = &services[route.service];
         let Route { from, to, traffic, .. } = *route;
         let refuse = |reason| Verdict::refused(traffic, stanza.type_(), reason);
         let face = normal_node(&to);
@@ -56,7 +57,8 @@ impl Translator {
         }
         write_face(&face, settings.domain.as_str(), written_to);
         let alias = open_alias(settings, two_way, &to, written_to, new_to);
-        let receivers = Receivers { settings, two_way, presence, from, to, alias };
+        let service = route.service;
+        let receivers = Receivers { settings, service, two_way, presence, from, to, alias };
         let found = match traffic.class {
             Class::Request => {
                 let id = stanza.id().unwrap_or_default();
@@ -156,6 +158,7 @@ fn open_alias<'r>(
 /// Those of the target that a stanza of a user can go to.
 struct Receivers<'t, 's> {
     settings: &'t Settings,
+    service: usize,
     two_way: &'s TwoWay,
     presence: &'t Presence,
     from: Address<'s>,
@@ -171,7 +174,7 @@ impl<'t> Receivers<'t, '_> {
         match self.alias {
             Some(alias) => same(alias),
             None if self.is_for_account(stanza) => same(self.account()),
-            None => choose(self.settings, self.presence, &self.from, rng),
+            None => self.choose(rng),
         }
     }
 
@@ -195,7 +198,7 @@ impl<'t> Receivers<'t, '_> {
                 Ok((self.account(), Reason::Relayed))
             }
             // Not to the account, where every resource of the highest priority would answer it.
-            (None, _) => match choose(self.settings, self.presence, &self.from, rng) {
+            (None, _) => match self.choose(rng) {
                 Some((chosen, _)) => Ok((chosen, Reason::Relayed)),
                 None => Ok((self.account(), Reason::ToAccount)),
             },
@@ -224,6 +227,11 @@ impl<'t> Receivers<'t, '_> {
         let payload = Payload::of(stanza.body.bytes());
         let namespace = payload.and_then(|payload| payload.namespace());
         namespace.is_some_and(|it| queries.iter().any(|query| *query == it))
+    }
+
+    /// The resource that gets what its sender writes to no resource.
+    fn choose(&self, rng: &mut Rng) -> Option<(&'t str, Cow<'t, str>)> {
+        choose(self.settings, self.service, self.presence, &self.from, rng)
     }
 
     fn account(&self) -> &'t str {

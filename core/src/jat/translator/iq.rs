@@ -36,8 +36,8 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let Self { settings, presence, scratch, answers, .. } = self;
-        let presence = &*presence;
+        let Self { services, presence, scratch, answers, .. } = self;
+        let (settings, presence) = (&services[route.service], &*presence);
         let Route { from, to, traffic, .. } = route;
         let refuse = |reason| Verdict::by_table(*traffic, reason);
         let id = match well_formed(iq) {
@@ -54,7 +54,7 @@ impl Translator {
         let Ok(claims) = Claims::new(from.as_str(), wrote_to_resource, id) else {
             return refuse(Reason::TooLong);
         };
-        let Some((peer, normal_peer)) = choose(settings, presence, from, rng) else {
+        let Some((peer, normal_peer)) = choose(settings, route.service, presence, from, rng) else {
             return nobody(presence);
         };
         scratch.clear();
@@ -92,7 +92,8 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> Verdict<'_> {
-        let Self { settings, presence, scratch, answers, unlisted_replies, .. } = self;
+        let Self { services, presence, scratch, answers, unlisted_replies, .. } = self;
+        let settings = &services[route.service];
         let Scratch { new_from, written_to, token, .. } = scratch;
         let token = match (route.place, token) {
             (Place::Token, Some(token)) => token,
@@ -164,10 +165,11 @@ pub(super) fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
     }
 }
 
-/// The resource that gets a request of this user: its address, and that in normal form. Never the
+/// The resource that gets a request of this user to the service of this number: its address, and that in normal form. Never the
 /// bare address, for which the server answers itself (docs/servers.md#bare-address).
 pub(super) fn choose<'t>(
     settings: &'t Settings,
+    service: usize,
     presence: &'t Presence,
     user: &Address<'_>,
     rng: &mut Rng,
@@ -177,7 +179,7 @@ pub(super) fn choose<'t>(
             Some((full.as_str(), Address::new(full.as_str()).normal()))
         }
         Target::Account(_) => {
-            let chosen = presence.resources.choose(user, rng)?;
+            let chosen = presence.resources.choose(service, user, rng)?;
             Some((&chosen.address, Cow::Borrowed(chosen.normal())))
         }
     }

@@ -31,10 +31,11 @@ use super::settings::Settings;
 use super::traffic::{Class, Traffic};
 use super::verdict::Verdict;
 
-/// One component's translator: its settings, and what presence told of its target.
+/// The translator of one target: the settings of its services, and what presence told of it.
 #[derive(Debug)]
 pub struct Translator {
-    settings: Settings,
+    /// Those of one component that lead to this target; there is one at least.
+    services: Vec<Settings>,
     presence: Presence,
     answers: Answers,
     unlisted_replies: u64,
@@ -58,9 +59,16 @@ pub enum Stale {
 }
 
 impl Translator {
+    /// With one service.
     pub fn new(settings: Settings) -> Self {
+        Self::with_services(vec![settings])
+    }
+
+    /// With several services, at least one, of the same component and the same target.
+    pub fn with_services(services: Vec<Settings>) -> Self {
+        debug_assert!(services.iter().all(|it| it.target == services[0].target));
         let mut translator = Self {
-            settings,
+            services,
             presence: Presence::new(),
             answers: Answers::default(),
             unlisted_replies: 0,
@@ -73,8 +81,14 @@ impl Translator {
         translator
     }
 
+    /// Those of the first service: of the component, the target and the keys all have the same.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.services[0]
+    }
+
+    /// The settings of each service.
+    pub fn services(&self) -> &[Settings] {
+        &self.services
     }
 
     pub fn presence(&self) -> &Presence {
@@ -89,17 +103,25 @@ impl Translator {
     /// Takes new settings. Another target starts with an empty list; for another domain to
     /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
     pub fn reconfigure(&mut self, settings: Settings) {
-        if self.settings.access != settings.access {
+        self.reconfigure_all(vec![settings]);
+    }
+
+    /// The same with several services.
+    pub fn reconfigure_all(&mut self, services: Vec<Settings>) {
+        let same_access = self.services.len() == services.len()
+            && self.services.iter().zip(&services).all(|(old, new)| old.access == new.access);
+        if !same_access {
             self.observed.forget_domains();
         }
-        if self.settings.limit != settings.limit {
+        if !self.services.iter().map(|it| it.limit).eq(services.iter().map(|it| it.limit)) {
             self.askers = Askers::default();
         }
         self.aliases = RecentAliases::default();
-        let before = std::mem::replace(&mut self.settings, settings);
+        let before = std::mem::replace(&mut self.services, services);
+        let (before, settings) = (&before[0], self.settings());
         self.drop_stale(match () {
-            () if before.target != self.settings.target => Stale::Target,
-            () if before.subscriber() != self.settings.subscriber() => Stale::Subscription,
+            () if before.target != settings.target => Stale::Target,
+            () if before.subscriber() != settings.subscriber() => Stale::Subscription,
             () => Stale::Nothing,
         });
     }
@@ -136,18 +158,25 @@ impl Translator {
         self.select();
     }
 
+    /// Goes on with what another one has counted, whose target is gone.
+    pub fn inherit(&mut self, from: &Self) {
+        self.answers.add_totals(&from.answers);
+        self.unlisted_replies += from.unlisted_replies;
+        self.observed.inherit(&from.observed);
+    }
+
     /// Goes on with what another process has counted.
     pub fn resume_observed(&mut self, observed: Observed) {
         self.observed = observed;
     }
 
     fn select(&mut self) {
-        self.presence.resources.select(self.settings.selection());
+        self.presence.resources.select(self.services.iter().map(Settings::selection));
     }
 
     /// The stream of the domain `at` is down.
     pub fn disconnected(&mut self, at: &DomainPart) {
-        if *at == self.settings.domain {
+        if *at == self.settings().domain {
             self.answers.disconnected();
         }
         if self.subscribes_at(at) {
@@ -160,7 +189,7 @@ impl Translator {
         if self.subscribes_at(at) {
             self.presence.set_hearing(match shared {
                 true => Hearing::Part,
-                false if self.settings.presence_domain.is_some() => Hearing::All,
+                false if self.settings().presence_domain.is_some() => Hearing::All,
                 false => Hearing::Likely,
             });
         }
@@ -182,13 +211,27 @@ impl Translator {
         self.subscribes_at(at).then(|| self.presence.deadline()).flatten()
     }
 
-    /// Decides what is done with a stanza: the first row that fits does.
+    /// Decides what is done with a stanza for the first service.
     pub fn judge(&mut self, stanza: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'_> {
+        self.judge_for(Some(0), stanza, now, rng)
+    }
+
+    /// Decides what is done with a stanza for the service of this number, `None` if it is for none:
+    /// the first row that fits does.
+    pub fn judge_for(
+        &mut self,
+        service: Option<usize>,
+        stanza: &Incoming<'_>,
+        now: Now,
+        rng: &mut Rng,
+    ) -> Verdict<'_> {
         self.answers.forget();
-        let route = Route::of(stanza, &self.settings, now, &mut self.scratch);
+        let settings = &self.services[service.unwrap_or_default()];
+        let route =
+            Route::of(stanza, settings, service.unwrap_or_default(), now, &mut self.scratch);
         let Route { sender, place, traffic, .. } = route;
         // `None`: only requests of users are relayed.
-        let two_way = self.settings.two_way.clone();
+        let two_way = settings.two_way.clone();
         let question = self.question(&route, stanza);
         let why = |reason| match two_way {
             None => Verdict::by_table(traffic, reason),
@@ -208,11 +251,17 @@ impl Translator {
             (_, Sender::Own, ..) => why(Reason::OwnAddress),
             (_, Sender::Nobody, ..) => why(Reason::NoFrom),
             (_, _, Place::Elsewhere, _) => why(Reason::NotOurDomain),
+            // The presence domain has no faces.
+            _ if service.is_none() && question.is_none() && place != Place::Presence => {
+                let answers = traffic.class == Class::Reply;
+                let reason = if answers { Reason::NotFromTarget } else { Reason::NoSuchFace };
+                Verdict::refused(traffic, stanza.type_(), reason)
+            }
             _ if !self.permits(&route, stanza) => why(Reason::Forbidden),
             _ if !self.admits(&route, stanza, now, rng) => why(Reason::OverRate),
 
             // What is the same whatever else is relayed.
-            _ if question.is_some() => self.own_answer(question, traffic),
+            _ if question.is_some() => self.own_answer(&route, question),
             (Class::Reply, Sender::Target, Place::Token | Place::Bad(_), _) => {
                 self.reply(&route, stanza, now, rng)
             }
@@ -251,7 +300,7 @@ impl Translator {
 
     /// Whether the sender may have this judged: only what it begins is held against the lists.
     fn permits(&mut self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
-        let Settings { access, two_way, .. } = &self.settings;
+        let Settings { access, two_way, .. } = &self.services[route.service];
         if !self.begins(route, stanza) || access.permits(&route.from) {
             return true;
         }
@@ -272,7 +321,7 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> bool {
-        let Some(limit) = self.settings.limit else { return true };
+        let Some(limit) = self.services[route.service].limit else { return true };
         let counts = route.sender != Sender::Target && self.begins(route, stanza);
         !counts || self.askers.admit(&limit, &route.from, now.mono, rng)
     }
@@ -281,7 +330,7 @@ impl Translator {
     /// others than the target. Where more is relayed, by all presence but errors too, and the target
     /// by nothing.
     fn begins(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
-        let two_way = &self.settings.two_way;
+        let two_way = &self.services[route.service].two_way;
         let is_target = route.sender == Sender::Target;
         match (route.traffic.class, stanza.type_()) {
             (Class::Request, _) => two_way.is_none() || !is_target,
@@ -300,8 +349,14 @@ impl Translator {
         self.answers.unconfirmed(gone, now.unix);
     }
 
-    fn subscribes_at(&self, at: &DomainPart) -> bool {
-        self.settings.subscriber() == Some(at)
+    /// When [`Self::tick`] has something to do, on the stream that the subscription is made on.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.settings().subscriber().and_then(|_| self.presence.deadline())
+    }
+
+    /// Whether the subscription is made on the stream of this domain.
+    pub(super) fn subscribes_at(&self, at: &DomainPart) -> bool {
+        self.settings().subscriber() == Some(at)
     }
 
     /// Results with a good token from resources that we were not told are online. Some come
@@ -318,6 +373,6 @@ impl Translator {
 
     /// What the subscription is worth; `None` for a fixed resource.
     pub fn subscription(&self) -> Option<&Subscription> {
-        self.settings.subscriber().map(|_| self.presence.subscription())
+        self.settings().subscriber().map(|_| self.presence.subscription())
     }
 }

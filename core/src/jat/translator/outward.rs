@@ -32,7 +32,8 @@ impl Translator {
         route: &Route<'_>,
         stanza: &Incoming<'_>,
     ) -> Verdict<'_> {
-        let Self { settings, aliases, scratch, .. } = self;
+        let Self { services, aliases, scratch, .. } = self;
+        let settings = &services[route.service];
         let Route { from, to, traffic, .. } = *route;
         let (class, type_) = (traffic.class, stanza.type_());
         let refuse = |reason| Verdict::refused(traffic, type_, reason);
@@ -155,7 +156,7 @@ fn why_not_to(
     is_late: bool,
 ) -> Option<Reason> {
     let user = Address::new(mirror.user);
-    if settings.target.owns(&user) || settings.is_own(&user) || two_way.is_own(&user) {
+    if settings.target.owns(&user) || settings.is_own(&user) || two_way.own.have(&user) {
         return Some(Reason::OwnMirror);
     }
     match mirror.form {

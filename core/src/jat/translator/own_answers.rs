@@ -3,7 +3,7 @@
 use crate::jat::incoming::Incoming;
 use crate::jat::own_answers::Question;
 use crate::jat::route::{Place, Route};
-use crate::jat::traffic::{Class, Traffic};
+use crate::jat::traffic::Class;
 use crate::jat::verdict::Verdict;
 
 use super::Translator;
@@ -12,7 +12,7 @@ impl Translator {
     /// What of ours a stanza asks for. Only the domain itself is asked: an address with a node or a
     /// resource is one of the target's.
     pub(super) fn question(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> Option<Question> {
-        let own = self.settings.own_answers.as_deref()?;
+        let own = self.services[route.service].own_answers.as_deref()?;
         let is_for_us = route.traffic.class == Class::Request
             // The target may ask, too; what it sends has no token then.
             && matches!(route.place, Place::Plain | Place::Bad(_))
@@ -22,8 +22,9 @@ impl Translator {
     }
 
     /// The answer to that.
-    pub(super) fn own_answer(&self, question: Option<Question>, traffic: Traffic) -> Verdict<'_> {
-        let own = self.settings.own_answers.as_deref().zip(question);
+    pub(super) fn own_answer(&self, route: &Route<'_>, question: Option<Question>) -> Verdict<'_> {
+        let traffic = route.traffic;
+        let own = self.services[route.service].own_answers.as_deref().zip(question);
         let (own, question) = own.expect("whoever has no answers is asked nothing");
         match own.answer(question) {
             Ok(answer) => Verdict::own_answer(answer, traffic),

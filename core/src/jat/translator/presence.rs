@@ -36,7 +36,7 @@ impl Translator {
         rng: &mut Rng,
     ) -> Verdict<'_> {
         let Route { from, traffic, .. } = *route;
-        if self.settings.subscriber().is_none() {
+        if self.settings().subscriber().is_none() {
             return self.presence_not_relayed(route, stanza);
         }
         let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
@@ -76,7 +76,7 @@ impl Translator {
         }
         match answer {
             Reaction::Used(presence) => {
-                let target = self.settings.target.bare().as_str();
+                let target = self.settings().target.bare().as_str();
                 let act = Act::SendPresence { target, presence };
                 Verdict { act, traffic, reason: Reason::PresenceUsed }
             }

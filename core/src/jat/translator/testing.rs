@@ -69,7 +69,7 @@ impl Proxy {
             messages_to: MessagesTo::Resource,
             account_queries: Arc::default(),
             names: Arc::new(NameKeys::new(vec![NameKey::new(1, &secret()).unwrap()]).unwrap()),
-            own_domains: Arc::default(),
+            own: Arc::default(),
         };
         let keyring = Keyring::new(vec![Key::new(1, &secret(), None).unwrap()]).unwrap();
         let target = Target::new(T.parse().unwrap());

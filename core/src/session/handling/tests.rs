@@ -8,10 +8,10 @@ use crate::jat::keyring::{Key, Keyring};
 use crate::jat::name_keys::{NameKey, NameKeys};
 use crate::jat::now::Now;
 use crate::jat::reason::{Reason, Tally};
+use crate::jat::services::Services;
 use crate::jat::settings::Settings;
 use crate::jat::target::Target;
 use crate::jat::traffic::{Class, Traffic};
-use crate::jat::translator::Translator;
 use crate::jat::two_way::{Faces, MessagesTo, TwoWay};
 use crate::session::witness::Witness;
 use crate::session::{Bounds, Session, Turn};
@@ -25,7 +25,7 @@ use super::*;
 
 struct Proxy {
     session: Session,
-    translator: Translator,
+    services: Services,
     tally: Tally,
 }
 
@@ -46,14 +46,14 @@ impl Proxy {
             messages_to: MessagesTo::Resource,
             account_queries: Arc::default(),
             names: Arc::new(NameKeys::new(names.collect()).unwrap()),
-            own_domains: Arc::default(),
+            own: Arc::default(),
         }));
         let bounds = Bounds::default();
-        let mut translator = Translator::new(settings);
+        let mut services = Services::new(settings.into());
         let (mut rng, mut tally, mut witness) =
             (Rng::with_seed(1), Tally::default(), Witness::default());
         let mut turn = Turn {
-            translator: &mut translator,
+            services: &mut services,
             tally: &mut tally,
             rng: &mut rng,
             witness: &mut witness,
@@ -62,12 +62,12 @@ impl Proxy {
         let mut session = Session::new(D.parse().unwrap(), bounds, &mut turn);
         let said = session.output().len();
         session.sent(said, NOW);
-        Self { session, translator, tally }
+        Self { session, services, tally }
     }
 
     fn say(&mut self, stanza: &str) -> String {
         let mut turn = Turn {
-            translator: &mut self.translator,
+            services: &mut self.services,
             tally: &mut self.tally,
             rng: &mut Rng::with_seed(1),
             witness: &mut Witness::default(),

@@ -8,5 +8,6 @@ pub mod gate;
 pub mod names;
 pub mod parts;
 pub mod proxy;
+pub mod services;
 pub mod stanzas;
 pub mod usage;

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use jat_core::jat::reason::{Outcome, Tally};
+use jat_core::jat::services::Arrangement;
 use jat_core::jat::settings::Settings;
 use jat_core::session::Bounds;
 use mock_server::Responder;
@@ -25,7 +26,12 @@ impl Proxy {
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(DOMAIN, TARGET);
         change(&mut settings);
-        let side = Side::new(settings, Bounds::default());
+        Self::of(settings)
+    }
+
+    /// One with these services.
+    pub fn of(arrangement: impl Into<Arrangement>) -> Self {
+        let side = Side::new(arrangement, Bounds::default());
         let mut proxy = Self { side, responder: Responder::new(DOMAIN) };
         proxy.settle();
         proxy

@@ -2,7 +2,9 @@
 
 use crate::daemon::history::Series;
 use crate::daemon::recorder::Recorder;
-use crate::daemon::status::{ComponentStatus, Count, Rates, ResourceStatus, StreamStatus, words};
+use crate::daemon::status::{
+    ComponentStatus, Count, FaceStatus, Rates, ResourceStatus, StreamStatus, words,
+};
 use crate::jat::reason::Reason;
 use crate::link::cause::Cause;
 use crate::time::unix_now;
@@ -20,13 +22,17 @@ pub(super) fn section(
         html.element("h2", &[], |html| html.text_from_outside(&component.own.domain));
         html.element("p", &[("class", "muted")], |html| {
             html.text("to ");
-            html.address(&component.target);
-            html.text(&format!(" ({}, token in the ", words::spread(component)));
-            html.text(&format!("{}), on {}", component.token_in, words::way(component)));
+            html.text_from_outside(&words::target(component));
+            html.text(&format!(", on {}", words::way(component)));
         });
         lines(html, component, recorder);
         facts(html, component);
-        resources(html, component);
+        if !component.target.is_empty() {
+            resources(html, component);
+        }
+        if !component.faces.is_empty() {
+            faces(html, component);
+        }
         refusals(html, component);
     });
 }
@@ -120,6 +126,42 @@ fn fact(html: &mut Html, name: &str, lines: &[String]) {
                 html.text_from_outside(line);
             }
         });
+    });
+}
+
+fn faces(html: &mut Html, component: &ComponentStatus) {
+    html.leaf("h3", &[], "Faces");
+    table(
+        html,
+        "Faces",
+        |html| {
+            for name in ["face", "target", "ready", "resources"] {
+                html.leaf("th", &[("scope", "col")], name);
+            }
+            for name in ["relayed to it", "relayed from it", "refused"] {
+                html.leaf("th", &[("scope", "col"), ("class", "number")], name);
+            }
+        },
+        |html| component.faces.iter().for_each(|face| face_row(html, face)),
+    );
+}
+
+fn face_row(html: &mut Html, face: &FaceStatus) {
+    html.element("tr", &[], |html| {
+        html.element("th", &[("scope", "row")], |html| {
+            html.text_from_outside(words::face_name(face));
+        });
+        html.element("td", &[], |html| html.address(&face.target));
+        match &face.not_ready {
+            None => html.leaf("td", &[("class", "good")], "yes"),
+            Some(why) => html.element("td", &[("class", "bad")], |html| {
+                html.text_from_outside(&format!("no: {why}"));
+            }),
+        }
+        html.leaf("td", &[], &words::resources_of_face(face));
+        for count in [face.relayed_inward, face.relayed_outward, face.refused] {
+            html.leaf("td", &[("class", "number")], &count.to_string());
+        }
     });
 }
 

@@ -163,6 +163,7 @@ fn overview_row(html: &mut Html, status: &Status, component: &ComponentStatus, a
     }
     let resources = match component.subscription {
         Some(_) => words::online(component),
+        None if component.target.is_empty() => format!("of {} faces", component.faces.len()),
         None => "fixed".to_owned(),
     };
     html.leaf("td", &[], &resources);

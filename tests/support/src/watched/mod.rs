@@ -47,8 +47,13 @@ pub fn configuration(server: SocketAddr, http: Option<SocketAddr>) -> String {
     )
 }
 
-/// As above, but the key that signs has a beginning.
+/// As above, but the key that signs has a beginning, and the first component a face.
 pub fn with_keys(server: SocketAddr, http: SocketAddr) -> String {
     let since = "id = 1\nnot-before = \"2026-01-01T00:00:00Z\"\n";
-    configuration(server, Some(http)).replacen("id = 1\n", since, 1)
+    let own = "target-address = \"bot@some.example\"\n";
+    let face = format!(
+        "{own}[[component.face]]\nnode = \"room-*\"\ntarget-address = \"rooms@some.example\"\n"
+    );
+    let configuration = configuration(server, Some(http)).replacen("id = 1\n", since, 1);
+    configuration.replacen(own, &face, 1)
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::jat::name_keys::{NameKey, NameKeys};
+use crate::jat::own_addresses::OwnAddresses;
 use crate::jat::two_way::Faces;
 
 use super::super::testing::{A, AH, D, M, MH, Proxy, T, U, senders};
@@ -75,13 +76,16 @@ fn what_is_no_mirror_is_refused() {
 fn nothing_comes_back_to_the_target() {
     let mut proxy = Proxy::with(|_, two_way| {
         two_way.initiate = senders(&["*"]);
-        two_way.own_domains = ["other.domain.example".parse().unwrap()].into();
+        let domains = ["other.domain.example".parse().unwrap()];
+        let targets = ["other@some-domain.example".parse().unwrap()];
+        two_way.own = Arc::new(OwnAddresses::new(domains, targets));
     });
     for (node, told) in [
         (r"some-user\40some-domain.example", "own-mirror"),
         (r"x\40proxy.domain.example", "own-mirror"),
         (r"\40proxy.domain.example", "own-mirror"),
         (r"x\40other.domain.example", "own-mirror"),
+        (r"other\40some-domain.example", "own-mirror"),
         ("helper", "own-face"),
         (r"\2fhelper", "own-face"),
     ] {

@@ -1,0 +1,356 @@
+//! The services at one domain: which of them a stanza is for.
+//!
+//! A service has a face, which is a node of the domain or a pattern of nodes, and a target behind
+//! it. What one target is told, and what is known of it, is the same for all its services: there is
+//! one [`Translator`] for each target.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jid::DomainPart;
+use serde::{Deserialize, Serialize};
+
+use super::address::Address;
+use super::answers::Errors;
+use super::face_table::{Face, FaceTable};
+use super::incoming::Incoming;
+use super::mirror;
+use super::now::Now;
+use super::presence::OwnPresence;
+use super::reason::{Outcome, Reason};
+use super::settings::Settings;
+use super::target::Target;
+use super::traffic::{Class, Traffic, Way};
+use super::translator::Translator;
+use super::two_way::normal_node;
+use super::verdict::Verdict;
+
+/// What the services at one domain are configured with.
+#[derive(Clone, Debug)]
+pub struct Arrangement {
+    /// That of the domain itself, and of each node that no face names.
+    pub own: Option<Settings>,
+    pub faces: Vec<(Face, Settings)>,
+}
+
+impl From<Settings> for Arrangement {
+    fn from(own: Settings) -> Self {
+        Self { own: Some(own), faces: Vec::new() }
+    }
+}
+
+impl Arrangement {
+    /// The settings of all services: that of the domain itself is the first.
+    pub fn all(&self) -> impl Iterator<Item = &Settings> {
+        self.own.iter().chain(self.faces.iter().map(|(_, settings)| settings))
+    }
+
+    /// The face of each, as it is configured: empty for the domain itself.
+    fn names(&self) -> Vec<String> {
+        let faces = self.faces.iter().map(|(face, _)| face.as_str());
+        self.own.iter().map(|_| "").chain(faces).map(str::to_owned).collect()
+    }
+
+    fn into_all(self) -> impl Iterator<Item = Settings> {
+        self.own.into_iter().chain(self.faces.into_iter().map(|(_, settings)| settings))
+    }
+}
+
+/// All services at one domain. There is one at least.
+#[derive(Debug)]
+pub struct Services {
+    table: FaceTable,
+    /// Where each service is, in the order of the configuration.
+    seats: Vec<Seat>,
+    translators: Vec<Translator>,
+    /// Where the translator of a target is, by the bare address in normal form.
+    targets: HashMap<String, usize>,
+    /// That which judged the last stanza, and the number of the service that it was for.
+    last: (usize, Option<usize>),
+    /// The face of each service, in the order of the configuration, and what it relayed.
+    names: Vec<String>,
+    counts: Vec<FaceCounts>,
+    /// The number of each translator's first service.
+    first: Vec<usize>,
+    /// Not after the earliest [`Translator::deadline`].
+    due: Option<Duration>,
+    /// For one stanza at a time: what a mirror says.
+    room: String,
+}
+
+/// What one service relayed and refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaceCounts {
+    /// Relayed to the target.
+    pub inward: u64,
+    /// Relayed to users.
+    pub outward: u64,
+    /// Answered or dropped, both ways.
+    pub refused: u64,
+}
+
+/// Where a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The number of its translator: that of its target.
+    pub translator: usize,
+    /// Its number among those of the target.
+    pub service: usize,
+}
+
+impl Services {
+    pub fn new(arrangement: Arrangement) -> Self {
+        let mut services = Self {
+            table: FaceTable::default(),
+            seats: Vec::new(),
+            translators: Vec::new(),
+            targets: HashMap::new(),
+            last: (0, None),
+            names: Vec::new(),
+            counts: Vec::new(),
+            first: Vec::new(),
+            due: None,
+            room: String::new(),
+        };
+        services.arrange(arrangement);
+        services
+    }
+
+    /// Takes another arrangement. What is known of a target stays while some service leads to it.
+    pub fn reconfigure(&mut self, arrangement: Arrangement) {
+        self.arrange(arrangement);
+    }
+
+    fn arrange(&mut self, arrangement: Arrangement) {
+        let mut before: Vec<_> = self.translators.drain(..).map(Some).collect();
+        let targets = before.iter().flatten().map(|it| it.settings().target.as_str().to_owned());
+        let known: HashMap<String, usize> = targets.zip(0..).collect();
+        self.keep_counts(arrangement.names());
+        let rest = arrangement.own.is_some().then_some(0);
+        let numbers = usize::from(rest.is_some())..;
+        let faces = arrangement.faces.iter().map(|(face, _)| face).zip(numbers);
+        self.table = FaceTable::new(faces, rest);
+        self.seats.clear();
+        self.first.clear();
+        // By the target, as it is configured.
+        let mut groups: Vec<Vec<Settings>> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for settings in arrangement.into_all() {
+            let place = *places.entry(settings.target.as_str().to_owned()).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Vec::new());
+                self.first.push(self.seats.len());
+            }
+            self.seats.push(Seat { translator: place, service: groups[place].len() });
+            groups[place].push(settings);
+        }
+        self.targets.clear();
+        let mut new = Vec::new();
+        for (place, services) in groups.into_iter().enumerate() {
+            let target = &services[0].target;
+            let bare = target.bare().to_string();
+            // Only an account has presence to tell.
+            match target {
+                Target::Account(_) => _ = self.targets.insert(bare, place),
+                Target::Resource { .. } => _ = self.targets.entry(bare).or_insert(place),
+            }
+            match known.get(target.as_str()).and_then(|at| before[*at].take()) {
+                Some(mut translator) => {
+                    translator.reconfigure_all(services);
+                    self.translators.push(translator);
+                }
+                None => {
+                    self.translators.push(Translator::with_services(services));
+                    new.push(place);
+                }
+            }
+        }
+        // Counts never go back: what those counted whose target is gone goes on with others.
+        for (gone, heir) in before.iter().flatten().zip(new.into_iter().chain(std::iter::repeat(0)))
+        {
+            self.translators[heir].inherit(gone);
+        }
+        self.last = (0, None);
+        self.find_due();
+    }
+
+    /// The counts of the services that stay go on, told by their faces.
+    fn keep_counts(&mut self, names: Vec<String>) {
+        let before: HashMap<_, _> = self.names.drain(..).zip(self.counts.drain(..)).collect();
+        let count = |name: &String| before.get(name).copied().unwrap_or_default();
+        self.counts = names.iter().map(count).collect();
+        self.names = names;
+    }
+
+    /// The settings of the first service: of the component, and the keys, all have the same.
+    pub fn settings(&self) -> &Settings {
+        self.translators[self.seats[0].translator].settings()
+    }
+
+    /// One for each target; there is one at least.
+    pub fn translators(&self) -> &[Translator] {
+        &self.translators
+    }
+
+    /// Where each service is, in the order of the configuration.
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// The face of each service, in the order of the configuration, as it is configured: empty for
+    /// the domain itself; and what it relayed.
+    pub fn faces(&self) -> impl Iterator<Item = (&str, FaceCounts, Seat)> {
+        let names = self.names.iter().map(String::as_str);
+        let counts = self.counts.iter().copied().zip(self.seats.iter().copied());
+        names.zip(counts).map(|(name, (counts, seat))| (name, counts, seat))
+    }
+
+    /// Goes on with what another process has counted for a face.
+    pub fn resume_counts(&mut self, name: &str, counts: FaceCounts) {
+        if let Some(number) = self.names.iter().position(|known| known == name) {
+            self.counts[number] = counts;
+        }
+    }
+
+    /// Changes what is known of a target.
+    pub fn update<T>(&mut self, translator: usize, change: impl FnOnce(&mut Translator) -> T) -> T {
+        let changed = change(&mut self.translators[translator]);
+        self.find_due();
+        changed
+    }
+
+    /// Decides what is done with a stanza.
+    pub fn judge(&mut self, stanza: &Incoming<'_>, now: Now, rng: &mut Rng) -> Verdict<'_> {
+        let number = if self.table.is_trivial() { Ok(0) } else { self.find(stanza) };
+        let (translator, service) = match number.map(|number| self.seats[number]) {
+            Ok(Seat { translator, service }) => (translator, Some(service)),
+            Err(translator) => (translator, None),
+        };
+        self.last = (translator, number.ok());
+        self.translators[translator].judge_for(service, stanza, now, rng)
+    }
+
+    /// The number of the service that a stanza is for; if it is for none, that of the translator that
+    /// refuses it.
+    fn find(&mut self, stanza: &Incoming<'_>) -> Result<usize, usize> {
+        let class = Class::of(stanza.head);
+        let from = Address::new(stanza.head.from.as_deref().unwrap_or_default());
+        let to = Address::new(stanza.head.to.as_deref().unwrap_or_default());
+        let by_sender = self.targets.get(&*from.normal_bare()).copied();
+        // It tells who is online, to whichever of our domains.
+        if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {
+            return Ok(self.first[sender]);
+        }
+        let node = normal_node(&to);
+        let mut mirrors = None;
+        if by_sender.is_some() && mirror::is_reserved(&node) {
+            self.room.clear();
+            // A mirror says for which face it is; one that can't be read is refused by any.
+            mirrors = mirror::inspect(&node, &mut self.room).ok().map(|(_, face, _)| face);
+        }
+        let number = self.table.of(mirrors.unwrap_or(&node));
+        let answers = |number: &usize| {
+            self.translators[self.seats[*number].translator].settings().target.owns(&from)
+        };
+        match (class, by_sender) {
+            // The face may have gone, or have another target by now: the token says who was asked.
+            (Class::Reply, Some(sender)) => {
+                Ok(number.filter(answers).unwrap_or(self.first[sender]))
+            }
+            // Whose face it is not, to that it is no address: a face has no such node.
+            (_, Some(sender)) if mirrors.is_some() => number.filter(answers).ok_or(sender),
+            (_, sender) => number.ok_or(sender.unwrap_or_default()),
+        }
+    }
+
+    /// What was judged last was carried out, and counts as this.
+    pub fn note_outcome(&mut self, traffic: Traffic, reason: Reason, now: u64) {
+        let (translator, number) = self.last;
+        let translator = &mut self.translators[translator];
+        translator.note_outcome(traffic, reason, now);
+        if let Some(counts) = number.map(|number| &mut self.counts[number]) {
+            match (reason.outcome(), traffic.way) {
+                (Outcome::Relayed, Way::Inward) => counts.inward += 1,
+                (Outcome::Relayed, Way::Outward) => counts.outward += 1,
+                (Outcome::Answered(_) | Outcome::Dropped, _) => counts.refused += 1,
+                (Outcome::Consumed, _) => {}
+            }
+        }
+        if self.seats.len() > 1 {
+            self.due = self.due.into_iter().chain(translator.next_due()).min();
+        }
+    }
+
+    /// The stream of the domain `at` is down.
+    pub fn disconnected(&mut self, at: &DomainPart) {
+        self.translators.iter_mut().for_each(|it| it.disconnected(at));
+        self.find_due();
+    }
+
+    /// Notes whether another process has the domain `at` too.
+    pub fn shares(&mut self, at: &DomainPart, shared: bool) {
+        self.translators.iter_mut().for_each(|it| it.shares(at, shared));
+    }
+
+    /// The next [`Self::tick`] requests all subscriptions, whatever was heard so far.
+    pub fn ask_again(&mut self) {
+        self.translators.iter_mut().for_each(Translator::ask_again);
+        self.find_due();
+    }
+
+    /// Does what is due on the stream of the domain `at`, which is up: the numbers of translators,
+    /// and what is to be sent to their targets.
+    pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Vec<(usize, OwnPresence)> {
+        let translators = self.translators.iter_mut().enumerate();
+        let due = translators.filter_map(|(number, it)| Some((number, it.tick(at, now, rng)?)));
+        let due = due.collect();
+        self.find_due();
+        due
+    }
+
+    /// When [`Self::tick`] has something to do on that stream.
+    pub fn deadline(&self, at: &DomainPart) -> Option<Duration> {
+        match &self.translators[..] {
+            [only] => only.deadline(at),
+            // All subscribe at the same domain.
+            [first, ..] => (first.settings().subscribing() == at).then_some(self.due).flatten(),
+            [] => None,
+        }
+    }
+
+    fn find_due(&mut self) {
+        self.due = self.translators.iter().filter_map(Translator::next_due).min();
+    }
+
+    /// Whether some service has anybody to forward to.
+    pub fn has_resources(&self) -> bool {
+        self.translators.iter().any(Translator::has_resources)
+    }
+
+    /// Whether some service has anybody to forward to who is not known to fail. `now` in Unix
+    /// seconds.
+    pub fn is_ready(&self, now: u64) -> bool {
+        self.translators.iter().any(|it| it.is_ready(now))
+    }
+
+    /// Errors that users got for requests that were relayed.
+    pub fn errors(&self) -> Errors {
+        let mut errors = Errors::default();
+        self.translators.iter().for_each(|it| errors.add(it.answers().errors()));
+        errors
+    }
+
+    /// Stanzas that lists of senders would have refused while they were only observed.
+    pub fn observed(&self) -> u64 {
+        self.translators.iter().map(|it| it.observed().stanzas()).sum()
+    }
+
+    /// The sum of [`Translator::unlisted_replies`].
+    pub fn unlisted_replies(&self) -> u64 {
+        self.translators.iter().map(Translator::unlisted_replies).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

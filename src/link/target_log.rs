@@ -1,0 +1,176 @@
+//! What an operator reads of the targets of a component: who accepted, who is online, who fails.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jid::DomainPart;
+use tracing::{info, warn};
+
+use crate::jat::now::Now;
+use crate::jat::presence::Subscription;
+use crate::jat::translator::Translator;
+
+use super::component::Component;
+use super::failings::Failings;
+use super::observations::Observations;
+use super::stream::Role;
+
+/// Remembers what was said of each target, by its address.
+#[derive(Debug, Default)]
+pub(super) struct TargetLogs(HashMap<String, TargetLog>);
+
+/// Remembers what was said of one.
+#[derive(Debug, Default)]
+struct TargetLog {
+    subscription: Option<Subscription>,
+    online: bool,
+    lapsed: u64,
+    offline_since: Option<Duration>,
+    failings: Failings,
+    observed: Observations,
+}
+
+impl TargetLogs {
+    /// Another process, or another task, has said all that is known.
+    pub(super) fn resume(&mut self, component: &Component) {
+        self.0 = component.services.translators().iter().map(TargetLog::resumed).collect();
+    }
+
+    /// The stream is lost: what was offline may have been so for that.
+    pub(super) fn lost(&mut self) {
+        self.0.values_mut().for_each(|log| log.offline_since = None);
+    }
+
+    /// Looks at the targets after a turn of the stream of `domain`.
+    pub(super) fn observe(
+        &mut self,
+        component: &Component,
+        role: Role,
+        domain: &DomainPart,
+        now: Now,
+    ) {
+        let translators = component.services.translators();
+        if self.0.len() > translators.len() {
+            self.forget_gone(translators);
+        }
+        let hears_all = component.hears_all_answers();
+        for translator in translators {
+            let target = translator.settings().target.as_str();
+            if !self.0.contains_key(target) {
+                self.0.insert(target.to_owned(), TargetLog::default());
+            }
+            let Some(log) = self.0.get_mut(target) else { continue };
+            let subscribes = translator.settings().subscriber().is_some();
+            if subscribes && component.subscriber() == Some(role) {
+                log.observe_subscription(translator, domain.as_str());
+                log.observe_lapsed(translator, domain.as_str());
+                log.observe_online(translator, domain.as_str(), now.mono);
+            }
+            // All streams count together, and one of them tells.
+            if role == Role::Component {
+                log.failings.observe(domain.as_str(), translator, hears_all, now);
+                log.observed.observe(domain.as_str(), translator.observed(), now.mono);
+            }
+        }
+    }
+
+    /// Says what was held back to be summed up.
+    pub(super) fn settle(&mut self, component: &Component, domain: &str) {
+        for translator in component.services.translators() {
+            if let Some(log) = self.0.get_mut(translator.settings().target.as_str()) {
+                log.observed.settle(domain, translator.observed());
+            }
+        }
+    }
+
+    fn forget_gone(&mut self, translators: &[Translator]) {
+        let is_there =
+            |target: &str| translators.iter().any(|it| it.settings().target.as_str() == target);
+        self.0.retain(|target, _| is_there(target));
+    }
+}
+
+impl TargetLog {
+    fn resumed(translator: &Translator) -> (String, Self) {
+        let mut log = Self {
+            subscription: translator.subscription().cloned(),
+            online: translator.has_resources(),
+            lapsed: translator.presence().lapsed(),
+            ..Self::default()
+        };
+        log.observed.resume(translator.observed());
+        (translator.settings().target.as_str().to_owned(), log)
+    }
+
+    fn observe_subscription(&mut self, translator: &Translator, component: &str) {
+        let Some(subscription) = translator.subscription() else { return };
+        if self.subscription.as_ref() == Some(subscription) {
+            return;
+        }
+        let target = translator.settings().target.bare();
+        match subscription {
+            Subscription::Never => {}
+            Subscription::Pending => {
+                info!(component, "asked {target} for its presence; it has to accept {component}");
+            }
+            Subscription::Subscribed => info!(component, "{target} accepted the subscription"),
+            Subscription::Denied => {
+                warn!(component, "{target} denied the subscription; asking again later");
+            }
+            Subscription::Failed(condition) => {
+                warn!(component, "subscribing to {target} failed: {condition}; asking again");
+            }
+        }
+        self.subscription = Some(subscription.clone());
+    }
+
+    /// What went without a word: a client or a node that crashed, or presence that was lost.
+    fn observe_lapsed(&mut self, translator: &Translator, component: &str) {
+        let lapsed = translator.presence().lapsed();
+        if let gone @ 1.. = lapsed.saturating_sub(self.lapsed) {
+            let target = translator.settings().target.bare();
+            info!(
+                component,
+                resources = gone,
+                "the server of {target} was asked, and does not name resources any more that it \
+                 never said had gone"
+            );
+        }
+        self.lapsed = lapsed;
+    }
+
+    /// Online is said at once, offline when it lasts: clients come back by themselves.
+    fn observe_online(&mut self, translator: &Translator, component: &str, now: Duration) {
+        if !matches!(translator.subscription(), Some(Subscription::Subscribed)) {
+            return;
+        }
+        let resources = &translator.presence().resources;
+        let services = 0..translator.services().len();
+        let count = services.map(|service| resources.eligible(service)).max().unwrap_or_default();
+        if count > 0 {
+            self.offline_since = None;
+            if !self.online {
+                let target = translator.settings().target.bare();
+                info!(component, resources = count, "{target} is online");
+            }
+            self.online = true;
+        } else if self.online {
+            let since = *self.offline_since.get_or_insert(now);
+            if now >= since + OFFLINE_LASTS {
+                let target = translator.settings().target.bare();
+                if resources.is_empty() {
+                    warn!(component, "{target} has no resource online");
+                } else {
+                    let never_asked = resources.len();
+                    warn!(
+                        component,
+                        never_asked, "{target} is online with resources only that are never asked"
+                    );
+                }
+                self.online = false;
+            }
+        }
+    }
+}
+
+const OFFLINE_LASTS: Duration = Duration::from_secs(10);
