@@ -42,6 +42,7 @@ mod composed;
 mod connect;
 mod deferral;
 mod departure;
+mod faces;
 mod federation;
 mod fleet;
 mod four_stanzas;

@@ -4,7 +4,7 @@
 //! [`stage`] has what the tests share: the configuration, addresses, and users who look at every
 //! byte that they are given.
 
-mod stage;
+pub(crate) mod stage;
 
 mod account;
 mod blocking;
