@@ -204,8 +204,18 @@ fn faces_come_and_go_and_the_stream_stays(kind: Kind) {
     street.bob.answer(&held, "<answer xmlns='urn:example:ask'/>");
     assert_eq!(user.answer_to("held").attr("type"), Some("result"));
     assert_eq!(street.scene.proxy.logins(), 1);
+    // The next program reads a file that has changed meanwhile.
+    let settings = &mut street.scene.proxy.settings;
+    settings.component = settings.component.replace("node = \"carol\"", "node = \"caroline\"");
+    street.scene.proxy.rewrite();
+    user.send(ask("before", &face(&street.scene, "carol")));
+    let before = carol.receive_request();
     street.scene.proxy.upgrade();
-    for node in ["alice", "carol"] {
+    carol.answer(&before, "<answer xmlns='urn:example:ask'/>");
+    assert_eq!(user.answer_to("before").attr("type"), Some("result"));
+    user.send(ask("gone", &face(&street.scene, "carol")));
+    assert_eq!(condition(&user.answer_to("gone")), "item-not-found");
+    for node in ["alice", "caroline"] {
         user.send(ask("upgraded", &face(&street.scene, node)));
         let client = if node == "alice" { &mut street.alice } else { &mut carol };
         let request = client.receive_request();
