@@ -31,6 +31,7 @@ mod operator;
 mod presence;
 mod replica;
 mod server;
+mod services;
 mod stream;
 mod talk;
 mod total;

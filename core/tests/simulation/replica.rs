@@ -15,6 +15,7 @@ use jat_core::session::Turn;
 
 use crate::bugs::Bug;
 use crate::ledger::{Forwarded, How, Reply};
+use crate::services::arranged;
 use crate::stream::{Letter, State, Stream, What};
 use crate::view::View;
 
@@ -61,7 +62,7 @@ impl Replica {
             view: View::new(true),
             disturbed: at,
             missing: BTreeMap::new(),
-            shared: Shared::new(settings, seed),
+            shared: Shared::new(arranged(settings), seed),
             due: Tally::default(),
         };
         let Settings { domain, presence_domain, .. } = replica.settings().clone();
@@ -130,7 +131,7 @@ impl Replica {
         let presence = self.shared.translator().presence().hand_over(now);
         let unlisted = self.shared.translator().unlisted_replies();
         let answers = self.shared.translator().answers().hand_over();
-        self.shared.services = Services::new(settings.into());
+        self.shared.services = Services::new(arranged(settings));
         self.shared.rng = Rng::with_seed(seed);
         if same_target {
             self.shared.services.update(0, |it| it.resume(presence, answers, unlisted, now));
@@ -149,7 +150,7 @@ impl Replica {
     /// SIGHUP.
     pub fn reload(&mut self, settings: Settings, at: u64) {
         let same_target = settings.target == self.settings().target;
-        self.shared.services.reconfigure(settings.into());
+        self.shared.services.reconfigure(arranged(settings));
         if !same_target {
             self.see_anew(at);
         }
