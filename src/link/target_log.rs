@@ -54,6 +54,7 @@ impl TargetLogs {
             self.forget_gone(translators);
         }
         let hears_all = component.hears_all_answers();
+        let several = translators.len() > 1;
         for translator in translators {
             let target = translator.settings().target.as_str();
             if !self.0.contains_key(target) {
@@ -64,7 +65,7 @@ impl TargetLogs {
             if subscribes && component.subscriber() == Some(role) {
                 log.observe_subscription(translator, domain.as_str());
                 log.observe_lapsed(translator, domain.as_str());
-                log.observe_online(translator, domain.as_str(), now.mono);
+                log.observe_online(translator, domain.as_str(), several, now.mono);
             }
             // All streams count together, and one of them tells.
             if role == Role::Component {
@@ -140,7 +141,13 @@ impl TargetLog {
     }
 
     /// Online is said at once, offline when it lasts: clients come back by themselves.
-    fn observe_online(&mut self, translator: &Translator, component: &str, now: Duration) {
+    fn observe_online(
+        &mut self,
+        translator: &Translator,
+        component: &str,
+        is_one_of_several: bool,
+        now: Duration,
+    ) {
         if !matches!(translator.subscription(), Some(Subscription::Subscribed)) {
             return;
         }
@@ -150,8 +157,9 @@ impl TargetLog {
         if count > 0 {
             self.offline_since = None;
             if !self.online {
-                let target = translator.settings().target.bare();
-                info!(component, resources = count, "{target} is online");
+                let target = translator.settings().target.as_str();
+                let target = Some(target).filter(|_| is_one_of_several);
+                info!(component, resources = count, target, "the target is online");
             }
             self.online = true;
         } else if self.online {
