@@ -9,6 +9,7 @@ pub(crate) mod stage;
 mod account;
 mod blocking;
 mod commands;
+mod crowd;
 mod elsewhere;
 mod first;
 mod full;
