@@ -73,7 +73,7 @@ impl Per {
     }
 }
 
-/// What the last askers of one component have sent.
+/// What the last askers of one target have sent.
 #[derive(Debug, Default)]
 pub struct Askers {
     /// `None` until there is a limit.

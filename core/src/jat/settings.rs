@@ -1,4 +1,4 @@
-//! What one component's translator is configured with.
+//! What one service is configured with.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::selection::Selection;
 use super::target::Target;
 use super::two_way::TwoWay;
 
-/// Configuration of one component, ready to use. A reload replaces it whole.
+/// Configuration of one service, ready to use. A reload replaces it whole.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The component's domain.

@@ -19,7 +19,7 @@ use jid::DomainPart;
 use super::access::Mode;
 use super::answers::{Answers, AnswersSnapshot, Event};
 use super::incoming::{Incoming, Ours};
-use super::limit::Askers;
+use super::limit::{Askers, Limit};
 use super::now::Now;
 use super::observed::Observed;
 use super::presence::{Hearing, OwnPresence, Presence, PresenceSnapshot, Subscription};
@@ -41,8 +41,8 @@ pub struct Translator {
     unlisted_replies: u64,
     /// What its lists of senders would have refused.
     observed: Observed,
-    /// Who is near the limit.
-    askers: Askers,
+    /// Who is near each limit that some service has: what one lets through says nothing of another.
+    askers: Vec<(Limit, Askers)>,
     /// Of the target, under the key that makes names.
     aliases: RecentAliases,
     scratch: Scratch,
@@ -73,7 +73,7 @@ impl Translator {
             answers: Answers::default(),
             unlisted_replies: 0,
             observed: Observed::default(),
-            askers: Askers::default(),
+            askers: Vec::new(),
             aliases: RecentAliases::default(),
             scratch: Scratch::default(),
         };
@@ -114,7 +114,7 @@ impl Translator {
             self.observed.forget_domains();
         }
         if !self.services.iter().map(|it| it.limit).eq(services.iter().map(|it| it.limit)) {
-            self.askers = Askers::default();
+            self.askers.clear();
         }
         self.aliases = RecentAliases::default();
         let before = std::mem::replace(&mut self.services, services);
@@ -323,7 +323,15 @@ impl Translator {
     ) -> bool {
         let Some(limit) = self.services[route.service].limit else { return true };
         let counts = route.sender != Sender::Target && self.begins(route, stanza);
-        !counts || self.askers.admit(&limit, &route.from, now.mono, rng)
+        if !counts {
+            return true;
+        }
+        let known = self.askers.iter().position(|(of, _)| *of == limit);
+        let place = known.unwrap_or_else(|| {
+            self.askers.push((limit, Askers::default()));
+            self.askers.len() - 1
+        });
+        self.askers[place].1.admit(&limit, &route.from, now.mono, rng)
     }
 
     /// Whether the sender begins something with this: by requests, messages, and subscriptions of
