@@ -1,7 +1,11 @@
 //! What a component says in its target's place, byte for byte, through a whole session.
 
+use std::sync::Arc;
+
+use core_tests::faces::arrangement;
 use core_tests::session::own_answers;
 use core_tests::twin::{Proxy, TARGET, USER, answering, both_ways, settings};
+use jat_core::jat::access::{Access, Pattern, Senders};
 use jat_core::jat::own_answers::{Discovery, OwnAnswers};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;
@@ -143,4 +147,29 @@ fn a_reload_changes_it_at_once_and_requests_on_their_way_get_their_replies() {
     proxy.reconfigure(&settings());
     proxy.forwarded(&get(USER, "proxy.example", INFO));
     proxy.still_serves();
+}
+
+#[test]
+fn a_domain_without_a_target_has_the_lists_of_the_component() {
+    let deny = |domain: &str| {
+        let list = Senders::new([Pattern::Domain(domain.to_owned())]);
+        Access { deny: Arc::new(list), ..Access::default() }
+    };
+    let own = own_answers().map(Arc::unwrap_or_clone).expect("answers");
+    let own = Some(Arc::new(own.with_access(deny("stranger.example"))));
+    let mut arrangement = arrangement(None, &[("help", TARGET)], false);
+    for (_, settings) in &mut arrangement.faces {
+        settings.own_answers.clone_from(&own);
+        settings.access = deny("some-domain.example");
+    }
+    let mut proxy = Proxy::arranged(&arrangement);
+    for (from, at_domain, at_face) in [
+        (USER, Reason::OwnAnswer, Reason::Forbidden),
+        ("user@stranger.example/abc", Reason::Forbidden, Reason::Relayed),
+    ] {
+        for (to, reason) in [("proxy.example", at_domain), ("help@proxy.example", at_face)] {
+            let said = proxy.exchange(get(from, to, PING));
+            assert_eq!(said.counted, [(USER_REQUEST, reason, 1)], "{from} to {to}: {said:?}");
+        }
+    }
 }

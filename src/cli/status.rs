@@ -264,7 +264,7 @@ mod tests {
                      {"address":"t@s/b","dnd":false,"verified":true,"priority":0,"asked":"now",
                       "answers":{"forwarded":9,"results":1,"errors":2,"last_answer":"L","last_error":"gone"},
                       "trouble":"is odd"}],
-        "faces":[{"node":"h*","target":"t@s","dispatch":"random","patterns":[],"relay":["iq"],
+        "faces":[{"node":"h*","target":"t@s","dispatch":"random","patterns":[],"relay":["iq"],"token_in":"id","limit":{"rate":"1/s","burst":2},
                   "not_ready":"sleeps","subscription":{"state":"pending"},"resources":[],
                   "relayed_inward":3,"relayed_outward":2,"refused":1}],
         "keys":{"signing":2,"signing_since":"2027-01-01T00:00:00Z",
@@ -293,7 +293,7 @@ d -> t@s (dispatch random, token in the id), on h:1
   subscription  failed (c) since F, requested again at N
   resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
-  faces         h* -> t@s: not ready: sleeps; 0 resources online, 3 relayed to it and 2 from it, 1 refused
+  faces         h* -> t@s: not ready: sleeps; 0 resources online, at most 1/s for each asker, 2 at once, 3 relayed to it and 2 from it, 1 refused
   keys          key 1 can go, since 2027-01-02T00:00:00Z; \
                  key 2 signs since 2027-01-01T00:00:00Z until 2027-01-15T09:00:00Z; \
                  key 3 signs from 2027-01-15T09:00:00Z (in 1h); \

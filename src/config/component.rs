@@ -11,6 +11,7 @@ use crate::jat::settings::Settings;
 use crate::jat::target::Target;
 use crate::session::Bounds;
 
+use super::access::Lists;
 use super::addresses;
 use super::faces::{self, FaceDraft};
 use super::own_answers;
@@ -79,7 +80,11 @@ impl Draft {
         let own = Service::read(&mut table, None, name, target, common, problems);
         let faces = faces::read(&mut table, name, common, problems);
         let listed = faces.as_deref().zip(name).map(|(faces, domain)| faces::listed(faces, domain));
+        // What is wrong with them is told once.
+        let access = (!has_own).then(|| Lists::read(&mut table, problems).into_access());
         let own_answers = own_answers::read(&mut table, listed.unwrap_or_default(), problems);
+        let own_answers =
+            own_answers.map(|own| Arc::new(own.with_access(access.unwrap_or_default())));
         table.finish(problems);
         let (domain, domain_place) = domain?;
         let (mut own, mut faces) = match has_own {

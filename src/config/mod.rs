@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use jid::DomainPart;
 
+use crate::jat::arrangement::Arrangement;
 use crate::jat::face_table::{Face, FaceTable};
 use crate::jat::keyring::Keyring;
 use crate::jat::name_keys::NameKeys;
-use crate::jat::services::Arrangement;
 use crate::jat::settings::Settings;
 use crate::named;
 use crate::session::Bounds;

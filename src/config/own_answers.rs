@@ -1,7 +1,5 @@
 //! `answer`, `identity` and `features`: what the proxy answers itself.
 
-use std::sync::Arc;
-
 use crate::jat::own_answers::{Discovery, OwnAnswers};
 use crate::named;
 use crate::stanza::discovery::{INFO, ITEMS, Identity, Item, PING};
@@ -25,7 +23,7 @@ pub(super) fn read(
     table: &mut Table<'_>,
     items: Vec<(Item, Position)>,
     problems: &mut Vec<Problem>,
-) -> Option<Arc<OwnAnswers>> {
+) -> Option<OwnAnswers> {
     let words = Word::ALL.map(|word| (word.name(), word));
     let answer = table.optional("answer", problems, Ok);
     let answered = match answer {
@@ -53,7 +51,7 @@ pub(super) fn read(
         features: features.unwrap_or_default(),
         items: items.into_iter().map(|(item, _)| item).collect(),
     });
-    OwnAnswers::new(ping, discovery).map(Arc::new)
+    OwnAnswers::new(ping, discovery)
 }
 
 fn identity(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Identity> {

@@ -7,9 +7,10 @@ use fastrand::Rng;
 use jid::DomainPart;
 use tokio::sync::watch;
 
+use crate::jat::arrangement::Arrangement;
 use crate::jat::now::Now;
 use crate::jat::reason::Tally;
-use crate::jat::services::{Arrangement, Services};
+use crate::jat::services::Services;
 use crate::session::echo::Sharing;
 use crate::session::witness::Witness;
 use crate::session::{Session, Turn};

@@ -26,6 +26,7 @@ pub(crate) mod snapshot;
 mod socket;
 pub mod stream;
 mod target_log;
+mod target_snapshot;
 mod task;
 mod tls;
 mod warnings;

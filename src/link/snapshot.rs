@@ -11,14 +11,10 @@ use tokio::net::TcpStream;
 
 use crate::config::StreamConfig;
 use crate::descriptor;
-use crate::jat::answers::AnswersSnapshot;
-use crate::jat::now::Now;
-use crate::jat::observed::Observed;
-use crate::jat::presence::PresenceSnapshot;
 use crate::jat::reason::Reason;
-use crate::jat::services::{FaceCounts, Services};
+use crate::jat::services::FaceCounts;
 use crate::jat::traffic::Traffic;
-use crate::jat::translator::{Stale, Translator};
+use crate::jat::translator::Translator;
 use crate::session::Session;
 use crate::session::snapshot::SessionSnapshot;
 use crate::shortage::patiently;
@@ -28,6 +24,7 @@ use super::component::Component;
 use super::connect::watch_over;
 use super::socket::Socket;
 use super::stream::{Parked, State, StreamId, StreamRecord};
+use super::target_snapshot::TargetSnapshot;
 
 /// A component with its streams.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,25 +44,6 @@ pub struct ComponentSnapshot {
     /// Streams that could not be taken over, and why.
     #[serde(skip)]
     pub lost: Vec<(String, io::Error)>,
-}
-
-/// A target, and what is known of it.
-#[derive(Debug, Serialize, Deserialize)]
-struct TargetSnapshot {
-    target: String,
-    /// Where its presence is subscribed to from.
-    subscriber: Option<String>,
-    presence: PresenceSnapshot,
-    unlisted_replies: u64,
-    /// What users got.
-    #[serde(default, skip_serializing_if = "AnswersSnapshot::is_empty")]
-    answers: AnswersSnapshot,
-    /// What lists of senders would have refused.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    observed: u64,
-    /// Some of the domains that these came from.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    observed_domains: Vec<(String, u64)>,
 }
 
 /// A stream, up or down.
@@ -133,7 +111,7 @@ impl ComponentSnapshot {
         let now = component.now();
         let mut gone = Vec::new();
         for known in std::iter::once(target).chain(other_targets) {
-            match known.place(&component.services) {
+            match component.services.translator_of(&known.target) {
                 Some(place) => component.services.update(place, |it| known.restore(it, now)),
                 None => gone.push(known),
             }
@@ -222,52 +200,8 @@ fn watch(socket: OwnedFd) -> io::Result<TcpStream> {
     }
 }
 
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-impl TargetSnapshot {
-    fn of(translator: &Translator, now: Now) -> Self {
-        let settings = translator.settings();
-        Self {
-            target: settings.target.as_str().to_owned(),
-            subscriber: settings.subscriber().map(ToString::to_string),
-            presence: translator.presence().hand_over(now),
-            unlisted_replies: translator.unlisted_replies(),
-            answers: translator.answers().hand_over(),
-            observed: translator.observed().stanzas(),
-            observed_domains: translator.observed().domains().to_vec(),
-        }
-    }
-
-    /// Where its translator is, if some service still leads to it.
-    fn place(&self, services: &Services) -> Option<usize> {
-        let is_it = |it: &Translator| it.settings().target.as_str() == self.target;
-        services.translators().iter().position(is_it)
-    }
-
-    fn restore(&self, translator: &mut Translator, now: Now) {
-        let Self {
-            target,
-            subscriber,
-            presence,
-            unlisted_replies,
-            answers,
-            observed,
-            observed_domains,
-        } = self;
-        translator.resume_observed(Observed::resume(*observed, observed_domains.clone()));
-        translator.resume(presence.clone(), answers.clone(), *unlisted_replies, now);
-        let settings = translator.settings();
-        let stale = match () {
-            () if target != settings.target.as_str() => Stale::Target,
-            () if *subscriber != settings.subscriber().map(ToString::to_string) => {
-                Stale::Subscription
-            }
-            () => Stale::Nothing,
-        };
-        translator.drop_stale(stale);
-    }
 }
 
 impl StreamSnapshot {
@@ -321,6 +255,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use crate::jat::keyring::{Key, Keyring};
+    use crate::jat::services::Services;
     use crate::jat::settings::Settings;
     use crate::jat::target::Target;
 

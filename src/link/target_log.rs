@@ -17,7 +17,11 @@ use super::stream::Role;
 
 /// Remembers what was said of each target, by its address.
 #[derive(Debug, Default)]
-pub(super) struct TargetLogs(HashMap<String, TargetLog>);
+pub(super) struct TargetLogs {
+    logs: HashMap<String, TargetLog>,
+    /// When they were looked at.
+    looked: Option<Duration>,
+}
 
 /// Remembers what was said of one.
 #[derive(Debug, Default)]
@@ -33,12 +37,12 @@ struct TargetLog {
 impl TargetLogs {
     /// Another process, or another task, has said all that is known.
     pub(super) fn resume(&mut self, component: &Component) {
-        self.0 = component.services.translators().iter().map(TargetLog::resumed).collect();
+        self.logs = component.services.translators().iter().map(TargetLog::resumed).collect();
     }
 
     /// The stream is lost: what was offline may have been so for that.
     pub(super) fn lost(&mut self) {
-        self.0.values_mut().for_each(|log| log.offline_since = None);
+        self.logs.values_mut().for_each(|log| log.offline_since = None);
     }
 
     /// Looks at the targets after a turn of the stream of `domain`.
@@ -50,19 +54,24 @@ impl TargetLogs {
         now: Now,
     ) {
         let translators = component.services.translators();
-        if self.0.len() > translators.len() {
-            self.forget_gone(translators);
-        }
-        let hears_all = component.hears_all_answers();
         let several = translators.len() > 1;
+        // There may be a thousand, and turns come by the thousand a second.
+        if several && self.looked.is_some_and(|looked| now.mono < looked + LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now.mono);
+        if self.logs.len() > translators.len() {
+            self.logs.retain(|target, _| component.services.translator_of(target).is_some());
+        }
+        let (hears_all, subscriber) = (component.hears_all_answers(), component.subscriber());
         for translator in translators {
             let target = translator.settings().target.as_str();
-            if !self.0.contains_key(target) {
-                self.0.insert(target.to_owned(), TargetLog::default());
+            if !self.logs.contains_key(target) {
+                self.logs.insert(target.to_owned(), TargetLog::default());
             }
-            let Some(log) = self.0.get_mut(target) else { continue };
+            let Some(log) = self.logs.get_mut(target) else { continue };
             let subscribes = translator.settings().subscriber().is_some();
-            if subscribes && component.subscriber() == Some(role) {
+            if subscribes && subscriber == Some(role) {
                 log.observe_subscription(translator, domain.as_str());
                 log.observe_lapsed(translator, domain.as_str());
                 log.observe_online(translator, domain.as_str(), several, now.mono);
@@ -78,16 +87,10 @@ impl TargetLogs {
     /// Says what was held back to be summed up.
     pub(super) fn settle(&mut self, component: &Component, domain: &str) {
         for translator in component.services.translators() {
-            if let Some(log) = self.0.get_mut(translator.settings().target.as_str()) {
+            if let Some(log) = self.logs.get_mut(translator.settings().target.as_str()) {
                 log.observed.settle(domain, translator.observed());
             }
         }
-    }
-
-    fn forget_gone(&mut self, translators: &[Translator]) {
-        let is_there =
-            |target: &str| translators.iter().any(|it| it.settings().target.as_str() == target);
-        self.0.retain(|target, _| is_there(target));
     }
 }
 
@@ -181,4 +184,6 @@ impl TargetLog {
     }
 }
 
+/// How often several are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 const OFFLINE_LASTS: Duration = Duration::from_secs(10);

@@ -9,6 +9,7 @@ use test_support::interop::scene::{Scene, accept_subscription};
 use test_support::interop::server::{Kind, Server};
 use test_support::interop::stanza::Stanza;
 
+use crate::bot::Bot;
 use crate::two_way::stage::{Listens, User, ask, bare, chat, condition, face, mirror, says};
 
 /// Faces whose targets are never online.
@@ -35,25 +36,31 @@ struct Street {
     mallory: Client,
 }
 
+/// The forty faces, and the accounts of those that are not empty: alice, bob, rooms, mallory.
+fn forty(kind: Kind) -> (Scene, [String; 4]) {
+    let server = Server::for_people(kind);
+    let accounts = ["alice", "bob", "rooms", "mallory"].map(|name| server.new_account(name));
+    let [alice, bob, rooms, mallory] = &accounts;
+    let mut tables = COMMON.to_owned();
+    for (node, target) in
+        [("alice", alice), ("bob", bob), ("rob", bob), ("room-*", rooms), ("mallory", mallory)]
+    {
+        tables += &table(node, target, "");
+    }
+    for number in 0..EMPTY {
+        let target = alice.replace("alice", &format!("empty{number}"));
+        let _ = write!(tables, "{}", table(&format!("empty-{number}"), &target, ""));
+    }
+    let scene = Scene::on(server, |settings: &mut Settings| {
+        settings.component = tables;
+        settings.keys = key(1, 'A', None) + &name_key(1, 'N');
+    });
+    (scene, accounts)
+}
+
 impl Street {
     fn new(kind: Kind) -> Street {
-        let server = Server::for_people(kind);
-        let accounts = ["alice", "bob", "rooms", "mallory"].map(|name| server.new_account(name));
-        let [alice, bob, rooms, mallory] = &accounts;
-        let mut tables = COMMON.to_owned();
-        for (node, target) in
-            [("alice", alice), ("bob", bob), ("rob", bob), ("room-*", rooms), ("mallory", mallory)]
-        {
-            tables += &table(node, target, "");
-        }
-        for number in 0..EMPTY {
-            let target = alice.replace("alice", &format!("empty{number}"));
-            let _ = write!(tables, "{}", table(&format!("empty-{number}"), &target, ""));
-        }
-        let scene = Scene::on(server, |settings: &mut Settings| {
-            settings.component = tables;
-            settings.keys = key(1, 'A', None) + &name_key(1, 'N');
-        });
+        let (scene, accounts) = forty(kind);
         let own = scene.service("a");
         let [alice, bob, rooms, mallory] = accounts.map(|account| online(&scene, &account));
         Street { scene, own, alice, bob, rooms, mallory }
@@ -140,6 +147,57 @@ fn forty_faces_each_with_its_account(kind: Kind) {
     let relayed = r#"jat_proxy_face_relayed_total{"#;
     assert_eq!(street.scene.proxy.count(&[relayed, r#"face="rob""#, r#"way="inward""#]), 2);
     assert_eq!(street.scene.proxy.count(&["jat_proxy_face_resources{", r#"face="empty-3""#]), 0);
+}
+
+case!(bots_of_slixmpp_answer_as_their_faces_beside_a_hostile_one: both);
+fn bots_of_slixmpp_answer_as_their_faces_beside_a_hostile_one(kind: Kind) {
+    const REQUESTS: usize = 6;
+    let (scene, [alice, bob, rooms, mallory]) = forty(kind);
+    // A bot has its account's name as its resource, and tells it when it is asked.
+    let named = |account: &str| format!("{account}/{}", account.split('@').next().unwrap());
+    let own = scene.target.clone();
+    let bots = [&own, &alice, &bob, &rooms]
+        .map(|account| Bot::start("service.py", scene.server, &named(account), &[]));
+    for bot in &bots {
+        bot.wait_report("ready");
+    }
+    scene.proxy.wait_online(&[&named(&own)]);
+    for account in [&alice, &bob, &rooms] {
+        wait_resources(&scene, account, 1);
+    }
+    let mut mallory = online(&scene, &mallory);
+    for (node, account) in [
+        ("", &own),
+        ("alice", &alice),
+        ("bob", &bob),
+        ("rob", &bob),
+        ("room-1", &rooms),
+        ("room-blue", &rooms),
+    ] {
+        let to = face(&scene, node);
+        let user = format!("{}/abc", scene.server.new_account("user"));
+        let arguments = [to.as_str(), &REQUESTS.to_string()];
+        let user_bot = Bot::start("user.py", scene.server, &user, &arguments);
+        user_bot.report("ready");
+        for number in 0..REQUESTS {
+            // Between the requests somebody else claims to be the one who was asked.
+            let mirror = mirror(&scene, &user, node);
+            let reply = user_bot.report("reply");
+            mallory.send(format!(
+                "<iq type='result' id='{}' to='{mirror}'><who xmlns='urn:example:who' \
+                 resource='mallory'/></iq>",
+                reply["id"].as_str().unwrap()
+            ));
+            assert_eq!(reply["from"], to.as_str(), "{node:?}, {number}");
+            assert_eq!(reply["to"], user.as_str(), "{node:?}, {number}");
+            assert_eq!(reply["same_id"], true, "{node:?}, {number}");
+            let resource = reply["resource"].as_str().unwrap();
+            assert_eq!(Some(resource), named(account).split('/').nth(1), "{node:?}, {number}");
+        }
+        let discovered = user_bot.report("disco");
+        assert_eq!(discovered["from"], to.as_str());
+        assert_eq!(discovered["names"][0].as_str(), named(account).split('/').nth(1), "{node:?}");
+    }
 }
 
 case!(a_hostile_target_is_heard_under_its_own_face_alone: both);

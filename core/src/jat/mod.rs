@@ -5,6 +5,7 @@ pub mod address;
 pub mod alias;
 pub mod allowance;
 pub mod answers;
+pub mod arrangement;
 mod base32;
 pub mod disguise;
 pub mod dispatch;

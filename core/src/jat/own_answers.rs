@@ -5,6 +5,7 @@ use crate::stanza::compose::Answer;
 use crate::stanza::discovery::{INFO, ITEMS, Identity, Item, PING};
 use crate::stanza::payload::Payload;
 
+use super::access::Access;
 use super::incoming::{Body, Incoming};
 use super::reason::Reason;
 
@@ -14,6 +15,7 @@ use super::reason::Reason;
 pub struct OwnAnswers {
     ping: bool,
     discovery: Option<Discovery>,
+    access: Access,
 }
 
 /// What service discovery tells of the component's domain.
@@ -44,7 +46,18 @@ impl OwnAnswers {
             let own = own.into_iter().flatten().map(str::to_owned);
             Discovery { features: own.chain(told.features).collect(), ..told }
         });
-        (ping || discovery.is_some()).then_some(Self { ping, discovery })
+        let access = Access::default();
+        (ping || discovery.is_some()).then_some(Self { ping, discovery, access })
+    }
+
+    /// With the lists of who may ask where the domain itself has no service, whose lists count else.
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// Who may ask where the domain itself has no service.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Which words of the configuration's `answer` it has.

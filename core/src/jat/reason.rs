@@ -224,10 +224,10 @@ reasons! {
     FaceReserved = "face-reserved" [Request inward, Reply inward, Message inward, Presence inward]
         Answered(ItemNotFound, "No address of this service has \\40 in its node: these are its \
             names for users.");
-    /// To a node that faces does not name.
+    /// To a node that no face has.
     NoSuchFace = "no-such-face" [Request, Message, Presence]
-        Answered(ItemNotFound, "There is no such address here: the configuration key faces names \
-            those that there are.");
+        Answered(ItemNotFound, "There is no such address here: the configuration names those that \
+            there are, in faces or as a [[component.face]].");
     /// The bare address of the user, and the node that it wrote to, do not fit a node together.
     MirrorTooLong = "mirror-too-long" [Request inward, Reply inward, Message inward, Presence inward]
         Answered(PolicyViolation, "Your bare address and the node that you wrote to are too long \

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::answers::Errors;
-use super::face_table::{Face, FaceTable};
+use super::arrangement::Arrangement;
+use super::face_table::FaceTable;
 use super::incoming::Incoming;
 use super::mirror;
 use super::now::Now;
@@ -25,37 +26,6 @@ use super::traffic::{Class, Traffic, Way};
 use super::translator::Translator;
 use super::two_way::normal_node;
 use super::verdict::Verdict;
-
-/// What the services at one domain are configured with.
-#[derive(Clone, Debug)]
-pub struct Arrangement {
-    /// That of the domain itself, and of each node that no face names.
-    pub own: Option<Settings>,
-    pub faces: Vec<(Face, Settings)>,
-}
-
-impl From<Settings> for Arrangement {
-    fn from(own: Settings) -> Self {
-        Self { own: Some(own), faces: Vec::new() }
-    }
-}
-
-impl Arrangement {
-    /// The settings of all services: that of the domain itself is the first.
-    pub fn all(&self) -> impl Iterator<Item = &Settings> {
-        self.own.iter().chain(self.faces.iter().map(|(_, settings)| settings))
-    }
-
-    /// The face of each, as it is configured: empty for the domain itself.
-    fn names(&self) -> Vec<String> {
-        let faces = self.faces.iter().map(|(face, _)| face.as_str());
-        self.own.iter().map(|_| "").chain(faces).map(str::to_owned).collect()
-    }
-
-    fn into_all(self) -> impl Iterator<Item = Settings> {
-        self.own.into_iter().chain(self.faces.into_iter().map(|(_, settings)| settings))
-    }
-}
 
 /// All services at one domain. There is one at least.
 #[derive(Debug)]
@@ -113,16 +83,12 @@ impl Services {
             due: None,
             room: String::new(),
         };
-        services.arrange(arrangement);
+        services.reconfigure(arrangement);
         services
     }
 
     /// Takes another arrangement. What is known of a target stays while some service leads to it.
     pub fn reconfigure(&mut self, arrangement: Arrangement) {
-        self.arrange(arrangement);
-    }
-
-    fn arrange(&mut self, arrangement: Arrangement) {
         let mut before: Vec<_> = self.translators.drain(..).map(Some).collect();
         let targets = before.iter().flatten().map(|it| it.settings().target.as_str().to_owned());
         let known: HashMap<String, usize> = targets.zip(0..).collect();
@@ -157,7 +123,7 @@ impl Services {
             }
             match known.get(target.as_str()).and_then(|at| before[*at].take()) {
                 Some(mut translator) => {
-                    translator.reconfigure_all(services);
+                    translator.reconfigure(services);
                     self.translators.push(translator);
                 }
                 None => {
@@ -191,6 +157,11 @@ impl Services {
     /// One for each target; there is one at least.
     pub fn translators(&self) -> &[Translator] {
         &self.translators
+    }
+
+    /// The number of the translator of a target, by its address as it is configured, in normal form.
+    pub fn translator_of(&self, target: &str) -> Option<usize> {
+        self.translators.iter().position(|it| it.settings().target.as_str() == target)
     }
 
     /// Where each service is, in the order of the configuration.

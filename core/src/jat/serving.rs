@@ -60,15 +60,13 @@ impl Translator {
     /// The same of all services: each of them once, as the first one sees it that asks it, if any
     /// does.
     pub fn serving_all(&self) -> impl Iterator<Item = Serving<'_>> {
-        let listed = self.serving(0).enumerate();
-        listed.map(|(place, serving)| {
-            let others = 1..self.services().len();
-            let asks =
-                |service| self.serving(service).nth(place).filter(|it| it.asked != Asked::Never);
-            match serving.asked {
-                Asked::Never => others.into_iter().find_map(asks).unwrap_or(serving),
-                Asked::Now | Asked::Later => serving,
-            }
+        let others = (1..self.services().len()).map(|service| self.serving(service));
+        let mut others: Vec<_> = others.collect();
+        self.serving(0).map(move |serving| {
+            // Each goes on by one, whoever is taken.
+            let seen: Vec<_> = others.iter_mut().filter_map(Iterator::next).collect();
+            let asks = |it: &Serving<'_>| it.asked != Asked::Never;
+            std::iter::once(serving).chain(seen).find(asks).unwrap_or(serving)
         })
     }
 

@@ -1,10 +1,10 @@
 //! Several services at the domain: one for a name, one for a pattern, and that of the domain itself,
 //! all with one target. Each has its own view of the target's resources.
 
+use jat_core::jat::arrangement::Arrangement;
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::face_table::Face;
 use jat_core::jat::glob::Glob;
-use jat_core::jat::services::Arrangement;
 use jat_core::jat::settings::Settings;
 
 /// The services of a replica with these settings: some of

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use jat_core::jat::arrangement::Arrangement;
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::face_table::Face;
 use jat_core::jat::glob::Glob;
 use jat_core::jat::own_addresses::OwnAddresses;
-use jat_core::jat::services::Arrangement;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::two_way::{Faces, TwoWay};
 use jid::Jid;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use jat_core::jat::arrangement::Arrangement;
 use jat_core::jat::glob::Glob;
 use jat_core::jat::keyring::{Key, Keyring};
 use jat_core::jat::name_keys::{NameKey, NameKeys};
 use jat_core::jat::now::Now;
 use jat_core::jat::own_answers::{Discovery, OwnAnswers};
 use jat_core::jat::reason::Tally;
-use jat_core::jat::services::{Arrangement, Services};
+use jat_core::jat::services::Services;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::target::Target;
 use jat_core::jat::translator::Translator;

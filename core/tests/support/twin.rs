@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jat_core::jat::address::Address;
+use jat_core::jat::arrangement::Arrangement;
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
-use jat_core::jat::services::{Arrangement, Services};
+use jat_core::jat::services::Services;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 use jat_core::jat::translator::Translator;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::jat::answers::{Errors, Trouble};
 use crate::jat::presence::Subscription;
 use crate::jat::reason::{Reason, Tally};
+use crate::jat::resources::Asked;
 use crate::jat::services::{FaceCounts, Seat};
 use crate::jat::traffic::{Traffic, Way};
 use crate::jat::translator::Translator;
@@ -86,6 +87,12 @@ impl FaceReading {
     }
 }
 
+/// How many resources of a target some service may ask; `None` for a fixed destination.
+fn asked(translator: &Translator) -> Option<u64> {
+    let asked = translator.serving_all().filter(|it| it.asked != Asked::Never).count();
+    translator.subscription().map(|_| asked as u64)
+}
+
 /// How many resources a service may ask; `None` for a fixed destination.
 fn eligible(component: &Component, seat: Seat) -> Option<u64> {
     let translator = &component.services.translators()[seat.translator];
@@ -105,7 +112,7 @@ impl Reading {
         let now = component.now().unix;
         let key = settings.keyring.signing(now);
         let signing = key.id();
-        let resources = services.seats().iter().filter_map(|seat| eligible(component, *seat));
+        let resources = services.translators().iter().filter_map(asked);
         Self {
             domain: settings.domain.to_string(),
             tally: component.tally.clone(),

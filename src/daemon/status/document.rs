@@ -5,13 +5,6 @@ use std::time::Duration;
 use crate::config;
 use crate::daemon::history::{Recent, SPAN, Series};
 use crate::daemon::recorder::Recorder;
-use crate::jat::dispatch::Dispatch;
-use crate::jat::limit::Limit;
-use crate::jat::presence::{Presence, Subscription};
-use crate::jat::reason::Reason;
-use crate::jat::services::{FaceCounts, Seat};
-use crate::jat::settings::{Settings, TokenIn};
-use crate::jat::translator::Translator;
 use crate::jat::two_way::TwoWay;
 use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
@@ -19,17 +12,11 @@ use crate::link::stream::{State, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::time::{show_duration, show_moment};
 
+use super::service_view::ServiceView;
 use super::{
-    AccessStatus, ComponentStatus, Count, FaceStatus, KeysStatus, LimitStatus, ObservedDomain,
-    Rates, Status, StreamState, StreamStatus, SubscriptionStatus, TwoWayStatus, resources,
+    ComponentStatus, Count, KeysStatus, Rates, Status, StreamState, StreamStatus, TwoWayStatus,
+    resources,
 };
-
-/// A service of a component.
-pub(super) struct Face<'c> {
-    pub component: &'c Component,
-    pub translator: &'c Translator,
-    pub service: usize,
-}
 
 impl Status {
     pub(crate) fn of(recorder: &Recorder) -> Self {
@@ -49,9 +36,9 @@ impl ComponentStatus {
     fn of(component: &Component, config: &config::ComponentConfig, recorder: &Recorder) -> Self {
         let services = &component.services;
         let settings = services.settings();
-        let own = config.has_own.then(|| Face::of(component, services.seats()[0]));
-        let two_way = settings.two_way.as_ref();
-        let token_in = two_way.map_or(settings.token_in, |_| TokenIn::Id);
+        let view = |seat| ServiceView::of(component, seat);
+        let own = config.has_own.then(|| view(services.seats()[0]));
+        let faces = services.faces().skip(usize::from(config.has_own));
         let now = component.now().unix;
         let recent = |window| recorder.recent(settings.domain.as_str(), window, &component.tally);
         let lately = recent(SPAN).map(|recent| recent.tally).unwrap_or_default();
@@ -69,26 +56,26 @@ impl ComponentStatus {
             target: own.as_ref().map(|_| settings.target.as_str().to_owned()).unwrap_or_default(),
             server: config.server.clone(),
             tls: config.tls.as_ref().map(|tls| tls.name.to_str().into_owned()),
-            dispatch: settings.dispatch.name().to_owned(),
-            patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
-            relay: relay(settings),
+            dispatch: own.as_ref().map(ServiceView::dispatch).unwrap_or_default(),
+            patterns: own.as_ref().map(ServiceView::patterns).unwrap_or_default(),
+            relay: own.as_ref().map(ServiceView::relay).unwrap_or_default(),
             answer: settings
                 .own_answers
                 .iter()
                 .flat_map(|own| own.words())
                 .map(str::to_owned)
                 .collect(),
-            token_in: token_in.name().to_owned(),
-            access: own.as_ref().and_then(AccessStatus::of),
-            limit: own.as_ref().and_then(|own| own.settings().limit).map(LimitStatus::of),
-            two_way: settings.two_way.as_deref().map(TwoWayStatus::of),
+            token_in: own.as_ref().map(ServiceView::token_in).unwrap_or_default(),
+            access: own.as_ref().and_then(ServiceView::access),
+            limit: own.as_ref().and_then(ServiceView::limit),
+            two_way: own.as_ref().and_then(ServiceView::two_way),
             not_ready: not_ready(component),
             warnings: [component.warnings(), resources::warnings(component)].concat(),
             own: StreamStatus::of(component.stream()),
             presence: component.presence_stream().map(StreamStatus::of),
-            subscription: own.as_ref().and_then(Face::subscription),
-            resources: own.as_ref().map(resources::of).unwrap_or_default(),
-            faces: faces(component, config),
+            subscription: own.as_ref().and_then(ServiceView::subscription),
+            resources: own.as_ref().map(ServiceView::resources).unwrap_or_default(),
+            faces: faces.map(|(node, counts, seat)| view(seat).face(node, counts)).collect(),
             clock_offset_seconds: component.clock_offset(),
             keys: KeysStatus::of(&settings.keyring, now, settings.reply_ttl),
             reply_ttl_seconds: settings.reply_ttl,
@@ -109,29 +96,6 @@ impl TwoWayStatus {
             account_queries: two_way.account_queries.to_vec(),
             name_keys: two_way.names.ids().collect(),
         }
-    }
-}
-
-impl LimitStatus {
-    fn of(limit: Limit) -> Self {
-        Self { rate: limit.rate.to_string(), burst: limit.burst }
-    }
-}
-
-impl AccessStatus {
-    fn of(face: &Face<'_>) -> Option<Self> {
-        let access = &face.settings().access;
-        let observed = face.translator.observed();
-        let domains = observed.domains().iter();
-        access.is_limited().then(|| Self {
-            mode: access.mode.name().to_owned(),
-            allow_from: access.allow.as_ref().map(|list| list.len()),
-            deny_from: access.deny.len(),
-            observed: observed.stanzas(),
-            observed_domains: domains
-                .map(|(domain, count)| ObservedDomain { domain: domain.clone(), count: *count })
-                .collect(),
-        })
     }
 }
 
@@ -178,12 +142,6 @@ impl Rates {
     }
 }
 
-/// In the words of the configuration.
-fn relay(settings: &Settings) -> Vec<String> {
-    let words = settings.two_way.as_deref().map(|two_way| two_way.relayed().collect());
-    words.unwrap_or_else(|| vec!["iq"]).into_iter().map(str::to_owned).collect()
-}
-
 /// Why `component` can't forward anything, for people; `None` when it can.
 pub(crate) fn not_ready(component: &Component) -> Option<String> {
     if let Some(what) = stream_not_ready(component.stream()) {
@@ -192,54 +150,11 @@ pub(crate) fn not_ready(component: &Component) -> Option<String> {
     if component.services.is_ready(component.now().unix) {
         return None;
     }
-    Face::of(component, component.services.seats()[0]).not_ready()
+    ServiceView::of(component, component.services.seats()[0]).not_ready()
 }
 
-/// What to do when there is nobody to forward to.
-fn remedy(presence: &Presence, settings: &Settings) -> String {
-    let target = settings.target.bare();
-    let subscriber = settings.subscriber().unwrap_or(&settings.domain);
-    if presence.reason_for_nobody() == Reason::NeverAsked {
-        return never_asked(settings);
-    }
-    match presence.subscription() {
-        Subscription::Never => "It is asked for in a moment.".to_owned(),
-        Subscription::Failed(condition) => format!(
-            "Asking for it failed with {condition}: is {target} the right account, and its \
-             server up? It is asked again."
-        ),
-        // docs/servers.md#silent-account
-        Subscription::Pending => format!(
-            "{target} has to accept the presence subscription of {subscriber}: start the \
-             implementing client, and let it do so. If {target} is not the right account, its server \
-             says nothing of that."
-        ),
-        Subscription::Denied => format!(
-            "{target} has to accept the presence subscription of {subscriber}: let the \
-             implementing client do so, then reload to ask again at once."
-        ),
-        Subscription::Subscribed => {
-            format!("Log in as {target} with the implementing client, and let it send presence.")
-        }
-    }
-}
-
-/// What to do when those that are online are left out.
-fn never_asked(settings: &Settings) -> String {
-    let target = settings.target.bare();
-    let patterns: Vec<_> = settings.resources.iter().map(|p| format!("{:?}", p.as_str())).collect();
-    let named = match patterns.is_empty() {
-        true => String::new(),
-        false => format!(" with a resource that `resources` names ({})", patterns.join(", ")),
-    };
-    let priority = match settings.dispatch {
-        Dispatch::Priority => ", and a priority that is not negative",
-        Dispatch::Random | Dispatch::Sticky => "",
-    };
-    format!("Log in as {target}{named}{priority}, or change the configuration and reload.")
-}
-
-fn stream_not_ready(stream: &StreamRecord) -> Option<String> {
+/// Why a stream carries nothing, for people; `None` when it does.
+pub(super) fn stream_not_ready(stream: &StreamRecord) -> Option<String> {
     match &stream.state {
         State::Starting => Some("not connected yet".to_owned()),
         State::Closed => Some("the stream was closed for good".to_owned()),
@@ -249,82 +164,6 @@ fn stream_not_ready(stream: &StreamRecord) -> Option<String> {
         State::Up { .. } => stream.standstill.map(|lasts| {
             format!("the server has processed nothing that it was sent for {} s", lasts.as_secs())
         }),
-    }
-}
-
-impl<'c> Face<'c> {
-    fn of(component: &'c Component, seat: Seat) -> Self {
-        let translator = &component.services.translators()[seat.translator];
-        Self { component, translator, service: seat.service }
-    }
-
-    fn settings(&self) -> &'c Settings {
-        &self.translator.services()[self.service]
-    }
-
-    /// Why it can't forward anything on a stream that is up, for people; `None` when it can.
-    fn not_ready(&self) -> Option<String> {
-        let Self { component, translator, service } = *self;
-        if translator.fails(service, component.now().unix) {
-            return Some(resources::all_fail(self));
-        }
-        if translator.serves(service) {
-            return None;
-        }
-        if let Some(stream) = component.presence_stream()
-            && let Some(what) = stream_not_ready(stream)
-        {
-            return Some(format!("{}: {what}", stream.domain));
-        }
-        let presence = translator.presence();
-        let what = presence.reason_for_nobody().describe();
-        Some(format!("{what} {}", remedy(presence, self.settings())))
-    }
-
-    fn subscription(&self) -> Option<SubscriptionStatus> {
-        self.translator.subscription().map(|it| subscription(self, it))
-    }
-}
-
-/// Every face, if there is a table of one; not that of the domain itself.
-fn faces(component: &Component, config: &config::ComponentConfig) -> Vec<FaceStatus> {
-    let own = usize::from(config.has_own);
-    let status = |(node, counts, seat): (&str, FaceCounts, Seat)| {
-        let face = Face::of(component, seat);
-        let settings = face.settings();
-        FaceStatus {
-            node: node.to_owned(),
-            target: settings.target.as_str().to_owned(),
-            dispatch: settings.dispatch.name().to_owned(),
-            patterns: settings.resources.iter().map(|p| p.as_str().to_owned()).collect(),
-            relay: relay(settings),
-            access: AccessStatus::of(&face),
-            two_way: settings.two_way.as_deref().map(TwoWayStatus::of),
-            not_ready: face.not_ready(),
-            subscription: face.subscription(),
-            resources: resources::of(&face),
-            relayed_inward: counts.inward,
-            relayed_outward: counts.outward,
-            refused: counts.refused,
-        }
-    };
-    component.services.faces().skip(own).map(status).collect()
-}
-
-fn subscription(face: &Face<'_>, subscription: &Subscription) -> SubscriptionStatus {
-    let presence = face.translator.presence();
-    let now = face.component.now();
-    let unix = |at| now.unix + (at - now.mono.min(at)).as_secs();
-    SubscriptionStatus {
-        state: subscription.name().to_owned(),
-        since: (*subscription != Subscription::Never).then(|| show_moment(presence.since())),
-        confirmed: presence.confirmed().map(show_moment),
-        condition: match subscription {
-            Subscription::Failed(condition) => Some(condition.clone()),
-            _ => None,
-        },
-        next_retry: presence.retry_at().map(|at| show_moment(unix(at))),
-        remedy: (!face.translator.serves(face.service)).then(|| remedy(presence, face.settings())),
     }
 }
 

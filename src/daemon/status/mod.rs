@@ -7,6 +7,7 @@ mod document;
 pub(crate) mod key_states;
 pub(crate) mod name_keys;
 mod resources;
+mod service_view;
 pub(crate) mod words;
 
 use std::collections::BTreeMap;
@@ -84,6 +85,12 @@ impl ComponentStatus {
     pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamStatus> {
         iter::once(&self.own).chain(&self.presence)
     }
+
+    /// Whether some service relays stanzas of this kind, in the words of the configuration.
+    pub(crate) fn relays(&self, kind: &str) -> bool {
+        let faces = self.faces.iter().map(|face| &face.relay);
+        iter::once(&self.relay).chain(faces).flatten().any(|relayed| relayed == kind)
+    }
 }
 
 /// One of several services of a component; what is not said is as in [`ComponentStatus`].
@@ -95,7 +102,10 @@ pub(crate) struct FaceStatus {
     pub dispatch: String,
     pub patterns: Vec<String>,
     pub relay: Vec<String>,
+    pub token_in: String,
     pub access: Option<AccessStatus>,
+    #[serde(default)]
+    pub limit: Option<LimitStatus>,
     pub two_way: Option<TwoWayStatus>,
     /// Why nothing can be forwarded while the component's streams are up; `null` when it can.
     pub not_ready: Option<String>,
@@ -136,7 +146,7 @@ pub(crate) struct AccessStatus {
     /// How many entries `allow-from` has; `null` without it.
     pub allow_from: Option<usize>,
     pub deny_from: usize,
-    /// Stanzas that were let pass though the lists refuse their sender.
+    /// Stanzas that were let pass though the lists refuse their sender, of all faces of the target.
     pub observed: u64,
     /// Some of the domains that these came from.
     pub observed_domains: Vec<ObservedDomain>,

@@ -6,11 +6,11 @@ use crate::jat::translator::Translator;
 use crate::link::component::Component;
 use crate::time::show_moment;
 
-use super::document::Face;
+use super::service_view::ServiceView;
 use super::{AnswersStatus, ResourceStatus};
 
-pub(super) fn of(face: &Face<'_>) -> Vec<ResourceStatus> {
-    let component = face.component;
+pub(super) fn of(view: &ServiceView<'_>) -> Vec<ResourceStatus> {
+    let component = view.component;
     let now = component.now().unix;
     let status = |serving: Serving<'_>| ResourceStatus {
         address: serving.address.to_owned(),
@@ -21,7 +21,7 @@ pub(super) fn of(face: &Face<'_>) -> Vec<ResourceStatus> {
         answers: serving.record.map(AnswersStatus::of).unwrap_or_default(),
         trouble: serving.trouble(component.hears_all_answers(), now).map(Trouble::describe),
     };
-    face.translator.serving(face.service).map(status).collect()
+    view.translator.serving(view.service).map(status).collect()
 }
 
 /// What an operator has to look at, a line for each resource, if they are few.
@@ -45,9 +45,9 @@ pub(super) fn warnings(component: &Component) -> Vec<String> {
 }
 
 /// Why nothing is served although somebody is listed.
-pub(super) fn all_fail(face: &Face<'_>) -> String {
-    let mut serving = face.translator.serving(face.service);
-    let (now, hears_all) = (face.component.now().unix, face.component.hears_all_answers());
+pub(super) fn all_fail(view: &ServiceView<'_>) -> String {
+    let mut serving = view.translator.serving(view.service);
+    let (now, hears_all) = (view.component.now().unix, view.component.hears_all_answers());
     let trouble = serving.find_map(|s| s.trouble(hears_all, now));
     let remedy = trouble.map(Trouble::remedy).unwrap_or_default();
     format!("Nobody to forward to: every resource that is known seems to be gone. {remedy}")

@@ -27,10 +27,11 @@ pub(crate) fn face(face: &FaceStatus) -> String {
     let ready =
         face.not_ready.as_ref().map_or("ready".to_owned(), |why| format!("not ready: {why}"));
     format!(
-        "{} -> {}: {ready}; {}, {} relayed to it and {} from it, {} refused",
+        "{} -> {}: {ready}; {}{}, {} relayed to it and {} from it, {} refused",
         face_name(face),
         face.target,
         resources_of_face(face),
+        face.limit.as_ref().map(|it| format!(", at most {}", limit(it))).unwrap_or_default(),
         face.relayed_inward,
         face.relayed_outward,
         face.refused

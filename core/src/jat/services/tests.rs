@@ -5,9 +5,11 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::jat::dispatch::Dispatch;
+use crate::jat::face_table::Face;
 use crate::jat::glob::Glob;
 use crate::jat::incoming::{Body, Ours};
 use crate::jat::keyring::{Key, Keyring};
+use crate::jat::limit::{Limit, Rate};
 use crate::jat::name_keys::{NameKey, NameKeys};
 use crate::jat::two_way::{Faces, MessagesTo, TwoWay};
 use crate::jat::verdict::Act;
@@ -513,4 +515,27 @@ fn the_deadline_is_the_earliest_of_all_targets() {
         }
     }
     assert!(asked > 50, "{asked}");
+}
+
+#[test]
+fn faces_with_other_limits_count_apart() {
+    let mut arrangement = arranged(None, &[("slow", A), ("fast", A), ("also-fast", A)], Requests);
+    let limit = |rate, burst| Some(Limit { rate: Rate::parse(rate).unwrap(), burst });
+    let limits = [limit("1/h", 1), limit("20/s", 2), limit("20/s", 2)];
+    for ((_, settings), limit) in arrangement.faces.iter_mut().zip(limits) {
+        settings.limit = limit;
+    }
+    let mut world = World { services: Services::new(arrangement), rng: Rng::with_seed(1), at: 100 };
+    world.tick();
+    world.come_online();
+    for (node, reason) in [
+        ("slow", Reason::Relayed),
+        ("slow", Reason::OverRate),
+        // What is over there says nothing of the other limit, and faces with one limit share it.
+        ("fast", Reason::Relayed),
+        ("also-fast", Reason::Relayed),
+        ("fast", Reason::OverRate),
+    ] {
+        assert_eq!(world.ask(node).reason, reason, "{node}");
+    }
 }

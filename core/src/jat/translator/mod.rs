@@ -102,12 +102,7 @@ impl Translator {
 
     /// Takes new settings. Another target starts with an empty list; for another domain to
     /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
-    pub fn reconfigure(&mut self, settings: Settings) {
-        self.reconfigure_all(vec![settings]);
-    }
-
-    /// The same with several services.
-    pub fn reconfigure_all(&mut self, services: Vec<Settings>) {
+    pub fn reconfigure(&mut self, services: Vec<Settings>) {
         let same_access = self.services.len() == services.len()
             && self.services.iter().zip(&services).all(|(old, new)| old.access == new.access);
         if !same_access {
@@ -257,8 +252,8 @@ impl Translator {
                 let reason = if answers { Reason::NotFromTarget } else { Reason::NoSuchFace };
                 Verdict::refused(traffic, stanza.type_(), reason)
             }
-            _ if !self.permits(&route, stanza) => why(Reason::Forbidden),
-            _ if !self.admits(&route, stanza, now, rng) => why(Reason::OverRate),
+            _ if !self.permits(service, &route, stanza) => why(Reason::Forbidden),
+            _ if !self.admits(service, &route, stanza, now, rng) => why(Reason::OverRate),
 
             // What is the same whatever else is relayed.
             _ if question.is_some() => self.own_answer(&route, question),
@@ -299,8 +294,17 @@ impl Translator {
     }
 
     /// Whether the sender may have this judged: only what it begins is held against the lists.
-    fn permits(&mut self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
-        let Settings { access, two_way, .. } = &self.services[route.service];
+    fn permits(
+        &mut self,
+        service: Option<usize>,
+        route: &Route<'_>,
+        stanza: &Incoming<'_>,
+    ) -> bool {
+        let Settings { access, two_way, own_answers, .. } = &self.services[route.service];
+        let access = match (service, own_answers) {
+            (None, Some(own)) => own.access(),
+            _ => access,
+        };
         if !self.begins(route, stanza) || access.permits(&route.from) {
             return true;
         }
@@ -316,14 +320,17 @@ impl Translator {
     /// target.
     fn admits(
         &mut self,
+        service: Option<usize>,
         route: &Route<'_>,
         stanza: &Incoming<'_>,
         now: Now,
         rng: &mut Rng,
     ) -> bool {
-        let Some(limit) = self.services[route.service].limit else { return true };
-        let counts = route.sender != Sender::Target && self.begins(route, stanza);
-        if !counts {
+        // Answers of our own where there is no service are limited all the same, like errors.
+        let Some(limit) = service.and_then(|service| self.services[service].limit) else {
+            return true;
+        };
+        if route.sender == Sender::Target || !self.begins(route, stanza) {
             return true;
         }
         let known = self.askers.iter().position(|(of, _)| *of == limit);

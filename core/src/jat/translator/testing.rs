@@ -91,7 +91,7 @@ impl Proxy {
         let mut settings = self.translator.settings().clone();
         let two_way = settings.two_way.as_mut().unwrap();
         change(Arc::make_mut(two_way));
-        self.translator.reconfigure(settings);
+        self.translator.reconfigure(vec![settings]);
     }
 
     /// The reason, and what goes out: whither and whence, with the id if it is another one; or the

@@ -1,6 +1,6 @@
 //! Many services at one domain.
 
-use jat_core::jat::services::Arrangement;
+use jat_core::jat::arrangement::Arrangement;
 
 use super::stanzas::DOMAIN;
 use crate::faces::face;

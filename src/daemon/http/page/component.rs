@@ -39,10 +39,9 @@ pub(super) fn section(
 
 fn lines(html: &mut Html, component: &ComponentStatus, recorder: &Recorder) {
     let domain = &component.own.domain;
-    let relays = |kind: &str| component.relay.iter().any(|relayed| relayed == kind);
     let is_drawn = |series: &Series| match series {
-        Series::Messages => relays("messages"),
-        Series::Presence => relays("presence"),
+        Series::Messages => component.relays("messages"),
+        Series::Presence => component.relays("presence"),
         _ => true,
     };
     let drawn: Vec<_> = Series::ALL

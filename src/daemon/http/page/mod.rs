@@ -149,7 +149,7 @@ fn columns_of(status: &Status) -> impl Iterator<Item = &'static str> {
 }
 
 fn relays_messages(status: &Status) -> bool {
-    status.components.iter().any(|it| it.relay.iter().any(|relayed| relayed == "messages"))
+    status.components.iter().any(|it| it.relays("messages"))
 }
 
 fn overview_row(html: &mut Html, status: &Status, component: &ComponentStatus, anchor: &str) {
