@@ -6,7 +6,13 @@
 
 use std::borrow::Cow;
 
-use jid::{BareJid, DomainPart, Jid, NodePart, ResourcePart};
+use jid::{BareJid, Jid};
+
+use super::jid_parts;
+
+/// Bytes of the longest address (RFC 7622 section 3.1). A part has a third of it at most once it is
+/// prepared; before that it can have more, as some characters go.
+pub const MAX_BYTES: usize = 3071;
 
 /// An address as it stands in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,17 +95,16 @@ impl<'a> Address<'a> {
     pub fn jid(&self) -> Result<Jid, jid::Error> {
         let bare = self.bare_jid()?;
         match self.text.get(self.bare + 1..) {
-            Some(resource) => Ok(bare.with_resource(&ResourcePart::new(resource)?).into()),
+            Some(resource) => Ok(bare.with_resource(&jid_parts::resource(resource)?).into()),
             None => Ok(bare.into()),
         }
     }
 
     /// Part by part: given a whole address, the library leaves the final dot where it is.
     fn bare_jid(&self) -> Result<BareJid, jid::Error> {
-        let domain = u_labels(self.domain());
-        let domain = DomainPart::new(&domain)?;
+        let domain = jid_parts::domain(self.domain())?;
         // An empty node is an error.
-        let node = self.domain.checked_sub(1).map(|at| NodePart::new(&self.text[..at]));
+        let node = self.domain.checked_sub(1).map(|at| jid_parts::node(&self.text[..at]));
         Ok(BareJid::from_parts(node.transpose()?.as_deref(), &domain))
     }
 
@@ -160,23 +165,12 @@ pub fn normal_bare(bare: &str) -> Cow<'_, str> {
     if address.bare == bare.len() { address.normal_bare() } else { Cow::Borrowed(bare) }
 }
 
-/// A domain with A-labels (`xn--…`, RFC 5890) as it stands in addresses (RFC 7622 section 3.2.1).
-fn u_labels(domain: &str) -> Cow<'_, str> {
-    if !domain.contains("--") {
-        return Cow::Borrowed(domain);
-    }
-    match idna::domain_to_unicode(domain) {
-        (unicode, Ok(())) => Cow::Owned(unicode),
-        _ => Cow::Borrowed(domain),
-    }
-}
-
 /// The normal form of a text that is a resource.
 pub fn normal_resource(resource: &str) -> Cow<'_, str> {
     if resource.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         return Cow::Borrowed(resource);
     }
-    match ResourcePart::new(resource) {
+    match jid_parts::resource(resource) {
         Ok(part) => Cow::Owned(part.as_str().to_owned()),
         Err(_) => Cow::Borrowed(resource),
     }

@@ -13,6 +13,7 @@ pub mod escape;
 pub mod face_table;
 pub mod glob;
 pub mod incoming;
+mod jid_parts;
 pub mod keyring;
 pub mod limit;
 pub mod mirror;

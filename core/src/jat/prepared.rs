@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use stringprep::tables;
 
+use super::address::MAX_BYTES;
+
 /// Why a part has no normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -70,6 +72,10 @@ fn prepare(
     text: &str,
     profile: impl Fn(&str) -> Option<Cow<'_, str>>,
 ) -> Result<Cow<'_, str>, Refused> {
+    // It takes time for each character.
+    if text.len() > MAX_BYTES {
+        return Err(Refused::Prohibited);
+    }
     // The library looks for what is unassigned only after it has mapped by the Unicode of today:
     // U+1F130, an `A` in a square, would become an `A`.
     if !text.chars().any(|c| tables::unassigned_code_point(c) || is_corrected(c))
@@ -185,5 +191,12 @@ mod tests {
             assert!(matches!(node(text), Ok(Cow::Borrowed(_))));
         }
         assert!(matches!(domain("some-domain.example"), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn what_is_longer_than_an_address_is_not_prepared() {
+        let fits = "\u{ad}".repeat(1535) + "a";
+        assert_eq!(node(&fits), Ok(Cow::Borrowed("a")));
+        assert_eq!(node(&(fits + "b")), Err(Refused::Prohibited));
     }
 }

@@ -4,7 +4,7 @@
 //! can't be prepared. Most have the tables of Unicode 3.2 for it, some newer ones
 //! (docs/servers.md#mixed-directions).
 
-use jid::ResourcePart;
+use super::jid_parts;
 
 /// Whether every server takes `text`, an address that one has sent, as a resource. Its parts are good
 /// ones, then; together they can be too long, or mix directions of writing, which no resource may
@@ -14,7 +14,7 @@ pub(super) fn is_resource(text: &str) -> bool {
         return text.len() <= MAX_BYTES;
     }
     // What the library refuses may have characters that are newer than its tables.
-    ResourcePart::new(text).is_ok()
+    jid_parts::resource(text).is_ok()
         || longest(text) <= MAX_BYTES && !text.chars().any(is_right_to_left)
 }
 

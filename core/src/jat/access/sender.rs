@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
-use jid::NodePart;
 
 use crate::jat::address::Address;
+use crate::jat::jid_parts;
 
 /// A sender as lists have it: in normal form (RFC 7622), its domain with A-labels (RFC 5890).
 pub(super) struct NormalSender<'a> {
@@ -36,7 +36,7 @@ fn normal_node(node: &str) -> Cow<'_, str> {
     if node.bytes().all(is_plain) {
         return Cow::Borrowed(node);
     }
-    match NodePart::new(node) {
+    match jid_parts::node(node) {
         Ok(normal) => Cow::Owned(normal.as_str().to_owned()),
         Err(_) => Cow::Borrowed(node),
     }
@@ -56,7 +56,7 @@ fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
         // ejabberd stamps domains as they were typed and compares them by nameprep, which drops some
         // characters, and takes others that no IDNA has. Of the library's profiles that of nodes maps
         // as nameprep does, without the checks of IDNA.
-        let prepared = NodePart::new(domain).ok()?;
+        let prepared = jid_parts::node(domain).ok()?;
         let dots = ['.', '\u{3002}', '\u{ff61}'];
         prepared.as_str().split(dots).map(a_label).collect::<Vec<_>>().join(".")
     };
