@@ -14,6 +14,7 @@ impl World {
         let number = self.replicas.len();
         self.log(|| format!("replica {number} starts on machine {slot}, clock {skew:+} s"));
         self.replicas.push(replica);
+        self.logged_in(Place { replica: number, role: self.replicas[number].subscriber() });
         self.collect_all(number);
     }
 
@@ -114,6 +115,7 @@ impl World {
         if replica.life == Life::Running && is_away {
             replica.reconnect(place.role, self.at);
             self.log(|| format!("{place} is connected again"));
+            self.logged_in(place);
             self.collect(place);
         }
     }

@@ -1,5 +1,6 @@
 //! The target's resources, and what its server tells of them: the truth, or most of it.
 
+use crate::ledger::Invariant;
 use crate::replica::{Life, Replica};
 use crate::stream::{Letter, State, What};
 use crate::traffic;
@@ -102,6 +103,41 @@ impl World {
         self.hand(place, letter);
     }
 
+    /// The server may take a moment to notice that the stream before is dead.
+    pub fn logged_in(&mut self, place: Place) {
+        let (at, takes) = (self.at, self.rng.u64(..NOTICED_WITHIN));
+        let stream = self.stream(place);
+        stream.shared_until = at + takes;
+        let serial = stream.serial;
+        self.schedule(FOUND_WITHIN + 1, Event::Found(place, serial));
+    }
+
+    /// What a probe of this stream is answered with, of which the stream before may get some.
+    pub fn answer_probe(&mut self, place: Place, letter: Letter) {
+        if self.at < self.stream(place).shared_until && self.rng.bool() {
+            return self.log(|| format!("{:?} goes to a stream before {place}", letter.what));
+        }
+        self.tell(place, letter);
+    }
+
+    /// A stream that logged in a while ago knows who is online, if nothing has happened since.
+    pub fn must_have_found(&mut self, place: Place, serial: u32) {
+        let long_ago = |at: u64| at + FOUND_WITHIN <= self.at;
+        let replica = &self.replicas[place.replica];
+        let stream = &replica.streams[place.role];
+        let listens = replica.life == Life::Running && stream.state == State::Connected;
+        let calm = long_ago(replica.disturbed) && self.changed.values().all(|at| long_ago(*at));
+        let subscribes = place.role == replica.subscriber();
+        if !listens || stream.serial != serial || !calm || !subscribes || self.loses_presence {
+            return;
+        }
+        let unknown = self.reached().find(|peer| !replica.knows(peer));
+        if let Some(peer) = unknown.filter(|_| replica.settings().subscriber().is_some()) {
+            let text = format!("{place} does not know {peer}");
+            self.ledger.report(Invariant::Found, text);
+        }
+    }
+
     fn disturb(&mut self, place: Place) {
         self.replicas[place.replica].disturbed = self.at;
     }
@@ -141,6 +177,10 @@ impl World {
     }
 }
 
+/// A server whose machine lives notices the end of a stream at once, or is busy for a moment.
+const NOTICED_WITHIN: u64 = 2_500;
+/// Two answers, some seconds between them, and the way.
+const FOUND_WITHIN: u64 = 20_000;
 /// A minute between two questions, and some seconds for the way.
 const SERVED_WITHIN: u64 = 80_000;
 /// The same, and six seconds of silence.

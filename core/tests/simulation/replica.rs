@@ -206,6 +206,12 @@ impl Replica {
         self.view.hear(presence, self.shared.services.settings())
     }
 
+    /// Whether it takes this resource for online.
+    pub fn knows(&self, peer: &str) -> bool {
+        let resources = &self.shared.translator().presence().resources;
+        resources.iter().any(|resource| resource.address == peer)
+    }
+
     /// Which of its streams the target's presence is for.
     pub fn subscriber(&self) -> usize {
         self.streams.len() - 1

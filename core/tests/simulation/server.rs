@@ -151,7 +151,7 @@ impl World {
             "probe" => {
                 for peer in self.reached().collect::<Vec<_>>() {
                     let letter = Letter { what: What::Available(peer), xml: say("", peer) };
-                    self.tell(place, letter);
+                    self.answer_probe(place, letter);
                 }
             }
             "get" if xml.contains("<time xmlns='urn:xmpp:time'/>") => {

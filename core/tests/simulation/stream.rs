@@ -27,6 +27,8 @@ pub struct Stream {
     pub tick_at: Option<u64>,
     pub will_read: bool,
     pub will_write: bool,
+    /// Until when the server gives some of what is for it to the one before, which is dead.
+    pub shared_until: u64,
     /// What the target was asked on it, by type of the presence.
     pub asked: Vec<String>,
     session: Session,
@@ -90,6 +92,7 @@ impl Stream {
             tick_at: None,
             will_read: false,
             will_write: false,
+            shared_until: 0,
             asked: Vec::new(),
             session: Session::new(domain, bounds(), turn),
         };

@@ -71,6 +71,8 @@ pub enum Event {
     Prune,
     /// Resources that were cut off are reached again.
     Heal,
+    /// A stream of this number has had the time to find all of them.
+    Found(Place, u32),
 }
 
 /// One stream of one replica.
@@ -216,6 +218,7 @@ impl World {
             Event::Fault(fault) => self.fault(fault),
             Event::Prune => self.prune(),
             Event::Heal => self.heal(),
+            Event::Found(place, serial) => self.must_have_found(place, serial),
         }
     }
 

@@ -137,10 +137,14 @@ impl Proxy {
     }
 
     fn bring_online(&mut self) {
+        self.exchange(format!("<presence type='subscribed' to='proxy.example' from='{TARGET}'/>"));
+        self.answer_probe();
+    }
+
+    /// Tells both resources of the target.
+    pub fn answer_probe(&mut self) -> Said {
         let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
-        let subscribed =
-            format!("<presence type='subscribed' to='proxy.example' from='{TARGET}'/>");
-        self.exchange(subscribed + &online("a") + &online("b"));
+        self.exchange(online("a") + &online("b"))
     }
 
     /// Fresh from login: subscription requested, nobody online.

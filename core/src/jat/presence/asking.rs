@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use crate::jat::now::Now;
 
-use super::probing::{ANSWER_TIME, GRANT_TIME, ProbeCause, Round};
+use super::probing::{AFTER_LOGIN, ANSWER_TIME, GRANT_TIME, ProbeCause, Round};
 use super::{Hearing, OwnPresence, Presence, Subscription};
 
 impl Presence {
@@ -67,10 +67,14 @@ impl Presence {
             Hearing::Likely if silent && round.is_routine() => None,
             Hearing::Likely | Hearing::All => Some(1),
         };
-        let lapsed = self.resources.end_round(limit);
+        // The list is of this stream, so silence is no reason to doubt it.
+        let ignored = limit.is_none() && round.looks_again();
+        let lapsed = if ignored { 0 } else { self.resources.end_round(limit) };
         self.lapsed += lapsed as u64;
-        self.settled = true;
         self.probing.judged(lapsed > 0, now.mono, rng);
+        if !std::mem::replace(&mut self.settled, true) {
+            self.probing.need(ProbeCause::Login, AFTER_LOGIN, now.mono, rng);
+        }
         let lost = silent && !round.probed && self.resources.is_empty();
         if lost && self.may_probe() && self.hearing != Hearing::Part {
             // All servers say at once that a subscription stands (docs/servers.md#no-push).

@@ -41,6 +41,9 @@ pub(super) enum ProbeCause {
     Empty,
     /// Nobody has asked for some minutes.
     Routine,
+    /// The first answer on a new stream is complete: part of it may have gone to the one before,
+    /// whose end the server had not noticed.
+    Login,
     /// The stream is new, or an operator wants to know.
     Order,
 }
@@ -72,10 +75,17 @@ pub struct Open {
 }
 
 impl Round {
+    /// Whether nothing that was heard led to it.
     pub(super) fn is_routine(&self) -> bool {
         let mut others = self.causes;
         others[ProbeCause::Routine as usize] = false;
+        others[ProbeCause::Login as usize] = false;
         !others.contains(&true)
+    }
+
+    /// Whether a login led to it, and nothing that was heard.
+    pub(super) fn looks_again(&self) -> bool {
+        self.is_routine() && self.causes[ProbeCause::Login as usize]
     }
 }
 
@@ -103,8 +113,8 @@ impl Probing {
 
     /// Whether something that has happened wants a question.
     pub(super) fn is_wanted(&self) -> bool {
-        use ProbeCause::{Accepted, Came, Error, Left, Loss, Order};
-        [Error, Left, Came, Accepted, Loss, Order]
+        use ProbeCause::{Accepted, Came, Error, Left, Login, Loss, Order};
+        [Error, Left, Came, Accepted, Loss, Login, Order]
             .iter()
             .any(|cause| self.due[*cause as usize].is_some())
     }
@@ -298,6 +308,8 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 pub(super) const SOON: Duration = Duration::from_millis(200);
 /// The end of a session may be told after its successor's beginning; the truth is known then.
 pub(super) const AFTER_HEELS: Duration = Duration::from_secs(1);
+/// No server takes longer to notice that the stream before is dead, if its machine lives.
+pub(super) const AFTER_LOGIN: Duration = Duration::from_secs(5);
 /// Between two questions of one cause, and of any.
 pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -19,12 +19,15 @@ impl Fixture {
         Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START }
     }
 
-    /// One that was told of these, and has asked whether that is all.
+    /// One that was told of these, and has asked twice whether that is all.
     fn with(online: &[&str]) -> Self {
         let mut it = Self::connected();
         it.hear(BARE, TargetPresence::Subscribed);
         it.hear_all(online);
         assert_eq!(it.until(2_000), []);
+        if !online.is_empty() {
+            assert_eq!(it.served(8_000, online), 1);
+        }
         it
     }
 
@@ -219,6 +222,34 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
     it.until(3_000);
     assert!(it.online().is_empty());
     assert_eq!(it.presence.lapsed(), 2);
+}
+
+#[test]
+fn what_the_first_answer_after_a_login_lacks_is_found_within_seconds() {
+    let mut it = Fixture::connected();
+    for _ in 0..2 {
+        it.hear(BARE, TargetPresence::Subscribed);
+        // The rest went to the connection that was there before.
+        it.hear(A, AVAILABLE);
+        assert_eq!(it.served(8_000, &[A, B]), 1);
+        assert_eq!(it.online(), [A, B]);
+        assert_eq!(it.served(60_000, &[A, B]), 0, "once is enough");
+        it.presence.disconnected();
+        it.presence.start_anew();
+        it.hear(A, TargetPresence::Unavailable);
+        it.hear(B, TargetPresence::Unavailable);
+        assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
+    }
+}
+
+#[test]
+fn silence_to_the_question_after_a_login_changes_nothing() {
+    let mut it = Fixture::connected();
+    it.hear(BARE, TargetPresence::Subscribed);
+    it.hear_all(&[A, B]);
+    assert_eq!(it.until(2_000), []);
+    assert_eq!(it.until(20_000), [OwnPresence::Probe; 2]);
+    assert_eq!(it.verified(), [A, B], "none is preferred to the others");
 }
 
 #[test]

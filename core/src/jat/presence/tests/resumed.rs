@@ -28,6 +28,20 @@ fn what_the_process_before_heard_may_be_on_the_heels_of_what_this_one_hears() {
 }
 
 #[test]
+fn the_next_process_looks_into_the_first_answer_after_a_login_too() {
+    for judged in [false, true] {
+        let mut it = Fixture::connected();
+        it.hear(BARE, TargetPresence::Subscribed);
+        it.hear(A, AVAILABLE);
+        it.until(if judged { 2_000 } else { 500 });
+        let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
+        let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
+        assert_eq!(next.served(8_000, &[A, B]), 1, "{judged}");
+        assert_eq!(next.online(), [A, B]);
+    }
+}
+
+#[test]
 fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
     let mut it = Fixture::with(&[A, B]);
     it.after(60);
