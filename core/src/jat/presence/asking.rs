@@ -98,7 +98,10 @@ impl Presence {
         }
         self.become_(Subscription::Pending, now);
         self.attempts = self.attempts.saturating_add(1);
-        self.retry_later(SLOW_RETRY, now, rng);
+        // Where it stands, servers say so at once; after a crash of ours that may go to the stream
+        // before. Else it is for people to decide: a minute after the second request, and so on.
+        let first = if self.attempts == 1 { QUICK_RETRY } else { SLOW_RETRY / 2 };
+        self.retry_later(first, now, rng);
         self.plan(now, rng);
         OwnPresence::Subscribe
     }

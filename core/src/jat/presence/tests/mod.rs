@@ -136,8 +136,10 @@ fn it_asks_again_ever_more_slowly() {
         gaps.push(wait.as_secs());
         assert_eq!(it.after(wait.as_secs() + 1), Some(OwnPresence::Subscribe));
     }
-    assert!((45..=60).contains(&gaps[0]) && (90..=120).contains(&gaps[1]), "{gaps:?}");
-    assert!(gaps[8..].iter().all(|g| (2700..=3600).contains(g)), "{gaps:?}");
+    // The first answer may have gone to the stream before.
+    assert!((3..=5).contains(&gaps[0]), "{gaps:?}");
+    assert!((45..=60).contains(&gaps[1]) && (90..=120).contains(&gaps[2]), "{gaps:?}");
+    assert!(gaps[9..].iter().all(|g| (2700..=3600).contains(g)), "{gaps:?}");
 }
 
 #[test]
