@@ -52,18 +52,18 @@ fn a_flood_of_requests_leaves_the_relay_its_time() {
 /// Has so many requests relayed; how long it took until all were out again.
 fn relay(server: &Server, requests: usize) -> Duration {
     const DOMAIN: &str = "fixed.example";
-    let before = server.iqs(DOMAIN);
+    let before = server.version_requests(DOMAIN);
     let began = Instant::now();
     let request = "<iq type='get' id='1234' from='user@some.example/abc' to='fixed.example'>\
                    <query xmlns='jabber:iq:version'/></iq>";
     for _ in 0..requests / 100 {
         server.say(DOMAIN, &request.repeat(100));
     }
-    while server.iqs(DOMAIN) < before + requests {
+    while server.version_requests(DOMAIN) < before + requests {
         assert!(began.elapsed() < Duration::from_secs(120), "the relay stands still");
         thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(server.iqs(DOMAIN), before + requests);
+    assert_eq!(server.version_requests(DOMAIN), before + requests);
     began.elapsed()
 }
 

@@ -79,10 +79,10 @@ impl Server {
         };
     }
 
-    /// How many IQs came on the stream of `domain`.
-    pub fn iqs(&self, domain: &str) -> usize {
+    /// How many requests for a version came on the stream of `domain`: the daemon itself makes none.
+    pub fn version_requests(&self, domain: &str) -> usize {
         let streams = self.streams.lock().expect("no thread panics");
-        streams.get(domain).map_or(0, |(_, iqs)| iqs.load(Ordering::Relaxed))
+        streams.get(domain).map_or(0, |(_, requests)| requests.load(Ordering::Relaxed))
     }
 }
 
@@ -99,14 +99,14 @@ fn serve(mut stream: TcpStream, streams: &Streams, bots: &Bots) {
     read_until(&mut stream, "</handshake>");
     stream.write_all(b"<handshake/>").expect("it is open");
     let writer = stream.try_clone().expect("a second descriptor");
-    let iqs = Arc::new(AtomicUsize::new(0));
-    streams.lock().expect("no thread panics").insert(domain, (writer, Arc::clone(&iqs)));
+    let requests = Arc::new(AtomicUsize::new(0));
+    streams.lock().expect("no thread panics").insert(domain, (writer, Arc::clone(&requests)));
     let (mut buffer, mut text) = ([0; 65536], String::new());
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         text += &String::from_utf8_lossy(&buffer[..count]);
         // Nothing else ends like this.
         while let Some((iq, rest)) = text.split_once("</iq>") {
-            iqs.fetch_add(1, Ordering::Relaxed);
+            requests.fetch_add(iq.contains("jabber:iq:version").into(), Ordering::Relaxed);
             stream.write_all(answer_to(iq, bots).as_bytes()).expect("it is open");
             text = rest.to_owned();
         }
