@@ -84,6 +84,7 @@ const CLAIMS: &[Claim] = &[
     claim(CONTRIBUTING, "cargo test --release --test hostile_load", Named("tests/run runs it")),
     claim(CONTRIBUTING, "tests/debian servers 13", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cargo test --test interop", Named("tests/run runs it")),
+    claim(CONTRIBUTING, "cargo test --test cluster", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cli ──► daemon", Picture),
     claim("benches/README.md", "cargo bench --bench translate", Named("takes minutes")),
     claim(

@@ -1,9 +1,10 @@
 //! A machine that is lost without a word: what docs/operating.md says of how servers notice.
 
-use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::server::{Kind, Server};
+use test_support::interop::tcp::{ESTABLISHED, KEEPALIVE, TcpConnection, connections};
 
 // So the times are those of the kernel (docs/servers.md#lost-machine).
 case!(the_server_has_keepalive_on_the_stream_of_a_component: both);
@@ -21,17 +22,8 @@ fn the_server_has_keepalive_on_the_stream_of_a_component(kind: Kind) {
 
 /// The timer that the kernel runs for each connection that somebody made to this port of
 /// 127.0.0.1, on the side of the port.
-fn timers_of_connections_to(port: u16) -> Vec<String> {
-    let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    let local = format!("0100007F:{port:04X}");
-    let connections = table.lines().skip(1).filter_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, address, _, state, _, timer, ..] = fields[..] else { panic!("{line}") };
-        (address == local && state == ESTABLISHED).then(|| timer[..2].to_owned())
-    });
-    connections.collect()
+fn timers_of_connections_to(port: u16) -> Vec<u8> {
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    let ours = |it: &TcpConnection| it.local == address && it.state == ESTABLISHED;
+    connections().into_iter().filter(ours).map(|it| it.timer).collect()
 }
-
-const ESTABLISHED: &str = "01";
-/// Of the kernel's numbers; another one is for what is on its way.
-const KEEPALIVE: &str = "02";

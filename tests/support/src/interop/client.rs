@@ -1,5 +1,6 @@
 //! A client that is logged in, on a raw [`Connection`].
 
+use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -29,24 +30,37 @@ impl Client {
 
     /// As `login`, with more attributes on the client's own stream header.
     pub fn login_declaring(server: &Server, bare: &str, resource: &str, more: &str) -> Client {
-        let mut connection = server.connect(more).unwrap();
+        let connection = server.connect(more).unwrap();
+        Client::authenticate(connection, bare, resource).unwrap()
+    }
+
+    /// Logs in on a connection that has only been opened; fails if the server goes meanwhile.
+    pub fn authenticate(
+        mut connection: Connection,
+        bare: &str,
+        resource: &str,
+    ) -> io::Result<Client> {
         let node = bare.split('@').next().unwrap();
         let plain = Base64::encode_string(format!("\0{node}\0{PASSWORD}").as_bytes());
-        connection.send(format!(
+        connection.try_send(format!(
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"
-        ));
-        let answer = connection.try_receive(PATIENCE).expect("an answer to the login");
-        assert_eq!(answer.name, "success", "login of {bare}: {answer:?}");
-        connection.restart().unwrap();
-        connection.send(format!(
+        ))?;
+        let answer = connection.try_receive(PATIENCE);
+        if answer.as_ref().is_none_or(|it| it.name != "success") {
+            return Err(io::Error::other(format!("login of {bare}: {answer:?}")));
+        }
+        connection.restart()?;
+        connection.try_send(format!(
             "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
              <resource>{}</resource></bind></iq>",
             escaped(resource)
-        ));
-        let answer = connection.try_receive(PATIENCE).expect("an answer to the resource binding");
-        let bound = answer.child("bind").and_then(|bind| bind.child("jid"));
-        let jid = bound.unwrap_or_else(|| panic!("bound to {resource:?}: {answer:?}")).text();
-        Client { connection, jid }
+        ))?;
+        let answer = connection.try_receive(PATIENCE);
+        let bound = answer.as_ref().and_then(|it| it.child("bind")).and_then(|it| it.child("jid"));
+        match bound {
+            Some(jid) => Ok(Client { jid: jid.text(), connection }),
+            None => Err(io::Error::other(format!("bound to {resource:?}: {answer:?}"))),
+        }
     }
 
     /// Its socket; what was received before is gone.

@@ -5,10 +5,12 @@
 pub mod between;
 pub mod client;
 pub mod connection;
+pub mod host;
 pub mod proxy;
 pub mod scene;
 pub mod server;
 pub mod stanza;
+pub mod tcp;
 
 /// `case!(name: both)` makes a test of the function `name` for Prosody and for ejabberd of each
 /// Debian: `name::debian_12::prosody`, `name::debian_13::ejabberd`, `name::sid::prosody` and so

@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::folder::write_private;
 use crate::http;
+use crate::interop::host::{Host, command_on, on};
 use crate::interop::server::{SECRET, Server, fresh_folder};
 use crate::port::free_ports;
 use crate::process::{Process, command};
@@ -96,6 +98,7 @@ pub struct Proxy {
     folder: PathBuf,
     component_port: u16,
     http_port: u16,
+    place: Option<Arc<Host>>,
     process: Process,
 }
 
@@ -113,8 +116,9 @@ impl Proxy {
         let [http_port] = free_ports();
         let component_port = settings.server_port.unwrap_or(server.component_port);
         settings.write(&folder, component_port, http_port);
-        let process = Process::start(run(&folder, &settings), &folder.join("log"));
-        let mut proxy = Proxy { settings, folder, component_port, http_port, process };
+        let place = server.place().cloned();
+        let process = start(&folder, &settings, place.as_ref());
+        let mut proxy = Proxy { settings, folder, component_port, http_port, place, process };
         proxy.wait_http();
         proxy
     }
@@ -138,6 +142,13 @@ impl Proxy {
 
     pub fn is_connected(&self) -> bool {
         self.count(&["jat_proxy_stream_up", OWN_STREAM]) == 1
+    }
+
+    /// Waits until it says that it can serve.
+    pub fn wait_ready(&self) {
+        self.wait_until("readiness", |it| {
+            it.try_get("/readyz").is_some_and(|(code, _)| code == 200)
+        });
     }
 
     /// How many streams to the server it has opened so far.
@@ -231,8 +242,7 @@ impl Proxy {
     /// Starts it again with the same configuration.
     pub fn restart(&mut self) {
         assert!(!self.process.is_running());
-        let run = run(&self.folder, &self.settings);
-        self.process = Process::start(run, &self.folder.join("log"));
+        self.process = start(&self.folder, &self.settings, self.place.as_ref());
         self.wait_http();
         self.wait_connected();
     }
@@ -275,7 +285,8 @@ impl Proxy {
 
     /// A GET to the proxy's own HTTP side: status code and body.
     pub fn try_get(&self, path: &str) -> Option<(u16, String)> {
-        let answer = http::get((Ipv4Addr::LOCALHOST, self.http_port).into(), path).ok()?;
+        let address = (Ipv4Addr::LOCALHOST, self.http_port).into();
+        let answer = on(self.place.as_ref(), || http::get(address, path)).ok()?;
         Some((answer.status, answer.body))
     }
 }
@@ -283,11 +294,11 @@ impl Proxy {
 /// Not that of a presence domain.
 const OWN_STREAM: &str = "stream=\"component\"";
 
-fn run(folder: &Path, settings: &Settings) -> std::process::Command {
+fn start(folder: &Path, settings: &Settings, place: Option<&Arc<Host>>) -> Process {
     let mut command = command(program());
     command.arg("run").arg("-c").arg(folder.join("jat-proxy.toml"));
     command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
-    command
+    Process::start(command_on(place, command), &folder.join("log"))
 }
 
 /// The full JIDs that the status lists as online resources.

@@ -1,10 +1,12 @@
 //! ejabberd, started without `ejabberdctl`: that refuses ordinary users and
 //! leaves an `epmd` behind.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{HOST, ROOMS, ROUTED, SECRET, Suite};
+use super::{HOST, ROOMS, ROUTED, SECRET, Suite, operator};
+use crate::interop::host::OPERATOR;
 
 pub fn configure(folder: &Path, client_port: u16, component_port: u16, routing_port: u16) {
     let [routed, also_routed] = ROUTED;
@@ -78,46 +80,53 @@ modules:
     configuration.replacen("\nmodules:\n", &modules, 1)
 }
 
-/// One node of a cluster. The nodes have addresses of loopback, and all the same port, so that
-/// they find each other without `epmd`.
+/// One node of a cluster. All have the same port, so that they find each other without `epmd`.
 #[derive(Clone, Copy)]
 pub struct Node {
-    pub number: u8,
+    pub address: Ipv4Addr,
     pub port: u16,
 }
 
 impl Node {
-    fn name(self) -> String {
-        format!("ejabberd@127.0.77.{}", self.number)
+    /// One with an address of loopback; they differ in the number.
+    pub fn on_loopback(number: u8, port: u16) -> Node {
+        Node { address: Ipv4Addr::new(127, 0, 77, number), port }
+    }
+
+    pub fn name(self) -> String {
+        format!("ejabberd@{}", self.address)
     }
 
     fn arguments(self) -> Vec<String> {
-        let Node { number, port } = self;
-        let port = port.to_string();
-        let interface = format!("{{127,0,77,{number}}}");
+        let [a, b, c, d] = self.address.octets();
+        let port = self.port.to_string();
+        let interface = format!("{{{a},{b},{c},{d}}}");
         let words = [
             ["-name", &self.name()],
             ["-setcookie", "interop"],
             ["-erl_epmd_port", &port],
-            ["-kernel", "inet_dist_use_interface"],
+            // As in the configuration; alone that is taken only a minute after the start.
+            ["-kernel", "net_ticktime"],
+            [&NET_TICKTIME.to_string(), "inet_dist_use_interface"],
         ];
         let more = [&interface, "inet_dist_listen_min", &port, "inet_dist_listen_max", &port];
         words.as_flattened().iter().chain(&more).map(|word| word.to_string()).collect()
     }
 
-    /// Has this node join the cluster of another one, which costs it all that it has.
-    pub fn join(self, suite: Suite, other: Node) {
-        let (name, other) = (self.name(), other.name());
-        let asks = format!(
-            "ok = rpc:call('{name}', ejabberd_cluster, join, ['{other}']), \
-             2 = length(rpc:call('{name}', ejabberd_cluster, get_nodes, [])), halt(0)."
-        );
-        let operator = Node { number: 200 + self.number, ..self };
+    /// What [`super::operator`] runs.
+    pub fn operator(self, suite: Suite) -> Command {
+        let [a, b, c, d] = self.address.octets();
+        let operator = Node { address: Ipv4Addr::new(a, b, c, d + OPERATOR), ..self };
         let mut command = suite.command("erl");
-        command.args(["-noinput", "-start_epmd", "false"]).args(operator.arguments());
-        let output = command.args(["-eval", &asks]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        command.args(["-noshell", "-hidden", "-start_epmd", "false"]).args(operator.arguments());
+        command.args(["-eval", &operator::program(&self.name())]);
+        command
     }
+}
+
+/// The same configuration for a node of a cluster.
+pub fn for_cluster(configuration: &str) -> String {
+    format!("net_ticktime: {NET_TICKTIME}\n{configuration}")
 }
 
 pub fn command_line(suite: Suite, folder: &Path, node: Option<Node>) -> Command {
@@ -159,3 +168,6 @@ fn libraries(suite: Suite) -> PathBuf {
         .expect("ejabberd is installed (tests/run does it)");
     Path::new("/").join(folder.strip_prefix(root).unwrap())
 }
+
+/// After so many seconds, a fourth more or less, nodes miss one that says nothing.
+const NET_TICKTIME: u32 = 10;

@@ -8,23 +8,28 @@ mod each;
 mod ejabberd;
 mod jabberd2;
 mod kind;
+mod operator;
 pub mod prosody;
 
 use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::interop::connection::Connection;
+use crate::interop::host::{Host, command_on, on};
 use crate::port::free_ports;
 use crate::process::Process;
 use crate::scratch;
 use crate::wait::{PATIENCE, wait_until};
+
+use operator::Operator;
 
 pub use each::Each;
 pub use kind::{Kind, Software, Suite};
@@ -58,6 +63,9 @@ pub struct Server {
     fleets: AtomicUsize,
     /// Which one it is in a cluster of ejabberds.
     node: Option<ejabberd::Node>,
+    /// Where it runs, if not beside the test.
+    place: Option<Arc<Host>>,
+    operator: Mutex<Option<Operator>>,
     /// One, but jabberd2 is several programs.
     processes: Vec<Process>,
 }
@@ -91,22 +99,68 @@ impl Server {
 
     /// One whose operator changed its configuration before the first start.
     pub fn start_changed(kind: Kind, change: impl FnOnce(String) -> String) -> Server {
-        Server::start_node(kind, None, change)
+        Server::start_node(kind, None, None, change)
     }
 
     /// A cluster of two ejabberds with the same accounts.
     pub fn start_cluster(kind: Kind) -> [Server; 2] {
         let [port] = free_ports();
-        let nodes = [1, 2].map(|number| ejabberd::Node { number, port });
-        let cluster = nodes.map(|node| Server::start_node(kind, Some(node), |text| text));
-        nodes[1].join(kind.suite, nodes[0]);
-        cluster.iter().for_each(Server::wait_ready);
+        let nodes = [1, 2].map(|number| ejabberd::Node::on_loopback(number, port));
+        let cluster = nodes.map(|node| Server::start_node(kind, Some(node), None, |text| text));
+        cluster[1].join(&cluster[0], 2);
         cluster
+    }
+
+    /// A cluster of ejabberds, one on each of these hosts.
+    pub fn start_cluster_on(kind: Kind, hosts: &[Arc<Host>]) -> Vec<Server> {
+        let cluster: Vec<Server> = thread::scope(|scope| {
+            let start = |host| scope.spawn(move || Server::start_alone_on(kind, host));
+            let starting: Vec<_> = hosts.iter().map(start).collect();
+            starting.into_iter().map(|it| it.join().expect("it starts")).collect()
+        });
+        for (joined, server) in cluster.iter().enumerate().skip(1) {
+            server.join(&cluster[0], joined + 1);
+        }
+        cluster
+    }
+
+    /// An ejabberd on this host that can join a cluster.
+    pub fn start_alone_on(kind: Kind, host: &Arc<Host>) -> Server {
+        let node = ejabberd::Node { address: host.address, port: CLUSTER_PORT };
+        Server::start_node(kind, Some(node), Some(Arc::clone(host)), |text| text)
+    }
+
+    /// Has it join another one's cluster, of so many nodes then.
+    pub fn join(&self, other: &Server, nodes: usize) {
+        let other = other.node.expect("it is a node").name();
+        let said = self.evaluate(&format!(
+            "ok = rpc:call(Node, ejabberd_cluster, join, ['{other}']), \
+             length(rpc:call(Node, ejabberd_cluster, get_nodes, []))"
+        ));
+        assert_eq!(said, nodes.to_string());
+        self.wait_ready();
+    }
+
+    /// Where it runs, if not beside the test.
+    pub fn place(&self) -> Option<&Arc<Host>> {
+        self.place.as_ref()
+    }
+
+    /// Has an operator evaluate these Erlang expressions, in which `Node` is this one; gives the
+    /// value.
+    pub fn evaluate(&self, expressions: &str) -> String {
+        let mut operator = self.operator.lock().unwrap();
+        let operator = operator.get_or_insert_with(|| {
+            let command = self.node.expect("it is a node").operator(self.kind.suite);
+            Operator::start(command_on(self.place(), command), &self.folder.join("operator"))
+        });
+        operator.evaluate(expressions)
     }
 
     fn start_node(
         kind: Kind,
         node: Option<ejabberd::Node>,
+        place: Option<Arc<Host>>,
         change: impl FnOnce(String) -> String,
     ) -> Server {
         let folder = fresh_folder(&kind.to_string());
@@ -130,9 +184,14 @@ impl Server {
             domains: AtomicUsize::new(0),
             fleets: AtomicUsize::new(0),
             node,
+            place,
+            operator: Mutex::default(),
             processes: Vec::new(),
         };
         server.reconfigure(change);
+        if node.is_some() {
+            server.reconfigure(|text| ejabberd::for_cluster(&text));
+        }
         server.resume();
         server
     }
@@ -163,7 +222,10 @@ impl Server {
 
     /// Starts it again, with the same ports and accounts.
     pub fn resume(&mut self) {
-        self.processes = launch(self.kind, &self.folder, self.node);
+        let commands = command_lines(self.kind, &self.folder, self.node);
+        let output = self.folder.join("output");
+        let start = |it| Process::start(command_on(self.place(), it), &output);
+        self.processes = commands.into_iter().map(start).collect();
         self.wait_ready();
     }
 
@@ -236,14 +298,15 @@ impl Server {
 
     /// A stream for a client, with these attributes more in its header.
     pub fn connect(&self, declarations: &str) -> io::Result<Connection> {
-        Connection::open(&self.host, self.client_port, self.kind.defers(), declarations)
+        let (host, port, defers) = (&self.host, self.client_port, self.kind.defers());
+        on(self.place(), || Connection::open(host, port, defers, declarations))
     }
 
     /// Ready means: the host that has the accounts answers, and components can log in.
     fn wait_ready(&self) {
         let what = format!("{} to listen, see {}", self.kind, self.folder.display());
         wait_until(&what, || {
-            TcpStream::connect(("127.0.0.1", self.component_port)).is_ok()
+            on(self.place(), || TcpStream::connect(("127.0.0.1", self.component_port)).is_ok())
                 && self.connect("").is_ok()
         });
     }
@@ -286,14 +349,12 @@ pub fn with_modules_for_people(kind: Kind, text: String) -> String {
     }
 }
 
-fn launch(kind: Kind, folder: &Path, node: Option<ejabberd::Node>) -> Vec<Process> {
-    let commands: Vec<Command> = match kind.software {
+fn command_lines(kind: Kind, folder: &Path, node: Option<ejabberd::Node>) -> Vec<Command> {
+    match kind.software {
         Software::Prosody => vec![prosody::command_line(kind.suite, folder)],
         Software::Ejabberd => vec![ejabberd::command_line(kind.suite, folder, node)],
         Software::Jabberd2 => jabberd2::command_lines(kind.suite, folder),
-    };
-    let output = folder.join("output");
-    commands.into_iter().map(|it| Process::start(it, &output)).collect()
+    }
 }
 
 /// Prosody wants every component in its configuration, so domains are numbered.
@@ -308,3 +369,5 @@ fn fleet_domain(software: Software, number: usize) -> String {
 /// The more, the longer it takes to start.
 const COMPONENTS: usize = 150;
 const FLEETS: usize = 32;
+/// Where the nodes of a cluster on several hosts find each other.
+const CLUSTER_PORT: u16 = 4370;

@@ -1,0 +1,178 @@
+//! Hosts that are network namespaces on this machine, with cables between them that can be cut. They
+//! have no names, so that nothing is left of them when the test run ends. Needs root and iproute2.
+
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::interop::tcp::{ESTABLISHED, TcpConnection, connections};
+use crate::process::{Process, command};
+use crate::scratch;
+use crate::wait::wait_until;
+
+/// A host, and its address among the others.
+pub struct Host {
+    pub address: Ipv4Addr,
+    space: Space,
+}
+
+/// A switch that hosts are connected to.
+pub struct Network {
+    switch: Space,
+}
+
+impl Network {
+    pub fn new() -> Network {
+        let switch = Space::new();
+        switch.shell("ip link add name switch type bridge && ip link set switch up");
+        Network { switch }
+    }
+
+    /// One more host, whose address ends with this number, which is below 100. What manages a server
+    /// there has another one, higher by [`OPERATOR`].
+    pub fn host(&self, number: u8) -> Arc<Host> {
+        let space = Space::new();
+        let address = Ipv4Addr::new(10, 77, 0, number);
+        let operator = Ipv4Addr::new(10, 77, 0, number + OPERATOR);
+        let (here, there) = (space.holder_id(), self.switch.holder_id());
+        run(Command::new("ip")
+            .args(["link", "add", "eth0", "netns", &here, "type", "veth"])
+            .args(["peer", "name", &format!("port{number}"), "netns", &there]));
+        self.switch.shell(&format!(
+            "ip link set port{number} master switch && ip link set port{number} up"
+        ));
+        space.shell(&format!(
+            "ip link set lo up && ip address add {address}/24 dev eth0 && \
+             ip address add {operator}/24 dev eth0 && ip link set eth0 up"
+        ));
+        Arc::new(Host { address, space })
+    }
+}
+
+impl Host {
+    /// What these hosts send to each other vanishes from now on, without a word to anybody.
+    pub fn cut_off(&self, others: &[Arc<Host>]) {
+        for other in others {
+            self.lose_packets_for(other);
+            other.lose_packets_for(self);
+        }
+    }
+
+    /// The cables between them are as they were.
+    pub fn reconnect(&self, others: &[Arc<Host>]) {
+        for other in others {
+            self.find_again(other);
+            other.find_again(self);
+        }
+    }
+
+    /// Whether a connection stands between a server here and one on the other host.
+    pub fn is_connected_to(&self, other: &Host) -> bool {
+        let stands =
+            |it: &TcpConnection| *it.remote.ip() == other.address && it.state == ESTABLISHED;
+        self.run(|| connections().iter().any(stands))
+    }
+
+    fn lose_packets_for(&self, other: &Host) {
+        // A hardware address that nobody has: what is sent there is taken by nobody.
+        let to = other.address;
+        self.space.shell(&format!(
+            "ip neighbour replace {to} lladdr 02:00:00:00:00:fe nud permanent dev eth0"
+        ));
+    }
+
+    fn find_again(&self, other: &Host) {
+        self.space.shell(&format!("ip neighbour delete {} dev eth0", other.address));
+    }
+
+    /// Runs this on the host: sockets that it opens belong there.
+    pub fn run<T: Send>(&self, job: impl FnOnce() -> T + Send) -> T {
+        // A namespace is a thread's, which is not used for anything else.
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let space = File::open(self.space.path()).expect("it is there as long as the host");
+                move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("only root can do this");
+                job()
+            });
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
+}
+
+/// Runs this on the host, if there is one.
+pub fn on<T: Send>(host: Option<&Arc<Host>>, job: impl FnOnce() -> T + Send) -> T {
+    match host {
+        Some(host) => host.run(job),
+        None => job(),
+    }
+}
+
+/// The same command, run on the host, if there is one.
+pub fn command_on(host: Option<&Arc<Host>>, command: Command) -> Command {
+    match host {
+        Some(host) => host.space.command(&command),
+        None => command,
+    }
+}
+
+/// A network namespace, which a process of ours keeps.
+struct Space {
+    holder: Process,
+}
+
+impl Space {
+    fn new() -> Space {
+        let mut holder = command("unshare");
+        holder.args(["--net", "sleep", "infinity"]);
+        let space = Space { holder: Process::start(holder, &scratch().join("hosts")) };
+        let own = fs::read_link("/proc/self/ns/net").expect("a process has one");
+        wait_until("a network namespace, which needs root", || {
+            fs::read_link(space.path()).is_ok_and(|it| it != own)
+        });
+        space
+    }
+
+    fn holder_id(&self) -> String {
+        self.holder.id().to_string()
+    }
+
+    fn path(&self) -> PathBuf {
+        format!("/proc/{}/ns/net", self.holder.id()).into()
+    }
+
+    fn command(&self, command: &Command) -> Command {
+        let mut inside = Command::new("nsenter");
+        inside.arg(format!("--net={}", self.path().display()));
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            inside.current_dir(folder);
+        }
+        inside
+    }
+
+    fn shell(&self, said: &str) {
+        run(&mut self.command(Command::new("sh").args(["-c", said])));
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("the system has it");
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+/// How much higher the number is of the address for what manages a server.
+pub const OPERATOR: u8 = 100;

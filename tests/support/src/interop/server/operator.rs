@@ -1,0 +1,48 @@
+//! Who manages a node of a cluster: an Erlang of its own, which is no part of it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Command};
+
+use crate::process::Process;
+
+pub struct Operator {
+    _process: Process,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Operator {
+    pub fn start(command: Command, log: &Path) -> Operator {
+        let (process, input, output) = Process::start_dialogue(command, log);
+        Operator { _process: process, input, output: BufReader::new(output) }
+    }
+
+    /// The value of these Erlang expressions, in which `Node` is the node.
+    pub fn evaluate(&mut self, expressions: &str) -> String {
+        writeln!(self.input, "{expressions}.").expect("it reads");
+        let mut value = String::new();
+        self.output.read_line(&mut value).expect("it answers");
+        value.trim_end().to_owned()
+    }
+}
+
+/// Evaluates each line that comes for the node of this name, and writes its value, or what is wrong,
+/// on a line.
+pub fn program(node: &str) -> String {
+    format!(
+        "Loop = fun Loop() ->
+            case io:get_line(\"\") of
+                eof -> halt(0);
+                Line ->
+                    io:format(\"~0p~n\", [try
+                        {{ok, Tokens, _}} = erl_scan:string(Line),
+                        {{ok, Expressions}} = erl_parse:parse_exprs(Tokens),
+                        {{value, Value, _}} = erl_eval:exprs(Expressions, [{{'Node', '{node}'}}]),
+                        Value
+                    catch Class:Reason -> {{Class, Reason}} end]),
+                    Loop()
+            end
+        end, Loop()."
+    )
+}
