@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use test_support::daemon::Daemon;
-use test_support::folder::{CONFIG, Folder, Outcome, SECRET};
+use test_support::folder::{CONFIG, Folder, RunResult, SECRET};
 use test_support::launch::Launch;
 use test_support::program;
 
@@ -28,7 +28,7 @@ fn begun(launch: Launch) -> Daemon {
     daemon
 }
 
-fn reload(daemon: &Daemon) -> Outcome {
+fn reload(daemon: &Daemon) -> RunResult {
     daemon.folder.run(&["reload"])
 }
 

@@ -12,8 +12,8 @@
 //! so the child's own processor time says more than the rate. Fails if a target is missed.
 
 mod limit;
-mod peer;
 mod table;
+mod trees;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn main() {
     let number = |text: &str| text.parse().expect("a number");
     match arguments[..] {
         ["limit", server, stanza, token] => limit::limit(server, number(stanza), number(token)),
-        ["peer", server] => peer::peer(server),
+        ["trees", server] => trees::relay(server),
         ["echo", server] => limit::echo(server),
         ["async-echo", server] => limit::async_echo(server),
         [title] => compare(title, Form::of_this_run()),
@@ -82,9 +82,9 @@ fn compare(part: &str, form: Form) {
             }
             (1, _) => {}
             _ => {
-                let [limit, peer] = [LIMIT, PEER].map(|name| ratio(table::RATE, name));
+                let [limit, trees] = [LIMIT, TREES].map(|name| ratio(table::RATE, name));
                 gates.at_least(format!("{title}: rate, × {LIMIT}"), limit, 0.33);
-                gates.at_least(format!("{title}: rate, × {PEER}"), peer, 5.0);
+                gates.at_least(format!("{title}: rate, × {TREES}"), trees, 5.0);
             }
         }
     }
@@ -153,13 +153,13 @@ fn start(replies: bool) -> Vec<Relay> {
     let signed = (token_chars(&token) * 5 / 8).to_string();
     for (name, arguments) in [
         (LIMIT, vec!["limit", &address, &stanza, &signed]),
-        (PEER, vec!["peer", &address]),
+        (TREES, vec!["trees", &address]),
         ("plain echo, blocking", vec!["echo", &address]),
         (ASYNC_ECHO, vec!["async-echo", &address]),
     ] {
         let process = Process::of_this_program(&arguments);
         let driver = match arguments[0] {
-            "peer" => Driver::log_in(&listener),
+            "trees" => Driver::log_in(&listener),
             _ => Driver::echo(&listener, &token),
         };
         relays.push(Relay::new(name, process, driver));
@@ -172,7 +172,7 @@ fn token_chars(encoded_from: &str) -> usize {
 }
 
 const LIMIT: &str = "limit: echo + HMAC";
-const PEER: &str = "peer: tokio-xmpp + minidom";
+const TREES: &str = "trees: tokio-xmpp + minidom";
 const ASYNC_ECHO: &str = "plain echo, tokio";
 /// How long each is measured at a time.
 const ROUND: Duration = Duration::from_secs(1);

@@ -102,10 +102,10 @@ impl AskedProgram {
         Ok(Self { child: command.kill_on_drop(true).spawn()? })
     }
 
-    async fn answer(&mut self) -> io::Result<Answer> {
+    async fn answer(&mut self) -> io::Result<ProgramAnswer> {
         let (output, errors) = (self.child.stdout.take(), self.child.stderr.take());
         let (output, errors) = tokio::try_join!(read(output), beginning_of(errors))?;
-        Ok(Answer { status: self.child.wait().await?, output, errors })
+        Ok(ProgramAnswer { status: self.child.wait().await?, output, errors })
     }
 }
 
@@ -145,13 +145,13 @@ fn too_much() -> io::Error {
     io::Error::other(format!("it says more than {} MiB", MOST_OUTPUT >> 20))
 }
 
-struct Answer {
+struct ProgramAnswer {
     status: ExitStatus,
     output: Zeroizing<Vec<u8>>,
     errors: Zeroizing<Vec<u8>>,
 }
 
-impl Answer {
+impl ProgramAnswer {
     /// The beginning of what it said of its failure, on one line.
     fn complaint(&self) -> String {
         let text = String::from_utf8_lossy(&self.errors);

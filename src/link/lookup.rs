@@ -40,15 +40,15 @@ async fn lookup_with(server: &str, ask: Ask) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-type Answer = Option<Arc<io::Result<Vec<SocketAddr>>>>;
+type LookupResult = Option<Arc<io::Result<Vec<SocketAddr>>>>;
 
 /// A look-up that has not ended.
 struct Lookup {
     server: String,
-    answer: watch::Receiver<Answer>,
+    answer: watch::Receiver<LookupResult>,
 }
 
-async fn begin(server: &str, ask: Ask) -> io::Result<watch::Receiver<Answer>> {
+async fn begin(server: &str, ask: Ask) -> io::Result<watch::Receiver<LookupResult>> {
     let slot = SLOTS.acquire().await.map_err(io::Error::other)?;
     let mut running = running();
     // Somebody may have begun meanwhile.
@@ -66,7 +66,7 @@ async fn begin(server: &str, ask: Ask) -> io::Result<watch::Receiver<Answer>> {
     Ok(answer)
 }
 
-fn under_way(running: &[Lookup], server: &str) -> Option<watch::Receiver<Answer>> {
+fn under_way(running: &[Lookup], server: &str) -> Option<watch::Receiver<LookupResult>> {
     let mut running = running.iter().filter(|lookup| is_under_way(lookup));
     running.find(|lookup| lookup.server == server).map(|lookup| lookup.answer.clone())
 }

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 use test_support::daemon::Daemon;
-use test_support::http::Answer;
-use test_support::watched::server::{self, Answer::Error, Answer::Result, Server};
+use test_support::http::HttpAnswer;
+use test_support::watched::server::{self, BotAnswer::Error, BotAnswer::Result, Server};
 use test_support::watched::{self, configuration};
 
 use super::status;
@@ -74,7 +74,7 @@ fn a_resource_that_answers_nothing_is_named() {
     ask_until(&server, &daemon, |resources| {
         resources[1]["answers"]["forwarded"].as_u64() > Some(3)
     });
-    let told = |answer: &Answer| answer.body.contains("has answered none of its last");
+    let told = |answer: &HttpAnswer| answer.body.contains("has answered none of its last");
     daemon.wait_for("/status", told);
     let checked = output(&daemon, &["check", "--connect"]);
     assert!(checked.contains("bot@some.example/b has answered none of its last "), "{checked}");
@@ -85,8 +85,8 @@ fn a_resource_that_answers_nothing_is_named() {
 #[test]
 fn with_nobody_alive_it_is_not_ready_until_a_good_answer_or_presence() {
     let (server, daemon) = with_resources(&["a", "b"]);
-    let ready = |answer: &Answer| answer.body.contains("proxy.example: ready\n");
-    let gone = |answer: &Answer| !ready(answer);
+    let ready = |answer: &HttpAnswer| answer.body.contains("proxy.example: ready\n");
+    let gone = |answer: &HttpAnswer| !ready(answer);
     for resource in ["a", "b"] {
         let resource = format!("bot@some.example/{resource}");
         server.let_answer(&resource, Some(Error("service-unavailable")));
@@ -113,7 +113,7 @@ fn with_nobody_alive_it_is_not_ready_until_a_good_answer_or_presence() {
 fn a_fixed_destination_that_is_gone_is_not_ready_until_a_good_answer() {
     let (server, daemon) = with_resources(&[]);
     let request = REQUEST.replace("proxy.example", "fixed.example");
-    let ready = |answer: &Answer| answer.body.contains("fixed.example: ready\n");
+    let ready = |answer: &HttpAnswer| answer.body.contains("fixed.example: ready\n");
     assert!(ready(&daemon.get("/readyz")));
     server.let_answer("bot@some.example/a", Some(Error("service-unavailable")));
     server.say("fixed.example", &request.repeat(3));

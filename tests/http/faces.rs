@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use test_support::daemon::Daemon;
-use test_support::watched::server::{self, Answer::Result, Server};
+use test_support::watched::server::{self, BotAnswer::Result, Server};
 use test_support::watched::{self, configuration};
 
 use super::status;

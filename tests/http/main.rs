@@ -13,8 +13,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use serde_json::Value;
 use test_support::daemon::Daemon;
-use test_support::folder::{Folder, Outcome};
-use test_support::http::{Answer, ask};
+use test_support::folder::{Folder, RunResult};
+use test_support::http::{HttpAnswer, ask};
 use test_support::port::free_address;
 use test_support::watched::{self, configuration, server};
 
@@ -46,7 +46,7 @@ fn without_a_server_it_is_healthy_but_not_ready_and_says_why() {
 fn with_a_server_it_is_ready_once_somebody_can_be_forwarded_to() {
     let server = server::start();
     let daemon = watched::start(server.address);
-    let pending = |answer: &Answer| {
+    let pending = |answer: &HttpAnswer| {
         answer.body.contains("has not accepted the subscription yet")
             && answer.body.contains("fixed.example: ready\n")
     };
@@ -111,7 +111,7 @@ fn an_address_that_is_taken_is_an_error_with_a_remedy() {
     let http = taken.local_addr().expect("it is bound");
     let folder = Folder::new();
     folder.write("jat-proxy.toml", &configuration(free_address(), Some(http)));
-    let Outcome { code, err: text, .. } = folder.run(&["run"]);
+    let RunResult { code, err: text, .. } = folder.run(&["run"]);
     assert_eq!(code, 69, "{text}");
     assert!(text.contains(&format!("ERROR can't listen on {http} for HTTP")), "{text}");
     assert!(text.contains("change [http] listen"), "{text}");
@@ -136,7 +136,7 @@ fn status_tells_a_missing_daemon_from_a_missing_address() {
     let code = |http| {
         let folder = Folder::new();
         folder.write("jat-proxy.toml", &configuration(free_address(), http));
-        let Outcome { code, err, .. } = folder.run(&["status"]);
+        let RunResult { code, err, .. } = folder.run(&["status"]);
         (code, err)
     };
     let (exit, text) = code(Some(free_address()));

@@ -5,11 +5,11 @@ use std::fs;
 
 use core_tests::interpreter;
 use jat_proxy::daemon::metrics::Format;
-use jat_proxy::jat::reason::{Answer as Reply, Outcome, Reason};
+use jat_proxy::jat::reason::{Answer, Outcome, Reason};
 use jat_proxy::jat::traffic::{Class, Traffic};
 use jat_proxy::link::cause::Cause;
 use test_support::daemon::Daemon;
-use test_support::http::{Answer, ask};
+use test_support::http::{HttpAnswer, ask};
 use test_support::port::free_address;
 use test_support::watched::with_every_metric;
 use test_support::watched::{self, server};
@@ -87,9 +87,9 @@ fn the_document_lists_every_reason() {
 /// What the sender is told for this reason.
 fn answer(reason: Reason) -> String {
     match reason.outcome() {
-        Outcome::Answered(Reply::Error { condition, .. }) => format!("`{}`", condition.name()),
-        Outcome::Answered(Reply::Unsubscribed) => "`unsubscribed`".to_owned(),
-        Outcome::Answered(Reply::Unavailable) => "`unavailable`".to_owned(),
+        Outcome::Answered(Answer::Error { condition, .. }) => format!("`{}`", condition.name()),
+        Outcome::Answered(Answer::Unsubscribed) => "`unsubscribed`".to_owned(),
+        Outcome::Answered(Answer::Unavailable) => "`unavailable`".to_owned(),
         _ => String::new(),
     }
 }
@@ -130,7 +130,7 @@ fn the_document_lists_every_cause() {
     documented("causes", Cause::ALL.iter().map(row).collect());
 }
 
-fn open_metrics(daemon: &Daemon) -> Answer {
+fn open_metrics(daemon: &Daemon) -> HttpAnswer {
     let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\
                    Accept: application/openmetrics-text; version=1.0.0\r\n\r\n";
     ask(daemon.http(), request).expect("an answer")

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use base64ct::{Base64, Encoding};
 use rxml::{Parse, Parser};
 use sha2::{Digest, Sha256};
-use test_support::http::Answer;
+use test_support::http::HttpAnswer;
 use test_support::port::free_address;
 use test_support::watched::{self, server};
 
@@ -60,7 +60,8 @@ fn nobody_outside_writes_into_the_page() {
     // What is no address but has room in an attribute.
     presence += "<message from='&lt;script&gt;@x/y' to='proxy.example'><body/></message>";
     server.say("proxy.example", &presence);
-    let online = |answer: &Answer| answer.body.matches("<td>online</td>").count() >= hostile.len();
+    let online =
+        |answer: &HttpAnswer| answer.body.matches("<td>online</td>").count() >= hostile.len();
     let page = Page::of(&daemon.wait_for("/", online));
     assert!(page.text.contains("/<script>alert(1)</script>"), "{}", page.text);
     assert!(page.text.contains("/\"><img src=x onerror=alert(1)>"), "{}", page.text);
@@ -84,7 +85,7 @@ fn five_hundred_resources_make_no_endless_page() {
         presence += &format!("<presence from='bot@some.example/r{number}' to='proxy.example'/>");
     }
     server.say("proxy.example", &presence);
-    let all = |answer: &Answer| answer.body.contains("And 480 more");
+    let all = |answer: &HttpAnswer| answer.body.contains("And 480 more");
     let answer = daemon.wait_for("/", all);
     assert_eq!(Page::of(&answer).text.matches("bot@some.example/r").count(), 20);
     assert!(answer.body.len() < 64 * 1024, "{} bytes", answer.body.len());
@@ -98,7 +99,7 @@ struct Page {
 
 impl Page {
     /// Reads a page, and panics where it breaks a rule.
-    fn of(answer: &Answer) -> Self {
+    fn of(answer: &HttpAnswer) -> Self {
         assert_eq!(answer.status, 200);
         assert!(answer.head.contains("content-type: text/html; charset=utf-8"), "{}", answer.head);
         let document = answer.body.strip_prefix("<!DOCTYPE html>\n").expect("a document type");

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use test_support::daemon::Daemon;
-use test_support::http::{Answer, ask};
+use test_support::http::{HttpAnswer, ask};
 use test_support::port::free_address;
 use test_support::wait::PATIENCE;
 use test_support::watched::{self, configuration};
@@ -142,7 +142,7 @@ fn a_request_with_a_body_gets_one_answer_and_an_end() {
 }
 
 /// Whether it has what keeps browsers from misusing an answer.
-fn guarded(answer: &Answer) {
+fn guarded(answer: &HttpAnswer) {
     for header in [
         "cache-control: no-store",
         "x-content-type-options: nosniff",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use test_support::port::free_address;
-use test_support::watched::server::{self, Answer, Server};
+use test_support::watched::server::{self, BotAnswer, Server};
 use test_support::watched::{self, configuration};
 
 #[test]
@@ -19,8 +19,8 @@ fn of_a_lively_daemon_in_light_dark_and_narrow() {
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     server.say("proxy.example", PRESENCE);
     // One answers all, one refuses all, the fixed one and the others are silent.
-    server.let_answer("bot@some.example/a", Some(Answer::Result));
-    server.let_answer("bot@some.example/phone", Some(Answer::Error("feature-not-implemented")));
+    server.let_answer("bot@some.example/a", Some(BotAnswer::Result));
+    server.let_answer("bot@some.example/phone", Some(BotAnswer::Error("feature-not-implemented")));
     let seconds = env::var("SCREENSHOT_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(45);
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(seconds) {

@@ -140,13 +140,13 @@ fn names(number: u64, users: &str, domain: &str, rng: &mut Rng) -> (String, Stri
 struct Bots {
     target: String,
     orders: Sender<String>,
-    answers: Receiver<Asked>,
+    answers: Receiver<BotsReached>,
     thread: thread::JoinHandle<()>,
 }
 
 /// What the bots heard of one proxy.
 #[derive(Default)]
-struct Asked {
+struct BotsReached {
     requests: u64,
     bots: BTreeSet<String>,
 }
@@ -163,7 +163,7 @@ impl Bots {
     }
 
     /// What was heard so far; the last answer was given before.
-    fn asked(&self, domain: &str) -> Asked {
+    fn asked(&self, domain: &str) -> BotsReached {
         self.orders.send(domain.to_owned()).unwrap();
         self.answers.recv_timeout(PATIENCE).expect("the bots are there")
     }
@@ -180,13 +180,13 @@ fn answer(
     target: &str,
     names: &[String],
     orders: &Receiver<String>,
-    answers: &Sender<Asked>,
+    answers: &Sender<BotsReached>,
 ) {
     let mut heard: Vec<(String, String)> = Vec::new();
     loop {
         match orders.try_recv() {
             Ok(domain) => {
-                let mut asked = Asked::default();
+                let mut asked = BotsReached::default();
                 for (_, bot) in heard.iter().filter(|(from, _)| *from == domain) {
                     asked.requests += 1;
                     asked.bots.insert(bot.clone());

@@ -35,7 +35,7 @@ pub fn carried<T>(run: impl Fn() -> Result<T, String>) -> T {
 pub struct Asker {
     progress: Arc<Progress>,
     writer: JoinHandle<Sent>,
-    reader: JoinHandle<HashMap<usize, Heard>>,
+    reader: JoinHandle<HashMap<usize, ReplyCounts>>,
 }
 
 /// What the two threads of an asker tell each other.
@@ -66,7 +66,7 @@ struct Sent {
 
 /// How often each kind of reply came.
 #[derive(Clone, Copy, Default)]
-struct Heard {
+struct ReplyCounts {
     results: usize,
     errors: usize,
 }
@@ -117,7 +117,7 @@ impl Asker {
         self.progress.stop.store(true, Ordering::SeqCst);
         let sent = self.writer.join().unwrap();
         let heard = self.reader.join().unwrap();
-        let ids = |fits: fn(Heard) -> bool| {
+        let ids = |fits: fn(ReplyCounts) -> bool| {
             let of = |id: &usize| heard.get(id).copied().unwrap_or_default();
             (0..sent.at.len()).filter(|id| fits(of(id))).collect::<Vec<_>>()
         };
@@ -153,8 +153,8 @@ fn ask(mut socket: TcpStream, to: &str, pace: Pace, progress: &Progress) -> Sent
     Sent { at, took: start.elapsed() }
 }
 
-fn hear(mut wire: Wire, progress: &Progress) -> HashMap<usize, Heard> {
-    let (mut heard, mut last) = (HashMap::<usize, Heard>::new(), Instant::now());
+fn hear(mut wire: Wire, progress: &Progress) -> HashMap<usize, ReplyCounts> {
+    let (mut heard, mut last) = (HashMap::<usize, ReplyCounts>::new(), Instant::now());
     loop {
         wire.read(POLL, |iq| {
             last = Instant::now();

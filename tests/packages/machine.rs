@@ -19,7 +19,7 @@ pub struct Machine {
 
 /// What a command in the machine came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct CommandResult {
     pub good: bool,
     /// Standard output and error.
     pub said: String,
@@ -54,7 +54,7 @@ impl Machine {
     }
 
     /// Runs a line of shell as root.
-    pub fn run(&self, line: &str) -> Outcome {
+    pub fn run(&self, line: &str) -> CommandResult {
         let output = Command::new("nsenter")
             .args(["--target", &self.init, "--all", "/bin/sh", "-c", &format!("exec 2>&1; {line}")])
             .env_clear()
@@ -64,7 +64,7 @@ impl Machine {
             .output()
             .expect("nsenter is part of util-linux, as unshare is");
         let text = [output.stdout, output.stderr].concat();
-        Outcome {
+        CommandResult {
             good: output.status.success(),
             said: String::from_utf8_lossy(&text).trim_end().to_owned(),
         }
@@ -72,7 +72,7 @@ impl Machine {
 
     /// Runs a line of shell that must succeed, and gives what it says.
     pub fn does(&self, line: &str) -> String {
-        let Outcome { good, said } = self.run(line);
+        let CommandResult { good, said } = self.run(line);
         let journal = || self.run("journalctl -n 30 --no-pager").said;
         assert!(good, "{line}: {said}\n{}", journal());
         said

@@ -21,7 +21,7 @@ fn a_prometheus_scrapes_the_daemon() {
         "<presence type='subscribed' from='bot@some.example' to='proxy.example'/>\
          <presence from='bot@some.example/a' to='proxy.example'/>",
     );
-    server.let_answer("bot@some.example/a", Some(server::Answer::Error("forbidden")));
+    server.let_answer("bot@some.example/a", Some(server::BotAnswer::Error("forbidden")));
     let prometheus = Prometheus::start(daemon.http());
     let began = Instant::now();
     // A rate needs two scrapes with something between.

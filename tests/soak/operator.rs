@@ -45,7 +45,7 @@ pub struct Done {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum Disruption {
     Kill,
     Reload,
     Upgrade,
@@ -81,17 +81,18 @@ impl Operator {
             sleep(moment.saturating_sub(began.elapsed())).await;
         };
         for number in 0..rounds {
-            let mut faults = [Fault::Kill, Fault::Reload, Fault::Upgrade, Fault::Rotation];
-            fastrand::shuffle(&mut faults);
+            let mut disruptions =
+                [Disruption::Kill, Disruption::Reload, Disruption::Upgrade, Disruption::Rotation];
+            fastrand::shuffle(&mut disruptions);
             let mut moments = [(); 4].map(|()| LATEST * fastrand::f64());
             // One in four rounds has all of them one right after the other.
             if number % 4 == 3 {
                 moments = [moments[0]; 4];
             }
             moments.sort_by(f64::total_cmp);
-            for (fault, moment) in faults.into_iter().zip(moments) {
+            for (disruption, moment) in disruptions.into_iter().zip(moments) {
                 until(round * number + round.mul_f64(moment)).await;
-                self.act(fault, number, ledger).await;
+                self.act(disruption, number, ledger).await;
             }
             until(round * (number + 1)).await;
             self.resident.push(self.a.resident());
@@ -103,21 +104,21 @@ impl Operator {
         self
     }
 
-    async fn act(&mut self, fault: Fault, round: u32, ledger: &Shared) {
-        ledger.lock().unwrap().violations.fault(&format!("{fault:?} {}", round + 1));
-        match fault {
-            Fault::Kill => self.kill(ledger).await,
-            Fault::Reload => {
+    async fn act(&mut self, disruption: Disruption, round: u32, ledger: &Shared) {
+        ledger.lock().unwrap().violations.fault(&format!("{disruption:?} {}", round + 1));
+        match disruption {
+            Disruption::Kill => self.kill(ledger).await,
+            Disruption::Reload => {
                 self.a.reconfigure(round).await;
                 self.b.reconfigure(round).await;
                 self.done.reloads += 2;
             }
-            Fault::Upgrade => {
+            Disruption::Upgrade => {
                 self.a.upgrade(&self.server).await;
                 self.b.upgrade(&self.server).await;
                 self.done.upgrades += 2;
             }
-            Fault::Rotation => {
+            Disruption::Rotation => {
                 self.a.keys(&["prune"]);
                 self.a.keys(&["add", "--in", "5s"]);
                 self.a.reload().await;

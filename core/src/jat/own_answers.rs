@@ -1,7 +1,7 @@
 //! What the proxy answers itself at the component's domain, in place of the target: pings
 //! (XEP-0199) and service discovery (XEP-0030).
 
-use crate::stanza::compose::Answer;
+use crate::stanza::compose::ResultContent;
 use crate::stanza::discovery::{INFO, ITEMS, Identity, Item, PING};
 use crate::stanza::payload::Payload;
 
@@ -99,14 +99,14 @@ impl OwnAnswers {
     }
 
     /// The answer to a question, or the reason for an error.
-    pub(super) fn answer(&self, question: Question) -> Result<Answer<'_>, Reason> {
+    pub(super) fn answer(&self, question: Question) -> Result<ResultContent<'_>, Reason> {
         match (question, &self.discovery) {
             (Question::Info, Some(Discovery { identity, features, .. })) => {
-                Ok(Answer::Info { identity, features })
+                Ok(ResultContent::Info { identity, features })
             }
-            (Question::Items, Some(Discovery { items, .. })) => Ok(Answer::Items(items)),
+            (Question::Items, Some(Discovery { items, .. })) => Ok(ResultContent::Items(items)),
             (Question::Wrong(reason), _) => Err(reason),
-            (Question::Ping | Question::Info | Question::Items, _) => Ok(Answer::Empty),
+            (Question::Ping | Question::Info | Question::Items, _) => Ok(ResultContent::Empty),
         }
     }
 }

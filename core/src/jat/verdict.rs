@@ -27,7 +27,7 @@ pub enum Act<'t> {
     /// An error in its place.
     Refuse(Recipient<'t>, Refusal),
     /// A result to the sender, from the component's domain.
-    AnswerRequest(compose::Answer<'t>),
+    AnswerRequest(compose::ResultContent<'t>),
     /// Presence of this type to the sender, from the address that it wrote to without a resource.
     AnswerPresence(PresenceType, SenderAddress),
     /// Presence of our own to the target's bare address.
@@ -78,7 +78,7 @@ impl<'t> Verdict<'t> {
     }
 
     /// A request is answered here.
-    pub fn own_answer(answer: compose::Answer<'t>, traffic: Traffic) -> Self {
+    pub fn own_answer(answer: compose::ResultContent<'t>, traffic: Traffic) -> Self {
         Self { act: Act::AnswerRequest(answer), traffic, reason: Reason::OwnAnswer }
     }
 
@@ -156,7 +156,7 @@ impl<'t> Verdict<'t> {
     /// for ever, and a long list is more than one.
     pub fn answers(&self) -> usize {
         match &self.act {
-            Act::AnswerRequest(compose::Answer::Items(items)) => {
+            Act::AnswerRequest(compose::ResultContent::Items(items)) => {
                 (1 + items.len() / ITEMS_OF_ONE).min(MOST_OF_ONE)
             }
             Act::AnswerRequest(_)

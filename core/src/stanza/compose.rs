@@ -26,7 +26,7 @@ pub enum Authored<'a> {
         refusal: &'a Refusal,
     },
     /// The answer to a request that is for us.
-    Result(Answer<'a>),
+    Result(ResultContent<'a>),
     Presence(PresenceType),
     /// A message of the component to itself, from one of its domains to the same or another.
     Echo,
@@ -36,7 +36,7 @@ pub enum Authored<'a> {
 
 /// What a result has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer<'a> {
+pub enum ResultContent<'a> {
     Empty,
     /// To a question for information (XEP-0030 section 3).
     Info {
@@ -85,7 +85,7 @@ impl Authored<'_> {
             }
         }
         match self {
-            Self::Presence(_) | Self::Echo | Self::Result(Answer::Empty) => {
+            Self::Presence(_) | Self::Echo | Self::Result(ResultContent::Empty) => {
                 output.extend(b"/>");
                 return;
             }
@@ -93,11 +93,11 @@ impl Authored<'_> {
                 output.push(b'>');
                 write_error(by, refusal, output);
             }
-            Self::Result(Answer::Info { identity, features }) => {
+            Self::Result(ResultContent::Info { identity, features }) => {
                 output.push(b'>');
                 write_info(identity, features, output);
             }
-            Self::Result(Answer::Items(items)) => {
+            Self::Result(ResultContent::Items(items)) => {
                 output.push(b'>');
                 write_items(items, output);
             }

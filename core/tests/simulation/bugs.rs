@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::ledger::NOT_THERE;
 use crate::replica::START;
 use crate::stream::What;
-use crate::traffic::{DOMAIN, NODES, PEERS};
+use crate::traffic::{DOMAIN, NODES, TARGET_RESOURCES};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -91,9 +91,9 @@ impl Bug {
                 let in_future = key.and_then(Key::not_before).is_some_and(|from| from > now);
                 return if in_future { reply.replace(text, &unknown()) } else { reply.to_owned() };
             }
-            Self::PeerNotBound => {
-                PEERS.iter().find_map(|peer| open(&asked, &Address::new(peer).normal(), now))
-            }
+            Self::PeerNotBound => TARGET_RESOURCES
+                .iter()
+                .find_map(|peer| open(&asked, &Address::new(peer).normal(), now)),
             Self::AskedNotBound => NODES.iter().find_map(|node| {
                 let asked = [node, DOMAIN].concat();
                 open(&Address::new(&asked).normal_bare(), &peer, now)

@@ -4,8 +4,8 @@ use jat_core::jat::settings::TokenIn;
 
 use crate::replica::Life;
 use crate::stream::State;
-use crate::traffic::PEERS;
-use crate::world::{Place, World};
+use crate::traffic::TARGET_RESOURCES;
+use crate::world::{StreamPlace, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -124,7 +124,7 @@ impl World {
                 let replica = self.one_connected().expect("it is possible");
                 let role = self.rng.usize(..self.replicas[replica].streams.len());
                 let said = self.rng.bool();
-                let place = Place { replica, role };
+                let place = StreamPlace { replica, role };
                 match self.stream(place).state {
                     State::Connected => self.lose_stream(place, said),
                     State::Closing | State::Away => {}
@@ -144,13 +144,13 @@ impl World {
             Fault::Target => {
                 self.file.fixed = match self.file.fixed {
                     Some(_) => None,
-                    None => Some(PEERS[self.rng.usize(..PEERS.len())]),
+                    None => Some(TARGET_RESOURCES[self.rng.usize(..TARGET_RESOURCES.len())]),
                 };
                 self.reload_all(20_000);
             }
             Fault::Resource => {
-                let peer = PEERS[self.rng.usize(..PEERS.len())];
-                self.switch(peer);
+                let resource = TARGET_RESOURCES[self.rng.usize(..TARGET_RESOURCES.len())];
+                self.switch(resource);
             }
             Fault::HostDies => self.host_dies(),
             Fault::Partition => self.partition(),
@@ -170,7 +170,8 @@ impl World {
             Fault::AddKeyMeanwhile => early && self.file.rotates(self.at),
             Fault::DropKey => self.file.has_superseded(self.at),
             Fault::HostDies | Fault::Partition => {
-                self.loses_presence && PEERS.iter().any(|peer| self.is_reached(peer))
+                self.loses_presence
+                    && TARGET_RESOURCES.iter().any(|resource| self.is_reached(resource))
             }
             // More than requests is not relayed with the token in the id, and the other resources of
             // an account whose one resource is the target write to nobody.

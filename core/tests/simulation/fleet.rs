@@ -3,7 +3,7 @@
 use crate::ledger::Loss;
 use crate::replica::{Life, Replica};
 use crate::stream::{State, What};
-use crate::world::{Event, Place, World};
+use crate::world::{Event, StreamPlace, World};
 
 impl World {
     pub fn start(&mut self, slot: usize) {
@@ -14,7 +14,7 @@ impl World {
         let number = self.replicas.len();
         self.log(|| format!("replica {number} starts on machine {slot}, clock {skew:+} s"));
         self.replicas.push(replica);
-        self.logged_in(Place { replica: number, role: self.replicas[number].subscriber() });
+        self.logged_in(StreamPlace { replica: number, role: self.replicas[number].subscriber() });
         self.collect_all(number);
     }
 
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// The server has read the goodbye.
-    pub fn end(&mut self, place: Place) {
+    pub fn end(&mut self, place: StreamPlace) {
         if self.stream(place).state == State::Closing {
             self.said_by_server(place);
         }
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// The stream ends; `said` by the server, or without a word.
-    pub fn lose_stream(&mut self, place: Place, said: bool) {
+    pub fn lose_stream(&mut self, place: StreamPlace, said: bool) {
         if said && self.rng.bool() {
             self.said_by_server(place);
         }
@@ -103,13 +103,13 @@ impl World {
         self.schedule(after, Event::Connect(place));
     }
 
-    fn said_by_server(&mut self, place: Place) {
+    fn said_by_server(&mut self, place: StreamPlace) {
         self.read_all(place);
         let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
         stream.ended_by_server(&mut turn);
     }
 
-    pub fn connect(&mut self, place: Place) {
+    pub fn connect(&mut self, place: StreamPlace) {
         let replica = &mut self.replicas[place.replica];
         let is_away = replica.streams[place.role].state == State::Away;
         if replica.life == Life::Running && is_away {
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    pub fn tick(&mut self, place: Place) {
+    pub fn tick(&mut self, place: StreamPlace) {
         let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
         if stream.tick_at != Some(self.at) {
             return;
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// What a replica wrote goes on its way; when it is to be woken.
-    pub fn collect(&mut self, place: Place) {
+    pub fn collect(&mut self, place: StreamPlace) {
         let (stream, turn) = self.replicas[place.replica].split(place.role, self.at);
         if stream.state == State::Away {
             return;
@@ -170,7 +170,7 @@ impl World {
     }
 
     /// The server gets what a stream has to say, or the first bytes of it.
-    pub fn write_some(&mut self, place: Place) {
+    pub fn write_some(&mut self, place: StreamPlace) {
         let stream = self.stream(place);
         stream.will_write = false;
         let at_most = if self.rng.u8(..8) == 0 { self.rng.usize(..200) } else { usize::MAX };
@@ -178,7 +178,7 @@ impl World {
         self.collect(place);
     }
 
-    fn write(&mut self, place: Place, at_most: usize) {
+    fn write(&mut self, place: StreamPlace, at_most: usize) {
         let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
         if stream.state == State::Away {
             return;
@@ -189,7 +189,7 @@ impl World {
     }
 
     /// What is on its way on a stream is lost.
-    fn empty(&mut self, place: Place, loss: Loss) {
+    fn empty(&mut self, place: StreamPlace, loss: Loss) {
         for what in self.stream(place).lose_all() {
             self.lose(what, loss);
         }

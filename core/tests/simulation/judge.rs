@@ -8,12 +8,12 @@ use jat_core::jat::traffic::{Class, TARGET_REPLY, Traffic, USER_REQUEST};
 use crate::ledger::{Fate, Forwarded, How, Invariant, Loss};
 use crate::replica::START;
 use crate::stream::{Letter, State, What};
-use crate::traffic::{PEERS, TTL};
-use crate::world::{Place, World};
+use crate::traffic::{TARGET_RESOURCES, TTL};
+use crate::world::{StreamPlace, World};
 
 impl World {
     /// A replica reads what is there, to the end or to somewhere within a stanza.
-    pub fn read_some(&mut self, place: Place) {
+    pub fn read_some(&mut self, place: StreamPlace) {
         self.stream(place).will_read = false;
         while !self.stream(place).inbox.is_empty() {
             if self.rng.u8(..5) == 0 {
@@ -27,13 +27,13 @@ impl World {
         self.read_later(place);
     }
 
-    pub fn read_all(&mut self, place: Place) {
+    pub fn read_all(&mut self, place: StreamPlace) {
         while !self.stream(place).inbox.is_empty() {
             self.read(place, usize::MAX);
         }
     }
 
-    pub fn read(&mut self, place: Place, at_most: usize) {
+    pub fn read(&mut self, place: StreamPlace, at_most: usize) {
         let replica = &self.replicas[place.replica];
         let fixed = replica.settings().subscriber().is_none();
         let must_forward = match self.loses_presence && !fixed {
@@ -60,7 +60,7 @@ impl World {
     /// What a replica had to make of a stanza, given what it wrote.
     fn judge(
         &mut self,
-        place: Place,
+        place: StreamPlace,
         letter: &Letter,
         written: &str,
         must_forward: bool,
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    fn asked(&mut self, place: Place, ask: usize, written: &str, must: bool) -> Reason {
+    fn asked(&mut self, place: StreamPlace, ask: usize, written: &str, must: bool) -> Reason {
         let replica = &self.replicas[place.replica];
         let stanza = match written {
             "" => {
@@ -118,7 +118,7 @@ impl World {
             return due;
         }
         let to = unescaped(stanza.to);
-        let known = PEERS.into_iter().find(|peer| *peer == to);
+        let known = TARGET_RESOURCES.into_iter().find(|peer| *peer == to);
         let Some(peer) = known.filter(|peer| replica.view.may_know(peer, replica.settings()))
         else {
             self.ledger.report(Invariant::Dispatch, format!("not online: {written}"));
@@ -148,7 +148,7 @@ impl World {
         Reason::Relayed
     }
 
-    fn replied(&mut self, place: Place, number: usize, written: &str) -> Reason {
+    fn replied(&mut self, place: StreamPlace, number: usize, written: &str) -> Reason {
         let reply = &mut self.ledger.replies[number];
         let forwarded = &self.ledger.forwarded[reply.forwarded];
         let replica = &self.replicas[place.replica];

@@ -50,8 +50,8 @@ impl Names {
     }
 
     /// Whether this address is an alias of that resource at that face, and of nothing else.
-    pub fn is_alias(&mut self, address: &str, face: &str, peer: &'static str) -> bool {
-        let wanted = (face.to_lowercase(), peer);
+    pub fn is_alias(&mut self, address: &str, face: &str, resource: &'static str) -> bool {
+        let wanted = (face.to_lowercase(), resource);
         let is = self.aliases.entry(address.to_owned()).or_insert_with(|| wanted.clone());
         *is == wanted && address.starts_with(&[&wanted.0, DOMAIN, "/"].concat())
     }

@@ -4,39 +4,41 @@ use crate::ledger::Invariant;
 use crate::replica::{Life, Replica};
 use crate::stream::{Letter, State, What};
 use crate::traffic;
-use crate::world::{Event, Place, World};
+use crate::world::{Event, StreamPlace, World};
 
 impl World {
     /// Resources that the component's server reaches.
     pub fn reached(&self) -> impl Iterator<Item = &'static str> {
-        self.online.iter().filter(|peer| !self.cut_off.contains(*peer)).copied()
+        self.online.iter().filter(|resource| !self.cut_off.contains(*resource)).copied()
     }
 
-    pub fn is_reached(&self, peer: &str) -> bool {
-        self.online.contains(peer) && !self.cut_off.contains(peer)
+    pub fn is_reached(&self, resource: &str) -> bool {
+        self.online.contains(resource) && !self.cut_off.contains(resource)
     }
 
     /// A resource of the target comes or goes. A server that loses presence may tell the end of
     /// the session that the resource had before after its beginning.
-    pub fn switch(&mut self, peer: &'static str) {
-        let was_reached = self.is_reached(peer);
-        let came = self.online.insert(peer);
+    pub fn switch(&mut self, resource: &'static str) {
+        let was_reached = self.is_reached(resource);
+        let came = self.online.insert(resource);
         if !came {
-            self.online.remove(peer);
+            self.online.remove(resource);
         }
-        self.log(|| format!("{peer} is {}", if came { "online" } else { "offline" }));
-        self.note_change(peer, was_reached);
-        if self.cut_off.contains(peer) {
+        self.log(|| format!("{resource} is {}", if came { "online" } else { "offline" }));
+        self.note_change(resource, was_reached);
+        if self.cut_off.contains(resource) {
             return;
         }
-        self.tell_subscribers(peer, came);
+        self.tell_subscribers(resource, came);
         for place in self.subscribers() {
             let domain = self.domain(place);
-            let available =
-                Letter { what: What::Available(peer), xml: traffic::presence("", peer, &domain) };
+            let available = Letter {
+                what: What::Available(resource),
+                xml: traffic::presence("", resource, &domain),
+            };
             let unavailable = Letter {
-                what: What::Unavailable(peer),
-                xml: traffic::presence("unavailable", peer, &domain),
+                what: What::Unavailable(resource),
+                xml: traffic::presence("unavailable", resource, &domain),
             };
             if !came {
                 self.tell(place, unavailable);
@@ -52,19 +54,19 @@ impl World {
 
     /// The host of some resources dies, and nobody is told.
     pub fn host_dies(&mut self) {
-        for peer in self.half_of_those_reached() {
-            self.log(|| format!("{peer} dies without a word"));
-            self.online.remove(peer);
-            self.note_change(peer, true);
+        for resource in self.half_of_those_reached() {
+            self.log(|| format!("{resource} dies without a word"));
+            self.online.remove(resource);
+            self.note_change(resource, true);
         }
     }
 
     /// Some resources can't be reached, for up to two minutes.
     pub fn partition(&mut self) {
-        for peer in self.half_of_those_reached() {
-            self.log(|| format!("{peer} is cut off"));
-            self.cut_off.insert(peer);
-            self.note_change(peer, true);
+        for resource in self.half_of_those_reached() {
+            self.log(|| format!("{resource} is cut off"));
+            self.cut_off.insert(resource);
+            self.note_change(resource, true);
         }
         let after = self.rng.u64(5_000..120_000);
         self.schedule(after, Event::Heal);
@@ -72,9 +74,9 @@ impl World {
 
     /// They can be reached again, and nobody is told.
     pub fn heal(&mut self) {
-        for peer in std::mem::take(&mut self.cut_off) {
-            self.log(|| format!("{peer} is no longer cut off"));
-            self.note_change(peer, false);
+        for resource in std::mem::take(&mut self.cut_off) {
+            self.log(|| format!("{resource} is no longer cut off"));
+            self.note_change(resource, false);
         }
     }
 
@@ -85,17 +87,17 @@ impl World {
         some
     }
 
-    fn note_change(&mut self, peer: &'static str, was_reached: bool) {
-        if self.is_reached(peer) != was_reached {
-            self.changed.insert(peer, self.at);
+    fn note_change(&mut self, resource: &'static str, was_reached: bool) {
+        if self.is_reached(resource) != was_reached {
+            self.changed.insert(resource, self.at);
             for replica in &mut self.replicas {
-                replica.missing.remove(peer);
+                replica.missing.remove(resource);
             }
         }
     }
 
     /// Presence to one replica, if the server does not lose it.
-    pub fn tell(&mut self, place: Place, letter: Letter) {
+    pub fn tell(&mut self, place: StreamPlace, letter: Letter) {
         if self.loses_presence && self.rng.u8(..4) == 0 {
             self.log(|| format!("{:?} is lost on its way to {place}", letter.what));
             return self.disturb(place);
@@ -104,7 +106,7 @@ impl World {
     }
 
     /// The server may take a moment to notice that the stream before is dead.
-    pub fn logged_in(&mut self, place: Place) {
+    pub fn logged_in(&mut self, place: StreamPlace) {
         let (at, takes) = (self.at, self.rng.u64(..NOTICED_WITHIN));
         let stream = self.stream(place);
         stream.shared_until = at + takes;
@@ -113,7 +115,7 @@ impl World {
     }
 
     /// What a probe of this stream is answered with, of which the stream before may get some.
-    pub fn answer_probe(&mut self, place: Place, letter: Letter) {
+    pub fn answer_probe(&mut self, place: StreamPlace, letter: Letter) {
         if self.at < self.stream(place).shared_until && self.rng.bool() {
             return self.log(|| format!("{:?} goes to a stream before {place}", letter.what));
         }
@@ -121,7 +123,7 @@ impl World {
     }
 
     /// A stream that logged in a while ago knows who is online, if nothing has happened since.
-    pub fn must_have_found(&mut self, place: Place, serial: u32) {
+    pub fn must_have_found(&mut self, place: StreamPlace, serial: u32) {
         let long_ago = |at: u64| at + FOUND_WITHIN <= self.at;
         let replica = &self.replicas[place.replica];
         let stream = &replica.streams[place.role];
@@ -131,21 +133,22 @@ impl World {
         if !listens || stream.serial != serial || !calm || !subscribes || self.loses_presence {
             return;
         }
-        let unknown = self.reached().find(|peer| !replica.knows(peer));
-        if let Some(peer) = unknown.filter(|_| replica.settings().subscriber().is_some()) {
-            let text = format!("{place} does not know {peer}");
+        let unknown = self.reached().find(|resource| !replica.knows(resource));
+        if let Some(resource) = unknown.filter(|_| replica.settings().subscriber().is_some()) {
+            let text = format!("{place} does not know {resource}");
             self.ledger.report(Invariant::Found, text);
         }
     }
 
-    fn disturb(&mut self, place: Place) {
+    fn disturb(&mut self, place: StreamPlace) {
         self.replicas[place.replica].disturbed = self.at;
     }
 
-    fn subscribers(&self) -> Vec<Place> {
+    fn subscribers(&self) -> Vec<StreamPlace> {
         let numbered = self.replicas.iter().enumerate();
-        let places = numbered.map(|(replica, r)| Place { replica, role: r.subscriber() });
-        let is_up = |p: &Place| self.replicas[p.replica].streams[p.role].state == State::Connected;
+        let places = numbered.map(|(replica, r)| StreamPlace { replica, role: r.subscriber() });
+        let is_up =
+            |p: &StreamPlace| self.replicas[p.replica].streams[p.role].state == State::Connected;
         places.filter(is_up).collect()
     }
 
@@ -154,25 +157,25 @@ impl World {
         let long_ago = |at: u64| at + SERVED_WITHIN <= self.at;
         let subscriber = &replica.streams[replica.subscriber()];
         let listens = replica.life == Life::Running && subscriber.state == State::Connected;
-        let stable = |peer: &&str| self.changed.get(*peer).is_none_or(|at| long_ago(*at));
-        listens && long_ago(replica.disturbed) && self.reached().any(|peer| stable(&peer))
+        let stable = |resource: &&str| self.changed.get(*resource).is_none_or(|at| long_ago(*at));
+        listens && long_ago(replica.disturbed) && self.reached().any(|resource| stable(&resource))
     }
 
     /// Whether this replica has had the time to find that this one is gone, having been told so.
-    pub fn must_not_ask(&self, replica: &Replica, peer: &str) -> bool {
+    pub fn must_not_ask(&self, replica: &Replica, resource: &str) -> bool {
         // Its list may be of others, whose answers come to any replica.
         let alone = self.file.presence_domains || !self.echoes_stray;
-        let told = replica.missing.get(peer);
+        let told = replica.missing.get(resource);
         alone
             && replica.settings().subscriber().is_some()
             && told.is_some_and(|at| at + GONE_WITHIN <= self.at)
     }
 
     /// A replica was told in the name of a resource that it is not there.
-    pub fn note_missing(&mut self, replica: usize, peer: &'static str) {
-        if !self.is_reached(peer) {
+    pub fn note_missing(&mut self, replica: usize, resource: &'static str) {
+        if !self.is_reached(resource) {
             let at = self.at;
-            self.replicas[replica].missing.entry(peer).or_insert(at);
+            self.replicas[replica].missing.entry(resource).or_insert(at);
         }
     }
 }

@@ -196,8 +196,8 @@ impl Replica {
             return Reason::PresenceIgnored;
         }
         match presence {
-            What::Available(peer) => {
-                self.missing.remove(peer);
+            What::Available(resource) => {
+                self.missing.remove(resource);
             }
             // The list may be empty now, of those that were not lost.
             What::Unavailable(_) | What::AllGone => self.disturbed = at,
@@ -207,9 +207,9 @@ impl Replica {
     }
 
     /// Whether it takes this resource for online.
-    pub fn knows(&self, peer: &str) -> bool {
+    pub fn knows(&self, resource: &str) -> bool {
         let resources = &self.shared.translator().presence().resources;
-        resources.iter().any(|resource| resource.address == peer)
+        resources.iter().any(|it| it.address == resource)
     }
 
     /// Which of its streams the target's presence is for.

@@ -9,8 +9,8 @@ use core_tests::xml::Stanza;
 use crate::ledger::{Fate, How, Invariant, Loss, Reply};
 use crate::replica::Replica;
 use crate::stream::{Letter, State, What, own_stanzas};
-use crate::traffic::{self, Answer, DOMAIN, PEERS, TARGET};
-use crate::world::{Event, Place, World};
+use crate::traffic::{self, DOMAIN, PlannedReply, TARGET, TARGET_RESOURCES};
+use crate::world::{Event, StreamPlace, World};
 
 impl World {
     pub fn ask(&mut self) {
@@ -29,12 +29,12 @@ impl World {
     fn stray(&mut self) {
         let message = |to: &str| Letter { what: What::Message, xml: traffic::message(to) };
         let replica = self.rng.usize(..self.replicas.len());
-        let place = Place { replica, role: self.replicas[replica].subscriber() };
+        let place = StreamPlace { replica, role: self.replicas[replica].subscriber() };
         match self.rng.u8(..3) {
             0 if place.role > 0 => {
-                let peer = PEERS[self.rng.usize(..PEERS.len())];
-                let xml = traffic::presence("", peer, DOMAIN);
-                self.route(Letter { what: What::Available(peer), xml });
+                let resource = TARGET_RESOURCES[self.rng.usize(..TARGET_RESOURCES.len())];
+                let xml = traffic::presence("", resource, DOMAIN);
+                self.route(Letter { what: What::Available(resource), xml });
             }
             1 if place.role > 0 && self.stream(place).state != State::Away => {
                 self.hand(place, message(&self.domain(place)));
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    pub fn answer(&mut self, answer: Answer) {
+    pub fn answer(&mut self, answer: PlannedReply) {
         let forwarded = &self.ledger.forwarded[answer.forwarded];
         if self.is_reached(forwarded.peer) || answer.how.is_forged() {
             self.reply(answer.forwarded, answer.how);
@@ -71,16 +71,16 @@ impl World {
         let chosen = self.rng.usize(..count);
         let mut replicas = self.replicas.iter().enumerate().filter(|(_, r)| takes(r));
         let (replica, _) = replicas.nth(chosen).expect("there are as many");
-        self.hand(Place { replica, role: 0 }, letter);
+        self.hand(StreamPlace { replica, role: 0 }, letter);
     }
 
     /// To this stream and no other.
-    pub fn hand(&mut self, place: Place, letter: Letter) {
+    pub fn hand(&mut self, place: StreamPlace, letter: Letter) {
         self.stream(place).inbox.push_back(letter);
         self.read_later(place);
     }
 
-    pub fn read_later(&mut self, place: Place) {
+    pub fn read_later(&mut self, place: StreamPlace) {
         let stream = self.stream(place);
         if !stream.inbox.is_empty() && !stream.will_read {
             stream.will_read = true;
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// A stanza of a replica is at the server.
-    pub fn take(&mut self, place: Place, what: What, xml: &str) {
+    pub fn take(&mut self, place: StreamPlace, what: What, xml: &str) {
         match what {
             What::Own if xml == " " => {
                 // It answers in kind, else each silent stream would ask for signs of life.
@@ -121,7 +121,7 @@ impl World {
 
     /// The target's server answers a subscription or a probe; what a replica sends to itself
     /// comes back to one of them.
-    fn take_own(&mut self, place: Place, xml: &str) {
+    fn take_own(&mut self, place: StreamPlace, xml: &str) {
         if xml.starts_with("<message") {
             let what = What::Echo(place, self.stream(place).serial);
             let letter = Letter { what, xml: xml.to_owned() };
@@ -149,8 +149,8 @@ impl World {
                 self.hand(place, Letter { what: What::AllGone, xml });
             }
             "probe" => {
-                for peer in self.reached().collect::<Vec<_>>() {
-                    let letter = Letter { what: What::Available(peer), xml: say("", peer) };
+                for resource in self.reached().collect::<Vec<_>>() {
+                    let letter = Letter { what: What::Available(resource), xml: say("", resource) };
                     self.answer_probe(place, letter);
                 }
             }
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    pub fn domain(&self, place: Place) -> String {
+    pub fn domain(&self, place: StreamPlace) -> String {
         self.replicas[place.replica].streams[place.role].domain().to_string()
     }
 

@@ -9,7 +9,7 @@ use jat_core::session::snapshot::SessionSnapshot;
 use jat_core::session::{Bounds, Session, Turn};
 use jid::DomainPart;
 
-use crate::world::Place;
+use crate::world::StreamPlace;
 
 pub struct Stream {
     pub state: State,
@@ -64,7 +64,7 @@ pub enum What {
     /// The time of the target's server.
     ServerTime,
     /// An echo of this replica, in its stream of this number.
-    Echo(Place, u32),
+    Echo(StreamPlace, u32),
     Message,
     /// Something that a replica says by itself, any number of stanzas.
     Own,

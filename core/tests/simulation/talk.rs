@@ -9,8 +9,8 @@ use crate::ledger::{Fate, Invariant, Ledger, Loss};
 use crate::names::{bare_of, normal};
 use crate::replica::Replica;
 use crate::stream::{Letter, State, What};
-use crate::traffic::{DOMAIN, NODES, PEERS, TARGET, USERS};
-use crate::world::{Event, Place, World};
+use crate::traffic::{DOMAIN, NODES, TARGET, TARGET_RESOURCES, USERS};
+use crate::world::{Event, StreamPlace, World};
 
 /// A stanza that somebody writes to somebody, not to the component.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Talk {
     pub face: &'static str,
     /// The resource that writes it, or must get it. `None`: the target's account, and of messages
     /// any resource.
-    pub peer: Option<&'static str>,
+    pub resource: Option<&'static str>,
     /// What it is written to.
     pub address: String,
     /// What was made of an address to get this one.
@@ -50,8 +50,8 @@ pub enum Kind {
 impl Talk {
     /// The stanza, as its sender's server stamps it.
     fn xml(&self, number: usize) -> String {
-        let from = match (self.way, self.peer) {
-            (Way::Outward, peer) => peer.unwrap_or(TARGET),
+        let from = match (self.way, self.resource) {
+            (Way::Outward, resource) => resource.unwrap_or(TARGET),
             (Way::Inward, _) if self.kind == Kind::Subscribe => bare_of(self.user),
             (Way::Inward, _) => self.user,
         };
@@ -78,7 +78,7 @@ impl Talk {
 
     /// Whether any resource may get it.
     fn is_for_anybody(&self) -> bool {
-        self.kind == Kind::Message && self.way == Way::Inward && self.peer.is_none()
+        self.kind == Kind::Message && self.way == Way::Inward && self.resource.is_none()
     }
 
     fn traffic(&self) -> Traffic {
@@ -104,13 +104,13 @@ impl World {
         let address = [face, DOMAIN].concat();
         let fate = Fate::Underway;
         let (forged, delayed, way) = (false, false, Way::Inward);
-        self.say(Talk { kind, way, user, face, peer: None, address, forged, delayed, fate });
+        self.say(Talk { kind, way, user, face, resource: None, address, forged, delayed, fate });
     }
 
     /// Somebody writes, if he is there.
     pub fn say(&mut self, talk: Talk) {
-        let is_there = |peer: &str| self.is_reached(peer) || talk.kind == Kind::Unavailable;
-        if talk.way == Way::Outward && talk.peer.is_some_and(|peer| !is_there(peer)) {
+        let is_there = |resource: &str| self.is_reached(resource) || talk.kind == Kind::Unavailable;
+        if talk.way == Way::Outward && talk.resource.is_some_and(|resource| !is_there(resource)) {
             return;
         }
         let number = self.ledger.talks.len();
@@ -128,7 +128,7 @@ impl World {
     /// What a replica had to make of it, given what it wrote.
     pub fn judge_talk(
         &mut self,
-        place: Place,
+        place: StreamPlace,
         number: usize,
         written: &str,
         must_know_somebody: bool,
@@ -174,13 +174,13 @@ impl World {
 
     /// It is not relayed, and nobody but the target may be told.
     fn refused(&mut self, number: usize, due: Reason, stanzas: &[&str]) {
-        let peer = self.ledger.talks[number].peer;
+        let resource = self.ledger.talks[number].resource;
         let (loss, good) = match (due, stanzas) {
             (Reason::NoAlias, []) => (Loss::ForgeryRefused, true),
             (Reason::NoAlias, _) => (Loss::ForgeryRefused, false),
             (_, [xml]) => {
                 let Stanza { type_, to, .. } = Stanza::read(xml);
-                (Loss::OldMirror, type_ == "error" && Some(&*unescaped(to)) == peer)
+                (Loss::OldMirror, type_ == "error" && Some(&*unescaped(to)) == resource)
             }
             _ => (Loss::OldMirror, false),
         };
@@ -189,13 +189,13 @@ impl World {
     }
 
     /// Whether a stanza of a user may go to this address of the target.
-    fn is_right_receiver(&self, place: Place, talk: &Talk, to: &str) -> bool {
+    fn is_right_receiver(&self, place: StreamPlace, talk: &Talk, to: &str) -> bool {
         let Replica { view, .. } = &self.replicas[place.replica];
         let settings = self.replicas[place.replica].settings();
-        match talk.peer {
-            Some(peer) => to == peer,
+        match talk.resource {
+            Some(resource) => to == resource,
             None if talk.is_for_anybody() && to != TARGET => {
-                PEERS.contains(&to) && view.may_know(to, settings)
+                TARGET_RESOURCES.contains(&to) && view.may_know(to, settings)
             }
             None => to == TARGET,
         }
@@ -220,23 +220,31 @@ impl World {
             (Way::Inward, Kind::Message) => {
                 let to = unescaped(stanza.to);
                 // What is stored, or was for one that has gone, another one reads later.
-                let named = PEERS.into_iter().find(|peer| *peer == to && self.is_reached(peer));
-                let Some(peer) = named.or_else(|| self.reached().next()) else { return };
+                let named = TARGET_RESOURCES
+                    .into_iter()
+                    .find(|resource| *resource == to && self.is_reached(resource));
+                let Some(resource) = named.or_else(|| self.reached().next()) else { return };
                 let kind = match self.rng.u8(..4) {
                     0 => return,
                     1 => Kind::Request,
                     _ => Kind::Message,
                 };
                 let way = Way::Outward;
-                self.say_later(Talk { kind, way, peer: Some(peer), ..reply });
+                self.say_later(Talk { kind, way, resource: Some(resource), ..reply });
             }
             (Way::Inward, Kind::Subscribe) => {
                 self.roster.push(reply.clone());
                 let way = Way::Outward;
-                self.say(Talk { kind: Kind::Subscribed, way, peer: None, ..reply.clone() });
-                for peer in self.reached().collect::<Vec<_>>() {
+                self.say(Talk { kind: Kind::Subscribed, way, resource: None, ..reply.clone() });
+                for resource in self.reached().collect::<Vec<_>>() {
                     let kind = Kind::Available;
-                    self.say(Talk { kind, way, peer: Some(peer), delayed: true, ..reply.clone() });
+                    self.say(Talk {
+                        kind,
+                        way,
+                        resource: Some(resource),
+                        delayed: true,
+                        ..reply.clone()
+                    });
                 }
             }
             (Way::Outward, Kind::Message) if self.rng.bool() => {
@@ -261,10 +269,10 @@ impl World {
     }
 
     /// A resource of the target comes or goes: its server tells all subscribers.
-    pub fn tell_subscribers(&mut self, peer: &'static str, came: bool) {
+    pub fn tell_subscribers(&mut self, resource: &'static str, came: bool) {
         let kind = if came { Kind::Available } else { Kind::Unavailable };
         for subscriber in self.roster.clone() {
-            self.say(Talk { kind, way: Way::Outward, peer: Some(peer), ..subscriber });
+            self.say(Talk { kind, way: Way::Outward, resource: Some(resource), ..subscriber });
         }
     }
 }
@@ -288,11 +296,11 @@ impl Ledger {
             Way::Outward => {
                 let user = normal(talk.user);
                 let user = if is_presence { bare_of(&user) } else { &*user };
-                let address = match (talk.kind, talk.peer) {
+                let address = match (talk.kind, talk.resource) {
                     (Kind::Subscribed, _) | (_, None) => {
                         from == [&*talk.face.to_lowercase(), DOMAIN].concat()
                     }
-                    (_, Some(peer)) => self.names.is_alias(&from, talk.face, peer),
+                    (_, Some(resource)) => self.names.is_alias(&from, talk.face, resource),
                 };
                 (unescaped(stanza.to) == user, address)
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::fault::Fault;
 use crate::ledger::Loss;
-use crate::world::{Log, Outcome, run};
+use crate::world::{Log, ScheduleResult, run};
 
 #[derive(Default)]
 pub struct Total {
@@ -21,7 +21,7 @@ pub struct Total {
     pub faults: BTreeMap<Fault, usize>,
     pub losses: BTreeMap<Loss, usize>,
     /// Schedules that went wrong, the first that each core met.
-    pub failed: BTreeMap<u64, Outcome>,
+    pub failed: BTreeMap<u64, ScheduleResult>,
 }
 
 impl Total {
@@ -74,9 +74,9 @@ impl Total {
     }
 }
 
-impl From<Outcome> for Total {
-    fn from(outcome: Outcome) -> Self {
-        let Outcome { requests, talks, delivered, faults, losses, .. } = outcome;
+impl From<ScheduleResult> for Total {
+    fn from(outcome: ScheduleResult) -> Self {
+        let ScheduleResult { requests, talks, delivered, faults, losses, .. } = outcome;
         Self { schedules: 1, requests, talks, delivered, faults, losses, ..Self::default() }
     }
 }
@@ -93,7 +93,7 @@ impl fmt::Display for Total {
 }
 
 /// Runs a schedule, and names it if the program panics.
-pub fn run_named(seed: u64, log: Log) -> Outcome {
+pub fn run_named(seed: u64, log: Log) -> ScheduleResult {
     let named = Named(seed);
     let outcome = run(seed, None, log);
     std::mem::forget(named);
@@ -115,7 +115,7 @@ pub fn replay(seed: u64) -> String {
 }
 
 /// Panics if something is wrong with a schedule, and says what and how to run it again.
-pub fn assert_good(seed: u64, outcome: &Outcome) {
+pub fn assert_good(seed: u64, outcome: &ScheduleResult) {
     let violations: Vec<String> = outcome.violations.iter().map(|v| v.to_string()).collect();
     let replay = replay(seed);
     let shown = violations.join("\n");
@@ -124,7 +124,7 @@ pub fn assert_good(seed: u64, outcome: &Outcome) {
     assert!(outcome.is_large(), "schedule {seed} is too small: {size:?}; {replay}");
 }
 
-impl Outcome {
+impl ScheduleResult {
     /// Replicas, requests and other stanzas, faults.
     fn size(&self) -> [usize; 3] {
         [self.replicas, self.requests + self.talks, self.faults.values().sum()]

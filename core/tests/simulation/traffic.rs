@@ -15,7 +15,7 @@ pub const TARGET: &str = "bot@b.example";
 const TARGET_SERVER: &str = "b.example";
 
 /// Resources that the target may have.
-pub const PEERS: [&str; 4] =
+pub const TARGET_RESOURCES: [&str; 4] =
     ["bot@b.example/a", "bot@b.example/b 2", "bot@b.example/Büro/1", "bot@b.example/c@d"];
 
 /// Nodes of the component's domain, with their `@`, as users type them; the first are plain.
@@ -63,7 +63,7 @@ pub fn ask(number: usize, rng: &mut Rng) -> (Ask, String) {
 
 /// A reply that is going to be sent, if its sender is still online then.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct PlannedReply {
     pub forwarded: usize,
     pub how: How,
     /// Milliseconds from when the client got the request.
@@ -71,7 +71,7 @@ pub struct Answer {
 }
 
 /// What will come of a request: replies at once, late, twice, never, and forged ones.
-pub fn answers(forwarded: usize, rng: &mut Rng) -> Vec<Answer> {
+pub fn answers(forwarded: usize, rng: &mut Rng) -> Vec<PlannedReply> {
     let copies = match rng.u8(..12) {
         0 => 0,
         1 => 2,
@@ -80,12 +80,12 @@ pub fn answers(forwarded: usize, rng: &mut Rng) -> Vec<Answer> {
     let mut answers = Vec::with_capacity(3);
     for _ in 0..copies {
         let how = if rng.u8(..10) == 0 { How::OtherId } else { How::Honest };
-        answers.push(Answer { forwarded, how, after: delay(rng) });
+        answers.push(PlannedReply { forwarded, how, after: delay(rng) });
     }
     if rng.u8(..8) == 0 {
         let forgeries = [How::OtherResource, How::OtherAccount, How::Tampered, How::OtherAddress];
         let how = forgeries[rng.usize(..forgeries.len())];
-        answers.push(Answer { forwarded, how, after: delay(rng) });
+        answers.push(PlannedReply { forwarded, how, after: delay(rng) });
     }
     answers
 }
@@ -116,8 +116,9 @@ pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> S
         How::Honest | How::Missing => iq(id, encoded_from, peer),
         How::OtherId => iq("other", encoded_from, peer),
         How::OtherResource => {
-            let place = PEERS.iter().position(|p| p == peer).expect("it was forwarded there");
-            iq(id, encoded_from, PEERS[(place + rng.usize(1..PEERS.len())) % PEERS.len()])
+            let all = TARGET_RESOURCES;
+            let place = all.iter().position(|it| it == peer).expect("it was forwarded there");
+            iq(id, encoded_from, all[(place + rng.usize(1..all.len())) % all.len()])
         }
         How::OtherAccount => iq(id, encoded_from, "mallory@evil.example/a"),
         How::Tampered if *token_in == TokenIn::Id => iq(&tampered(id, rng), encoded_from, peer),

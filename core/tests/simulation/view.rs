@@ -13,11 +13,11 @@ pub struct View {
     told: BTreeSet<&'static str>,
     /// Those that it was told of since its stream is up.
     confirmed: BTreeSet<&'static str>,
-    subscription: Subscription,
+    subscription: KnownSubscription,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subscription {
+enum KnownSubscription {
     Never,
     Requested,
     Granted,
@@ -26,15 +26,16 @@ enum Subscription {
 impl View {
     /// Of a target that it was not told of yet; `is_up`: whether the stream is up that tells.
     pub fn new(is_up: bool) -> Self {
-        let subscription = if is_up { Subscription::Requested } else { Subscription::Never };
+        let subscription =
+            if is_up { KnownSubscription::Requested } else { KnownSubscription::Never };
         Self { told: BTreeSet::new(), confirmed: BTreeSet::new(), subscription }
     }
 
     /// The stream that tells was lost, and is up again.
     pub fn reconnected(&mut self) {
         self.confirmed.clear();
-        if self.subscription == Subscription::Never {
-            self.subscription = Subscription::Requested;
+        if self.subscription == KnownSubscription::Never {
+            self.subscription = KnownSubscription::Requested;
         }
     }
 
@@ -44,14 +45,14 @@ impl View {
             return Reason::PresenceIgnored;
         }
         match presence {
-            What::Subscribed => self.subscription = Subscription::Granted,
-            What::Available(peer) => {
-                self.told.insert(peer);
-                self.confirmed.insert(peer);
+            What::Subscribed => self.subscription = KnownSubscription::Granted,
+            What::Available(resource) => {
+                self.told.insert(resource);
+                self.confirmed.insert(resource);
             }
-            What::Unavailable(peer) => {
-                self.told.remove(peer);
-                self.confirmed.remove(peer);
+            What::Unavailable(resource) => {
+                self.told.remove(resource);
+                self.confirmed.remove(resource);
             }
             _ => {
                 self.told.clear();
@@ -62,10 +63,10 @@ impl View {
     }
 
     /// Whether it may forward to this address.
-    pub fn may_know(&self, peer: &str, settings: &Settings) -> bool {
+    pub fn may_know(&self, resource: &str, settings: &Settings) -> bool {
         match &settings.target {
-            Target::Account(_) => self.told.contains(peer),
-            Target::Resource { full, .. } => full.as_str() == peer,
+            Target::Account(_) => self.told.contains(resource),
+            Target::Resource { full, .. } => full.as_str() == resource,
         }
     }
 
@@ -77,9 +78,9 @@ impl View {
     /// What a request is refused with when nobody is online.
     pub fn due_for_nobody(&self) -> Reason {
         match self.subscription {
-            Subscription::Never => Reason::NeverSubscribed,
-            Subscription::Requested => Reason::SubscriptionPending,
-            Subscription::Granted => Reason::Offline,
+            KnownSubscription::Never => Reason::NeverSubscribed,
+            KnownSubscription::Requested => Reason::SubscriptionPending,
+            KnownSubscription::Granted => Reason::Offline,
         }
     }
 }

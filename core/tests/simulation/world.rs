@@ -14,7 +14,7 @@ use crate::operator::File;
 use crate::replica::Replica;
 use crate::stream::Stream;
 use crate::talk::Talk;
-use crate::traffic::{Answer, PEERS};
+use crate::traffic::{PlannedReply, TARGET_RESOURCES};
 
 pub struct World {
     pub rng: Rng,
@@ -54,13 +54,13 @@ pub enum Event {
     /// Names are made with the newest name key.
     NewNames,
     /// The client's server sends a reply, if its sender is online.
-    Answer(Answer),
+    Answer(PlannedReply),
     /// A replica reads, writes, does what is due by time, logs in, ends on a stream.
-    Read(Place),
-    Write(Place),
-    Tick(Place),
-    Connect(Place),
-    End(Place),
+    Read(StreamPlace),
+    Write(StreamPlace),
+    Tick(StreamPlace),
+    Connect(StreamPlace),
+    End(StreamPlace),
     /// A replica rereads its file.
     Reload(usize),
     /// A machine starts a process.
@@ -72,12 +72,12 @@ pub enum Event {
     /// Resources that were cut off are reached again.
     Heal,
     /// A stream of this number has had the time to find all of them.
-    Found(Place, u32),
+    Found(StreamPlace, u32),
 }
 
 /// One stream of one replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct StreamPlace {
     pub replica: usize,
     pub role: usize,
 }
@@ -92,7 +92,7 @@ pub enum Log {
 }
 
 /// What came of a schedule.
-pub struct Outcome {
+pub struct ScheduleResult {
     pub violations: Vec<Violation>,
     /// Replicas at the beginning.
     pub replicas: usize,
@@ -108,7 +108,7 @@ pub struct Outcome {
 
 /// Runs the schedule of a seed, with a bug in one replica perhaps: to its end, or until what
 /// comes of the first violation has come of it.
-pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> Outcome {
+pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> ScheduleResult {
     let mut world = World::new(seed, bug, log);
     let replicas = world.replicas.len();
     let mut end = u64::MAX;
@@ -128,7 +128,7 @@ pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> Outcome {
         world.log_violations(0);
     }
     let replies = world.ledger.replies.iter();
-    Outcome {
+    ScheduleResult {
         replicas,
         requests: world.ledger.asks.len(),
         talks: world.ledger.talks.len(),
@@ -161,7 +161,10 @@ impl World {
             queue: BTreeMap::new(),
             scheduled: 0,
             roster: Vec::new(),
-            online: PEERS.into_iter().take(rng.usize(1..=PEERS.len())).collect(),
+            online: TARGET_RESOURCES
+                .into_iter()
+                .take(rng.usize(1..=TARGET_RESOURCES.len()))
+                .collect(),
             cut_off: BTreeSet::new(),
             changed: BTreeMap::new(),
             loses_presence: rng.bool(),
@@ -231,13 +234,13 @@ impl World {
         self.schedule_at(self.at + after, event);
     }
 
-    pub fn stream(&mut self, place: Place) -> &mut Stream {
+    pub fn stream(&mut self, place: StreamPlace) -> &mut Stream {
         &mut self.replicas[place.replica].streams[place.role]
     }
 
     /// Where a replica has its streams.
-    pub fn places(&self, replica: usize) -> impl Iterator<Item = Place> + use<> {
-        (0..self.replicas[replica].streams.len()).map(move |role| Place { replica, role })
+    pub fn places(&self, replica: usize) -> impl Iterator<Item = StreamPlace> + use<> {
+        (0..self.replicas[replica].streams.len()).map(move |role| StreamPlace { replica, role })
     }
 
     /// Tells of those that are not among the `known` first ones.
@@ -258,7 +261,7 @@ impl World {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for StreamPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let role = if self.role == 0 { "" } else { ", presence" };
         write!(f, "replica {}{role}", self.replica)

@@ -13,10 +13,10 @@ use crate::link::component::lock;
 use super::page;
 
 /// An answer, whole before any of it is written.
-pub(super) type Answer = Response<Bytes>;
+pub(super) type WholeResponse = Response<Bytes>;
 
 /// The answer to a request, of which nobody wants the body.
-pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> Answer {
+pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let make = match request.uri().path() {
         "/" => page,
         "/metrics" => metrics,
@@ -38,19 +38,23 @@ pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> Answer {
 }
 
 /// A line for people.
-pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> WholeResponse {
     let mut answer = of_type("text/plain; charset=utf-8", text);
     *answer.status_mut() = status;
     answer
 }
 
-pub(super) fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
+pub(super) fn with(
+    mut answer: WholeResponse,
+    name: HeaderName,
+    value: HeaderValue,
+) -> WholeResponse {
     answer.headers_mut().insert(name, value);
     answer
 }
 
 /// Every answer is of this moment, for this site alone, and what it says it is.
-pub(super) fn guard(mut answer: Answer) -> Answer {
+pub(super) fn guard(mut answer: WholeResponse) -> WholeResponse {
     let headers = answer.headers_mut();
     for (name, value) in GUARDS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -59,14 +63,14 @@ pub(super) fn guard(mut answer: Answer) -> Answer {
 }
 
 /// With `?refresh` it loads itself again and again.
-fn page(request: &Request<()>, recorder: &Recorder) -> Answer {
+fn page(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let refresh = request.uri().query() == Some(page::REFRESH);
     let page = page::render(&Status::of(recorder), recorder, refresh);
     let answer = of_type("text/html; charset=utf-8", page);
     with(answer, header::CONTENT_SECURITY_POLICY, page::policy())
 }
 
-fn metrics(request: &Request<()>, recorder: &Recorder) -> Answer {
+fn metrics(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let accepted = request.headers().get_all(header::ACCEPT).iter();
     let format = Format::accepted(accepted.filter_map(|value| value.to_str().ok()));
     let answer = of_type(format.content_type(), metrics::render(recorder.components(), format));
@@ -74,7 +78,7 @@ fn metrics(request: &Request<()>, recorder: &Recorder) -> Answer {
 }
 
 /// Whether the event loop turns.
-fn healthz(_: &Request<()>, recorder: &Recorder) -> Answer {
+fn healthz(_: &Request<()>, recorder: &Recorder) -> WholeResponse {
     if watchdog::is_late(recorder.components()) {
         text(StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")
     } else {
@@ -83,7 +87,7 @@ fn healthz(_: &Request<()>, recorder: &Recorder) -> Answer {
 }
 
 /// Whether every component is logged in, with somebody to forward to.
-fn readyz(_: &Request<()>, recorder: &Recorder) -> Answer {
+fn readyz(_: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let components = recorder.components().all();
     if components.is_empty() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
@@ -102,12 +106,12 @@ fn readyz(_: &Request<()>, recorder: &Recorder) -> Answer {
     text(code, lines)
 }
 
-fn status(_: &Request<()>, recorder: &Recorder) -> Answer {
+fn status(_: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let status = serde_json::to_vec(&Status::of(recorder)).expect("all of it has a form in JSON");
     of_type("application/json", status)
 }
 
-fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> WholeResponse {
     let answer = Response::new(body.into());
     with(answer, header::CONTENT_TYPE, HeaderValue::from_static(content_type))
 }

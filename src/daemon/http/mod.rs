@@ -34,7 +34,7 @@ use crate::config::Host;
 use crate::shortage::explain;
 
 use super::recorder::Recorder;
-use answers::Answer;
+use answers::WholeResponse;
 use halt::Halt;
 use room::{Room, Seat};
 use stock::Stock;
@@ -164,7 +164,7 @@ impl Counter {
     }
 
     /// Makes one answer at a time, and lets the relay have four times as long before the next.
-    async fn in_turn(self, request: Request<()>) -> Answer {
+    async fn in_turn(self, request: Request<()>) -> WholeResponse {
         let path = request.uri().path();
         let turn = self.turn.lock_owned().await;
         if !self.stock.has_room(path) {

@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answers::{self, Answer};
+use super::answers::{self, WholeResponse};
 
 /// What all large answers may hold together.
 pub(super) struct Stock {
@@ -31,7 +31,7 @@ impl Stock {
 
     /// The answer, of which no more than [`MAX_BYTES`] are kept together with others; in place of
     /// one too many it says so.
-    pub(super) fn keep(&self, path: &str, answer: Answer) -> Answer {
+    pub(super) fn keep(&self, path: &str, answer: WholeResponse) -> WholeResponse {
         let size = answer.body().len();
         if size <= SMALL_BYTES {
             return answer;
@@ -51,7 +51,7 @@ impl Stock {
 }
 
 /// Says that others have not read their answers yet.
-pub(super) fn full() -> Answer {
+pub(super) fn full() -> WholeResponse {
     let text = "Others have not read their answers yet, which take all the memory that there is \
                 for such large ones: ask again in some seconds.\n";
     let answer = answers::text(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -79,7 +79,7 @@ const SMALL_BYTES: usize = 256 << 10;
 mod tests {
     use super::*;
 
-    fn answer(bytes: usize) -> Answer {
+    fn answer(bytes: usize) -> WholeResponse {
         answers::text(StatusCode::OK, "x".repeat(bytes))
     }
 

@@ -8,13 +8,13 @@ use test_support::interop::server::Kind;
 use test_support::interop::stanza::Stanza;
 use test_support::pages::{block, first};
 
-use super::launch::{Place, Source, put};
+use super::launch::{BotOptions, Source, put};
 use super::{Launch, sources, sources_of_aioxmpp, who};
 
 case!(a_chat_bot_for_slixmpp: both);
 fn a_chat_bot_for_slixmpp(kind: Kind) {
     for source in sources(kind.suite) {
-        chats(kind, &|place| place.slixmpp(source, &code("slixmpp", "python")));
+        chats(kind, &|options| options.slixmpp(source, &code("slixmpp", "python")));
     }
 }
 
@@ -22,19 +22,19 @@ fn a_chat_bot_for_slixmpp(kind: Kind) {
 case!(a_chat_bot_for_aioxmpp: [prosody ejabberd] []);
 fn a_chat_bot_for_aioxmpp(kind: Kind) {
     for source in sources_of_aioxmpp(kind.suite) {
-        chats(kind, &|place| place.aioxmpp(source, &code("aioxmpp", "python")));
+        chats(kind, &|options| options.aioxmpp(source, &code("aioxmpp", "python")));
     }
 }
 
 case!(a_chat_bot_for_xmpp_js: both);
 fn a_chat_bot_for_xmpp_js(kind: Kind) {
-    chats(kind, &|place| place.xmpp_js(&code("xmpp.js", "javascript")));
+    chats(kind, &|options| options.xmpp_js(&code("xmpp.js", "javascript")));
 }
 
 case!(a_chat_bot_for_go_xmpp: [prosody ejabberd] []);
 fn a_chat_bot_for_go_xmpp(kind: Kind) {
     let decoder = block("docs/clients/go-xmpp.md", "The decoder", "go");
-    chats(kind, &|place| place.go_xmpp(&code("go-xmpp", "go"), &decoder));
+    chats(kind, &|options| options.go_xmpp(&code("go-xmpp", "go"), &decoder));
 }
 
 fn code(heading: &str, language: &str) -> String {
@@ -45,7 +45,7 @@ fn code(heading: &str, language: &str) -> String {
 /// meets nothing of the account.
 fn chats(kind: Kind, launch: &Launch) {
     let scene = Scene::with(kind, both_ways);
-    let _bot = launch(&Place::plain(scene.server, &scene.target, &scene.domain));
+    let _bot = launch(&BotOptions::plain(scene.server, &scene.target, &scene.domain));
     scene.proxy.wait_online(&[&format!("{}/a", scene.target)]);
     let mut user = scene.user();
     user.fetch_roster();
@@ -85,8 +85,8 @@ fn a_bot_that_tells_the_user_reads_the_mirror(kind: Kind) {
     let bot = first("docs/clients/slixmpp.md", "python").text;
     let bot = put(&bot, "user = read_token(user)[0]", "user = read_mirror(user)[0]");
     let code = first("docs/addresses.md", "python").text + &bot;
-    let place = Place::plain(scene.server, &scene.target, &scene.domain);
-    let _bot = place.slixmpp(Source::Debian, &code);
+    let options = BotOptions::plain(scene.server, &scene.target, &scene.domain);
+    let _bot = options.slixmpp(Source::Debian, &code);
     scene.proxy.wait_online(&[&format!("{}/a", scene.target)]);
     let mut user = scene.user();
     who(&mut user, &scene.domain, "who");

@@ -9,7 +9,7 @@ use test_support::process::{self, Process};
 
 /// What a bot is told.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct BotOptions<'a> {
     pub server: &'a Server,
     pub target: &'a str,
     pub domain: &'a str,
@@ -34,7 +34,7 @@ pub enum Source {
     Registry,
 }
 
-impl<'a> Place<'a> {
+impl<'a> BotOptions<'a> {
     pub fn plain(server: &'a Server, target: &'a str, domain: &'a str) -> Self {
         Self { server, target, domain, port: server.client_port, way: Way::Plain }
     }

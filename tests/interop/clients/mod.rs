@@ -22,12 +22,12 @@ use test_support::tls::authority::{Authority, Identity, Valid, self_signed};
 use test_support::wait::{PATIENCE, wait_within};
 
 use door::Door;
-use launch::{Place, Source, Way, put, readme};
+use launch::{BotOptions, Source, Way, put, readme};
 
 case!(the_bot_for_slixmpp: prosody);
 fn the_bot_for_slixmpp(kind: Kind) {
     for source in sources(kind.suite) {
-        serves_users_of_the_proxy_only(kind, &|place| slixmpp(place, source));
+        serves_users_of_the_proxy_only(kind, &|options| slixmpp(options, source));
     }
 }
 
@@ -35,7 +35,7 @@ fn the_bot_for_slixmpp(kind: Kind) {
 case!(the_bot_for_aioxmpp: [prosody] []);
 fn the_bot_for_aioxmpp(kind: Kind) {
     for source in sources_of_aioxmpp(kind.suite) {
-        serves_users_of_the_proxy_only(kind, &|place| aioxmpp(place, source));
+        serves_users_of_the_proxy_only(kind, &|options| aioxmpp(options, source));
     }
 }
 
@@ -52,19 +52,19 @@ fn the_bot_for_go_xmpp(kind: Kind) {
 case!(bots_come_back_after_their_server: [prosody] []);
 fn bots_come_back_after_their_server(kind: Kind) {
     let mut server = Server::start(kind);
-    let newest = |place: &Place| aioxmpp(place, Source::Registry);
+    let newest = |options: &BotOptions| aioxmpp(options, Source::Registry);
     let mut launches: Vec<(&str, &Launch)> =
         vec![("aioxmpp", &newest), ("xmpp.js", &xmpp_js), ("go-xmpp", &go_xmpp)];
     let of_slixmpp = sources(kind.suite).into_iter();
     let of_slixmpp: Vec<_> =
-        of_slixmpp.map(|source| move |place: &Place| slixmpp(place, source)).collect();
+        of_slixmpp.map(|source| move |options: &BotOptions| slixmpp(options, source)).collect();
     launches.extend(of_slixmpp.iter().map(|it| ("slixmpp", it as &Launch)));
     let bots: Vec<_> = launches
         .into_iter()
         .map(|(name, launch)| {
             let (domain, target) = (server.new_domain(), server.new_account("service"));
             let proxy = Proxy::start(&server, Settings::new(&domain, &target));
-            let bot = launch(&Place::plain(&server, &target, &domain));
+            let bot = launch(&BotOptions::plain(&server, &target, &domain));
             proxy.wait_online(&[&format!("{target}/a")]);
             (name, domain, target, proxy, bot)
         })
@@ -92,8 +92,8 @@ fn the_bot_and_the_user_of_the_readme(kind: Kind) {
     let scene = Scene::new(kind);
     let server = scene.server;
     for source in sources(kind.suite) {
-        let place = Place::plain(server, &scene.target, &scene.domain);
-        let mut bot = place.slixmpp(source, &readme("3. Accept the subscription"));
+        let options = BotOptions::plain(server, &scene.target, &scene.domain);
+        let mut bot = options.slixmpp(source, &readme("3. Accept the subscription"));
         let resource = format!("{}/a", scene.target);
         scene.proxy.wait_online(&[&resource]);
 
@@ -102,7 +102,7 @@ fn the_bot_and_the_user_of_the_readme(kind: Kind) {
         let code = put(&code, "user@some-domain.example/abc", &format!("{account}/abc"));
         let code = put(&code, "the user's password", "password");
         let folder = fresh_folder("readme-user");
-        let status = place.start_slixmpp(source, &folder, &code).wait(3 * PATIENCE);
+        let status = options.start_slixmpp(source, &folder, &code).wait(3 * PATIENCE);
         let said = fs::read_to_string(folder.join("log")).unwrap();
         assert!(status.is_some_and(|status| status.success()), "{source:?}: {said}");
         assert!(said.contains("my service") && said.contains("jabber:iq:version"), "{said}");
@@ -117,11 +117,11 @@ fn bots_trust_what_they_are_told(kind: Kind) {
         vec![(A_SECOND, Box::new(xmpp_js)), (A_SECOND, Box::new(go_xmpp))];
     for source in sources(kind.suite) {
         let readme = readme("3. Accept the subscription");
-        bots.push((FIVE_SECONDS, Box::new(move |place| place.slixmpp(source, &readme))));
-        bots.push((FIVE_SECONDS, Box::new(move |place| slixmpp(place, source))));
+        bots.push((FIVE_SECONDS, Box::new(move |options| options.slixmpp(source, &readme))));
+        bots.push((FIVE_SECONDS, Box::new(move |options| slixmpp(options, source))));
     }
     for source in sources_of_aioxmpp(kind.suite) {
-        bots.push((None, Box::new(move |place| aioxmpp(place, source))));
+        bots.push((None, Box::new(move |options| aioxmpp(options, source))));
     }
     let authority = Authority::new("our own");
     let ours = Encrypting::start(kind, &authority.sign(&[HOST], Valid::Now), &authority.pem());
@@ -139,7 +139,7 @@ fn bots_trust_what_they_are_told(kind: Kind) {
     }
 }
 
-type Launch<'a> = dyn Fn(&Place) -> Process + 'a;
+type Launch<'a> = dyn Fn(&BotOptions) -> Process + 'a;
 
 /// What there is of slixmpp.
 fn sources(suite: Suite) -> Vec<Source> {
@@ -156,21 +156,21 @@ fn sources_of_aioxmpp(suite: Suite) -> Vec<Source> {
     }
 }
 
-fn slixmpp(place: &Place, source: Source) -> Process {
-    place.slixmpp(source, &first("docs/clients/slixmpp.md", "python").text)
+fn slixmpp(options: &BotOptions, source: Source) -> Process {
+    options.slixmpp(source, &first("docs/clients/slixmpp.md", "python").text)
 }
 
-fn aioxmpp(place: &Place, source: Source) -> Process {
-    place.aioxmpp(source, &first("docs/clients/aioxmpp.md", "python").text)
+fn aioxmpp(options: &BotOptions, source: Source) -> Process {
+    options.aioxmpp(source, &first("docs/clients/aioxmpp.md", "python").text)
 }
 
-fn xmpp_js(place: &Place) -> Process {
-    place.xmpp_js(&first("docs/clients/xmpp.js.md", "javascript").text)
+fn xmpp_js(options: &BotOptions) -> Process {
+    options.xmpp_js(&first("docs/clients/xmpp.js.md", "javascript").text)
 }
 
-fn go_xmpp(place: &Place) -> Process {
+fn go_xmpp(options: &BotOptions) -> Process {
     let page = "docs/clients/go-xmpp.md";
-    place.go_xmpp(&block(page, "The bot", "go").text, &block(page, "The decoder", "go"))
+    options.go_xmpp(&block(page, "The bot", "go").text, &block(page, "The decoder", "go"))
 }
 
 /// The bot accepts the proxy and nobody else, answers a user of the proxy under the address that
@@ -184,7 +184,7 @@ fn serves_users_of_the_proxy_only(kind: Kind, launch: &Launch) {
     stranger.available("");
     // Asked before the bot is there, so that it is the first thing that the bot hears.
     stranger.send(format!("<presence type='subscribe' to='{}'/>", scene.target));
-    let _bot = launch(&Place::plain(scene.server, &scene.target, &scene.domain));
+    let _bot = launch(&BotOptions::plain(scene.server, &scene.target, &scene.domain));
     scene.proxy.wait_online(&[&jid]);
 
     let mut user = scene.user();
@@ -266,8 +266,8 @@ impl Encrypting {
         let (domain, target) = (server.new_domain(), server.new_account("service"));
         let proxy = Proxy::start(server, Settings::new(&domain, &target));
         let door = Door::before(server.client_port);
-        let place = Place::plain(server, &target, &domain);
-        let bot = launch(&Place { port: door.port, way: Way::Tls(ca), ..place });
+        let options = BotOptions::plain(server, &target, &domain);
+        let bot = launch(&BotOptions { port: door.port, way: Way::Tls(ca), ..options });
         Running { proxy, door, target, bot }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::folder::{CONFIG, Folder, LOG, PROGRAM};
-use crate::http::{self, Answer};
+use crate::http::{self, HttpAnswer};
 use crate::program;
 use crate::wait::{comes, comes_meanwhile};
 
@@ -212,16 +212,16 @@ impl Daemon {
 
 /// What it answers by HTTP.
 impl Daemon {
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> HttpAnswer {
         self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}: {}", self.log()))
     }
 
-    pub fn try_get(&self, path: &str) -> Option<Answer> {
+    pub fn try_get(&self, path: &str) -> Option<HttpAnswer> {
         http::get(self.http(), path).ok()
     }
 
     /// Asks for `path` until the answer is a `good` one.
-    pub fn wait_for(&self, path: &str, good: impl Fn(&Answer) -> bool) -> Answer {
+    pub fn wait_for(&self, path: &str, good: impl Fn(&HttpAnswer) -> bool) -> HttpAnswer {
         let mut last = None;
         let come = comes(|| {
             last = self.try_get(path);

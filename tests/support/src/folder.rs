@@ -14,7 +14,7 @@ pub const SECRET: &str = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=";
 
 /// What a run of the program came to, with `DIR` for the folder.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct RunResult {
     pub code: i32,
     pub out: String,
     pub err: String,
@@ -81,17 +81,17 @@ impl Folder {
     }
 
     /// Runs the program with `arguments` and `-c DIR/jat-proxy.toml`.
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub fn run(&self, arguments: &[&str]) -> RunResult {
         let config = self.path(CONFIG);
         self.run_plain(&[arguments, &["-c", config.to_str().unwrap()]].concat())
     }
 
-    pub fn run_plain(&self, arguments: &[&str]) -> Outcome {
+    pub fn run_plain(&self, arguments: &[&str]) -> RunResult {
         let output = jat_proxy().args(arguments).output().unwrap();
         let text = |bytes: Vec<u8>| {
             String::from_utf8(bytes).unwrap().replace(self.0.path().to_str().unwrap(), "DIR")
         };
-        Outcome {
+        RunResult {
             code: output.status.code().expect("no signal ends it"),
             out: text(output.stdout),
             err: text(output.stderr),

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use crate::wait::PATIENCE;
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     pub status: u16,
     /// In lower case.
     pub head: String,
@@ -14,7 +14,7 @@ pub struct Answer {
 }
 
 /// Sends a whole request, and reads until the connection ends.
-pub fn ask(address: SocketAddr, request: &str) -> io::Result<Answer> {
+pub fn ask(address: SocketAddr, request: &str) -> io::Result<HttpAnswer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request.as_bytes())?;
@@ -22,10 +22,10 @@ pub fn ask(address: SocketAddr, request: &str) -> io::Result<Answer> {
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or(ErrorKind::Other)?;
-    Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+    Ok(HttpAnswer { status, head: head.to_lowercase(), body: body.to_owned() })
 }
 
 /// A plain GET.
-pub fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
+pub fn get(address: SocketAddr, path: &str) -> io::Result<HttpAnswer> {
     ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
 }

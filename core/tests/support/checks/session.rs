@@ -35,7 +35,7 @@ pub fn check(data: &[u8]) {
 }
 
 /// What went out, what was counted, and why the stream is over.
-type Outcome = (Vec<u8>, Vec<(Traffic, Reason, u64)>, Option<Ending>);
+type SessionResult = (Vec<u8>, Vec<(Traffic, Reason, u64)>, Option<Ending>);
 
 /// The same with other settings.
 fn survived(settings: fn() -> Settings, stream: Stream<'_>) {
@@ -55,11 +55,11 @@ fn logged_in(settings: Settings) -> Side {
     side
 }
 
-fn outcome(side: &Side, output: Vec<u8>, ended: Option<Ending>) -> Outcome {
+fn outcome(side: &Side, output: Vec<u8>, ended: Option<Ending>) -> SessionResult {
     (output, side.shared.tally.iter().filter(|(.., n)| *n > 0).collect(), ended)
 }
 
-fn run<'i>(settings: Settings, pieces: impl IntoIterator<Item = &'i [u8]>) -> Outcome {
+fn run<'i>(settings: Settings, pieces: impl IntoIterator<Item = &'i [u8]>) -> SessionResult {
     let mut side = logged_in(settings);
     let ended = pieces.into_iter().find_map(|piece| side.take(piece, START));
     let output = side.output(START);
@@ -67,7 +67,7 @@ fn run<'i>(settings: Settings, pieces: impl IntoIterator<Item = &'i [u8]>) -> Ou
 }
 
 /// Judges the output for every stanza apart.
-fn byte_by_byte(input: &[u8], found: &Found) -> Outcome {
+fn byte_by_byte(input: &[u8], found: &Found) -> SessionResult {
     let mut side = logged_in(settings());
     let (mut output, mut ended) = (Vec::new(), None);
     let (online, mut taken) = (total(&side), 0);

@@ -47,7 +47,7 @@ pub struct Load {
 }
 
 /// What came of a [`Load`].
-pub struct Outcome {
+pub struct LoadResult {
     pub elapsed: Duration,
     /// Stanzas that came back.
     pub stanzas: u64,
@@ -160,7 +160,7 @@ impl Driver {
     }
 
     /// Keeps requests in flight until so many were served.
-    pub fn run(&mut self, load: Load) -> Outcome {
+    pub fn run(&mut self, load: Load) -> LoadResult {
         let (mut waits, begin, received) = (Vec::new(), Instant::now(), self.received);
         let (mut asked, mut served, mut stanzas, mut sum) = (0, 0, 0, 0);
         let first = self.next_id;
@@ -207,7 +207,7 @@ impl Driver {
             sleep(load.pause);
         }
         self.attend();
-        Outcome { elapsed, stanzas, bytes: self.received - received, waits }
+        LoadResult { elapsed, stanzas, bytes: self.received - received, waits }
     }
 
     fn push_request(&mut self) {

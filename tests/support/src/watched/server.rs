@@ -21,10 +21,10 @@ pub struct Server {
 }
 
 /// What a resource of the target answers, or its server in its place; silence, if it is not there.
-type Bots = Arc<Mutex<HashMap<String, Answer>>>;
+type Bots = Arc<Mutex<HashMap<String, BotAnswer>>>;
 
 #[derive(Clone, Copy, Debug)]
-pub enum Answer {
+pub enum BotAnswer {
     Result,
     Error(&'static str),
 }
@@ -71,7 +71,7 @@ impl Server {
     }
 
     /// From now on the resource with this full JID answers like this; `None`: nothing.
-    pub fn let_answer(&self, resource: &str, answer: Option<Answer>) {
+    pub fn let_answer(&self, resource: &str, answer: Option<BotAnswer>) {
         let mut bots = self.bots.lock().expect("no thread panics");
         match answer {
             Some(answer) => bots.insert(resource.to_owned(), answer),
@@ -120,8 +120,8 @@ fn answer_to(iq: &str, bots: &Bots) -> String {
     let addresses = format!("id='{id}' to='{from}' from='{to}'");
     match bots.lock().expect("no thread panics").get(to) {
         None => String::new(),
-        Some(Answer::Result) => format!("<iq type='result' {addresses}/>"),
-        Some(Answer::Error(condition)) => format!(
+        Some(BotAnswer::Result) => format!("<iq type='result' {addresses}/>"),
+        Some(BotAnswer::Error(condition)) => format!(
             "<iq type='error' {addresses}><error type='cancel'>\
              <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
         ),

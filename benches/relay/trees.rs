@@ -20,7 +20,7 @@ use xmpp_parsers::ns;
 use zeroize::Zeroizing;
 
 /// Relays between the user and the service until `server` closes the connection.
-pub fn peer(server: &str) {
+pub fn relay(server: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let mut stream = log_in(server).await;
