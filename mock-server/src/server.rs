@@ -32,7 +32,15 @@ impl Server {
     /// # Errors
     /// Those of binding it.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::start_at(0, options).await
+    }
+
+    /// Listens on this port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// Those of binding it.
+    pub async fn start_at(port: u16, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(options));
         let task = tokio::spawn(accept(listener, shared.clone()));

@@ -50,6 +50,7 @@ const ANSWERS: &str = "docs/answers.md";
 const METRICS: &str = "docs/metrics.md";
 const CHAT_BOTS: &str = "docs/clients/chat-bots.md";
 const FACES: &str = "docs/faces.md";
+const KUBERNETES: &str = "docs/kubernetes.md";
 const RELAY: &str = "docs/relay.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
@@ -83,6 +84,7 @@ const CLAIMS: &[Claim] = &[
     claim(CONTRIBUTING, "cargo test --release --test soak", Named("takes an hour")),
     claim(CONTRIBUTING, "cargo test --release --test hostile_load", Named("tests/run runs it")),
     claim(CONTRIBUTING, "tests/debian servers 13", Named("tests/run runs it")),
+    claim(CONTRIBUTING, "tests/kubernetes/install", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cargo test --test interop", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cargo test --test cluster", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cli ──► daemon", Picture),
@@ -216,6 +218,18 @@ const CLAIMS: &[Claim] = &[
     claim(REPLICAS, "# 1. A key that signs", ROTATES),
     claim(REPLICAS, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
     claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
+    claim(KUBERNETES, "podman build", LEADS_TO_THREE_NODES),
+    claim(KUBERNETES, "jat-proxy init", LEADS_TO_THREE_NODES),
+    claim(KUBERNETES, "kubectl apply -k packaging/kubernetes/sidecar", LEADS_TO_THREE_NODES),
+    claim(KUBERNETES, "kubectl exec ejabberd-0 -c jat-proxy", LEADS_TO_THREE_NODES),
+    claim(KUBERNETES, "components:", Test(ON_KUBERNETES, "monitoring_is_added_to_both_layouts")),
+    claim(
+        KUBERNETES,
+        "(printf",
+        Test("tests/kubernetes/schemas.rs", "what_is_for_the_prometheus_operator_fits_its_types"),
+    ),
+    claim(KUBERNETES, "jat-proxy keys add", LEADS_TO_THREE_NODES),
+    claim(KUBERNETES, "kubectl apply -k packaging/kubernetes/beside", LEADS_TO_THREE_NODES),
     claim(CAPACITY, "cargo bench --bench translate", Named("takes minutes")),
     claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_README),
     claim(
@@ -274,6 +288,9 @@ const MIGRATES: Check = Test(MIGRATION, "the_steps_lead_there_and_back");
 const FOLLOWS_README: Check = Test(FIRST_STEPS, "the_readme_works_on_prosody");
 const FOLLOWS_README_ON_EJABBERD: Check = Test(FIRST_STEPS, "the_readme_works_on_ejabberd");
 const RUNS_SERVICE: Check = Test(SERVICE, "the_commands_of_a_service_work");
+const ON_KUBERNETES: &str = "tests/kubernetes/page.rs";
+const LEADS_TO_THREE_NODES: Check =
+    Test(ON_KUBERNETES, "the_commands_lead_from_nothing_to_three_nodes");
 const ROTATES: Check = Test(SERVICE, "the_commands_for_replicas_work");
 const RUNS_DECODERS: Check =
     Test(TOKENS, "the_decoders_read_every_valid_vector_and_refuse_what_is_no_token");

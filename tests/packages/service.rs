@@ -4,13 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use mock_server::{Client, Options, RosterState, Server};
+use mock_server::{Options, RosterState, Server};
 use serde_json::Value;
+use test_support::crowd::Crowd;
 use test_support::daemon::{DOMAIN, TARGET};
-use test_support::stage::reply_to;
-use test_support::wait::PATIENCE;
 use tokio::task::spawn_blocking;
 
 use crate::machine::Machine;
@@ -20,12 +18,6 @@ use crate::package;
 pub struct Service {
     pub machine: Arc<Machine>,
     pub server: Server,
-}
-
-/// A user who asks and the client that answers.
-pub struct Crowd {
-    user: Client,
-    client: Client,
 }
 
 /// What stays as it is as long as the process does.
@@ -42,7 +34,7 @@ impl Service {
     pub async fn new() -> (Self, Crowd) {
         let server = Server::start(Options::ejabberd("s")).await.unwrap();
         server.set_subscription(TARGET, DOMAIN, RosterState::From);
-        let crowd = Crowd::of(&server);
+        let crowd = Crowd::of(&server, TARGET);
         let machine = Arc::new(Machine::boot());
         let service = Self { machine, server };
         service.install(package::built()).await;
@@ -79,49 +71,6 @@ impl Service {
         let unit = self.does(&format!("systemctl show -p {properties} jat-proxy")).await;
         assert!(unit.contains("ActiveState=active"), "{unit}");
         Life { unit, started: self.status().await["started"].clone() }
-    }
-}
-
-impl Crowd {
-    pub fn of(server: &Server) -> Self {
-        let client = server.client(&format!("{TARGET}/a"));
-        Self { user: server.client("user@some-domain.example/abc"), client }
-    }
-
-    /// Asks and answers while something is done, and until the last reply is there; gives the
-    /// number of requests. All have been answered.
-    pub async fn asks_while(&mut self, doing: impl Future<Output = ()>) -> usize {
-        const AT_A_TIME: usize = 64;
-        let Self { user, client } = self;
-        let over = AtomicBool::new(false);
-        let asking = async {
-            let (mut asked, mut answered) = (0, 0);
-            while !over.load(Ordering::Relaxed) || answered < asked {
-                while asked - answered < AT_A_TIME && !over.load(Ordering::Relaxed) {
-                    let request = format!("<iq type='get' id='{asked}' to='{DOMAIN}'><ask/></iq>");
-                    user.send(&request).unwrap();
-                    asked += 1;
-                }
-                let reply = user.recv_iq_within(PATIENCE).await.expect("a reply");
-                assert!(reply.contains("<answer/>"), "{reply}");
-                answered += 1;
-            }
-            asked
-        };
-        let answering = async {
-            loop {
-                let request = client.recv_iq_within(PATIENCE).await.expect("a request");
-                client.send(&reply_to(&request)).unwrap();
-            }
-        };
-        let doing = async {
-            doing.await;
-            over.store(true, Ordering::Relaxed);
-        };
-        tokio::select! {
-            (asked, ()) = async { tokio::join!(asking, doing) } => asked,
-            () = answering => unreachable!("it goes on"),
-        }
     }
 }
 

@@ -4,9 +4,11 @@
 
 pub mod bench;
 pub mod cases;
+pub mod crowd;
 pub mod daemon;
 pub mod folder;
 pub mod http;
+pub mod image;
 pub mod interop;
 pub mod launch;
 pub mod pages;

@@ -1,0 +1,92 @@
+//! The container image, without a container engine: the program, built the way the Containerfile
+//! builds it, as the only file of a root folder, for a user that no file knows.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::scratch;
+
+/// Who no file of the image names.
+pub const USER: u32 = 65532;
+
+/// An image's files.
+pub struct Image(TempDir);
+
+impl Image {
+    /// # Panics
+    /// When it can't be built, or is built in another way than the Containerfile says.
+    pub fn build() -> Self {
+        assert!(rustix::process::geteuid().is_root(), "only root can change the root folder");
+        let root = TempDir::new_in(scratch()).unwrap();
+        fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        fs::copy(program(), root.path().join("jat-proxy")).unwrap();
+        let folder = root.path().join("etc/jat-proxy");
+        fs::create_dir_all(&folder).unwrap();
+        chown(folder, Some(USER), Some(USER)).unwrap();
+        // Container engines bring /proc and /dev along. (Statically linked, the C library's random
+        // numbers are not found, and come from there.)
+        fs::create_dir(root.path().join("proc")).unwrap();
+        fs::create_dir(root.path().join("dev")).unwrap();
+        for (name, minor) in [("random", "8"), ("urandom", "9")] {
+            let path = root.path().join("dev").join(name);
+            let mut mknod = Command::new("mknod");
+            mknod.args(["-m", "666"]).arg(path).args(["c", "1", minor]);
+            assert!(mknod.status().unwrap().success());
+        }
+        Self(root)
+    }
+
+    /// The root folder of its containers.
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// The static program.
+fn program() -> PathBuf {
+    let file = fs::read_to_string("packaging/Containerfile").unwrap();
+    // Without optimisation, which takes minutes and changes nothing about what is looked for.
+    let flags = "RUSTFLAGS=\"-C target-feature=+crt-static\"";
+    let build = "cargo build --locked --release --target \"$(uname -m)-unknown-linux-gnu\"";
+    assert!(file.contains(flags) && file.contains(build), "it is built in another way");
+    let user = format!("USER {USER}:{USER}");
+    for line in ["FROM scratch", &user, "ENTRYPOINT [\"/jat-proxy\"]", "CMD [\"run\"]"] {
+        assert!(file.lines().any(|found| found == line), "{line}");
+    }
+    let build = format!("{flags} {}", build.replace("--release ", ""));
+    let output = Command::new("sh").args(["-c", &build]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let machine = Command::new("uname").arg("-m").output().unwrap().stdout;
+    let machine = String::from_utf8(machine).unwrap();
+    let folder = format!("{}-unknown-linux-gnu/debug/jat-proxy", machine.trim());
+    scratch().with_file_name(folder)
+}
+
+/// unshare(1), whose child is process 1 of a container. Both end with this.
+pub struct Container(pub Child);
+
+impl Container {
+    /// The number of its process 1 out here, while there is one.
+    pub fn init(&self) -> Option<Pid> {
+        let pid = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // unshare's own --kill-child ends nobody who has become another user since.
+        if let Some(init) = self.init() {
+            let _ = kill_process(init, Signal::KILL);
+        }
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
