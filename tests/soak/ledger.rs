@@ -1,21 +1,19 @@
-//! What became of each request.
+//! What became of each request, or of each message.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use core_tests::xml::Stanza;
 use mock_server::{Direction, Passed};
-use test_support::daemon::DOMAIN;
 
 use crate::line::{Inside, Leg, Line, Out};
+use crate::talk::{Said, Step, Talk, user_of};
 use crate::traffic::{self, MAX_UNDERWAY, USERS};
 use crate::violations::{Violations, Wrong};
 
-pub type Shared = Arc<Mutex<Ledger>>;
-
-/// The account.
+/// The account of a talk.
 pub struct Ledger {
+    talk: Talk,
     /// By number.
     fates: Vec<Fate>,
     sent: [usize; USERS],
@@ -30,7 +28,7 @@ pub struct Ledger {
     pub violations: Violations,
 }
 
-/// Requests by what became of them.
+/// What users asked, by what became of it.
 #[derive(Clone, Copy, Default)]
 pub struct Counts {
     pub replied: usize,
@@ -60,8 +58,9 @@ enum Fate {
 }
 
 impl Ledger {
-    pub fn shared() -> Shared {
-        let ledger = Self {
+    pub fn new(talk: Talk) -> Self {
+        Self {
+            talk,
             fates: Vec::new(),
             sent: [0; USERS],
             underway: HashMap::new(),
@@ -70,11 +69,10 @@ impl Ledger {
             latencies: Vec::new(),
             late: Duration::ZERO,
             violations: Violations::new(),
-        };
-        Arc::new(Mutex::new(ledger))
+        }
     }
 
-    /// The number of the user's next request; `None`: too many are underway already.
+    /// The number of what the user asks next; `None`: too many are underway already.
     pub fn ask(&mut self, user: usize) -> Option<usize> {
         if self.underway.len() >= MAX_UNDERWAY {
             return None;
@@ -89,24 +87,25 @@ impl Ledger {
         Some(number)
     }
 
-    /// An IQ reaches a user.
+    /// A stanza reaches a user.
     pub fn hear(&mut self, user: usize, xml: &str) {
         let stanza = Stanza::read(xml);
-        let number = self.number(&stanza);
-        let Some(number) = number.filter(|n| n % USERS == user && stanza.from == DOMAIN) else {
-            return self.violations.report(Wrong::Forged, format!("user {user} gets {xml}"));
+        let said = self.read(&stanza).filter(|said| {
+            // Nothing tells who the client is.
+            user_of(said.number) == user
+                && self.talk.is_address(stanza.from)
+                && !xml.contains(self.talk.target())
+        });
+        let (number, fate) = match said {
+            Some(Said { number, step: Step::Answer }) => (number, Fate::Replied),
+            Some(Said { number, step: Step::Refusal }) => (number, Fate::Refused),
+            _ => {
+                return self.violations.report(Wrong::Forged, format!("user {user} gets {xml}"));
+            }
         };
-        let answer = traffic::payload(stanza.content, "answer");
-        let (fate, right) = match stanza.type_ {
-            "result" => (Fate::Replied, answer == Some(number)),
-            _ => (Fate::Refused, stanza.type_ == "error"),
-        };
-        if !right {
-            self.violations.report(Wrong::Forged, format!("user {user} gets {xml}"));
-        }
         let before = self.fates[number];
         if before != Fate::Underway {
-            let text = format!("request {number} was {before:?} before user {user} gets {xml}");
+            let text = format!("number {number} was {before:?} before user {user} gets {xml}");
             return self.violations.report(Wrong::Twice, text);
         }
         self.fates[number] = fate;
@@ -122,35 +121,32 @@ impl Ledger {
 
     /// A stanza passes between the server and a replica.
     pub fn pass(&mut self, passed: &Passed) {
-        if !passed.xml.starts_with("<iq") {
+        if !self.talk.has(&passed.xml) {
             return;
         }
         let stanza = Stanza::read(&passed.xml);
-        if [stanza.from, stanza.to].contains(&HOST) && stanza.id.starts_with("jat-time-") {
-            // A replica asks the server for its time.
-            return;
-        }
-        let Some(number) = self.number(&stanza) else {
+        let (said, line) = (self.read(&stanza), self.lines.entry(passed.connection).or_default());
+        let Some(Said { number, step }) = said else {
             return self
                 .violations
-                .report(Wrong::Forged, format!("nobody asked this: {}", passed.xml));
+                .report(Wrong::Forged, format!("nobody said this: {}", passed.xml));
         };
-        let line = self.lines.entry(passed.connection).or_default();
-        match (passed.direction, stanza.type_) {
-            (Direction::ToComponent, "get") => line.goes_in(number, Leg::Forward),
-            (Direction::ToComponent, _) if traffic::is_forged(&stanza) => {
-                line.goes_in(number, Leg::Forgery);
-            }
-            (Direction::ToComponent, _) => line.goes_in(number, Leg::Revert),
-            (Direction::FromComponent, "get") => {
+        match (passed.direction, step) {
+            (Direction::ToComponent, Step::Ask) => line.goes_in(number, Leg::Forward),
+            (Direction::ToComponent, Step::Forgery) => line.goes_in(number, Leg::Forgery),
+            (Direction::ToComponent, Step::Answer) => line.goes_in(number, Leg::Revert),
+            (Direction::FromComponent, Step::Ask) => {
                 line.out.forwarded += 1;
                 self.come_out(passed, number, Leg::Forward);
             }
-            (Direction::FromComponent, "result") => {
+            (Direction::FromComponent, Step::Answer) => {
                 line.out.reverted += 1;
                 self.come_out(passed, number, Leg::Revert);
             }
-            (Direction::FromComponent, _) => {
+            (Direction::ToComponent, Step::Refusal) | (Direction::FromComponent, Step::Forgery) => {
+                self.violations.report(Wrong::Forged, format!("it passed: {}", passed.xml));
+            }
+            (Direction::FromComponent, Step::Refusal) => {
                 line.out.refused += 1;
                 // One that has just started has not heard yet who is online.
                 if line.out.forwarded > 0 {
@@ -172,7 +168,7 @@ impl Ledger {
             }
             None => self.violations.report(
                 Wrong::Twice,
-                format!("request {number} ({leg:?}) was not inside connection {connection}"),
+                format!("number {number} ({leg:?}) was not inside connection {connection}"),
             ),
         }
     }
@@ -223,7 +219,7 @@ impl Ledger {
         missing.sort_unstable();
         for number in missing {
             self.fates[number] = Fate::Lost;
-            self.violations.report(Wrong::Unaccounted, format!("request {number} is missing"));
+            self.violations.report(Wrong::Unaccounted, format!("number {number} is missing"));
         }
     }
 
@@ -235,7 +231,7 @@ impl Ledger {
         }
         let ago = since.elapsed().as_secs_f64();
         let text =
-            format!("request {number} ({leg:?}) {how} connection {connection}, since {ago:.3} s");
+            format!("number {number} ({leg:?}) {how} connection {connection}, since {ago:.3} s");
         self.violations.report(Wrong::Unaccounted, text);
     }
 
@@ -257,87 +253,15 @@ impl Ledger {
         self.counts.replied + self.counts.refused
     }
 
-    fn number(&self, stanza: &Stanza<'_>) -> Option<usize> {
-        let number: usize = stanza.id.parse().ok()?;
-        (*self.fates.get(number)? != Fate::Unasked).then_some(number)
+    /// Of what a user has asked.
+    fn read(&self, stanza: &Stanza<'_>) -> Option<Said> {
+        let said = self.talk.read(stanza)?;
+        (*self.fates.get(said.number)? != Fate::Unasked).then_some(said)
     }
 }
 
-/// The server of the target, and of the users.
-const HOST: &str = "some-domain.example";
 /// How far one replica may be behind the other, for what takes both milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// User 1 has asked one thing, which replica 7 has forwarded.
-    fn ledger() -> Ledger {
-        let mut ledger = Arc::into_inner(Ledger::shared()).unwrap().into_inner().unwrap();
-        assert_eq!(ledger.ask(1), Some(1));
-        pass(&mut ledger, Direction::ToComponent, "get", "ask");
-        pass(&mut ledger, Direction::FromComponent, "get", "ask");
-        pass(&mut ledger, Direction::ToComponent, "result", "answer");
-        assert_eq!((ledger.violations.count(), ledger.underway()), (0, 1));
-        ledger
-    }
-
-    fn pass(ledger: &mut Ledger, direction: Direction, type_: &str, payload: &str) {
-        ledger.pass(&Passed { connection: 7, direction, xml: iq(type_, "x", payload) });
-    }
-
-    fn iq(type_: &str, from: &str, payload: &str) -> String {
-        format!("<iq type='{type_}' id='1' from='{from}'><{payload} n='1'/></iq>")
-    }
-
-    #[test]
-    fn a_reply_is_good_once_for_who_asked() {
-        let mut ledger = ledger();
-        let good = iq("result", DOMAIN, "answer");
-        for (user, xml, wrong) in [
-            (0, &good, "Forged"),
-            (1, &iq("result", "elsewhere.example", "answer"), "Forged"),
-            (1, &good, ""),
-            (1, &good, "Twice"),
-        ] {
-            let before = ledger.violations.count();
-            ledger.hear(user, xml);
-            assert_eq!(ledger.violations.count() - before, usize::from(!wrong.is_empty()), "{xml}");
-            assert!(ledger.violations.named().last().is_some_and(|said| said.contains(wrong)));
-        }
-        assert_eq!((ledger.counts.replied, ledger.underway()), (1, 0));
-        ledger.hear(1, &iq("result", DOMAIN, "forged"));
-        assert!(ledger.violations.named().iter().any(|said| said.contains("forged")));
-    }
-
-    #[test]
-    fn only_a_kill_excuses_what_was_inside() {
-        let mut killed = ledger();
-        killed.kill(7);
-        killed.settle(&[]);
-        killed.close();
-        assert_eq!((killed.violations.count(), killed.counts.killed), (0, [0, 1]));
-
-        let mut left = ledger();
-        left.settle(&[]);
-        left.close();
-        assert!(left.violations.named()[0].contains("Unaccounted: request 1 (Revert)"));
-        assert_eq!(left.counts.killed, [0, 0]);
-
-        let mut stood_still = ledger();
-        stood_still.lines.entry(8).or_default().reached = Some(Instant::now() + 2 * PATIENCE);
-        stood_still.kill(7);
-        stood_still.settle(&[8]);
-        assert!(stood_still.violations.named()[0].contains("request 1 (Revert) stood still"));
-        assert_eq!(stood_still.counts.excused(), 0);
-
-        // It came out, and nobody has it.
-        let mut vanished = ledger();
-        pass(&mut vanished, Direction::FromComponent, "result", "answer");
-        vanished.kill(7);
-        vanished.settle(&[]);
-        vanished.close();
-        assert!(vanished.violations.named()[0].contains("Unaccounted: request 1 is missing"));
-    }
-}
+mod tests;

@@ -1,25 +1,30 @@
-//! Two replicas for a long time, at a rate that is kept: 2,000 requests a second on the built-in
-//! server, and in every minute a replica is killed, both read their configuration again, both are
-//! upgraded in place, and the key is rotated. Nothing may be unaccounted for.
+//! Two replicas for a long time, at a rate that is kept: 2,000 requests and 200 messages a second on
+//! the built-in server, each with its answer, and in every minute a replica is killed, both read
+//! their configuration again, both are upgraded in place, and the key is rotated. Nothing may be
+//! unaccounted for.
 //!
 //! Replica a lives from the beginning to the end, replica b from kill to kill. An account of each
-//! request says what became of it; only a kill excuses a loss, and only of what was inside.
+//! request, and of each message, says what became of it; only a kill excuses a loss, and only of
+//! what was inside. What goes through a replica comes out in the order in which it went in.
 //!
 //! `SOAK_MINUTES=n cargo test --release --test soak an_hour -- --ignored --nocapture` takes n
 //! minutes instead of 60, prints a line for each and at the end a table.
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | ledger, line | what became of each request, and what is inside each replica |
-//! | traffic | users who ask, and the implementing client |
+//! | book, ledger, line | what became of each request and message, and what is inside each replica |
+//! | talk | what requests and messages look like, and who sends them |
+//! | traffic | users who ask, and the implementing clients |
 //! | operator, replica | what is done to the replicas, and these |
 //! | summary | the table |
 
+mod book;
 mod ledger;
 mod line;
 mod operator;
 mod replica;
 mod summary;
+mod talk;
 mod traffic;
 mod violations;
 
@@ -33,9 +38,10 @@ use tokio::runtime::Builder;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};
 
-use ledger::{Ledger, Shared};
+use book::{Book, Shared};
 use operator::Operator;
-use traffic::{RATE, Service, User};
+use talk::Talk;
+use traffic::{Service, User};
 
 #[test]
 #[ignore = "takes two minutes of two cores; tests/run runs it with optimisation"]
@@ -55,51 +61,58 @@ fn soak(rounds: u32, round: Duration) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = Arc::new(Server::start(Options::ejabberd("s")).await.unwrap());
-        let ledger = Ledger::shared();
+        let book = Book::shared();
         let mut traffic = JoinSet::new();
-        for resource in ["a", "b"] {
-            traffic.spawn(Service::new(&server, resource).serve());
+        for (talk, resource) in
+            [(Talk::Requests, "a"), (Talk::Requests, "b"), (Talk::Messages, "a")]
+        {
+            traffic.spawn(Service::new(&server, talk, resource).serve());
         }
         let operator = Operator::new(server.clone()).await;
         let seconds = rounds as f64 * round.as_secs_f64();
-        let requests = (seconds * RATE) as usize;
-        for user in User::all(&server, &ledger, requests) {
-            traffic.spawn(user.ask());
+        let mut due = 0;
+        for talk in Talk::ALL {
+            let count = (seconds * talk.rate()) as usize;
+            due += count;
+            for user in User::all(&server, talk, &book, count) {
+                traffic.spawn(user.ask());
+            }
         }
-        traffic.spawn(watch(server.clone(), ledger.clone()));
-        let operated = ledger.clone();
+        traffic.spawn(watch(server.clone(), book.clone()));
+        let operated = book.clone();
         // What operators do blocks, and the traffic must not wait for it.
         let operating = spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(operator.run(&operated, rounds, round))
         });
         let operator = operating.await.expect("the replicas do what they are told");
-        let in_time = settled(&ledger, requests, round).await;
+        let in_time = settled(&book, due, round).await;
         // Nobody asks or answers any more; the last stanzas have been looked at.
         traffic.shutdown().await;
-        let mut ledger = ledger.lock().unwrap();
-        look(&server, &mut ledger);
-        ledger.close();
-        operator.judge(&mut ledger);
-        println!("{}", summary::table(&operator, &mut ledger));
-        assert!(in_time, "this machine does not carry the load: {}", summary::progress(&ledger));
-        ledger.violations.assert_none();
+        let mut book = book.lock().unwrap();
+        look(&server, &mut book);
+        book.close();
+        operator.judge(&mut book);
+        println!("{}", summary::table(&operator, &mut book));
+        assert!(in_time, "this machine does not carry the load: {}", summary::progress(&book));
+        book.requests.violations.assert_none();
+        book.messages.violations.assert_none();
     });
 }
 
 /// Waits until all have been sent, and answered or nothing more comes. False: it took much longer
 /// than it should.
-async fn settled(ledger: &Shared, requests: usize, patience: Duration) -> bool {
+async fn settled(book: &Shared, due: usize, patience: Duration) -> bool {
     let deadline = Instant::now() + patience.max(traffic::HELD_FOR * 4);
-    let mut last = (ledger.lock().unwrap().answered(), Instant::now());
+    let mut last = (book.lock().unwrap().answered(), Instant::now());
     loop {
         sleep(Duration::from_millis(200)).await;
-        let ledger = ledger.lock().unwrap();
-        if ledger.answered() != last.0 {
-            last = (ledger.answered(), Instant::now());
+        let book = book.lock().unwrap();
+        if book.answered() != last.0 {
+            last = (book.answered(), Instant::now());
         }
-        let sent = ledger.sent() == requests;
-        if sent && (ledger.underway() == 0 || last.1.elapsed() > traffic::HELD_FOR * 2) {
+        let sent = book.sent() == due;
+        if sent && (book.underway() == 0 || last.1.elapsed() > traffic::HELD_FOR * 2) {
             return true;
         }
         if Instant::now() > deadline {
@@ -108,19 +121,19 @@ async fn settled(ledger: &Shared, requests: usize, patience: Duration) -> bool {
     }
 }
 
-/// Enters into the ledger what passes between the server and the replicas.
-async fn watch(server: Arc<Server>, ledger: Shared) {
+/// Enters into the book what passes between the server and the replicas.
+async fn watch(server: Arc<Server>, book: Shared) {
     loop {
         sleep(Duration::from_millis(50)).await;
-        look(&server, &mut ledger.lock().unwrap());
+        look(&server, &mut book.lock().unwrap());
     }
 }
 
-fn look(server: &Server, ledger: &mut Ledger) {
+fn look(server: &Server, book: &mut Book) {
     // In this order: what came from a connection that is gone by now has passed.
     let connected: Vec<u64> = server.connections(DOMAIN).iter().map(|c| c.id()).collect();
     for passed in server.take_passed() {
-        ledger.pass(&passed);
+        book.pass(&passed);
     }
-    ledger.settle(&connected);
+    book.settle(&connected);
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use test_support::folder::write_private;
 use tokio::time::sleep;
 
-use crate::ledger::{Ledger, Shared};
+use crate::book::{Book, Shared};
 use crate::replica::{Replica, processor_time};
 use crate::summary::progress;
 use crate::summary::quantiles;
@@ -75,7 +75,7 @@ impl Operator {
     }
 
     /// Does everything once in every round, at moments and in an order that differ.
-    pub async fn run(mut self, ledger: &Shared, rounds: u32, round: Duration) -> Self {
+    pub async fn run(mut self, book: &Shared, rounds: u32, round: Duration) -> Self {
         let (began, at_first) = (Instant::now(), self.processor_time_so_far());
         let until = async |moment: Duration| {
             sleep(moment.saturating_sub(began.elapsed())).await;
@@ -92,11 +92,11 @@ impl Operator {
             moments.sort_by(f64::total_cmp);
             for (disruption, moment) in disruptions.into_iter().zip(moments) {
                 until(round * number + round.mul_f64(moment)).await;
-                self.act(disruption, number, ledger).await;
+                self.act(disruption, number, book).await;
             }
             until(round * (number + 1)).await;
             self.resident.push(self.a.resident());
-            self.tell(number + 1, ledger);
+            self.tell(number + 1, book);
         }
         self.took = began.elapsed();
         let at_last = self.processor_time_so_far();
@@ -104,10 +104,10 @@ impl Operator {
         self
     }
 
-    async fn act(&mut self, disruption: Disruption, round: u32, ledger: &Shared) {
-        ledger.lock().unwrap().violations.fault(&format!("{disruption:?} {}", round + 1));
+    async fn act(&mut self, disruption: Disruption, round: u32, book: &Shared) {
+        book.lock().unwrap().fault(&format!("{disruption:?} {}", round + 1));
         match disruption {
-            Disruption::Kill => self.kill(ledger).await,
+            Disruption::Kill => self.kill(book).await,
             Disruption::Reload => {
                 self.a.reconfigure(round).await;
                 self.b.reconfigure(round).await;
@@ -129,9 +129,9 @@ impl Operator {
     }
 
     /// Kills replica b, and starts it again.
-    async fn kill(&mut self, ledger: &Shared) {
+    async fn kill(&mut self, book: &Shared) {
         self.processor_time_killed += self.b.processor_time();
-        ledger.lock().unwrap().kill(self.b.connection);
+        book.lock().unwrap().kill(self.b.connection);
         let keys = self.folder.path().join(KEYS);
         self.b.kill().await;
         self.b = Replica::start("b", &self.server, &keys).await;
@@ -139,18 +139,18 @@ impl Operator {
     }
 
     /// A line for each round.
-    fn tell(&mut self, round: u32, ledger: &Shared) {
-        let mut new = ledger.lock().unwrap().latencies[self.latencies_seen..].to_vec();
+    fn tell(&mut self, round: u32, book: &Shared) {
+        let mut new = book.lock().unwrap().requests.latencies[self.latencies_seen..].to_vec();
         self.latencies_seen += new.len();
         let [median, p99] = quantiles(&mut new);
-        let mut ledger = ledger.lock().unwrap();
-        let late = std::mem::take(&mut ledger.late);
+        let mut book = book.lock().unwrap();
+        let late = book.take_late();
         self.late = self.late.max(late);
         let resident = [&self.a, &self.b].map(Replica::resident);
         println!(
             "{round:>3}: {}; resident a {} kB, b {} kB; latency median {median:.2} ms, \
              p99 {p99:.2} ms; late at most {:.3} s",
-            progress(&ledger),
+            progress(&book),
             resident[0],
             resident[1],
             late.as_secs_f64(),
@@ -158,14 +158,13 @@ impl Operator {
     }
 
     /// What the replicas themselves say, at the end.
-    pub fn judge(&self, ledger: &mut Ledger) {
-        self.a.judge(ledger);
-        self.b.judge(ledger);
+    pub fn judge(&self, book: &mut Book) {
+        self.a.judge(book);
+        self.b.judge(book);
         let (first, last) = (self.resident[0], *self.resident.last().expect("one for each round"));
         if last > first + GROWTH {
-            ledger
-                .violations
-                .report(Wrong::Replica, format!("a grew from {first} kB to {last} kB"));
+            let text = format!("a grew from {first} kB to {last} kB");
+            book.requests.violations.report(Wrong::Replica, text);
         }
     }
 
@@ -175,7 +174,7 @@ impl Operator {
     }
 }
 
-/// Two that have signed long ago, so that the first one can go at once.
+/// Two that have signed long ago, so that the first one can go at once, and one for names.
 fn first_keys() -> String {
     let key = |id: u32, letter: &str, year: u32| {
         let secret = letter.repeat(42);
@@ -183,7 +182,8 @@ fn first_keys() -> String {
             "[[key]]\nid = {id}\nsecret = \"{secret}A=\"\nnot-before = \"{year}-01-01T00:00:00Z\"\n"
         )
     };
-    key(1, "B", 2020) + &key(2, "C", 2021)
+    let name_key = format!("[[name-key]]\nid = 1\nsecret = \"{}A=\"\n", "D".repeat(42));
+    key(1, "B", 2020) + &key(2, "C", 2021) + &name_key
 }
 
 const KEYS: &str = "keys.toml";

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use mock_server::{RosterState, Server};
 use rustix::process::Signal;
-use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
+use test_support::daemon::{DOMAIN, Daemon, component};
 use test_support::folder::{CONFIG, write_private};
 use test_support::launch::Launch;
 use test_support::port::free_address;
 use tokio::time::sleep;
 
-use crate::ledger::Ledger;
+use crate::book::Book;
 use crate::line::Out;
+use crate::talk::Talk;
 use crate::violations::Wrong;
 
 pub struct Replica {
@@ -26,15 +27,18 @@ impl Replica {
     /// Starts it, and waits until it can forward.
     pub async fn start(name: &str, server: &Server, keys: &Path) -> Self {
         let presence = format!("{name}.{DOMAIN}");
-        server.set_subscription(TARGET, &presence, RosterState::From);
+        for talk in Talk::ALL {
+            server.set_subscription(talk.target(), &presence, RosterState::From);
+        }
         let before: Vec<u64> = server.connections(DOMAIN).iter().map(|c| c.id()).collect();
         let launch = Launch::new(&format!(
             "key-file = \"{}\"\nreply-ttl = \"30s\"\n[server]\naddress = \"{}\"\n\
-             [http]\nlisten = \"{}\"\n{}presence-domain = \"{presence}\"\n{RANDOM}\n",
+             [http]\nlisten = \"{}\"\n{}presence-domain = \"{presence}\"\n{RANDOM}\n{}",
             keys.display(),
             server.address(),
             free_address(),
             component(DOMAIN).replace("\"s\"", "{ file = \"secret\" }"),
+            Talk::ALL.map(Talk::service).concat(),
         ));
         write_private(&launch.folder.path("secret"), "s");
         let daemon = launch.start();
@@ -100,32 +104,44 @@ impl Replica {
     }
 
     /// Its own counters against what came out of its connection, and what it complained about.
-    pub fn judge(&self, ledger: &mut Ledger) {
-        let Some(out) = ledger.out(self.connection) else {
-            return ledger
-                .violations
-                .report(Wrong::Replica, format!("lost its stream: {}", self.daemon.log()));
+    pub fn judge(&self, book: &mut Book) {
+        let out = [&book.requests, &book.messages].map(|ledger| ledger.out(self.connection));
+        let violations = &mut book.requests.violations;
+        let [Some(requests), Some(messages)] = out else {
+            let text = format!("lost its stream: {}", self.daemon.log());
+            return violations.report(Wrong::Replica, text);
         };
         let metrics = self.daemon.get("/metrics").body;
         for line in metrics.lines().filter(|line| line.starts_with(STANZAS)) {
             let (series, count) = line.rsplit_once(' ').expect("a value");
-            let Some(due) = due(series, out) else { continue };
+            let Some(due) = due(series, requests) else { continue };
             if count.parse() != Ok(due) {
-                ledger.violations.report(Wrong::Tally, format!("{line}, but {due} are due"));
+                violations.report(Wrong::Tally, format!("{line}, but {due} are due"));
+            }
+        }
+        for (way, due) in [("inward", messages.forwarded), ("outward", messages.reverted)] {
+            let counted = relayed_messages(&metrics, way);
+            if counted != due {
+                let text = format!("{counted} messages {way}, but {due} are due");
+                violations.report(Wrong::Tally, text);
             }
         }
         for line in self.daemon.log().lines().filter(|line| !line.contains(OF_FORGERIES)) {
             if line.contains(" WARN ") || line.contains(" ERROR ") {
-                ledger.violations.report(Wrong::Replica, format!("it says: {line}"));
+                violations.report(Wrong::Replica, format!("it says: {line}"));
             }
         }
     }
 }
 
-/// What a series of requests and replies must have counted; `None`: that is for others.
+/// What a series of requests, replies and messages must have counted; `None`: that is for others.
 fn due(series: &str, out: Out) -> Option<u64> {
     let has = |label: &str, value: &str| series.contains(&format!("{label}=\"{value}\""));
     let (inward, relayed) = (has("way", "inward"), has("reason", "relayed"));
+    if has("stanza", "message") {
+        // Those that are relayed count for one of several reasons, and its echoes are dropped.
+        return has("outcome", "answered").then_some(0);
+    }
     match [has("stanza", "request"), has("stanza", "reply")] {
         [true, _] if relayed && inward => Some(out.forwarded),
         [_, true] if relayed && !inward => Some(out.reverted),
@@ -137,6 +153,12 @@ fn due(series: &str, out: Out) -> Option<u64> {
         [true, _] | [_, true] => Some(0),
         _ => None,
     }
+}
+
+fn relayed_messages(metrics: &str, way: &str) -> u64 {
+    let relayed = format!("stanza=\"message\",way=\"{way}\",outcome=\"relayed\"");
+    let lines = metrics.lines().filter(|line| line.contains(&relayed));
+    lines.map(|line| line.rsplit(' ').next().map_or(0, |n| n.parse().expect("a count"))).sum()
 }
 
 /// User and system time of a process, in seconds: fields 14 and 15 of proc(5), where Linux

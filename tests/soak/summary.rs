@@ -2,22 +2,27 @@
 
 use std::fs;
 
-use crate::ledger::{Counts, Ledger};
+use crate::book::Book;
+use crate::ledger::Counts;
 use crate::operator::{Done, Operator};
 
 /// A table in Markdown, and the processor.
-pub fn table(operator: &Operator, ledger: &mut Ledger) -> String {
+pub fn table(operator: &Operator, book: &mut Book) -> String {
     let Done { kills, reloads, upgrades, rotations } = operator.done;
-    let Counts { replied, refused, killed, killed_at_once } = ledger.counts;
+    let Counts { replied, refused, killed, killed_at_once } = book.requests.counts;
+    let messages = book.messages.counts;
     let seconds = operator.took.as_secs_f64();
-    let [median, p99] = quantiles(&mut ledger.latencies);
+    let [median, p99] = quantiles(&mut book.requests.latencies);
     let [driver, replicas] = operator.processor_time.map(|time| 100.0 * time / seconds);
     let megabytes = |kilobytes: Option<&u64>| *kilobytes.expect("a round") as f64 / 1024.0;
+    let count = |sent: usize| format!("{sent} ({:.0}/s)", sent as f64 / seconds);
     let rows = [
         ("processor", processor()),
         ("duration", format!("{:.1} min", seconds / 60.0)),
-        ("requests", format!("{} ({:.0}/s)", ledger.sent(), ledger.sent() as f64 / seconds)),
+        ("requests", count(book.requests.sent())),
         ("replies", replied.to_string()),
+        ("messages", count(book.messages.sent())),
+        ("answers to them", messages.replied.to_string()),
         ("kills (SIGKILL)", kills.to_string()),
         ("reloads (SIGHUP)", reloads.to_string()),
         ("upgrades in place (SIGUSR2)", upgrades.to_string()),
@@ -26,8 +31,15 @@ pub fn table(operator: &Operator, ledger: &mut Ledger) -> String {
             "inside a killed replica, requests / replies (most at one kill)",
             format!("{} / {} ({killed_at_once})", killed[0], killed[1]),
         ),
+        (
+            "the same of messages / their answers",
+            format!(
+                "{} / {} ({})",
+                messages.killed[0], messages.killed[1], messages.killed_at_once
+            ),
+        ),
         ("refused by a replica that had just started", refused.to_string()),
-        ("unaccounted, or otherwise wrong", ledger.violations.count().to_string()),
+        ("unaccounted, or otherwise wrong", wrong(book).to_string()),
         (
             "resident set of replica a, after the first minute / the last",
             format!(
@@ -48,14 +60,21 @@ pub fn table(operator: &Operator, ledger: &mut Ledger) -> String {
 }
 
 /// One line of a run that goes on.
-pub fn progress(ledger: &Ledger) -> String {
-    let Counts { replied, refused, .. } = ledger.counts;
+pub fn progress(book: &Book) -> String {
+    let Counts { replied, refused, .. } = book.requests.counts;
     format!(
-        "{} requests, {replied} replies, {refused} refused, {} excused by kills, {} wrong",
-        ledger.sent(),
-        ledger.counts.excused(),
-        ledger.violations.count()
+        "{} requests, {replied} replies, {refused} refused, {} messages, {} answers, {} excused by \
+         kills, {} wrong",
+        book.requests.sent(),
+        book.messages.sent(),
+        book.messages.counts.replied,
+        book.requests.counts.excused() + book.messages.counts.excused(),
+        wrong(book)
     )
+}
+
+fn wrong(book: &Book) -> usize {
+    book.requests.violations.count() + book.messages.violations.count()
 }
 
 /// Median and 99 %, in milliseconds. Sorts.

@@ -1,17 +1,16 @@
-//! Users who ask at a constant rate, and the implementing client.
+//! Users who ask at a constant rate, and the implementing clients.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use core_tests::xml::Stanza;
 use mock_server::{Client, Server};
-use test_support::daemon::{DOMAIN, TARGET};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::ledger::Shared;
+use crate::book::Shared;
+use crate::talk::{Step, Talk};
 
-/// Requests a second, of all users.
-pub const RATE: f64 = 2_000.0;
+/// Of each talk.
 pub const USERS: usize = 4;
 /// So many requests may wait for their replies: what is held, and 10 s of all else.
 pub const MAX_UNDERWAY: usize = 30_000;
@@ -28,41 +27,44 @@ pub fn is_held(number: usize) -> bool {
 /// One of those who ask.
 pub struct User {
     client: Client,
+    talk: Talk,
     user: usize,
-    ledger: Shared,
-    requests: usize,
+    book: Shared,
+    count: usize,
 }
 
 impl User {
-    /// All of them, and how many `requests` they make together.
-    pub fn all(server: &Server, ledger: &Shared, requests: usize) -> Vec<Self> {
+    /// All of them; how many things they ask together is in `count`.
+    pub fn all(server: &Server, talk: Talk, book: &Shared, count: usize) -> Vec<Self> {
         let user = |user| Self {
-            client: server.client(&format!("user-{user}@some-domain.example/abc")),
+            client: server.client(&talk.user(user)),
+            talk,
             user,
-            ledger: ledger.clone(),
-            requests: requests / USERS,
+            book: book.clone(),
+            count: count / USERS,
         };
         (0..USERS).map(user).collect()
     }
 
-    /// Asks, and enters the replies into the ledger, for ever.
+    /// Asks, and enters the answers into the book, for ever.
     pub async fn ask(mut self) {
-        let (began, rate) = (Instant::now(), RATE / USERS as f64);
+        let (began, rate) = (Instant::now(), self.talk.rate() / USERS as f64);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sent = 0;
         loop {
             tokio::select! {
-                _ = tick.tick(), if sent < self.requests => {
+                _ = tick.tick(), if sent < self.count => {
                     let due = (began.elapsed().as_secs_f64() * rate) as usize;
-                    sent += self.send(due.min(self.requests) - sent);
+                    sent += self.send(due.min(self.count) - sent);
                     let late = began.elapsed().as_secs_f64() - sent as f64 / rate;
-                    let mut ledger = self.ledger.lock().unwrap();
+                    let mut book = self.book.lock().unwrap();
+                    let ledger = book.of(self.talk);
                     ledger.late = ledger.late.max(Duration::from_secs_f64(late.max(0.0)));
                 }
-                iq = self.client.recv_iq_within(LONG) => {
-                    if let Some(iq) = iq {
-                        self.ledger.lock().unwrap().hear(self.user, &iq);
+                heard = self.client.recv_within(LONG) => {
+                    if let Some(stanza) = heard {
+                        self.book.lock().unwrap().of(self.talk).hear(self.user, &stanza);
                     }
                 }
             }
@@ -72,27 +74,28 @@ impl User {
     /// Sends what is due, at most as much as may be underway.
     fn send(&self, due: usize) -> usize {
         for sent in 0..due {
-            let Some(number) = self.ledger.lock().unwrap().ask(self.user) else { return sent };
-            let request =
-                format!("<iq type='get' id='{number}' to='{DOMAIN}'><ask n='{number}'/></iq>");
-            self.client.send(&request).unwrap();
+            let number = self.book.lock().unwrap().of(self.talk).ask(self.user);
+            let Some(number) = number else { return sent };
+            self.client.send(&self.talk.ask(number)).unwrap();
         }
         due
     }
 }
 
-/// A resource of the implementing client, and another one, not available, that forges its
-/// replies: only the resource that was asked may reply.
+/// A resource of an implementing client, and another one, not available, that forges its replies:
+/// only the resource that was asked may reply. Messages may come from any.
 pub struct Service {
     client: Client,
     forger: Client,
+    talk: Talk,
 }
 
 impl Service {
-    pub fn new(server: &Server, resource: &str) -> Self {
-        let forger = server.client(&format!("{TARGET}/not-{resource}"));
+    pub fn new(server: &Server, talk: Talk, resource: &str) -> Self {
+        let target = talk.target();
+        let forger = server.client(&format!("{target}/not-{resource}"));
         forger.send("<presence type='unavailable'/>").unwrap();
-        Self { client: server.client(&format!("{TARGET}/{resource}")), forger }
+        Self { client: server.client(&format!("{target}/{resource}")), forger, talk }
     }
 
     /// Answers, for ever.
@@ -105,38 +108,24 @@ impl Service {
                 self.client.send(&reply).unwrap();
             }
             let wait = held.front().map_or(LONG, |(due, _)| *due - now);
-            let Some(request) = self.client.recv_iq_within(wait).await else { continue };
-            let request = Stanza::read(&request);
-            let number = payload(request.content, "ask").expect("it was sent by a user");
-            let reply = |name: &str| {
-                let Stanza { id, from, .. } = request;
-                format!("<iq type='result' id='{id}' to='{from}'><{name} n='{number}'/></iq>")
-            };
-            if number.is_multiple_of(FORGED_ONE_OF) {
-                self.forger.send(&reply(FORGED)).unwrap();
+            let Some(asked) = self.client.recv_within(wait).await else { continue };
+            let asked = Stanza::read(&asked);
+            let Some(number) = self.talk.asked(&asked) else { continue };
+            let answer = |step| self.talk.answer(&asked, number, step);
+            if self.talk == Talk::Requests && number.is_multiple_of(FORGED_ONE_OF) {
+                self.forger.send(&answer(Step::Forgery)).unwrap();
             }
             if is_held(number) {
-                held.push_back((now + HELD_FOR, reply("answer")));
+                held.push_back((now + HELD_FOR, answer(Step::Answer)));
             } else {
-                self.client.send(&reply("answer")).unwrap();
+                self.client.send(&answer(Step::Answer)).unwrap();
             }
         }
     }
-}
-
-/// The number in the payload of an IQ that has this payload and no other.
-pub fn payload(content: &str, name: &str) -> Option<usize> {
-    let rest = content.strip_prefix('<')?.strip_prefix(name)?.strip_prefix(" n='")?;
-    rest.strip_suffix("'/></iq>")?.parse().ok()
-}
-
-pub fn is_forged(reply: &Stanza<'_>) -> bool {
-    payload(reply.content, FORGED).is_some()
 }
 
 /// Between two writes of a user.
 const TICK: Duration = Duration::from_millis(5);
 /// Until something comes.
 const LONG: Duration = Duration::from_secs(3600);
-const FORGED: &str = "forged";
 const FORGED_ONE_OF: usize = 50;
