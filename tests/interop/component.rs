@@ -69,6 +69,20 @@ impl Component {
         self.connection.send(bytes);
     }
 
+    /// Waits until the server knows that nobody serves the domain any more: as long as it does not,
+    /// part of what is for a new stream of it can be lost to the old one.
+    pub fn wait_for_the_end_of(&mut self, domain: &str) {
+        let from = &self.domain;
+        let request = format!(
+            "<iq type='get' id='gone' from='{from}' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>"
+        );
+        let connection = &mut self.connection;
+        wait_until(&format!("the end of {domain}"), || {
+            connection.send(&request);
+            connection.try_receive(SILENCE).is_some_and(|it| it.attr("type") == Some("error"))
+        });
+    }
+
     pub fn receive_where(&mut self, what: &str, fits: impl Fn(&Stanza) -> bool) -> Stanza {
         let end = Instant::now() + PATIENCE;
         loop {

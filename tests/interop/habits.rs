@@ -238,9 +238,10 @@ impl Stage {
     }
 
     fn reconnect(&mut self) {
-        let domain = self.component.domain.clone();
+        let other = Component::login(self.server, &self.server.new_domain());
         // The old stream ends as this takes its place.
-        self.component = Component::login(self.server, &self.server.new_domain());
+        let domain = std::mem::replace(&mut self.component, other).domain;
+        self.component.wait_for_the_end_of(&domain);
         self.component = Component::login(self.server, &domain);
     }
 
