@@ -52,6 +52,8 @@ const CHAT_BOTS: &str = "docs/clients/chat-bots.md";
 const FACES: &str = "docs/faces.md";
 const KUBERNETES: &str = "docs/kubernetes.md";
 const RELAY: &str = "docs/relay.md";
+const CLUSTER: &str = "docs/cluster.md";
+const ROTATION: &str = "docs/rotation.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
 const ADDRESSES: &str = "docs/addresses.md";
@@ -215,8 +217,8 @@ const CLAIMS: &[Claim] = &[
     claim(REPLICAS, "module:reload", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(OTHER, "[[listen.component]]", Untested("Read in the source of 6.8.0, not tested here.")),
     claim(REPLICAS, "cargo test --test interop", Named("tests/run runs it")),
-    claim(REPLICAS, "# 1. A key that signs", ROTATES),
-    claim(REPLICAS, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
+    claim(ROTATION, "# 1. A key that signs", ROTATES),
+    claim(ROTATION, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
     claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
     claim(KUBERNETES, "podman build", LEADS_TO_THREE_NODES),
     claim(KUBERNETES, "jat-proxy init", LEADS_TO_THREE_NODES),
@@ -230,6 +232,11 @@ const CLAIMS: &[Claim] = &[
     ),
     claim(KUBERNETES, "jat-proxy keys add", LEADS_TO_THREE_NODES),
     claim(KUBERNETES, "kubectl apply -k packaging/kubernetes/beside", LEADS_TO_THREE_NODES),
+    claim(
+        CLUSTER,
+        "cd /etc/jat-proxy",
+        Test(SERVICE, "two_replicas_on_a_host_have_a_unit_and_a_configuration_each"),
+    ),
     claim(CAPACITY, "cargo bench --bench translate", Named("takes minutes")),
     claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_README),
     claim(

@@ -8,7 +8,7 @@
 //! | [`configuration`] | gives each configuration of jat-proxy to `jat-proxy check` |
 //! | [`first_steps`] | follows the README on real servers, and compares what they and jat-proxy say |
 //! | [`snippets`] | starts real servers with each piece of their configuration, and logs in |
-//! | [`service`] | runs the commands of operating.md and replicas.md on a [`stage`] |
+//! | [`service`] | runs the commands of operating.md, replicas.md, rotation.md and cluster.md on a [`stage`] |
 //! | [`stanzas`] | has the translator make the README's four stanzas |
 //! | [`tokens`] | works the examples of token.md and dispatch.md, and runs their code |
 //! | [`addresses`] | works the examples and formulas of addresses.md, and runs its code |

@@ -39,7 +39,8 @@ fn the_commands_of_a_service_work() {
 
 #[test]
 fn the_commands_for_replicas_work() {
-    const DOCUMENT: &str = "docs/replicas.md";
+    const DOCUMENT: &str = "docs/rotation.md";
+    const RESTARTS: &str = "docs/replicas.md";
     let block = |begins| claims::text(DOCUMENT, begins);
     let stage = Stage::new();
     stage.run("a copy on each", "jat-proxy init --domain D --target T /etc/jat-proxy");
@@ -70,6 +71,38 @@ fn the_commands_for_replicas_work() {
         stage.wait_status(machine, "  keys          key 3 signs since 20");
     }
 
-    stage.run(DOCUMENT, &block("for host in a b c; do\n    ssh"));
+    stage.run(RESTARTS, &claims::text(RESTARTS, "for host in a b c; do\n    ssh"));
     assert_eq!(fs::read_to_string(stage.folder.join("restarted")).unwrap(), "a\nb\nc\n");
+}
+
+#[test]
+fn two_replicas_on_a_host_have_a_unit_and_a_configuration_each() {
+    const DOCUMENT: &str = "docs/cluster.md";
+    let stage = Stage::new();
+    stage.run("a configuration", "jat-proxy init --domain D --target T /etc/jat-proxy");
+    let file = stage.path("a", "etc/jat-proxy/jat-proxy.toml");
+    let said = "`{env:NAME}.proxy.example` as `presence-domain`";
+    assert!(fs::read_to_string(DOCUMENT).unwrap().contains(said));
+    let line = "presence-domain = \"{env:NAME}.proxy.example\"";
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("[[component]]\n", &format!("[[component]]\n{line}\n"))).unwrap();
+    // That of the package differs in where the program is.
+    let installed = "/usr/lib/systemd/system/jat-proxy.service";
+    let shipped = stage.folder.join("repository/config/jat-proxy.service");
+    let block = claims::text(DOCUMENT, "cd /etc/jat-proxy");
+    assert!(block.contains(installed));
+    stage.run(DOCUMENT, &block.replace(installed, shipped.to_str().unwrap()));
+
+    let unit = stage.read("a", "etc/systemd/system/jat-proxy@.service");
+    assert_eq!(unit.matches("/etc/jat-proxy/%i.toml").count(), 3, "{unit}");
+    let own = "\nEnvironment=NAME=%H-%i\n";
+    assert!(unit.contains(own) && !unit.contains("/jat-proxy.toml"), "{unit}");
+    for (name, port) in [("a", 9114), ("b", 9115)] {
+        // As systemd gives it to them on a host called n1.
+        let text = stage.read("a", &format!("etc/jat-proxy/{name}.toml"));
+        assert!(text.contains(&format!("listen = \"127.0.0.1:{port}\"")), "{text}");
+        let said = stage
+            .run("check", &format!("NAME=n1-{name} jat-proxy check -c /etc/jat-proxy/{name}.toml"));
+        assert!(said.contains(&format!("n1-{name}.proxy.example")), "{said}");
+    }
 }
