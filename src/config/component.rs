@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use jid::DomainPart;
 
-use crate::jat::keyring::Keyring;
-use crate::jat::name_keys::NameKeys;
 use crate::jat::own_addresses::OwnAddresses;
 use crate::jat::settings::Settings;
 use crate::jat::target::Target;
@@ -13,6 +11,7 @@ use crate::session::Bounds;
 
 use super::access::Lists;
 use super::addresses;
+use super::common::Common;
 use super::faces::{self, FaceDraft};
 use super::own_answers;
 use super::presence_domain;
@@ -24,16 +23,6 @@ use super::sources::Sources;
 use super::table::Table;
 use super::value::Value;
 use super::{ComponentConfig, FaceConfig};
-
-/// What all components share.
-pub(super) struct Common {
-    /// That of components that have none of their own.
-    pub server: Server,
-    pub bounds: Bounds,
-    pub keyring: Arc<Keyring>,
-    pub name_keys: Option<Arc<NameKeys>>,
-    pub reply_ttl: u64,
-}
 
 /// A component as its table has it, before it was held against the others.
 pub(super) struct Draft {

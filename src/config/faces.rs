@@ -9,7 +9,7 @@ use crate::jat::glob::Glob;
 use crate::jat::two_way::Faces;
 use crate::stanza::discovery::Item;
 
-use super::component::Common;
+use super::common::Common;
 use super::patterns;
 use super::problem::{Position, Problem};
 use super::service::{self, Service};

@@ -31,6 +31,7 @@ pub mod tls;
 
 mod access;
 mod account_queries;
+mod common;
 mod component;
 mod document;
 mod faces;

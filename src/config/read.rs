@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::jat::keyring::{Key, Keyring};
 use crate::jat::name_keys::{NameKey, NameKeys};
 
-use super::component::{self, Common, Draft};
+use super::common::Common;
+use super::component::{self, Draft};
 use super::document::Document;
 use super::http::Http;
 use super::keys;

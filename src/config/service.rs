@@ -12,7 +12,7 @@ use crate::jat::two_way::Faces;
 
 use super::access::Lists;
 use super::addresses;
-use super::component::Common;
+use super::common::Common;
 use super::limit;
 use super::patterns;
 use super::problem::{Position, Problem};

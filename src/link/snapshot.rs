@@ -24,7 +24,7 @@ use super::component::Component;
 use super::connect::watch_over;
 use super::socket::Socket;
 use super::stream::{Parked, State, StreamId, StreamRecord};
-use super::target_snapshot::TargetSnapshot;
+use super::target_snapshot::{TargetSnapshot, is_zero};
 
 /// A component with its streams.
 #[derive(Debug, Serialize, Deserialize)]
@@ -198,10 +198,6 @@ fn watch(socket: OwnedFd) -> io::Result<TcpStream> {
         Ok(_) => patiently(PATIENCE, || TcpStream::from_std(socket.try_clone()?.into())),
         Err(_) => TcpStream::from_std(socket.into()),
     }
-}
-
-pub(super) fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl StreamSnapshot {

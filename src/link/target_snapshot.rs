@@ -8,8 +8,6 @@ use crate::jat::observed::Observed;
 use crate::jat::presence::PresenceSnapshot;
 use crate::jat::translator::{Stale, Translator};
 
-use super::snapshot::is_zero;
-
 /// A target, and what is known of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TargetSnapshot {
@@ -67,4 +65,9 @@ impl TargetSnapshot {
         };
         translator.drop_stale(stale);
     }
+}
+
+/// For what is left out of the hand-over then.
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

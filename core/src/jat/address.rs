@@ -10,10 +10,6 @@ use jid::{BareJid, Jid};
 
 use super::jid_parts;
 
-/// Bytes of the longest address (RFC 7622 section 3.1). A part has a third of it at most once it is
-/// prepared; before that it can have more, as some characters go.
-pub const MAX_BYTES: usize = 3071;
-
 /// An address as it stands in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address<'a> {

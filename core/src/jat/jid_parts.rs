@@ -5,7 +5,9 @@ use std::borrow::Cow;
 
 use jid::{DomainPart, Error, NodePart, NodeRef, ResourcePart, ResourceRef};
 
-use super::address::MAX_BYTES;
+/// Bytes of the longest address (RFC 7622 section 3.1). A part has a third of it at most once it is
+/// prepared; before that it can have more, as some characters go.
+pub(super) const MAX_BYTES: usize = 3071;
 
 pub(super) fn node(text: &str) -> Result<Cow<'_, NodeRef>, Error> {
     if text.len() > MAX_BYTES { Err(Error::NodeTooLong) } else { NodePart::new(text) }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use stringprep::tables;
 
-use super::address::MAX_BYTES;
+use super::jid_parts::MAX_BYTES;
 
 /// Why a part has no normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

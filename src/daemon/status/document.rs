@@ -6,16 +6,13 @@ use crate::config;
 use crate::daemon::history::{Recent, SPAN, Series};
 use crate::daemon::recorder::Recorder;
 use crate::jat::two_way::TwoWay;
-use crate::link::cause::Cause;
 use crate::link::component::{Component, lock};
-use crate::link::stream::{State, StreamRecord};
-use crate::session::echo::Sharing;
 use crate::time::{show_duration, show_moment};
 
 use super::service_view::ServiceView;
+use super::stream_view::not_carrying;
 use super::{
-    ComponentStatus, Count, KeysStatus, Rates, Status, StreamState, StreamStatus, TwoWayStatus,
-    resources,
+    ComponentStatus, Count, KeysStatus, Rates, Status, StreamStatus, TwoWayStatus, resources,
 };
 
 impl Status {
@@ -144,64 +141,13 @@ impl Rates {
 
 /// Why `component` can't forward anything, for people; `None` when it can.
 pub(crate) fn not_ready(component: &Component) -> Option<String> {
-    if let Some(what) = stream_not_ready(component.stream()) {
+    if let Some(what) = not_carrying(component.stream()) {
         return Some(what);
     }
     if component.services.is_ready(component.now().unix) {
         return None;
     }
     ServiceView::of(component, component.services.seats()[0]).not_ready()
-}
-
-/// Why a stream carries nothing, for people; `None` when it does.
-pub(super) fn stream_not_ready(stream: &StreamRecord) -> Option<String> {
-    match &stream.state {
-        State::Starting => Some("not connected yet".to_owned()),
-        State::Closed => Some("the stream was closed for good".to_owned()),
-        State::Down { since, cause, message } => {
-            Some(format!("not connected since {}: {}", show_moment(*since), cause.explain(message)))
-        }
-        State::Up { .. } => stream.standstill.map(|lasts| {
-            format!("the server has processed nothing that it was sent for {} s", lasts.as_secs())
-        }),
-    }
-}
-
-impl StreamStatus {
-    fn of(stream: &StreamRecord) -> Self {
-        let failures =
-            Cause::ALL.iter().map(|c| (c.name().to_owned(), stream.failures[*c as usize]));
-        Self {
-            domain: stream.domain.to_string(),
-            stream: StreamState::of(stream),
-            sharing: match stream.sharing {
-                Sharing::Unknown if stream.unheard => "unheard".to_owned(),
-                sharing => sharing.name().to_owned(),
-            },
-            backlog_bytes: stream.backlog,
-            logins: stream.logins,
-            failures: failures.filter(|(_, count)| *count > 0).collect(),
-        }
-    }
-}
-
-impl StreamState {
-    fn of(stream: &StreamRecord) -> Self {
-        match &stream.state {
-            State::Starting => Self::Starting,
-            State::Closed => Self::Closed,
-            State::Up { since } => Self::Up {
-                since: show_moment(*since),
-                standstill_seconds: stream.standstill.map(|lasts| lasts.as_secs()),
-            },
-            State::Down { since, cause, message } => Self::Down {
-                since: show_moment(*since),
-                cause: cause.name().to_owned(),
-                message: message.clone(),
-                remedy: Some(cause.remedy().to_owned()).filter(|remedy| !remedy.is_empty()),
-            },
-        }
-    }
 }
 
 /// The periods of [`Rates`].

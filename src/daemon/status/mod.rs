@@ -8,6 +8,7 @@ pub(crate) mod key_states;
 pub(crate) mod name_keys;
 mod resources;
 mod service_view;
+mod stream_view;
 pub(crate) mod words;
 
 use std::collections::BTreeMap;

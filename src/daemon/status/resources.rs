@@ -6,11 +6,14 @@ use crate::jat::translator::Translator;
 use crate::link::component::Component;
 use crate::time::show_moment;
 
-use super::service_view::ServiceView;
 use super::{AnswersStatus, ResourceStatus};
 
-pub(super) fn of(view: &ServiceView<'_>) -> Vec<ResourceStatus> {
-    let component = view.component;
+/// Those of a service.
+pub(super) fn of(
+    component: &Component,
+    translator: &Translator,
+    service: usize,
+) -> Vec<ResourceStatus> {
     let now = component.now().unix;
     let status = |serving: Serving<'_>| ResourceStatus {
         address: serving.address.to_owned(),
@@ -21,7 +24,7 @@ pub(super) fn of(view: &ServiceView<'_>) -> Vec<ResourceStatus> {
         answers: serving.record.map(AnswersStatus::of).unwrap_or_default(),
         trouble: serving.trouble(component.hears_all_answers(), now).map(Trouble::describe),
     };
-    view.translator.serving(view.service).map(status).collect()
+    translator.serving(service).map(status).collect()
 }
 
 /// What an operator has to look at, a line for each resource, if they are few.
@@ -45,9 +48,9 @@ pub(super) fn warnings(component: &Component) -> Vec<String> {
 }
 
 /// Why nothing is served although somebody is listed.
-pub(super) fn all_fail(view: &ServiceView<'_>) -> String {
-    let mut serving = view.translator.serving(view.service);
-    let (now, hears_all) = (view.component.now().unix, view.component.hears_all_answers());
+pub(super) fn all_fail(component: &Component, translator: &Translator, service: usize) -> String {
+    let mut serving = translator.serving(service);
+    let (now, hears_all) = (component.now().unix, component.hears_all_answers());
     let trouble = serving.find_map(|s| s.trouble(hears_all, now));
     let remedy = trouble.map(Trouble::remedy).unwrap_or_default();
     format!("Nobody to forward to: every resource that is known seems to be gone. {remedy}")

@@ -10,7 +10,7 @@ use crate::jat::translator::Translator;
 use crate::link::component::Component;
 use crate::time::show_moment;
 
-use super::document::stream_not_ready;
+use super::stream_view::not_carrying;
 use super::{
     AccessStatus, FaceStatus, LimitStatus, ObservedDomain, ResourceStatus, SubscriptionStatus,
     TwoWayStatus, resources,
@@ -37,13 +37,13 @@ impl<'c> ServiceView<'c> {
     pub(super) fn not_ready(&self) -> Option<String> {
         let Self { component, translator, service } = *self;
         if translator.fails(service, component.now().unix) {
-            return Some(resources::all_fail(self));
+            return Some(resources::all_fail(component, translator, service));
         }
         if translator.serves(service) {
             return None;
         }
         if let Some(stream) = component.presence_stream()
-            && let Some(what) = stream_not_ready(stream)
+            && let Some(what) = not_carrying(stream)
         {
             return Some(format!("{}: {what}", stream.domain));
         }
@@ -111,7 +111,7 @@ impl<'c> ServiceView<'c> {
     }
 
     pub(super) fn resources(&self) -> Vec<ResourceStatus> {
-        resources::of(self)
+        resources::of(self.component, self.translator, self.service)
     }
 }
 
