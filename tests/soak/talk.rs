@@ -143,9 +143,10 @@ impl Talk {
     pub fn service(self) -> String {
         match self {
             Self::Requests => String::new(),
+            // It is quoted in another way than what a reload changes.
             Self::Messages => format!(
                 "[[component.face]]\nnode = \"{NODE}\"\ntarget-address = \"{CHAT_TARGET}\"\n\
-                 relay = [\"iq\", \"messages\"]\nallow-from = [\"{HOST}\"]\ndispatch = \"sticky\"\n"
+                 relay = [\"iq\", \"messages\"]\nallow-from = [\"{HOST}\"]\ndispatch = 'sticky'\n"
             ),
         }
     }
