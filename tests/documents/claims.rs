@@ -253,8 +253,6 @@ const CLAIMS: &[Claim] = &[
         "<iq type='get' id='TOKEN'",
         Test(TOKENS, "forms_of_the_specification_are_those_of_the_program"),
     ),
-    claim(TOKEN, "import base64", RUNS_DECODERS),
-    claim(TOKEN, "function readToken", RUNS_DECODERS),
     claim(ADDRESSES, "HMAC-SHA256(K3, PAE", WORKS_FORMULAS),
     claim(ADDRESSES, "K3 = ", WORKS_FORMULAS),
     claim(ADDRESSES, "HMAC-SHA256(K1, PAE", WORKS_FORMULAS),
@@ -271,8 +269,18 @@ const CLAIMS: &[Claim] = &[
         MAKES_EXAMPLES,
     ),
     claim(ADDRESSES, "a               -", MAKES_EXAMPLES),
-    claim(ADDRESSES, "import base64", READS_MIRRORS),
-    claim(ADDRESSES, "function readMirror", READS_MIRRORS),
+    claim(
+        "clients/python/README.md",
+        "pip install",
+        Test(PACKAGES, "pip_makes_a_package_that_can_be_imported"),
+    ),
+    claim("clients/python/README.md", "from jat_proxy", CALLS_READERS),
+    claim(
+        "clients/javascript/README.md",
+        "npm install",
+        Test(PACKAGES, "npm_packs_the_library_and_its_types"),
+    ),
+    claim("clients/javascript/README.md", "import { whoAsks", CALLS_READERS),
     claim("fuzz/README.md", "fuzz/run ", Named("needs a nightly compiler")),
     claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
 ];
@@ -299,15 +307,14 @@ const ON_KUBERNETES: &str = "tests/kubernetes/page.rs";
 const LEADS_TO_THREE_NODES: Check =
     Test(ON_KUBERNETES, "the_commands_lead_from_nothing_to_three_nodes");
 const ROTATES: Check = Test(SERVICE, "the_commands_for_replicas_work");
-const RUNS_DECODERS: Check =
-    Test(TOKENS, "the_decoders_read_every_valid_vector_and_refuse_what_is_no_token");
+const PACKAGES: &str = "tests/clients/packages.rs";
+const CALLS_READERS: Check =
+    Test("tests/clients/main.rs", "the_pages_of_the_readers_show_how_to_call_them");
 const WORKED_ADDRESSES: &str = "tests/documents/addresses.rs";
 const WORKS_FORMULAS: Check = Test(WORKED_ADDRESSES, "the_formulas_give_the_examples");
 const MAKES_EXAMPLES: Check = Test(WORKED_ADDRESSES, "the_examples_are_those_of_the_program");
 const SHOWS_A_MIRROR: Check =
     Test(WORKED_ADDRESSES, "the_mirror_in_the_readme_is_that_of_the_user_beside_it");
-const READS_MIRRORS: Check =
-    Test(WORKED_ADDRESSES, "the_decoders_read_every_mirror_of_the_vectors");
 
 /// The text of the block that begins so.
 ///

@@ -6,10 +6,10 @@ use test_support::interop::proxy::{Settings, name_key};
 use test_support::interop::scene::Scene;
 use test_support::interop::server::Kind;
 use test_support::interop::stanza::Stanza;
-use test_support::pages::{block, first};
+use test_support::pages::block;
 
-use super::launch::{BotOptions, Source, put};
-use super::{Launch, sources, sources_of_aioxmpp, who};
+use super::launch::{BotOptions, Source};
+use super::{Launch, aioxmpp, slixmpp, sources, sources_of_aioxmpp, who, xmpp_js};
 
 case!(a_chat_bot_for_slixmpp: both);
 fn a_chat_bot_for_slixmpp(kind: Kind) {
@@ -79,18 +79,33 @@ fn both_ways(settings: &mut Settings) {
     settings.keys += &name_key(1, 'N');
 }
 
-case!(a_bot_that_tells_the_user_reads_the_mirror: both);
-fn a_bot_that_tells_the_user_reads_the_mirror(kind: Kind) {
-    let scene = Scene::with(kind, both_ways);
-    let bot = first("docs/clients/slixmpp.md", "python").text;
-    let bot = put(&bot, "user = read_token(user)[0]", "user = read_mirror(user)[0]");
-    let code = first("docs/addresses.md", "python").text + &bot;
-    let options = BotOptions::plain(scene.server, &scene.target, &scene.domain);
-    let _bot = options.slixmpp(Source::Debian, &code);
-    scene.proxy.wait_online(&[&format!("{}/a", scene.target)]);
-    let mut user = scene.user();
-    who(&mut user, &scene.domain, "who");
-    let reply = user.receive_reply("who");
-    let payload = reply.child("who").unwrap_or_else(|| panic!("{reply:?}"));
-    assert_eq!(payload.attr("user"), Some(user.jid.as_str()));
+// sid has no aioxmpp.
+case!(bots_tell_who_asks_with_every_setting: [prosody ejabberd] []);
+/// With a token in the resource they are run in `super`.
+fn bots_tell_who_asks_with_every_setting(kind: Kind) {
+    for settings in [in_the_id, both_ways as fn(&mut Settings)] {
+        let scene = Scene::with(kind, settings);
+        let options = BotOptions::plain(scene.server, &scene.target, &scene.domain);
+        let resource = format!("{}/a", scene.target);
+        let launches: [&Launch; 3] = [
+            &|options| slixmpp(options, Source::Debian),
+            &|options| aioxmpp(options, Source::Registry),
+            &xmpp_js,
+        ];
+        for launch in launches {
+            let mut bot = launch(&options);
+            scene.proxy.wait_online(&[&resource]);
+            let mut user = scene.user();
+            who(&mut user, &scene.domain, "who");
+            let reply = user.receive_reply("who");
+            let payload = reply.child("who").unwrap_or_else(|| panic!("{reply:?}"));
+            assert_eq!(payload.attr("user"), Some(user.jid.as_str()));
+            bot.kill();
+            scene.proxy.wait_offline(&resource);
+        }
+    }
+}
+
+fn in_the_id(settings: &mut Settings) {
+    settings.component = "token-in = \"id\"\n".to_owned();
 }

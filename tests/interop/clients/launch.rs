@@ -1,11 +1,13 @@
 //! The bots as their pages print them, with the addresses and the server of a test in place of the
 //! page's.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use test_support::interop::server::{HOST, Server, Suite, fresh_folder};
-use test_support::pages::{Block, block, first};
+use test_support::pages::{Block, block};
 use test_support::process::{self, Process};
+use test_support::repository;
 
 /// What a bot is told.
 #[derive(Clone, Copy)]
@@ -82,12 +84,11 @@ impl<'a> BotOptions<'a> {
 
     fn python(&self, source: Source, folder: &Path, code: &str, before: &[&str]) -> Process {
         write(folder, "bot.py", code);
-        write(folder, "jat_token.py", &first("docs/token.md", "python").text);
         let mut python = self.suite().command(PYTHON);
         python.arg("-B").args(before).arg("bot.py").current_dir(folder);
-        if source == Source::Registry {
-            python.env("PYTHONPATH", from_pypi(self.suite()));
-        }
+        let mut path = vec![repository().join("clients/python/src")];
+        path.extend((source == Source::Registry).then(|| from_pypi(self.suite())));
+        python.env("PYTHONPATH", std::env::join_paths(path).unwrap());
         python.envs(self.ca().map(|ca| ("SSL_CERT_FILE", ca)));
         Process::start(python, &folder.join("log"))
     }
@@ -103,10 +104,10 @@ impl<'a> BotOptions<'a> {
         let code = put(&code, "\"some-domain.example\"", &format!("{HOST:?}"));
         let code = put(&code, "some-user", self.target.split('@').next().unwrap());
         write(&folder, "bot.mjs", &put(&code, "the bot's password", "password"));
-        let decoder = first("docs/token.md", "javascript").text;
-        let exported = put(&decoder, "function readToken", "export function readToken");
-        write(&folder, "jat-token.mjs", &exported);
-        std::os::unix::fs::symlink(&modules, folder.join("node_modules")).unwrap();
+        let own = folder.join("node_modules");
+        std::fs::create_dir(&own).unwrap();
+        symlink(modules.join("@xmpp"), own.join("@xmpp")).unwrap();
+        symlink(repository().join("clients/javascript"), own.join("jat-proxy")).unwrap();
         // `tests/run` puts one there where the system's is too old.
         let ours = modules.with_file_name("node");
         let program = if ours.exists() { ours.to_str().unwrap() } else { "node" };
