@@ -83,6 +83,15 @@ fn shown(page: &str, command: &str) -> PathBuf {
     repository().join(folder.trim().strip_prefix("./").expect("pip and npm need it"))
 }
 
+/// With the library of PyPI that it needs besides.
+#[test]
+fn the_webhook_is_installed_from_the_same_folder() {
+    let blocks = pages::blocks("docs/clients/webhook.md");
+    let install = "bot/bin/pip install slixmpp ./clients/python\n";
+    assert!(blocks.iter().any(|it| it.text.ends_with(install)), "{blocks:?}");
+    assert!(shown("clients/python/README.md", "pip install ").ends_with("clients/python"));
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).expect(path)
 }

@@ -281,6 +281,13 @@ const CLAIMS: &[Claim] = &[
         Test(PACKAGES, "npm_packs_the_library_and_its_types"),
     ),
     claim("clients/javascript/README.md", "import { whoAsks", CALLS_READERS),
+    claim(
+        "docs/clients/webhook.md",
+        "python3 -m venv bot",
+        Test(PACKAGES, "the_webhook_is_installed_from_the_same_folder"),
+    ),
+    claim("docs/clients/webhook.md", "export JID", RUNS_WEBHOOK),
+    claim("docs/clients/webhook.md", "import json", RUNS_WEBHOOK),
     claim("fuzz/README.md", "fuzz/run ", Named("needs a nightly compiler")),
     claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
 ];
@@ -307,6 +314,8 @@ const ON_KUBERNETES: &str = "tests/kubernetes/page.rs";
 const LEADS_TO_THREE_NODES: Check =
     Test(ON_KUBERNETES, "the_commands_lead_from_nothing_to_three_nodes");
 const ROTATES: Check = Test(SERVICE, "the_commands_for_replicas_work");
+const RUNS_WEBHOOK: Check =
+    Test("tests/interop/clients/webhook.rs", "a_webhook_answers_and_its_failures_are_told");
 const PACKAGES: &str = "tests/clients/packages.rs";
 const CALLS_READERS: Check =
     Test("tests/clients/main.rs", "the_pages_of_the_readers_show_how_to_call_them");

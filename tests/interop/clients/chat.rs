@@ -67,12 +67,12 @@ fn chats(kind: Kind, launch: &Launch) {
 }
 
 /// What the bot says to that.
-fn says(user: &mut Client, to: &str, body: &str) -> Stanza {
+pub(super) fn says(user: &mut Client, to: &str, body: &str) -> Stanza {
     user.send(format!("<message type='chat' to='{to}' id='q'><body>{body}</body></message>"));
     user.receive_where("an answer", |it| it.name == "message" && it.child("body").is_some())
 }
 
-fn both_ways(settings: &mut Settings) {
+pub(super) fn both_ways(settings: &mut Settings) {
     settings.component = "relay = [\"iq\", \"messages\", \"presence\"]\nallow-from = [\"*\"]\n\
                           faces = [\"helper\"]\n"
         .to_owned();

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use test_support::interop::server::{HOST, Server, Suite, fresh_folder};
 use test_support::pages::{Block, block};
@@ -64,10 +65,26 @@ impl<'a> BotOptions<'a> {
 
     /// The same for code that is filled in.
     pub fn start_slixmpp(&self, source: Source, folder: &Path, code: &str) -> Process {
+        Process::start(self.with_slixmpp(source, folder, code), &folder.join("log"))
+    }
+
+    fn with_slixmpp(&self, source: Source, folder: &Path, code: &str) -> Command {
         let loopback = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/loopback.py");
         let way = if self.way == Way::Plain { "plain" } else { "tls" };
         let port = self.port.to_string();
         self.python(source, folder, code, &[loopback.to_str().unwrap(), "127.0.0.1", &port, way])
+    }
+
+    /// The client of clients/webhook/, with what its page exports.
+    pub fn webhook(&self, source: Source, exports: &str) -> Process {
+        let folder = fresh_folder("webhook-client");
+        let code = repository().join("clients/webhook/webhook.py");
+        let code = std::fs::read_to_string(code).unwrap();
+        let mut python = self.with_slixmpp(source, &folder, &code);
+        let exports = self.filled_in(exports);
+        let exports = exports.lines().filter_map(|it| it.strip_prefix("export ")?.split_once('='));
+        python.envs(exports.map(|(name, value)| (name, value.trim_matches('"'))));
+        Process::start(python, &folder.join("log"))
     }
 
     pub fn aioxmpp(&self, source: Source, code: &str) -> Process {
@@ -79,10 +96,11 @@ impl<'a> BotOptions<'a> {
              override_peer=[(\"127.0.0.1\", {port}, aioxmpp.connector.STARTTLSConnector())]"
         );
         let code = put(&self.filled_in(code), layer, &here);
-        self.python(source, &fresh_folder("aioxmpp-bot"), &code, &[])
+        let folder = fresh_folder("aioxmpp-bot");
+        Process::start(self.python(source, &folder, &code, &[]), &folder.join("log"))
     }
 
-    fn python(&self, source: Source, folder: &Path, code: &str, before: &[&str]) -> Process {
+    fn python(&self, source: Source, folder: &Path, code: &str, before: &[&str]) -> Command {
         write(folder, "bot.py", code);
         let mut python = self.suite().command(PYTHON);
         python.arg("-B").args(before).arg("bot.py").current_dir(folder);
@@ -90,7 +108,7 @@ impl<'a> BotOptions<'a> {
         path.extend((source == Source::Registry).then(|| from_pypi(self.suite())));
         python.env("PYTHONPATH", std::env::join_paths(path).unwrap());
         python.envs(self.ca().map(|ca| ("SSL_CERT_FILE", ca)));
-        Process::start(python, &folder.join("log"))
+        python
     }
 
     /// Node.js is this system's: of Debian's some are too old.

@@ -5,6 +5,7 @@ mod chat;
 mod door;
 mod launch;
 mod versions;
+mod webhook;
 
 use std::cell::RefCell;
 use std::fs;
