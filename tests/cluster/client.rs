@@ -44,7 +44,9 @@ pub trait Conduct: Send + Sync {
     fn moves(&self) -> bool;
     /// What it says first.
     fn greeting(&self) -> &'static str;
-    fn hears(&self, client: &Client, stanza: &Stanza<'_>, xml: &str);
+    fn hears(&self, client: &Arc<Client>, stanza: &Stanza<'_>, xml: &str);
+    /// It has logged in.
+    fn begins(&self, client: &Client);
     /// Its stream has ended.
     fn ends(&self, client: &Client, session: u32);
 }
@@ -167,7 +169,7 @@ impl Client {
         }
     }
 
-    fn live(&self) {
+    fn live(self: Arc<Client>) {
         let mut failures = 0;
         while let Some(home) = self.wanted_host() {
             let doors = self.doors.lock().unwrap().clone();
@@ -196,7 +198,7 @@ impl Client {
         }
     }
 
-    fn listen(&self, mut socket: TcpStream, host: usize) {
+    fn listen(self: &Arc<Client>, mut socket: TcpStream, host: usize) {
         socket.set_read_timeout(None).expect("it is a socket");
         let session = {
             let mut state = self.state();
@@ -208,6 +210,7 @@ impl Client {
             }
             state.sessions
         };
+        self.conduct.begins(self);
         self.send(self.conduct.greeting());
         let (mut stanzas, mut buffer) = (Stanzas::default(), [0; 64 * 1024]);
         while let Ok(count @ 1..) = socket.read(&mut buffer) {

@@ -5,22 +5,24 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use test_support::interop::host::{Host, Network};
-use test_support::interop::proxy::{Proxy, Settings};
+use test_support::interop::proxy::{Proxy, Settings, key, name_key};
 use test_support::interop::server::{Each, Kind, Server};
-use test_support::wait::{PATIENCE, wait_until};
 
 use crate::client::{Client, Door, Doors, Load};
-use crate::ledger::Account;
 use crate::requests::{Answers, Asks, Book};
 
 pub struct Cluster {
     pub kind: Kind,
     pub hosts: Vec<Arc<Host>>,
     pub servers: Vec<Server>,
+    pub doors: Doors,
     pub replicas: Vec<Replica>,
     pub users: Vec<Arc<Client>>,
     pub bots: Vec<Arc<Client>>,
     pub book: Arc<Book>,
+    /// The bots' bare address.
+    target: String,
+    /// As long as it is there, so are the cables.
     _network: Network,
 }
 
@@ -30,7 +32,7 @@ pub struct Replica {
     pub proxy: Proxy,
 }
 
-/// Runs a scenario on the cluster of this kind, which leaves it as it was. After one that fails there
+/// Runs a scenario on the cluster of this kind, which it leaves as it was. After one that fails there
 /// is a new one.
 pub fn on_cluster(kind: Kind, scenario: impl FnOnce(&mut Cluster)) {
     static CLUSTERS: Each<Mutex<Option<Cluster>>> = Each::new(|_| Mutex::new(None));
@@ -40,6 +42,7 @@ pub fn on_cluster(kind: Kind, scenario: impl FnOnce(&mut Cluster)) {
     scenario(&mut cluster);
     cluster.be_in_order();
     cluster.book.ledger().assert_right();
+    cluster.book.chats().assert_right();
     println!("{kind}: took {:.0?}", begun.elapsed());
     *shared = Some(cluster);
 }
@@ -51,55 +54,64 @@ impl Cluster {
         let hosts: Vec<_> = (1..=HOSTS as u8).map(|number| network.host(number)).collect();
         let servers = Server::start_cluster_on(kind, &hosts);
         let (domain, target) = (servers[0].new_domain(), servers[0].new_account("service"));
-        let accounts: Vec<_> =
-            (0..HOSTS * USERS_A_HOST).map(|_| servers[0].new_account("user")).collect();
-        let book = Book::new(&domain, accounts.iter().map(|it| format!("{it}/abc")).collect());
-        let book = Arc::new(book);
-        let doors: Doors = Arc::new(Mutex::new(servers.iter().map(Door::of).collect()));
-
-        let asks = Arc::new(Asks(Arc::clone(&book)));
-        let start_user = |(number, account): (usize, &String)| {
-            Client::start(number, account, "abc", number % HOSTS, &doors, asks.clone())
+        // One for a host that joins.
+        let accounts = (0..=HOSTS * EACH).map(|_| servers[0].new_account("user"));
+        let book = Arc::new(Book::new(&domain, accounts.map(|it| format!("{it}/abc")).collect()));
+        let doors = Arc::new(Mutex::new(servers.iter().map(Door::of).collect()));
+        let (replicas, users, bots) = (Vec::new(), Vec::new(), Vec::new());
+        let mut cluster = Cluster {
+            kind,
+            hosts,
+            servers,
+            doors,
+            replicas,
+            users,
+            bots,
+            book,
+            target,
+            _network: network,
         };
-        let users = accounts.iter().enumerate().map(start_user).collect();
-        let shared = Arc::new(Mutex::new(Vec::new()));
-        let answers = Arc::new(Answers { book: Arc::clone(&book), bots: Arc::clone(&shared) });
-        let bots: Vec<_> = (0..HOSTS * BOTS_A_HOST)
-            .map(|number| {
-                let resource = format!("bot{number}");
-                Client::start(number, &target, &resource, number % HOSTS, &doors, answers.clone())
-            })
-            .collect();
-        shared.lock().unwrap().clone_from(&bots);
-
-        let start_replica = |number: usize| {
-            let host = number % HOSTS;
-            let mut settings = Settings::new(&domain, &target);
-            settings.component = format!("presence-domain = \"replica{number}.{domain}\"");
-            Replica { host, runs: true, proxy: Proxy::launch(&servers[host], settings) }
-        };
-        let replicas = (0..HOSTS * REPLICAS_A_HOST).map(start_replica).collect();
-        let cluster =
-            Cluster { kind, hosts, servers, replicas, users, bots, book, _network: network };
+        for host in (0..HOSTS * EACH).map(|number| number % HOSTS) {
+            cluster.start_user(host);
+            cluster.start_bot(host);
+            cluster.start_replica(host);
+        }
         cluster.wait_in_order();
         println!("{kind}: a cluster of {HOSTS} started in {:.1?}", begun.elapsed());
         cluster
+    }
+
+    /// One more user, at home on this host.
+    pub fn start_user(&mut self, host: usize) {
+        let (number, asks) = (self.users.len(), Arc::new(Asks(Arc::clone(&self.book))));
+        let (account, resource) = self.book.users[number].split_once('/').expect("it is full");
+        self.users.push(Client::start(number, account, resource, host, &self.doors, asks));
+    }
+
+    /// One more resource of the bot, at home on this host.
+    pub fn start_bot(&mut self, host: usize) {
+        let (number, answers) = (self.bots.len(), Arc::new(Answers(Arc::clone(&self.book))));
+        let (account, resource) = (&self.target, format!("bot{number}"));
+        self.bots.push(Client::start(number, account, &resource, host, &self.doors, answers));
+    }
+
+    /// One more replica on this host, which has what the others have.
+    pub fn start_replica(&mut self, host: usize) {
+        let (number, domain) = (self.replicas.len(), &self.book.domain);
+        let mut settings = Settings::new(domain, &self.target);
+        settings.component = format!("presence-domain = \"replica{number}.{domain}\"\n{RELAY}");
+        settings.keys = match self.replicas.first() {
+            Some(first) => first.proxy.settings.keys.clone(),
+            None => key(1, 'A', None) + &name_key(1, 'N'),
+        };
+        let proxy = Proxy::launch(&self.servers[host], settings);
+        self.replicas.push(Replica { host, runs: true, proxy });
     }
 
     /// Everybody is where he belongs, and all replicas know all bots.
     pub fn be_in_order(&self) {
         self.users.iter().chain(&self.bots).for_each(|it| it.go_home());
         self.wait_in_order();
-    }
-
-    fn wait_in_order(&self) {
-        let all = self.users.iter().chain(&self.bots);
-        wait_until("all clients to be at home", || {
-            all.clone().all(|it| it.host() == Some(it.home))
-        });
-        let bots: Vec<String> = self.bots.iter().map(|it| it.address()).collect();
-        let bots: Vec<&str> = bots.iter().map(|it| &**it).collect();
-        self.replicas.iter().for_each(|it| it.proxy.wait_online(&bots));
     }
 
     /// Users ask from now on, one after the other.
@@ -116,42 +128,6 @@ impl Cluster {
     pub fn ask(&self, count: usize) {
         (0..count).for_each(|number| {
             assert!(self.book.ask(&self.users[number % self.users.len()]), "all are logged in");
-        });
-    }
-
-    pub fn mark(&self) -> usize {
-        self.book.ledger().mark()
-    }
-
-    /// Waits until everything that was asked since then has an end, and none of it is lost.
-    pub fn account_of_all(&self, since: usize) -> Account {
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end && self.book.ledger().underway(since) > 0 {
-            std::thread::sleep(POLL);
-        }
-        self.book.ledger().account(since)
-    }
-
-    /// The same where some may be lost: waits as long as something comes.
-    pub fn account_of_rest(&self, since: usize) -> Account {
-        wait_until("an end of replies", || {
-            let ledger = self.book.ledger();
-            ledger.underway(since) == 0 || ledger.silence() > QUIET
-        });
-        self.book.ledger().account(since)
-    }
-
-    /// Waits until so many more of the users on each host have been answered, one after the other,
-    /// without an error between them.
-    pub fn wait_served(&self, in_a_row: usize) {
-        let since = self.mark();
-        wait_until("all to be served", || {
-            let ledger = self.book.ledger();
-            let ended: Vec<bool> = ledger
-                .since(since)
-                .filter_map(|it| Some(it.came.as_ref()?.error.is_none()))
-                .collect();
-            ended.len() >= in_a_row && ended[ended.len() - in_a_row..].iter().all(|it| *it)
         });
     }
 
@@ -172,35 +148,28 @@ impl Cluster {
         self.bots.iter().filter(move |it| it.home == host)
     }
 
-    /// Waits until no other node has a connection to this one's; gives when. ejabberd knows then.
-    pub fn wait_departure(&self, host: usize) -> Instant {
-        wait_until("the other nodes to miss it", || {
-            let (left, others) = (&self.hosts[host], self.others(host));
-            others.iter().all(|other| !other.is_connected_to(left))
-        });
-        Instant::now()
-    }
-
     /// All other hosts.
     pub fn others(&self, host: usize) -> Vec<Arc<Host>> {
         let others = self.hosts.iter().enumerate().filter(|(number, _)| *number != host);
         others.map(|(_, it)| Arc::clone(it)).collect()
     }
 
-    /// Waits until the server of this host has routes to the replicas that run, and to no others;
-    /// gives when.
-    pub fn wait_routes(&self, host: usize) -> Instant {
-        let wanted = self.replicas.iter().filter(|it| it.runs).count().to_string();
-        let domain = &self.book.domain;
-        let routes = format!("length(rpc:call(Node, ets, lookup, [route, <<\"{domain}\">>]))");
-        wait_until("the server to know which replicas there are", || {
-            self.servers[host].evaluate(&routes) == wanted
-        });
-        Instant::now()
+    /// The nodes miss each other after so many seconds of silence, a fourth more or less.
+    pub fn set_ticktime(&self, seconds: u32) {
+        // All at once: one that says something more rarely than the others expect is missed.
+        for expressions in
+            ["ready", &format!("rpc:call(Node, net_kernel, set_net_ticktime, [{seconds}, 0])")]
+        {
+            self.servers.iter().for_each(|it| drop(it.evaluate(expressions)));
+        }
     }
 }
 
 impl Replica {
+    pub fn runs(&self) -> bool {
+        self.runs
+    }
+
     pub fn kill(&mut self) {
         self.proxy.kill();
         self.runs = false;
@@ -226,11 +195,16 @@ impl Drop for Cluster {
 }
 
 pub const HOSTS: usize = 3;
-pub const REPLICAS_A_HOST: usize = 2;
-pub const USERS_A_HOST: usize = 2;
-pub const BOTS_A_HOST: usize = 2;
+/// Replicas, users and bots on each host.
+const EACH: usize = 2;
 /// Requests a second of all users together.
 pub const RATE: usize = 60;
-/// After so long without a word, what has not come is lost.
-const QUIET: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(10);
+/// How long a stanza takes through a server and a replica on a busy machine.
+pub const INSIDE: Duration = Duration::from_millis(500);
+
+const RELAY: &str = r#"
+relay = ["iq", "messages", "presence"]
+faces = ["helper"]
+allow-from = ["*"]
+initiate = ["*"]
+"#;

@@ -32,6 +32,8 @@ pub struct Request {
 /// What a bot saw.
 pub struct Asked {
     pub bot: usize,
+    /// The key that its token is signed with.
+    pub key: u8,
 }
 
 /// What the user got.
@@ -66,7 +68,7 @@ impl Ledger {
 
     /// A request reaches a bot; whether it is one that was asked, for the first time, by the user
     /// whom its token names.
-    pub fn reaches(&mut self, number: Option<usize>, asker: usize, bot: usize) -> bool {
+    pub fn reaches(&mut self, number: Option<usize>, asker: usize, bot: usize, key: u8) -> bool {
         self.heard = Some(Instant::now());
         let known = number.and_then(|number| self.requests.get_mut(number));
         let Some(request) = known else {
@@ -81,7 +83,7 @@ impl Ledger {
             self.wrong.push(format!("bot {bot} is asked {number:?}, which was asked before"));
             return false;
         }
-        request.asked = Some(Asked { bot });
+        request.asked = Some(Asked { bot, key });
         true
     }
 
@@ -283,7 +285,7 @@ mod tests {
     fn answered() -> Ledger {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.ask(3, 0, 7), 0);
-        assert!(ledger.reaches(Some(0), 3, 1));
+        assert!(ledger.reaches(Some(0), 3, 1, 1));
         ledger.answers(0);
         ledger.assert_right();
         ledger
@@ -323,7 +325,7 @@ mod tests {
         is_wrong(&error_after_result, "a second reply");
 
         let mut asked_twice = answered();
-        assert!(!asked_twice.reaches(Some(0), 3, 2));
+        assert!(!asked_twice.reaches(Some(0), 3, 2, 1));
         is_wrong(&asked_twice, "which was asked before");
 
         for (number, user) in [(None, USER), (Some(1), USER), (Some(0), (4, "v@h/r"))] {
@@ -353,12 +355,12 @@ mod tests {
         is_wrong(&of_nobody, "what nobody sent");
 
         let mut unasked = Ledger::default();
-        assert!(!unasked.reaches(Some(0), 3, 1));
+        assert!(!unasked.reaches(Some(0), 3, 1, 1));
         is_wrong(&unasked, "which nobody asked");
 
         let mut misnamed = Ledger::default();
         misnamed.ask(3, 0, 7);
-        misnamed.reaches(Some(0), 4, 1);
+        misnamed.reaches(Some(0), 4, 1, 1);
         is_wrong(&misnamed, "is said to be of 4");
     }
 

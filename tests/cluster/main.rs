@@ -13,12 +13,14 @@
 #[macro_use]
 extern crate test_support;
 
+mod chats;
 mod client;
 mod cluster;
 mod ledger;
 mod requests;
 mod scenario;
 mod stream;
+mod waits;
 
 /// How much longer things may take here than they may for an operator.
 const LOADED: u32 = 6;

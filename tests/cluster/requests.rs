@@ -1,10 +1,11 @@
-//! Users who ask and bots that answer, and the ledger of that.
+//! Users who ask and write, bots that answer, and the books of that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use core_tests::xml::{Stanza, unescaped};
 use jat_core::jat::token::inspect;
 
+use crate::chats::Chats;
 use crate::client::{Client, Conduct};
 use crate::ledger::{Ledger, Signature};
 
@@ -14,6 +15,7 @@ pub struct Book {
     /// Addresses of the users, by number.
     pub users: Vec<String>,
     ledger: Mutex<Ledger>,
+    chats: Mutex<Chats>,
     /// Replies that bots keep back.
     held: Mutex<Option<Vec<Held>>>,
 }
@@ -23,11 +25,54 @@ type Held = (Arc<Client>, usize, String);
 
 impl Book {
     pub fn new(domain: &str, users: Vec<String>) -> Book {
-        Book { domain: domain.into(), users, ledger: Mutex::default(), held: Mutex::default() }
+        Book {
+            domain: domain.into(),
+            users,
+            ledger: Mutex::default(),
+            chats: Mutex::default(),
+            held: Mutex::default(),
+        }
     }
 
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn chats(&self) -> MutexGuard<'_, Chats> {
+        self.chats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The address that users write to, and whose presence they see.
+    pub fn helper(&self) -> String {
+        format!("helper@{}", self.domain)
+    }
+
+    /// Has this user write, if he is logged in; whether he did.
+    pub fn write(&self, user: &Client) -> bool {
+        user.send_numbered(|_, _| {
+            let number = self.chats().write(user.number);
+            let (to, user) = (self.helper(), user.number);
+            format!(
+                "<message type='chat' id='m{number}' to='{to}'><body>{number} {user}</body></message>"
+            )
+        })
+    }
+
+    /// Has this bot write to this user first.
+    pub fn begin(&self, bot: &Client, user: &Client) {
+        let number = {
+            let mut chats = self.chats();
+            let number = chats.write(user.number);
+            chats.read(number, user.number, bot.number);
+            number
+        };
+        let (node, rest) = self.users[user.number].split_once('@').expect("it is an address");
+        let (host, resource) = rest.split_once('/').expect("it is full");
+        let mirror = format!(r"{node}\40{host}\2fhelper@{}/{resource}", self.domain);
+        let (user, bot_number) = (user.number, bot.number);
+        bot.send(&format!(
+            "<message type='chat' to='{mirror}'><body>{number} {user} {bot_number}</body></message>"
+        ));
     }
 
     /// Has this user ask, if he is logged in; whether he did.
@@ -75,11 +120,20 @@ impl Conduct for Asks {
     }
 
     fn greeting(&self) -> &'static str {
-        ""
+        GREETING
     }
 
-    fn hears(&self, client: &Client, stanza: &Stanza<'_>, xml: &str) {
-        if !xml.starts_with("<iq") || !matches!(stanza.type_, "result" | "error") {
+    fn begins(&self, client: &Client) {
+        self.0.chats().forgets(client.number);
+    }
+
+    fn hears(&self, client: &Arc<Client>, stanza: &Stanza<'_>, xml: &str) {
+        let (address, resource) = stanza.from.split_once('/').unwrap_or((stanza.from, ""));
+        if address == self.0.helper() && !xml.starts_with("<iq") {
+            return self.hears_helper(client, resource, stanza, xml);
+        }
+        let is_reply = xml.starts_with("<iq") && matches!(stanza.type_, "result" | "error");
+        if !is_reply || stanza.id == ROSTER {
             return;
         }
         let address = client.address();
@@ -100,12 +154,31 @@ impl Conduct for Asks {
     }
 }
 
-/// A bot's conduct.
-pub struct Answers {
-    pub book: Arc<Book>,
-    /// All of them, to which it belongs itself.
-    pub bots: Arc<Mutex<Vec<Arc<Client>>>>,
+impl Asks {
+    fn hears_helper(&self, client: &Client, resource: &str, stanza: &Stanza<'_>, xml: &str) {
+        let mut chats = self.0.chats();
+        match (xml.starts_with("<message"), stanza.type_) {
+            (true, "error") => {
+                let number = stanza.id.strip_prefix('m').and_then(|it| it.parse().ok());
+                chats.fails(number.unwrap_or(usize::MAX), client.number, condition(stanza.content));
+            }
+            (true, _) => {
+                let [number, user, bot] = numbers(stanza.content);
+                assert_eq!(user, client.number, "{xml}");
+                chats.comes(number, user, bot);
+            }
+            (false, "unavailable") => chats.sees(client.number, resource, None),
+            (false, "") if !resource.is_empty() => {
+                let status = element("status", stanza.content).unwrap_or_default();
+                chats.sees(client.number, resource, Some(status.to_owned()));
+            }
+            (false, _) => {}
+        }
+    }
 }
+
+/// A bot's conduct.
+pub struct Answers(pub Arc<Book>);
 
 impl Conduct for Answers {
     fn moves(&self) -> bool {
@@ -113,15 +186,25 @@ impl Conduct for Answers {
     }
 
     fn greeting(&self) -> &'static str {
-        "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq><presence/>"
+        GREETING
     }
 
-    fn hears(&self, client: &Client, stanza: &Stanza<'_>, xml: &str) {
+    fn begins(&self, _: &Client) {}
+
+    fn hears(&self, client: &Arc<Client>, stanza: &Stanza<'_>, xml: &str) {
         let from = stanza.from;
         if xml.starts_with("<presence") && stanza.type_ == "subscribe" {
             client.send(&format!("<presence type='subscribed' to='{from}'/>"));
         }
-        let from_proxy = from.split('/').next().is_some_and(|it| it.ends_with(&self.book.domain));
+        if xml.starts_with("<message") && stanza.type_ == "chat" {
+            let [number, user] = numbers(stanza.content);
+            let bot = client.number;
+            self.0.chats().read(number, user, bot);
+            client.send(&format!(
+                "<message type='chat' to='{from}'><body>{number} {user} {bot}</body></message>"
+            ));
+        }
+        let from_proxy = from.split('/').next().is_some_and(|it| it.ends_with(&self.0.domain));
         if !xml.starts_with("<iq") || stanza.type_ != "get" || !from_proxy {
             return;
         }
@@ -134,9 +217,9 @@ impl Conduct for Answers {
         let token = inspect(&token).unwrap_or_else(|error| panic!("{error}: {xml}"));
         let claims = token.claims();
         let number = claims.id().strip_prefix('q').and_then(|it| it.parse().ok());
-        let asker = self.book.users.iter().position(|it| it == claims.user());
+        let asker = self.0.users.iter().position(|it| it == claims.user());
         let asker = asker.unwrap_or(usize::MAX);
-        if !self.book.ledger().reaches(number, asker, client.number) {
+        if !self.0.ledger().reaches(number, asker, client.number, token.kid()) {
             return;
         }
         let number: usize = number.expect("it is known");
@@ -146,16 +229,28 @@ impl Conduct for Answers {
             stanza.id,
             claims.user()
         );
-        let mut held = self.book.held();
+        let mut held = self.0.held();
         if let Some(held) = &mut *held {
-            let this = Arc::clone(&self.bots.lock().unwrap()[client.number]);
-            return held.push((this, number, reply));
+            return held.push((Arc::clone(client), number, reply));
         }
         drop(held);
-        self.book.reply(client, number, &reply);
+        self.0.reply(client, number, &reply);
     }
 
     fn ends(&self, _: &Client, _: u32) {}
+}
+
+/// What the body of a message says.
+fn numbers<const N: usize>(content: &str) -> [usize; N] {
+    let body = element("body", content).unwrap_or_else(|| panic!("no body: {content}"));
+    let numbers: Vec<usize> = body.split(' ').filter_map(|it| it.parse().ok()).collect();
+    numbers.try_into().unwrap_or_else(|_| panic!("not {N} numbers: {body}"))
+}
+
+/// The text of the first element of this name.
+fn element<'a>(name: &str, content: &'a str) -> Option<&'a str> {
+    let text = content.split_once(&format!("<{name}"))?.1.split_once('>')?.1;
+    text.split('<').next()
 }
 
 /// The condition and text of an error.
@@ -175,11 +270,18 @@ fn within<'a>(content: &'a str, name: &str) -> Option<&'a str> {
     value.split(quote).next()
 }
 
+const ROSTER: &str = "roster";
+const GREETING: &str =
+    "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq><presence/>";
+
 #[test]
-fn errors_are_told_by_condition_and_text() {
+fn what_is_looked_for_is_found() {
     let content = "<error type='cancel'><service-unavailable \
                    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xml:lang='en' \
                    xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>User session not found</text></error>";
     assert_eq!(condition(content), "service-unavailable \"User session not found\"");
+    let text = "<status xml:lang='en'>first 2</status>";
+    assert_eq!((element("status", text), element("body", text)), (Some("first 2"), None));
+    assert_eq!(numbers("<body>3 4</body>"), [3, 4]);
     assert_eq!(within("<a n='1' user=\"u@h/r\"/>", " user="), Some("u@h/r"));
 }

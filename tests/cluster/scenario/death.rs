@@ -48,7 +48,7 @@ fn a_host_loses_its_power_with_a_third_of_the_bots(kind: Kind) {
 }
 
 /// It does, under load.
-pub fn dies(cluster: &mut Cluster, host: usize, first: impl Fn(&Cluster)) {
+fn dies(cluster: &mut Cluster, host: usize, first: impl Fn(&Cluster)) {
     let kind = cluster.kind;
     let mark = cluster.mark();
     let load = cluster.load(RATE);
@@ -95,7 +95,7 @@ fn comes_back(cluster: &mut Cluster, host: usize) {
 }
 
 /// The bots of this host log in again; users of all hosts reach them, and nothing is lost.
-pub fn bots_are_used(cluster: &Cluster, host: usize) {
+fn bots_are_used(cluster: &Cluster, host: usize) {
     let kind = cluster.kind;
     let mark = cluster.mark();
     let load = cluster.load(RATE);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use test_support::interop::server::Kind;
 use test_support::wait::wait_until;
 
-use crate::cluster::{Cluster, RATE, on_cluster};
+use crate::cluster::{Cluster, INSIDE, RATE, on_cluster};
 
 case!(replies_held_over_a_kill_arrive: ejabberd);
 fn replies_held_over_a_kill_arrive(kind: Kind) {
@@ -88,5 +88,3 @@ fn each_in_turn(cluster: &mut Cluster, end: impl Fn(&mut Cluster, usize)) {
 }
 
 const HELD: usize = 60;
-/// How long a stanza takes through a server and a replica on a busy machine.
-const INSIDE: Duration = Duration::from_millis(500);

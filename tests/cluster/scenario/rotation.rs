@@ -1,0 +1,77 @@
+//! The key is rotated where a host's clock is wrong.
+
+use std::fs;
+use std::time::Duration;
+
+use test_support::interop::proxy::key;
+use test_support::interop::server::Kind;
+use test_support::wait::wait_until;
+
+use crate::cluster::{Cluster, RATE, on_cluster};
+
+case!(a_clock_that_is_20_seconds_off_costs_a_rotation_nothing: ejabberd);
+fn a_clock_that_is_20_seconds_off_costs_a_rotation_nothing(kind: Kind) {
+    on_cluster(kind, |cluster| {
+        set_clocks(cluster, "-20s");
+        let mark = cluster.mark();
+        let load = cluster.load(RATE);
+        let takeover = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+        let keys = key(1, 'A', None) + &key(2, 'B', Some(&takeover.to_string()));
+        for replica in &mut cluster.replicas {
+            replica.proxy.settings.keys =
+                replica.proxy.settings.keys.replace(&key(1, 'A', None), &keys);
+            replica.proxy.reload();
+        }
+        // The late ones follow.
+        wait_until("all to sign with the new key", || {
+            let ledger = cluster.book.ledger();
+            let keys: Vec<u8> =
+                ledger.since(mark).filter_map(|it| Some(it.asked.as_ref()?.key)).collect();
+            keys.len() > RATE && keys[keys.len() - RATE..].iter().all(|it| *it == 2)
+        });
+        load.stop();
+        let account = cluster.account_of_all(mark);
+        println!("{kind}: {}", account.figures());
+        account.assert_whole();
+        let first = |host: usize| {
+            let ledger = cluster.book.ledger();
+            let signed = |it: &&crate::ledger::Request| {
+                it.host == host && it.asked.as_ref().is_some_and(|it| it.key == 2)
+            };
+            ledger.since(mark).find(signed).expect("all did").sent
+        };
+        let late = first(OFF).saturating_duration_since(first(0));
+        println!("{kind}: the clock that is late signs with the new key {late:.1?} later");
+        assert!(late > Duration::from_secs(10), "it is late: {late:.1?}");
+        set_clocks(cluster, "");
+    });
+}
+
+/// Restarts the replicas of one host with a clock that is off by this.
+fn set_clocks(cluster: &mut Cluster, off: &str) {
+    for replica in cluster.replicas.iter_mut().filter(|it| it.host == OFF) {
+        replica.stop();
+        replica.proxy.settings.environment = match off {
+            "" => Vec::new(),
+            _ => vec![
+                ("LD_PRELOAD", library()),
+                ("FAKETIME", off.into()),
+                // Only what the clock says is wrong, not how fast it goes.
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ],
+        };
+        replica.restart();
+    }
+    cluster.wait_bots_known();
+}
+
+/// Debian keeps it below the architecture's library folder.
+fn library() -> String {
+    let folders = fs::read_dir("/usr/lib").unwrap().flatten();
+    let mut found = folders.map(|it| it.path().join("faketime/libfaketime.so.1"));
+    let library = found.find(|it| it.is_file()).expect("faketime is installed (tests/run does it)");
+    library.display().to_string()
+}
+
+/// The host whose clock is wrong.
+const OFF: usize = 1;

@@ -1,0 +1,87 @@
+//! What is waited for, and what came of it.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use test_support::wait::{PATIENCE, wait_until};
+
+use crate::cluster::Cluster;
+use crate::ledger::Account;
+
+impl Cluster {
+    /// Waits until everybody is where he belongs, and all replicas know all bots.
+    pub fn wait_in_order(&self) {
+        wait_until("all clients to be at home", || {
+            self.users.iter().chain(&self.bots).all(|it| it.host() == Some(it.home))
+        });
+        self.wait_bots_known();
+    }
+
+    /// Waits until all replicas know all bots.
+    pub fn wait_bots_known(&self) {
+        let bots: Vec<String> = self.bots.iter().map(|it| it.address()).collect();
+        let bots: Vec<&str> = bots.iter().map(|it| &**it).collect();
+        self.replicas.iter().for_each(|it| it.proxy.wait_online(&bots));
+    }
+
+    pub fn mark(&self) -> usize {
+        self.book.ledger().mark()
+    }
+
+    /// Waits until everything that was asked since then has an end, and none of it is lost.
+    pub fn account_of_all(&self, since: usize) -> Account {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end && self.book.ledger().underway(since) > 0 {
+            sleep(POLL);
+        }
+        self.book.ledger().account(since)
+    }
+
+    /// The same where some may be lost: waits as long as something comes.
+    pub fn account_of_rest(&self, since: usize) -> Account {
+        wait_until("an end of replies", || {
+            let ledger = self.book.ledger();
+            ledger.underway(since) == 0 || ledger.silence() > QUIET
+        });
+        self.book.ledger().account(since)
+    }
+
+    /// Waits until so many more of the users on each host have been answered, one after the other,
+    /// without an error between them.
+    pub fn wait_served(&self, in_a_row: usize) {
+        let since = self.mark();
+        wait_until("all to be served", || {
+            let ledger = self.book.ledger();
+            let ended: Vec<bool> = ledger
+                .since(since)
+                .filter_map(|it| Some(it.came.as_ref()?.error.is_none()))
+                .collect();
+            ended.len() >= in_a_row && ended[ended.len() - in_a_row..].iter().all(|it| *it)
+        });
+    }
+
+    /// Waits until no other node has a connection to this one's; gives when. ejabberd knows then.
+    pub fn wait_departure(&self, host: usize) -> Instant {
+        wait_until("the other nodes to miss it", || {
+            let (left, others) = (&self.hosts[host], self.others(host));
+            others.iter().all(|other| !other.is_connected_to(left))
+        });
+        Instant::now()
+    }
+
+    /// Waits until the server of this host has routes to the replicas that run, and to no others;
+    /// gives when.
+    pub fn wait_routes(&self, host: usize) -> Instant {
+        let wanted = self.replicas.iter().filter(|it| it.runs()).count().to_string();
+        let domain = &self.book.domain;
+        let routes = format!("length(rpc:call(Node, ets, lookup, [route, <<\"{domain}\">>]))");
+        wait_until("the server to know which replicas there are", || {
+            self.servers[host].evaluate(&routes) == wanted
+        });
+        Instant::now()
+    }
+}
+
+/// After so long without a word, what has not come is lost.
+const QUIET: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(10);
