@@ -31,7 +31,7 @@
 //!    user, resource and id. The verdict says [`Relay`](jat::verdict::Act::Relay), with the new
 //!    addresses.
 //! 5. `Session::carry_out` writes the start tag [again](stanza::head::Head::rewrite) with these, and
-//!    the payload as it is. [`Tally::count`](jat::reason::Tally::count) counts what became of it,
+//!    the payload as it is. [`Tally::count`](jat::tally::Tally::count) counts what became of it,
 //!    and [`Translator::note_outcome`](jat::translator::Translator::note_outcome) books it to the
 //!    resource that was asked or has answered.
 //!

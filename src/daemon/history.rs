@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::jat::reason::{Outcome, Reason, Tally};
+use crate::jat::reason::{Outcome, Reason};
+use crate::jat::tally::Tally;
 use crate::jat::traffic::{Class, Traffic};
 use crate::named;
 

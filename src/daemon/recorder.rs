@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::jat::reason::Tally;
+use crate::jat::tally::Tally;
 use crate::link::component::lock;
 
 use super::components::Components;

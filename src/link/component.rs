@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::jat::arrangement::Arrangement;
 use crate::jat::now::Now;
-use crate::jat::reason::Tally;
 use crate::jat::services::Services;
+use crate::jat::tally::Tally;
 use crate::session::echo::Sharing;
 use crate::session::witness::Witness;
 use crate::session::{Session, Turn};

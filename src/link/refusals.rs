@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tracing::{Level, debug, enabled, info, warn};
 
-use crate::jat::reason::{Reason, Tally};
+use crate::jat::reason::Reason;
+use crate::jat::tally::Tally;
 use crate::jat::traffic::Traffic;
 
 /// Remembers what was said of the stanzas of one component.

@@ -1,6 +1,6 @@
 //! What a daemon counted and holds.
 
-use jat_proxy::jat::reason::Tally;
+use jat_proxy::jat::tally::Tally;
 use test_support::daemon::Daemon;
 use test_support::tally::{difference, read, total};
 use test_support::wait::comes_meanwhile;

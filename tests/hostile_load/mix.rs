@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use core_tests::xml::escaped;
 use fastrand::Rng;
-use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::reason::Reason;
+use jat_proxy::jat::tally::Tally;
 use jat_proxy::jat::traffic::{Class, TARGET_REPLY, USER_REQUEST};
 use mock_server::{Client, Connection, Options, RosterState, Server};
 use rustix::process::Signal;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::reason::Reason;
+use jat_proxy::jat::tally::Tally;
 use jat_proxy::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use test_support::daemon::{DOMAIN, Daemon};
 use test_support::stage::{Stage, reply_to};

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use jat_proxy::jat::reason::{Reason, Tally};
+use jat_proxy::jat::reason::Reason;
+use jat_proxy::jat::tally::Tally;
 use jat_proxy::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use test_support::cases::{self, Case, Cast, Sender};
 use test_support::interop::proxy::Proxy;

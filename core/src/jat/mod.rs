@@ -36,6 +36,7 @@ pub mod selection;
 pub mod services;
 pub mod serving;
 pub mod settings;
+pub mod tally;
 pub mod target;
 pub mod token;
 pub mod traffic;

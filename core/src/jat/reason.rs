@@ -1,4 +1,4 @@
-//! Why each stanza went the way it went, and how many did.
+//! Why each stanza went the way it went: the table.
 
 use crate::named;
 use crate::stanza::condition::DefinedCondition;
@@ -343,52 +343,6 @@ const _: () = {
     assert!(alias::MAX_RESOURCE_BYTES == 620);
 };
 
-/// Counts of stanzas by traffic and reason.
-#[derive(Clone, Debug)]
-pub struct Tally {
-    counts: [[u64; Reason::ALL.len()]; Traffic::COUNT],
-    /// Of all kinds that were answered or dropped.
-    refused: u64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self { counts: [[0; Reason::ALL.len()]; Traffic::COUNT], refused: 0 }
-    }
-}
-
-impl Tally {
-    pub fn count(&mut self, traffic: Traffic, reason: Reason) {
-        self.add(traffic, reason, 1);
-    }
-
-    /// Counts several at once.
-    pub fn add(&mut self, traffic: Traffic, reason: Reason, count: u64) {
-        self.counts[traffic.index()][reason as usize] += count;
-        self.refused += if reason.is_refusal() { count } else { 0 };
-    }
-
-    pub fn of(&self, traffic: Traffic, reason: Reason) -> u64 {
-        self.counts[traffic.index()][reason as usize]
-    }
-
-    /// All that was neither relayed nor for us.
-    pub fn refused(&self) -> u64 {
-        self.refused
-    }
-
-    /// All that went for this reason, whatever it was.
-    pub fn total(&self, reason: Reason) -> u64 {
-        Traffic::all().map(|traffic| self.of(traffic, reason)).sum()
-    }
-
-    /// Every count, zero or not.
-    pub fn iter(&self) -> impl Iterator<Item = (Traffic, Reason, u64)> {
-        let of = move |t: Traffic| Reason::ALL.iter().map(move |r| (t, *r, self.of(t, *r)));
-        Traffic::all().flat_map(of)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -423,15 +377,5 @@ mod tests {
         );
         assert!(Reason::NoId.occurs_in(Class::Request.outward()));
         assert!(!Reason::Offline.occurs_in(TARGET_REPLY) && !Reason::Echo.occurs_in(USER_REQUEST));
-    }
-
-    #[test]
-    fn each_stanza_counts_once() {
-        let mut tally = Tally::default();
-        tally.count(TARGET_REPLY, Reason::UnknownKey);
-        tally.count(USER_REQUEST, Reason::Relayed);
-        tally.count(TARGET_REPLY, Reason::Relayed);
-        assert_eq!(tally.total(Reason::Relayed), 2);
-        assert_eq!(tally.iter().map(|(.., n)| n).sum::<u64>(), 3);
     }
 }

@@ -24,8 +24,8 @@ use jid::DomainPart;
 
 use crate::jat::incoming::Body;
 use crate::jat::now::Now;
-use crate::jat::reason::Tally;
 use crate::jat::services::Services;
+use crate::jat::tally::Tally;
 use crate::jat::verdict::Verdict;
 use crate::stanza::limits::Limits;
 use crate::stanza::scrub::Scrubber;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use core_tests::session::Shared;
 use fastrand::Rng;
 use jat_core::jat::now::Now;
-use jat_core::jat::reason::{Reason, Tally};
+use jat_core::jat::reason::Reason;
 use jat_core::jat::services::Services;
 use jat_core::jat::settings::{Settings, TokenIn};
+use jat_core::jat::tally::Tally;
 use jat_core::jat::traffic::Traffic;
 use jat_core::session::Turn;
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use crate::jat::answers::{Errors, Trouble};
 use crate::jat::presence::Subscription;
-use crate::jat::reason::{Reason, Tally};
+use crate::jat::reason::Reason;
 use crate::jat::resources::Asked;
 use crate::jat::services::{FaceCounts, Seat};
+use crate::jat::tally::Tally;
 use crate::jat::traffic::{Traffic, Way};
 use crate::jat::translator::Translator;
 use crate::link::cause::Cause;

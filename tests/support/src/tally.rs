@@ -1,6 +1,7 @@
 //! Counts of stanzas, read from metrics and compared.
 
-use jat_core::jat::reason::{Outcome, Reason, Tally};
+use jat_core::jat::reason::{Outcome, Reason};
+use jat_core::jat::tally::Tally;
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic};
 
 /// The counters of stanzas in what `/metrics` shows, but for our own echoes: how many come is up

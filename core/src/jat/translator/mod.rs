@@ -8,6 +8,7 @@ mod message;
 mod outward;
 mod own_answers;
 mod presence;
+mod senders;
 #[cfg(test)]
 mod testing;
 
@@ -16,7 +17,6 @@ use std::time::Duration;
 use fastrand::Rng;
 use jid::DomainPart;
 
-use super::access::Mode;
 use super::answers::{Answers, AnswersSnapshot, Event};
 use super::incoming::{Incoming, Ours};
 use super::limit::{Askers, Limit};
@@ -290,71 +290,6 @@ impl Translator {
                 self.answers.relayed(now);
             }
             _ => {}
-        }
-    }
-
-    /// Whether the sender may have this judged: only what it begins is held against the lists.
-    fn permits(
-        &mut self,
-        service: Option<usize>,
-        route: &Route<'_>,
-        stanza: &Incoming<'_>,
-    ) -> bool {
-        let Settings { access, two_way, own_answers, .. } = &self.services[route.service];
-        let access = match (service, own_answers) {
-            (None, Some(own)) => own.access(),
-            _ => access,
-        };
-        if !self.begins(route, stanza) || access.permits(&route.from) {
-            return true;
-        }
-        let observes = access.mode == Mode::Observe;
-        // A subscription that is refused anyway is none of theirs.
-        if observes && (route.traffic.class != Class::Presence || two_way.is_some()) {
-            self.observed.note(&route.from);
-        }
-        observes
-    }
-
-    /// Whether the sender has sent little enough of late. What it begins counts, and nothing of the
-    /// target.
-    fn admits(
-        &mut self,
-        service: Option<usize>,
-        route: &Route<'_>,
-        stanza: &Incoming<'_>,
-        now: Now,
-        rng: &mut Rng,
-    ) -> bool {
-        // Answers of our own where there is no service are limited all the same, like errors.
-        let Some(limit) = service.and_then(|service| self.services[service].limit) else {
-            return true;
-        };
-        if route.sender == Sender::Target || !self.begins(route, stanza) {
-            return true;
-        }
-        let known = self.askers.iter().position(|(of, _)| *of == limit);
-        let place = known.unwrap_or_else(|| {
-            self.askers.push((limit, Askers::default()));
-            self.askers.len() - 1
-        });
-        self.askers[place].1.admit(&limit, &route.from, now.mono, rng)
-    }
-
-    /// Whether the sender begins something with this: by requests, messages, and subscriptions of
-    /// others than the target. Where more is relayed, by all presence but errors too, and the target
-    /// by nothing.
-    fn begins(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
-        let two_way = &self.services[route.service].two_way;
-        let is_target = route.sender == Sender::Target;
-        match (route.traffic.class, stanza.type_()) {
-            (Class::Request, _) => two_way.is_none() || !is_target,
-            (Class::Message, type_) => type_ != Some("error") && (two_way.is_none() || !is_target),
-            (Class::Presence, Some("error")) => false,
-            (Class::Presence, type_) => {
-                (type_ == Some("subscribe") || two_way.is_some()) && !is_target
-            }
-            (Class::Reply | Class::Other, _) => false,
         }
     }
 

@@ -3,8 +3,9 @@
 use std::hint::black_box;
 
 use jat_core::jat::arrangement::Arrangement;
-use jat_core::jat::reason::{Outcome, Tally};
+use jat_core::jat::reason::Outcome;
 use jat_core::jat::settings::Settings;
+use jat_core::jat::tally::Tally;
 use jat_core::session::Bounds;
 use mock_server::Responder;
 

@@ -8,7 +8,8 @@ mod users;
 
 use core_tests::xml::escaped;
 use jat_core::jat::keyring::Key;
-use jat_core::jat::reason::{Outcome, Reason, Tally};
+use jat_core::jat::reason::{Outcome, Reason};
+use jat_core::jat::tally::Tally;
 use jat_core::jat::token::{self, Binding, Claims, MAX_CLAIM_BYTES};
 use jat_core::jat::traffic::Class::{self, Message, Other, Presence, Reply, Request};
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
