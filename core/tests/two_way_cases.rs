@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use core_tests::twin::Said;
+use core_tests::said::Said;
 use core_tests::two_way::{self, Case};
 use core_tests::{interpreter, oracle, repository};
 use jat_core::jat::reason::Reason;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use core_tests::oracle;
-use core_tests::twin::{PING, Proxy, Said, TARGET, USER, both_ways};
+use core_tests::said::Said;
+use core_tests::twin::{PING, Proxy, TARGET, USER, both_ways};
 use core_tests::xml::escaped;
 use jat_core::jat::address::Address;
 use jat_core::jat::reason::Reason;

@@ -2,7 +2,8 @@
 
 use core_tests::faces::arrangement;
 use core_tests::oracle;
-use core_tests::twin::{PING, Proxy, Said, USER, get};
+use core_tests::said::Said;
+use core_tests::twin::{PING, Proxy, USER, get};
 use core_tests::xml::escaped;
 use jat_core::jat::address::Address;
 use jat_core::jat::reason::Reason;

@@ -1,7 +1,8 @@
 //! Key rings, clocks and expiry, as far as one process sees them.
 
+use core_tests::said::Forwarded;
 use core_tests::session::{START, key, ring};
-use core_tests::twin::{Forwarded, Proxy, TTL, USER, get, settings};
+use core_tests::twin::{Proxy, TTL, USER, get, settings};
 use jat_core::jat::keyring::{Key, Keyring, KeyringError};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::Settings;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use core_tests::twin::{PING, Proxy, Said, USER, get};
+use core_tests::said::Said;
+use core_tests::twin::{PING, Proxy, USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Presence};
 use jat_core::jat::traffic::{Traffic, USER_REQUEST};

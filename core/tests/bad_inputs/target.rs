@@ -1,8 +1,9 @@
 //! What the target sends: replies, forged and honest, and requests of its own.
 
 use core_tests::oracle;
+use core_tests::said::Forwarded;
 use core_tests::session::{START, key};
-use core_tests::twin::{Forwarded, PING, Proxy, TARGET, TTL, USER, get, settings};
+use core_tests::twin::{PING, Proxy, TARGET, TTL, USER, get, settings};
 use jat_core::jat::reason::Reason;
 use jat_core::jat::settings::{Settings, TokenIn};
 use jat_core::jat::target::Target;

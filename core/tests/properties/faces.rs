@@ -3,8 +3,9 @@
 
 use core_tests::faces::{arrangement, face};
 use core_tests::oracle;
+use core_tests::said::Said;
 use core_tests::session::{START, Side};
-use core_tests::twin::{Said, USER, get};
+use core_tests::twin::{USER, get};
 use jat_core::jat::reason::Reason;
 use jat_core::session::Bounds;
 use proptest::prelude::*;

@@ -8,6 +8,7 @@ mod deferral;
 mod faces;
 mod generators;
 mod limit;
+mod people;
 mod seeds;
 mod selection;
 mod telling;

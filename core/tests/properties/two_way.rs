@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use core_tests::oracle;
+use core_tests::said::Said;
 use core_tests::session::{START, Side, two_way};
-use core_tests::twin::{Said, TARGET, settings};
+use core_tests::twin::{TARGET, settings};
 use core_tests::xml::escaped;
 use jat_core::jat::access::{Pattern, Senders};
 use jat_core::jat::address::Address;
@@ -17,104 +18,8 @@ use proptest::sample::select;
 use rxml::Event;
 
 use crate::generators::{Sent, payload, request, sent};
+use crate::people::{face, person};
 use crate::translation::infoset;
-
-/// Somebody as a server stamps him, and the same with each part in its normal form.
-#[derive(Clone, Debug)]
-struct Person {
-    stamped: String,
-    /// `node@domain`, or the domain alone.
-    bare: String,
-    resource: String,
-}
-
-impl Person {
-    fn full(&self) -> String {
-        match self.resource.as_str() {
-            "" => self.bare.clone(),
-            resource => format!("{}/{resource}", self.bare),
-        }
-    }
-}
-
-/// Parts of nodes as they are typed, and in normal form.
-const NODES: [(&str, &str); 16] = [
-    ("a", "a"),
-    ("B", "b"),
-    ("\u{ff43}", "c"),
-    ("O\u{308}", "ö"),
-    ("f\u{307}", "\u{1e1f}"),
-    (r"\40", r"\40"),
-    (r"\5C40", r"\5c40"),
-    (r"\5c5c", r"\5c5c"),
-    (r"\2F", r"\2f"),
-    (r"\", r"\"),
-    ("40", "40"),
-    ("5C", "5c"),
-    ("%", "%"),
-    (".", "."),
-    ("ß", "ss"),
-    ("yypzockqmpmvo6qq", "yypzockqmpmvo6qq"),
-];
-
-/// Nodes that are a server's to allow: letters from right to left, and what nodeprep refuses, which
-/// is taken as it stands.
-const WHOLE_NODES: [&str; 5] = ["אב", "😀", "😀B", "\u{1e9e}", ""];
-
-const DOMAINS: [(&str, &str); 7] = [
-    ("a.example", "a.example"),
-    ("B.Example", "b.example"),
-    ("\u{ff43}.example", "c.example"),
-    ("BÜ.example", "bü.example"),
-    ("xn--B-xga.example", "xn--b-xga.example"),
-    ("[::1]", "[::1]"),
-    ("a", "a"),
-];
-
-const FACES: [(&str, &str); 8] = [
-    ("", ""),
-    ("helper", "helper"),
-    ("NoDe", "node"),
-    (r"a\2Fb", r"a\2fb"),
-    ("\u{307}x", "\u{307}x"),
-    ("אב", "אב"),
-    ("😀", "😀"),
-    (r"x\5c40", r"x\5c40"),
-];
-
-fn person() -> impl Strategy<Value = Person> {
-    let parts = prop::collection::vec(select(NODES.to_vec()), 1..6);
-    let node = prop_oneof![
-        4 => parts.prop_map(|parts| {
-            let (typed, normal): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-            (typed.concat(), normal.concat())
-        }),
-        1 => select(WHOLE_NODES.to_vec()).prop_map(|node| (node.to_owned(), node.to_owned())),
-    ];
-    let resource = select(vec!["", "abc", "a b", "/", "a@b/c", "'\"<&>", "😀", "é\u{301}"]);
-    (node, select(DOMAINS.to_vec()), resource).prop_map(
-        |((typed, node), (spelt, domain), resource)| {
-            let at = if node.is_empty() { "" } else { "@" };
-            let slash = if resource.is_empty() { "" } else { "/" };
-            Person {
-                stamped: format!("{typed}{at}{spelt}{slash}{resource}"),
-                bare: format!("{node}{at}{domain}"),
-                resource: resource.to_owned(),
-            }
-        },
-    )
-}
-
-/// The face as it is typed, and in normal form, both as addresses.
-fn face() -> impl Strategy<Value = (String, String)> {
-    let address = |node: &str, domain: &str| match node {
-        "" => domain.to_owned(),
-        node => format!("{node}@{domain}"),
-    };
-    (select(FACES.to_vec()), select(vec!["proxy.example", "PROXY.Example"])).prop_map(
-        move |((typed, node), domain)| (address(typed, domain), address(node, "proxy.example")),
-    )
-}
 
 /// Rings of name keys, of which each opens what the one before it made.
 fn rings() -> impl Strategy<Value = [Vec<u8>; 3]> {

@@ -9,6 +9,7 @@ pub mod checks;
 pub mod faces;
 pub mod interpreter;
 pub mod oracle;
+pub mod said;
 pub mod session;
 pub mod twin;
 pub mod two_way;

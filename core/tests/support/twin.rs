@@ -13,11 +13,11 @@ use jat_core::jat::services::Services;
 use jat_core::jat::settings::Settings;
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic, USER_REQUEST};
 use jat_core::jat::translator::Translator;
-use jat_core::session::ending::Ending;
 use jat_core::session::{Bounds, Session};
 use jat_core::stanza::limits::Limits;
 
 use crate::oracle;
+use crate::said::{Forwarded, Said};
 use crate::session::{self, START, Side};
 use crate::xml::escaped;
 
@@ -51,43 +51,6 @@ pub struct Proxy {
     pub now: Now,
 }
 
-/// What came of some input.
-#[derive(Debug, PartialEq)]
-pub struct Said {
-    /// The stanzas that went out, each as it was written.
-    pub out: Vec<String>,
-    /// What was counted, how often.
-    pub counted: Vec<(Traffic, Reason, u64)>,
-    pub ended: Option<Ending>,
-}
-
-/// A request as the implementing client gets it.
-#[derive(Clone, Debug)]
-pub struct Forwarded {
-    pub xml: String,
-    pub to: String,
-    pub from: String,
-    pub id: String,
-}
-
-impl Forwarded {
-    /// The client's answer of this type, with this payload.
-    pub fn answer(&self, type_: &str, payload: &str) -> String {
-        let Self { to, from, id, .. } = self;
-        let [to, from, id] = [to, from, id].map(|v| escaped(v));
-        format!("<iq type='{type_}' id='{id}' to='{from}' from='{to}'>{payload}</iq>")
-    }
-
-    pub fn result(&self) -> String {
-        self.answer("result", "")
-    }
-
-    /// The token, when it is in the resource.
-    pub fn token(&self) -> &str {
-        self.from.split_once('/').unwrap().1
-    }
-}
-
 impl Proxy {
     pub fn new() -> Self {
         Self::with(settings())
@@ -102,11 +65,16 @@ impl Proxy {
 
     /// With several services, each target of which has the resources `a` and `b` online.
     pub fn arranged(arrangement: &Arrangement) -> Self {
-        let side = || Side::new(arrangement.clone(), Bounds::default());
-        let mut proxy = Self { whole: side(), cut: side(), now: START };
+        let mut proxy = Self::fresh(arrangement.clone());
         proxy.exchange("");
         proxy.bring_targets_online();
         proxy
+    }
+
+    /// On a stream on which nothing was said yet.
+    fn fresh(services: impl Into<Arrangement> + Clone) -> Self {
+        let [whole, cut] = [services.clone(), services].map(|it| Side::new(it, Bounds::default()));
+        Self { whole, cut, now: START }
     }
 
     /// Each target grants its subscription, and has two resources.
@@ -149,11 +117,7 @@ impl Proxy {
 
     /// Fresh from login: subscription requested, nobody online.
     pub fn connected(settings: Settings) -> Self {
-        let mut proxy = Self {
-            whole: Side::new(settings.clone(), Bounds::default()),
-            cut: Side::new(settings, Bounds::default()),
-            now: START,
-        };
+        let mut proxy = Self::fresh(settings);
         // The self-test's echoes, the first subscription, and the question for the time.
         let first = proxy.exchange("").out;
         let echoes: Vec<&String> = first.iter().filter(|s| s.contains("headline")).collect();
@@ -163,21 +127,16 @@ impl Proxy {
 
     /// With a target that is a full JID: nothing is asked, nothing to wait for.
     pub fn fixed(settings: Settings) -> Self {
-        let mut proxy = Self {
-            whole: Side::new(settings.clone(), Bounds::default()),
-            cut: Side::new(settings, Bounds::default()),
-            now: START,
-        };
+        let mut proxy = Self::fresh(settings);
         assert_eq!(proxy.exchange("").out.len(), 17);
         proxy
     }
 
     /// Alone on its domain once the echoes, which are given too, come back.
     pub fn with_echoes() -> (Self, String) {
-        let [mut whole, mut cut] = [(); 2].map(|()| Side::new(settings(), Bounds::default()));
-        let first = Said::to(&mut whole, [], START).out;
-        Said::to(&mut cut, [], START);
-        let mut proxy = Self { whole, cut, now: START };
+        let mut proxy = Self::fresh(settings());
+        let first = Said::to(&mut proxy.whole, [], START).out;
+        Said::to(&mut proxy.cut, [], START);
         proxy.bring_online();
         (proxy, first[..16].concat())
     }
@@ -308,15 +267,15 @@ impl Proxy {
 
     /// Takes these limits on bytes and depth.
     pub fn limit(&mut self, max_bytes: usize, max_depth: usize) {
-        let limits = Limits { max_bytes, max_depth, ..Limits::default() };
-        for side in [&mut self.whole, &mut self.cut] {
-            side.session.set_bounds(Bounds { limits, ..Bounds::default() });
-        }
+        self.set_limits(Limits { max_bytes, max_depth, ..Limits::default() });
     }
 
     /// Takes this limit on the bytes of a start tag.
     pub fn limit_tags(&mut self, max_tag: usize) {
-        let limits = Limits { max_tag, ..Limits::default() };
+        self.set_limits(Limits { max_tag, ..Limits::default() });
+    }
+
+    fn set_limits(&mut self, limits: Limits) {
         for side in [&mut self.whole, &mut self.cut] {
             side.session.set_bounds(Bounds { limits, ..Bounds::default() });
         }
@@ -358,21 +317,6 @@ impl Proxy {
 
     pub fn deadline(&self) -> Duration {
         self.whole.session.deadline(&self.whole.shared.services)
-    }
-}
-
-impl Said {
-    /// What comes of what the server sends, until the stream is over.
-    pub fn to<'i>(side: &mut Side, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Self {
-        Self::after(side, now, |side| pieces.into_iter().find_map(|piece| side.take(piece, now)))
-    }
-
-    fn after(side: &mut Side, now: Now, work: impl FnOnce(&mut Side) -> Option<Ending>) -> Self {
-        let before = side.shared.tally.clone();
-        let ended = work(side);
-        let out = oracle::stanzas(&side.output(now));
-        let counted = side.shared.tally.iter().map(|(t, r, n)| (t, r, n - before.of(t, r)));
-        Self { out, counted: counted.filter(|(.., n)| *n > 0).collect(), ended }
     }
 }
 

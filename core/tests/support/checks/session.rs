@@ -16,8 +16,9 @@ use jat_core::stanza::xml_error::XmlError;
 use super::Stream;
 use super::splitter::{Found, SMALL, element_len, most_held, split, unspaced};
 use crate::oracle;
+use crate::said::Said;
 use crate::session::{START, Side, key};
-use crate::twin::{Said, TARGET, USER, answering, both_ways, settings};
+use crate::twin::{TARGET, USER, answering, both_ways, settings};
 
 /// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
 /// for what a fuzzer does not guess, see `pasted`.
@@ -143,7 +144,7 @@ fn is_reverted(request: &[u8], forwarded: &[u8]) {
     let (Some([asked, user, id]), Some([to, from, _])) = (read(request), read(forwarded)) else {
         return;
     };
-    let answer = crate::twin::Forwarded { xml: String::new(), to, from, id: "?".into() };
+    let answer = crate::said::Forwarded { xml: String::new(), to, from, id: "?".into() };
     let mut replica = Side::new(settings(), Bounds::default());
     replica.output(START);
     let Said { out, .. } = Said::to(&mut replica, [answer.result().as_bytes()], START);
