@@ -64,7 +64,6 @@ pub(crate) struct ComponentStatus {
     /// Online resources of the target, or the one that is its fixed destination.
     pub resources: Vec<ResourceStatus>,
     /// Each `[[component.face]]`, in the order of the configuration.
-    #[serde(default)]
     pub faces: Vec<FaceStatus>,
     pub keys: KeysStatus,
     /// Seconds by which the clock of the target's server is ahead of ours, give or take one;
@@ -105,7 +104,6 @@ pub(crate) struct FaceStatus {
     pub relay: Vec<String>,
     pub token_in: String,
     pub access: Option<AccessStatus>,
-    #[serde(default)]
     pub limit: Option<LimitStatus>,
     pub two_way: Option<TwoWayStatus>,
     /// Why nothing can be forwarded while the component's streams are up; `null` when it can.
