@@ -202,8 +202,10 @@ pub const RATE: usize = 60;
 /// How long a stanza takes through a server and a replica on a busy machine.
 pub const INSIDE: Duration = Duration::from_millis(500);
 
+/// By default all requests of a user would go to one bot where more than requests are relayed.
 const RELAY: &str = r#"
 relay = ["iq", "messages", "presence"]
+dispatch = "random"
 faces = ["helper"]
 allow-from = ["*"]
 initiate = ["*"]
