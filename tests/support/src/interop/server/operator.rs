@@ -21,21 +21,26 @@ impl Operator {
     /// The value of these Erlang expressions, in which `Node` is the node.
     pub fn evaluate(&mut self, expressions: &str) -> String {
         writeln!(self.input, "{expressions}.").expect("it reads");
-        let mut value = String::new();
-        self.output.read_line(&mut value).expect("it answers");
-        value.trim_end().to_owned()
+        // Erlang itself writes lines in between, of connections that end for example.
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).expect("it answers"), 0, "it has ended");
+            if let Some(value) = line.strip_prefix(VALUE) {
+                return value.trim_end().to_owned();
+            }
+        }
     }
 }
 
 /// Evaluates each line that comes for the node of this name, and writes its value, or what is wrong,
-/// on a line.
+/// on a line that begins with [`VALUE`].
 pub fn program(node: &str) -> String {
     format!(
         "Loop = fun Loop() ->
             case io:get_line(\"\") of
                 eof -> halt(0);
                 Line ->
-                    io:format(\"~0p~n\", [try
+                    io:format(\"{VALUE}~0p~n\", [try
                         {{ok, Tokens, _}} = erl_scan:string(Line),
                         {{ok, Expressions}} = erl_parse:parse_exprs(Tokens),
                         {{value, Value, _}} = erl_eval:exprs(Expressions, [{{'Node', '{node}'}}]),
@@ -46,3 +51,5 @@ pub fn program(node: &str) -> String {
         end, Loop()."
     )
 }
+
+const VALUE: &str = "value: ";
