@@ -2,7 +2,7 @@
 //! presence domains of their own, users and bots. A ledger accounts for every request.
 //!
 //! They need root and ejabberd (Debian's package), so they are ignored by a plain `cargo test`;
-//! `tests/run` runs them, or
+//! and `tests/run` leaves them out:
 //!
 //!     cargo test --test cluster -- --ignored --nocapture --skip ::sid::
 //!
