@@ -203,7 +203,7 @@ fn by_oracle(bytes: &[u8]) -> Vec<(usize, usize)> {
 fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element<'_>) {
     let stanza = &bytes[element.tag.start..element.end];
     let shown = || stanza.escape_ascii();
-    let (events, error) = oracle::events(stanza);
+    let (events, error) = oracle::events(&without_carriage_returns(stanza));
     match error {
         Some(rxml::Error::UndeclaredNamespacePrefix(_)) => {
             return assert!(!element.namespaces_ok, "{}", shown());
@@ -234,6 +234,12 @@ fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element<'_>) {
         _ => Kind::Other,
     };
     assert_eq!(head.kind, kind, "{}", shown());
+}
+
+/// White space in an attribute is a space (XML 1.0, section 3.3.3), but this parser loses a carriage
+/// return in front of a quote, and then takes a namespace for another.
+fn without_carriage_returns(stanza: &[u8]) -> Vec<u8> {
+    stanza.iter().map(|byte| if *byte == b'\r' { b' ' } else { *byte }).collect()
 }
 
 /// Parsers allow the XML namespace to be declared under its own name, and any number of
