@@ -7,8 +7,9 @@
 //! and CI can fail on it: there is no shorter form. HMAC is not among the parts: valgrind hides the
 //! processor's SHA instructions, so its count would be that of another program; `translate` times it.
 //!
-//! Whole stanzas have HMACs all the same, so that each can be held against the others: a message, or
-//! the target's own request, is to cost little more than a request of a user does.
+//! Whole stanzas go through the session, from bytes to bytes. They have HMACs, so the instructions of
+//! SHA-256 are counted apart: `NAME-sha`. With them each is held against the others: a message, or the
+//! target's own request, is to cost little more than a request of a user does.
 
 use std::env;
 use std::fs;
@@ -16,7 +17,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use core_tests::bench::exchanges::KINDS;
+use core_tests::bench::exchanges::{Exchange, KINDS, Kind};
 use core_tests::bench::form;
 use core_tests::bench::names::Names;
 use core_tests::bench::parts::Parts;
@@ -54,6 +55,13 @@ const PARTS: [(&str, Run); 6] = [
 
 type Run = fn(usize);
 
+/// Requests that grow: what a stanza takes beside its token.
+const PAYLOADS: [Kind; 3] = [
+    Kind { name: "payload-2kB", begin: || Exchange::with_payload(&stanzas::disco_reply()) },
+    Kind { name: "payload-100kB-tags", begin: || Exchange::with_payload(&stanzas::tags(100_000)) },
+    Kind { name: "payload-100kB-text", begin: || Exchange::with_payload(&stanzas::text(100_000)) },
+];
+
 /// A whole stanza, and the one that it may cost little more than.
 const RATIOS: [(&str, &str); 6] = [
     ("message-in-clear", "request-alone"),
@@ -65,6 +73,9 @@ const RATIOS: [(&str, &str); 6] = [
 ];
 /// How much that is.
 const MOST: f64 = 1.2;
+
+/// Behind the name of a whole stanza: of its SHA-256.
+const SHA: &str = "-sha";
 
 /// Growth that is let pass, in percent.
 const TOLERANCE: f64 = 10.0;
@@ -91,7 +102,7 @@ fn main() -> ExitCode {
 /// The part, or the whole stanza, in the process that valgrind watches.
 fn run(part: &str, times: &str) -> ExitCode {
     let found = PARTS.iter().find(|(name, _)| *name == part);
-    let kind = KINDS.iter().find(|kind| kind.name == part);
+    let kind = whole().find(|kind| kind.name == part);
     match (found, kind, times.parse()) {
         (Some((_, run)), _, Ok(times)) => run(times),
         (_, Some(kind), Ok(times)) => {
@@ -111,37 +122,83 @@ fn request() -> Parts {
     Parts::of(&stanzas::request(&stanzas::disco_request()))
 }
 
-/// Instructions of each part for one stanza, and those of whole stanzas; what start and end of the
-/// process take cancels out.
-fn count_all() -> io::Result<Vec<(&'static str, u64)>> {
-    let parts = PARTS.iter().map(|(name, _)| (*name, 2_000));
-    let all = parts.chain(KINDS.iter().map(|kind| (kind.name, 400)));
-    let each = |(name, times)| {
-        let (once, twice) = (count(name, times)?, count(name, 2 * times)?);
-        Ok((name, twice.saturating_sub(once) / times as u64))
-    };
-    all.map(each).collect()
+/// All whole stanzas.
+fn whole() -> impl Iterator<Item = &'static Kind> {
+    const { &KINDS }.iter().chain(const { &PAYLOADS })
 }
 
-fn count(part: &str, times: usize) -> io::Result<u64> {
+/// Instructions of each part for one stanza, and those of whole stanzas without SHA-256 and of that;
+/// what start and end of the process take cancels out.
+fn count_all() -> io::Result<Vec<(String, u64)>> {
+    let mut counts = Vec::new();
+    for (part, _) in PARTS {
+        counts.push((part.to_owned(), count(part, 2_000)?.own));
+    }
+    for Kind { name, .. } in whole() {
+        // Large ones take long.
+        let times = if name.contains("100kB") { 10 } else { 400 };
+        let Count { own, sha } = count(name, times)?;
+        counts.push(((*name).to_owned(), own));
+        if sha > 0 {
+            counts.push((format!("{name}{SHA}"), sha));
+        }
+    }
+    Ok(counts)
+}
+
+/// Instructions of one stanza, or of a part of it.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    own: u64,
+    /// Those that compute SHA-256.
+    sha: u64,
+}
+
+fn count(part: &str, times: usize) -> io::Result<Count> {
+    let (once, twice) = (counted(part, times)?, counted(part, 2 * times)?);
+    let each = |once: u64, twice: u64| twice.saturating_sub(once) / times as u64;
+    Ok(Count { own: each(once.own, twice.own), sha: each(once.sha, twice.sha) })
+}
+
+/// Those of a whole process.
+fn counted(part: &str, times: usize) -> io::Result<Count> {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        // What it counted is written to where nothing else is.
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/stdout", "--compress-strings=no"])
         .arg(env::current_exe()?)
         .args([part, &times.to_string()])
         .stdin(Stdio::null())
         .output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let collected =
-        said.split("Collected : ").nth(1).and_then(|rest| rest.split_whitespace().next());
-    match collected.and_then(|count| count.parse().ok()) {
-        Some(count) if output.status.success() => Ok(count),
-        _ => Err(io::Error::other(format!("{}: {said}", output.status))),
+    let count = sum(&String::from_utf8_lossy(&output.stdout));
+    if output.status.success() && count.own > 0 {
+        return Ok(count);
     }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{}: {said}", output.status)))
 }
 
-fn write(file: &Path, counts: &[(&str, u64)]) -> ExitCode {
+/// The sum of a file in callgrind's format: for each function lines of a place and a number. The one
+/// behind `calls` is of what was called, which has lines of its own.
+fn sum(file: &str) -> Count {
+    let (mut count, mut is_sha, mut called) = (Count::default(), false, false);
+    for line in file.lines() {
+        if let Some(function) = line.strip_prefix("fn=") {
+            is_sha = function.starts_with("sha2::");
+        } else if line.starts_with("calls=") {
+            called = true;
+        } else if line.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '*'))
+            && !std::mem::take(&mut called)
+        {
+            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
+            *(if is_sha { &mut count.sha } else { &mut count.own }) += cost;
+        }
+    }
+    count
+}
+
+fn write(file: &Path, counts: &[(String, u64)]) -> ExitCode {
     let mut text = String::from(
-        "# Instructions for one small stanza, by part, and for whole ones. Written by:\n\
+        "# Instructions for one small stanza, by part, and for whole ones, -sha: of SHA-256. Written by:\n\
          # cargo bench --bench instructions -- --write\n",
     );
     for (part, count) in counts {
@@ -156,7 +213,7 @@ fn write(file: &Path, counts: &[(&str, u64)]) -> ExitCode {
     }
 }
 
-fn compare(file: &Path, counts: &[(&str, u64)]) -> ExitCode {
+fn compare(file: &Path, counts: &[(String, u64)]) -> ExitCode {
     let read = fs::read_to_string(file).map_err(|error| error.to_string());
     let parsed = read.and_then(|text| text.parse::<toml::Table>().map_err(|e| e.to_string()));
     let known = match parsed {
@@ -169,7 +226,7 @@ fn compare(file: &Path, counts: &[(&str, u64)]) -> ExitCode {
     println!("| part | instructions | written down | growth |\n|---|---|---|---|");
     let mut grown = false;
     for (part, count) in counts {
-        let before = known.get(*part).and_then(toml::Value::as_integer).unwrap_or(0) as f64;
+        let before = known.get(part).and_then(toml::Value::as_integer).unwrap_or(0) as f64;
         let growth = 100.0 * (*count as f64 / before - 1.0);
         println!("| {part} | {count} | {before} | {growth:+.1} % |");
         // A part that is not in the file has grown without bound.
@@ -182,8 +239,11 @@ fn compare(file: &Path, counts: &[(&str, u64)]) -> ExitCode {
 }
 
 /// Prints what whole stanzas take, set against each other, and whether none takes too much.
-fn ratios_hold(counts: &[(&str, u64)]) -> bool {
-    let of = |part| counts.iter().find(|(name, _)| *name == part).map_or(0, |(_, count)| *count);
+fn ratios_hold(counts: &[(String, u64)]) -> bool {
+    let of = |part: &str| {
+        let own_and_sha = |name: &str| name.strip_suffix(SHA).unwrap_or(name) == part;
+        counts.iter().filter(|(name, _)| own_and_sha(name)).map(|(_, count)| count).sum::<u64>()
+    };
     println!("\n| stanza | is set against | ratio, at most {MOST} |\n|---|---|---|");
     let ratios = RATIOS.map(|(stanza, other)| {
         let ratio = of(stanza) as f64 / of(other) as f64;

@@ -63,6 +63,11 @@ impl Exchange {
         self.proxy.assert_all_relayed();
     }
 
+    /// A request with this child, where nothing but requests is relayed.
+    pub fn with_payload(child: &str) -> Self {
+        Self { proxy: Proxy::new(), stanza: stanzas::request(child) }
+    }
+
     fn request(proxy: Proxy, face: &str) -> Self {
         let stanza = stanzas::request(&stanzas::disco_request());
         Self { proxy, stanza: stanza.replacen("to='", &format!("to='{face}"), 1) }
