@@ -27,7 +27,7 @@
 //!    One of the rows is for senders whom the lists keep out (`Translator::permits`), and one for
 //!    those who send more than the [limit](jat::limit) lets through (`Translator::admits`).
 //! 4. These check the request, choose a [resource](jat::resources::Resources::choose) of the target,
-//!    and [write](jat::token::write_sealed) an address of the component whose resource is a token:
+//!    and [seal](jat::token::seal) an address of the component whose resource is a token:
 //!    user, resource and id. The verdict says [`Relay`](jat::verdict::Act::Relay), with the new
 //!    addresses.
 //! 5. `Session::carry_out` writes the start tag [again](stanza::head::Head::rewrite) with these, and
@@ -76,3 +76,4 @@ pub mod jat;
 mod named;
 pub mod session;
 pub mod stanza;
+mod wide;

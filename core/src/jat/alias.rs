@@ -13,7 +13,7 @@
 
 use hmac::Mac;
 
-use super::base32::BASE32;
+use super::base32;
 use super::name_keys::{NameKey, NameKeys};
 use super::pae;
 
@@ -55,7 +55,7 @@ pub fn write(
     let tag = &tag[..TAG];
     apply_stream(key, tag, &mut bytes[HEADER..end]);
     bytes[end..end + TAG].copy_from_slice(tag);
-    BASE32.encode_append(&bytes[..end + TAG], output);
+    base32::append(&bytes[..end + TAG], output);
     Ok(())
 }
 
@@ -94,9 +94,7 @@ fn decode<'r>(alias: &str, room: &'r mut [u8; MAX_BYTES]) -> Option<&'r mut [u8]
     if alias.len() > MAX_CHARS {
         return None;
     }
-    let length = BASE32.decode_len(alias.len()).ok().filter(|length| *length > FIXED)?;
-    let bytes = &mut room[..length];
-    BASE32.decode_mut(alias.as_bytes(), bytes).ok()?;
+    let bytes = base32::decode(alias, room).filter(|bytes| bytes.len() > FIXED)?;
     (bytes[..KID] == [VERSION, KIND]).then_some(bytes)
 }
 
@@ -230,7 +228,7 @@ mod tests {
         let nothing = {
             let header = [VERSION, KIND, 1];
             let tag = mac(ring(&[1]).first(), &header, &HOLDER, b"").finalize().into_bytes();
-            BASE32.encode(&[&header[..], &tag[..TAG]].concat())
+            base32::encode(&[&header[..], &tag[..TAG]].concat(), &mut [0; MAX_CHARS]).to_owned()
         };
         assert_eq!(opened(&[1], &HOLDER, &nothing), None);
     }

@@ -9,7 +9,7 @@ use super::now::Now;
 use super::reason::Reason;
 use super::scratch::Scratch;
 use super::settings::Settings;
-use super::token::{self, Binding, Token, TokenError};
+use super::token::{self, Binding, Fields, Message, TokenError};
 use super::traffic::{Class, Traffic};
 use super::two_way::{normal_node, write_face};
 
@@ -46,8 +46,8 @@ pub(super) enum Place {
     Presence,
     /// An address of the component.
     Plain,
-    /// By an IQ of the target, with a token that opens: [`Scratch::token`].
-    Token,
+    /// By an IQ of the target, with a token that opens, in [`Scratch::token`].
+    Token(Fields),
     /// By an IQ of the target, without one; why.
     Bad(Reason),
     /// By the target, where more is relayed than requests of users: an address that can only be
@@ -78,12 +78,11 @@ impl<'a> Route<'a> {
                     None if class == Class::Reply => {
                         let found = iq.find_token(scratch);
                         // While more was relayed it was asked from a mirror.
-                        let found = found.or_else(|reason| {
+                        Place::found(found.or_else(|reason| {
                             iq.find_token_by_mirror(&normal_node(&to), scratch).or(Err(reason))
-                        });
-                        Place::found(found, scratch)
+                        }))
                     }
-                    None if is_iq => Place::found(iq.find_token(scratch), scratch),
+                    None if is_iq => Place::found(iq.find_token(scratch)),
                     None => Place::Plain,
                     Some(_) => {
                         let node = normal_node(&to);
@@ -91,11 +90,11 @@ impl<'a> Route<'a> {
                             (Class::Reply, true) => {
                                 let found = iq.find_token_by_mirror(&node, scratch);
                                 // While requests alone were relayed any node could be asked.
-                                let found =
-                                    found.or_else(|reason| iq.find_token(scratch).or(Err(reason)));
-                                Place::found(found, scratch)
+                                Place::found(
+                                    found.or_else(|reason| iq.find_token(scratch).or(Err(reason))),
+                                )
                             }
-                            (Class::Reply, false) => Place::found(iq.find_token(scratch), scratch),
+                            (Class::Reply, false) => Place::found(iq.find_token(scratch)),
                             (_, true) => Place::Mirror,
                             (_, false) => Place::Plain,
                         }
@@ -105,7 +104,7 @@ impl<'a> Route<'a> {
         };
         let traffic = match (sender, class, place) {
             // Else the target asks like any user.
-            (Sender::Target, Class::Request, Place::Token | Place::Mirror)
+            (Sender::Target, Class::Request, Place::Token(_) | Place::Mirror)
             | (Sender::Target, Class::Reply | Class::Message | Class::Presence, _) => {
                 class.outward()
             }
@@ -128,15 +127,9 @@ impl Sender {
 }
 
 impl Place {
-    /// That of an IQ of the target; the token is kept.
-    fn found(token: Result<Token, Reason>, scratch: &mut Scratch) -> Self {
-        match token {
-            Ok(token) => {
-                scratch.token = Some(token);
-                Self::Token
-            }
-            Err(reason) => Self::Bad(reason),
-        }
+    /// That of an IQ of the target.
+    fn found(token: Result<Fields, Reason>) -> Self {
+        token.map_or_else(Self::Bad, Self::Token)
     }
 }
 
@@ -152,32 +145,39 @@ struct FromTarget<'a> {
 impl FromTarget<'_> {
     /// Opens the token in the resource that it was sent to, else that in its id, whatever the
     /// settings are now.
-    fn find_token(&self, scratch: &mut Scratch) -> Result<Token, Reason> {
+    fn find_token(&self, scratch: &mut Scratch) -> Result<Fields, Reason> {
         scratch.clear();
-        let asked = bare_written_to(self.settings, &self.to, &mut scratch.written_to);
+        let Scratch { written_to, token, .. } = scratch;
+        let asked = bare_written_to(self.settings, &self.to, written_to);
         let binding = Binding { asked: &asked, peer: &self.from.normal() };
-        self.open(self.to.resource(), &binding).or_else(|reason| {
+        self.open(self.to.resource(), &binding, token).or_else(|reason| {
             let looks_like_none =
                 |r| matches!(r, Reason::NoToken | Reason::TokenLength | Reason::TokenEncoding);
-            let in_id = self.open(self.id, &binding);
+            let in_id = self.open(self.id, &binding, token);
             in_id.map_err(|other| if looks_like_none(other) { reason } else { other })
         })
     }
 
     /// Opens that in its id alone: it was sent to a mirror, whose resource is the user's to choose.
     /// The mirror tells which face was asked.
-    fn find_token_by_mirror(&self, node: &str, scratch: &mut Scratch) -> Result<Token, Reason> {
+    fn find_token_by_mirror(&self, node: &str, scratch: &mut Scratch) -> Result<Fields, Reason> {
         scratch.clear();
-        let Scratch { mirror, written_to, .. } = scratch;
+        let Scratch { mirror, written_to, token, .. } = scratch;
         // The token says who asked, whatever the mirror is worth.
         let (_, face, _) = mirror::inspect(node, mirror).map_err(|_| Reason::NoToken)?;
         write_face(face, self.settings.domain.as_str(), written_to);
-        self.open(self.id, &Binding { asked: written_to, peer: &self.from.normal() })
+        self.open(self.id, &Binding { asked: written_to, peer: &self.from.normal() }, token)
     }
 
-    fn open(&self, text: Option<&str>, binding: &Binding<'_>) -> Result<Token, Reason> {
+    fn open(
+        &self,
+        text: Option<&str>,
+        binding: &Binding<'_>,
+        room: &mut Message,
+    ) -> Result<Fields, Reason> {
         let text = text.filter(|t| !t.is_empty()).ok_or(Reason::NoToken)?;
-        token::open(&self.settings.keyring, text, binding, self.now.unix).map_err(reason_of)
+        let Self { settings, now, .. } = self;
+        token::open_in(room, &settings.keyring, text, binding, now.unix).map_err(reason_of)
     }
 }
 

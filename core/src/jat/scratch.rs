@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::token::Token;
+use super::token::Message;
 
 /// What one stanza needs until it is written.
 #[derive(Default)]
@@ -19,19 +19,20 @@ pub(super) struct Scratch {
     pub written_to: String,
     /// What a mirror says.
     pub mirror: String,
-    /// The token that was opened last.
-    pub token: Option<Token>,
+    /// The token that is sealed, or was opened.
+    pub token: Message,
 }
 
 impl Scratch {
     /// Empties all texts, and gives back what a hostile address took.
     pub(super) fn clear(&mut self) {
-        let Self { new_from, token_id, new_to, all_from, written_to, mirror, .. } = self;
+        let Self { new_from, token_id, new_to, all_from, written_to, mirror, token } = self;
         for text in [new_from, token_id, new_to, written_to, mirror] {
             text.clear();
             text.shrink_to(KEEP_CAPACITY);
         }
         all_from.clear();
+        token.clear_over(KEEP_CAPACITY);
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use super::access::Senders;
 use super::address::Address;
-use super::base32::BASE32;
+use super::base32;
 use super::name_keys::{NameKey, NameKeys};
 use super::pae;
 use super::prepared;
@@ -90,8 +90,7 @@ impl Mirrors<'_> {
         let mut room = [0; MAC_CHARS];
         if !self.initiate.has(user) {
             let mac = self.mac(self.keys.first(), &text).finalize().into_bytes();
-            BASE32.encode_mut(&mac[..MAC_BYTES], &mut room);
-            text.mac = str::from_utf8(&room).expect("base32 is ASCII");
+            text.mac = base32::encode(&mac[..MAC_BYTES], &mut room);
         }
         text.write_node(is_prepared, output)?;
         output.push('@');
@@ -112,7 +111,7 @@ impl Mirrors<'_> {
             Form::Clear { initiated: self.initiate.has(&Address::new(user)) }
         } else {
             let mut mac = [0; MAC_BYTES];
-            BASE32.decode_mut(text.mac.as_bytes(), &mut mac).map_err(|_| Malformed)?;
+            base32::decode(text.mac, &mut mac).ok_or(Malformed)?;
             // Nothing in a mirror says which key it is signed with.
             let is_by = |key: &&NameKey| self.mac(key, &text).verify_truncated_left(&mac).is_ok();
             let key = self.keys.keys().iter().find(is_by);
@@ -149,4 +148,4 @@ pub fn is_reserved(node: &str) -> bool {
 /// Bytes of a MAC. A guess is a stanza of the target's own account, and a hit reaches one user.
 const MAC_BYTES: usize = 10;
 /// Characters of a MAC: of base32, without rest.
-const MAC_CHARS: usize = MAC_BYTES * 8 / 5;
+const MAC_CHARS: usize = base32::encoded_len(MAC_BYTES);

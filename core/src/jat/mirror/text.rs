@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::jat::base32::BASE32;
+use crate::jat::base32;
 use crate::jat::escape;
 use crate::jat::prepared::{self, Refused};
 
@@ -53,7 +53,7 @@ impl<'a> Text<'a> {
         if !is_prepared || !is_left_alone(&output[start..]) {
             output.truncate(start);
             output.push_str(OPAQUE);
-            BASE32.encode_append(self.pieces().collect::<String>().as_bytes(), output);
+            base32::append(self.pieces().collect::<String>().as_bytes(), output);
         }
         let bytes = output.len() - start;
         if bytes > MAX_NODE_BYTES {
@@ -73,8 +73,9 @@ impl<'a> Text<'a> {
         let encoded = node.strip_prefix(OPAQUE);
         match encoded {
             Some(encoded) => {
-                let bytes = BASE32.decode(encoded.as_bytes()).ok()?;
-                room.push_str(str::from_utf8(&bytes).ok()?);
+                let mut bytes = [0; MAX_NODE_BYTES];
+                let bytes = base32::decode(encoded, &mut bytes)?;
+                room.push_str(str::from_utf8(bytes).ok()?);
             }
             None => escape::unescape(&node, room),
         }

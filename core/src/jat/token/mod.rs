@@ -12,17 +12,12 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
-use super::base32::BASE32;
 use super::keyring::{Key, Keyring};
-use super::pae;
 
 mod claims;
-mod sealed;
+mod message;
 
-use sealed::Sealed;
+pub(super) use message::{Fields, Message};
 
 pub use claims::{Claims, MAX_CLAIM_BYTES, TokenKind, TooLong};
 
@@ -67,36 +62,21 @@ pub enum TokenError {
 /// Signs `claims` until Unix second `expires`, at most [`MAX_EXPIRY`], with `key`.
 pub fn seal(key: &Key, claims: &Claims<'_>, expires: u64, binding: &Binding<'_>) -> String {
     let mut text = String::new();
-    write_sealed(key, claims, expires, binding, &mut text);
+    write_sealed(key, claims, expires, binding, &mut Message::default(), &mut text);
     text
 }
 
-/// Appends what [`seal`] gives to `output`, without taking memory if that has enough.
-pub fn write_sealed(
+/// Appends what [`seal`] gives to `output`, without taking memory if that and `room` have enough.
+pub(super) fn write_sealed(
     key: &Key,
     claims: &Claims<'_>,
     expires: u64,
     binding: &Binding<'_>,
+    room: &mut Message,
     output: &mut String,
 ) {
-    let mut bytes = [0; MAX_BYTES];
-    let mut length = 0;
-    let mut write = |piece: &[u8]| {
-        bytes[length..length + piece.len()].copy_from_slice(piece);
-        length += piece.len();
-    };
-    write(&[VERSION, TokenKind::IqReply as u8, key.id()]);
-    write(&expires.min(MAX_EXPIRY).to_be_bytes()[3..]);
-    for field in [claims.user, claims.resource] {
-        let length = u16::try_from(field.len()).expect("bounded by MAX_CLAIM_BYTES");
-        write(&length.to_be_bytes());
-        write(field.as_bytes());
-    }
-    write(claims.id.as_bytes());
-    let (signed, rest) = bytes.split_at_mut(length);
-    let tag = mac(key, signed, binding).finalize().into_bytes();
-    rest[..TAG].copy_from_slice(&tag[..TAG]);
-    BASE32.encode_append(&bytes[..length + TAG], output);
+    room.write(key, claims, expires);
+    room.seal(key, binding, output);
 }
 
 /// Opens `token`: verifies first, reads afterwards. Refused from Unix second `exp` on.
@@ -106,58 +86,64 @@ pub fn open(
     binding: &Binding<'_>,
     now: u64,
 ) -> Result<Token, TokenError> {
-    let sealed = Sealed::decode(token)?;
-    let key = ring.verifying(sealed.kid()).ok_or(TokenError::UnknownKey)?;
-    let (signed, tag) = sealed.signed_and_tag();
-    mac(key, signed, binding).verify_truncated_left(tag).map_err(|_| TokenError::Signature)?;
-    let token = sealed.read()?;
-    if now >= token.expires() {
+    let mut message = Message::default();
+    let fields = open_in(&mut message, ring, token, binding, now)?;
+    Ok(Token { message, fields })
+}
+
+/// As [`open`], without taking memory if `room` has enough: it has the token then.
+pub(super) fn open_in(
+    room: &mut Message,
+    ring: &Keyring,
+    token: &str,
+    binding: &Binding<'_>,
+    now: u64,
+) -> Result<Fields, TokenError> {
+    let tag = room.decode(token)?;
+    let key = ring.verifying(room.kid()).ok_or(TokenError::UnknownKey)?;
+    if !room.has(&tag, key, binding) {
+        return Err(TokenError::Signature);
+    }
+    let fields = room.read()?;
+    if now >= room.expires() {
         return Err(TokenError::Expired);
     }
-    Ok(token)
+    Ok(fields)
 }
 
 /// Reads `token` without any key: what it claims, not whether that is true.
 pub fn inspect(token: &str) -> Result<Token, TokenError> {
-    Sealed::decode(token)?.read()
+    let mut message = Message::default();
+    message.decode(token)?;
+    let fields = message.read()?;
+    Ok(Token { message, fields })
 }
 
 /// A token whose fields were found; it has been verified, unless it comes from [`inspect`].
 #[derive(Clone)]
 pub struct Token {
-    sealed: Sealed,
-    kind: TokenKind,
-    user_end: usize,
-    resource_end: usize,
+    message: Message,
+    fields: Fields,
 }
 
 impl Token {
     /// What it is for.
     pub fn kind(&self) -> TokenKind {
-        self.kind
+        self.fields.kind
     }
 
     /// The id of the key that it names.
     pub fn kid(&self) -> u8 {
-        self.sealed.kid()
+        self.message.kid()
     }
 
     /// Unix second from which on it is refused.
     pub fn expires(&self) -> u64 {
-        let (signed, _) = self.sealed.signed_and_tag();
-        signed[KID + 1..HEADER].iter().fold(0, |exp, byte| exp << 8 | u64::from(*byte))
+        self.message.expires()
     }
 
     pub fn claims(&self) -> Claims<'_> {
-        let (signed, _) = self.sealed.signed_and_tag();
-        let text = |bytes| str::from_utf8(bytes).expect("Sealed::read has looked");
-        match self.kind {
-            TokenKind::IqReply => Claims {
-                user: text(&signed[HEADER + 2..self.user_end]),
-                resource: text(&signed[self.user_end + 2..self.resource_end]),
-                id: text(&signed[self.resource_end..]),
-            },
-        }
+        self.message.claims(&self.fields)
     }
 }
 
@@ -166,12 +152,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token(kid {}, expires {})", self.kid(), self.expires())
     }
-}
-
-fn mac(key: &Key, signed: &[u8], binding: &Binding<'_>) -> Hmac<Sha256> {
-    let mut mac = key.mac();
-    pae::write(&mut mac, [signed, binding.asked.as_bytes(), binding.peer.as_bytes()]);
-    mac
 }
 
 const VERSION: u8 = 1;

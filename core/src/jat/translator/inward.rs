@@ -48,7 +48,7 @@ impl Translator {
             return refuse(reason);
         }
         scratch.clear();
-        let Scratch { new_from, new_to, written_to, token_id, .. } = scratch;
+        let Scratch { new_from, new_to, written_to, token_id, token, .. } = scratch;
         let between_accounts = traffic.class == Class::Presence
             && PresenceType::of(stanza.type_()).is_some_and(PresenceType::is_between_accounts);
         let user = if between_accounts { Address::new(from.bare()) } else { from };
@@ -72,7 +72,7 @@ impl Translator {
                 let key = settings.keyring.signing(now.unix);
                 let expires = now.unix.saturating_add(settings.reply_ttl);
                 let binding = Binding { asked: written_to, peer: &peer };
-                token::write_sealed(key, &claims, expires, &binding, token_id);
+                token::write_sealed(key, &claims, expires, &binding, token, token_id);
                 answers.prepare(resource_of(settings, &peer), Event::Asked, &presence.resources);
                 let rewrite = Rewrite { to: receiver, from: new_from, id: Some(token_id) };
                 return Verdict::relay(rewrite, traffic, Reason::Relayed);

@@ -44,7 +44,7 @@ impl Translator {
             Ok(id) => id,
             Err(reason) => return refuse(reason),
         };
-        if route.place == Place::Token {
+        if matches!(route.place, Place::Token(_)) {
             return refuse(Reason::RequestToToken);
         }
         if let Some(reason) = iq.body.fault() {
@@ -58,7 +58,7 @@ impl Translator {
             return nobody(presence);
         };
         scratch.clear();
-        let Scratch { new_from, token_id, written_to, .. } = scratch;
+        let Scratch { new_from, token_id, written_to, token, .. } = scratch;
         let asked = bare_written_to(settings, to, written_to);
         let binding = Binding { asked: &asked, peer: &normal_peer };
         let key = settings.keyring.signing(now.unix);
@@ -68,13 +68,13 @@ impl Translator {
             // Else the token goes where the address can't.
             TokenIn::Id if is_resource(from.as_str()) => {
                 to.write_at_domain(home, Some(from.as_str()), new_from);
-                token::write_sealed(key, &claims, expires, &binding, token_id);
+                token::write_sealed(key, &claims, expires, &binding, token, token_id);
                 Some(&**token_id)
             }
             TokenIn::Resource | TokenIn::Id => {
                 to.write_at_domain(home, None, new_from);
                 new_from.push('/');
-                token::write_sealed(key, &claims, expires, &binding, new_from);
+                token::write_sealed(key, &claims, expires, &binding, token, new_from);
                 None
             }
         };
@@ -95,9 +95,9 @@ impl Translator {
         let Self { services, presence, scratch, answers, unlisted_replies, .. } = self;
         let settings = &services[route.service];
         let Scratch { new_from, written_to, token, .. } = scratch;
-        let token = match (route.place, token) {
-            (Place::Token, Some(token)) => token,
-            (Place::Bad(reason), _) => return Verdict::by_table(TARGET_REPLY, reason),
+        let claims = match route.place {
+            Place::Token(fields) => token.claims(&fields),
+            Place::Bad(reason) => return Verdict::by_table(TARGET_REPLY, reason),
             _ => return Verdict::by_table(TARGET_REPLY, Reason::NoToken),
         };
         let peer = route.from.normal();
@@ -119,7 +119,6 @@ impl Translator {
         }
         let event = error.map_or(Event::Result, Event::Error);
         answers.prepare(resource, event, &presence.resources);
-        let claims = token.claims();
         let asked = if written_to.is_empty() { settings.domain.as_str() } else { written_to };
         new_from.push_str(asked);
         write_resource(Some(claims.resource()), new_from);

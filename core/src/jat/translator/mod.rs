@@ -257,7 +257,7 @@ impl Translator {
 
             // What is the same whatever else is relayed.
             _ if question.is_some() => self.own_answer(&route, question),
-            (Class::Reply, Sender::Target, Place::Token | Place::Bad(_), _) => {
+            (Class::Reply, Sender::Target, Place::Token(_) | Place::Bad(_), _) => {
                 self.reply(&route, stanza, now, rng)
             }
             (Class::Presence, Sender::Target, ..) if route.to.node().is_none() => {

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use data_encoding::{Encoding, Specification};
 use hmac::{Hmac, KeyInit, Mac};
+use jat_core::jat::base32;
 use jat_core::stanza::head::{Head, Rewrite};
 use jat_core::stanza::limits::Limits;
 use jat_core::stanza::splitter::{Piece, Splitter};
@@ -23,7 +23,6 @@ pub struct Parts {
     to: String,
     from: String,
     token: Vec<u8>,
-    base32: Encoding,
     mac: Hmac<Sha256>,
 }
 
@@ -35,13 +34,11 @@ impl Parts {
         let head = request.split_inclusive('>').next().expect("a start tag").to_owned();
         let mut attributes = Vec::new();
         let _ = Tag::read(head.as_bytes(), |attribute| attributes.push(attribute.clone()));
-        let mut specification = Specification::new();
-        specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-        let base32 = specification.encoding().expect("32 distinct symbols");
         let (_, token) = from.split_once('/').expect("a token");
-        let token = base32.decode(token.as_bytes()).expect("base32");
+        let mut room = vec![0; token.len()];
+        let token = base32::decode(token, &mut room).expect("base32").to_vec();
         let mac = Hmac::new_from_slice(&[1; 32]).expect("HMAC takes keys of any length");
-        Self { request: request.to_owned(), head, attributes, to, from, token, base32, mac }
+        Self { request: request.to_owned(), head, attributes, to, from, token, mac }
     }
 
     /// Finds the stanza's boundaries.
@@ -66,14 +63,13 @@ impl Parts {
     /// Writes a token's bytes as base32, or reads them.
     pub fn encode(&self, text: &mut String) {
         text.clear();
-        self.base32.encode_append(black_box(&self.token), text);
+        base32::append(black_box(&self.token), text);
         black_box(text);
     }
 
     pub fn decode(&self, bytes: &mut [u8]) {
         let (_, token) = self.from.split_once('/').expect("a token");
-        let read = self.base32.decode_mut(black_box(token.as_bytes()), bytes);
-        black_box(read).expect("base32");
+        black_box(base32::decode(black_box(token), bytes)).expect("base32");
     }
 
     /// The MAC over as many bytes as a token's has: those of the token but its tag, of both
