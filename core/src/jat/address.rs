@@ -26,20 +26,22 @@ pub struct Address<'a> {
 impl<'a> Address<'a> {
     /// Splits `text` at its first `/` and the first `@` before that; every text splits.
     pub fn new(text: &'a str) -> Self {
-        let (mut bare, mut domain) = (text.len(), 0);
-        let (mut plain, mut before) = (true, 0);
+        let (mut bare, mut domain, mut plain) = (text.len(), 0, true);
         for (at, byte) in text.bytes().enumerate() {
+            if IS_PLAIN[usize::from(byte)] {
+                continue;
+            }
             match byte {
                 b'/' => {
                     bare = at;
                     break;
                 }
                 b'@' if domain == 0 => domain = at + 1,
-                // The mark of an A-label, `xn--`.
-                b'-' if before == b'-' => plain = false,
-                _ => plain &= IS_PLAIN[usize::from(byte)],
+                b'@' => {}
+                // Two are the mark of an A-label, `xn--`.
+                b'-' => plain &= !text.as_bytes()[..at].ends_with(b"-"),
+                _ => plain = false,
             }
-            before = byte;
         }
         plain &= !text[..bare].ends_with('.');
         Self { text, bare, domain, plain }
@@ -172,14 +174,13 @@ pub fn normal_resource(resource: &str) -> Cow<'_, str> {
     }
 }
 
-/// Bytes that normalisation leaves alone wherever they stand in a node or a domain; a final dot
-/// of a domain goes.
+/// Bytes that divide nothing, and that normalisation leaves alone wherever they stand in a node or a
+/// domain; a final dot of a domain goes.
 static IS_PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = u8::MAX;
     while byte > 0 {
-        plain[byte as usize] =
-            matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@');
+        plain[byte as usize] = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_');
         byte -= 1;
     }
     plain

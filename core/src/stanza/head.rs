@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use quick_xml::escape::unescape;
 
-use super::escape::write_attribute;
+use super::escape::{write_attribute, write_escaped};
 use super::markup::is_space;
 use super::tag::{Attribute, Tag};
 use super::xml_error::XmlError;
@@ -45,7 +45,8 @@ enum Attr {
     Namespace,
 }
 
-/// Where an attribute stands, from its name to its closing quote.
+/// What is replaced: a value, between its quotes; the whole attribute if it goes, with the space
+/// before it.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: usize,
@@ -93,39 +94,33 @@ impl<'a> Head<'a> {
         };
         let mut namespace = None;
         let mut places = head.found.iter_mut();
-        let mut names = Names::default();
-        for attribute in attributes {
-            let name = &tag[attribute.name.clone()];
-            if !names.insert(name) {
-                return Err(XmlError::Tag);
-            }
-            let value = || decoded(&tag[attribute.value.clone()], attribute.references);
-            let attr = match name {
-                "to" => {
-                    head.to = Some(value()?);
-                    Attr::To
-                }
-                "from" => {
-                    head.from = Some(value()?);
-                    Attr::From
-                }
-                "id" => {
-                    head.id = Some(value()?);
-                    Attr::Id
-                }
-                "xmlns" => {
-                    namespace = Some(value()?);
-                    Attr::Namespace
-                }
-                "type" => {
-                    head.type_ = Some(value()?);
+        for (number, attribute) in attributes.iter().enumerate() {
+            let Attribute { name, value, .. } = attribute;
+            let (field, attr) = match &tag[name.clone()] {
+                "to" => (&mut head.to, Some(Attr::To)),
+                "from" => (&mut head.from, Some(Attr::From)),
+                "id" => (&mut head.id, Some(Attr::Id)),
+                "type" => (&mut head.type_, None),
+                "xmlns" => (&mut namespace, Some(Attr::Namespace)),
+                other => {
+                    let is_other = |it: &Attribute| tag[it.name.clone()] == *other;
+                    if attributes[..number].iter().any(is_other) {
+                        return Err(XmlError::Tag);
+                    }
                     continue;
                 }
-                _ => continue,
             };
-            let (start, end) = (attribute.name.start, attribute.value.end + 1);
-            if let Some(place) = places.next() {
-                *place = Some((attr, Span { start, end }));
+            if field.replace(decoded(&tag[value.clone()], attribute.references)?).is_some() {
+                return Err(XmlError::Tag);
+            }
+            let span = match attr {
+                Some(Attr::Namespace) => Span { start: name.start - 1, end: value.end + 1 },
+                _ => Span { start: value.start, end: value.end },
+            };
+            if let Some(attr) = attr
+                && let Some(place) = places.next()
+            {
+                *place = Some((attr, span));
             }
         }
         head.stream_error = head.name.ends_with(":error")
@@ -171,28 +166,30 @@ impl<'a> Head<'a> {
     /// ```
     ///
     /// `from` was missing and is added behind the name; the id stays; `xmlns` goes, and the space
-    /// before it; the new `to` is where the old one was.
+    /// before it; the new `to` is where the old one was, between the same quotes.
     pub fn rewrite(&self, with: &Rewrite<'_>, output: &mut Vec<u8>) {
         let tag = self.tag.as_bytes();
         let mut copied = 1 + self.name.len();
         output.extend(&tag[..copied]);
-        let found = || self.found.iter().flatten();
-        for attr in [Attr::To, Attr::From, Attr::Id] {
-            if !found().any(|(it, _)| *it == attr)
-                && let Some((name, value)) = attr.replacement(with)
-            {
+        let missing = [
+            (Attr::To, self.to.is_none()),
+            (Attr::From, self.from.is_none()),
+            (Attr::Id, self.id.is_none()),
+        ];
+        for (attr, is_missing) in missing {
+            if is_missing && let Some((name, value)) = attr.replacement(with) {
                 output.push(b' ');
                 write_attribute(name, value, output);
             }
         }
-        for (attr, span) in found() {
-            match attr.replacement(with) {
-                Some((name, value)) => {
-                    output.extend(&tag[copied..span.start]);
-                    write_attribute(name, value, output);
-                }
-                None if *attr == Attr::Id => continue,
-                None => output.extend(&tag[copied..span.start - 1]),
+        for (attr, span) in self.found.iter().flatten() {
+            let replacement = attr.replacement(with);
+            if replacement.is_none() && *attr == Attr::Id {
+                continue;
+            }
+            output.extend(&tag[copied..span.start]);
+            if let Some((_, value)) = replacement {
+                write_escaped(value, output);
             }
             copied = span.end;
         }
@@ -209,32 +206,6 @@ impl Attr {
             Self::Id => with.id.map(|id| ("id", id)),
             Self::Namespace => None,
         }
-    }
-}
-
-/// Names of attributes, to notice one that stands twice; memory is taken for a lot only.
-#[derive(Default)]
-struct Names<'a> {
-    few: [&'a str; 12],
-    count: usize,
-    more: Vec<&'a str>,
-}
-
-impl<'a> Names<'a> {
-    /// Whether the name is new.
-    fn insert(&mut self, name: &'a str) -> bool {
-        let few = &self.few[..self.count];
-        if few.contains(&name) || self.more.contains(&name) {
-            return false;
-        }
-        match self.few.get_mut(self.count) {
-            Some(free) => {
-                *free = name;
-                self.count += 1;
-            }
-            None => self.more.push(name),
-        }
-        true
     }
 }
 
@@ -267,7 +238,7 @@ mod tests {
     fn only_the_addresses_change() {
         assert_eq!(
             rewritten("<iq xml:lang='en'  from=\"a'b\" x:y='&#10;>' id='&amp;' to='c' >", &WITH),
-            "<iq xml:lang='en'  from='p.example/t' x:y='&#10;>' id='&amp;' to='bot@s.example/a' >"
+            "<iq xml:lang='en'  from=\"p.example/t\" x:y='&#10;>' id='&amp;' to='bot@s.example/a' >"
         );
         let with = Rewrite { id: Some("<'\n"), ..WITH };
         assert_eq!(
@@ -286,6 +257,10 @@ mod tests {
         assert_eq!(
             rewritten("<iq xmlns='jabber:client' xmlns:a='jabber:client'>", &with),
             "<iq to='bot@s.example/a' from='p.example/t' id='1' xmlns:a='jabber:client'>"
+        );
+        assert_eq!(
+            rewritten("<iq type='get' x='' id='7' xmlns='jabber:client' from='d' to='c'>", &WITH),
+            "<iq type='get' x='' id='7' from='p.example/t' to='bot@s.example/a'>"
         );
         assert_eq!(
             rewritten("<iq xmlns='jabber:client'/>", &WITH),
@@ -319,6 +294,10 @@ mod tests {
         assert!(Head::parse(&format!("<iq{many}/>")).is_ok());
         for n in 0..30 {
             assert_eq!(Head::parse(&format!("<iq{many} a{n}=''/>")).unwrap_err(), XmlError::Tag);
+        }
+        for name in ["to", "from", "id", "type", "xmlns", "x"] {
+            let tag = format!("<iq {name}='a' other='' {name}='b'/>");
+            assert_eq!(Head::parse(&tag).unwrap_err(), XmlError::Tag, "{tag}");
         }
     }
 }

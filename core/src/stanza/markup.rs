@@ -1,5 +1,7 @@
 //! What may stand in a document: names, references, characters (XML 1.0, RFC 6120 section 11.6).
 
+use crate::wide::{self, HIGHS, all, at_least};
+
 use super::xml_error::XmlError;
 
 /// Bytes that separate names and attributes within a tag.
@@ -74,6 +76,19 @@ pub(super) fn first_illegal(text: &str) -> Option<usize> {
     None
 }
 
+/// Whether it is all ASCII and may stand in a document.
+fn is_legal_ascii(text: &[u8]) -> bool {
+    // Nearly always there is nothing but printable characters.
+    let unprintable = |word: u64| (word | word.wrapping_sub(all(b' '))) & HIGHS;
+    wide::every(text, unprintable, |word| {
+        if word & HIGHS != 0 {
+            return false;
+        }
+        let from_to = |from, to| at_least(word, from) & !at_least(word, to + 1);
+        at_least(word, b' ') | from_to(b'\t', b'\n') | from_to(b'\r', b'\r') == HIGHS
+    })
+}
+
 /// The legal part at the beginning of a buffer that grows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Legal {
@@ -90,6 +105,10 @@ impl Legal {
             return;
         }
         let fresh = &buffer[self.end..];
+        if is_legal_ascii(fresh) {
+            self.end = buffer.len();
+            return;
+        }
         let (text, broken) = match str::from_utf8(fresh) {
             Ok(text) => (text, false),
             Err(e) => {
@@ -156,6 +175,19 @@ mod tests {
             assert_eq!(first_illegal(&format!("{before}\u{7f}\u{1f}")), Some(at + 1));
         }
     }
+
+    #[test]
+    fn ascii_is_as_legal_as_any_character() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut word = *b"a\tb\nc\rd ";
+                word[at] = byte;
+                let legal = byte.is_ascii() && is_character(char::from(byte));
+                assert_eq!(is_legal_ascii(&word), legal, "{byte} {at}");
+            }
+        }
+    }
+
     #[test]
     fn a_cut_character_waits_and_a_broken_one_is_an_error() {
         let mut legal = Legal::default();

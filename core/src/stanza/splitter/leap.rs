@@ -20,12 +20,11 @@ impl Splitter {
         }
         let window = &buffer[..self.element_window()];
         loop {
-            let Some(length) = memchr::memchr2(b'<', b'&', &window[self.at..]) else {
+            let Some(at) = text_end(window, self.at) else {
                 self.at = window.len();
                 return Ok(None);
             };
-            self.at += length;
-            let at = self.at;
+            self.at = at;
             let rest = &window[at..];
             let found = match rest {
                 [b'&', ..] => {
@@ -55,5 +54,14 @@ impl Splitter {
                 return Ok(found);
             }
         }
+    }
+}
+
+/// Offset of the next byte that is more than a character of text.
+fn text_end(bytes: &[u8], at: usize) -> Option<usize> {
+    // Mostly one tag follows the other.
+    match bytes.get(at)? {
+        b'<' => Some(at),
+        _ => Some(at + memchr::memchr2(b'<', b'&', &bytes[at..])?),
     }
 }
