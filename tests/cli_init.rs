@@ -1,9 +1,10 @@
 //! `jat-proxy init`, the real program in real folders.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use test_support::folder::Folder;
 
@@ -152,5 +153,83 @@ fn init_refuses_what_check_would_refuse_and_writes_nothing() {
         assert_eq!(out.code, 64, "{out:?}");
         assert!(out.err.starts_with("error: ") && out.err.contains("\n  help: "), "{}", out.err);
         assert!(!dir.exists());
+    }
+}
+
+/// A pseudo-terminal, as `script` of util-linux makes one, at which `typed` is typed.
+fn at_a_terminal(folder: &Folder, arguments: &str, typed: &str) -> (Option<i32>, String) {
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("{PROGRAM} init {arguments}"), "/dev/null"]);
+    let mut script = script
+        .current_dir(folder.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script, which Debian always has");
+    script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = script.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n"))
+}
+
+#[test]
+fn on_a_terminal_init_asks_for_what_is_missing() {
+    let folder = Folder::new();
+    let typed = "bot\nbot@some.example\nsome.example\n\nEjabberd\n127.0.0.1\n[::1]:5348\nnew\n";
+    let (code, said) = at_a_terminal(&folder, "", typed);
+    assert_eq!(code, Some(0), "{said}");
+    for told in [
+        "error: the target \"bot\" has no node",
+        "error: the target is at the component's own domain",
+        "Domain that users write to [proxy.some.example]: ",
+        "error: \"127.0.0.1\" is not the address of a port",
+        "Written: new/jat-proxy.toml",
+        "  - port: 5348\n    ip: \"::1\"\n    module: ejabberd_service",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert!(!said.contains("component_secret"), "{said}");
+    let text = folder.read("new/jat-proxy.toml");
+    for line in [
+        "address = \"[::1]:5348\"",
+        "domain = \"proxy.some.example\"",
+        "target-address = \"bot@some.example\"",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    let config = folder.path("new/jat-proxy.toml");
+    let out = folder.run_plain(&["check", "-c", config.to_str().unwrap()]);
+    assert_eq!((out.code, out.err.as_str()), (0, ""));
+
+    // What the command line says is not asked; a folder with files is refused.
+    let given = "--domain p.example --software prosody --server 127.0.0.1:5347";
+    let (code, said) = at_a_terminal(&folder, given, "bot@some.example\nnew\nother\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("error: new/jat-proxy.toml exists"), "{said}");
+    assert!(said.contains("Component \"p.example\"\n") && !said.contains("listen:"), "{said}");
+    assert!(!said.contains("Domain") && !said.contains("port"), "{said}");
+    assert!(folder.path("other/keys.toml").exists());
+}
+
+#[test]
+fn nothing_is_written_before_the_last_answer() {
+    let folder = Folder::new();
+    let (code, said) = at_a_terminal(&folder, "new", "bot@some.example\n\nprosody\n\u{4}");
+    assert_eq!(code, Some(64), "{said}");
+    assert!(
+        said.contains("error: the question got no answer\n  help: nothing was written"),
+        "{said}"
+    );
+    assert!(!folder.path("new").exists());
+}
+
+#[test]
+fn without_a_terminal_init_says_what_it_needs() {
+    let folder = Folder::new();
+    for arguments in
+        [&["init"][..], &["init", "--domain", "p.example"], &["init", "--target", "a@b"]]
+    {
+        let out = folder.run_plain(arguments);
+        assert_eq!(out.code, 64, "{out:?}");
+        assert!(out.err.contains("--domain") && out.err.contains("--target"), "{}", out.err);
     }
 }

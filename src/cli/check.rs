@@ -31,6 +31,10 @@ pub(super) struct Arguments {
     /// keys, clock. A running daemon that serves HTTP is asked instead
     #[arg(long)]
     connect: bool,
+    /// Go on until all is well, for at most SECONDS if they are given, and tell what is waited for
+    #[arg(long, value_name = "SECONDS", requires = "connect", require_equals = true)]
+    #[arg(num_args = 0..=1)]
+    wait: Option<Option<u32>>,
     /// Also say whether this program can take over from a running one that hands over in this
     /// version (SIGUSR2)
     #[arg(long, value_name = "N")]
@@ -64,7 +68,11 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     match configuration(path, now) {
         Ok(config) => {
             let said = say(&summary(&config, now)).and(for_the_daemon(path, &config));
-            said.and(if arguments.connect { connect::run(&config) } else { Exit::Success })
+            said.and(if arguments.connect {
+                connect::run(&config, arguments.wait)
+            } else {
+                Exit::Success
+            })
         }
         Err(exit) => exit,
     }

@@ -3,39 +3,89 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::config::{ComponentConfig, Config, FaceConfig};
+use crate::config::Config;
 use crate::daemon::connect_check;
-use crate::daemon::status::{
-    ComponentStatus, FaceStatus, KeysStatus, Status, StreamState, StreamStatus, TwoWayStatus, words,
-};
-use crate::jat::glob::Glob;
-use crate::time::unix_now;
+use crate::daemon::status::Status;
 
+use super::findings::{Finding, findings, target};
 use super::status::{self, NoStatus};
 use super::{Exit, complain, say};
 
-/// Looks at the daemon that runs with this configuration, or connects in its place.
-pub(super) fn run(config: &Config) -> Exit {
-    let mut said = Exit::Success;
-    let seen = match running(config.http.as_ref().map(|http| http.listen)) {
-        Ok(Some(status)) => {
-            said = say("\nThe daemon is running, and this is what it sees:\n");
-            Ok(status)
+/// Looks at the daemon that runs with this configuration, or connects in its place. With `wait`,
+/// until all is well, or for as many seconds as it says.
+pub(super) fn run(config: &Config, wait: Option<Option<u32>>) -> Exit {
+    let listen = config.http.as_ref().map(|http| http.listen);
+    let mut waiting = wait.map(|seconds| Waiting::new(config, seconds));
+    loop {
+        let seen = match running(listen) {
+            Ok(Some(status)) => Ok((status, DAEMON)),
+            Ok(None) => in_its_place(config, listen, &mut waiting).map(|status| (status, "")),
+            Err(problem) => Err(problem),
+        };
+        let (status, whose) = match seen {
+            Ok(seen) => seen,
+            Err(problem) => {
+                complain(&problem);
+                return Exit::Unavailable;
+            }
+        };
+        if !waiting.as_mut().is_some_and(|waiting| waiting.goes_on(&status)) {
+            return say(whose).and(report(config, &status));
         }
-        Ok(None) => {
-            let seconds = connect_check::LIMIT.as_secs();
-            complain(&format!("connecting, for at most {seconds} s\n"));
-            connect_check::run(config).map_err(|error| format!("error: can't connect: {error}\n"))
-        }
-        Err(problem) => Err(problem),
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Connects until nothing more is to be expected, or until what is waited for has come: all is
+/// well, or the daemon has started.
+fn in_its_place(
+    config: &Config,
+    listen: Option<SocketAddr>,
+    waiting: &mut Option<Waiting<'_>>,
+) -> Result<Status, String> {
+    let seconds = connect_check::LIMIT.as_secs();
+    complain(&match waiting {
+        None => format!("connecting, for at most {seconds} s\n"),
+        Some(_) => "no daemon is running: connecting in its place until one is\n".to_owned(),
+    });
+    let is_enough = |status: &Status| {
+        let goes_on = waiting.as_mut().is_some_and(|waiting| waiting.goes_on(status));
+        !goes_on || !matches!(running(listen), Ok(None))
     };
-    match seen {
-        Ok(status) => said.and(report(config, &status)),
-        Err(problem) => {
-            complain(&problem);
-            Exit::Unavailable
+    connect_check::run(config, LOOK_EVERY, is_enough)
+        .map_err(|error| format!("error: can't connect: {error}\n"))
+}
+
+/// What `--wait` waits for.
+struct Waiting<'c> {
+    config: &'c Config,
+    deadline: Option<Instant>,
+    /// What was said last.
+    told: String,
+}
+
+impl<'c> Waiting<'c> {
+    fn new(config: &'c Config, seconds: Option<u32>) -> Self {
+        let deadline = seconds.map(|s| Instant::now() + Duration::from_secs(s.into()));
+        Self { config, deadline, told: String::new() }
+    }
+
+    /// Whether something is still to be waited for, and time is left; says so when it changes.
+    fn goes_on(&mut self, status: &Status) -> bool {
+        let problems: String = findings(self.config, status)
+            .flat_map(|(_, findings)| findings)
+            .filter(|finding| finding.remedy.is_some())
+            .map(|finding| finding.show())
+            .collect();
+        let goes_on = !problems.is_empty() && self.deadline.is_none_or(|it| Instant::now() < it);
+        if goes_on && problems != self.told {
+            complain(&format!("waiting:\n{problems}"));
+            self.told = problems;
         }
+        goes_on
     }
 }
 
@@ -66,15 +116,8 @@ fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
 fn report(config: &Config, status: &Status) -> Exit {
     let mut problems = 0;
     let mut text = String::new();
-    for component in &config.components {
+    for (component, findings) in findings(config, status) {
         let domain = component.settings.domain.as_str();
-        let seen = status.components.iter().find(|c| c.own.domain == domain);
-        let findings = match seen {
-            Some(seen) => findings(component, seen),
-            None => {
-                vec![Finding::problem("daemon", "the running one has no such component", RELOAD)]
-            }
-        };
         let target = target(component);
         let shown = if target.is_empty() { "its faces" } else { target };
         text += &format!("\n{domain} -> {shown}\n");
@@ -89,160 +132,6 @@ fn report(config: &Config, status: &Status) -> Exit {
     say(&text).and(if problems == 0 { Exit::Success } else { Exit::Unavailable })
 }
 
-/// Something that was seen of a component.
-struct Finding {
-    what: &'static str,
-    text: String,
-    /// What to do about it; `None`: it is as it should be.
-    remedy: Option<String>,
-}
-
-impl Finding {
-    fn good(what: &'static str, text: impl Into<String>) -> Self {
-        Self { what, text: text.into(), remedy: None }
-    }
-
-    fn problem(what: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what, text: text.into(), remedy: Some(remedy.into()) }
-    }
-
-    fn show(&self) -> String {
-        let Self { what, text, remedy } = self;
-        let verdict = if remedy.is_some() { "problem" } else { "ok" };
-        let line = format!("  {verdict:<9}{what:<17}{text}\n");
-        match remedy.as_deref() {
-            None | Some("") => line,
-            Some(remedy) => format!("{line}{:28}help: {remedy}\n", ""),
-        }
-    }
-}
-
-fn findings(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding> {
-    let mut all = vec![];
-    let ComponentStatus { own, presence, .. } = seen;
-    let settings = &config.settings;
-    let theirs =
-        (seen.target.as_str(), seen.server.as_str(), presence.as_ref().map(|p| &*p.domain));
-    let presence_domain = settings.presence_domain.as_ref().map(|domain| domain.as_str());
-    if theirs != (target(config), config.server.as_str(), presence_domain) {
-        let text = "it has another target, server or presence domain";
-        all.push(Finding::problem("daemon", text, RELOAD));
-    }
-    let now = unix_now();
-    let keys = KeysStatus::of(&settings.keyring, now, settings.reply_ttl);
-    if keys.ids() != seen.keys.ids() {
-        all.push(Finding::problem("daemon", "it has other keys", RELOAD));
-    }
-    let relay: Option<Vec<_>> = settings.two_way.as_deref().map(|it| it.relayed().collect());
-    let relays_alike = relay.unwrap_or_else(|| vec!["iq"]) == seen.relay;
-    if !relays_alike || settings.two_way.as_deref().map(TwoWayStatus::of) != seen.two_way {
-        let text = "it has another `relay`, or other name keys or keys that go with it";
-        all.push(Finding::problem("daemon", text, RELOAD));
-    }
-    if !has_faces(config, seen) {
-        all.push(Finding::problem("daemon", "it has other faces", RELOAD));
-    }
-    all.push(handshake("handshake", &seen.server, own));
-    all.extend(presence.iter().map(|p| handshake("presence domain", &seen.server, p)));
-    for stream in seen.streams().filter(|stream| stream.stream.is_up()) {
-        let text = words::domain(seen, stream);
-        all.push(Finding::good("domain", format!("{}: {text}", stream.domain)));
-    }
-    // Each says what to do.
-    all.extend(seen.warnings.iter().map(|w| Finding::problem("warning", w.as_str(), "")));
-    if presence.as_ref().unwrap_or(own).stream.is_up() {
-        if !seen.target.is_empty() {
-            all.extend(subscription(seen));
-        }
-        all.extend(seen.faces.iter().map(face));
-    }
-    all.extend(words::keys(seen, now).into_iter().map(|key| Finding::good("keys", key)));
-    if own.stream.is_up() {
-        all.push(Finding::good("clock", clock(config, seen)));
-    }
-    all
-}
-
-fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding {
-    let domain = &stream.domain;
-    match &stream.stream {
-        StreamState::Up { .. } => Finding::good(what, format!("{domain} is logged in to {server}")),
-        StreamState::Down { cause, message, remedy, .. } => {
-            let remedy = match cause.as_str() {
-                "conflict" => CONFLICT,
-                _ => remedy.as_deref().unwrap_or_default(),
-            };
-            Finding::problem(what, format!("{domain}: {message} ({cause})"), remedy)
-        }
-        StreamState::Starting => Finding::problem(what, format!("{domain}: no answer yet"), ""),
-        StreamState::Closed => Finding::problem(what, format!("{domain}: closed"), ""),
-    }
-}
-
-/// That of the domain itself; empty where only its faces have any.
-fn target(config: &ComponentConfig) -> &str {
-    if config.has_own { config.settings.target.as_str() } else { "" }
-}
-
-/// Whether the daemon has the same faces, with the same targets that are told the same.
-fn has_faces(config: &ComponentConfig, seen: &ComponentStatus) -> bool {
-    config.faces.len() == seen.faces.len()
-        && config.faces.iter().zip(&seen.faces).all(|(FaceConfig { face, settings, .. }, seen)| {
-            let patterns = settings.resources.iter().map(Glob::as_str);
-            let two_way = settings.two_way.as_deref();
-            let relay = two_way.map_or(vec!["iq"], |it| it.relayed().collect());
-            face.as_str() == seen.node
-                && settings.target.as_str() == seen.target
-                && settings.dispatch.name() == seen.dispatch
-                && patterns.eq(seen.patterns.iter().map(String::as_str))
-                && relay == seen.relay
-                && two_way.map(TwoWayStatus::of) == seen.two_way
-        })
-}
-
-/// Whether there is anybody to forward to at a face.
-fn face(seen: &FaceStatus) -> Finding {
-    let name = format!("{} -> {}", words::face_name(seen), seen.target);
-    match &seen.not_ready {
-        None => Finding::good("face", format!("{name}: {}", words::resources_of_face(seen))),
-        // It says what to do.
-        Some(why) => Finding::problem("face", format!("{name}: {why}"), ""),
-    }
-}
-
-/// Whether there is anybody to forward to.
-fn subscription(seen: &ComponentStatus) -> Vec<Finding> {
-    let Some(subscription) = &seen.subscription else {
-        return vec![Finding::good("subscription", "none needed: the target is one resource")];
-    };
-    let (what, text) = ("subscription", words::subscription(subscription));
-    let remedy = || subscription.remedy.clone().unwrap_or_default();
-    if subscription.state != "subscribed" {
-        return vec![Finding::problem(what, text, remedy())];
-    }
-    let count = seen.resources.len();
-    let more = count.saturating_sub(SHOWN_RESOURCES);
-    let shown = words::resources(seen)[..count.max(1) - more].join("; ");
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let resources = match seen.resources.iter().any(|r| r.asked != "never") {
-        true => Finding::good("resources", shown + &more),
-        false => Finding::problem("resources", shown + &more, remedy()),
-    };
-    vec![Finding::good(what, text), resources]
-}
-
-fn clock(config: &ComponentConfig, seen: &ComponentStatus) -> String {
-    match seen.clock_offset_seconds {
-        Some(offset) => words::clock(offset),
-        None => {
-            let server = config.settings.target.bare().domain();
-            format!("not compared: {server} does not tell its time (XEP-0202)")
-        }
-    }
-}
-
-const RELOAD: &str = "reload it, and look for errors in its log";
-const CONFLICT: &str = "is that the running daemon? With [http] in its configuration, \
-                        `check --connect` asks it instead; else stop what is connected";
-/// More are counted.
-const SHOWN_RESOURCES: usize = 5;
+const DAEMON: &str = "\nThe daemon is running, and this is what it sees:\n";
+/// While waiting.
+const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -19,6 +19,7 @@ mod completions;
 mod connect;
 mod demo;
 mod exit;
+mod findings;
 mod init;
 mod key_file;
 mod keys;

@@ -290,7 +290,7 @@ d -> t@s (dispatch random, token in the id), on h:1
   answers       disco, ping
   stream        up since U
   domain        ours alone
-  subscription  failed (c) since F, requested again at N
+  subscription  failed (c) since F, next request at N
   resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
   faces         h* -> t@s: not ready: sleeps; 0 resources online, at most 1/s for each asker, 2 at once, 3 relayed to it and 2 from it, 1 refused

@@ -27,6 +27,7 @@ pub use sources::Files;
 pub use tls::{TlsConfig, Trust};
 
 pub(crate) mod addresses;
+pub(crate) mod server;
 pub mod tls;
 
 mod access;
@@ -48,7 +49,6 @@ mod read;
 mod relay;
 mod secret;
 mod sections;
-mod server;
 mod service;
 mod snapshot;
 mod sources;

@@ -153,17 +153,20 @@ fn address(value: Value<'_>) -> Result<String, Problem> {
     let written = value.text()?;
     let expanded = placeholders::expand(written);
     let expanded = expanded.map_err(|error| value.error(error.to_string(), error.hint()))?;
-    let text = expanded.as_str();
+    if is_address(&expanded) {
+        return Ok(expanded);
+    }
+    Err(value.error("a server is written as host:port", HINT))
+}
+
+/// Whether it is `host:port`, of the shape that a connection takes.
+pub(crate) fn is_address(text: &str) -> bool {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     let bracketed = text.parse::<SocketAddrV6>().is_ok();
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"/@\"'".contains(c);
     let good_host =
         !host.is_empty() && host.chars().all(plain) && (bracketed || !host.contains([':', '[']));
-    if good_host && port.parse::<u16>().is_ok_and(|port| port != 0) {
-        return Ok(expanded);
-    }
-    let hint = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";
-    Err(value.error("a server is written as host:port", hint))
+    good_host && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 fn ca_file(
@@ -196,4 +199,7 @@ fn of_system(
     Trust::of_system(sources).map_err(|error| problems.push(problem(error))).ok()
 }
 
-const DEFAULT: &str = "127.0.0.1:5347";
+/// The port of a server on this machine.
+pub(crate) const DEFAULT: &str = "127.0.0.1:5347";
+/// Addresses of each kind.
+pub(crate) const HINT: &str = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";

@@ -16,13 +16,23 @@ use super::components::Components;
 use super::recorder::Recorder;
 use super::status::{ComponentStatus, Status, StreamState};
 
-/// Runs the components of `config` until nothing more is to be expected; says what was seen.
-pub(crate) fn run(config: &Config) -> io::Result<Status> {
+/// Runs the components of `config` until nothing more is to be expected; says what was seen. If
+/// that `is_enough` is not, it looks again every `pause`.
+pub(crate) fn run(
+    config: &Config,
+    pause: Duration,
+    mut is_enough: impl FnMut(&Status) -> bool,
+) -> io::Result<Status> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
         let components = Arc::new(Components::new(unix_now()));
         components.apply(config);
-        let status = watch(&Recorder::new(Arc::clone(&components))).await;
+        let recorder = Recorder::new(Arc::clone(&components));
+        let mut status = watch(&recorder).await;
+        while !is_enough(&status) {
+            sleep(pause).await;
+            status = Status::of(&recorder);
+        }
         components.stop(LEAVING_TIME).await;
         status
     });

@@ -51,12 +51,14 @@ fn follow(kind: Kind) -> Told {
     let [port, http] = free_ports();
     let secret = fs::read_to_string(folder.join("proxy.secret")).unwrap();
     let snippet = block(begins).replace("the content of proxy.secret", secret.trim());
-    let server = Server::start_with(kind, &snippet.replace("5347", &port.to_string()));
+    // A secret can have the same digits as a port.
+    let on_port = format!("port: {port}\n");
+    let server = Server::start_with(kind, &snippet.replace("port: 5347\n", &on_port));
     let port = if kind.is(Software::Prosody) { server.component_port } else { port };
     let configuration = configuration
         .replace("some-domain.example", HOST)
-        .replace("5347", &port.to_string())
-        .replace("9114", &http.to_string());
+        .replace(":5347", &format!(":{port}"))
+        .replace(":9114", &format!(":{http}"));
     fs::write(folder.join("jat-proxy.toml"), configuration).unwrap();
     for account in ["some-user", "user"] {
         server.register(account);

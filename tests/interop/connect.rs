@@ -5,9 +5,10 @@ use std::path::Path;
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{Scene, accept_subscription};
-use test_support::interop::server::{Kind, Server, fresh_folder};
+use test_support::interop::server::{Kind, Server, Software, fresh_folder};
 use test_support::port::free_ports;
-use test_support::process::command;
+use test_support::process::{Process, command};
+use test_support::wait::{PATIENCE, wait_until};
 
 case!(all_is_well_beside_a_client_that_is_online: both);
 fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
@@ -104,16 +105,58 @@ fn each_problem_comes_with_its_remedy(kind: Kind) {
     assert!(!format!("{}{}", wrong.out, wrong.err).contains("wrong-one"));
 }
 
+case!(it_waits_for_what_is_missing_and_makes_room_for_the_daemon: both);
+fn it_waits_for_what_is_missing_and_makes_room_for_the_daemon(kind: Kind) {
+    let server = Server::shared(kind);
+    let target = server.new_account("service");
+    let settings = Settings::new(&server.new_domain(), &target);
+    let file = configure(server, &settings);
+    let start = |arguments: &[&str], log: &Path| {
+        let mut command = command(env!("CARGO_BIN_EXE_jat-proxy"));
+        command.args(arguments).arg("-c").arg(&file);
+        Process::start(command, log)
+    };
+    let said = |log: &Path| std::fs::read_to_string(log).unwrap_or_default();
+    let log = file.with_file_name("check.log");
+    let mut check = start(&["check", "--connect", "--wait"], &log);
+    wait_until("it to tell what it waits for", || {
+        let said = said(&log);
+        said.contains("waiting:\n  problem  subscription     pending since ")
+            && said.contains("has to accept the presence subscription")
+    });
+
+    let daemon_log = file.with_file_name("daemon.log");
+    let _daemon = start(&["run"], &daemon_log);
+    wait_until("the daemon's login", || said(&daemon_log).contains("logged in to"));
+    let mut service = Client::login(server, &target, "a");
+    service.available("");
+    accept_subscription(&mut service, &settings.domain);
+    let status = check.wait(PATIENCE).expect("it ends when all is well");
+    let said = said(&log);
+    assert!(status.success(), "{status}: {said}");
+    // On ejabberd it may be the check that sees it, as long as both share the domain.
+    assert!(kind.is(Software::Ejabberd) || said.contains("The daemon is running"), "{said}");
+    assert!(said.contains(&format!("  ok       resources        {}\n", service.jid)), "{said}");
+    assert!(said.ends_with("\nall is well\n"), "{said}");
+}
+
 case!(a_server_that_is_not_there: prosody);
 fn a_server_that_is_not_there(kind: Kind) {
     let server = Server::shared(kind);
     let [nobody] = free_ports();
     let mut settings = Settings::new(&server.new_domain(), &server.new_account("service"));
     settings.server_port = Some(nobody);
-    let checked = check(&configure(server, &settings));
+    let file = configure(server, &settings);
+    let checked = check(&file);
     assert_eq!(checked.code, 69, "{}", checked.out);
     assert!(checked.out.contains("(refused)"), "{}", checked.out);
     assert!(checked.out.contains("help: is the server running"), "{}", checked.out);
+
+    // With --wait it tells the same, and reports when its time is over.
+    let waited = check_with(&["--wait=1"], &file);
+    assert_eq!(waited.code, 69, "{}", waited.out);
+    assert!(waited.err.contains("waiting:\n  problem  handshake "), "{}", waited.err);
+    assert!(waited.out.ends_with("\n1 problem\n"), "{}", waited.out);
 }
 
 // ejabberd lets a second one in.
@@ -165,8 +208,13 @@ pub struct Checked {
 }
 
 pub fn check(file: &Path) -> Checked {
+    check_with(&[], file)
+}
+
+fn check_with(options: &[&str], file: &Path) -> Checked {
     let mut check = command(env!("CARGO_BIN_EXE_jat-proxy"));
-    let output = check.args(["check", "--connect", "-c"]).arg(file).output().unwrap();
+    check.args(["check", "--connect"]).args(options).arg("-c").arg(file);
+    let output = check.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let err = text(output.stderr);
     // Progress is not to be seen in what a test compares.

@@ -26,11 +26,14 @@ fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {
 
     // Only the ports are not those of a machine of one's own.
     let [port, http_port] = free_ports();
-    let server = Server::start_with(kind, &snippet.replace("5347", &port.to_string()));
+    // A secret can have the same digits as a port.
+    let on_port = format!("port: {port}\n");
+    let server = Server::start_with(kind, &snippet.replace("port: 5347\n", &on_port));
     let port = if kind.is(Software::Prosody) { server.component_port } else { port };
     let file = folder.join("jat-proxy.toml");
     let config = fs::read_to_string(&file).unwrap();
-    let ours = config.replace("5347", &port.to_string()).replace("9114", &http_port.to_string());
+    let ours = config.replace(":5347", &format!(":{port}"));
+    let ours = ours.replace(":9114", &format!(":{http_port}"));
     fs::write(&file, ours).unwrap();
 
     let mut run = command(env!("CARGO_BIN_EXE_jat-proxy"));

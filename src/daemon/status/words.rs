@@ -107,7 +107,7 @@ pub(crate) fn subscription(subscription: &SubscriptionStatus) -> String {
         text += &format!(", confirmed at {confirmed}");
     }
     if let Some(next) = &subscription.next_retry {
-        text += &format!(", requested again at {next}");
+        text += &format!(", next request at {next}");
     }
     text
 }

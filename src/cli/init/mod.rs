@@ -1,7 +1,7 @@
 //! `jat-proxy init`: a configuration, a key ring and a component secret.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,35 @@ use data_encoding::HEXLOWER;
 use toml_edit::Array;
 use zeroize::Zeroizing;
 
-use crate::config::addresses::{self, AddressError};
-use crate::config::{self, Problem};
-use crate::jat::target::Target;
+use crate::config::addresses::AddressError;
+use crate::config::{self, Problem, server};
 
 use super::replace::write_hint;
 use super::{Exit, complain, key_file, say};
+
+use local_server::Software;
+use next_steps::next_steps;
+use setup::Setup;
+
+mod local_server;
+mod next_steps;
+mod questions;
+mod setup;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The domain of the component, as users will address it
     #[arg(long, value_name = "DOMAIN")]
-    domain: String,
+    domain: Option<String>,
     /// The account that answers: the bare address of the implementing client
     #[arg(long, value_name = "ADDRESS")]
-    target: String,
+    target: Option<String>,
+    /// The server's port for components [default: 127.0.0.1:5347]
+    #[arg(long, value_name = "HOST:PORT")]
+    server: Option<String>,
+    /// The server whose part of the configuration is printed [default: both]
+    #[arg(long)]
+    software: Option<Software>,
     /// What to relay besides requests of users: messages, presence, requests
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     relay: Vec<String>,
@@ -34,35 +48,32 @@ pub(super) struct Arguments {
     /// The node of an address that people write to, as "helper" in helper@DOMAIN
     #[arg(long = "face", value_name = "NODES", value_delimiter = ',', requires = "relay")]
     faces: Vec<String>,
-    /// Where to write the files
-    #[arg(default_value = ".")]
-    dir: PathBuf,
+    /// Where to write the files [default: .]
+    dir: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     match init(arguments, now) {
         Ok(text) => say(&text),
         Err(error) => {
-            let (hint, exit) = match &error {
-                InitError::Address(error) => (error.hint(), Exit::Usage),
-                InitError::OwnDomain => ("name an account of an XMPP server", Exit::Usage),
-                InitError::Configuration(problem) => (problem.hint.as_str(), Exit::Usage),
-                InitError::Exists(_) => ("nothing is overwritten: choose another DIR", Exit::Usage),
-                InitError::Write(_, error) => (write_hint(error), Exit::Io),
-                InitError::Random(_) => {
-                    ("the kernel is too old, or a sandbox too strict", Exit::Software)
-                }
-            };
-            complain(&format!("error: {error}\n  help: {hint}\n"));
-            exit
+            complain(&error.with_hint());
+            error.exit()
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum InitError {
+    #[error("init needs a domain and a target")]
+    Missing,
+    #[error("the question got no answer")]
+    Unanswered(#[from] io::Error),
     #[error("{0}")]
     Address(#[from] AddressError),
+    #[error("{0:?} is not a server that init knows")]
+    Software(String),
+    #[error("{0:?} is not the address of a port")]
+    Server(String),
     #[error("the target is at the component's own domain")]
     OwnDomain,
     #[error("{}", .0.message)]
@@ -75,12 +86,44 @@ enum InitError {
     Random(#[from] getrandom::Error),
 }
 
-fn init(arguments: &Arguments, now: u64) -> Result<String, InitError> {
-    let domain = addresses::domain(&arguments.domain)?;
-    let target = addresses::target(&arguments.target)?;
-    if *target.bare().domain() == *domain {
-        return Err(InitError::OwnDomain);
+impl InitError {
+    /// What to do about it.
+    fn hint(&self) -> &str {
+        match self {
+            Self::Missing => {
+                "say both: --domain proxy.example --target bot@example; on a terminal it asks"
+            }
+            Self::Unanswered(_) => "nothing was written",
+            Self::Address(error) => error.hint(),
+            Self::Software(_) => "prosody or ejabberd",
+            Self::Server(_) => server::HINT,
+            Self::OwnDomain => "name an account of an XMPP server",
+            Self::Configuration(problem) => &problem.hint,
+            Self::Exists(_) => "nothing is overwritten: choose another folder",
+            Self::Write(_, error) => write_hint(error),
+            Self::Random(_) => "the kernel is too old, or a sandbox too strict",
+        }
     }
+
+    fn with_hint(&self) -> String {
+        format!("error: {self}\n  help: {}\n", self.hint())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Write(..) => Exit::Io,
+            Self::Random(_) => Exit::Software,
+            _ => Exit::Usage,
+        }
+    }
+}
+
+fn init(arguments: &Arguments, now: u64) -> Result<String, InitError> {
+    let setup = match (&arguments.domain, &arguments.target) {
+        (Some(domain), Some(target)) => Setup::of(arguments, domain, target)?,
+        _ if io::stdin().is_terminal() && io::stderr().is_terminal() => Setup::ask(arguments)?,
+        _ => return Err(InitError::Missing),
+    };
     let mut key = Zeroizing::new([0; 32]);
     let mut name_key = Zeroizing::new([0; 32]);
     let mut secret = Zeroizing::new([0; 24]);
@@ -92,32 +135,38 @@ fn init(arguments: &Arguments, now: u64) -> Result<String, InitError> {
     let name_keys = key_file::add_name_key("", 1, &name_key).expect("an empty file is TOML");
     let (keys, name_keys) = (Zeroizing::new(keys), Zeroizing::new(name_keys));
     let keys = Zeroizing::new([KEYS, &keys, NAME_KEYS, &name_keys].join("\n"));
-    let config = configuration(&domain, &target, arguments);
+    let config = configuration(&setup, arguments);
 
-    let dir = &arguments.dir;
-    let files = [
-        (dir.join("jat-proxy.toml"), config.as_str()),
-        (dir.join("keys.toml"), keys.as_str()),
-        (dir.join("proxy.secret"), secret.as_str()),
-    ];
+    let dir = &setup.dir;
     // All or nothing: an old file found after the first new one would leave a mixture.
-    if let Some((path, _)) = files.iter().find(|(path, _)| fs::symlink_metadata(path).is_ok()) {
-        return Err(InitError::Exists(path.clone()));
-    }
+    nothing_is_there(dir)?;
+    let [config_file, key_file, secret_file] = FILES.map(|name| dir.join(name));
+    let files = [
+        (&config_file, config.as_str()),
+        (&key_file, keys.as_str()),
+        (&secret_file, secret.as_str()),
+    ];
     let mut made = Made::default();
     let failed = |error| InitError::Write(dir.clone(), error);
     made.folder(dir).map_err(failed)?;
     let folder = fs::metadata(dir).map_err(failed)?;
-    for (path, text) in &files {
+    for (path, text) in files {
         write(path, text, &folder, &mut made)?;
     }
-    let path = &files[0].0;
     let first_error = |problems: Vec<Problem>| problems.into_iter().find(Problem::is_error);
-    if let Some(problem) = config::load(path, now).err().and_then(first_error) {
+    if let Some(problem) = config::load(&config_file, now).err().and_then(first_error) {
         return Err(InitError::Configuration(problem));
     }
     made.stays();
-    Ok(next_steps(&domain, &target, &secret, path, arguments))
+    Ok(next_steps(&setup, &secret, &config_file, arguments))
+}
+
+/// That a folder has none of the files yet.
+fn nothing_is_there(dir: &Path) -> Result<(), InitError> {
+    let mut files = FILES.iter().map(|name| dir.join(name));
+    files
+        .find(|path| fs::symlink_metadata(path).is_ok())
+        .map_or(Ok(()), |path| Err(InitError::Exists(path)))
 }
 
 /// What was made so far. It goes away unless it is told to stay: what is left of an attempt that
@@ -164,8 +213,10 @@ fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Res
     })
 }
 
-fn configuration(domain: &str, target: &Target, arguments: &Arguments) -> String {
-    let (domain, target) = (toml_edit::value(domain), toml_edit::value(target.as_str()));
+fn configuration(setup: &Setup, arguments: &Arguments) -> String {
+    let value = |text: &str| toml_edit::value(text);
+    let (domain, server) = (value(&setup.domain), value(&setup.server));
+    let target = value(setup.target.as_str());
     let list = |key: &str, words: &[String]| -> String {
         let words: Array = words.iter().map(String::as_str).collect();
         if words.is_empty() { String::new() } else { format!("{key} = {words}\n") }
@@ -180,61 +231,14 @@ fn configuration(domain: &str, target: &Target, arguments: &Arguments) -> String
     format!(
         "# All keys are explained in the jat-proxy.toml that comes with jat-proxy.\n\
          key-file = \"keys.toml\"\n\n\
-         [server]\naddress = \"127.0.0.1:5347\"\n\n\
+         [server]\naddress = {server}\n\n\
          [[component]]\ndomain = {domain}\nsecret = {{ file = \"proxy.secret\" }}\n\
          target-address = {target}\n{relay}{faces}{allow_from}\n\
          [http]\nlisten = \"127.0.0.1:9114\"\n"
     )
 }
 
-fn next_steps(
-    domain: &str,
-    target: &Target,
-    secret: &str,
-    config: &Path,
-    arguments: &Arguments,
-) -> String {
-    let config = quoted(config);
-    let mut written_to = arguments.faces.iter().map(|face| format!("{face}@{domain}"));
-    let written_to = match (written_to.next(), arguments.relay.is_empty()) {
-        (_, true) => String::new(),
-        (Some(face), false) => format!("\nPeople write to {face}.\n"),
-        (None, false) => format!("\nPeople write to {domain}.\n"),
-    };
-    let accept = match target {
-        Target::Resource { .. } => String::new(),
-        Target::Account(bare) => format!(
-            "\n3. jat-proxy asks {bare} to see its presence. The bot accepts that once: it answers the\n   \
-             <presence type='subscribe'/> of {domain} with\n\n     \
-             <presence type='subscribed' to='{domain}'/>\n\n   \
-             (docs/clients has bots that do so, and for nobody else). A chat client that allows the\n   \
-             contact request in its place must then log out: while it is online it gets requests.\n"
-        ),
-    };
-    format!(
-        "Written: {config}, and beside it keys.toml and proxy.secret.\n\n\
-         1. Tell the server. Prosody, at the end of prosody.cfg.lua:\n\n\
-         Component \"{domain}\"\n    component_secret = \"{secret}\"\n\n   \
-         or ejabberd, in the list under listen: in ejabberd.yml, indented like its neighbours:\n\n  \
-         - port: 5347\n    ip: \"127.0.0.1\"\n    module: ejabberd_service\n    \
-         global_routes: false\n    hosts:\n      \"{domain}\":\n        \
-         password: \"{secret}\"\n\n   \
-         and restart Prosody, or reload ejabberd.\n\n\
-         2. Check and run:\n\n     \
-         jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}{written_to}"
-    )
-}
-
-/// The path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%~=".contains(c);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
+const FILES: [&str; 3] = ["jat-proxy.toml", "keys.toml", "proxy.secret"];
 const KEYS: &str = "\
 # The key ring: all replicas have the same. Rotate with: jat-proxy keys add
 ";
