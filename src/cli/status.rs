@@ -185,7 +185,7 @@ fn show_component(component: &ComponentStatus, now: u64, text: &mut String) {
     };
     rows("relay", words::relay(component));
     rows("answers", words::own_answers(component));
-    rows("stream", each(&|s| words::stream(&s.stream)));
+    rows("stream", each(&|s| words::stream(s)));
     rows("domain", each(&|s| words::domain(component, s).to_owned()));
     rows("access", component.access.as_ref().map(words::access).unwrap_or_default());
     rows("limit", component.limit.iter().map(words::limit).collect());

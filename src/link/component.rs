@@ -99,7 +99,8 @@ impl Component {
     /// (docs/servers.md#random-connection).
     pub fn hears_all_answers(&self) -> bool {
         let alone = self.services.settings().presence_domain.is_none();
-        alone && self.stream().sharing != Sharing::Shared
+        let stream = self.stream();
+        alone && stream.sharing != Sharing::Shared && !stream.elsewhere
     }
 
     /// The stream of the presence domain, if there is one.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::shortage::is_shortage;
 
 use super::lookup::lookup;
+use super::stream::Peer;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,15 @@ pub(super) struct Addresses {
     /// Where no stream came about, or one was lost, since the last that lasted; the last at the
     /// end.
     failed: Vec<SocketAddr>,
+    /// How many of each family there were.
+    found: Families,
+}
+
+/// So many addresses of each family.
+#[derive(Clone, Copy, Debug, Default)]
+struct Families {
+    v4: usize,
+    v6: usize,
 }
 
 impl Addresses {
@@ -56,6 +66,8 @@ impl Addresses {
     /// system prefers. Those that failed come last, the one that failed last at the very end.
     fn order(&mut self, mut found: Vec<SocketAddr>, rng: &mut Rng) -> Vec<SocketAddr> {
         self.failed.retain(|address| found.contains(address));
+        let v4 = found.iter().filter(|address| address.is_ipv4()).count();
+        self.found = Families { v4, v6: found.len() - v4 };
         let preferred = found.first().map(SocketAddr::is_ipv4);
         rng.shuffle(&mut found);
         found.sort_by_key(|address| {
@@ -69,6 +81,12 @@ impl Addresses {
     pub(super) fn fail(&mut self, address: SocketAddr) {
         self.failed.retain(|known| *known != address);
         self.failed.push(address);
+    }
+
+    /// What a stream to this address leads to.
+    pub(super) fn peer(&self, address: SocketAddr) -> Peer {
+        let of = if address.is_ipv4() { self.found.v4 } else { self.found.v6 };
+        Peer { address, of }
     }
 
     /// A stream lasted.

@@ -27,6 +27,7 @@ pub(super) struct StreamLog {
     sharing: Sharing,
     sharing_warning: Option<String>,
     unheard: bool,
+    elsewhere: bool,
     stands_still: bool,
     clock_is_off: bool,
     refusals: Refusals,
@@ -46,6 +47,7 @@ impl StreamLog {
             sharing: Sharing::Unknown,
             sharing_warning: None,
             unheard: false,
+            elsewhere: false,
             stands_still: false,
             clock_is_off: false,
             refusals: Refusals::default(),
@@ -62,6 +64,7 @@ impl StreamLog {
         let stream = component.record(self.stream);
         self.sharing = stream.map_or(self.sharing, |stream| stream.sharing);
         self.sharing_warning = stream.and_then(|stream| component.sharing_warning(stream));
+        self.elsewhere = component.elsewhere_warning().is_some();
         self.clock_is_off = component.clock_is_off();
         self.refusals.resume(&component.tally);
         self.unlisted = component.services.unlisted_replies();
@@ -152,6 +155,7 @@ impl StreamLog {
             self.refusals.observe(self.domain.as_str(), &component.tally, now.mono);
             self.observe_unlisted(component, now.mono);
             self.observe_clock(component);
+            self.observe_elsewhere(component);
         }
     }
 
@@ -171,6 +175,19 @@ impl StreamLog {
                 Some(warning) => warn!(component = self.domain.as_str(), "{warning}"),
                 None => info!(component = self.domain.as_str(), "the clocks agree again"),
             }
+        }
+    }
+
+    fn observe_elsewhere(&mut self, component: &Component) {
+        let warning = component.elsewhere_warning();
+        let was = std::mem::replace(&mut self.elsewhere, warning.is_some());
+        match warning {
+            Some(warning) if !was => error!(component = self.domain.as_str(), "{warning}"),
+            None if was => info!(
+                component = self.domain.as_str(),
+                "no process on another node is known any more that has no presence domain"
+            ),
+            _ => {}
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::config::StreamConfig;
 use crate::descriptor;
+use crate::jat::now::Now;
 use crate::jat::reason::Reason;
 use crate::jat::services::FaceCounts;
 use crate::jat::traffic::Traffic;
@@ -23,7 +24,7 @@ use super::cause::Cause;
 use super::component::Component;
 use super::connect::watch_over;
 use super::socket::Socket;
-use super::stream::{Parked, State, StreamId, StreamRecord};
+use super::stream::{Parked, Peer, State, StreamId, StreamRecord};
 use super::target_snapshot::{TargetSnapshot, is_zero};
 
 /// A component with its streams.
@@ -70,6 +71,9 @@ struct Up {
     /// Where it leads to: `host:port`, as the configuration had it.
     server: String,
     since: u64,
+    /// [`Peer::of`].
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    addresses: usize,
     session: SessionSnapshot,
 }
 
@@ -79,7 +83,7 @@ impl ComponentSnapshot {
     pub fn of(component: &Component) -> io::Result<Self> {
         let services = &component.services;
         let counts = component.tally.iter().filter(|(.., count)| *count > 0);
-        let streams = component.streams().map(StreamSnapshot::of);
+        let streams = component.streams().map(|it| StreamSnapshot::of(it, component.now()));
         let mut targets =
             services.translators().iter().map(|it| TargetSnapshot::of(it, component.now()));
         let target =
@@ -148,7 +152,7 @@ impl ComponentSnapshot {
         let stream = component.record_mut(id)?;
         known.restore(stream);
         let bounds = stream.bounds(config.bounds);
-        let Up { socket, since, session, .. } =
+        let Up { socket, since, addresses, session, .. } =
             known.up.take_if(|up| up.server == config.server && config.tls.is_none())?;
         let socket = descriptor::adopt(socket).and_then(watch);
         let lost = |error| self.lost.push((config.domain.to_string(), error));
@@ -162,6 +166,8 @@ impl ComponentSnapshot {
         let stream = component.record_mut(id)?;
         (stream.state, stream.sharing) = (State::Up { since }, session.sharing());
         stream.clock_offset = session.clock_offset();
+        stream.elsewhere = session.is_shared_elsewhere();
+        stream.peer = socket.address().ok().map(|address| Peer { address, of: addresses });
         Some(Parked { socket, session, config: config.clone() })
     }
 
@@ -200,10 +206,18 @@ fn watch(socket: OwnedFd) -> io::Result<TcpStream> {
     }
 }
 
+fn one() -> usize {
+    1
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
 impl StreamSnapshot {
-    fn of(stream: &StreamRecord) -> io::Result<Self> {
+    fn of(stream: &StreamRecord, now: Now) -> io::Result<Self> {
         let up = match (&stream.state, stream.parked()) {
-            (State::Up { since }, Some(parked)) => Up::of(parked, *since)?,
+            (State::Up { since }, Some(parked)) => Up::of(stream, parked, *since, now)?,
             _ => None,
         };
         let failures = Cause::ALL.iter().map(|c| (c.name().into(), stream.failures[*c as usize]));
@@ -230,14 +244,20 @@ impl StreamSnapshot {
 }
 
 impl Up {
-    fn of(parked: &Parked, since: u64) -> io::Result<Option<Self>> {
-        let Some(session) = parked.session.hand_over() else { return Ok(None) };
+    fn of(
+        stream: &StreamRecord,
+        parked: &Parked,
+        since: u64,
+        now: Now,
+    ) -> io::Result<Option<Self>> {
+        let Some(session) = parked.session.hand_over(now.mono) else { return Ok(None) };
         // A TLS stream was closed before this.
         let Some(socket) = parked.socket.as_plain() else { return Ok(None) };
         descriptor::keep(socket.as_fd(), true)?;
         let socket = socket.as_raw_fd();
         let server = parked.config.server.clone();
-        Ok(Some(Self { socket, server, since, session }))
+        let addresses = stream.peer.map_or(1, |peer| peer.of);
+        Ok(Some(Self { socket, server, since, addresses, session }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! One stream as the rest of the process sees it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jid::DomainPart;
@@ -47,6 +48,10 @@ pub struct StreamRecord {
     pub sharing: Sharing,
     /// Whether nothing that it says to itself comes back, so that nobody knows.
     pub unheard: bool,
+    /// Whether a process on another node of the server's cluster has it, and no presence domain.
+    pub elsewhere: bool,
+    /// Where it leads to, while it is up.
+    pub peer: Option<Peer>,
     /// For how long the server has processed nothing that it was sent, if for too long.
     pub standstill: Option<Duration>,
     /// How often that began.
@@ -89,6 +94,14 @@ pub struct Parked {
     pub config: config::StreamConfig,
 }
 
+/// The end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub address: SocketAddr,
+    /// How many addresses of its family the server's name had at the login.
+    pub of: usize,
+}
+
 /// What becomes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -111,6 +124,8 @@ impl StreamRecord {
             state: State::Starting,
             sharing: Sharing::Unknown,
             unheard: false,
+            elsewhere: false,
+            peer: None,
             standstill: None,
             lowered: None,
             standstills: 0,
@@ -135,6 +150,8 @@ impl StreamRecord {
             state: _,
             sharing: _,
             unheard: _,
+            elsewhere: _,
+            peer: _,
             standstill: _,
             standstills,
             lowered,
@@ -158,6 +175,8 @@ impl StreamRecord {
         self.backlog = 0;
         self.sharing = Sharing::Unknown;
         self.unheard = false;
+        self.elsewhere = false;
+        self.peer = None;
         self.standstill = None;
         self.clock_offset = None;
         self.doubted = false;
@@ -183,6 +202,7 @@ impl StreamRecord {
         self.backlog = session.output().len();
         self.sharing = session.sharing();
         self.unheard = session.is_unheard();
+        self.elsewhere = session.is_shared_elsewhere();
         self.clock_offset = session.clock_offset();
         let standstill = session.standstill();
         self.standstills += u64::from(self.standstill.is_none() && standstill.is_some());

@@ -29,6 +29,7 @@ struct TargetLog {
     subscription: Option<Subscription>,
     online: bool,
     lapsed: u64,
+    vanished: u64,
     offline_since: Option<Duration>,
     failings: Failings,
     observed: Observations,
@@ -74,6 +75,7 @@ impl TargetLogs {
             if subscribes && subscriber == Some(role) {
                 log.observe_subscription(translator, domain.as_str());
                 log.observe_lapsed(translator, domain.as_str());
+                log.observe_vanished(component, translator, domain.as_str());
                 log.observe_online(translator, domain.as_str(), several, now.mono);
             }
             // All streams count together, and one of them tells.
@@ -100,6 +102,7 @@ impl TargetLog {
             subscription: translator.subscription().cloned(),
             online: translator.has_resources(),
             lapsed: translator.presence().lapsed(),
+            vanished: translator.presence().vanished().total,
             ..Self::default()
         };
         log.observed.resume(translator.observed());
@@ -141,6 +144,15 @@ impl TargetLog {
             );
         }
         self.lapsed = lapsed;
+    }
+
+    /// Those of them that had been there for long.
+    fn observe_vanished(&mut self, component: &Component, translator: &Translator, domain: &str) {
+        let total = translator.presence().vanished().total;
+        let before = std::mem::replace(&mut self.vanished, total);
+        if let Some(warning) = component.vanished_warning(translator).filter(|_| total > before) {
+            warn!(component = domain, "{warning}");
+        }
     }
 
     /// Online is said at once, offline when it lasts: clients come back by themselves.

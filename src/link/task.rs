@@ -22,7 +22,7 @@ use super::log::StreamLog;
 use super::login::{LoggedIn, login};
 use super::order::{Order, interrupted};
 use super::pump::Pump;
-use super::stream::{Hold, Parked, Role, State, StreamId, StreamRecord};
+use super::stream::{Hold, Parked, Peer, Role, State, StreamId, StreamRecord};
 
 /// Keeps one stream of a component up.
 pub(super) struct Link {
@@ -124,7 +124,8 @@ impl Link {
                     Ok(logged_in) => {
                         self.attempted.send_replace(true);
                         log.logged_in(&config.server);
-                        self.start(logged_in, config)
+                        let peer = logged_in.socket.address().map(|it| addresses.peer(it));
+                        self.start(logged_in, peer.ok(), config)
                     }
                     Err(error) => {
                         let cause = Cause::from(&error);
@@ -201,13 +202,19 @@ impl Link {
         if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn start(&mut self, logged_in: LoggedIn, config: &Arc<StreamConfig>) -> Parked {
+    fn start(
+        &mut self,
+        logged_in: LoggedIn,
+        peer: Option<Peer>,
+        config: &Arc<StreamConfig>,
+    ) -> Parked {
         let LoggedIn { socket, early } = logged_in;
         let mut bounds = config.bounds;
         let mut component = lock(&self.component);
         component.update(self.stream, |stream, since| {
             stream.logins += 1;
             stream.state = State::Up { since };
+            stream.peer = peer;
             bounds = stream.bounds(bounds);
         });
         let now = component.now();

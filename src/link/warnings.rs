@@ -2,6 +2,7 @@
 
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
+use crate::jat::translator::Translator;
 use crate::session::echo::Sharing;
 
 use super::cause::Cause;
@@ -15,7 +16,40 @@ impl Component {
             let sharing = [stream.unheard_warning(), self.sharing_warning(stream)];
             [stream.standstill_warning(), stream.limit_warning()].into_iter().chain(sharing)
         };
-        self.streams().flat_map(of_stream).chain([self.clock_warning()]).flatten().collect()
+        let several = [self.elsewhere_warning(), self.clock_warning()];
+        let vanished = self.services.translators().iter().map(|it| self.vanished_warning(it));
+        self.streams().flat_map(of_stream).chain(several).chain(vanished).flatten().collect()
+    }
+
+    /// What an operator has to do about a process on another node of the server's cluster that has no
+    /// presence domain.
+    pub fn elsewhere_warning(&self) -> Option<String> {
+        let stream = self.stream();
+        // The line on that says the same.
+        let said = self.sharing_warning(stream).is_some();
+        (stream.elsewhere && !said).then(|| {
+            let domain = &stream.domain;
+            format!(
+                "a process on another node of the server's cluster is connected as {domain} too, \
+                 without a presence domain, and knows a part of the target's resources only. Give each \
+                 one of its own: add to the [[component]] of {domain}: presence-domain = \
+                 \"{{hostname}}.{domain}\" and let the server know that name (on ejabberd a line \
+                 under hosts: if the listener has any); see docs/replicas.md"
+            )
+        })
+    }
+
+    /// What an operator has to look at when resources went without a word a short time ago.
+    pub fn vanished_warning(&self, translator: &Translator) -> Option<String> {
+        let count = translator.presence().vanished().lately(self.now().unix)?;
+        let target = translator.settings().target.bare();
+        let plural = if count == 1 { "" } else { "s" };
+        Some(format!(
+            "{count} resource{plural} of {target} went without a word within the last 15 minutes: did a machine \
+             with a node or a server die, or is it cut off? On a cluster of ejabberds, compare \
+             `ejabberdctl list_cluster` of all nodes: a cluster that is split stays so until the \
+             smaller part is restarted; see docs/cluster.md"
+        ))
     }
 
     /// What an operator has to do about a domain that is shared, where sharing does harm.

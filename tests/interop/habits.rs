@@ -87,6 +87,17 @@ fn the_account_is_told(kind: Kind) {
     assert_eq!(delay.attr("from"), Some(told.as_str()));
 }
 
+case!(a_probe_from_an_address_with_a_resource: both);
+fn a_probe_from_an_address_with_a_resource(kind: Kind) {
+    let mut stage = Stage::new(kind);
+    let bot = stage.subscribed();
+    let from = format!("{}/a-probe", stage.component.domain);
+    stage.component.send(format!("<presence type='probe' from='{from}' to='{}'/>", stage.account));
+    let fits = |it: &Stanza| it.attr("from") == Some(&bot.jid);
+    let answer = stage.component.receive_where("presence", fits);
+    assert_eq!(answer.attr("to"), Some(from.as_str()));
+}
+
 case!(a_request_to_a_resource_that_is_not_there: all);
 fn a_request_to_a_resource_that_is_not_there(kind: Kind) {
     let mut stage = Stage::new(kind);

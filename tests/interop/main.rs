@@ -68,6 +68,7 @@ mod prosody_fleet;
 mod random_payloads;
 mod refusals;
 mod rotation;
+mod seen;
 mod selection;
 mod self_test;
 mod server_limit;

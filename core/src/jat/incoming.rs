@@ -44,6 +44,8 @@ pub enum Ours {
     Echo,
     /// The answer to a question for the time.
     Time,
+    /// The target's answer to a probe that shows who has our domain too.
+    Answer,
 }
 
 impl<'a> Body<'a> {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::address::Address;
 use super::answers::Errors;
 use super::arrangement::Arrangement;
+use super::dispatch::{sticky_hash, sticky_weight};
 use super::face_table::FaceTable;
 use super::incoming::Incoming;
 use super::mirror;
@@ -315,6 +316,23 @@ impl Services {
     /// Stanzas that lists of senders would have refused while they were only observed.
     pub fn observed(&self) -> u64 {
         self.translators.iter().map(|it| it.observed().stanzas()).sum()
+    }
+
+    /// Resources that went without a word after they had been there for long, of all targets.
+    pub fn vanished(&self) -> u64 {
+        self.translators.iter().map(|it| it.presence().vanished().total).sum()
+    }
+
+    /// A number for which resources of which targets are online, for comparison with other
+    /// replicas; `None` where none subscribes, or where there may be more than are known.
+    pub fn fingerprint(&self) -> Option<u64> {
+        let subscribed = self.translators.iter().filter(|it| it.subscription().is_some());
+        let of_target = |it: &Translator| {
+            let resources = it.presence().resources.fingerprint()?;
+            Some(sticky_weight(sticky_hash(it.settings().target.as_str()), resources))
+        };
+        let all: Vec<u64> = subscribed.map(of_target).collect::<Option<_>>()?;
+        all.into_iter().reduce(|a, b| a ^ b)
     }
 
     /// The sum of [`Translator::unlisted_replies`].

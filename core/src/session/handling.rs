@@ -43,6 +43,9 @@ impl Session {
 
     /// What of ours comes back by this stanza, if any does; takes note of it.
     fn recognise(&mut self, head: &Head<'_>, body: Body<'_>, turn: &mut Turn<'_>) -> Option<Ours> {
+        if head.kind == Kind::Presence {
+            return self.recognise_answer(head, turn);
+        }
         let id = head.id.as_deref().filter(|id| id.starts_with(OUR_IDS))?;
         let Turn { services, witness, now, .. } = turn;
         let settings = services.settings();
@@ -63,6 +66,21 @@ impl Session {
             self.echo.hear(id) == EchoOrigin::Ours
         };
         echo.then_some(Ours::Echo)
+    }
+
+    /// The same of presence: the target may answer the probe of a process that has no presence
+    /// domain, ours or another.
+    fn recognise_answer(&mut self, head: &Head<'_>, turn: &Turn<'_>) -> Option<Ours> {
+        let to = Address::new(head.to.as_deref()?);
+        let resource = to.resource().filter(|it| it.starts_with(OUR_IDS) && to.node().is_none())?;
+        let from = Address::new(head.from.as_deref()?);
+        let settings = turn.services.settings();
+        let mut targets = turn.services.translators().iter();
+        let is_answer = self.domain == settings.domain
+            && to.is_at(self.domain.as_str())
+            && targets.any(|it| it.settings().target.owns(&from))
+            && self.other_node.hear(resource, turn.now.mono);
+        is_answer.then_some(Ours::Answer)
     }
 
     /// Does what the verdict on a stanza says, or what can be done instead; gives what it counts

@@ -9,6 +9,7 @@ mod date_time;
 pub mod echo;
 pub mod ending;
 mod handling;
+mod other_node;
 mod output;
 mod self_test;
 mod server_time;
@@ -35,6 +36,7 @@ use brake::Brake;
 use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
 use handling::Payload;
+use other_node::OtherNode;
 use output::{KEEP_CAPACITY, Output};
 use server_time::ServerTime;
 use unasked::asks_time;
@@ -64,6 +66,7 @@ pub struct Session {
     output: Output,
     echo: Echo,
     server_time: ServerTime,
+    other_node: OtherNode,
     brake: Brake,
     scrubber: Scrubber,
     /// Whether input was left, as too much waited for the server.
@@ -115,6 +118,7 @@ impl Session {
             input: Vec::new(),
             output: Output::new(Vec::new(), now),
             server_time: ServerTime::new(echo.nonce(), now),
+            other_node: OtherNode::new(echo.nonce(), now),
             brake: Brake::new(echo.nonce()),
             scrubber: Scrubber::default(),
             echo,
@@ -222,8 +226,10 @@ impl Session {
             }
             Due::Nothing => {}
         }
+        self.ask_from_own_address(turn);
         if self.sharing() != Sharing::Unknown {
-            turn.services.shares(&self.domain, self.sharing() == Sharing::Shared);
+            let shared = self.sharing() == Sharing::Shared || self.is_shared_elsewhere();
+            turn.services.shares(&self.domain, shared);
         }
         self.send_due_presence(turn);
         self.ask_time(turn);
@@ -248,7 +254,12 @@ impl Session {
         let presence = services.deadline(&self.domain);
         let time = asks_time(&self.domain, services).then(|| self.server_time.deadline());
         let while_open = [output, echo, presence, time].into_iter().filter(|_| !self.is_closed());
-        while_open.chain([self.output.stalls()]).flatten().min().unwrap_or(Duration::MAX)
+        let soonest = while_open.chain([self.output.stalls()]).flatten().min();
+        let soonest = match self.is_closed() {
+            true => soonest,
+            false => self.other_node.deadline(|| self.asks_from_own_address(services), soonest),
+        };
+        soonest.unwrap_or(Duration::MAX)
     }
 
     /// Takes new bounds.
@@ -273,6 +284,12 @@ impl Session {
     /// Whether another process shares the domain, as far as is known.
     pub fn sharing(&self) -> Sharing {
         self.echo.sharing()
+    }
+
+    /// Whether a process on another node of the server's cluster has the domain too, and no presence
+    /// domain, as far as is known.
+    pub fn is_shared_elsewhere(&self) -> bool {
+        self.other_node.is_found()
     }
 
     /// Whether nothing that we say to ourselves comes back, although the server says other things.

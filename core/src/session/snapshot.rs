@@ -1,5 +1,7 @@
 //! A session on its way to another process, which goes on where this one stopped.
 
+use std::time::Duration;
+
 use jid::DomainPart;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use crate::base64;
 use crate::stanza::splitter::{Skipped, Splitter};
 
 use super::echo::{Echo, Sharing};
+use super::other_node::{AskerSnapshot, OtherNode};
 use super::output::Output;
 use super::server_time::ServerTime;
 use super::{Bounds, Session, Turn};
@@ -27,6 +30,9 @@ pub struct SessionSnapshot {
     /// [`Session::clock_offset`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset: Option<i64>,
+    /// Processes on other nodes that [`Session::is_shared_elsewhere`] is of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub askers: Vec<AskerSnapshot>,
     /// A stanza over a limit that is being skipped. An older program can't go on within one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
@@ -34,7 +40,7 @@ pub struct SessionSnapshot {
 
 impl Session {
     /// What a successor needs. `None` after our closing tag.
-    pub fn hand_over(&self) -> Option<SessionSnapshot> {
+    pub fn hand_over(&self, now: Duration) -> Option<SessionSnapshot> {
         (!self.is_closed()).then(|| SessionSnapshot {
             input: self.input[self.splitter.needed()..].to_vec(),
             output: self.output.hand_over(),
@@ -42,6 +48,7 @@ impl Session {
             echo_next: self.echo.next(),
             sharing: self.echo.sharing(),
             clock_offset: self.clock_offset(),
+            askers: self.other_node.hand_over(now),
             skipped: self.splitter.skipped(),
         })
     }
@@ -68,6 +75,7 @@ impl Session {
             splitter,
             input: from.input,
             output: Output::new(from.output, now),
+            other_node: OtherNode::resume(from.echo_nonce, &from.askers, now),
             server_time: ServerTime::resume(from.echo_nonce, from.clock_offset, now),
             ..Self::silent(domain, bounds, echo, now)
         }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use jid::DomainPart;
 
-use crate::jat::presence::OwnPresence;
+use crate::jat::now::Now;
+use crate::jat::presence::{OwnPresence, Subscription};
 use crate::jat::services::Services;
+use crate::jat::translator::Translator;
 use crate::stanza::compose::{Authored, Envelope};
 use crate::stanza::presence_type::PresenceType;
 
+use super::echo::Sharing;
 use super::witness::Proof;
 use super::{Session, Turn};
 
@@ -62,12 +65,47 @@ impl Session {
         }
     }
 
+    /// Probes a target from an address of our own, when that is due: its answers show other
+    /// processes that we are here.
+    pub(super) fn ask_from_own_address(&mut self, turn: &mut Turn<'_>) {
+        let Now { unix, mono } = turn.now;
+        let asks = self.other_node.is_due(mono) && self.asks_from_own_address(turn.services);
+        let Some(resource) = self.other_node.tick(asks, unix, mono) else { return };
+        let targets: Vec<_> = subscribed(turn.services).collect();
+        if let Some(translator) = turn.rng.choice(targets) {
+            let from = format!("{}/{resource}", self.domain);
+            let target = translator.settings().target.bare();
+            let envelope = Envelope { to: target.as_str(), from: &from, id: None };
+            self.write_own(&Authored::Presence(PresenceType::Probe), &envelope);
+        }
+    }
+
+    /// Whether it does: nobody on this node has the domain too, and presence comes on this stream.
+    pub(super) fn asks_from_own_address(&self, services: &Services) -> bool {
+        let settings = services.settings();
+        settings.presence_domain.is_none()
+            && self.domain == settings.domain
+            && self.sharing() == Sharing::Alone
+            && subscribed(services).next().is_some()
+    }
+
     /// Says a stanza of our own, which is short.
     fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
-        let envelope = Envelope { to, from: self.domain.as_str(), id };
-        let said = self.output.say(usize::MAX, |output| stanza.write(&envelope, output));
+        let domain = self.domain.clone();
+        self.write_own(stanza, &Envelope { to, from: domain.as_str(), id });
+    }
+
+    fn write_own(&mut self, stanza: &Authored<'_>, envelope: &Envelope<'_>) {
+        let said = self.output.say(usize::MAX, |output| stanza.write(envelope, output));
         debug_assert!(said.is_ok(), "there is no limit");
     }
+}
+
+/// Those that may be probed: without a subscription a probe is not answered, or does harm
+/// (docs/servers.md#pending-probe).
+fn subscribed(services: &Services) -> impl Iterator<Item = &Translator> {
+    let all = services.translators().iter();
+    all.filter(|it| it.subscription() == Some(&Subscription::Subscribed))
 }
 
 /// Whether the stream of `domain` asks for the time. One of a component does: that of its presence

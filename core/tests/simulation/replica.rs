@@ -126,9 +126,9 @@ impl Replica {
     /// SIGUSR2: another process takes its place, on the same streams.
     pub fn upgrade(&mut self, settings: Settings, at: u64, seed: u64) {
         self.disturbed = at;
-        let streams: Vec<_> = self.streams.iter().map(Stream::hand_over).collect();
-        let same_target = settings.target == self.settings().target;
         let now = now(at, self.skew);
+        let streams: Vec<_> = self.streams.iter().map(|it| it.hand_over(now)).collect();
+        let same_target = settings.target == self.settings().target;
         let presence = self.shared.translator().presence().hand_over(now);
         let unlisted = self.shared.translator().unlisted_replies();
         let answers = self.shared.translator().answers().hand_over();

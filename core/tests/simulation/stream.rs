@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use core_tests::xml;
+use jat_core::jat::now::Now;
 use jat_core::session::echo::Sharing;
 use jat_core::session::ending::Ending;
 use jat_core::session::snapshot::SessionSnapshot;
@@ -101,9 +102,9 @@ impl Stream {
     }
 
     /// What another process needs to go on with it; `None` when it is away.
-    pub fn hand_over(&self) -> Option<SessionSnapshot> {
+    pub fn hand_over(&self, now: Now) -> Option<SessionSnapshot> {
         let is_up = self.state == State::Connected;
-        is_up.then(|| self.session.hand_over().expect("it can at any time"))
+        is_up.then(|| self.session.hand_over(now.mono).expect("it can at any time"))
     }
 
     /// Another process goes on with it. What is on its way, in whole or in part, stays so.

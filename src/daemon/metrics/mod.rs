@@ -105,6 +105,16 @@ pub fn render(components: &Components, format: Format) -> String {
         "Online resources that may be asked, of all targets.",
         all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
     );
+    out.gauges(
+        "jat_proxy_resources_fingerprint",
+        "A number that is the same on replicas to which the same resources are online.",
+        all.iter().filter_map(|r| Some(([r.label()], r.fingerprint?))),
+    );
+    out.counters(
+        "jat_proxy_vanished_resources",
+        "Resources that had been online for long and went without a word.",
+        all.iter().map(|r| ([r.label()], r.vanished)),
+    );
     out.counters(
         "jat_proxy_face_relayed",
         "Stanzas that each face of a component with several relayed.",
@@ -134,6 +144,18 @@ pub fn render(components: &Components, format: Format) -> String {
         "jat_proxy_domain_shared",
         "Whether another process has a stream for its domain, too: 1, or 0 if not or not known.",
         all.iter().flat_map(|r| r.streams(|s| s.shared.into())),
+    );
+    out.gauges(
+        "jat_proxy_domain_shared_elsewhere",
+        "Whether a process without a presence domain, on another node of the server's cluster, has \
+         the domain, too: 1, or 0 if not or not known.",
+        all.iter().map(|r| ([r.label()], u64::from(r.elsewhere))),
+    );
+    out.gauges(
+        "jat_proxy_stream_addresses",
+        "How many addresses the server's name had at the login, of the family of the one that the stream \
+         leads to.",
+        all.iter().flat_map(Reading::peers),
     );
     out.gauges(
         "jat_proxy_backlog_bytes",

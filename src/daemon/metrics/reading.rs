@@ -12,7 +12,7 @@ use crate::jat::traffic::{Traffic, Way};
 use crate::jat::translator::Translator;
 use crate::link::cause::Cause;
 use crate::link::component::Component;
-use crate::link::stream::{Role, StreamRecord};
+use crate::link::stream::{Peer, Role, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::stanza::condition::DefinedCondition;
 
@@ -28,6 +28,11 @@ pub(super) struct Reading {
     pub streams: Vec<StreamReading>,
     /// `None` for a fixed destination, like the next.
     pub resources: Option<u64>,
+    /// [`crate::jat::services::Services::fingerprint`], so much of it as a number of Prometheus holds.
+    pub fingerprint: Option<u64>,
+    pub vanished: u64,
+    /// Whether a process on another node has the domain, and no presence domain.
+    pub elsewhere: bool,
     pub unlisted_replies: u64,
     pub observed: u64,
     /// How many targets' subscriptions are in which state, in the order of [`Subscription::NAMES`].
@@ -49,6 +54,7 @@ pub(super) struct StreamReading {
     pub role: Role,
     pub up: bool,
     pub shared: bool,
+    pub peer: Option<Peer>,
     pub standstill: u64,
     pub standstills: u64,
     pub logins: u64,
@@ -63,6 +69,7 @@ impl StreamReading {
             role: stream.role,
             up: stream.is_up(),
             shared: stream.sharing == Sharing::Shared,
+            peer: stream.peer,
             standstill: stream.standstill.map_or(0, |lasts| lasts.as_secs()),
             standstills: stream.standstills,
             logins: stream.logins,
@@ -122,6 +129,9 @@ impl Reading {
             troubled: troubled(component),
             streams: component.streams().map(StreamReading::of).collect(),
             resources: resources.reduce(|a, b| a + b),
+            fingerprint: services.fingerprint().map(|all| all >> 32),
+            vanished: services.vanished(),
+            elsewhere: component.stream().elsewhere,
             unlisted_replies: services.unlisted_replies(),
             observed: services.observed(),
             subscriptions: (!states.is_empty()).then(|| Subscription::NAMES.map(of_state)),
@@ -170,6 +180,15 @@ impl Reading {
     ) -> impl Iterator<Item = ([Label<'_>; 2], u64)> {
         let series = move |s: &StreamReading| ([self.label(), stream_label(s)], value(s));
         self.streams.iter().map(series)
+    }
+
+    /// Where each stream leads to, and how many addresses there are to choose from.
+    pub(super) fn peers(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {
+        self.streams.iter().filter_map(|stream| {
+            let Peer { address, of } = stream.peer?;
+            let peer = ("peer", address.to_string().into());
+            Some(([self.label(), stream_label(stream), peer], of as u64))
+        })
     }
 
     pub(super) fn failures(&self) -> impl Iterator<Item = ([Label<'_>; 3], u64)> {

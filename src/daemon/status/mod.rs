@@ -178,6 +178,13 @@ pub(crate) struct Rates {
     pub dropped: f64,
 }
 
+/// The address that a stream leads to.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PeerStatus {
+    pub address: String,
+    pub of: usize,
+}
+
 /// One stream to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StreamStatus {
@@ -187,6 +194,13 @@ pub(crate) struct StreamStatus {
     /// Whether another process has the domain: `unknown`, `alone` or `shared`; `unheard` where
     /// nobody can know, since what the stream says to itself does not come back.
     pub sharing: String,
+    /// Whether a process on another node of the server's cluster has the domain, and no presence domain.
+    #[serde(default)]
+    pub shared_elsewhere: bool,
+    /// Where it leads to, and how many addresses of that family the server's name had; `null` while it
+    /// is down.
+    #[serde(default)]
+    pub peer: Option<PeerStatus>,
     pub backlog_bytes: usize,
     pub logins: u64,
     /// Lost streams and failed logins by cause, without zeros.

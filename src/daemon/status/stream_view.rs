@@ -1,11 +1,11 @@
 //! What one stream of a component is, and whether it carries stanzas.
 
 use crate::link::cause::Cause;
-use crate::link::stream::{State, StreamRecord};
+use crate::link::stream::{Peer, State, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::time::show_moment;
 
-use super::{StreamState, StreamStatus};
+use super::{PeerStatus, StreamState, StreamStatus};
 
 /// Why a stream carries nothing, for people; `None` when it does.
 pub(super) fn not_carrying(stream: &StreamRecord) -> Option<String> {
@@ -32,6 +32,10 @@ impl StreamStatus {
                 Sharing::Unknown if stream.unheard => "unheard".to_owned(),
                 sharing => sharing.name().to_owned(),
             },
+            shared_elsewhere: stream.elsewhere,
+            peer: stream
+                .peer
+                .map(|Peer { address, of }| PeerStatus { address: address.to_string(), of }),
             backlog_bytes: stream.backlog,
             logins: stream.logins,
             failures: failures.filter(|(_, count)| *count > 0).collect(),

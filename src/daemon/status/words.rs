@@ -63,7 +63,14 @@ pub(crate) fn spread(component: &ComponentStatus) -> String {
     }
 }
 
-pub(crate) fn stream(stream: &StreamState) -> String {
+/// Whether a stream is up, and where it leads to if the server's name has several addresses.
+pub(crate) fn stream(stream: &StreamStatus) -> String {
+    let several = stream.peer.as_ref().filter(|peer| peer.of > 1);
+    let peer = several.map(|it| format!(", to {}, one of {} addresses", it.address, it.of));
+    state(&stream.stream) + &peer.unwrap_or_default()
+}
+
+fn state(stream: &StreamState) -> String {
     match stream {
         StreamState::Starting => "connecting".to_owned(),
         StreamState::Up { since, standstill_seconds: None } => format!("up since {since}"),
@@ -90,6 +97,9 @@ pub(crate) fn domain(component: &ComponentStatus, stream: &StreamStatus) -> &'st
     match (stream.sharing.as_str(), &component.presence) {
         ("shared", Some(_)) if stream.domain == component.own.domain => {
             "shared with other replicas"
+        }
+        ("alone", _) if stream.shared_elsewhere => {
+            "ours alone on this node of the server; a process on another node has it, too"
         }
         (shared, _) => sharing(shared),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::jat::now::Now;
+use crate::jat::resources::Gone;
 
 use super::probing::{AFTER_LOGIN, ANSWER_TIME, GRANT_TIME, ProbeCause, Round};
 use super::{Hearing, OwnPresence, Presence, Subscription};
@@ -69,8 +70,15 @@ impl Presence {
         };
         // The list is of this stream, so silence is no reason to doubt it.
         let ignored = limit.is_none() && round.looks_again();
-        let lapsed = if ignored { 0 } else { self.resources.end_round(limit) };
+        let Gone { all: lapsed, steady } = match ignored {
+            true => Gone::default(),
+            false => self.resources.end_round(limit),
+        };
         self.lapsed += lapsed as u64;
+        // Else another process may have got the answers.
+        if self.hearing == Hearing::All {
+            self.vanished.note(steady, now.unix);
+        }
         self.probing.judged(lapsed > 0, now.mono, rng);
         if !std::mem::replace(&mut self.settled, true) {
             self.probing.need(ProbeCause::Login, AFTER_LOGIN, now.mono, rng);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::stanza::condition::DefinedCondition;
 
@@ -70,10 +71,43 @@ pub struct Presence {
     confirmed: Option<u64>,
     /// Resources that went since they were missing from an answer, without a word before.
     lapsed: u64,
+    /// Those of them that had been there for long, on one stream.
+    vanished: Vanished,
     /// Whether there is a stream on which the subscription was requested.
     connected: bool,
     /// Whether a round has been judged since it is up.
     settled: bool,
+}
+
+/// Resources that went without a word after they had been there for long: their node of a cluster,
+/// or their server, died with them, or is cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vanished {
+    /// How many in all.
+    pub total: u64,
+    /// How many the last time, and the Unix second of that.
+    pub last: u64,
+    pub at: u64,
+}
+
+impl Vanished {
+    fn note(&mut self, count: usize, now: u64) {
+        let count = count as u64;
+        if count > 0 {
+            // Those that are missed one after the other went together, most likely.
+            let before = if now < self.at + TOGETHER { self.last } else { 0 };
+            *self = Self { total: self.total + count, last: before + count, at: now };
+        }
+    }
+
+    /// How many went, if that was a short time ago.
+    pub fn lately(&self, now: u64) -> Option<u64> {
+        (self.last > 0 && now < self.at + LATELY).then_some(self.last)
+    }
+
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How much of what the target's server tells comes to us.
@@ -82,7 +116,7 @@ pub enum Hearing {
     /// All: the domain is of this replica alone.
     All,
     /// All, unless another node of the server's cluster has a replica without a presence domain
-    /// too: nothing shows that.
+    /// too: that shows late, if at all.
     #[default]
     Likely,
     /// A share, as another process has the same domain.
@@ -103,6 +137,7 @@ impl Presence {
             hearing: Hearing::default(),
             confirmed: None,
             lapsed: 0,
+            vanished: Vanished::default(),
             connected: false,
             settled: false,
         }
@@ -140,6 +175,16 @@ impl Presence {
         self.lapsed
     }
 
+    /// Those of them that had been there for long: what they were on has died, or is cut off.
+    pub fn vanished(&self) -> Vanished {
+        self.vanished
+    }
+
+    /// Counts never go back: goes on with the sum of another one.
+    pub fn inherit(&mut self, other: &Self) {
+        self.vanished.total += other.vanished.total;
+    }
+
     /// The stream is down: nothing is asked until it is up again.
     pub fn disconnected(&mut self) {
         self.connected = false;
@@ -150,7 +195,8 @@ impl Presence {
 
     /// The subscription is to be another one: the resources may last, until it tells of them.
     pub fn start_anew(&mut self) {
-        *self = Self { resources: std::mem::take(&mut self.resources), ..Self::new() };
+        let (resources, vanished) = (std::mem::take(&mut self.resources), self.vanished);
+        *self = Self { resources, vanished, ..Self::new() };
     }
 
     /// The next [`Self::tick`] asks, whatever was heard so far, and what follows an answer that is no
@@ -345,6 +391,11 @@ pub enum Reaction {
     Used(&'static [OwnPresence]),
     Ignored,
 }
+
+/// Seconds between the first and the last to be missed of what went at once.
+const TOGETHER: u64 = 60;
+/// For how many seconds an operator is told.
+const LATELY: u64 = 900;
 
 #[cfg(test)]
 mod tests;

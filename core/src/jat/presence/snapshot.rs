@@ -9,7 +9,7 @@ use crate::jat::resources::{Known, Resource, Resources};
 
 use super::probing::{Open, Probing};
 use super::recent::Recent;
-use super::{Presence, Subscription};
+use super::{Presence, Subscription, Vanished};
 
 /// All that is known.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct PresenceSnapshot {
     pub confirmed: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub granted: bool,
+    #[serde(default, skip_serializing_if = "Vanished::is_none")]
+    pub vanished: Vanished,
     /// Whether another question was wanted, and not for routine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wanted: bool,
@@ -64,6 +66,7 @@ impl Presence {
             open,
             confirmed: self.confirmed,
             granted: self.granted,
+            vanished: self.vanished,
             wanted: self.probing.is_wanted(),
         }
     }
@@ -90,6 +93,7 @@ impl Presence {
             connected: from.connected,
             confirmed: from.confirmed,
             granted: from.granted || subscribed,
+            vanished: from.vanished,
             settled: from.doubt_ends_in.is_none(),
             probing,
             recent: Recent::resume(now.mono),

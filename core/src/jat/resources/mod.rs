@@ -32,6 +32,15 @@ impl Default for Resources {
     }
 }
 
+/// How many went, since an answer did not name them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    pub all: usize,
+    /// Those that had been there after some questions: no accident of presence that servers tell in
+    /// the wrong order.
+    pub steady: usize,
+}
+
 named! {
     /// Whether a resource gets requests.
     pub enum Asked {
@@ -116,6 +125,7 @@ impl Resources {
                     verified,
                     confirmed,
                     missed: 0,
+                    found: 0,
                     errors: 0,
                     answers_so: false,
                     disproved: 0,
@@ -172,7 +182,7 @@ impl Resources {
 
     /// We were away: what is in the list may have gone meanwhile.
     pub fn doubt(&mut self) {
-        self.online.iter_mut().for_each(|r| r.verified = false);
+        self.online.iter_mut().for_each(|r| (r.verified, r.found) = (false, 0));
         self.rank();
     }
 
@@ -183,14 +193,23 @@ impl Resources {
 
     /// The answer is complete: what it did not name is in doubt, and goes when that was so `limit`
     /// times in a row. Says how many go.
-    pub fn end_round(&mut self, limit: Option<u8>) -> usize {
-        let before = self.online.len();
-        for missed in self.online.iter_mut().filter(|r| !r.confirmed) {
-            (missed.verified, missed.missed) = (false, missed.missed.saturating_add(1));
+    pub fn end_round(&mut self, limit: Option<u8>) -> Gone {
+        for known in &mut self.online {
+            if known.confirmed {
+                known.found = (known.found + 1).min(STEADY);
+            } else {
+                (known.verified, known.missed) = (false, known.missed.saturating_add(1));
+            }
         }
-        self.online.retain(|r| r.confirmed || limit.is_none_or(|limit| r.missed < limit));
+        let mut gone = Gone::default();
+        self.online.retain(|r| {
+            let stays = r.confirmed || limit.is_none_or(|limit| r.missed < limit);
+            gone.all += usize::from(!stays);
+            gone.steady += usize::from(!stays && r.found == STEADY);
+            stays
+        });
         self.rank();
-        before - self.online.len()
+        gone
     }
 
     /// A result came from a full JID, in normal form: it is there.
@@ -259,6 +278,13 @@ impl Resources {
         })
     }
 
+    /// A number for which resources these are: the same for all who know the same. `None`: there may be
+    /// more, of which others know others.
+    pub fn fingerprint(&self) -> Option<u64> {
+        let all = self.online.iter().fold(0, |all, it| all ^ it.hash);
+        (self.online.len() < MOST_ONLINE).then_some(all)
+    }
+
     /// How many are online.
     pub fn len(&self) -> usize {
         self.online.len()
@@ -284,6 +310,8 @@ fn name(normal: &str) -> &str {
 }
 
 const MOST_ONLINE: usize = 2_000;
+/// What came out of order during a question is gone after the next one.
+const STEADY: u8 = 2;
 /// Bytes of an address: of its three parts, of which none may be longer than a resource (RFC 7622
 /// sections 3.2 to 3.4), and what stands between them.
 const MAX_ADDRESS: usize = 3 * resourcepart::MAX_BYTES + 2;

@@ -23,6 +23,8 @@ pub struct Resource {
     pub confirmed: bool,
     /// How many questions in a row it was missing from the answer to.
     pub(super) missed: u8,
+    /// How many it was there after, up to [`STEADY`](super::STEADY).
+    pub(super) found: u8,
     /// Errors since it was heard of that servers send in the name of one that is not there.
     pub(super) errors: u8,
     /// Whether it sends such errors itself: it was there after one.

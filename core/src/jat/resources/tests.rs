@@ -171,7 +171,7 @@ fn what_a_question_does_not_confirm_goes() {
     resources.begin_round();
     resources.add(&Address::new("bot@s/b"), false, 0);
     assert_eq!(chosen(&resources), ["bot@s/b"]);
-    assert_eq!(resources.end_round(Some(1)), 1);
+    assert_eq!(resources.end_round(Some(1)), Gone { all: 1, steady: 0 });
     assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
     resources.remove(&Address::new("bot@s/unknown"));
     assert_eq!(resources.len(), 1);

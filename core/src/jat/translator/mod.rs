@@ -125,7 +125,8 @@ impl Translator {
     pub fn drop_stale(&mut self, stale: Stale) {
         match stale {
             Stale::Target => {
-                self.presence = Presence::new();
+                let before = std::mem::take(&mut self.presence);
+                self.presence.inherit(&before);
                 self.answers = self.answers.totals_only();
             }
             Stale::Subscription => self.presence.start_anew(),
@@ -156,6 +157,7 @@ impl Translator {
     /// Goes on with what another one has counted, whose target is gone.
     pub fn inherit(&mut self, from: &Self) {
         self.answers.add_totals(&from.answers);
+        self.presence.inherit(&from.presence);
         self.unlisted_replies += from.unlisted_replies;
         self.observed.inherit(&from.observed);
     }
@@ -236,6 +238,10 @@ impl Translator {
             // Also where the server itself is the target.
             _ if stanza.ours == Some(Ours::Time) => {
                 Verdict::by_table(Class::Reply.inward(), Reason::ServerTime)
+            }
+            // It says nothing that the answers to other probes do not say.
+            _ if stanza.ours == Some(Ours::Answer) => {
+                Verdict::by_table(Class::Presence.outward(), Reason::PresenceUsed)
             }
             // Echoes that come late are nobody's loss.
             (_, Sender::Nobody | Sender::Target | Sender::Other, _, _) if stanza.late => {

@@ -99,7 +99,7 @@ fn stream_facts(html: &mut Html, component: &ComponentStatus, stream: &StreamSta
     let several = component.presence.is_some();
     let name =
         |what: &str| if several { format!("{what} of {}", stream.domain) } else { what.to_owned() };
-    fact(html, &name("stream"), &[words::stream(&stream.stream)]);
+    fact(html, &name("stream"), &[words::stream(stream)]);
     fact(html, &name("domain"), &[words::domain(component, stream).to_owned()]);
     fact(html, &name("backlog"), &[format!("{} bytes", stream.backlog_bytes)]);
     fact(html, &name("logins"), &[stream.logins.to_string()]);

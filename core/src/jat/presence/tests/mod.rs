@@ -113,6 +113,7 @@ fn one_answers_so() -> Fixture {
 const BARE: &str = "bot@s.example";
 const A: &str = "bot@s.example/a";
 const B: &str = "bot@s.example/b";
+const C: &str = "bot@s.example/c";
 const AVAILABLE: TargetPresence = TargetPresence::Available { dnd: false, priority: 0 };
 
 #[test]
@@ -261,4 +262,49 @@ fn the_target_may_ask_for_our_presence() {
     assert_eq!(it.hear(BARE, TargetPresence::Subscribe), both);
     assert_eq!(it.hear(A, TargetPresence::Probe), Reaction::Used(&[OwnPresence::Available]));
     assert_eq!(it.hear(BARE, AVAILABLE), Reaction::Ignored);
+}
+
+/// Two of them, of which the server says no more after it had named them twice.
+#[test]
+fn what_goes_without_a_word_is_counted_if_it_had_been_there_for_long() {
+    for (hearing, at_login, expected) in [
+        (Hearing::All, &[A, B, C][..], 2),
+        // They may have come out of order during the one question after which they were there.
+        (Hearing::All, &[C], 0),
+        // Another process may have got the answers.
+        (Hearing::Likely, &[A, B, C], 0),
+        (Hearing::Part, &[A, B, C], 0),
+    ] {
+        let mut it = Fixture::with(at_login);
+        it.presence.set_hearing(hearing);
+        it.after(60);
+        it.presence.ask_again();
+        it.served(3_000, &[A, B, C]);
+        it.error(A, DefinedCondition::ServiceUnavailable);
+        it.served(20_000, &[C]);
+        let vanished = it.presence.vanished();
+        assert_eq!(vanished.total, expected, "{hearing:?} {at_login:?}");
+        let lately = Some(expected).filter(|count| *count > 0);
+        assert_eq!(vanished.lately(it.now.unix), lately);
+        assert_eq!(vanished.lately(it.now.unix + 900), None);
+        let now = it.now;
+        let resumed = Presence::resume(it.presence.hand_over(now), now);
+        assert_eq!(resumed.vanished(), vanished);
+    }
+}
+
+/// It says so, or the stream was down meanwhile.
+#[test]
+fn what_goes_with_a_word_is_not_counted() {
+    let mut it = Fixture::with(&[A, B]);
+    it.presence.set_hearing(Hearing::All);
+    it.after(60);
+    it.presence.ask_again();
+    it.served(3_000, &[A, B]);
+    it.hear(A, TargetPresence::Unavailable);
+    it.served(10_000, &[B]);
+    it.presence.disconnected();
+    it.served(20_000, &[C]);
+    assert_eq!(it.online(), [C]);
+    assert_eq!(it.presence.vanished(), Vanished::default());
 }
