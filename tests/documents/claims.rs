@@ -288,6 +288,7 @@ const CLAIMS: &[Claim] = &[
     ),
     claim("docs/clients/webhook.md", "export JID", RUNS_WEBHOOK),
     claim("docs/clients/webhook.md", "import json", RUNS_WEBHOOK),
+    claim("docs/versions.md", "packaging/release --twice", Named("builds the program four times")),
     claim("fuzz/README.md", "fuzz/run ", Named("needs a nightly compiler")),
     claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
 ];

@@ -3,10 +3,9 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::time::Duration;
 
+use test_support::browser;
 use test_support::port::free_address;
 use test_support::watched::server::{self, BotAnswer, Server};
 use test_support::watched::{self, configuration};
@@ -21,44 +20,18 @@ fn of_a_lively_daemon_in_light_dark_and_narrow() {
     // One answers all, one refuses all, the fixed one and the others are silent.
     server.let_answer("bot@some.example/a", Some(BotAnswer::Result));
     server.let_answer("bot@some.example/phone", Some(BotAnswer::Error("feature-not-implemented")));
-    let seconds = env::var("SCREENSHOT_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(45);
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(seconds) {
-        traffic(&server, began.elapsed());
-        thread::sleep(Duration::from_millis(100));
-    }
+    browser::for_a_while(|at| traffic(&server, at));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     fs::create_dir_all(&folder).expect("the target folder is ours");
+    let page = format!("http://{}/", daemon.http());
     for (name, size, option) in [
-        ("light", "1280,3200", "--blink-settings=preferredColorScheme=1"),
-        ("dark", "1280,3200", "--blink-settings=preferredColorScheme=0"),
-        ("narrow", "500,5200", "--blink-settings=preferredColorScheme=1"),
-        ("narrow-dark", "500,5200", "--blink-settings=preferredColorScheme=0"),
+        ("light", "1280,3200", browser::LIGHT),
+        ("dark", "1280,3200", browser::DARK),
+        ("narrow", "500,5200", browser::LIGHT),
+        ("narrow-dark", "500,5200", browser::DARK),
     ] {
-        let file = folder.join(format!("{name}.png"));
-        // One of an earlier run would look like success.
-        let _ = fs::remove_file(&file);
-        shoot(&format!("http://{}/", daemon.http()), &file, size, option);
-        let picture = fs::read(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{name} is no picture");
-        println!("{}", file.canonicalize().expect("it is there").display());
+        browser::shoot(&page, &folder.join(format!("{name}.png")), size, option);
     }
-}
-
-fn shoot(url: &str, file: &Path, size: &str, option: &str) {
-    let profile = tempfile::tempdir().expect("a temporary folder");
-    let output = Command::new("chromium")
-        // The page is ours, and root has no sandbox.
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
-        .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
-        .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("--screenshot={}", file.display()))
-        .arg(format!("--window-size={size}"))
-        .args([option, url])
-        .output()
-        .expect("chromium is installed by tests/screenshots");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// One that works, one without a stream, one whose subscription nobody accepts, and one with a

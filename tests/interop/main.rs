@@ -26,6 +26,7 @@ mod knife;
 mod load;
 mod names;
 mod screen;
+mod screenshots;
 mod tap;
 mod terminal;
 mod two_servers;

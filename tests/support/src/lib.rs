@@ -3,6 +3,7 @@
 #![allow(clippy::new_without_default, reason = "what a test starts is no default")]
 
 pub mod bench;
+pub mod browser;
 pub mod cases;
 pub mod crowd;
 pub mod daemon;

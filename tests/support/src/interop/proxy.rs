@@ -1,6 +1,6 @@
 //! A real `jat-proxy run` as a child process: its configuration, log, metrics and signals.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -178,6 +178,11 @@ impl Proxy {
             let mut resources = resources.as_array().unwrap().iter();
             resources.any(|it| it["address"] == jid && it["dnd"] == dnd)
         });
+    }
+
+    /// The address of the page.
+    pub fn page(&self) -> String {
+        format!("http://{}/", SocketAddr::from((Ipv4Addr::LOCALHOST, self.http_port)))
     }
 
     /// `/status` as JSON.
