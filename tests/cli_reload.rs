@@ -80,13 +80,13 @@ fn a_reload_says_what_becomes_of_the_names() {
     daemon.folder.write("keys.toml", &order(&[&first, &second]));
     told("");
     daemon.folder.write("keys.toml", &order(&[&second, &first]));
-    told("warning: name key 2 makes names in place of 1: contacts see each resource twice");
+    told("warning: the first name key is 2 instead of 1: contacts see each resource twice");
     daemon.folder.write("keys.toml", &order(&[&second]));
-    told("warning: name key 1 is gone: its aliases name no resource");
-    daemon.logs("another name key makes the names");
-    daemon.logs("a name key was taken away");
+    told("warning: name key 1 was removed: its aliases reach no resource");
+    daemon.logs("the first name key has changed");
+    daemon.logs("a name key was removed");
     daemon.reconfigure(more, &format!("{more}initiate = [\"some.example\"]\n"));
-    told("warning: `initiate` of proxy.example has changed: users who come or go there have");
+    told("warning: `initiate` of proxy.example has changed: users whom it now includes");
     // Where no names are made, nobody minds.
     daemon.reconfigure(more, "");
     daemon.reconfigure("initiate = [\"some.example\"]\n", "");
@@ -271,7 +271,7 @@ fn what_is_broken_is_refused_once_and_what_is_away_is_not() {
     daemon.folder.write("proxy.secret", "Open Sesame two\n");
     daemon.logs("configuration reloaded");
     daemon.reconfigure("target-address", "target-addres");
-    daemon.logs("the configuration was not reloaded; the old one stays");
+    daemon.logs("the configuration was not reloaded; the old one stays in use");
     daemon.reconfigure("target-addres ", "target-address ");
     daemon.reconfigure("bot@", "other@");
     daemon.logs_times("configuration reloaded", 2);

@@ -79,7 +79,7 @@ fn a_reload_is_taken_whole_or_not_at_all() {
     let good = service.daemon.folder.read("jat-proxy.toml");
     service.daemon.folder.write("jat-proxy.toml", &good.replace("target-address", "target-addres"));
     service.daemon.signal(Signal::HUP);
-    service.daemon.logs("the configuration was not reloaded; the old one stays");
+    service.daemon.logs("the configuration was not reloaded; the old one stays in use");
     service.daemon.folder.write("jat-proxy.toml", &good.replace("bot@some", "other@some"));
     service.daemon.signal(Signal::HUP);
     service.daemon.logs("configuration reloaded");

@@ -17,10 +17,10 @@ pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
     for id in old.keyring.dropped_by(&new.keyring, now, old.reply_ttl) {
         warn!(
             key = id,
-            "a key was taken away that live tokens may carry: their replies will be dropped as \
+            "a key that live tokens may carry was removed: their replies will be dropped as \
              unknown-key"
         );
-        line(format!("key {id}, which live tokens may carry, is gone"));
+        line(format!("key {id}, which live tokens may carry, was removed"));
     }
     if let (Some(old), Some(new)) = (names_in_use(old), names_in_use(new)) {
         let (before, after) = (old.first(), new.first());
@@ -28,11 +28,11 @@ pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
             warn!(
                 before = before.id(),
                 after = after.id(),
-                "another name key makes the names: aliases and signed mirrors are new ones"
+                "the first name key has changed: aliases and signed mirrors are new ones"
             );
             line(format!(
-                "name key {} makes names in place of {}: contacts see each resource twice until the \
-                 client reconnects, and users outside of `initiate` have new mirrors",
+                "the first name key is {} instead of {}: contacts see each resource twice until \
+                 the client reconnects, and users outside of `initiate` have new mirrors",
                 after.id(),
                 before.id()
             ));
@@ -40,12 +40,12 @@ pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
         for id in old.dropped_by(new) {
             warn!(
                 key = id,
-                "a name key was taken away: its aliases name no resource, and mirrors that it \
-                 signed are refused"
+                "a name key was removed: its aliases reach no resource, and mirrors that it signed \
+                 are refused"
             );
             line(format!(
-                "name key {id} is gone: its aliases name no resource, and mirrors that it signed are \
-                 refused"
+                "name key {id} was removed: its aliases reach no resource, and mirrors that it \
+                 signed are refused"
             ));
         }
     }
@@ -63,17 +63,18 @@ pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
             warn!(
                 component = %domain,
                 face = Some(face).filter(|face| !face.is_empty()),
-                "the key initiate has changed: users who come or go there have another mirror"
+                "the key initiate has changed: users whom it now includes, or no longer includes, \
+                 have another mirror"
             );
             line(format!(
-                "`initiate` of {address} has changed: users who come or go there have another mirror, \
-                 and are new contacts to the client"
+                "`initiate` of {address} has changed: users whom it now includes, or no longer \
+                 includes, have another mirror, and are new contacts to the client"
             ));
         }
     }
     if old.log.format != new.log.format {
-        warn!("[log] format is taken at the next start");
-        line("[log] format is taken at the next start".to_owned());
+        warn!("[log] format takes effect at the next start");
+        line("[log] format takes effect at the next start".to_owned());
     }
     lines
 }

@@ -101,7 +101,11 @@ impl Daemon {
         match watchdog::start(Arc::clone(&components)) {
             Ok(()) => {}
             // What it would watch over is worth more.
-            Err(error) if resumed => warn!("nobody will notice a hang: {}", explain(&error)),
+            Err(error) if resumed => warn!(
+                "the watchdog has not started, so a hang would go \
+                                            unnoticed: {}",
+                explain(&error)
+            ),
             Err(error) => return Err(error.into()),
         }
         let (notice, watch) = (Notice::new(path), Watch::new(path, config.watch));
@@ -133,7 +137,7 @@ impl Daemon {
                     Signal::Stop => return,
                     Signal::Reload => self.reload_when_possible(),
                     Signal::Upgrade => self.ask_successor(),
-                    Signal::Nothing => info!("SIGUSR1 does nothing: an upgrade is SIGUSR2"),
+                    Signal::Nothing => info!("SIGUSR1 has no effect: SIGUSR2 starts an upgrade"),
                 },
                 read = ended(&mut self.reading) => {
                     self.reading = None;
@@ -156,7 +160,7 @@ impl Daemon {
                         },
                         Err(reason) => reason,
                     };
-                    error!("not upgraded, going on as before: {reason}");
+                    error!("not upgraded, the old program keeps running: {reason}");
                     self.reload_if_asked();
                 }
                 () = self.watch.changed(&self.config.files) => self.reload_when_possible(),

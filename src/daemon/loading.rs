@@ -39,8 +39,8 @@ fn problem(path: &Path, unfinished: &Unfinished) -> Problem {
     let path = path.display();
     let (message, hint) = match unfinished {
         Unfinished::Hangs => (
-            format!("can't read {path}, and all that it names, within {} s", LIMIT.as_secs()),
-            "does the disk or the network that one of them is on hang?",
+            format!("can't read {path}and the files that it names within {} s", LIMIT.as_secs()),
+            "does the disk or network file system of one of them hang?",
         ),
         Unfinished::NoThread(error) => (format!("can't read {path}: {}", explain(error)), ""),
         Unfinished::Panicked => (format!("can't read {path}: a bug"), "see the log"),

@@ -93,8 +93,8 @@ impl LogQueue {
             if untold > 0 {
                 // Behind what waits already, since the dropped ones were younger than that.
                 warn!(
-                    "{untold} lines of the log were dropped, since they could not be written: does \
-                     what reads standard error hang, or is a disk full?"
+                    "{untold} log lines were dropped because they could not be written: does the \
+                     reader of standard error hang, or is a disk full?"
                 );
             }
         }

@@ -127,7 +127,7 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    error!("a bug of this program, please report it: {} ({place})", text.unwrap_or("no text"));
+    error!("a bug in this program, please report it: {} ({place})", text.unwrap_or("no text"));
 }
 
 static QUEUE: LogQueue = LogQueue::new();

@@ -56,8 +56,8 @@ pub enum DaemonError {
     #[error("can't start: {}", explain(.0))]
     Log(io::Error),
     #[error(
-        "the program before this one has handed over its streams, but this one can't go on with \
-         them: {0}"
+        "the previous program has handed over its streams, but this one can't continue with them: \
+         {0}"
     )]
     TakeOver(String),
     /// Which one was told.
@@ -129,7 +129,7 @@ fn why_not(error: &io::Error) -> String {
     if is_shortage(error) {
         explain(error)
     } else {
-        format!("{error}; another process has it, or change [http] listen")
+        format!("{error}; stop the process that uses it, or change [http] listen")
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn reload(
         }
         Err(problems) => {
             log_problems(&problems);
-            error!("the configuration was not reloaded; the old one stays");
+            error!("the configuration was not reloaded; the old one stays in use");
             reloaded.problems = render(&problems);
             let mut errors = problems.iter().filter(|problem| problem.is_error());
             reloaded.passing = errors.all(Problem::passes);
@@ -50,7 +50,7 @@ pub(super) async fn reload(
         }
     };
     if let Err(error) = http.listen(new.http.as_ref()).await {
-        error!("the configuration was not reloaded; the old one stays: {error}");
+        error!("the configuration was not reloaded; the old one stays in use: {error}");
         reloaded.problems += &format!("error: {error}\n");
         reloaded.passing = true;
         return reloaded;

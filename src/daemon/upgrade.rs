@@ -27,11 +27,11 @@ pub(super) enum UpgradeError {
     Configuration,
     #[error("told to stop")]
     Stopped,
-    #[error("streams that a reload took away are still being closed; try again later")]
+    #[error("streams that a reload removed are still being closed; try again later")]
     Closing,
     #[error("the stream of {0} could not be halted; try again later")]
     Busy(String),
-    #[error("can't write down what is to be handed over: {}", explain(.0))]
+    #[error("can't write the state that is to be handed over: {}", explain(.0))]
     Write(#[from] io::Error),
     /// All its own words.
     #[error("{0}")]

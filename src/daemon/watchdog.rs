@@ -26,7 +26,7 @@ pub(super) fn start(components: Arc<Components>) -> io::Result<()> {
             // A process that was stopped and goes on is late too, but only once.
             strikes = if is_late(&components) { strikes + 1 } else { 0 };
             if strikes == 2 {
-                error!("the event loop hangs for more than {} s", HANGS.as_secs());
+                error!("the event loop has hung for more than {} s", HANGS.as_secs());
                 logging::flush();
                 process::abort();
             }

@@ -38,15 +38,15 @@ causes! {
         "another component is connected under this name; standing by until it goes",
     /// A working stream ended because another instance logged in under our name.
     Replaced "replaced" RIVAL
-        "another instance replaced us: run one process for each domain on this server, or set \
-         its conflict policy to refuse the newcomer",
+        "another instance replaced this one: run one process for each domain on this server, or \
+         set its conflict policy to refuse the new connection",
     /// The secret is wrong.
     NotAuthorized "not-authorized" REPAIR
         "compare the secret, and the domain, with the server's configuration (on ejabberd the \
          domain must be under hosts: if the listener has any)",
     /// The server does not know the domain.
     HostUnknown "host-unknown" REPAIR
-        "add the component to the server's configuration; or is this not its port for \
+        "add the component to the server's configuration; or is this another port than the one for \
          components?",
     /// The server shut down or closed the stream in good order.
     Closed "closed" USUAL "",
@@ -54,7 +54,7 @@ causes! {
     Disconnected "disconnected" USUAL "the server's log may say more",
     /// What the server sent can't be a stream.
     Protocol "protocol" USUAL
-        "is that its port for components (XEP-0114)? Then report this line to us",
+        "check that this is its port for components (XEP-0114); if so, please report this line",
     /// The server ended the stream with another error.
     StreamError "stream-error" USUAL
         "the server's log may say more; docs/troubleshooting.md explains each condition",
@@ -68,55 +68,56 @@ causes! {
         "set [server] address to that one, if it is the same operator's",
     /// It did not answer in time when we wanted to log in.
     Timeout "timeout" USUAL
-        "is it the server's port for components (XEP-0114), and does `tls` say what it speaks \
-         there (an HTTP server is as silent)? Or can a node of its cluster not be reached?",
+        "is it the server's port for components (XEP-0114), and is `tls` set as that port needs it \
+         (an HTTP server would be silent, too)? Or is a node of its cluster unreachable?",
     /// On a working stream it did not read, or did not answer, for too long.
     Unresponsive "unresponsive" USUAL
-        "is the server overloaded or stopped, is its host down, or does a firewall on the way \
-         forget connections?",
+        "is the server overloaded or stopped, is its host down, or has a firewall in between \
+         dropped the connection?",
     /// It ended the connection before it had said anything.
     HungUp "hung-up" USUAL
-        "is it the server's port for components (XEP-0114), does `tls` say what it speaks there, \
-         and may this machine connect? Its log may say more",
+        "is it the server's port for components (XEP-0114), is `tls` set as that port needs it, \
+         and may this machine connect? The server's log may say more",
     /// Its name has no address, or there is no way to it.
     Unreachable "unreachable" USUAL
-        "check [server] address, and the way to it: does a firewall refuse?",
+        "check [server] address and the network: does a firewall reject the connection?",
     /// Nothing at the address answered when we wanted to connect.
     NoAnswer "no-answer" USUAL
-        "is that host up, and does a firewall on the way drop what goes to this port? Check \
+        "is that host down, or does a firewall in between drop packets to this port? Check \
          [server] address",
     /// The server speaks XMPP there, but not with components.
     WrongPort "wrong-port" USUAL
-        "set [server] address to the server's port for components (XEP-0114), mostly 5347",
+        "set [server] address to the server's port for components (XEP-0114), usually 5347",
     /// What answers there speaks no XMPP.
     NotXmpp "not-xmpp" USUAL
-        "something else listens there, or a proxy is on the way: check [server] address",
+        "something else listens there, or a proxy is in between: check [server] address",
     /// The server speaks TLS there, and we do not.
     TlsWanted "tls-wanted" REPAIR "set tls = true beside the server's address",
     /// We speak TLS, and the server does not.
     NoTls "no-tls" REPAIR
-        "let the server speak TLS there (on ejabberd `tls: true` and a certfile, on Prosody \
-         mod_net_multiplex), or take tls = true out",
+        "configure TLS on that port of the server (on ejabberd `tls: true` and a certfile, on \
+         Prosody mod_net_multiplex), or remove tls = true",
     /// The server's certificate is for other names.
     CertificateName "certificate-name" REPAIR
         "connect to the server by a name in its certificate, or set server-name to one (on \
          Prosody to one of its hosts)",
     /// The server's certificate is not valid now.
     CertificateExpired "certificate-expired" REPAIR
-        "renew it, and let the server load it; or is a clock wrong?",
+        "renew it and have the server load it; or is a clock wrong?",
     /// The server's certificate comes from nobody who is trusted.
     CertificateUntrusted "certificate-untrusted" REPAIR
         "name the certificate of the CA that signed it in ca-file, or add it to those of the \
-         system, and reload; or does the server not send the certificates between?",
+         system, and reload; or does the server not send the intermediate certificates?",
     /// The server's certificate can't be used for another reason.
     Certificate "certificate" REPAIR "give the server another certificate",
     /// The TLS handshake failed for another reason.
     Tls "tls" REPAIR
-        "has the server a certificate for this port, and TLS 1.2 or 1.3? Its log may say more",
+        "does the server have a certificate for this port, and TLS 1.2 or 1.3? Its log may say \
+         more",
     /// This process, or this machine, has too few descriptors, threads or memory to connect.
     Shortage "shortage" USUAL
-        "raise the limit that is reached: LimitNOFILE= (ulimit -n), TasksMax= or MemoryMax= in its \
-         unit, or that of the container",
+        "raise the limit that was reached: LimitNOFILE= (ulimit -n), TasksMax= or MemoryMax= in \
+         its unit, or that of the container",
     /// The task that kept the stream up failed.
     Crashed "crashed" USUAL "this is a bug: please report it, with the lines before",
     /// The configuration wants another server or secret.

@@ -168,7 +168,7 @@ impl LinkTask {
         error!(
             component = stream.domain.as_str(),
             cause = Cause::Crashed.name(),
-            "the task of this stream failed, and begins anew in {:.1} s: {}",
+            "the task of this stream failed, and restarts in {:.1} s: {}",
             pause.as_secs_f64(),
             Cause::Crashed.remedy()
         );

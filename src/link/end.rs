@@ -43,11 +43,9 @@ impl Lost {
             Self::Ended(ending) => ending.to_string(),
             Self::Broken(error) => match error.kind() {
                 io::ErrorKind::UnexpectedEof => {
-                    "the server closed the connection without a word".to_owned()
+                    "the server closed the connection without closing the stream".to_owned()
                 }
-                io::ErrorKind::TimedOut => {
-                    "nothing comes from the server's host any more".to_owned()
-                }
+                io::ErrorKind::TimedOut => "the server's host no longer answers".to_owned(),
                 _ => tls::explain(error),
             },
         }

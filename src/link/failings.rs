@@ -47,7 +47,7 @@ impl Failings {
                 warn!(component = domain, "every resource of {target} seems to be gone");
             }
         } else if let Some((_, true)) = self.all.take() {
-            info!(component = domain, "nothing says any more that {target} is gone");
+            info!(component = domain, "{target} no longer seems to be gone");
         }
     }
 
@@ -59,8 +59,8 @@ impl Failings {
             warn!(
                 component = domain,
                 resources,
-                "several resources of the target seem to be gone at once: did a machine with them \
-                 stop, or can the nodes of the server's cluster not reach each other?"
+                "several resources of the target seem to be gone at once: did the machine that \
+                 they run on stop, or can the nodes of the server's cluster not reach each other?"
             );
         }
     }

@@ -138,7 +138,7 @@ impl StreamLog {
     pub(super) fn not_handed_over(&self) {
         info!(
             component = self.domain.as_str(),
-            "a stream with TLS can't be handed over: the next program opens it anew"
+            "a stream with TLS can't be handed over: the next program opens a new one"
         );
     }
 
@@ -202,9 +202,9 @@ impl StreamLog {
         let component = self.domain.as_str();
         match &self.sharing_warning {
             Some(warning) if self.sharing_warning != warned => error!(component, "{warning}"),
-            None if warned.is_some() => info!(component, "the trouble with the domain is over"),
+            None if warned.is_some() => info!(component, "the problem with the domain is over"),
             None if stream.sharing == Sharing::Shared && before != Sharing::Shared => {
-                info!(component, "other replicas have this domain too");
+                info!(component, "other replicas use this domain too");
             }
             _ => {}
         }
@@ -225,7 +225,7 @@ impl StreamLog {
             Some(warning) if !was => warn!(component = self.domain.as_str(), "{warning}"),
             // A stream that was given up has a line of its own.
             None if was && stream.serves() => {
-                info!(component = self.domain.as_str(), "the server processes stanzas again");
+                info!(component = self.domain.as_str(), "the server is processing stanzas again");
             }
             _ => {}
         }
@@ -239,8 +239,8 @@ impl StreamLog {
             warn!(
                 component = self.domain.as_str(),
                 replies = unlisted - self.unlisted,
-                "replies come from resources of the target that we were not told are online: is \
-                 another process told in our place, on another node of the cluster? Each \
+                "replies come from resources of the target that are not known to be online: does \
+                 another process, on another node of the cluster, get their presence instead? Each \
                  replica needs a presence-domain of its own, see docs/replicas.md"
             );
             (self.unlisted, self.unlisted_said) = (unlisted, Some(now));

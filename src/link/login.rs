@@ -47,11 +47,11 @@ pub enum LoginError {
     NoStreamId,
     #[error("the server answered the handshake with <{0}/>")]
     Unexpected(String),
-    #[error("what the server said can't be read: {0}")]
+    #[error("what the server sent can't be read: {0}")]
     Unreadable(String),
     #[error("the server ended the connection during the login")]
     ConnectionEnded,
-    #[error("the server ended the connection before it had said anything")]
+    #[error("the server ended the connection before it had sent anything")]
     Mute,
     #[error("the connection broke during the login: {0}")]
     Broken(io::Error),

@@ -31,7 +31,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for LoginGuard<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.said.len() >= MOST_BYTES || self.tags >= MOST_TAGS {
-            let message = "there is too much of it before the answer to the handshake";
+            let message = "it is too much for a login";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, message)));
         }
         let before = buffer.filled().len();

@@ -51,11 +51,15 @@ impl Port {
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Clients => f.write_str("the server takes clients at that port"),
-            Self::Servers => f.write_str("the server takes other servers at that port"),
+            Self::Clients => f.write_str("that is the server's port for clients"),
+            Self::Servers => f.write_str("that is the server's port for other servers"),
             Self::Tls => f.write_str("the server speaks TLS there, and we do not"),
             Self::Http(line) => write!(f, "an HTTP server, or a proxy, answered: {line:?}"),
-            Self::Other(line) => write!(f, "something that is no XMPP server answered: {line:?}"),
+            Self::Other(line) => write!(
+                f,
+                "something that is not an XMPP server answered: \
+                                            {line:?}"
+            ),
         }
     }
 }

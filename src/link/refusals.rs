@@ -102,8 +102,8 @@ const REMEDIES: [(Reason, &str); 6] = [
     ),
     (
         Reason::Throttled,
-        "answers withheld: somebody gets too many; is it a program that answers each of our errors \
-         with something new, or one that asks on and on?",
+        "answers withheld: a sender got too many; does a program answer each of our errors with a \
+         new stanza, or repeat its requests endlessly?",
     ),
     (
         Reason::UnknownKey,
@@ -117,8 +117,8 @@ const REMEDIES: [(Reason, &str); 6] = [
     ),
     (
         Reason::NotInitiated,
-        "refused to the target: it writes to users first whose domain is not in initiate; if it \
-         may, name the domain there and reload",
+        "the target was refused: it wrote first to users whose domain is not in initiate; if it \
+         may, add the domain there and reload",
     ),
     (
         Reason::MirrorSignature,

@@ -139,8 +139,8 @@ impl TargetLog {
             info!(
                 component,
                 resources = gone,
-                "the server of {target} was asked, and does not name resources any more that it \
-                 never said had gone"
+                "resources of {target} are gone without notice: its server, asked again, no longer \
+                 lists them"
             );
         }
         self.lapsed = lapsed;
@@ -187,7 +187,7 @@ impl TargetLog {
                     let never_asked = resources.len();
                     warn!(
                         component,
-                        never_asked, "{target} is online with resources only that are never asked"
+                        never_asked, "{target} is online only with resources that are never asked"
                     );
                 }
                 self.online = false;

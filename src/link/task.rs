@@ -275,7 +275,7 @@ impl Link {
         }
         let limit = bytes / 2;
         self.note(|stream, _| stream.lowered = Some(limit));
-        format!("{message}; from now on none has more than {limit} bytes, until a reload")
+        format!("{message}; until a reload, none has more than {limit} bytes")
     }
 
     fn fail(&self, cause: Cause, message: &str) {

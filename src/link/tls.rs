@@ -21,7 +21,7 @@ use crate::time::show_moment;
 pub enum TlsError {
     #[error("the server's certificate is not for {wanted}, but for {}", listed(names))]
     WrongName { wanted: String, names: Vec<String> },
-    #[error("the server has no host of the name {0}")]
+    #[error("the server has no host named {0}")]
     UnknownName(String),
     #[error("the server's certificate expired {}", moment("at ", *at))]
     Expired { at: Option<UnixTime> },
@@ -31,7 +31,7 @@ pub enum TlsError {
     UnknownIssuer { of_system: bool },
     #[error(
         "the server's certificate names a CA that is trusted, but another key has signed it: was \
-         the CA made anew?"
+         the CA created again?"
     )]
     OtherKey,
     #[error(
@@ -48,8 +48,8 @@ pub enum TlsError {
     #[error("TLS failed: {0}")]
     Failed(String),
     #[error(
-        "the connection broke during the TLS handshake ({0}): has the server a certificate for \
-         this port?"
+        "the connection broke during the TLS handshake ({0}): does the server have a certificate \
+         for this port?"
     )]
     Broken(io::Error),
 }
@@ -98,14 +98,18 @@ impl TlsError {
                 "the server sent a message out of turn".to_owned()
             }
             Error::InvalidMessage(why) => {
-                format!("a message of the server is broken: {}", words(why))
+                format!("a message from the server is malformed: {}", words(why))
             }
             Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
             ) => "the server speaks neither TLS 1.2 nor 1.3".to_owned(),
             Error::PeerIncompatible(why) => {
-                format!("the server and we have too little in common: {}", words(why))
+                format!(
+                    "the server and this program have no TLS settings in common: \
+                         {}",
+                    words(why)
+                )
             }
             Error::PeerMisbehaved(why) => format!("the server broke a rule: {}", words(why)),
             Error::NoCertificatesPresented => "the server sent no certificate".to_owned(),
@@ -149,7 +153,7 @@ impl TlsError {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 "its extended key usage says that it is not for servers".to_owned()
             }
-            CertificateError::BadEncoding => "it is not encoded as it should be".to_owned(),
+            CertificateError::BadEncoding => "it is not encoded correctly".to_owned(),
             CertificateError::Revoked => "it was revoked".to_owned(),
             CertificateError::Other(rule) => match rule.0.downcast_ref() {
                 Some(webpki::Error::CaUsedAsEndEntity) => return Self::NotOfServer,

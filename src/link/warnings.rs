@@ -82,9 +82,9 @@ impl StreamRecord {
     pub fn standstill_warning(&self) -> Option<String> {
         let seconds = self.standstill?.as_secs();
         Some(format!(
-            "the stream of {} is up, but the server has processed nothing that it was sent for \
-             {seconds} s, so users get no answers: is the server overloaded, or stopped? A new \
-             stream is opened after 30 s",
+            "the stream of {} is up, but the server has processed nothing for {seconds} s, so \
+             users get no answers: is the server overloaded or stopped? A new stream is opened \
+             after 30 s",
             self.domain
         ))
     }
@@ -94,9 +94,9 @@ impl StreamRecord {
         let domain = &self.domain;
         self.unheard.then(|| {
             format!(
-                "no message that {domain} sends to itself comes back, so it is not known whether it \
-                 is shared with other processes, nor would a server that hangs be noticed: does a \
-                 module or firewall of the server drop such messages (type='headline')?"
+                "no message that {domain} sends to itself comes back, so neither a shared domain \
+                 nor a server that hangs would be noticed: does a module or firewall of the server \
+                 drop such messages (type='headline')?"
             )
         })
     }
@@ -106,8 +106,8 @@ impl StreamRecord {
         let bytes = self.lowered?;
         let remedy = Cause::ServerLimit.remedy();
         Some(format!(
-            "the server ended the stream of {} because of a large stanza, so that until a reload \
-             no stanza on it has more than {bytes} bytes, and larger requests are refused: {remedy}",
+            "the server ended the stream of {} because of a large stanza; until a reload no stanza \
+             on it has more than {bytes} bytes, and larger requests are refused: {remedy}",
             self.domain
         ))
     }
@@ -124,19 +124,18 @@ impl StreamRecord {
         }
         if self.role == Role::Component {
             format!(
-                "another process is connected as {domain}: the server gives each a random part \
-                 of the stanzas, presence too, so this one knows a part of the target's \
-                 resources only. Run one process, or give each a presence domain of its own: \
-                 add to the [[component]] of {domain}: presence-domain = \
-                 \"{{hostname}}.{domain}\" and let the server know that name (on Prosody \
-                 Component \"NAME\", on ejabberd a line under hosts: if the listener has any); see \
-                 docs/replicas.md"
+                "another process is connected as {domain}: the server gives each a random part of \
+                 the stanzas, presence too, so this one knows only some of the target's resources. \
+                 Run one process, or give each a presence domain of its own: add to the \
+                 [[component]] of {domain}: presence-domain = \"{{hostname}}.{domain}\" and \
+                 configure that name on the server (on Prosody Component \"NAME\", on ejabberd a \
+                 line under hosts: if the listener has any); see docs/replicas.md"
             )
         } else {
             format!(
                 "another process is connected as {0}, which is this one's presence domain: each \
-                 hears a part of the target's presence only. Do two machines have one hostname? \
-                 Give each a name of its own in the [[component]] of {domain}, as in: \
+                 gets only a part of the target's presence. Do two machines have the same \
+                 hostname? Give each a name of its own in the [[component]] of {domain}, as in: \
                  presence-domain = \"a.{domain}\" and presence-domain = \"b.{domain}\"; see \
                  docs/replicas.md",
                 self.domain

@@ -37,8 +37,8 @@ fn a_resource_that_answers_only_errors_is_named() {
          last answer at 2"
     );
     assert!(text.contains(&line), "{line}\n{text}");
-    let told = "bot@some.example/b answers only errors, feature-not-implemented the last: does \
-                another program use this account";
+    let told = "bot@some.example/b answers only with errors, most recently \
+                feature-not-implemented: does another program that does not know these requests";
     assert!(text.contains(told), "{text}");
     assert!(text.contains(&format!("error replies feature-not-implemented {b}\n")), "{text}");
     let checked = output(&daemon, &["check", "--connect"]);
@@ -126,7 +126,7 @@ fn a_fixed_destination_that_is_gone_is_not_ready_until_a_good_answer() {
     server.let_answer("bot@some.example/a", Some(Result));
     server.say("fixed.example", &request);
     daemon.wait_for("/readyz", ready);
-    daemon.logs("nothing says any more that bot@some.example is gone");
+    daemon.logs("bot@some.example no longer seems to be gone");
 }
 
 /// Its target has these resources online.

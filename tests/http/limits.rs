@@ -133,13 +133,13 @@ fn a_lack_of_descriptors_is_two_lines_in_the_log() {
     let server = free_address();
     let daemon = watched::start_with(|http| configuration(server, Some(http)), 24);
     let idle: Vec<_> = (0..30).map(|_| TcpStream::connect(daemon.http()).unwrap()).collect();
-    daemon.logs("can't take HTTP connections");
+    daemon.logs("can't accept HTTP connections");
     // It tries every second.
     thread::sleep(Duration::from_millis(2500));
     drop(idle);
-    daemon.logs("HTTP connections can be taken again");
+    daemon.logs("accepting HTTP connections again");
     let log = daemon.log();
-    assert_eq!(log.matches("can't take HTTP connections").count(), 1, "{log}");
-    assert_eq!(log.matches("HTTP connections can be taken again").count(), 1, "{log}");
+    assert_eq!(log.matches("can't accept HTTP connections").count(), 1, "{log}");
+    assert_eq!(log.matches("accepting HTTP connections again").count(), 1, "{log}");
     daemon.wait_for("/healthz", |answer| answer.status == 200);
 }

@@ -86,7 +86,8 @@ fn a_reload_moves_the_address_or_leaves_it_where_it_is() {
     let mut daemon = watched::start(server);
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = taken.local_addr().expect("it is bound");
-    daemon.reload(&configuration(server, Some(address)), "the old one stays: can't listen on");
+    daemon
+        .reload(&configuration(server, Some(address)), "the old one stays in use: can't listen on");
     assert_eq!(daemon.get("/healthz").status, 200);
 
     let old = daemon.http.replace(free_address()).expect("it had one");

@@ -47,7 +47,8 @@ fn two_programs_share_the_account(kind: Kind) {
         assert_eq!(answers["forwarded"].as_u64().unwrap(), expected[0] + expected[1]);
     }
     let checked = check(&scene.proxy.configuration());
-    let told = format!("{} answers only errors, feature-not-implemented the last", other.jid);
+    let told =
+        format!("{} answers only with errors, most recently feature-not-implemented", other.jid);
     assert!(checked.code == 69 && checked.out.contains(&told), "{}", checked.out);
     assert!(!checked.out.contains(&format!("{} answers", focus.jid)), "{}", checked.out);
     // Both are there, and one of them serves.
@@ -167,7 +168,7 @@ fn a_fixed_destination_that_is_gone_is_not_ready(kind: Kind) {
     let (code, text) = scene.proxy.try_get("/readyz").unwrap();
     assert!(code == 503 && text.contains("seems to be gone"), "{text}");
     let checked = check(&scene.proxy.configuration());
-    let told = format!("{}/focus seems to be gone, as requests to it end with ", scene.target);
+    let told = format!("{}/focus seems to be gone: requests to it end with ", scene.target);
     assert!(checked.code == 69 && checked.out.contains(&told), "{}", checked.out);
 
     let mut service = Client::login(scene.server, &scene.target, "focus");

@@ -34,7 +34,7 @@ case!(a_port_for_clients_is_no_port_for_components: both);
 fn a_port_for_clients_is_no_port_for_components(kind: Kind) {
     let clients = Server::shared(kind).client_port;
     let proxy = failing(kind, |settings| settings.server_port = Some(clients));
-    says_once(&proxy, "wrong-port", "the server takes clients at that port; set [server] address");
+    says_once(&proxy, "wrong-port", "that is the server's port for clients; set [server] address");
 }
 
 case!(every_other_port_is_told: both);
@@ -76,7 +76,7 @@ fn every_other_port_is_told(kind: Kind) {
     // The old one closes without a word.
     let alert = kind.is(Software::Ejabberd) && kind.suite != Suite::Debian12;
     for (port, tls, said) in [
-        (servers, "", "the server takes other servers at that port; set [server] address"),
+        (servers, "", "that is the server's port for other servers; set [server] address"),
         (http, "", "is it the server's port for components (XEP-0114)"),
         (
             encrypted,
@@ -84,10 +84,10 @@ fn every_other_port_is_told(kind: Kind) {
             if alert {
                 "tls-wanted"
             } else {
-                "before it had said anything; is it the server's port"
+                "before it had sent anything; is it the server's port"
             },
         ),
-        (encrypted, &tls, "the server takes clients at that port; set [server] address"),
+        (encrypted, &tls, "that is the server's port for clients; set [server] address"),
     ] {
         let mut settings = Settings::new(&server.new_domain(), "service@host.example");
         settings.server_port = Some(port);

@@ -93,7 +93,7 @@ fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
     assert_eq!(failed, 1, "the first of them puts it in doubt");
     round_trip(&domain, &mut user, &mut stays);
     proxy.wait_until("a line that says so", |it| {
-        it.log().iter().any(|line| line.contains("does not name resources any more"))
+        it.log().iter().any(|line| line.contains("are gone without notice"))
     });
 }
 

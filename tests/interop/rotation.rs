@@ -116,7 +116,10 @@ fn a_key_that_goes_too_early_takes_its_replies_with_it(kind: Kind) {
     let second = both.rfind("[[key]]").unwrap();
     fs::write(&key_file, &both[second..]).unwrap();
     let warned = fleet.replicas.iter().map(reload).filter(|said| {
-        said.iter().any(|line| line.contains("WARN a key was taken away") && line.contains("key=1"))
+        said.iter().any(|line| {
+            line.contains("WARN a key that live tokens may carry was removed")
+                && line.contains("key=1")
+        })
     });
     assert_eq!(warned.count(), fleet.replicas.len());
 

@@ -83,7 +83,7 @@ fn two_processes_do_not_replace_each_other_for_ever(kind: Kind) {
 
     std::thread::sleep(WATCHED.saturating_sub(start.elapsed()));
     let logins = first.logins() + second.logins();
-    let kicked = [&first, &second].map(|proxy| lines(proxy, "replaced us"));
+    let kicked = [&first, &second].map(|proxy| lines(proxy, "replaced this one"));
     let kicks = kicked.concat().len();
     println!("{kicks} kicks and {logins} logins in {:.0?}", start.elapsed());
     assert!((1..=2).contains(&kicks), "{kicked:#?}");

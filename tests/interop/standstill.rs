@@ -34,11 +34,11 @@ fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {
     wait_within(LIMIT, "it to be forgiven", || !stands_still(&proxy));
     round_trip(&domain, &mut user, &mut service);
     assert_eq!(proxy.try_get("/readyz").unwrap().0, 200);
-    proxy.wait_log(0, "the server processes stanzas again");
+    proxy.wait_log(0, "the server is processing stanzas again");
     let said = proxy.log();
     let lines = |text: &str| said.iter().filter(|line| line.contains(text)).count();
     assert_eq!(
-        (lines("processed nothing"), lines("the server processes stanzas again")),
+        (lines("processed nothing"), lines("the server is processing stanzas again")),
         (1, 1),
         "{said:#?}"
     );

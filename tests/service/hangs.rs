@@ -167,8 +167,8 @@ async fn a_reload_from_a_disk_that_does_not_answer() {
     serves(&server).await;
     shim.hang("open64");
     daemon.signal(Signal::HUP);
-    daemon.until_logged("and all that it names, within 10 s; does the disk", 1).await;
-    daemon.until_logged("the configuration was not reloaded; the old one stays", 1).await;
+    daemon.until_logged("and the files that it names within 10 s; does the disk", 1).await;
+    daemon.until_logged("the configuration was not reloaded; the old one stays in use", 1).await;
     serves(&server).await;
     shim.heal("open64");
     daemon.signal(Signal::HUP);

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::daemon::{Daemon, server};
 
-const DROPPED: &str = "lines of the log were dropped, since they could not be written";
+const DROPPED: &str = "log lines were dropped because they could not be written";
 
 struct Stage {
     server: Server,

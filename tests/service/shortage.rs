@@ -48,7 +48,7 @@ async fn no_socket_for_a_login() {
     serves(&server).await;
     it.shim.fail("socket", Errno::MFILE);
     server.connections(DOMAIN)[0].cut();
-    it.logs("Too many open files (os error 24); raise the limit that is reached: LimitNOFILE=")
+    it.logs("Too many open files (os error 24); raise the limit that was reached: LimitNOFILE=")
         .await;
     it.logs("cause=\"shortage\"").await;
     it.shim.heal("socket");
@@ -86,11 +86,11 @@ async fn no_descriptor_for_http() {
     serves(&server).await;
     it.shim.fail("accept4", Errno::MFILE);
     let _waits = std::net::TcpStream::connect(http).unwrap();
-    it.logs("can't take HTTP connections, retrying: Too many open files (os error 24); raise")
+    it.logs("can't accept HTTP connections, retrying: Too many open files (os error 24); raise")
         .await;
     serves(&server).await;
     it.shim.heal("accept4");
-    it.logs("HTTP connections can be taken again").await;
+    it.logs("accepting HTTP connections again").await;
     assert!(it.daemon.get("/metrics").body.contains("jat_proxy_stream_up"));
     it.stops().await;
 }
@@ -110,7 +110,11 @@ async fn no_memory_file_for_an_upgrade() {
     let known = format!("\"{TARGET}/{long}19\"");
     it.daemon.until("all resources", |it| it.get("/status").body.contains(&known)).await;
     it.daemon.signal(Signal::USR2);
-    it.logs("not upgraded, going on as before: can't write down what is to be handed over").await;
+    it.logs(
+        "not upgraded, the old program keeps running: can't write the state that is to be \
+         handed over",
+    )
+    .await;
     it.logs("File too large (os error 27); LimitFSIZE= in its unit").await;
     drop(resources);
     serves(&server).await;
@@ -209,12 +213,12 @@ async fn signals_that_others_take_for_harmless() {
         it.daemon.signal(signal);
         serves(&server).await;
         it.daemon.signal(Signal::USR1);
-        it.logs("SIGUSR1 does nothing").await;
+        it.logs("SIGUSR1 has no effect").await;
         serves(&server).await;
         it.logs(match signal {
             Signal::HUP => "configuration reloaded",
             Signal::USR2 => "upgraded in place",
-            _ => "SIGUSR1 does nothing",
+            _ => "SIGUSR1 has no effect",
         })
         .await;
         it.stops().await;

@@ -89,7 +89,8 @@ impl Run {
             self.daemon.signal(Signal::HUP);
             let goes_on = self.says(&["configuration reloaded", "was not reloaded"]).await? && {
                 self.daemon.signal(Signal::USR2);
-                self.says(&["upgraded in place", "not upgraded, going on as before"]).await?
+                self.says(&["upgraded in place", "not upgraded, the old program keeps running"])
+                    .await?
             };
             if !goes_on {
                 return Err(format!("{:?}", self.daemon.ended().await));

@@ -82,10 +82,10 @@ async fn what_is_no_handshake() {
         ("<handshake>", "the server did not answer the handshake within 15 s"),
         (
             "no element",
-            "what the server said can't be read: non-whitespace text content before XSO",
+            "what the server sent can't be read: non-whitespace text content before XSO",
         ),
-        ("<handshake></x>", "what the server said can't be read: "),
-        ("<!-- a comment --><handshake/>", "what the server said can't be read: "),
+        ("<handshake></x>", "what the server sent can't be read: "),
+        ("<!-- a comment --><handshake/>", "what the server sent can't be read: "),
     ] {
         let cause = if said.contains("15 s") { Cause::Timeout } else { Cause::Protocol };
         let message = fails(scripted(&header, answer, 1000), cause, component).await;
@@ -110,7 +110,7 @@ async fn what_is_too_deep_or_too_large() {
     ] {
         let message = fails(scripted(header, &handshake, 100_000), Cause::Protocol, component);
         let message = message.await;
-        assert!(message.starts_with("what the server said can't be read: "), "{message}");
+        assert!(message.starts_with("what the server sent can't be read: "), "{message}");
     }
 }
 

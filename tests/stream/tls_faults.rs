@@ -76,7 +76,10 @@ async fn cut_at(cut: usize, length: usize) {
     port.habits.cut_after.store(usize::MAX, Ordering::Relaxed);
     assert_eq!(it.replica.count(Reason::ChildCount), if cut == length { 2 } else { 1 }, "{cut}");
     let State::Down { message, .. } = it.replica.component().stream().state.clone() else { return };
-    assert!(message.contains("without a word") || message.contains("reset"), "{cut}: {message}");
+    assert!(
+        message.contains("without closing the stream") || message.contains("reset"),
+        "{cut}: {message}"
+    );
     it.until_logged_in(2).await;
     it.serves().await;
 }

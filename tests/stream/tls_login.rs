@@ -139,13 +139,19 @@ async fn another_ca() {
     assert_eq!(said, untrusted);
     let anew = Authority::new("CA").sign(&[NAME], Valid::Now);
     let said = fails(&anew, &ca, NAME, Cause::CertificateUntrusted).await;
-    assert!(said.ends_with("another key has signed it: was the CA made anew?"), "{said}");
+    assert!(said.ends_with("another key has signed it: was the CA created again?"), "{said}");
     for kind in [&PKCS_ED25519, &PKCS_ECDSA_P384_SHA384] {
         let anew = Authority::of_kind("CA", kind);
         for (signs, trusted) in [(&anew, &ca), (&ca, &anew)] {
             let identity = signs.sign(&[NAME], Valid::Now);
             let said = fails(&identity, trusted, NAME, Cause::CertificateUntrusted).await;
-            assert!(said.ends_with("another key has signed it: was the CA made anew?"), "{said}");
+            assert!(
+                said.ends_with(
+                    "another key has signed it: was the CA created \
+                                    again?"
+                ),
+                "{said}"
+            );
         }
     }
     let said = fails(&self_signed(NAME), &ca, NAME, Cause::CertificateUntrusted).await;
@@ -190,9 +196,9 @@ async fn a_server_without_tls() {
     let alert = met(Cause::Tls, |tcp| say(tcp, b"\x15\x03\x03\x00\x02\x02\x28")).await;
     assert_eq!(alert, "the server ended TLS with an alert: handshake failure");
     let alert = met(Cause::CertificateName, |tcp| say(tcp, b"\x15\x03\x03\x00\x02\x02\x70")).await;
-    assert_eq!(alert, "the server has no host of the name xmpp.example");
+    assert_eq!(alert, "the server has no host named xmpp.example");
     let gone = met(Cause::Disconnected, |tcp| async move { drop(tcp) }).await;
-    assert!(gone.contains("has the server a certificate for this port?"), "{gone}");
+    assert!(gone.contains("does the server have a certificate for this port?"), "{gone}");
 }
 
 /// It takes the 15 s that a server has for a step.
@@ -216,7 +222,7 @@ async fn a_server_with_tls_that_is_not_expected() {
     });
     let it = it.await;
     it.until_failed(Cause::HungUp).await;
-    assert!(Cause::HungUp.remedy().contains("does `tls` say what it speaks there"));
+    assert!(Cause::HungUp.remedy().contains("is `tls` set as that port needs it"));
 }
 
 #[tokio::test]

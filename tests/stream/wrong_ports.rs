@@ -69,8 +69,8 @@ async fn the_ports_for_clients_and_for_servers() {
     let features = "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\
                     </stream:features>";
     for (namespace, said) in [
-        ("jabber:client", "the server takes clients at that port"),
-        ("jabber:server", "the server takes other servers at that port"),
+        ("jabber:client", "that is the server's port for clients"),
+        ("jabber:server", "that is the server's port for other servers"),
     ] {
         let header = format!("{STREAM} xmlns='{namespace}'>");
         for (behind, answer) in [
@@ -109,14 +109,14 @@ async fn what_speaks_no_xmpp() {
         ),
         (
             "SSH-2.0-OpenSSH_9.2p1\r\n",
-            "something that is no XMPP server answered: \"SSH-2.0-OpenSSH_9.2p1\"",
+            "something that is not an XMPP server answered: \"SSH-2.0-OpenSSH_9.2p1\"",
         ),
         (
             "220 mail.example ESMTP\r\n",
-            "something that is no XMPP server answered: \"220 mail.example ESMTP\"",
+            "something that is not an XMPP server answered: \"220 mail.example ESMTP\"",
         ),
-        ("<html></html>", "something that is no XMPP server answered: \"<html></html>\""),
-        ("\u{1b}[2J\u{202e}\0x", "something that is no XMPP server answered: \"[2Jx\""),
+        ("<html></html>", "something that is not an XMPP server answered: \"<html></html>\""),
+        ("\u{1b}[2J\u{202e}\0x", "something that is not an XMPP server answered: \"[2Jx\""),
     ] {
         assert_eq!(answered(Cause::NotXmpp, greeting, "").await, said);
     }
@@ -134,13 +134,13 @@ async fn features_and_then_nothing() {
 async fn whoever_hangs_up() {
     let (address, _task) = listen(|tcp| async move { drop(tcp) });
     let said = connecting(&address.to_string(), Cause::HungUp).await;
-    assert_eq!(said, "the server ended the connection before it had said anything");
+    assert_eq!(said, "the server ended the connection before it had sent anything");
     // Not before it has read our header, so that nothing is reset.
     let (address, _task) = listen(|mut tcp| async move {
         let _ = tcp.read(&mut [0; 4096]).await;
     });
     let said = connecting(&address.to_string(), Cause::HungUp).await;
-    assert_eq!(said, "the server ended the connection before it had said anything");
+    assert_eq!(said, "the server ended the connection before it had sent anything");
     for header in
         ["<?xml version='1.0'?><stream:str", &format!("{STREAM} xmlns='jabber:component:accept'>")]
     {

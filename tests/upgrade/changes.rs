@@ -115,11 +115,11 @@ async fn a_file_that_is_broken_before_is_named() {
         // Whatever is in a secret file is a secret, unless there is nothing.
         let broken = |damage: &&String| !(file == "proxy.secret" && damage.contains("[[["));
         for damage in damages(file).iter().filter(broken) {
-            let before = it.daemon.logged("not upgraded, going on as before");
+            let before = it.daemon.logged("not upgraded, the old program keeps running");
             it.daemon.replace_with_script(&script("check", &format!("before() {{ {damage}; }}")));
             it.daemon.signal(Signal::USR2);
             it.serves().await;
-            it.daemon.until_logged("not upgraded, going on as before", before + 1).await;
+            it.daemon.until_logged("not upgraded, the old program keeps running", before + 1).await;
             let log = it.daemon.log();
             let line = log.lines().rfind(|line| line.contains("not upgraded")).unwrap();
             assert!(line.contains(file) || line.contains("secret is empty"), "{damage}: {line}");
@@ -145,7 +145,7 @@ async fn the_program_itself_may_change() {
         it.daemon.replace_with_script(&script(step, &format!("{hook}() {{ {does}; }}")));
         it.daemon.signal(Signal::USR2);
         it.serves().await;
-        it.daemon.until_logged("not upgraded, going on as before", n + 1).await;
+        it.daemon.until_logged("not upgraded, the old program keeps running", n + 1).await;
         let log = it.daemon.log();
         let line = log.lines().rfind(|line| line.contains("not upgraded")).unwrap();
         assert!(line.contains("ERROR") && line.contains(reason), "{line}");
@@ -204,7 +204,7 @@ async fn streams_that_nobody_can_go_on_with_are_closed_in_good_order() {
     let log = it.daemon.log();
     assert!(log.contains("proxy.secret: No such file"), "{log}");
     assert!(
-        log.contains("this one can't go on with them: the configuration can't be read"),
+        log.contains("this one can't continue with them: the configuration can't be read"),
         "{log}"
     );
     let said = || String::from_utf8(connection.received()).unwrap();

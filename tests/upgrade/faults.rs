@@ -80,7 +80,9 @@ async fn upgrade(it: &mut Stage) -> String {
     let log = it.daemon.log();
     let line = log.lines().rfind(|l| l.contains("upgraded in place") || l.contains("not upgraded"));
     let line = line.expect("there is one");
-    line.split_once("going on as before: ").map_or("upgraded", |(_, reason)| reason).to_owned()
+    line.split_once("the old program keeps running: ")
+        .map_or("upgraded", |(_, reason)| reason)
+        .to_owned()
 }
 
 /// A running strace, which lets one call of each thread fail.

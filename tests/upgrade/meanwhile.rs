@@ -18,7 +18,9 @@ async fn http_is_to_move_to_an_address_that_is_taken() {
     let http = it.daemon.http().to_string();
     it.daemon.reconfigure(&http, &taken.local_addr().unwrap().to_string());
     it.daemon.signal(Signal::USR2);
-    it.daemon.until_logged("going on as before: the configuration was not reloaded", 1).await;
+    it.daemon
+        .until_logged("the old program keeps running: the configuration was not reloaded", 1)
+        .await;
     it.serves().await;
     assert_eq!(it.server.accepted(), 1);
 }

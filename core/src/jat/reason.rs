@@ -171,37 +171,37 @@ reasons! {
     /// An IQ get or set without exactly one child element.
     ChildCount = "child-count" [Request]
         Answered(BadRequest, "An IQ get or set has exactly one child element.");
-    /// An XML prefix that is not declared, or a reserved namespace under another name: the server would end the stream of whoever sends it on.
+    /// An XML prefix that is not declared, or a reserved namespace under another name: if it were relayed, the server would end the stream.
     BadNamespace = "bad-namespace" [Request, Reply, Message, Presence]
         Answered(BadRequest, "A namespace prefix is not declared in the stanza itself, or the XML \
             namespace has another prefix than xml: this can't be relayed.");
     /// An IQ request of the target to the address of a token.
     RequestToToken = "request-to-token" [Request outward]
         Answered(FeatureNotImplemented, "This address is for the reply to a request only.");
-    /// From somebody whom allow-from or deny-from keeps out.
+    /// From a sender that allow-from or deny-from keeps out.
     Forbidden = "forbidden" [Request, Message, Presence inward]
-        Answered(Forbidden, "This service takes nothing from your address.");
-    /// From an asker who sends more than limit and limit-burst let through.
+        Answered(Forbidden, "This service accepts nothing from your address.");
+    /// From a sender that exceeds limit and limit-burst.
     OverRate = "over-rate" [Request inward, Message inward, Presence inward]
-        Answered(PolicyViolation of type "wait", "Too much has come from your address within a \
-            short time: try again later.");
+        Answered(PolicyViolation of type "wait", "Your address has sent too much within a short \
+            time: try again later.");
     /// A message, where messages are not relayed.
     MessageRefused = "message-refused" [Message]
         Answered(FeatureNotImplemented, "Messages are not relayed here.");
     /// An IQ request or a message to the presence domain, which is for presence alone.
     PresenceDomain = "presence-domain" [Request inward, Message]
         Answered(ServiceUnavailable, "This address is for presence alone.");
-    /// The user's address, the resource it wrote to and its id do not fit a token together.
+    /// The user's address, the resource it wrote to and the id are together too long for a token.
     TooLong = "too-long" [Request inward]
-        Answered(PolicyViolation, "Your full address, the resource that you wrote to and the id \
-            of your request may have 611 bytes together.");
+        Answered(PolicyViolation, "Your full address, the resource that you wrote to and the id of \
+            your request are too long: together they may have 611 bytes.");
     /// Over one of the limits on stanzas.
     OverLimit = "over-limit" [Request, Reply, Message, Presence]
         Answered(PolicyViolation, "The stanza is larger or more deeply nested than is relayed \
             here.");
-    /// Nobody to forward to: the subscription to the target's presence never came about.
+    /// Nobody to forward to: there is no subscription to the target's presence.
     NeverSubscribed = "never-subscribed" [Request inward]
-        Answered(ServiceUnavailable, "The subscription to the service's presence was never made.");
+        Answered(ServiceUnavailable, "There is no subscription to the service's presence.");
     /// Nobody to forward to: the target has not accepted the subscription yet.
     SubscriptionPending = "subscription-pending" [Request inward]
         Answered(ServiceUnavailable, "The service has not yet accepted the subscription to its \
@@ -211,10 +211,10 @@ reasons! {
         Answered(ServiceUnavailable, "The service denied the subscription to its presence.");
     /// Nobody to forward to: the target has no resource online.
     Offline = "offline" [Request inward] Answered(ServiceUnavailable, "The service is offline.");
-    /// Nobody to forward to: resources are online, but none that the configuration lets us ask.
+    /// Nobody to forward to: resources are online, but the configuration excludes all of them.
     NeverAsked = "never-asked" [Request inward]
-        Answered(ServiceUnavailable, "The service is offline: it is logged in with resources only \
-            that are not asked here.");
+        Answered(ServiceUnavailable, "The service is offline: it is logged in only with resources \
+            that get no requests from here.");
     /// A presence subscription, where presence is not relayed, from anyone but the target.
     SubscriptionRefused = "subscription-refused" [Presence] Answered(Unsubscribed);
     /// A probe of a user, where presence is not relayed.
@@ -222,63 +222,65 @@ reasons! {
 
     /// To a node with `\40` in it: only mirrors have one.
     FaceReserved = "face-reserved" [Request inward, Reply inward, Message inward, Presence inward]
-        Answered(ItemNotFound, "No address of this service has \\40 in its node: these are its \
-            names for users.");
-    /// To a node that no face has.
+        Answered(ItemNotFound, "No address of this service has \\40 in its node: such addresses \
+            stand for users.");
+    /// To a node that belongs to no face.
     NoSuchFace = "no-such-face" [Request, Message, Presence]
-        Answered(ItemNotFound, "There is no such address here: the configuration names those that \
-            there are, in faces or as a [[component.face]].");
-    /// The bare address of the user, and the node that it wrote to, do not fit a node together.
+        Answered(ItemNotFound, "There is no such address here: those that exist are in the \
+            configuration, in faces or as a [[component.face]].");
+    /// The bare address of the user and the node that it wrote to are together too long for a mirror.
     MirrorTooLong = "mirror-too-long" [Request inward, Reply inward, Message inward, Presence inward]
-        Answered(PolicyViolation, "Your bare address and the node that you wrote to are too long \
-            together: escaped, they may have 1023 bytes.");
+        Answered(PolicyViolation, "Your bare address and the node that you wrote to are too long: \
+            escaped, they may have 1023 bytes together.");
     /// A message of type groupchat to an address without an alias: no room sends one there.
     GroupchatRefused = "groupchat-refused" [Message inward]
         Answered(ServiceUnavailable, "The service has not entered a room under this address.");
-    /// By the target, to an address that is not a valid mirror.
+    /// From the target, to an address that is not a valid mirror.
     MirrorMalformed = "mirror-malformed" [Request outward, Message outward, Presence outward]
-        Answered(ItemNotFound, "This is not the address of a user: none is translated to it.");
-    /// By the target, to one of its own addresses as users see them.
+        Answered(ItemNotFound, "This is not the address of a user.");
+    /// From the target, to one of its own addresses as users see them.
     OwnFace = "own-face" [Message outward, Presence outward]
         Answered(NotAllowed, "This is an address of your own, as users see it.");
-    /// By the target, to the mirror of an address of its own, of another target, or of one of our
+    /// From the target, to the mirror of an address of its own, of another target, or of one of our
     /// domains: it would come back.
     OwnMirror = "own-mirror" [Request outward, Message outward, Presence outward]
-        Answered(NotAllowed, "This stands for an address of your own or of this service: it would \
-            come back.");
-    /// By another resource of the account than the one that is the target.
+        Answered(NotAllowed, "This stands for an address of your own or of this service: what you \
+            send there would come back.");
+    /// From a resource of the account other than the one that is the target.
     NotTarget = "not-target" [Request outward, Message outward, Presence outward]
         Answered(NotAllowed, "Another resource of your account is the service: the configuration \
             key target-address names it.");
-    /// By the target, to somebody whom initiate does not name.
+    /// From the target, to a user whom initiate does not name.
     NotInitiated = "not-initiated" [Request outward, Message outward, Presence outward]
-        Answered(Forbidden, "Users of this domain can't be written to first: the configuration key \
-            initiate would have to name it. Those who wrote have another address, which can be \
-            answered.");
-    /// By the target, to a signed mirror that was not made for this user, face and target, or with a key that is gone.
+        Answered(Forbidden, "You can't write to users of this domain first: the configuration key \
+            initiate does not name it. Users who have written to you have another address, which \
+            you can answer.");
+    /// From the target, to a signed mirror that was not made for this user, face and target, or was made with a key that has been removed.
     MirrorSignature = "mirror-signature" [Request outward, Message outward, Presence outward]
-        Answered(Forbidden, "This address was not made for this user and you, or with a name key \
-            that is gone: write to the one that the user's next message comes from.");
-    /// A request of the target to an address that the user had before: its reply would come from the present one.
+        Answered(Forbidden, "This address was not made for this user and you, or was made with a \
+            name key that has been removed: write to the address that the user's next message \
+            comes from.");
+    /// A request of the target to a former address of a user: the reply would come from the present one.
     MirrorOldKey = "mirror-old-key" [Request outward]
         Answered(Gone, "This user has another address now.");
     /// A request of the target, where these are not relayed.
     RequestRefused = "request-refused" [Request outward]
         Answered(FeatureNotImplemented, "Requests to users are not relayed here: the configuration \
-            key relay would have to name requests.");
-    /// A request of the target from a resource that is too long to have an alias: no reply would find it.
+            key relay does not name requests.");
+    /// A request of the target from a resource that is too long to have an alias: no reply could reach it.
     NoReplyAddress = "no-reply-address" [Request outward]
-        Answered(PolicyViolation, "Your resource has more than 620 bytes: no reply would find it.");
+        Answered(PolicyViolation, "Your resource has more than 620 bytes: no reply could reach \
+            it.");
 
-    /// A ping or a question of service discovery that the proxy answers itself, of type set, or with another element than that of the protocol.
+    /// A ping or service discovery query that the proxy answers itself, of type set or without the element that the protocol defines.
     MalformedQuery = "malformed-query" [Request inward]
-        Answered(BadRequest, "This is asked for by an IQ of type get, with the element that its \
-            protocol has.");
-    /// A question of service discovery that the proxy answers itself, for a node that is not there.
+        Answered(BadRequest, "A query like this is an IQ of type get, with the element that its \
+            protocol defines.");
+    /// A service discovery query that the proxy answers itself, for a node that does not exist.
     UnknownNode = "unknown-node" [Request inward]
         Answered(ItemNotFound, "There is no such node at this address.");
 
-    /// A ping or a question of service discovery, which the proxy has answered itself.
+    /// A ping or service discovery query, which the proxy has answered itself.
     OwnAnswer = "own-answer" [Request inward] Consumed;
     /// Presence of the target, or an answer to our subscription.
     PresenceUsed = "presence-used" [Presence outward] Consumed;
@@ -289,7 +291,7 @@ reasons! {
 
     /// It would have been answered, but its sender got too many answers within a short time.
     Throttled = "throttled" [Request, Message, Presence] Dropped;
-    /// From an address of our own that is no echo of ours: relaying it would make loops. In a fleet these messages are the echoes of the others.
+    /// From an address of our own, and not one of our echoes: relaying it would make loops. In a fleet these messages are the echoes of other replicas.
     OwnAddress = "own-address" [Request inward, Reply inward, Message inward, Presence inward]
         Dropped, quiet [Message inward];
     /// Without a sender, or from one with an empty part, whom no answer would reach.
@@ -298,11 +300,11 @@ reasons! {
     NotOurDomain = "not-our-domain" [Request inward, Reply, Message, Presence] Dropped;
     /// A reply that is not from the target.
     NotFromTarget = "not-from-target" [Reply inward] Dropped;
-    /// A reply of a user to an address that asked nothing.
+    /// A reply of a user to an address that sent no request.
     NoAlias = "no-alias" [Reply inward] Dropped;
     /// A reply to an address without a token.
     NoToken = "no-token" [Reply] Dropped;
-    /// A reply to an address whose resource has not the length of a token.
+    /// A reply to an address whose resource does not have the length of a token.
     TokenLength = "token-length" [Reply outward] Dropped;
     /// A reply with a token that is not canonical base32.
     TokenEncoding = "token-encoding" [Reply outward] Dropped;
@@ -326,12 +328,12 @@ reasons! {
     PresenceIgnored = "presence-ignored" [Presence] Dropped, quiet;
     /// Presence of type error that is not relayed: of the target, or of somebody whom initiate does not name.
     PresenceError = "presence-error" [Presence] Dropped, quiet;
-    /// A start tag that is itself over a limit, or has an id that no answer has room for.
+    /// A start tag that is itself over a limit, or has an id too long for an answer.
     HeadTooLarge = "head-too-large" [Request, Reply, Message, Presence, Other inward]
         Dropped;
-    /// A top-level element that is no stanza, or a stanza in a foreign namespace.
+    /// A top-level element that is not a stanza, or a stanza in a foreign namespace.
     NotAStanza = "not-a-stanza" [Other inward] Dropped;
-    /// Came from somebody else after we closed the stream.
+    /// Arrived from somebody else after we had closed the stream.
     ArrivedAfterClose = "arrived-after-close" [Request, Reply, Message, Presence, Other inward]
         Dropped, quiet;
 }

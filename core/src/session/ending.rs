@@ -11,8 +11,8 @@ pub enum Ending {
     StreamError { condition: String, text: Option<String> },
     /// The same, and it is the fault of a stanza of so many bytes.
     #[error(
-        "the server ended the stream: {condition}{}, right behind a stanza of {bytes} bytes, the \
-         largest on it",
+        "the server ended the stream: {condition}{}, right after a stanza of {bytes} bytes, the \
+         largest on this stream",
         quoted(text)
     )]
     TooLarge { condition: String, text: Option<String>, bytes: usize },
@@ -20,7 +20,7 @@ pub enum Ending {
     Closed,
     #[error("the server sent {0}")]
     Broken(#[from] XmlError),
-    #[error("the server has processed nothing that it was sent for 30 s")]
+    #[error("the server has processed nothing for 30 s")]
     Silent,
     #[error("the server did not read for 30 s")]
     Stalled,

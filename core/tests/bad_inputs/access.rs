@@ -34,7 +34,7 @@ fn others_get_forbidden_before_anything_else_is_made_of_it() {
         format!("<iq type='get' id='7' {from}>{}</iq>", "<x>".repeat(200) + &"</x>".repeat(200)),
     ] {
         let text = proxy.refused(&request, &head, "forbidden", USER_REQUEST, Reason::Forbidden);
-        assert_eq!(text, "This service takes nothing from your address.");
+        assert_eq!(text, "This service accepts nothing from your address.");
     }
     let message = format!("<message id='7' {from}><body>hi</body></message>");
     let head = format!("<message type='error' id='7' to='{FOREIGN}' from='proxy.example'>");

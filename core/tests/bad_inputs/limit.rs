@@ -38,8 +38,8 @@ fn use_up(proxy: &mut Proxy, from: &str) {
     assert_eq!(counted(proxy, &get(from, "proxy.example", "7")), refused);
 }
 
-const TEXT: &str = "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>Too much has \
-    come from your address within a short time: try again later.</text>";
+const TEXT: &str = "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>Your address \
+                    has sent too much within a short time: try again later.</text>";
 
 /// The error by which a stanza of this kind is refused.
 fn error(name: &str) -> String {

@@ -91,7 +91,7 @@ impl Endpoint {
             None => self.halted.clear(),
         }
         if self.server.is_none() && self.address.take().is_some() {
-            error!("HTTP is off until the next reload: its socket was lost");
+            error!("HTTP is off until the next reload: its socket is lost");
         }
     }
 

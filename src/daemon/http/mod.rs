@@ -67,7 +67,7 @@ pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, exchang
             Ok((socket, _)) => {
                 if let Some(since) = trouble.take() {
                     let seconds = since.elapsed().as_secs_f64();
-                    info!("HTTP connections can be taken again after {seconds:.1} s");
+                    info!("accepting HTTP connections again after {seconds:.1} s");
                 }
                 counter.admit(Exchange::new(socket), &room, number).await;
                 if number % BATCH == 0 {
@@ -76,7 +76,7 @@ pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, exchang
             }
             Err(error) => {
                 trouble.get_or_insert_with(|| {
-                    warn!("can't take HTTP connections, retrying: {}", explain(&error));
+                    warn!("can't accept HTTP connections, retrying: {}", explain(&error));
                     Instant::now()
                 });
                 let _ = timeout(ACCEPT_AGAIN, counter.halt.ordered()).await;

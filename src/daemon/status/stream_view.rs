@@ -15,9 +15,9 @@ pub(super) fn not_carrying(stream: &StreamRecord) -> Option<String> {
         State::Down { since, cause, message } => {
             Some(format!("not connected since {}: {}", show_moment(*since), cause.explain(message)))
         }
-        State::Up { .. } => stream.standstill.map(|lasts| {
-            format!("the server has processed nothing that it was sent for {} s", lasts.as_secs())
-        }),
+        State::Up { .. } => stream
+            .standstill
+            .map(|lasts| format!("the server has processed nothing for {} s", lasts.as_secs())),
     }
 }
 

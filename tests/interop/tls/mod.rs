@@ -191,7 +191,7 @@ fn what_is_wrong_is_named(kind: Kind) {
             &String::new(),
             // ejabberd after 23.01 sends an alert, the others close without a word.
             if kind.is(Software::Prosody) || kind.suite == Suite::Debian12 {
-                "before it had said anything; is it the server's port for components (XEP-0114), does `tls`"
+                "before it had sent anything; is it the server's port for components (XEP-0114), is `tls`"
             } else {
                 "the server speaks TLS there, and we do not; set tls = true"
             },
@@ -213,7 +213,7 @@ fn a_name_that_is_no_host_of_the_server(kind: Kind) {
     let proxy = Proxy::launch(&stage.server, stage.settings(stage.other, &tls));
     let log = |it: &Proxy| it.log().join("\n");
     proxy.wait_until("a line about it", |it| log(it).contains("not connected"));
-    let said = "the server has no host of the name other.example; connect";
+    let said = "the server has no host named other.example; connect";
     assert!(log(&proxy).contains(said), "{}", log(&proxy));
     assert!(log(&proxy).contains("cause=\"certificate-name\""), "{}", log(&proxy));
 }

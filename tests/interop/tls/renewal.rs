@@ -77,7 +77,7 @@ fn a_ca_that_was_made_anew_with_a_key_of_another_kind(kind: Kind) {
         let log = |it: &Proxy| it.log().join("\n");
         proxy.wait_until("a line about it", |it| log(it).contains("not connected"));
         let said = "the server's certificate names a CA that is trusted, but another key has \
-                    signed it: was the CA made anew?; name the certificate";
+                    signed it: was the CA created again?; name the certificate";
         assert!(log(&proxy).contains(said), "{}", log(&proxy));
         fs::write(&file, now.pem()).unwrap();
         proxy.signal(Signal::HUP);
@@ -136,7 +136,7 @@ fn a_server_that_comes_back_with_another_certificate(kind: Kind) {
     server.kill();
     write(&folder, port, &anew.sign(&["127.0.0.1"], Valid::Now));
     server.resume();
-    let said = "was the CA made anew?";
+    let said = "was the CA created again?";
     proxy.wait_until("the cause", |it| it.log().join("\n").contains(said));
     fs::write(&file, anew.pem()).unwrap();
     proxy.signal(Signal::HUP);

@@ -27,10 +27,10 @@ impl Trouble {
     pub fn describe(self) -> String {
         match self {
             Self::Missing(condition) => {
-                format!("seems to be gone, as requests to it end with {}", condition.name())
+                format!("seems to be gone: requests to it end with {}", condition.name())
             }
             Self::OnlyErrors(condition) => {
-                format!("answers only errors, {} the last", condition.name())
+                format!("answers only with errors, most recently {}", condition.name())
             }
             Self::Silent { requests, seconds } => {
                 format!("has answered none of its last {requests} requests, for {seconds} s")
@@ -45,12 +45,12 @@ impl Trouble {
                 "is the implementing client still connected, and can its server be reached?"
             }
             Self::OnlyErrors(_) => {
-                "does another program use this account, which does not know these requests? Log \
-                 it out, give it an account of its own, or say in `resources` which ones serve"
+                "does another program that does not know these requests use this account? Log it \
+                 out, give it an account of its own, or list in `resources` those that serve"
             }
             Self::Silent { .. } => {
-                "does it hang? A server keeps a client whose connection broke for some minutes \
-                 (XEP-0198), and requests to it wait"
+                "does it hang? After a connection breaks, a server keeps the session for some \
+                 minutes (XEP-0198), and requests to it wait"
             }
         }
     }
