@@ -50,7 +50,7 @@ fn what_has_no_mirror_ends_with_65_and_the_reason() {
     let folder = folder();
     let long = format!("{}@some-domain.example", "u".repeat(1010));
     for (arguments, error) in [
-        (&["address", "a@b@c"][..], "error: this is no address: "),
+        (&["address", "a@b@c"][..], "error: this is not an address: "),
         (&["address", "u@d.example", "--face", "other"], "error: proxy.domain.example has no face"),
         (
             &["address", "u@d.example", "--face", r"u\40d"],

@@ -149,8 +149,8 @@ fn warnings_are_shown_of_a_good_configuration_too() {
     assert_eq!(out.code, 0);
     assert_eq!(
         out.err,
-        "warning: DIR/jat-proxy.toml:4:10: the secret stands in the configuration itself\n  \
-         help: put it into a file of its own: secret = { file = \"proxy.secret\" }\n"
+        "warning: DIR/jat-proxy.toml:4:10: the secret is in the configuration itself\n  help: put \
+         it into a file of its own: secret = { file = \"proxy.secret\" }\n"
     );
     assert!(out.out.starts_with("proxy.example -> bot@some.example"), "{}", out.out);
 }
@@ -268,7 +268,7 @@ fn what_the_owner_of_the_folder_can_not_read_is_an_error_for_root_too() {
         chown(name, Some(65_534));
     }
     let out = folder.run(&["check"]);
-    let error = "error: user 65534, who owns DIR and so runs the daemon, has no right to \
+    let error = "error: user 65534, who owns DIR and therefore runs the daemon, has no access to \
                  DIR/proxy.secret\n  help: give it to that user";
     assert_eq!(out.code, 78, "{out:?}");
     assert!(out.err.starts_with(error), "{out:?}");

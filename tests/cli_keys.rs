@@ -26,10 +26,10 @@ fn a_rotation_from_the_first_key_to_the_second() {
     assert!(listed.contains("\nkey 2 signs from 20"), "{listed}");
     assert_eq!(folder.run(&["check"]).code, 0);
 
-    // Nothing can go yet, and nothing changes.
+    // No key can be removed yet, and nothing changes.
     let before = folder.read("keys.toml");
     let out = folder.run(&["keys", "prune"]);
-    assert!(out.out.ends_with("no key can go yet\n"), "{}", out.out);
+    assert!(out.out.ends_with("no key can be removed yet\n"), "{}", out.out);
     assert_eq!(folder.read("keys.toml"), before);
 
     // The tokens of key 1 have all expired.

@@ -59,7 +59,7 @@ fn a_daemon_that_does_not_answer_at_all() {
     assert!(status.err.contains("no answer within 5 s\n  help: it hangs"), "{}", status.err);
     let check = folder.run(&["check", "--connect"]);
     assert_eq!(check.code, 69);
-    assert!(check.err.contains("does not answer\n  help: is it the daemon?"), "{}", check.err);
+    assert!(check.err.contains("does not answer\n  help: if it is the daemon"), "{}", check.err);
 }
 
 /// Less than it waits for lies between two bytes, so that only the whole can be too slow.

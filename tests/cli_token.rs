@@ -64,7 +64,7 @@ fn what_is_no_token_ends_with_65_and_the_reason() {
         assert_eq!((out.code, out.out.as_str()), (65, ""));
         assert_eq!(
             out.err,
-            format!("error: this is no token, no mirror and no alias: {reason}\n"),
+            format!("error: this is not a token, a mirror or an alias: {reason}\n"),
             "{text}"
         );
     }

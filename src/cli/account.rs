@@ -52,7 +52,7 @@ impl Account {
         })?;
         let (uid, folder, closed) = (self.uid, self.folder.display(), closed.display());
         Some(format!(
-            "user {uid}, who owns {folder} and so runs the daemon, has no right to {closed}"
+            "user {uid}, who owns {folder} and therefore runs the daemon, has no access to {closed}"
         ))
     }
 

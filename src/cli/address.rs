@@ -72,7 +72,7 @@ fn mirror(config: &Config, arguments: &Arguments) -> Result<String, AddressError
 /// Why there is no mirror.
 #[derive(Debug, thiserror::Error)]
 enum AddressError {
-    #[error("this is no address: {0}")]
+    #[error("this is not an address: {0}")]
     User(String),
     #[error("no component has this domain")]
     NoComponent,
@@ -95,13 +95,13 @@ impl AddressError {
     /// What to do.
     fn hint(&self) -> &'static str {
         match self {
-            Self::User(_) => "as in: user@some-domain.example/abc",
-            Self::NoComponent => "name one of the configuration",
+            Self::User(_) => "for example: user@some-domain.example/abc",
+            Self::NoComponent => "give one that is in the configuration",
             Self::OneWay => "with relay = [\"iq\"] the client answers to the address of a token",
-            Self::Several(..) => "name one of them with --component",
+            Self::Several(..) => "choose one of them with --component",
             Self::Face(..) => {
-                "its nodes are in `faces`, and in a [[component.face]] that relays more than \"iq\"; a \
-                 node with \\40 in it is never one"
+                "its nodes are in `faces`, and in a [[component.face]] that relays more than \
+                 \"iq\"; a node with \\40 in it never is"
             }
             Self::Own => "give the address of a user",
             Self::TooLong(_) => "messages of this user are refused, too",

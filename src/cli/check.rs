@@ -87,7 +87,7 @@ fn for_the_daemon(path: &Path, config: &Config) -> Exit {
     let own = |file: &&Path| credentials.as_ref().is_none_or(|folder| !file.starts_with(folder));
     let why_not = |file| account.as_ref()?.why_not(file);
     let problem = |why| {
-        let hint = "give it to that user (chown), or run check as the one that runs the daemon";
+        let hint = "give it to that user (chown), or run check as the user that runs the daemon";
         Problem::error(None, why, hint)
     };
     let problems: BTreeSet<_> = config.files.paths().filter(own).filter_map(why_not).collect();

@@ -103,12 +103,12 @@ fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
              address of this machine?\n"
         )),
         Err(NoStatus::Mute) => Err(format!(
-            "error: whoever listens at {listen} ([http] listen) does not answer\n  help: is it the \
-             daemon? Then it hangs, or has too many HTTP connections: see its log\n"
+            "error: the process that listens at {listen} ([http] listen) does not answer\n  help: \
+             if it is the daemon, it hangs or has too many HTTP connections: see its log\n"
         )),
         Err(error) => Err(format!(
-            "error: something listens at {listen} ([http] listen), but it is no jat-proxy of this \
-             version that says how it is: {error}\n  help: stop it, or change [http] listen\n"
+            "error: the process that listens at {listen} ([http] listen) is not a jat-proxy of \
+             this version: {error}\n  help: stop it, or change [http] listen\n"
         )),
     }
 }

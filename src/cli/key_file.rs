@@ -81,9 +81,9 @@ fn about_the_file(above: &str) -> &str {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EditError {
-    #[error("it is not TOML any more")]
+    #[error("it would no longer be TOML")]
     Syntax,
-    #[error("its keys are not [[key]] or [[name-key]] tables: write them so")]
+    #[error("its keys are not [[key]] or [[name-key]] tables: write them as such")]
     Shape,
 }
 

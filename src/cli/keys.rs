@@ -26,12 +26,12 @@ pub(super) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Show which key signs, which comes next, which can go and when; and which name key makes
-    /// names
+    /// Show which key signs, which comes next, which can be removed and when; and which name key
+    /// makes names
     List,
     /// Add a key that takes over later, so that all replicas can have it before
     Add(Add),
-    /// Take away the keys that no live token carries any more; name keys stay
+    /// Remove the keys that no live token carries any more; name keys stay
     Prune,
 }
 
@@ -84,7 +84,7 @@ enum KeysError {
     Replace(#[from] ReplaceError),
     #[error("can't edit {0}: {1}")]
     Edit(String, EditError),
-    #[error("the configuration has changed meanwhile:\n{0}")]
+    #[error("the configuration has changed in the meantime:\n{0}")]
     Changed(String),
     #[error("all 256 ids are taken: {0}")]
     Full(&'static str),
@@ -120,7 +120,7 @@ fn add_name_key(path: &Path, config: &Config, now: u64) -> Result<String, KeysEr
         let names = config.name_keys.as_deref();
         let last = names.and_then(|names| names.keys().last()).map_or(0, |key| key.id());
         let id = free_id(last, |id| names.is_some_and(|names| names.with_id(id).is_some()));
-        let id = id.ok_or(KeysError::Full("take an old name key out by hand"))?;
+        let id = id.ok_or(KeysError::Full("remove an old name key by hand"))?;
         let secret = secret()?;
         told = advice_on_names(config, names, id);
         Ok(key_file::add_name_key(text, id, &secret))
@@ -139,8 +139,8 @@ fn warn_of_another(ring: &Keyring, now: u64) {
     if let Some((key, at)) = ring.next(now) {
         let when = key_states::from(at, now);
         complain(&format!(
-            "warning: key {} was added already, and signs {when}\n  help: one new key is enough for \
-             a rotation: take one of the two out by hand, unless both are meant\n",
+            "warning: key {} was added already, and signs {when}\n  help: one new key is enough \
+             for a rotation: remove one of the two by hand, unless both are meant\n",
             key.id()
         ));
     }
@@ -153,13 +153,13 @@ fn prune(path: &Path, config: &Config, now: u64) -> Result<String, KeysError> {
         let goes = |part: Part| matches!(part, Part::CanGo { .. });
         let ids: Vec<u8> = states.iter().filter(|s| goes(s.part)).map(|s| s.id).collect();
         for id in &ids {
-            told.push_str(&format!("key {id} is gone\n"));
+            told.push_str(&format!("key {id} removed\n"));
         }
         for state in states.iter().filter(|s| !goes(s.part)) {
             told.push_str(&format!("{state}\n"));
         }
         if ids.is_empty() {
-            told.push_str("no key can go yet\n");
+            told.push_str("no key can be removed yet\n");
             return Ok(Ok(text.to_owned()));
         }
         told.push_str("Next: copy the file to every replica and reload each.\n");
@@ -204,7 +204,7 @@ fn advice(config: &Config, id: u8, at: u64, leaked: bool, now: u64) -> String {
             .map(|key| {
                 let when = time::show_moment(key.not_before().unwrap_or_default());
                 format!(
-                    "Key {} of the same file takes over at {when}: take it out by hand now, it has \
+                    "Key {} of the same file takes over at {when}: remove it by hand now, it has \
                      leaked too.\n",
                     key.id()
                 )
@@ -214,17 +214,18 @@ fn advice(config: &Config, id: u8, at: u64, leaked: bool, now: u64) -> String {
             "key {id} is in {file} and signs from now on\n\
              Next: copy {file} to every replica and reload each (SIGHUP), all at once: a replica \
              that has not reloaded refuses the tokens of those that have, and their replies are \
-             lost.\n{coming}\
-             What was in the ring before ({older}) still verifies, so that replies in flight \
-             arrive, and so do forged ones. Take it out of {file} by hand and reload to end that: \
-             replies to requests of the last {life} are lost then. Else key {old} can go from \
-             {gone}: jat-proxy keys prune\n"
+             lost.\n\
+             {coming}What was in the ring before ({older}) still verifies, so that replies in \
+             flight arrive, and so do forged ones. Remove it from {file} by hand and reload to end \
+             that: replies to requests of the last {life} are then lost. Otherwise key {old} can \
+             be removed from {gone} on: jat-proxy keys prune\n"
         );
     }
     format!(
         "key {id} is in {file} and signs {}\n\
          Next: copy {file} to every replica and reload each (SIGHUP) before then.\n\
-         Key {old} verifies replies in flight and can go from {gone}: jat-proxy keys prune\n",
+         Key {old} verifies replies in flight and can be removed from {gone} on: jat-proxy keys \
+         prune\n",
         key_states::from(at, now)
     )
 }
@@ -243,21 +244,21 @@ fn advice_on_names(config: &Config, names: Option<&NameKeys>, id: u8) -> String 
     format!(
         "name key {id} is in {file}, behind the others: it opens names, and makes none\n\
          Next: copy {file} to every replica and reload each (SIGHUP).\n\
-         If key {first} has leaked, then have name key {id} make the names: put its [[name-key]] in \
+         If key {first} has leaked, let name key {id} make the names: put its [[name-key]] in \
          front of the others, copy {file} to every replica and reload all at once, or users see \
          names change from one stanza to the next.\n\
          That changes every name. Contacts see each resource of the target twice until the \
          implementing client reconnects, and it has to enter its rooms again. Users outside of \
          `initiate` get new mirrors: messages to the old ones still arrive, the client's own \
          requests to them are refused.\n\
-         Take name key {first} out when nobody uses its names any more: then aliases of it name no \
-         resource, and mirrors that it signed are refused. Until then who has the key can make \
-         such names.\n"
+         Remove name key {first} when nobody uses its names any more: then its aliases reach no \
+         resource, and mirrors that it signed are refused. Until then, whoever has the key can \
+         make such names.\n"
     )
 }
 
 fn wait(text: &str) -> Result<Duration, &'static str> {
-    let wait = time::duration(text).ok_or("not a duration, as in: 10min, 1h, 24h")?;
+    let wait = time::duration(text).ok_or("not a duration, for example: 10min, 1h, 24h")?;
     match wait.as_secs() < MAX_AHEAD {
         true => Ok(wait),
         false => Err("more than a year"),

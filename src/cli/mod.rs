@@ -90,7 +90,7 @@ enum Command {
     Check(check::Arguments),
     /// Make a configuration, a key ring and a component secret
     Init(init::Arguments),
-    /// List, add or take away the keys of the key ring
+    /// List, add or remove the keys of the key ring
     Keys(keys::Arguments),
     /// Read a token, a mirror or an alias
     Token(token::Arguments),
@@ -98,7 +98,7 @@ enum Command {
     Address(address::Arguments),
     /// Show what the running daemon sees
     Status(status::Arguments),
-    /// Have the running daemon read its configuration again, and say what came of it
+    /// Have the running daemon read its configuration again, and print the result
     Reload(reload::Arguments),
     /// See the whole story on a built-in server, in seconds
     Demo(demo::Arguments),
@@ -120,11 +120,11 @@ impl Command {
             Self::Address(arguments) => &mut arguments.config.path,
             Self::Token(arguments) => arguments.config().get_or_insert_with(|| DEFAULT_FILE.into()),
             Self::Init(_) | Self::Demo(_) | Self::Man(_) | Self::Completions(_) => {
-                return Err("error: this subcommand reads no configuration\n  help: take -c out\n");
+                return Err("error: this subcommand reads no configuration\n  help: remove -c\n");
             }
         };
         if *named != Path::new(DEFAULT_FILE) {
-            return Err("error: two configurations\n  help: name one of them only\n");
+            return Err("error: two configurations\n  help: give only one of them\n");
         }
         *named = path;
         Ok(())
@@ -170,8 +170,8 @@ pub fn said(printed: io::Result<()>) -> Exit {
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             complain(&format!(
-                "error: can't write to standard output: {error}\n  help: nothing was printed, or \
-                 a part; what the command changes is changed\n"
+                "error: can't write to standard output: {error}\n  help: the output is missing or \
+                 incomplete; what the command changes has been changed\n"
             ));
             Exit::Io
         }

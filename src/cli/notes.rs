@@ -34,10 +34,9 @@ const LIMITS: &str = "\
     all users share the limits that the target's server has for one account: c2s_shaper, \
     max_user_sessions and max_user_offline_messages of ejabberd, mod_limits of Prosody; \
     docs/relay.md#limits-of-the-targets-server has the lines that lift them";
-const INITIATE: &str = "\
-    who comes or goes in `initiate` has another address for the client from then on: set it once, and \
-    narrow it with `deny-from`";
-const ORDER: &str = "\
-    on ejabberd with several replicas presence can arrive in another order than it was sent, and \
-    contacts then see a state that is not true: have one replica, or a fixed number of them and \
-    domain_balancing of type source, see docs/replicas.md#order";
+const INITIATE: &str = "for the client, users have another address as soon as `initiate` includes \
+                        them, or no longer does: set it once, and narrow it with `deny-from`";
+const ORDER: &str = "on ejabberd with several replicas presence can arrive in another order than \
+                     it was sent, and contacts then see a wrong state: have one replica, or a \
+                     fixed number of them and domain_balancing of type source, see \
+                     docs/replicas.md#order";

@@ -58,20 +58,21 @@ fn find(path: &Path) -> io::Result<Found> {
 fn nobody(Found { hidden, mute, .. }: &Found, path: &str) -> String {
     match (hidden, mute) {
         (_, Some(pid)) => format!(
-            "error: process {0} is a jat-proxy with the configuration {path}, but does not say what a \
-             reload comes to: it is of an older version, or still starts\n  help: send it a SIGHUP \
-             and see its log: kill -HUP {0}\n",
+            "error: process {0} is a jat-proxy with the configuration {path}, but does not report \
+             the result of a reload: it is an older version, or is still starting\n  help: send it \
+             a SIGHUP and see its log: kill -HUP {0}\n",
             pid.as_raw_nonzero()
         ),
         (Some(pid), None) => format!(
-            "error: process {0} is a jat-proxy that this user may not look into\n  help: be root, or \
-             the user that it runs as; or send it a SIGHUP and see its log: kill -HUP {0}\n",
+            "error: process {0} is a jat-proxy that this user may not inspect\n  help: run this as \
+             root, or as the user that it runs as; or send it a SIGHUP and see its log: kill -HUP \
+             {0}\n",
             pid.as_raw_nonzero()
         ),
         (None, None) => format!(
-            "error: no running jat-proxy has the configuration {path}\n  help: is it running, and is \
-             that its -c? In a container run this command there, as in: docker exec NAME /jat-proxy \
-             reload\n"
+            "error: no running jat-proxy has the configuration {path}\n  help: is it running, and \
+             is that its -c? In a container run this command there, for example: docker exec NAME \
+             /jat-proxy reload\n"
         ),
     }
 }
@@ -106,13 +107,15 @@ fn told(asked: AskedDaemon, end: Instant) -> Exit {
         }
         Ok(outcome) => {
             complain(&printable(&outcome.problems));
-            complain(&format!("error: process {pid} has not reloaded; the old one stays\n"));
+            complain(&format!(
+                "error: process {pid} has not reloaded; the old configuration stays in use\n"
+            ));
             if outcome.passing { Exit::Unavailable } else { Exit::Config }
         }
         Err(error) => {
             complain(&format!(
-                "error: what a reload of process {pid} came to is not known: {error}\n  help: see its \
-                 log\n"
+                "error: the result of the reload of process {pid} is not known: {error}\n  help: \
+                 see its log\n"
             ));
             Exit::Unavailable
         }
@@ -140,7 +143,7 @@ fn wait(
         }
         if Instant::now() >= end {
             let seconds = PATIENCE.as_secs();
-            return Err(io::Error::other(format!("no end of it within {seconds} s")));
+            return Err(io::Error::other(format!("not finished within {seconds} s")));
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn edit<E: From<ReplaceError>>(
 pub(super) fn write_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "be a user who may write there, in the folder too, as in: sudo jat-proxy ..."
+            "run it as a user who may write there, in the folder too, for example: sudo jat-proxy \
+             ..."
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             "the file system is read-only: make the change where the file comes from"
@@ -39,7 +40,7 @@ pub(super) fn write_hint(error: &io::Error) -> &'static str {
 pub(super) enum ReplaceError {
     #[error("can't change {0}: {1}")]
     Io(PathBuf, io::Error),
-    #[error("{0} is there: another change is under way, or was interrupted (then remove it)")]
+    #[error("{0} exists: another change is under way, or was interrupted (then remove it)")]
     Busy(PathBuf),
 }
 

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
                     "is it running, with this configuration? systemctl status jat-proxy"
                 }
                 NoStatus::Mute => "it hangs, or has too many HTTP connections: see its log",
-                NoStatus::Busy => "others read the same, slowly: ask again in some seconds",
+                NoStatus::Busy => "others are reading it slowly: try again in a few seconds",
                 NoStatus::Odd(_) | NoStatus::Unreadable(_) => {
                     "is it a jat-proxy of this version? --json shows what it says"
                 }
@@ -66,7 +66,7 @@ pub(super) enum NoStatus {
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Mute,
     /// It has no room for one more large answer.
-    #[error("it is busy with the answers to others")]
+    #[error("it is busy answering others")]
     Busy,
     /// Whatever listens there, it is not what we expect.
     #[error("{0}")]
@@ -294,7 +294,7 @@ d -> t@s (dispatch random, token in the id), on h:1
   resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd
   faces         h* -> t@s: not ready: sleeps; 0 resources online, at most 1/s for each asker, 2 at once, 3 relayed to it and 2 from it, 1 refused
-  keys          key 1 can go, since 2027-01-02T00:00:00Z; \
+  keys          key 1 can be removed, since 2027-01-02T00:00:00Z; \
                  key 2 signs since 2027-01-01T00:00:00Z until 2027-01-15T09:00:00Z; \
                  key 3 signs from 2027-01-15T09:00:00Z (in 1h); \
                  name key 2 makes names; name key 1 only opens them

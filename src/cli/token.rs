@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
             if let Some((said, exit)) = name {
                 return say(&said).and(exit);
             }
-            complain(&format!("error: this is no token, no mirror and no alias: {error}\n"));
+            complain(&format!("error: this is not a token, a mirror or an alias: {error}\n"));
             return Exit::Data;
         }
     };

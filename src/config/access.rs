@@ -28,7 +28,7 @@ impl Lists {
             problems.push(Problem::warning(
                 value.place(),
                 "there is neither `allow-from` nor `deny-from`, so everybody may ask",
-                "add one, or take `access` out",
+                "add one, or remove `access`",
             ));
         }
         let is_empty = |value: &Value<'_>| value.elements().is_some_and(|items| items.is_empty());
@@ -42,7 +42,7 @@ impl Lists {
             problems.push(Problem::error(
                 place.clone(),
                 "in `deny-from`: \"*\" is everybody, so nobody could ask",
-                "name who may not ask, or take the whole component out",
+                "name who may not ask, or remove the whole component",
             ));
         }
         let allow = allow.map(without_places);

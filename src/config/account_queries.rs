@@ -34,8 +34,8 @@ pub(super) fn read(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Arc<
 fn namespace<'a>(item: Value<'a>) -> Result<&'a str, Problem> {
     let text = item.text()?;
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let message = "in `account-queries`: this is no namespace";
-        return Err(item.error(message, format!("as in: {EXAMPLE}")));
+        let message = "in `account-queries`: this is not a namespace";
+        return Err(item.error(message, format!("for example: {EXAMPLE}")));
     }
     let is_private = |known: &&str| match known.strip_suffix('*') {
         Some(prefix) => text.starts_with(prefix),
@@ -43,8 +43,8 @@ fn namespace<'a>(item: Value<'a>) -> Result<&'a str, Problem> {
     };
     if PRIVATE.iter().any(is_private) {
         return Err(item.error(
-            "in `account-queries`: this is between the target and its server, nothing for users",
-            "take it out",
+            "in `account-queries`: this is between the target and its server, not for users",
+            "remove it",
         ));
     }
     Ok(text)

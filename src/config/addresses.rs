@@ -8,7 +8,7 @@ use crate::jat::target::Target;
 /// Why an address can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressError {
-    #[error("{0:?} is not a domain for a component")]
+    #[error("{0:?} can't be the domain of a component")]
     Domain(String),
     #[error("{0:?} is not an address: {1}")]
     Target(String, String),
@@ -20,8 +20,8 @@ impl AddressError {
     /// What to write instead.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Domain(_) => "a domain alone, as in: proxy.example",
-            Self::Target(..) => "an account, as in: some-user@some-domain.example",
+            Self::Domain(_) => "a domain alone, for example: proxy.example",
+            Self::Target(..) => "an account, for example: some-user@some-domain.example",
             Self::NoNode(_) => {
                 "name an account (node@domain), or for a fixed destination a full address \
                  (domain/resource)"

@@ -58,8 +58,8 @@ impl Draft {
         let presence = table.optional("presence-domain", problems, presence_domain);
         let presence_secret = table.optional("presence-secret", problems, Ok);
         if let (None, Some(value)) = (&presence, presence_secret) {
-            let hint = "add: presence-domain = \"{hostname}.proxy.example\", or take it out";
-            problems.push(value.error("a secret for a presence domain that is not there", hint));
+            let hint = "add: presence-domain = \"{hostname}.proxy.example\", or remove it";
+            problems.push(value.error("a secret for a presence domain that is not set", hint));
         }
         let presence_secret =
             presence_secret.and_then(|value| secret::read(value, sources, problems));
@@ -121,7 +121,7 @@ impl Draft {
         if taken {
             problems.push(Problem::error(
                 place.clone(),
-                format!("{domain} is the domain of another stream already"),
+                format!("{domain} is already the domain of another stream"),
                 "give each component, and each presence domain, a name of its own",
             ));
         }
@@ -129,7 +129,7 @@ impl Draft {
             problems.push(Problem::warning(
                 place.clone(),
                 "a fixed destination needs no presence, so there is nobody to subscribe to",
-                "take presence-domain out",
+                "remove presence-domain",
             ));
         }
     }
@@ -187,7 +187,7 @@ pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
         if drafts[..index].iter().any(|other| other.domain == *domain) {
             problems.push(Problem::error(
                 draft.domain_place.clone(),
-                format!("there is a component with the domain {domain} already"),
+                format!("there is already a component with the domain {domain}"),
                 "give each component a domain of its own",
             ));
         }

@@ -75,7 +75,7 @@ impl FaceDraft {
             problems.push(Problem::error(
                 place.clone(),
                 format!("{:?} is a pattern, and a list has addresses", glob.as_str()),
-                "take `listed` out, or write a [[component.face]] for each name to list",
+                "remove `listed`, or write a [[component.face]] for each name to list",
             ));
         }
         table.finish(problems);
@@ -105,7 +105,7 @@ pub(super) fn compare(own: Option<&Service>, faces: &[FaceDraft], problems: &mut
         if let Some(first) = before.get(name) {
             problems.push(Problem::error(
                 draft.place.clone(),
-                format!("the face {name:?} is there already, in line {}", first.place.line),
+                format!("the face {name:?} already exists, in line {}", first.place.line),
                 "give each face a node of its own",
             ));
         } else {
@@ -126,12 +126,13 @@ pub(super) fn compare(own: Option<&Service>, faces: &[FaceDraft], problems: &mut
             problems.push(Problem::error(
                 draft.place.clone(),
                 format!(
-                    "some nodes fit {:?} and {:?} in line {}, and neither is more exact",
+                    "some nodes match {:?} and {:?} in line {}, and neither is more specific",
                     glob.as_str(),
                     other.face.as_str(),
                     other.place.line
                 ),
-                "the pattern with more characters beside `*` and `?` wins: write more in one of them",
+                "the pattern with more characters other than `*` and `?` wins: make one of them \
+                 more specific",
             ));
         }
     }
@@ -144,7 +145,7 @@ impl FaceDraft {
             problems.push(Problem::error(
                 self.place.clone(),
                 "the domain itself is the face of the component's own target-address",
-                "take this face out, or the target-address of the component",
+                "remove this face, or the target-address of the component",
             ));
         }
         let Some(two_way) = &own.settings.two_way else { return };
@@ -159,7 +160,7 @@ impl FaceDraft {
             problems.push(Problem::error(
                 self.place.clone(),
                 format!("`faces` of the component has {:?} too", short.as_str()),
-                "take it out there; a face without a target-address has that of the component",
+                "remove it there; a face without a target-address has that of the component",
             ));
         }
     }

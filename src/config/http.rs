@@ -28,11 +28,13 @@ impl Http {
         let example = "listen = \"127.0.0.1:9114\"";
         let listen = table.required("listen", example, problems, |value| {
             let address = value.text()?.parse::<SocketAddr>().map_err(|_| {
-                let hint = format!("as in: {example}");
+                let hint = format!("for example: {example}");
                 value.error("`listen` is not an IP address with a port", hint)
             })?;
             if address.port() == 0 {
-                let hint = format!("name the one that metrics are read from, as in: {example}");
+                let hint = format!(
+                    "add the one that metrics are read from, for example: {example}"
+                );
                 return Err(value.error("`listen` has no port", hint));
             }
             Ok((address, value.place()))
@@ -61,12 +63,13 @@ impl Host {
             return Ok(Self::Address(address));
         }
         if text.contains('*') {
-            let hint = "name each: any name at all would let web pages read the status";
+            let hint = "list each of them: a wildcard would let web pages read the status";
             return Err(value.error("`hosts` takes no wildcards", hint));
         }
         if !is_name(text) {
-            let hint = "a name or an address, without scheme and port, as in: metrics.example";
-            return Err(value.error("`hosts` has an entry that is no host", hint));
+            let hint = "a name or an address, without scheme and port, for example: \
+                        metrics.example";
+            return Err(value.error("`hosts` has an entry that is not a host", hint));
         }
         Ok(Self::Name(text.to_ascii_lowercase()))
     }

@@ -57,7 +57,7 @@ pub(super) fn warn(
             format!("every not-before is in the future, as it is {time} here"),
             format!(
                 "key {}, the oldest, signs until then. Is the clock of this machine right? Else \
-                 take the not-before out of the first key of the ring",
+                 remove the not-before of the first key of the ring",
                 oldest.id()
             ),
         ));
@@ -77,7 +77,10 @@ pub(super) fn warn(
         let oldest = &ring.keys()[0];
         problems.push(Problem::warning(
             place(oldest),
-            format!("the key before key {} went too early: replies to it may be lost", oldest.id()),
+            format!(
+                "the key before key {} was removed too early: replies to it may be lost",
+                oldest.id()
+            ),
             format!("put it back if you have it, until {}", show_moment(until)),
         ));
     }

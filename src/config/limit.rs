@@ -18,8 +18,8 @@ pub(super) fn read(table: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option
     if let Some((_, place)) = burst.as_ref().filter(|_| is_missing) {
         problems.push(Problem::error(
             place.clone(),
-            "`limit-burst` does nothing without `limit`",
-            format!("add: {EXAMPLE}; or take it out"),
+            "`limit-burst` has no effect without `limit`",
+            format!("add: {EXAMPLE}; or remove it"),
         ));
     }
     let burst = burst.and_then(|(burst, _)| u32::try_from(burst).ok());
@@ -32,7 +32,7 @@ fn rate(value: Value<'_>) -> Result<Rate, Problem> {
         _ => value.wrong_type("a rate in quotes", EXAMPLE),
     })?;
     Rate::parse(text).ok_or_else(|| {
-        let hint = format!("as in: {EXAMPLE}, \"100/min\" or \"1000/h\"; from 1 to {MOST}");
+        let hint = format!("for example: {EXAMPLE}, \"100/min\" or \"1000/h\"; from 1 to {MOST}");
         value.error("`limit` is not a rate", hint)
     })
 }

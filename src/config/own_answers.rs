@@ -35,12 +35,12 @@ pub(super) fn read(
     let identity = table.optional("identity", problems, Ok);
     let features = table.optional("features", problems, Ok);
     for value in [identity, features].into_iter().flatten().filter(|_| lacks_disco) {
-        let message = format!("`{}` does nothing without \"disco\" in `answer`", value.key());
-        problems.push(value.error(message, format!("as in: {EXAMPLE}; or take it out")));
+        let message = format!("`{}` has no effect without \"disco\" in `answer`", value.key());
+        problems.push(value.error(message, format!("for example: {EXAMPLE}; or remove it")));
     }
     for (_, place) in items.iter().filter(|_| lacks_disco) {
-        let message = "`listed` does nothing without \"disco\" in `answer` of the component";
-        let hint = format!("as in: {EXAMPLE}; or take it out");
+        let message = "`listed` has no effect without \"disco\" in `answer` of the component";
+        let hint = format!("for example: {EXAMPLE}; or remove it");
         problems.push(Problem::error(place.clone(), message, hint));
     }
     let identity = identity.and_then(|value| self::identity(value, problems));
@@ -74,7 +74,7 @@ fn word(value: Value<'_>) -> Result<String, Problem> {
     let text = value.text()?;
     if text.is_empty() || text.contains(char::is_whitespace) || !is_legal(text) {
         let message = format!("in `identity`: `{}` must be a word", value.key());
-        return Err(value.error(message, format!("as in: {IDENTITY}")));
+        return Err(value.error(message, format!("for example: {IDENTITY}")));
     }
     Ok(text.to_owned())
 }
@@ -82,8 +82,8 @@ fn word(value: Value<'_>) -> Result<String, Problem> {
 fn name(value: Value<'_>) -> Result<String, Problem> {
     let text = value.text()?;
     if text.trim().is_empty() || !is_legal(text) {
-        let message = "in `identity`: this is no name for people";
-        return Err(value.error(message, "letters, digits and spaces, or take it out"));
+        let message = "in `identity`: this can't be shown as a name";
+        return Err(value.error(message, "use letters, digits and spaces, or remove it"));
     }
     Ok(text.to_owned())
 }
@@ -96,8 +96,8 @@ fn features(value: Value<'_>, ping: bool, problems: &mut Vec<Problem>) -> Option
         let feature = feature(item).and_then(|feature| {
             let is_ours = [INFO, ITEMS].contains(&feature) || ping && feature == PING;
             if is_ours || features.iter().any(|known| known == feature) {
-                let message = "in `features`: this is listed anyway";
-                return Err(item.error(message, "take it out"));
+                let message = "in `features`: this is always listed";
+                return Err(item.error(message, "remove it"));
             }
             Ok(feature)
         });
@@ -115,8 +115,8 @@ fn features(value: Value<'_>, ping: bool, problems: &mut Vec<Problem>) -> Option
 fn feature<'a>(item: Value<'a>) -> Result<&'a str, Problem> {
     let text = item.text()?;
     if text.is_empty() || text.contains(char::is_whitespace) || !is_legal(text) {
-        let message = "in `features`: this is no feature";
-        return Err(item.error(message, format!("as in: {FEATURES}")));
+        let message = "in `features`: this is not a feature";
+        return Err(item.error(message, format!("for example: {FEATURES}")));
     }
     Ok(text)
 }

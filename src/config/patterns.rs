@@ -20,7 +20,7 @@ pub(super) fn resources(value: Value<'_>, problems: &mut Vec<Problem>) -> Option
         Glob::new(text).map_err(|error| (error.to_string(), error.hint()))
     })?;
     if items.is_empty() {
-        let hint = format!("as in: {example}; or leave the key out, and all serve");
+        let hint = format!("for example: {example}; or leave the key out, and all serve");
         problems.push(value.error("`resources` names no resource", hint));
         return None;
     }
@@ -29,11 +29,11 @@ pub(super) fn resources(value: Value<'_>, problems: &mut Vec<Problem>) -> Option
             problems.push(Problem::warning(
                 items[at].place(),
                 format!(
-                    "{:?} stands behind {:?}, which fits the same",
+                    "{:?} comes after {:?}, which matches the same",
                     glob.as_str(),
                     before.as_str()
                 ),
-                "put the one that is preferred first, or take this out",
+                "put the one that is preferred first, or remove this",
             ));
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn faces(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Fac
             items[at].place(),
             "every node is a face: one user can subscribe to any number of them, and a block by \
              the target holds for one",
-            format!("name those that there are, as in: {FACES}"),
+            format!("list those that exist, for example: {FACES}"),
         ));
     }
     Some(Faces(globs.into()))
@@ -56,17 +56,17 @@ pub(super) fn faces(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Fac
 
 /// One node of a face, or a pattern of nodes, in normal form.
 pub(super) fn face(text: &str) -> Result<Glob, (String, &'static str)> {
-    const HINT: &str = "the node of an address, as in: \"helper\" or \"team-*\"";
+    const HINT: &str = "the node of an address, for example: \"helper\" or \"team-*\"";
     if text.is_empty() {
         let message = "the domain itself is always there";
-        return Err((message.to_owned(), "take the empty text out"));
+        return Err((message.to_owned(), "remove the empty text"));
     }
     if mirror::is_reserved(text) {
         let message = "nodes with `\\40` are the addresses of users";
         return Err((message.to_owned(), HINT));
     }
     let node = NodePart::new(text).map_err(|_| {
-        let message = "this can be no node of an address";
+        let message = "this can't be the node of an address";
         (message.to_owned(), HINT)
     })?;
     // The look-up has the older tables, those of most servers.
@@ -90,8 +90,11 @@ pub(super) fn senders(
     if let Some(at) = everybody.filter(|_| patterns.len() > 1) {
         problems.push(Problem::warning(
             items[at].place(),
-            format!("in `{}`: \"*\" is everybody, so the other entries do nothing", value.key()),
-            "take it out, or the others",
+            format!(
+                "in `{}`: \"*\" is everybody, so the other entries have no effect",
+                value.key()
+            ),
+            "remove it or the others",
         ));
     }
     Some(items.iter().map(Value::place).zip(patterns).collect())

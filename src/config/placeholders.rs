@@ -5,7 +5,7 @@ use super::sources;
 /// Why a text with placeholders can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PlaceholderError {
-    #[error("{{{0}}} is not known here")]
+    #[error("{{{0}}} is not known")]
     Unknown(String),
     #[error("a brace is not closed")]
     Open,
@@ -17,7 +17,7 @@ impl PlaceholderError {
     /// What to write instead.
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Unknown(_) | Self::Open => "known are {hostname} and {env:NAME}",
+            Self::Unknown(_) | Self::Open => "{hostname} and {env:NAME} are known",
             Self::Variable(_) => {
                 "set it for this process, and for the daemon in its unit (Environment=NAME=a, and a \
                  restart)"

@@ -10,7 +10,7 @@ use super::placeholders::{self, PlaceholderError};
 pub(super) enum PresenceDomainError {
     #[error(transparent)]
     Placeholder(#[from] PlaceholderError),
-    #[error("{0:?} is not a domain for a component{origin}", origin = placeholders::origin(.1))]
+    #[error("{0:?} can't be the domain of a component{origin}", origin = placeholders::origin(.1))]
     Domain(String, String),
 }
 
@@ -20,7 +20,7 @@ impl PresenceDomainError {
         match self {
             Self::Placeholder(error) => error.hint(),
             Self::Domain(..) => {
-                "a domain alone, one for each replica, as in: {hostname}.proxy.example"
+                "a domain alone, one for each replica, for example: {hostname}.proxy.example"
             }
         }
     }

@@ -122,7 +122,8 @@ fn open(path: &Path, sources: &Sources<'_>) -> Result<(Text, bool), Problem> {
         let message = format!("can't read {}: {error}", path.display());
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                "be the user that runs jat-proxy, as in: sudo -u jat-proxy jat-proxy check"
+                "run it as the user that runs jat-proxy, for example: sudo -u jat-proxy jat-proxy \
+                 check"
             }
             _ if is_home(path) => HOME,
             _ => "name it with -c FILE, or make one with: jat-proxy init",

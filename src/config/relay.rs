@@ -121,17 +121,17 @@ impl Relay {
         if let Some(place) = token_in.filter(|_| self.is_more()) {
             problems.push(Problem::error(
                 place,
-                "`token-in` is for requests alone: with more in `relay` the token is in the id, and \
-                 the resource of `from` is what the user chose. A service that reads there who asks \
-                 would believe it",
-                "take `token-in` out; for such a service, as Jicofo is one: relay = [\"iq\"]",
+                "`token-in` is for requests alone: with more in `relay` the token is in the id, \
+                 and the resource of `from` is what the user chose. A service that reads the \
+                 user's address there would be deceived",
+                "remove `token-in`; for such a service, such as Jicofo: relay = [\"iq\"]",
             ));
         }
         if let Some((Dispatch::Random, place)) = dispatch.filter(|_| self.has(Kind::Messages)) {
             problems.push(Problem::warning(
                 place,
                 "with \"random\" each message of a chat goes to another resource",
-                "take `dispatch` out: with \"messages\" in `relay` each user has one resource",
+                "remove `dispatch`: with \"messages\" in `relay` each user has one resource",
             ));
         }
         if let Some(Target::Resource { full, .. }) = target.filter(|_| self.has(Kind::Presence)) {
@@ -140,7 +140,7 @@ impl Relay {
                 format!(
                     "{full} is a fixed destination, and subscriptions to presence are of the account"
                 ),
-                "name the account alone in target-address, or take \"presence\" out",
+                "name the account alone in target-address, or remove \"presence\"",
             ));
         }
     }
@@ -174,8 +174,8 @@ impl Relay {
                 true => "\"messages\" in `relay`",
                 false => "\"messages\", \"presence\" or \"requests\" in `relay`",
             };
-            let message = format!("`{key}` does nothing without {which}");
-            let hint = "as in: relay = [\"iq\", \"messages\"]; or take it out";
+            let message = format!("`{key}` has no effect without {which}");
+            let hint = "for example: relay = [\"iq\", \"messages\"]; or remove it";
             problems.push(value.error(message, hint));
         }
         Some(value)
@@ -186,8 +186,8 @@ fn kinds(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Vec<Kind>> {
     let words = Kind::ALL.map(|kind| (kind.name(), kind));
     let kinds = words::read(value, EXAMPLE, &words, problems)?;
     if !kinds.contains(&Kind::Iq) {
-        let hint = format!("requests of users are always relayed, as in: {EXAMPLE}");
-        problems.push(value.error("`relay` is without \"iq\"", hint));
+        let hint = format!("requests of users are always relayed, for example: {EXAMPLE}");
+        problems.push(value.error("`relay` lacks \"iq\"", hint));
         return None;
     }
     Some(kinds)
@@ -203,14 +203,14 @@ fn initiate(value: Value<'_>, lists: &Lists, problems: &mut Vec<Problem>) -> Opt
         if let Pattern::Address(_) = pattern {
             problems.push(Problem::error(
                 place.clone(),
-                "in `initiate`: this is an account, and users are written to first by domain",
+                "in `initiate`: this is an account, and only whole domains can be written to first",
                 "name its domain; `deny-from` is for single accounts there",
             ));
         } else if !lists.cover(pattern) {
             problems.push(Problem::error(
                 place.clone(),
                 "in `initiate`: these users may not write, so their answers would be lost",
-                "have them in `allow-from` and not in `deny-from`, or take them out here",
+                "have them in `allow-from` and not in `deny-from`, or remove them here",
             ));
         }
     }

@@ -52,7 +52,7 @@ fn inline(value: Value<'_>, problems: &mut Vec<Problem>) -> Result<Secret, Probl
     let secret = Secret::new(Zeroizing::new(text.to_owned())).ok_or_else(|| empty(value))?;
     problems.push(Problem::warning(
         value.place(),
-        "the secret stands in the configuration itself",
+        "the secret is in the configuration itself",
         format!("put it into a file of its own: {EXAMPLE}"),
     ));
     Ok(secret)
@@ -79,7 +79,7 @@ fn elsewhere(
         [] if problems.len() > before => None,
         _ => Some(Err(value.error(
             "`secret` needs exactly one of `file`, `env` and `credential`",
-            format!("as in: {EXAMPLE}"),
+            format!("for example: {EXAMPLE}"),
         ))),
     }
 }
@@ -149,7 +149,7 @@ fn stripped(
         problems.push(Problem::warning(
             value.place(),
             "the secret begins or ends with white space, or with something else that can't be seen",
-            "it is a part of the secret: take it out, unless the server's has it too",
+            "it is a part of the secret: remove it, unless the server has it too",
         ));
     }
     Secret::new(text).ok_or_else(|| empty(value))

@@ -56,9 +56,12 @@ impl Server {
         let own = table.optional("server", problems, |value| Ok((address(value), value)));
         let keys = TlsKeys::read(table, problems);
         let Some((address, value)) = own else {
-            let hint = "write it in [server], or name a `server` beside it";
+            let hint = "set it in [server], or add a `server` beside it";
             for value in keys.values() {
-                let message = format!("`{}` is about a `server` that is not here", value.key());
+                let message = format!(
+                    "`{}` belongs to a `server`, and there is none here",
+                    value.key()
+                );
                 problems.push(value.error(message, hint));
             }
             return Some(common.clone());
@@ -85,9 +88,9 @@ impl<'a> TlsKeys<'a> {
         let ca_file = table.optional("ca-file", problems, |v| Ok((v.text()?, v)));
         let server_name = table.optional("server-name", problems, |value| {
             let name = tls::name(value.text()?);
-            let hint = "a domain or an IP address, as in: server-name = \"xmpp.example\"";
+            let hint = "a domain or an IP address, for example: server-name = \"xmpp.example\"";
             let error =
-                || value.error("`server-name` is no name that a certificate can have", hint);
+                || value.error("`server-name` is not a name that a certificate can have", hint);
             Ok((name.ok_or_else(error)?, value))
         });
         Self { tls, ca_file, server_name, broken: problems.len() > before }
@@ -119,16 +122,17 @@ impl<'a> TlsKeys<'a> {
         }
         let Some(place) = place.filter(|_| server.encrypted) else {
             for value in self.values().filter(|value| value.key() != "tls") {
-                let message = format!("`{}` without TLS has no meaning", value.key());
-                problems.push(value.error(message, "add: tls = true, or take it out"));
+                let message = format!("`{}` has no effect without TLS", value.key());
+                problems.push(value.error(message, "add: tls = true, or remove it"));
             }
             return server;
         };
         let name = match self.server_name {
             Some((name, _)) => Some(name),
             None => tls::name_of(&server.address).or_else(|| {
-                let message = "the server's host is no name that a certificate can have";
-                let hint = "add the name that is in it, as in: server-name = \"xmpp.example\"";
+                let message = "the server's host is not a name that a certificate can have";
+                let hint = "add the name that is in it, for example: server-name = \
+                            \"xmpp.example\"";
                 problems.push(place.error(message, hint));
                 None
             }),

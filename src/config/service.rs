@@ -78,7 +78,7 @@ impl Service {
             problems.push(Problem::warning(
                 place.clone(),
                 format!("all requests go to {full}, so there is nothing to choose from"),
-                "take `resources` out, or name the account alone in target-address",
+                "remove `resources`, or name the account alone in target-address",
             ));
         }
         let bare = self.settings.target.bare().as_str();
@@ -86,8 +86,8 @@ impl Service {
         if let Some(glob) = self.settings.resources.iter().find(whole) {
             problems.push(Problem::error(
                 place.clone(),
-                format!("{:?} is a whole address, and `resources` has resources", glob.as_str()),
-                "write what stands behind the slash",
+                format!("{:?} is a whole address, and `resources` lists resources", glob.as_str()),
+                "write what follows the slash",
             ));
         }
     }

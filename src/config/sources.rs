@@ -171,8 +171,8 @@ pub(super) fn credentials_directory() -> Option<PathBuf> {
 }
 
 /// Why a path that begins with `~` leads nowhere.
-pub(super) const HOME: &str = "`~` is not expanded: write the whole path of the folder";
-const FOR_WHOM: &str = "it must be there, and readable for the user that runs jat-proxy";
+pub(super) const HOME: &str = "`~` is not expanded: write the full path of the folder";
+const FOR_WHOM: &str = "it must exist, and be readable for the user that runs jat-proxy";
 /// Far above any configuration, far below what hurts.
 const MAX_BYTES: u64 = 1 << 20;
 

@@ -45,7 +45,7 @@ impl<'a> Table<'a> {
                 Ok(if value.has_gaps() { table.with_gaps() } else { table })
             }
             DeValue::Array(_) => {
-                let message = format!("`{}` can be there only once", value.key());
+                let message = format!("`{}` can occur only once", value.key());
                 Err(value.error(message, format!("write: [{}]", value.key())))
             }
             _ => Err(value.wrong_type("a table", name)),

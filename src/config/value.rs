@@ -74,7 +74,7 @@ impl<'a> Value<'a> {
     pub fn text(&self) -> Result<&'a str, Problem> {
         match self.node() {
             DeValue::String(text) if text.contains(['\n', '\r']) => {
-                let message = format!("`{}` goes over several lines", self.key);
+                let message = format!("`{}` spans several lines", self.key);
                 Err(self.error(message, "close its quotes on the same line"))
             }
             DeValue::String(text) => Ok(text),
@@ -110,7 +110,7 @@ impl<'a> Value<'a> {
         };
         let Some(duration) = time::duration(text) else {
             let message = format!("`{}` is not a duration", self.key);
-            return Err(self.error(message, format!("as in: {example}")));
+            return Err(self.error(message, format!("for example: {example}")));
         };
         if !range.contains(&duration) {
             let message = format!("`{}` is out of range", self.key);
@@ -130,7 +130,7 @@ impl<'a> Value<'a> {
         };
         moment.ok_or_else(|| {
             let message = format!("`{}` is not a time (RFC 3339) with its offset", self.key);
-            self.error(message, format!("as in: {example}"))
+            self.error(message, format!("for example: {example}"))
         })
     }
 
@@ -166,6 +166,6 @@ impl<'a> Value<'a> {
             DeValue::Table(_) => "a table",
         };
         let message = format!("`{}` must be {expected}, not {found}", self.key);
-        self.error(message, format!("as in: {example}"))
+        self.error(message, format!("for example: {example}"))
     }
 }

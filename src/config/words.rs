@@ -19,7 +19,7 @@ pub(super) fn read<T: Copy + PartialEq>(
             Ok((word, meaning)) if known.contains(&meaning) => {
                 is_faulty = true;
                 let message = format!("`{}` has {word:?} twice", value.key());
-                problems.push(item.error(message, "take one of the two out"));
+                problems.push(item.error(message, "remove one of the two"));
             }
             Ok((_, meaning)) => known.push(meaning),
             Err(problem) => {

@@ -102,8 +102,7 @@ impl Daemon {
             Ok(()) => {}
             // What it would watch over is worth more.
             Err(error) if resumed => warn!(
-                "the watchdog has not started, so a hang would go \
-                                            unnoticed: {}",
+                "the watchdog has not started, so a hang would go unnoticed: {}",
                 explain(&error)
             ),
             Err(error) => return Err(error.into()),

@@ -57,8 +57,7 @@ impl fmt::Display for Port {
             Self::Http(line) => write!(f, "an HTTP server, or a proxy, answered: {line:?}"),
             Self::Other(line) => write!(
                 f,
-                "something that is not an XMPP server answered: \
-                                            {line:?}"
+                "something that is not an XMPP server answered: {line:?}"
             ),
         }
     }

@@ -106,8 +106,7 @@ impl TlsError {
             ) => "the server speaks neither TLS 1.2 nor 1.3".to_owned(),
             Error::PeerIncompatible(why) => {
                 format!(
-                    "the server and this program have no TLS settings in common: \
-                         {}",
+                    "the server and this program have no TLS settings in common: {}",
                     words(why)
                 )
             }

@@ -135,9 +135,9 @@ impl StreamRecord {
             format!(
                 "another process is connected as {0}, which is this one's presence domain: each \
                  gets only a part of the target's presence. Do two machines have the same \
-                 hostname? Give each a name of its own in the [[component]] of {domain}, as in: \
-                 presence-domain = \"a.{domain}\" and presence-domain = \"b.{domain}\"; see \
-                 docs/replicas.md",
+                 hostname? Give each a name of its own in the [[component]] of {domain}, for \
+                 example: presence-domain = \"a.{domain}\" and presence-domain = \"b.{domain}\"; \
+                 see docs/replicas.md",
                 self.domain
             )
         }

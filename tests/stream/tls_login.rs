@@ -147,8 +147,7 @@ async fn another_ca() {
             let said = fails(&identity, trusted, NAME, Cause::CertificateUntrusted).await;
             assert!(
                 said.ends_with(
-                    "another key has signed it: was the CA created \
-                                    again?"
+                    "another key has signed it: was the CA created again?"
                 ),
                 "{said}"
             );

@@ -31,7 +31,9 @@ pub struct Holder<'a> {
 
 /// The resource has more than [`MAX_RESOURCE_BYTES`], or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a resource of {bytes} bytes has no alias, only one of 1 to {MAX_RESOURCE_BYTES} has")]
+#[error(
+    "a resource of {bytes} bytes has no alias, only one of 1 to {MAX_RESOURCE_BYTES} bytes has"
+)]
 pub struct NoAlias {
     pub bytes: usize,
 }

@@ -13,11 +13,11 @@ pub struct Glob {
 /// Why a text is no pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
-    #[error("an empty pattern fits no resource")]
+    #[error("an empty pattern matches no resource")]
     Empty,
-    #[error("{0:?} means nothing in a pattern")]
+    #[error("{0:?} has no meaning in a pattern")]
     Special(char),
-    #[error("a pattern has no control characters")]
+    #[error("a pattern can't have control characters")]
     Control,
     #[error("a pattern is longer than a resource can be")]
     Long,
@@ -27,12 +27,12 @@ impl GlobError {
     /// What to write instead.
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Empty => "as in: resources = [\"focus\", \"blue-*\"], or leave the key out",
+            Self::Empty => "for example: resources = [\"focus\", \"blue-*\"], or leave the key out",
             Self::Special(_) | Self::Control => {
-                "`*` stands for any characters and `?` for one, this one too; all else stands for \
-                 itself"
+                "`*` matches any characters and `?` any one, this one too; all others match \
+                 themselves"
             }
-            Self::Long => "a resource has at most 1023 bytes; put a `*` for the rest",
+            Self::Long => "a resource has at most 1023 bytes; use `*` for the rest",
         }
     }
 }

@@ -102,8 +102,8 @@ impl fmt::Display for KeyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key {} ", self.id)?;
         match self.part {
-            Part::CanGo { since } => write!(f, "can go, since {}", show_moment(since)),
-            Part::Stays { until } => write!(f, "can go {}", from(until, self.now)),
+            Part::CanGo { since } => write!(f, "can be removed, since {}", show_moment(since)),
+            Part::Stays { until } => write!(f, "can be removed {}", from(until, self.now)),
             Part::Signs { since, until } => {
                 let since = since.map(|at| format!(" since {}", show_moment(at)));
                 let until = until.map(|at| format!(" until {}", show_moment(at)));
@@ -145,8 +145,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "key 1 can go, since 2027-01-15T06:18:20Z",
-                "key 2 can go from 2027-01-15T09:04:00Z (in 1h 4m)",
+                "key 1 can be removed, since 2027-01-15T06:18:20Z",
+                "key 2 can be removed from 2027-01-15T09:04:00Z (in 1h 4m)",
                 "key 3 signs since 2027-01-15T07:59:00Z until 2027-01-15T08:01:00Z",
                 "key 4 signs from 2027-01-15T08:01:00Z (in 1m)",
                 "key 5 signs from 2027-01-15T08:01:30Z (in 1m 30s)",

@@ -24,11 +24,11 @@ pub enum Pattern {
 /// Why a text is no pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    #[error("an empty text is no pattern")]
+    #[error("a pattern can't be empty")]
     Empty,
-    #[error("a `*` can stand for everything in front of a dot, at the beginning of a domain")]
+    #[error("a `*` is allowed at the beginning of a domain only, with a dot behind it")]
     Star,
-    #[error("a resource is not looked at")]
+    #[error("an entry can't have a resource")]
     Resource,
     #[error("this is neither a domain nor an account")]
     Address,
@@ -39,13 +39,14 @@ impl PatternError {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Empty | Self::Address => {
-                "as in: \"some-domain.example\", \"*.partner.example\", \"admin@other.example\""
+                "for example: \"some-domain.example\", \"*.partner.example\", \
+                 \"admin@other.example\""
             }
             Self::Star => {
-                "as in: \"*.partner.example\"; \"partner.example\" alone is everybody there, \"*\" \
-                 alone is everybody everywhere"
+                "for example: \"*.partner.example\"; \"partner.example\" alone is everybody there, \
+                 \"*\" alone is everybody everywhere"
             }
-            Self::Resource => "name the account alone, as in: \"admin@other.example\"",
+            Self::Resource => "name the account alone, for example: \"admin@other.example\"",
         }
     }
 }
