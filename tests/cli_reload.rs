@@ -44,9 +44,8 @@ fn a_reload_says_what_came_of_it() {
     assert_eq!((out.code, out.out.as_str()), (78, ""), "{out:?}");
     assert!(out.err.contains("error: DIR/jat-proxy.toml:"), "{out:?}");
     assert!(out.err.contains("\n  help: did you mean `target-address`?\n"), "{out:?}");
-    let refused = format!(
-        "error: process {pid} has not reloaded; the old configuration stays in use\n"
-    );
+    let refused =
+        format!("error: process {pid} has not reloaded; the old configuration stays in use\n");
     assert!(out.err.ends_with(&refused), "{out:?}");
     daemon.reconfigure("target-addres ", "target-address ");
     // What can't be listened on is no configuration that is in use.

@@ -56,7 +56,7 @@ fn it_is_ready_while_the_server_is_away_feeds_the_watchdog_and_says_when_it_stop
     service.until("READY=1");
     let status = service.until("STATUS=").pop().unwrap();
     assert!(
-        status.starts_with("STATUS=0 of 1 components forward; proxy.example: not connected"),
+        status.starts_with("STATUS=0 of 1 components are ready; proxy.example: not connected"),
         "{status}"
     );
     service.until("WATCHDOG=1");

@@ -32,9 +32,8 @@ impl Http {
                 value.error("`listen` is not an IP address with a port", hint)
             })?;
             if address.port() == 0 {
-                let hint = format!(
-                    "add the one that metrics are read from, for example: {example}"
-                );
+                let hint =
+                    format!("add the one that metrics are read from, for example: {example}");
                 return Err(value.error("`listen` has no port", hint));
             }
             Ok((address, value.place()))

@@ -20,10 +20,8 @@ pub(super) fn reply_ttl(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> u6
         let duration = value.duration(REPLY_TTL)?;
         match duration.subsec_nanos() {
             0 => Ok(duration.as_secs()),
-            _ => Err(value.error(
-                "`reply-ttl` must be whole seconds",
-                "for example: reply-ttl = \"90s\"",
-            )),
+            _ => Err(value
+                .error("`reply-ttl` must be whole seconds", "for example: reply-ttl = \"90s\"")),
         }
     });
     seconds.unwrap_or(DEFAULT_REPLY_TTL)

@@ -58,10 +58,8 @@ impl Server {
         let Some((address, value)) = own else {
             let hint = "set it in [server], or add a `server` beside it";
             for value in keys.values() {
-                let message = format!(
-                    "`{}` belongs to a `server`, and there is none here",
-                    value.key()
-                );
+                let message =
+                    format!("`{}` belongs to a `server`, and there is none here", value.key());
                 problems.push(value.error(message, hint));
             }
             return Some(common.clone());

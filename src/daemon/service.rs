@@ -79,7 +79,7 @@ fn summary(components: &Components) -> String {
     let waiting: Vec<(String, String)> = waiting.collect();
     let (all, ready) = (components.len(), components.len() - waiting.len());
     let first = waiting.first().map(|(domain, what)| format!("; {domain}: {what}"));
-    format!("{ready} of {all} components forward{}", first.unwrap_or_default())
+    format!("{ready} of {all} components are ready{}", first.unwrap_or_default())
 }
 
 const BEAT: Duration = Duration::from_millis(500);

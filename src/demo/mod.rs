@@ -18,7 +18,7 @@ pub(crate) mod tour;
 /// What did not happen as the tour says it does.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("the built-in server cannot listen: {0}")]
+    #[error("the built-in server can't listen: {0}")]
     Server(#[from] std::io::Error),
     #[error("can't write to standard output: {0}")]
     Output(std::io::Error),
@@ -32,7 +32,7 @@ pub(crate) enum Failure {
     ReplyLost { id: String },
     #[error("message {id} did not arrive within 30 s")]
     MessageLost { id: &'static str },
-    #[error("{expected} was to be seen, but there is {found}")]
+    #[error("expected {expected}, found {found}")]
     Unexpected { expected: String, found: String },
     #[error("no replica dropped the forged reply as {reason} within 30 s")]
     NotDropped { reason: &'static str },

@@ -55,10 +55,9 @@ impl fmt::Display for Port {
             Self::Servers => f.write_str("that is the server's port for other servers"),
             Self::Tls => f.write_str("the server speaks TLS there, and we do not"),
             Self::Http(line) => write!(f, "an HTTP server, or a proxy, answered: {line:?}"),
-            Self::Other(line) => write!(
-                f,
-                "something that is not an XMPP server answered: {line:?}"
-            ),
+            Self::Other(line) => {
+                write!(f, "something that is not an XMPP server answered: {line:?}")
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ fn follow(kind: Kind) -> Told {
     let mut status = String::new();
     wait_until("rates, and the tests of the login", || {
         status = stage.run("README.md", &format!("cd jat\n{command}"));
-        ["ours alone", "\n  clock ", "\n  rates "].iter().all(|it| status.contains(it))
+        ["not shared", "\n  clock ", "\n  rates "].iter().all(|it| status.contains(it))
     });
     assert_shown("README.md", shown, &status);
     let shown = block("$ jat-proxy check --connect");

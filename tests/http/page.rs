@@ -15,7 +15,7 @@ fn a_page_says_what_is_wrong_and_what_to_do() {
     let daemon = watched::start(free_address());
     daemon.wait_for("/readyz", |answer| !answer.body.contains("connecting"));
     let page = Page::of(&daemon.get("/"));
-    assert!(page.text.contains("0 of 2 components forward."), "{}", page.text);
+    assert!(page.text.contains("0 of 2 components are ready."), "{}", page.text);
     assert!(page.text.contains("is the server running"), "{}", page.text);
     // The very words of the command line.
     let output = daemon.command(&["status"]);

@@ -57,7 +57,7 @@ fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
 fn assert_good(out: &str, domain: &str, service: &str) {
     for line in [
         format!("  ok       handshake        {domain} is logged in to 127.0.0.1:"),
-        format!("  ok       domain           {domain}: ours alone\n"),
+        format!("  ok       domain           {domain}: not shared\n"),
         "  ok       subscription     subscribed since 20".to_owned(),
         format!("  ok       resources        {service}\n"),
         "  ok       keys             key 1 signs".to_owned(),

@@ -103,5 +103,5 @@ fn server_that_never_closes() -> SocketAddr {
     address
 }
 
-const ALL: &str = "STATUS=1 of 1 components forward";
-const NONE: &str = "STATUS=0 of 1 components forward; proxy.example: ";
+const ALL: &str = "STATUS=1 of 1 components are ready";
+const NONE: &str = "STATUS=0 of 1 components are ready; proxy.example: ";

@@ -146,9 +146,7 @@ async fn another_ca() {
             let identity = signs.sign(&[NAME], Valid::Now);
             let said = fails(&identity, trusted, NAME, Cause::CertificateUntrusted).await;
             assert!(
-                said.ends_with(
-                    "another key has signed it: was the CA created again?"
-                ),
+                said.ends_with("another key has signed it: was the CA created again?"),
                 "{said}"
             );
         }

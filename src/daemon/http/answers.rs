@@ -24,7 +24,7 @@ pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
         "/readyz" => readyz,
         "/status" => status,
         _ => {
-            return text(StatusCode::NOT_FOUND, "There are: / /metrics /healthz /readyz /status\n");
+            return text(StatusCode::NOT_FOUND, "Available: / /metrics /healthz /readyz /status\n");
         }
     };
     match *request.method() {

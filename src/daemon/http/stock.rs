@@ -52,8 +52,8 @@ impl Stock {
 
 /// Says that others have not read their answers yet.
 pub(super) fn full() -> WholeResponse {
-    let text = "Others have not read their answers yet, which take all the memory that there is \
-                for such large ones: ask again in some seconds.\n";
+    let text = "Others have not read their answers yet, and these take all the memory that there \
+                is for large answers: try again in a few seconds.\n";
     let answer = answers::text(StatusCode::SERVICE_UNAVAILABLE, text);
     answers::with(answer, RETRY_AFTER, HeaderValue::from_static("5"))
 }

@@ -46,22 +46,23 @@ pub fn render(components: &Components, format: Format) -> String {
     let mut out = Families::new(format);
     out.counters(
         "jat_proxy_stanzas",
-        "Stanzas that arrived, by what became of each.",
+        "Stanzas received, by kind, way, outcome and reason.",
         all.iter().flat_map(Reading::stanzas),
     );
     out.counters(
         "jat_proxy_error_replies",
-        "Errors that users got as replies to requests that were relayed, by their condition.",
+        "Errors that users got in reply to relayed requests, by condition.",
         all.iter().flat_map(Reading::errors),
     );
     out.gauges(
         "jat_proxy_ready",
-        "Whether the component is logged in, with somebody to forward to who is not known to fail: 1 or 0.",
+        "Whether the component is logged in and has a resource to forward to that is not known to \
+         fail: 1 or 0.",
         all.iter().map(|r| ([r.label()], u64::from(r.ready))),
     );
     out.gauges(
         "jat_proxy_troubled_resources",
-        "Resources of the target that something is wrong with, by what they answer.",
+        "Resources of the target that fail, by what they answer.",
         all.iter().flat_map(Reading::troubled),
     );
     out.gauges(
@@ -71,13 +72,13 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_stream_standstill_seconds",
-        "For how long the server has processed nothing that it was sent; 0 while it does, or \
-         while that is not known.",
+        "How long the server has processed nothing; 0 while it processes stanzas, or while that is \
+         not known.",
         all.iter().flat_map(|r| r.streams(|s| s.standstill)),
     );
     out.counters(
         "jat_proxy_stream_standstills",
-        "How often a server began to stand still for longer than 10 s.",
+        "How often a server processed nothing for longer than 10 s.",
         all.iter().flat_map(|r| r.streams(|s| s.standstills)),
     );
     out.counters(
@@ -92,17 +93,17 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.counters(
         "jat_proxy_unsent_bytes",
-        "Output that was lost with a stream whose server had not taken it.",
+        "Output that was lost with a stream because the server had not read it.",
         all.iter().flat_map(|r| r.streams(|s| s.unsent)),
     );
     out.gauges(
         "jat_proxy_subscription_state",
-        "How many of the targets' subscriptions to presence are in each state.",
+        "Subscriptions to the presence of targets, by state.",
         all.iter().flat_map(Reading::subscription),
     );
     out.gauges(
         "jat_proxy_resources",
-        "Online resources that may be asked, of all targets.",
+        "Online resources of all targets that may get requests.",
         all.iter().filter_map(|r| Some(([r.label()], r.resources?))),
     );
     out.gauges(
@@ -117,32 +118,33 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.counters(
         "jat_proxy_face_relayed",
-        "Stanzas that each face of a component with several relayed.",
+        "Stanzas relayed, by face, of components with several faces.",
         all.iter().flat_map(Reading::face_relayed),
     );
     out.counters(
         "jat_proxy_face_refused",
-        "Stanzas to or from each face that were answered or dropped.",
+        "Stanzas answered or dropped, by face.",
         all.iter().flat_map(Reading::face_refused),
     );
     out.gauges(
         "jat_proxy_face_resources",
-        "Online resources of the target that each face may ask.",
+        "Online resources of the target that may get requests, by face.",
         all.iter().flat_map(Reading::face_resources),
     );
     out.counters(
         "jat_proxy_unlisted_replies",
-        "Good replies from resources that are not known to be online.",
+        "Valid replies from resources that are not known to be online.",
         all.iter().map(|r| ([r.label()], r.unlisted_replies)),
     );
     out.counters(
         "jat_proxy_observed_refusals",
-        "Stanzas that the lists would refuse, and that were let pass as `access` is to observe.",
+        "Stanzas that allow-from and deny-from would have refused, but that passed because \
+         `access` is observe.",
         all.iter().map(|r| ([r.label()], r.observed)),
     );
     out.gauges(
         "jat_proxy_domain_shared",
-        "Whether another process has a stream for its domain, too: 1, or 0 if not or not known.",
+        "Whether another process has a stream for the same domain: 1, or 0 if not or not known.",
         all.iter().flat_map(|r| r.streams(|s| s.shared.into())),
     );
     out.gauges(
@@ -159,7 +161,7 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_backlog_bytes",
-        "What waits for the server to read it.",
+        "Output that waits for the server to read it.",
         all.iter().flat_map(|r| r.streams(|s| s.backlog)),
     );
     out.gauges(
@@ -184,14 +186,14 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.counters(
         "jat_proxy_log_lines_dropped",
-        "Lines of the log that could not be written, or found no room while nobody read it.",
+        "Log lines dropped because they could not be written.",
         [([], logging::dropped_lines())],
     );
     let version = ("version", env!("CARGO_PKG_VERSION").into());
     out.info("jat_proxy_build", "The running version.", [version]);
     out.gauges(
         "process_start_time_seconds",
-        "When the process began, in Unix time.",
+        "When the process started, in Unix time.",
         [([], components.started())],
     );
     out.finish()

@@ -42,7 +42,7 @@ pub(super) fn warnings(component: &Component) -> Vec<String> {
     let mut warnings: Vec<String> = troubled.iter().take(MOST_WARNINGS).map(warning).collect();
     let more = troubled.len() - warnings.len();
     if more > 0 {
-        warnings.push(format!("{more} more resources are no better: see the list of resources"));
+        warnings.push(format!("{more} more resources have problems: see the list of resources"));
     }
     warnings
 }

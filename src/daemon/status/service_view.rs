@@ -163,16 +163,16 @@ fn remedy(presence: &Presence, settings: &Settings) -> String {
         return never_asked(settings);
     }
     match presence.subscription() {
-        Subscription::Never => "It is asked for in a moment.".to_owned(),
+        Subscription::Never => "It will be requested in a moment.".to_owned(),
         Subscription::Failed(condition) => format!(
-            "Asking for it failed with {condition}: is {target} the right account, and its \
-             server up? It is asked again."
+            "The request failed with {condition}: is {target} the right account, and is its server \
+             up? It will be sent again."
         ),
         // docs/servers.md#silent-account
         Subscription::Pending => format!(
             "{target} has to accept the presence subscription of {subscriber}: start the \
-             implementing client, and let it do so. If {target} is not the right account, its server \
-             says nothing of that."
+             implementing client, and let it do so. If {target} is not the right account, its \
+             server does not say so."
         ),
         Subscription::Denied => format!(
             "{target} has to accept the presence subscription of {subscriber}: let the \

@@ -11,7 +11,7 @@ use super::{PeerStatus, StreamState, StreamStatus};
 pub(super) fn not_carrying(stream: &StreamRecord) -> Option<String> {
     match &stream.state {
         State::Starting => Some("not connected yet".to_owned()),
-        State::Closed => Some("the stream was closed for good".to_owned()),
+        State::Closed => Some("the stream was closed and will not be opened again".to_owned()),
         State::Down { since, cause, message } => {
             Some(format!("not connected since {}: {}", show_moment(*since), cause.explain(message)))
         }

@@ -85,10 +85,10 @@ fn state(stream: &StreamState) -> String {
 /// Whether another process has the domain too.
 fn sharing(sharing: &str) -> &'static str {
     match sharing {
-        "alone" => "ours alone",
-        "shared" => "shared: another process is connected for it too",
-        "unheard" => "not known: nothing that it sends to itself comes back",
-        _ => "not known yet whether another process is connected for it too",
+        "alone" => "not shared",
+        "shared" => "shared: another process is connected with the same domain",
+        "unheard" => "not known: no message that it sends to itself comes back",
+        _ => "not known yet whether another process is connected with the same domain",
     }
 }
 

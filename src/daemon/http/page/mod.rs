@@ -80,10 +80,10 @@ fn verdict(html: &mut Html, status: &Status) {
     let warned = status.components.iter().any(|c| !c.warnings.is_empty());
     let (class, text) = match (ready, all) {
         (_, 0) => ("verdict bad", "Stopping: no component is left.".to_owned()),
-        (1, 1) => ("verdict", "The component forwards.".to_owned()),
-        (0, 1) => ("verdict bad", "The component does not forward.".to_owned()),
-        _ if ready == all => ("verdict", format!("All {all} components forward.")),
-        _ => ("verdict bad", format!("{ready} of {all} components forward.")),
+        (1, 1) => ("verdict", "The component is ready.".to_owned()),
+        (0, 1) => ("verdict bad", "The component is not ready.".to_owned()),
+        _ if ready == all => ("verdict", format!("All {all} components are ready.")),
+        _ => ("verdict bad", format!("{ready} of {all} components are ready.")),
     };
     html.element("div", &[("class", class)], |html| {
         html.leaf("strong", &[("class", if ready == all { "good" } else { "" })], &text);
