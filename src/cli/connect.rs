@@ -132,6 +132,6 @@ fn report(config: &Config, status: &Status) -> Exit {
     say(&text).and(if problems == 0 { Exit::Success } else { Exit::Unavailable })
 }
 
-const DAEMON: &str = "\nThe daemon is running, and this is what it sees:\n";
+const DAEMON: &str = "\nThe daemon is running. This is what it sees:\n";
 /// While waiting.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

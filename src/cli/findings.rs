@@ -18,7 +18,7 @@ pub(super) fn findings<'c>(
         let findings = match seen {
             Some(seen) => of_component(component, seen),
             None => {
-                vec![Finding::problem("daemon", "the running one has no such component", RELOAD)]
+                vec![Finding::problem("daemon", "the running daemon has no such component", RELOAD)]
             }
         };
         (component, findings)
@@ -172,13 +172,13 @@ fn clock(config: &ComponentConfig, seen: &ComponentStatus) -> String {
         Some(offset) => words::clock(offset),
         None => {
             let server = config.settings.target.bare().domain();
-            format!("not compared: {server} does not tell its time (XEP-0202)")
+            format!("not compared: {server} does not report its time (XEP-0202)")
         }
     }
 }
 
 const RELOAD: &str = "reload it, and look for errors in its log";
-const CONFLICT: &str = "is that the running daemon? With [http] in its configuration, \
-                        `check --connect` asks it instead; else stop what is connected";
+const CONFLICT: &str = "is that the running daemon? With [http] in its configuration, `check \
+                        --connect` asks it instead; otherwise stop the process that is connected";
 /// More are counted.
 const SHOWN_RESOURCES: usize = 5;

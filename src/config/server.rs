@@ -204,4 +204,5 @@ fn of_system(
 /// The port of a server on this machine.
 pub(crate) const DEFAULT: &str = "127.0.0.1:5347";
 /// Addresses of each kind.
-pub(crate) const HINT: &str = "as in: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \"[::1]:5347\"";
+pub(crate) const HINT: &str = "for example: \"127.0.0.1:5347\", \"xmpp.example:5347\" or \
+                               \"[::1]:5347\"";
