@@ -37,7 +37,7 @@ fn a_rotation_from_the_first_key_to_the_second() {
     let past = format!("{}not-before = \"{}\"\n", &before[..at], show_moment(now() - 8000));
     folder.write("keys.toml", &past);
     let out = folder.run(&["keys", "prune"]);
-    assert!(out.out.starts_with("key 1 is gone\nkey 2 signs since 20"), "{}", out.out);
+    assert!(out.out.starts_with("key 1 removed\nkey 2 signs since 20"), "{}", out.out);
     let after = folder.read("keys.toml");
     assert!(after.starts_with("# Mine.\n\n[[key]]\nid = 2\n"), "{after}");
     assert!(list().starts_with("key 2 signs since 20"), "{}", list());
@@ -107,7 +107,7 @@ fn name_keys_are_added_behind_the_others_and_stay() {
     let past = format!("not-before = \"{}\"", show_moment(now() - 8000));
     folder.write("keys.toml", &[&text[..at], &past, &text[end..]].concat());
     let out = folder.run(&["keys", "prune"]);
-    assert!(out.out.starts_with("key 1 is gone\nkey 2 signs since 20"), "{}", out.out);
+    assert!(out.out.starts_with("key 1 removed\nkey 2 signs since 20"), "{}", out.out);
     assert!(list().ends_with(both) && list().starts_with("key 2 signs"), "{}", list());
 
     // Their order is that of the file.
@@ -152,7 +152,7 @@ fn a_file_that_can_not_be_written_comes_with_a_remedy() {
     std::fs::create_dir(folder.path("keys.toml.new")).unwrap();
     let out = folder.run(&["keys", "add"]);
     assert_eq!(out.code, 74, "{out:?}");
-    assert!(out.err.contains("keys.toml.new is there"), "{out:?}");
+    assert!(out.err.contains("keys.toml.new exists"), "{out:?}");
     std::fs::remove_dir(folder.path("keys.toml.new")).unwrap();
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" keys add -c \"$1\"";
     let mut shell = std::process::Command::new("sh");

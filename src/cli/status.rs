@@ -289,7 +289,7 @@ d -> t@s (dispatch random, token in the id), on h:1
                 the target's server answers vcard-temp
   answers       disco, ping
   stream        up since U
-  domain        ours alone
+  domain        not shared
   subscription  failed (c) since F, next request at N
   resources     t@s/?[2J?a, dnd, not confirmed yet
                 t@s/b: 9 requests, 1 result, 2 errors (gone), last answer at L; is odd

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn what_stands_for_nothing_says_why() {
         for (text, message) in [
-            ("{host}.p", "{host} is not known here"),
+            ("{host}.p", "{host} is not known"),
             ("{hostname.p", "a brace is not closed"),
             ("{env:NONE}.p", "the environment variable NONE is not set"),
             ("{env:EMPTY}.p", "the environment variable EMPTY is not set"),

@@ -39,9 +39,9 @@ mod tests {
     #[test]
     fn what_is_no_domain_says_why() {
         let error = |text| expand(text).unwrap_err().to_string();
-        assert_eq!(error("a b"), "\"a b\" is not a domain for a component");
+        assert_eq!(error("a b"), "\"a b\" can't be the domain of a component");
         let expanded = error("a b.{hostname}");
         assert!(expanded.ends_with("component, which \"a b.{hostname}\" stands for here"));
-        assert_eq!(error("{host}.p"), "{host} is not known here");
+        assert_eq!(error("{host}.p"), "{host} is not known");
     }
 }

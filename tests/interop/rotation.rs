@@ -49,7 +49,7 @@ fn rotate(kind: Kind) -> Result<(), String> {
     back_date(&key_file);
     fleet.replicas.iter().for_each(|replica| assert_quiet(&reload(replica)));
     let said = fleet.replicas[0].cli(&["keys", "prune"]);
-    assert!(said.contains("key 1 is gone"), "{said}");
+    assert!(said.contains("key 1 removed"), "{said}");
     for replica in &fleet.replicas {
         sleep(Duration::from_millis(300));
         assert_quiet(&reload(replica));
