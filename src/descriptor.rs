@@ -34,10 +34,10 @@ pub(crate) fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Whether so many more can be open at a time.
+/// Whether that many more can be open at a time.
 ///
 /// # Errors
-/// What the system says to the first that is too many.
+/// The system's error for the first one too many.
 pub(crate) fn room_for(count: usize) -> io::Result<()> {
     let open = |_| io::stderr().as_fd().try_clone_to_owned();
     (0..count).map(open).collect::<io::Result<Vec<_>>>().map(drop)

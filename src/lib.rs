@@ -1,14 +1,14 @@
 //! Jabber Address Translation: lets an XMPP client serve at the address of a component, behind
 //! any server and in any number of replicas.
 //!
-//! A request goes on to a resource of the *target address* from an *encoded-from*, an address
-//! whose resource is an authenticated token; whoever reads the token reverts the reply. No
-//! request is remembered. With more in `relay`, users and client see each other under addresses that
-//! say what they stand for, *mirrors* and *aliases*, and messages, presence and requests of the client
-//! pass, too.
+//! A request goes on to a resource of the *target address* from an *encoded-from*, an address whose
+//! resource is an authenticated token; any replica that can verify the token reverts the reply. No
+//! request is stored. With more in `relay`, users and client see each other under addresses that
+//! say what they stand for, *mirrors* and *aliases*, and messages, presence and requests of the
+//! client pass, too.
 //!
-//! Data goes one way, and the middle is pure: it takes bytes and time, and gives bytes, reasons
-//! and deadlines.
+//! Dependencies go one way, and the middle is pure: it takes bytes and time, and returns bytes,
+//! reasons and deadlines.
 //!
 //! ```text
 //!   cli ──► daemon ──► link ──► session ──► jat ──► stanza

@@ -1,4 +1,4 @@
-//! What a process can be short of: it is one failed attempt, with a name, and may pass by itself.
+//! Shortages of the process or the machine: each is one failed attempt, and may pass by itself.
 
 use std::io;
 use std::thread::sleep;
@@ -28,9 +28,9 @@ pub(crate) fn explain(error: &io::Error) -> String {
     }
 }
 
-/// What to do about a shortage; `None`: it is none.
+/// What to do about a shortage; `None` if it is not one.
 pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
-    // Of what this program does, only the start of a thread gives it.
+    // In this program only the start of a thread gives this error.
     if error.kind() == io::ErrorKind::WouldBlock {
         return Some("raise TasksMax= or LimitNPROC= in its unit");
     }

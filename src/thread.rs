@@ -1,5 +1,5 @@
-//! Threads beside the event loop, for what may block. Nobody waits for their end: whatever hangs
-//! in one holds up neither the relay nor the end of the process.
+//! Threads beside the event loop, for what may block. Nobody waits for their end, so a thread that
+//! hangs delays neither the relay nor the end of the process.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
     })
 }
 
-/// Threads for one kind of work that may hang: only so many of them at a time.
+/// Threads for one kind of work that may hang: only a few of them at a time.
 pub(crate) struct Workers {
     name: &'static str,
     busy: AtomicUsize,
@@ -35,7 +35,7 @@ pub(crate) struct Workers {
 /// Why work has no result.
 #[derive(Debug)]
 pub(crate) enum Unfinished {
-    /// It takes too long, or others that began before hang.
+    /// It takes too long, or earlier work hangs.
     Hangs,
     NoThread(io::Error),
     Panicked,

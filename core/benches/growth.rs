@@ -1,4 +1,4 @@
-//! Does the time for a byte stay what it is when stanzas grow, nest, or arrive in pieces?
+//! Whether the time for a byte stays the same when stanzas grow, nest, or arrive in pieces.
 //!
 //!     cargo bench --bench growth
 //!

@@ -44,8 +44,8 @@
 //! withholds it from a sender who has got too many, and else has it
 //! [composed](stanza::compose::Authored).
 //!
-//! A ping or a question of service discovery to the component's domain has a row of its own where
-//! the [settings](jat::own_answers::OwnAnswers) say so: `Translator::own_answer` gives a result, which
+//! A ping or service discovery query to the component's domain has a row of its own where the
+//! [settings](jat::own_answers::OwnAnswers) say so: `Translator::own_answer` gives a result, which
 //! is composed and withheld as errors are.
 //!
 //! Where the [settings](jat::two_way::TwoWay) relay more than requests of users, other rows come first.
@@ -62,7 +62,7 @@
 //! The library is for jat-proxy and its tests; only the program, its files and its formats are
 //! versioned, so that any release may change this interface.
 
-// What nobody outside can use says so.
+// What is not used outside the crate is marked as such.
 #![cfg_attr(not(test), warn(unreachable_pub))]
 // Tests may; here lengths and times come from outside, and what can't fail says why.
 #![cfg_attr(

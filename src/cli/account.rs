@@ -1,11 +1,12 @@
-//! What the account of the daemon may read, as far as root can tell, who may read everything.
+//! What the daemon's account may read, as far as root, who may read everything, can tell.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Whose folder the configuration is in: who runs the daemon, most likely. Or that of a process.
+/// The owner of the configuration's folder, who most likely runs the daemon; or the owner of a
+/// process.
 pub(super) struct Account {
     uid: u32,
     groups: BTreeSet<u32>,
@@ -13,7 +14,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// That of the folder of `config`; `None`: it is root's.
+    /// The owner of the folder of `config`; `None` if that is root.
     pub(super) fn of_folder(config: &Path) -> Option<Self> {
         let folder = fs::canonicalize(config).ok()?.parent()?.to_owned();
         let found = folder.metadata().ok()?;
@@ -22,7 +23,7 @@ impl Account {
         (uid != 0).then_some(Self { uid, groups, folder })
     }
 
-    /// That of a process, as `/proc/PID/status` has it (proc(5)).
+    /// The owner of a process, by `/proc/PID/status` (proc(5)).
     pub(super) fn of_status(status: &str) -> Option<Self> {
         let numbers = |field| -> Option<Vec<u32>> {
             let line = status.lines().find_map(|line| line.strip_prefix(field))?;
@@ -38,12 +39,12 @@ impl Account {
         self.uid
     }
 
-    /// Whether it may read the file at `path`, which is there.
+    /// Whether it may read the file at `path`, which must exist.
     pub(super) fn may_read(&self, path: &Path) -> bool {
         path.exists() && self.why_not(path).is_none()
     }
 
-    /// Why it may not read the file at `path`, for people; `None`: it may.
+    /// Why it may not read the file at `path`, for people; `None` if it may.
     pub(super) fn why_not(&self, path: &Path) -> Option<String> {
         let path = fs::canonicalize(path).ok()?;
         let closed = path.ancestors().find(|part| {
@@ -56,7 +57,7 @@ impl Account {
         ))
     }
 
-    /// The mode decides alone: whoever has an access list knows what it allows.
+    /// Only the mode is considered: whoever sets access lists knows what they allow.
     fn may(&self, found: &Metadata, bit: u32) -> bool {
         let shift = match () {
             () if found.uid() == self.uid => 6,

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     }
 }
 
-/// The mirror of the user at the component that is meant.
+/// The mirror of the user at the requested component.
 fn mirror(config: &Config, arguments: &Arguments) -> Result<String, AddressError> {
     let user = Address::new(&arguments.user);
     user.jid().map_err(|error| AddressError::User(error.to_string()))?;

@@ -78,8 +78,8 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     }
 }
 
-/// Whether the daemon may read it, too: root reads everything, and the daemon is another's,
-/// perhaps.
+/// Whether the daemon may read it, too: root reads everything, and the daemon may run as another
+/// user.
 fn for_the_daemon(path: &Path, config: &Config) -> Exit {
     let account = Account::of_folder(path).filter(|_| rustix::process::geteuid().is_root());
     // The daemon has credentials of its own.
@@ -96,7 +96,7 @@ fn for_the_daemon(path: &Path, config: &Config) -> Exit {
     if problems.is_empty() { Exit::Success } else { Exit::Config }
 }
 
-/// Prints the files of a good configuration, for the program that asks and for nobody else.
+/// Prints the files of a valid configuration, only for the program that asks.
 fn give_snapshot(path: &Path, now: u64) -> Exit {
     let snapshot = Snapshot::take(path, now).map_err(|mut problems| {
         // For one line of a log.
@@ -180,7 +180,7 @@ fn answers(settings: &Settings) -> String {
     )
 }
 
-/// What else than requests of users.
+/// What is relayed besides requests of users.
 fn relays(settings: &Settings) -> String {
     let Some((words, two_way)) = words(settings).zip(settings.two_way.as_deref()) else {
         return String::new();

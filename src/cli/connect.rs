@@ -14,8 +14,8 @@ use super::findings::{Finding, findings, target};
 use super::status::{self, NoStatus};
 use super::{Exit, complain, say};
 
-/// Looks at the daemon that runs with this configuration, or connects in its place. With `wait`,
-/// until all is well, or for as many seconds as it says.
+/// Asks the daemon that runs with this configuration, or connects in its place. With `wait`, until
+/// all is well, or for as many seconds as it says.
 pub(super) fn run(config: &Config, wait: Option<Option<u32>>) -> Exit {
     let listen = config.http.as_ref().map(|http| http.listen);
     let mut waiting = wait.map(|seconds| Waiting::new(config, seconds));
@@ -89,8 +89,8 @@ impl<'c> Waiting<'c> {
     }
 }
 
-/// What the running daemon sees; `None` when there is none that could be asked. One that is
-/// connected must not be disturbed: its server would refuse us, or give us a part of its stanzas.
+/// What the running daemon sees; `None` when there is none that could be asked. A connected daemon
+/// must not be disturbed: its server would refuse us, or give us a part of its stanzas.
 fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
     let Some(listen) = http else { return Ok(None) };
     match status::of_daemon(listen) {

@@ -1,4 +1,4 @@
-//! `jat-proxy demo`: the whole story on the built-in server.
+//! `jat-proxy demo`: a tour on the built-in server.
 
 use tokio::runtime;
 

@@ -11,11 +11,11 @@ pub enum Exit {
     Success = 0,
     /// The command line is wrong.
     Usage = 64,
-    /// What was given to look at is not what it should be.
+    /// The input is not what it should be.
     Data = 65,
     /// Something that is needed does not answer.
     Unavailable = 69,
-    /// It should have worked.
+    /// An internal error.
     Software = 70,
     /// A file, or standard output, can't be written.
     Io = 74,
@@ -24,13 +24,13 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Of a configuration that can't be used. What may pass by itself is tried again by a service
-    /// manager, and another mistake is not.
+    /// The exit code for a configuration that can't be used. A service manager tries again after
+    /// what may pass by itself, and not after other errors.
     pub fn of_problems(problems: &[Problem]) -> Self {
         if problems.iter().all(Problem::passes) { Self::Unavailable } else { Self::Config }
     }
 
-    /// Of two things that were done the first that failed.
+    /// The first failure of two steps.
     pub fn and(self, then: Self) -> Self {
         if self == Self::Success { then } else { self }
     }

@@ -29,7 +29,7 @@ pub(super) fn findings<'c>(
 pub(super) struct Finding {
     what: &'static str,
     text: String,
-    /// What to do about it; `None`: it is as it should be.
+    /// What to do about it; `None` if nothing is wrong.
     pub remedy: Option<String>,
 }
 
@@ -115,12 +115,12 @@ fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding
     }
 }
 
-/// That of the domain itself; empty where only its faces have any.
+/// The target of the domain itself; empty where only its faces have one.
 pub(super) fn target(config: &ComponentConfig) -> &str {
     if config.has_own { config.settings.target.as_str() } else { "" }
 }
 
-/// Whether the daemon has the same faces, with the same targets that are told the same.
+/// Whether the daemon has the same faces, with the same targets and settings.
 fn has_faces(config: &ComponentConfig, seen: &ComponentStatus) -> bool {
     config.faces.len() == seen.faces.len()
         && config.faces.iter().zip(&seen.faces).all(|(FaceConfig { face, settings, .. }, seen)| {

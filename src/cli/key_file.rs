@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::time::show_moment;
 
-/// `text` with one more key; without `not_before` it signs from the beginning of time.
+/// `text` with one more key; without `not_before` it signs at once.
 pub(super) fn add(
     text: &str,
     id: u8,
@@ -54,7 +54,7 @@ pub(super) fn remove(text: &str, ids: &[u8]) -> Result<String, EditError> {
         let id = key.get("id").and_then(Item::as_integer).and_then(|id| u8::try_from(id).ok());
         id.is_some_and(|id| ids.contains(&id))
     };
-    // What stood above a key that went, and is about the file.
+    // A comment above a removed key that is about the file.
     let mut kept = String::new();
     let mut index = 0;
     while let Some(key) = keys.get_mut(index) {
@@ -73,7 +73,7 @@ pub(super) fn remove(text: &str, ids: &[u8]) -> Result<String, EditError> {
     Ok(document.to_string() + &kept)
 }
 
-/// Of the comments above a key those that an empty line sets apart from its own.
+/// The comments above a key that an empty line separates from its own.
 fn about_the_file(above: &str) -> &str {
     let comments = above.rfind("\n\n").map_or("", |at| &above[..at + 2]);
     if comments.trim().is_empty() { "" } else { comments }

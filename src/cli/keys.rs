@@ -134,7 +134,7 @@ fn secret() -> Result<Zeroizing<[u8; 32]>, getrandom::Error> {
     Ok(secret)
 }
 
-/// A rotation is under way already: two that have begun it at once, by hand and by a timer, say.
+/// A rotation is under way already: started twice, by hand and by a timer for example.
 fn warn_of_another(ring: &Keyring, now: u64) {
     if let Some((key, at)) = ring.next(now) {
         let when = key_states::from(at, now);
@@ -168,8 +168,8 @@ fn prune(path: &Path, config: &Config, now: u64) -> Result<String, KeysError> {
     Ok(told)
 }
 
-/// Edits the file of the keys while nobody else does; the configuration is read once more
-/// then, since another edit may have come first.
+/// Edits the file of the keys under a lock; the configuration is then read once more, since another
+/// edit may have come first.
 fn edit(
     path: &Path,
     config: &Config,
@@ -184,7 +184,7 @@ fn edit(
     })
 }
 
-/// The id after that of the newest key that no key has; after 255 comes 0.
+/// The first free id after that of the newest key; after 255 comes 0.
 fn free_id(newest: u8, is_taken: impl Fn(u8) -> bool) -> Option<u8> {
     (1..=255).map(|step| newest.wrapping_add(step)).find(|id| !is_taken(*id))
 }

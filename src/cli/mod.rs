@@ -164,8 +164,8 @@ pub fn say(text: &str) -> Exit {
     said(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
 }
 
-/// What comes of an attempt to print to standard output: what nobody gets must not pass for
-/// printed, but a reader that has gone away (`| head`) has what it wants.
+/// The exit code after printing to standard output: output that is lost is an error, but a reader
+/// that has gone away (`| head`) has what it wants.
 pub fn said(printed: io::Result<()>) -> Exit {
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -14,10 +14,10 @@ use crate::daemon::reload_outcome::{NAME, ReloadOutcome};
 
 use super::account::Account;
 
-/// A daemon, as far as this process may look into it.
+/// A daemon, as far as this process may inspect it.
 pub(super) struct Process {
     pub pid: Pid,
-    /// Where it says what its reloads came to.
+    /// Where it reports the results of its reloads.
     notice: File,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn running(config: &Path) -> io::Result<Found> {
                 found.mute =
                     found.mute.or((is_named_like_us(pid) && names(pid, config)).then_some(pid));
             }
-            // It has ended meanwhile, perhaps.
+            // It may have ended meanwhile.
             Ok(_) | Err(_) => {}
         }
     }
@@ -79,8 +79,8 @@ fn names(pid: Pid, config: &Path) -> bool {
 }
 
 impl Process {
-    /// The daemon `pid`, and what its last reload came to; `None`: it is none. With a path, none
-    /// either if it is nobody's who can run that configuration.
+    /// The daemon `pid`, and the result of its last reload; `None` if it is not a daemon. With a
+    /// path, `None` also if its owner can't run that configuration.
     fn of(pid: Pid, config: Option<&Path>) -> io::Result<Option<(Self, ReloadOutcome)>> {
         let wanted = PathBuf::from(format!("/memfd:{NAME} (deleted)"));
         for entry in fs::read_dir(folder(pid).join("fd"))? {
@@ -119,7 +119,7 @@ impl Process {
         let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
         match (identity(config), identity(&seen)) {
             (Ok(one), Ok(other)) => one == other,
-            // It is gone, or can't be seen.
+            // It has ended, or can't be seen.
             _ => path::absolute(config).is_ok_and(|config| config == theirs),
         }
     }
@@ -138,7 +138,7 @@ impl Process {
         identity(&parent) == identity(self)
     }
 
-    /// What its last reload came to.
+    /// The result of its last reload.
     pub(super) fn outcome(&self) -> io::Result<ReloadOutcome> {
         let mut read = ReloadOutcome::read(&self.notice);
         for _ in 0..READS {

@@ -1,5 +1,4 @@
-//! `jat-proxy reload`: has the running daemon read its configuration again, and says what came of
-//! it.
+//! `jat-proxy reload`: has the running daemon read its configuration again, and prints the result.
 
 use std::io;
 use std::path::Path;
@@ -92,10 +91,10 @@ fn ask(process: Process) -> AskedDaemon {
     AskedDaemon { process, begun }
 }
 
-/// Says what came of it.
+/// Prints the result.
 fn told(asked: AskedDaemon, end: Instant) -> Exit {
     let pid = asked.process.pid.as_raw_nonzero();
-    // Who says it may be anybody's program.
+    // Any program may say this.
     let printable = |text: &str| -> String {
         text.lines().map(|line| misleading::printable(line) + "\n").collect()
     };

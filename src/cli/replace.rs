@@ -1,4 +1,4 @@
-//! Replaces a file as a whole: readers see the old one or the new one, never a part.
+//! Replaces a file atomically: readers see the old one or the new one, never a part.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -48,7 +48,7 @@ fn failed(path: &Path, error: io::Error) -> ReplaceError {
     ReplaceError::Io(path.to_owned(), error)
 }
 
-/// A temporary file beside the one that it is to replace; goes away unless it did.
+/// A temporary file beside the one that it is to replace; removed unless it has replaced it.
 struct Draft {
     path: PathBuf,
     file: File,
@@ -74,7 +74,7 @@ impl Draft {
         self.file.write_all(text.as_bytes())?;
         let old = fs::metadata(path)?;
         let mut mode = old.mode() & 0o7777;
-        // Only root may give a file away; then the new one belongs to whoever edits, and its
+        // Only root may give a file away; otherwise the new one belongs to whoever edits, and its
         // group may read it if that is the group of the old one.
         if fchown(&self.file, Some(old.uid()), Some(old.gid())).is_err()
             && fchown(&self.file, None, Some(old.gid())).is_err()
@@ -85,7 +85,7 @@ impl Draft {
         self.file.sync_all()?;
         fs::rename(&self.path, path)?;
         self.done = true;
-        // The name, too, must survive a power cut.
+        // The name must survive a power cut, too.
         File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 }

@@ -142,8 +142,8 @@ impl Read for Until {
     }
 }
 
-/// Reads the document. Addresses of resources and texts of servers come from outside: nothing
-/// stays in them that a terminal obeys, or that misleads who reads.
+/// Reads the document. Addresses of resources and texts of servers come from outside: nothing stays
+/// in them that a terminal obeys, or that misleads the reader.
 fn read(body: &str) -> serde_json::Result<Status> {
     let mut document = serde_json::from_str(body)?;
     tame(&mut document);
@@ -219,7 +219,7 @@ fn rates(component: &ComponentStatus) -> Vec<String> {
     Series::ALL.into_iter().filter_map(line).collect()
 }
 
-/// `window`: how long ago [`Count::recent`] begins. It is told of what an operator may look into.
+/// `window`: how long ago [`Count::recent`] begins. Only shown for what an operator may look into.
 fn count(count: &Count, window: Option<&str>) -> String {
     let Count { stanza, way, outcome, reason, count, recent } = count;
     let refused = matches!(outcome.as_str(), "answered" | "dropped");

@@ -101,7 +101,7 @@ fn fields(token: &Token, now: u64) -> String {
     )
 }
 
-/// What can be said of the signature when nobody tells whom the request was forwarded to.
+/// What can be said of the signature when it is not known whom the request was forwarded to.
 fn unbound(config: &Config, token: &Token) -> (String, Exit) {
     match config.keyring.verifying(token.kid()) {
         None => (format!("no: {}", TokenError::UnknownKey), Exit::Data),

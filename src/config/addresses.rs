@@ -33,7 +33,7 @@ impl AddressError {
 /// A component's domain in normal form (RFC 7622 section 3.2).
 pub(crate) fn domain(text: &str) -> Result<DomainPart, AddressError> {
     let error = || AddressError::Domain(text.to_owned());
-    // The library lets some characters pass that no server takes.
+    // The library accepts some characters that no server accepts.
     if text.contains(['"', '&', '\'', '/', ':', '<', '>', '@']) {
         return Err(error());
     }

@@ -24,7 +24,7 @@ use super::table::Table;
 use super::value::Value;
 use super::{ComponentConfig, FaceConfig};
 
-/// A component as its table has it, before it was held against the others.
+/// A component as its table has it, before it is compared with the others.
 pub(super) struct Draft {
     domain: DomainPart,
     domain_place: Position,
@@ -64,12 +64,12 @@ impl Draft {
         let presence_secret =
             presence_secret.and_then(|value| secret::read(value, sources, problems));
         let server = Server::of_component(&mut table, sources, &common.server, problems);
-        // Without a domain there is enough to complain of already.
+        // Without a domain there is enough to report already.
         let name = domain.as_ref().map(|(domain, _)| domain);
         let own = Service::read(&mut table, None, name, target, common, problems);
         let faces = faces::read(&mut table, name, common, problems);
         let listed = faces.as_deref().zip(name).map(|(faces, domain)| faces::listed(faces, domain));
-        // What is wrong with them is told once.
+        // What is wrong with them is reported once.
         let access = (!has_own).then(|| Lists::read(&mut table, problems).into_access());
         let own_answers = own_answers::read(&mut table, listed.unwrap_or_default(), problems);
         let own_answers =
@@ -180,7 +180,7 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Vec<ComponentConfig> {
     configs
 }
 
-/// What only shows in all components together.
+/// What only shows when all components are compared.
 pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     for (index, draft) in drafts.iter().enumerate() {
         let domain = &draft.domain;

@@ -82,5 +82,5 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-/// More tell nothing: the file is no TOML at all.
+/// More of them add nothing: the file is not TOML at all.
 const MOST_ERRORS: usize = 100;

@@ -16,7 +16,7 @@ use super::service::{self, Service};
 use super::table::Table;
 use super::value::Value;
 
-/// A face as its table has it, before it was held against the others.
+/// A face as its table has it, before it is compared with the others.
 pub(super) struct FaceDraft {
     pub face: Face,
     pub service: Service,
@@ -87,7 +87,7 @@ impl FaceDraft {
 /// What service discovery lists of these faces of `domain`, and where each says so.
 pub(super) fn listed(faces: &[FaceDraft], domain: &DomainPart) -> Vec<(Item, Position)> {
     let item = |draft: &FaceDraft| match &draft.face {
-        // A list that has the domain itself would lead browsers round in circles.
+        // A list that contains the domain itself would send clients round in circles.
         Face::Node(node) if !node.is_empty() => {
             let item = Item { address: format!("{node}@{domain}"), name: None };
             Some((item, draft.listed.clone()?))
@@ -97,7 +97,7 @@ pub(super) fn listed(faces: &[FaceDraft], domain: &DomainPart) -> Vec<(Item, Pos
     faces.iter().filter_map(item).collect()
 }
 
-/// Holds the faces of one component against each other, and against what the domain itself has.
+/// Compares the faces of one component with each other, and with the domain itself.
 pub(super) fn compare(own: Option<&Service>, faces: &[FaceDraft], problems: &mut Vec<Problem>) {
     let mut before: HashMap<&str, &FaceDraft> = HashMap::new();
     for draft in faces {
@@ -139,7 +139,7 @@ pub(super) fn compare(own: Option<&Service>, faces: &[FaceDraft], problems: &mut
 }
 
 impl FaceDraft {
-    /// Holds it against the service of the domain itself.
+    /// Compares it with the service of the domain itself.
     fn compare_own(&self, own: &Service, problems: &mut Vec<Problem>) {
         if self.face == Face::Node(String::new()) {
             problems.push(Problem::error(

@@ -74,7 +74,8 @@ impl Host {
     }
 }
 
-/// As browsers and scrapers write a name into their Host header. Names of containers have underscores.
+/// A name as browsers and scrapers write it into their Host header. Names of containers may have
+/// underscores.
 fn is_name(text: &str) -> bool {
     let label = |l: &str| {
         let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

@@ -10,7 +10,7 @@ use super::table::Table;
 use super::value::Value;
 use crate::time::show_moment;
 
-/// The ring of the `[[key]]` tables that stand at `whole`.
+/// The ring of the `[[key]]` tables at `whole`.
 pub(super) fn ring(
     tables: Vec<Table<'_>>,
     whole: &Position,
@@ -22,7 +22,7 @@ pub(super) fn ring(
     match Keyring::new(keys) {
         Ok(ring) => (entries.len() == count).then_some((ring, entries)),
         Err(errors) => {
-            // What a ring lacks is told only of one whose keys could all be read.
+            // What a ring lacks is reported only if all of its keys could be read.
             let told = errors
                 .iter()
                 .filter(|error| entries.len() == count || **error != KeyringError::Empty);

@@ -1,8 +1,8 @@
 //! The configuration file, and what it comes to: types that are ready to use.
 //!
-//! [`load`] reads the file and all that it names, and reports every fault at once, each with
-//! its place and a remedy. The daemon calls it at start and on each reload; `check` prints
-//! what it says. Nothing behind it asks again whether a text is well formed.
+//! [`load`] reads the file and all that it names, and reports every fault at once, each with its
+//! place and a remedy. The daemon calls it at start and on each reload; `check` prints what it
+//! says. Nothing after it checks again whether a text is well formed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub struct Config {
     /// Where metrics, health and status are served, if anywhere.
     pub http: Option<Http>,
     pub log: Log,
-    /// How often is looked whether files have changed, if at all.
+    /// How often the files are checked for changes, if at all.
     pub watch: Option<Duration>,
     /// What it was read from.
     pub files: Files,
@@ -94,11 +94,11 @@ pub struct ComponentConfig {
     pub server: String,
     /// `None`: the way there is not encrypted.
     pub tls: Option<TlsConfig>,
-    /// What the handshake proves to know (XEP-0114 section 3).
+    /// What the handshake proves knowledge of (XEP-0114 section 3).
     pub secret: Secret,
     /// The same for the presence domain.
     pub presence_secret: Secret,
-    /// What may be how large on its streams.
+    /// Limits on its streams.
     pub bounds: Bounds,
 }
 
@@ -118,12 +118,12 @@ pub struct StreamConfig {
     /// What it logs in as.
     pub domain: DomainPart,
     pub secret: Secret,
-    /// What may be how large on it.
+    /// Limits on it.
     pub bounds: Bounds,
 }
 
 impl ComponentConfig {
-    /// One that logs in with `secret`, and the defaults of the rest.
+    /// A component that logs in with `secret`, with defaults for the rest.
     pub fn new(settings: Settings, server: String, secret: Secret) -> Self {
         let (presence_secret, bounds) = (secret.clone(), Bounds::default());
         let (has_own, faces) = (true, Vec::new());
@@ -191,7 +191,7 @@ pub fn way(server: &str, tls: Option<&str>) -> String {
 }
 
 impl StreamConfig {
-    /// Whether both log in alike, so that one can take the other's place.
+    /// Whether both log in the same way, so that one can take the other's place.
     pub fn same_login(&self, other: &Self) -> bool {
         self.server == other.server
             && self.tls == other.tls

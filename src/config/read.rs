@@ -35,7 +35,8 @@ pub fn load(path: &Path, now: u64) -> Result<(Config, Vec<Problem>), Vec<Problem
     load_from(path, now, &Sources::of(path, None), Lacking::AnError)
 }
 
-/// [`load`] for who is about to make keys: no name key is no error, also where one is needed.
+/// [`load`] for a command that makes keys: a missing name key is not an error, even where one is
+/// needed.
 ///
 /// # Errors
 /// Those of [`load`].
@@ -69,13 +70,13 @@ impl Files {
     /// What is in the files of the configuration at `path` now, whether it is good or not.
     pub fn look(path: &Path, now: u64) -> Self {
         let sources = Sources::of(path, None);
-        // What there is to say of it is said when it is taken.
+        // Its problems are reported when it is loaded.
         let _ = load_from(path, now, &sources, Lacking::AnError);
         sources.files()
     }
 }
 
-/// What it is that no name key is there where one is needed.
+/// What a missing name key is, where one is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lacking {
     AnError,
@@ -286,7 +287,7 @@ struct Rings {
 
 impl Rings {
     /// Stands in for keys that can't be read: errors of the components are reported all the same,
-    /// and what is made of these is thrown away.
+    /// and what is made of these is discarded.
     fn stand_in() -> Self {
         let secret = Zeroizing::new(vec![0; 32]);
         let key = Key::new(0, &secret, None).expect("long enough");

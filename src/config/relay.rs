@@ -21,7 +21,7 @@ use super::words;
 pub(super) struct Relay {
     kinds: Vec<Kind>,
     place: Option<Position>,
-    /// Something in it can't be read, so that nothing can be said of what is not in it.
+    /// Something in it can't be read, so it is not known what is missing from it.
     is_faulty: bool,
 }
 
@@ -110,7 +110,7 @@ impl Relay {
         })
     }
 
-    /// Holds the keys against it that mean something else, or nothing, beside more than `iq`.
+    /// Checks the keys that mean something else, or nothing, where more than `iq` is relayed.
     pub(super) fn compare(
         &self,
         token_in: Option<Position>,

@@ -21,7 +21,7 @@ impl Secret {
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// The secret itself: for the handshake, never for a log.
+    /// The secret itself: for the handshake, never for the log.
     pub fn expose(&self) -> &str {
         &self.0
     }

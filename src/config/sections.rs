@@ -33,7 +33,7 @@ pub(super) fn shutdown_timeout(root: &mut Table<'_>, problems: &mut Vec<Problem>
     timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT)
 }
 
-/// How often is looked whether files have changed, if at all.
+/// How often the files are checked for changes, if at all.
 pub(super) fn watch(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Option<Duration> {
     root.optional("watch", problems, |value| value.duration(WATCH))
 }
@@ -60,7 +60,7 @@ pub(super) fn limits(root: &mut Table<'_>, problems: &mut Vec<Problem>) -> Bound
     let depth = table.optional("max-depth", problems, |v| v.integer(DEPTH));
     limits.max_depth = depth.map_or(limits.max_depth, size);
     let key = "max-backlog-bytes";
-    // A backlog that can't take one stanza would never let it through.
+    // A backlog that is smaller than a stanza would never let one through.
     let range = limits.max_bytes as u64..=MAX_BACKLOG;
     let backlog = table.optional(key, problems, |v| v.integer(range));
     table.finish(problems);

@@ -19,7 +19,7 @@ pub(super) struct Server {
     pub tls: Option<TlsConfig>,
     /// Whether it is to be encrypted. If [`Self::tls`] is missing then, a problem says why.
     encrypted: bool,
-    /// Whom a component trusts that has a server of its own.
+    /// The CAs that a component with a server of its own trusts.
     trust: Option<Trust>,
 }
 
@@ -44,9 +44,8 @@ impl Server {
 
     /// A component's own, or `common`.
     ///
-    /// Whether the way to its own is encrypted, and whom to trust, is as in `common` where it
-    /// does not say: nobody loses TLS by naming a second server. The name to ask for is not, since
-    /// it goes with the address.
+    /// TLS and the trusted CAs are those of `common` unless it sets them: nobody loses TLS by
+    /// naming a second server. The name to verify is not, since it belongs to the address.
     pub(super) fn of_component(
         table: &mut Table<'_>,
         sources: &Sources<'_>,

@@ -20,7 +20,7 @@ use super::relay::Relay;
 use super::table::Table;
 use super::value::Value;
 
-/// A service as its table has it, before it was held against the others.
+/// A service as its table has it, before it is compared with the others.
 pub(super) struct Service {
     pub settings: Settings,
     pub target_place: Position,
@@ -71,7 +71,7 @@ impl Service {
         Some(Self { settings, target_place, resources_place })
     }
 
-    /// A pattern is of a resource; a whole address in its place would never fit.
+    /// A pattern is for resources; a whole address in its place would never match.
     pub(super) fn compare_resources(&self, problems: &mut Vec<Problem>) {
         let Some(place) = &self.resources_place else { return };
         if let Target::Resource { full, .. } = &self.settings.target {

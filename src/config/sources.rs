@@ -1,5 +1,5 @@
-//! What the configuration takes from outside: files and environment. The only place in it
-//! that touches either.
+//! What the configuration takes from files and from the environment. The only module of it that
+//! touches either.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -92,12 +92,12 @@ impl Files {
         self.0.iter().map(|(path, _)| path.as_path())
     }
 
-    /// The first that could not be read.
+    /// The first one that could not be read.
     pub fn unreadable(&self) -> Option<&Path> {
         self.0.iter().find(|(_, digest)| digest.is_none()).map(|(path, _)| path.as_path())
     }
 
-    /// Notes what was read from `path`; `None`: it could not be.
+    /// Records what was read from `path`; `None` if it could not be read.
     fn add(&mut self, path: &Path, bytes: Option<&[u8]>) {
         let digest = |bytes| Sha256::new_with_prefix(b"jat-proxy/files").chain_update(bytes);
         self.0.push((path.to_owned(), bytes.map(|bytes| digest(bytes).finalize().into())));
@@ -147,7 +147,7 @@ fn system_certificates() -> (Vec<CertificateDer<'static>>, Option<io::Error>) {
     (found.certs, (!faults.is_empty()).then(|| faults.swap_remove(worst)))
 }
 
-/// What the system said, in the library's words if it said nothing.
+/// The system's message, or the library's if there is none.
 fn system_error(error: rustls_native_certs::Error) -> io::Error {
     let mut cause: Option<&dyn Error> = Some(&error);
     while let Some(inner) = cause {
@@ -173,7 +173,7 @@ pub(super) fn credentials_directory() -> Option<PathBuf> {
 /// Why a path that begins with `~` leads nowhere.
 pub(super) const HOME: &str = "`~` is not expanded: write the full path of the folder";
 const FOR_WHOM: &str = "it must exist, and be readable for the user that runs jat-proxy";
-/// Far above any configuration, far below what hurts.
+/// Far more than any configuration needs, and far less than what would hurt.
 const MAX_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::problem::{Position, Problem};
 use super::text::Text;
 use super::value::Value;
 
-/// A table whose keys are asked for one after the other; [`Table::finish`] then reports those
-/// that nobody asked for.
+/// A table whose keys are read one after the other; [`Table::finish`] then reports those that were
+/// not read.
 pub(super) struct Table<'a> {
     source: &'a Text,
     /// As messages name it: `[server]`.
@@ -138,7 +138,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports every key that was not asked for.
+    /// Reports every key that was not read.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for (key, _) in self.entries {
             let name: &str = key.get_ref();
@@ -169,7 +169,7 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// The known word that `name` is most likely a slip of.
+/// The known word that `name` is most likely a misspelling of.
 pub(super) fn similar(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let kebab = name.to_lowercase().replace('_', "-");
     let similarity = |known: &str| strsim::jaro_winkler(&kebab, known);

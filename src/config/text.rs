@@ -1,4 +1,4 @@
-//! The text of a file, and where in it something stands.
+//! The text of a file, and positions in it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

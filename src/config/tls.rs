@@ -41,7 +41,7 @@ pub enum TrustError {
     Certificate { number: usize },
     #[error("the system has no CA certificates{}", because(.0.as_ref()))]
     NoneOfSystem(Option<io::Error>),
-    /// Some of them were read, perhaps, but not those that matter.
+    /// Some of them may have been read, but not those that matter.
     #[error("the system's CA certificates can't be read: {0}")]
     Shortage(io::Error),
 }
@@ -51,7 +51,7 @@ fn because(error: Option<&io::Error>) -> String {
 }
 
 impl TrustError {
-    /// What the system had to say.
+    /// The system's message.
     pub fn system(&self) -> Option<&io::Error> {
         match self {
             Self::NoneOfSystem(error) => error.as_ref(),
@@ -110,7 +110,7 @@ impl Trust {
             fault => fault,
         };
         let mut roots = RootCertStore::empty();
-        // One that can't be used is no reason to trust none.
+        // One unusable certificate is no reason to trust none.
         let (usable, _) = roots.add_parsable_certificates(certificates);
         if usable == 0 {
             return Err(TrustError::NoneOfSystem(fault));
@@ -144,7 +144,7 @@ fn client(roots: RootCertStore) -> Arc<ClientConfig> {
         .with_safe_default_protocol_versions()
         .expect("ring has what TLS 1.2 and 1.3 need");
     let mut client = client.with_root_certificates(roots).with_no_client_auth();
-    // A resumed session would show no certificate, and perhaps it is another one by now.
+    // A resumed session would show no certificate, and the certificate may have changed since.
     client.resumption = Resumption::disabled();
     Arc::new(client)
 }

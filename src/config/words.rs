@@ -1,4 +1,4 @@
-//! Lists of words of which each is known, and stands there once.
+//! Lists of known words, each at most once.
 
 use super::problem::Problem;
 use super::table::similar;

@@ -36,8 +36,8 @@ impl Components {
         self.started
     }
 
-    /// Goes on with the components of the program before this one. What stays in `from` are
-    /// streams that `config` does not have any more, and those that could not be taken over.
+    /// Continues with the components of the previous program. What stays in `from` are streams that
+    /// `config` does not have any more, and those that could not be taken over.
     pub fn resume(&self, config: &Config, from: &mut [ComponentSnapshot]) {
         for component in from {
             let mut configs = config.components.iter();
@@ -79,7 +79,7 @@ impl Components {
         self.all().iter().map(|component| ComponentSnapshot::of(&lock(component))).collect()
     }
 
-    /// Ends a pause, after a hand-over that came to nothing too.
+    /// Ends a pause, also after a hand-over that failed.
     pub fn go_on(&self) {
         self.all().iter().for_each(|component| take_back(&lock(component)));
         self.order(|stream| Order::Run(Arc::new(stream)));
@@ -138,8 +138,8 @@ impl Components {
         self.tasks().iter().flat_map(ComponentTasks::links).all(LinkTask::has_attempted)
     }
 
-    /// How long ago the last sign of life of some task is that has not ended. Takes no lock that
-    /// a task may hold.
+    /// How long ago the least recently active task that has not ended gave a sign of life. Takes no
+    /// lock that a task may hold.
     pub fn longest_silence(&self) -> Duration {
         let (tasks, leaving) = (self.tasks(), self.leaving());
         let links = tasks.iter().flat_map(ComponentTasks::links).chain(leaving.iter());
@@ -148,7 +148,7 @@ impl Components {
     }
 
     /// Closes all streams `within` a time, and waits for that, also for those that a reload took
-    /// away. Until then they are seen as ever.
+    /// away. Until then they stay visible.
     pub async fn stop(&self, within: Duration) {
         self.order(|_| Order::Stop { within });
         for ended in self.ends(|_| true) {
@@ -177,7 +177,7 @@ impl Components {
         .await;
     }
 
-    /// Begins anew with each stream whose task has ended without being told to.
+    /// Restarts each stream whose task has ended without being told to.
     pub fn revive(&self) {
         self.tasks().iter_mut().for_each(ComponentTasks::revive);
     }

@@ -1,7 +1,7 @@
-//! All components for a few seconds, to see what comes of it: `jat-proxy check --connect`.
+//! Runs all components for a few seconds, to see what works: `jat-proxy check --connect`.
 //!
-//! It is the relay itself that runs, and it leaves in good order. So where the server lets
-//! several processes share a domain, what it gives to this one is relayed like everything else.
+//! It runs the relay itself, and closes the streams in good order. So where the server lets several
+//! processes share a domain, what it gives to this one is relayed like everything else.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::components::Components;
 use super::recorder::Recorder;
 use super::status::{ComponentStatus, Status, StreamState};
 
-/// Runs the components of `config` until nothing more is to be expected; says what was seen. If
+/// Runs the components of `config` until nothing more is to be expected; returns their status. If
 /// that `is_enough` is not, it looks again every `pause`.
 pub(crate) fn run(
     config: &Config,
@@ -82,7 +82,8 @@ fn is_decided(component: &ComponentStatus) -> bool {
 
 /// Longer than a login that nobody answers, and than the search for others on a domain.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
-/// For what may be silence: presence of a target that is not online, a server without a clock.
+/// For answers that may never come: presence of a target that is not online, the time of a server
+/// that does not tell it.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LEAVING_TIME: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);

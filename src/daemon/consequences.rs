@@ -1,4 +1,4 @@
-//! What a new configuration breaks that was good with the old one.
+//! What worked with the old configuration and breaks with a new one.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,8 +9,7 @@ use crate::config::{ComponentConfig, Config};
 use crate::jat::name_keys::NameKeys;
 use crate::jat::two_way::{TwoWay, write_face};
 
-/// Warns of it in the log, at Unix second `now`; what it gives are the same warnings as lines for
-/// people.
+/// Logs the warnings, at Unix second `now`, and returns them as lines for people.
 pub(super) fn warn(old: &Config, new: &Config, now: u64) -> String {
     let mut lines = String::new();
     let mut line = |text: String| writeln!(lines, "warning: {text}").expect("a string");

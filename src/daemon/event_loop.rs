@@ -1,5 +1,5 @@
-//! What the process does from its start to its end, one thing at a time: it takes signals, and what
-//! comes of what it has begun beside the relay.
+//! The main loop of the process, which does one thing at a time: it handles signals, and the
+//! results of what it has started beside the relay.
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use super::upgrade::{self, UpgradeError};
 use super::watch::Watch;
 use super::{DaemonError, logging, reload, takeover, watchdog};
 
-/// Works until it is told to stop, with all that the program before this one left.
+/// Runs until it is told to stop, with all that the previous program left.
 pub(super) async fn run(
     path: &Path,
     config: Config,
@@ -57,9 +57,9 @@ struct Daemon {
     service: Service,
     notice: Notice,
     watch: Watch,
-    /// A configuration that is being read; `None`: none is.
+    /// The configuration that is being read, if any.
     reading: Option<JoinHandle<Loaded>>,
-    /// The program that is to take over looks whether it can; `None`: none is asked.
+    /// The program that is to take over checks whether it can; `None` if none is being asked.
     check: Option<JoinHandle<Result<Successor, String>>>,
     /// A reload was asked for meanwhile: it comes after the one that is under way, or after the
     /// upgrade, which has read the files already.
@@ -100,7 +100,7 @@ impl Daemon {
         recorder.record();
         match watchdog::start(Arc::clone(&components)) {
             Ok(()) => {}
-            // What it would watch over is worth more.
+            // The relay is worth more than its watchdog.
             Err(error) if resumed => warn!(
                 "the watchdog has not started, so a hang would go unnoticed: {}",
                 explain(&error)
@@ -127,7 +127,7 @@ impl Daemon {
         })
     }
 
-    /// Works until it is told to stop.
+    /// Runs until it is told to stop.
     async fn work(&mut self) {
         self.reload_if_asked();
         loop {
@@ -142,7 +142,7 @@ impl Daemon {
                     self.reading = None;
                     // It can't be told to end, and does not panic.
                     if let Ok(loaded) = read && self.reload(loaded).await {
-                        // Who accepts now may have denied it before.
+                        // A target that accepts now may have denied it before.
                         self.components.ask_again();
                     }
                     self.reload_if_asked();
@@ -183,7 +183,7 @@ impl Daemon {
         }
     }
 
-    /// Takes a new configuration, if it is good; says whether it was taken.
+    /// Takes a new configuration, if it is valid; returns whether it was taken.
     async fn reload(&mut self, new: Loaded) -> bool {
         let new = reload::reload(new, &self.config, &self.components, &mut self.http).await;
         let taken = new.config.is_some();
@@ -212,8 +212,8 @@ impl Daemon {
 
     /// Does not return if all goes well.
     async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
-        // What is not configured any more is closed by who knows it, and what this program can't
-        // take now is no good beginning for the next one.
+        // Streams that are no longer configured are closed by the program that knows them, and what
+        // this program can't take now would be a bad start for the next one.
         let load = async {
             match successor.snapshot.clone() {
                 Some(snapshot) => loading::load_again(self.path.clone(), snapshot).await,

@@ -1,4 +1,4 @@
-//! What one program leaves to the next that takes its place, in a memory file.
+//! What a program leaves to its successor, in a memory file.
 
 use std::env;
 use std::io;
@@ -121,7 +121,7 @@ fn foreign<T>(error: io::Error) -> io::Result<Option<T>> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(None) } else { Err(error) }
 }
 
-/// For a program that starts afresh.
+/// For a program that is started without a hand-over.
 pub(crate) fn warn_of_stray_variable() {
     if env::var_os(HANDOVER).is_some() {
         warn!("the variable {HANDOVER} is set, but no program has handed over anything");
@@ -130,7 +130,8 @@ pub(crate) fn warn_of_stray_variable() {
 
 /// The environment variable with the number of the memory file's descriptor.
 pub(crate) const HANDOVER: &str = "JAT_PROXY_HANDOVER";
-/// How long is waited for what a moment may mend. The server keeps what it has for us meanwhile.
+/// How long to wait for what may pass within a moment. Meanwhile the server keeps what it has for
+/// us.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

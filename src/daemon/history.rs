@@ -145,7 +145,7 @@ impl History {
 
 impl Track {
     fn take(&mut self, now: Duration, tally: Tally) {
-        // However often it is asked to, the samples of a span stay few.
+        // However often samples are taken, those of a span stay few.
         if now < self.end + STEP / 2 {
             return;
         }

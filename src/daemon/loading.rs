@@ -1,4 +1,4 @@
-//! Reads a configuration on a thread of its own: the disk that it is on may hang.
+//! Reads a configuration on a separate thread, since its disk may hang.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,6 +49,6 @@ fn problem(path: &Path, unfinished: &Unfinished) -> Problem {
 }
 
 static READERS: Workers = Workers::new("the configuration");
-/// Of their own: what hangs on a disk does not keep them from what was read already.
+/// Separate threads: a read that hangs on a disk does not delay what was read already.
 static CHECKERS: Workers = Workers::new("the snapshot");
 const LIMIT: Duration = Duration::from_secs(10);

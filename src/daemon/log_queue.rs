@@ -1,5 +1,5 @@
-//! The lines of the log on their way out. A thread writes them, so that the relay waits for
-//! nobody who reads them; what finds no room is dropped and counted.
+//! The queue of log lines. A thread writes them, so that the relay never waits for their reader;
+//! lines that find no room are dropped and counted.
 //!
 //! tracing-appender does much the same, but it panics without a thread, counts no failed write,
 //! and can't be flushed before an execve(2) that may fail.
@@ -29,7 +29,7 @@ struct State {
     bytes: usize,
     has_writer: bool,
     is_writing: bool,
-    /// Dropped lines that the log does not tell of yet.
+    /// Dropped lines that were not reported in the log yet.
     untold: u64,
 }
 
@@ -79,7 +79,7 @@ impl LogQueue {
     /// Waits until all lines are written, at most for `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
-        // An error says that a thread panicked while it had the lock.
+        // An error means that a thread panicked while it had the lock.
         let _ = self.changed.wait_timeout_while(self.lock(), limit, busy);
     }
 

@@ -28,13 +28,13 @@ pub(super) struct Handle(reload::Handle<Targets, Registry>);
 pub(super) fn start(log: Log) -> (Handle, io::Result<()>) {
     let (filter, handle) = reload::Layer::new(filter(log));
     let subscriber = Registry::default().with(filter).with(lines(log.format));
-    // A second start in one process, as in tests, keeps the first.
+    // In tests, which start it twice in one process, the first one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
     panic::set_hook(Box::new(tell_of_panic));
     (Handle(handle), QUEUE.start(StandardError))
 }
 
-/// Gives the lines that wait a moment to get out.
+/// Gives waiting lines a moment to be written.
 pub(super) fn flush() {
     QUEUE.flush(FLUSH_TIME);
 }
@@ -47,7 +47,7 @@ pub(super) fn dropped_lines() -> u64 {
 impl Handle {
     /// Takes the level of `log`; its format is for the next start.
     pub(super) fn set(&self, log: Log) {
-        // Fails only after the subscriber is gone, and then nobody listens.
+        // Fails only after the subscriber has ended, and then nothing is logged.
         let _ = self.0.reload(filter(log));
     }
 }
@@ -131,5 +131,5 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
 }
 
 static QUEUE: LogQueue = LogQueue::new();
-/// Who does not read until then loses the lines.
+/// A reader that does not read until then loses the lines.
 const FLUSH_TIME: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! A file in memory that nobody can change any more, for what one program leaves to the next.
+//! A sealed file in memory, for what one program leaves to the next.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -78,7 +78,7 @@ pub fn run(path: &Path, config: Config, warnings: &[Problem]) -> Result<(), Daem
     told(ended)
 }
 
-/// Sees to it that the log says why the daemon ends.
+/// Makes sure that the log says why the daemon ends.
 fn told(ended: Result<(), DaemonError>) -> Result<(), DaemonError> {
     if let Err(error) = &ended {
         error!("{error}");
@@ -87,7 +87,7 @@ fn told(ended: Result<(), DaemonError>) -> Result<(), DaemonError> {
     ended
 }
 
-/// What has to be had of the system before the first stream.
+/// What the system has to provide before the first stream.
 struct Prepared {
     runtime: Runtime,
     signals: Signals,
@@ -120,7 +120,7 @@ fn serve(
     let work =
         || runtime.block_on(event_loop::run(path, config, logging, signals, program, handover));
     let ended = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(DaemonError::Panicked));
-    // Nobody waits for what hangs on a thread of its own.
+    // Threads that hang are not waited for.
     runtime.shutdown_background();
     ended
 }

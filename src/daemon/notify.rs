@@ -7,9 +7,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// The way to the service manager.
+/// The connection to the service manager.
 pub(super) struct Manager {
-    /// `None`: there is none.
+    /// `None` if there is none.
     address: Option<SocketAddr>,
     socket: Option<UnixDatagram>,
 }

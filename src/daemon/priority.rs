@@ -1,5 +1,6 @@
-//! How urgent a line is, for the journal: without a prefix (sd-daemon(3)) all that a service writes
-//! to standard error is of one priority there, and `journalctl -p warning` shows none of it.
+//! The priority of a line in the journal: without a prefix (sd-daemon(3)) everything that a service
+//! writes to standard error has the same priority there, and `journalctl -p warning` shows none of
+//! it.
 
 use std::io;
 use std::sync::LazyLock;

@@ -33,7 +33,7 @@ impl Program {
         let mut arguments = env::args_os();
         let name = arguments.next().map(PathBuf::from).unwrap_or_default();
         let named = find(&name).unwrap_or(name);
-        // Without /proc, in a bare chroot, say, nobody knows better than who started it.
+        // Without /proc, in a bare chroot for example, only the caller knows it.
         let path = match env::current_exe() {
             Ok(image) if !is_same(&named, &image) => image,
             _ => named,

@@ -1,5 +1,5 @@
-//! A program that is asked something, in a process of its own: neither the disk that it is on nor
-//! what it does holds up anything else, or takes more than a little memory.
+//! Asks a program something, in a separate process: neither its disk nor what it does delays
+//! anything else, or takes more than a little memory.
 
 use std::ffi::OsString;
 use std::io;
@@ -126,8 +126,8 @@ async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<
     if text.len() > MOST_OUTPUT { Err(too_much()) } else { Ok(text) }
 }
 
-/// The rest is for nobody, but a program that could not write it would never end; nor would reading
-/// from one that never ends.
+/// The rest is read and discarded, since a program that could not write it would never end; but not
+/// without limit, since a program may never stop writing.
 async fn beginning_of(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::new());
     if let Some(mut from) = from {

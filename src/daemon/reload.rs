@@ -12,10 +12,10 @@ use super::components::Components;
 use super::consequences;
 use super::http::endpoint::Endpoint;
 
-/// What a reload came to.
+/// The result of a reload.
 #[derive(Default)]
 pub(super) struct Reloaded {
-    /// `None`: it has errors, which were logged, and nothing changed.
+    /// `None` if it has errors, which were logged, and nothing changed.
     pub config: Option<Config>,
     /// If so: whether what is wrong may pass by itself.
     pub passing: bool,

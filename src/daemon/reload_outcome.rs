@@ -26,7 +26,7 @@ pub(crate) struct ReloadOutcome {
     pub taken: bool,
     /// If not: whether what was wrong may pass by itself.
     pub passing: bool,
-    /// What it came to, on one line.
+    /// The result, on one line.
     pub summary: String,
     /// What was wrong with it, as `check` would print it.
     pub problems: String,
@@ -71,7 +71,7 @@ impl Notice {
         self.write();
     }
 
-    /// Who reads sees the old text, the new one, or none that can be read.
+    /// A reader sees the old text, the new one, or one that can't be read.
     fn write(&mut self) {
         if self.file.is_none() {
             self.file = memory_file::create(NAME, false).ok();
@@ -87,7 +87,7 @@ impl ReloadOutcome {
     /// What is in such a `file`.
     ///
     /// # Errors
-    /// It is just being written, perhaps.
+    /// It may be in the middle of a write.
     pub(crate) fn read(file: &File) -> io::Result<Self> {
         let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         if bytes > MOST_IN_FILE {

@@ -16,7 +16,7 @@ pub(crate) enum Signal {
     Reload,
     /// SIGUSR2.
     Upgrade,
-    /// SIGUSR1, which some daemons take for a harmless wish.
+    /// SIGUSR1, which is harmless for some daemons.
     Nothing,
 }
 

@@ -14,7 +14,7 @@ use super::handover_file::HANDOVER_VERSION;
 use super::program::{Identity, Program};
 use super::question;
 
-/// A program that takes the configuration and this version of a hand-over, or did when it was
+/// A program that accepts the configuration and this version of a hand-over, or did when it was
 /// asked.
 pub(super) struct Successor {
     program: Program,
@@ -74,7 +74,7 @@ impl Successor {
         }
     }
 
-    /// Nobody has asked the program that may be there otherwise.
+    /// Otherwise the program may be one that was never asked.
     ///
     /// # Errors
     /// It was replaced, or can't be looked at by `end`, for people.

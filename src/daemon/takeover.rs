@@ -1,7 +1,7 @@
 //! What a program does that was put in the place of another: it goes on with what that left.
 //!
-//! It has done the same a moment before, for a trial, in a process of its own. So what can fail
-//! here is a shortage, or a file that an older program did not hand over; both may be over soon.
+//! The same was done a moment before, for a trial, in a separate process. So what can fail here is
+//! a shortage, or a file that an older program did not hand over; both may pass soon.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -19,7 +19,7 @@ use super::components::Components;
 use super::handover_file::{HandoverFile, PATIENCE};
 use super::{DaemonError, Prepared, logging, reload, serve, told};
 
-/// Goes on with `handover`, with the configuration at `path`, until it is told to stop.
+/// Continues with `handover`, with the configuration at `path`, until it is told to stop.
 pub(crate) fn run(path: &Path, handover: HandoverFile) -> Result<(), DaemonError> {
     told(go_on(path, handover))
 }
@@ -96,8 +96,8 @@ fn configuration(
     }
 }
 
-/// Nothing is left to go back to. Whoever restarts this program finds a server that knows that
-/// its streams have ended.
+/// There is no way back. When this program is restarted, the server knows that its streams have
+/// ended.
 fn give_up(handover: HandoverFile, reason: &str) -> DaemonError {
     handover.close();
     DaemonError::TakeOver(reason.to_owned())

@@ -40,7 +40,7 @@ pub(super) enum UpgradeError {
     Execute(#[from] ExecuteError),
 }
 
-/// Hands everything over to `successor`. Returns if that fails, and then all goes on as before.
+/// Hands everything over to `successor`. Returns if that fails, and then nothing has changed.
 pub(super) async fn hand_over(
     successor: &Successor,
     components: &Components,
@@ -77,7 +77,7 @@ pub(super) async fn hand_over(
 }
 
 /// Halts everything, writes it down, and has the next program take over exactly that for a trial.
-/// What is left to do then is to execute it.
+/// Then it only remains to execute it.
 async fn prepare(
     successor: &Successor,
     components: &Components,
@@ -92,7 +92,7 @@ async fn prepare(
     left.map_err(|_| UpgradeError::Closing)?;
     components.pause(age, false).await.map_err(UpgradeError::Busy)?;
     if age == SuccessorAge::Current {
-        // An older one would not know what to do with requests.
+        // An older one can't take over requests.
         http.halt().await;
     }
     let file = write(successor, components, http, reload_later)?;

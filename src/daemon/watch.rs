@@ -73,7 +73,7 @@ impl Watch {
     }
 }
 
-/// Begins to look. Without a thread there is another chance a period later.
+/// Begins to look. Without a thread it is tried again a period later.
 fn look(path: &Path) -> Option<oneshot::Receiver<Files>> {
     let (tell, told) = oneshot::channel();
     let path = path.to_owned();
@@ -81,12 +81,12 @@ fn look(path: &Path) -> Option<oneshot::Receiver<Files>> {
     thread::start("watch", look).ok().map(|()| told)
 }
 
-/// What is made of what is seen.
+/// Decides what the looks mean.
 #[derive(Default)]
 struct Judge {
     /// What the last look saw, if it is not what is in use.
     before: Option<Files>,
-    /// What was told of before, and is not in use: it was refused.
+    /// What was reported before and is not in use, since it was refused.
     refused: Option<Files>,
     /// For how many looks a file could not be read.
     away: u32,

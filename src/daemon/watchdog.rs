@@ -1,5 +1,5 @@
-//! A plain thread that ends the process when its event loop hangs: a hung replica is worse
-//! than a dead one, since the server goes on to give it stanzas.
+//! A thread that ends the process when its event loop hangs: a hung replica is worse than a dead
+//! one, since the server keeps sending it stanzas.
 
 use std::io;
 use std::process;

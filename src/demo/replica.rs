@@ -31,7 +31,7 @@ impl Replica {
         lock(&self.tasks.component).tally.total(reason)
     }
 
-    /// Ends it where it stands, as kill -9 does: nothing is said on its streams any more.
+    /// Ends it at once, as kill -9 does: nothing more is written on its streams.
     pub(super) async fn kill(self) {
         for link in self.tasks.into_links() {
             link.task.abort();

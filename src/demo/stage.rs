@@ -1,4 +1,4 @@
-//! Who plays in the tour: a server, replicas, an implementing client with two resources, a user.
+//! The parties in the tour: a server, replicas, an implementing client with two resources, a user.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(super) const TARGET: &str = "some-user@some-domain.example";
 pub(super) const USER: &str = "user@some-domain.example/abc";
 pub(super) const STRANGER: &str = "mallory@some-domain.example/x";
 
-/// All that are in the play.
+/// All parties.
 pub(super) struct Stage {
     pub(super) server: Server,
     pub(super) user: Client,
@@ -52,7 +52,7 @@ struct Cast {
 }
 
 impl Stage {
-    /// Raises everything, and waits until both replicas see both resources.
+    /// Starts everything, and waits until both replicas see both resources.
     pub(super) async fn raise() -> Result<Self, Failure> {
         let server = Server::start(DOMAIN, SECRET).await?;
         let resources = ["a", "b"].map(|r| server.client(&format!("{TARGET}/{r}")));
@@ -84,7 +84,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Kills a replica in the middle of what it does.
+    /// Kills a replica in the middle of its work.
     pub(super) async fn kill_replica(&mut self, name: char) -> Result<(), Failure> {
         let left = self.replicas.len() - 1;
         if let Some(at) = self.replicas.iter().position(|cast| cast.name == name) {

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::cause::Cause;
 
-/// Counts attempts that fail for one cause, and spaces them out.
+/// Counts attempts that fail for the same cause, and spaces them out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backoff {
     cause: Option<Cause>,
@@ -22,7 +22,8 @@ impl Backoff {
         lived: Option<Duration>,
         rng: &mut Rng,
     ) -> Duration {
-        // Two processes that replace each other live as long as the other one waits.
+        // Of two processes that replace each other, each stays connected for as long as the other
+        // waits.
         let lasting = if cause == Cause::Replaced { LONGER_THAN_A_RIVAL_WAITS } else { STABLE };
         if self.cause != Some(cause) || lived.is_some_and(|lived| lived >= lasting) {
             *self = Self { cause: Some(cause), attempt: 0 };
@@ -34,13 +35,13 @@ impl Backoff {
         Duration::from_secs_f64(least + (grown - least) * rng.f64())
     }
 
-    /// What was wrong may be right now: starts from the beginning.
+    /// What was wrong may be fixed by now: starts from the beginning.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
-/// A stream that lasted this long was no failure in itself.
+/// A stream that lasted this long does not count as a failure.
 pub(super) const STABLE: Duration = Duration::from_secs(10);
 /// Longer than the longest wait of a process that was replaced.
 const LONGER_THAN_A_RIVAL_WAITS: Duration = Duration::from_secs(600);

@@ -50,7 +50,7 @@ causes! {
          components?",
     /// The server shut down or closed the stream in good order.
     Closed "closed" USUAL "",
-    /// The connection ended without a word.
+    /// The connection ended without a closing tag or an error.
     Disconnected "disconnected" USUAL "the server's log may say more",
     /// What the server sent can't be a stream.
     Protocol "protocol" USUAL
@@ -88,7 +88,7 @@ causes! {
     /// The server speaks XMPP there, but not with components.
     WrongPort "wrong-port" USUAL
         "set [server] address to the server's port for components (XEP-0114), usually 5347",
-    /// What answers there speaks no XMPP.
+    /// Whatever answers there does not speak XMPP.
     NotXmpp "not-xmpp" USUAL
         "something else listens there, or a proxy is in between: check [server] address",
     /// The server speaks TLS there, and we do not.
@@ -104,7 +104,7 @@ causes! {
     /// The server's certificate is not valid now.
     CertificateExpired "certificate-expired" REPAIR
         "renew it and have the server load it; or is a clock wrong?",
-    /// The server's certificate comes from nobody who is trusted.
+    /// The server's certificate does not come from a trusted CA.
     CertificateUntrusted "certificate-untrusted" REPAIR
         "name the certificate of the CA that signed it in ca-file, or add it to those of the \
          system, and reload; or does the server not send the intermediate certificates?",
@@ -126,10 +126,10 @@ causes! {
     Upgrade "upgrade" NONE "",
 }
 
-/// Whoever takes over must not be late.
+/// A process that takes over must not be late.
 const SOON: (f64, f64) = (0.2, 1.0);
 const STANDBY: (f64, f64) = (1.0, 1.0);
-/// Two that replace each other must not go on with it.
+/// Two processes that replace each other must not do so endlessly.
 const RIVAL: (f64, f64) = (30.0, 300.0);
 /// Somebody has to change something first.
 const REPAIR: (f64, f64) = (5.0, 60.0);
@@ -179,7 +179,7 @@ impl From<&LoginError> for Cause {
             LoginError::WrongPort(Port::Clients | Port::Servers) => Self::WrongPort,
             LoginError::WrongPort(Port::Tls) => Self::TlsWanted,
             LoginError::WrongPort(Port::Http(_) | Port::Other(_)) => Self::NotXmpp,
-            // What is no port for components minds the namespace of the stream.
+            // Only ports that are not for components reject the stream's namespace.
             LoginError::StreamEnded(Ending::StreamError { condition, .. })
                 if condition == "invalid-namespace" =>
             {

@@ -26,7 +26,7 @@ pub struct Component {
     pub tally: Tally,
     own: StreamRecord,
     presence: Option<StreamRecord>,
-    /// Number of the next stream's id.
+    /// The next stream's id.
     next_stream: u32,
     rng: Rng,
     witness: Witness,
@@ -43,7 +43,7 @@ pub struct Clock {
     origin: Instant,
 }
 
-/// A component that its tasks and others hold together.
+/// A component that is shared by its tasks and others.
 pub type Shared = Arc<Mutex<Component>>;
 
 impl Component {
@@ -191,7 +191,7 @@ impl Component {
         self.changes.subscribe()
     }
 
-    /// This stream died: the others of the component lead to the same server.
+    /// This stream was lost: the component's other streams lead to the same server.
     pub fn doubt_others(&mut self, id: StreamId) {
         for stream in self.streams_mut().filter(|stream| stream.id != id) {
             stream.doubted = stream.is_up();
@@ -234,8 +234,8 @@ impl Clock {
     }
 }
 
-/// Waits until `is` holds of a component. No change is missed: what happens after the first line
-/// is told to `changes`, which keeps it until it is waited for.
+/// Waits until `is` holds of a component. No change is missed: `changes` keeps those after the
+/// first line until they are waited for.
 pub async fn until(shared: &Shared, is: impl Fn(&Component) -> bool) {
     let mut changes = lock(shared).changes();
     while !is(&lock(shared)) {
@@ -244,7 +244,7 @@ pub async fn until(shared: &Shared, is: impl Fn(&Component) -> bool) {
     }
 }
 
-/// Locks a component for one turn. A panic elsewhere leaves it as usable as it was.
+/// Locks a component for one turn. After a panic elsewhere it is still usable.
 pub fn lock(shared: &Shared) -> MutexGuard<'_, Component> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

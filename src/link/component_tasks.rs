@@ -55,8 +55,8 @@ impl ComponentTasks {
         Self { component, config: Arc::new(config.clone()), own, presence }
     }
 
-    /// Goes on with a component of the program before this one. Streams that the configuration
-    /// does not have any more are left in `from`.
+    /// Continues with a component of the previous program. Streams that the configuration does not
+    /// have any more are left in `from`.
     pub fn resume(config: &ComponentConfig, from: &mut ComponentSnapshot) -> Self {
         let mut component = new_component(config);
         let mut take = |role, stream: StreamConfig| {
@@ -108,8 +108,8 @@ impl ComponentTasks {
         }
     }
 
-    /// Begins anew, after a pause, with each stream whose task has failed: nothing else of the
-    /// process has to end for that.
+    /// Restarts, after a pause, each stream whose task has failed: nothing else in the process has
+    /// to end for that.
     pub fn revive(&mut self) {
         let Self { component, config, own, presence } = self;
         for (link, stream) in std::iter::once(own).chain(presence).zip(config.streams()) {
@@ -127,7 +127,7 @@ impl ComponentTasks {
             component.services.ask_again();
             component.forget_limits();
         }
-        // The order stays; it is what the tasks wake up for.
+        // The order stays the same; sending it wakes the tasks.
         self.links().for_each(|link| link.orders.send_modify(|_| ()));
     }
 
@@ -142,7 +142,7 @@ impl ComponentTasks {
 
 fn new_component(config: &ComponentConfig) -> Component {
     let services = Services::new(config.arrangement());
-    // Not for secrets: a fixed seed would only make replicas choose alike.
+    // Not for secrets: with a fixed seed replicas would merely make the same choices.
     let seed = getrandom::u64().unwrap_or_default();
     Component::new(services, seed)
 }

@@ -47,8 +47,8 @@ impl ConnectError {
 /// In which order the addresses of a server's name are tried.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    /// Where no stream came about, or one was lost, since the last that lasted; the last at the
-    /// end.
+    /// Where logging in failed or a stream was lost since the last stream that lasted; the latest
+    /// at the end.
     failed: Vec<SocketAddr>,
     /// How many of each family there were.
     found: Families,
@@ -77,7 +77,7 @@ impl Addresses {
         found
     }
 
-    /// Nothing came of this address, or not for long.
+    /// This address gave no stream, or only a short one.
     pub(super) fn fail(&mut self, address: SocketAddr) {
         self.failed.retain(|known| *known != address);
         self.failed.push(address);
@@ -110,9 +110,9 @@ pub(super) async fn connect(
         .map_err(unfound)?;
     let mut told = unfound(io::ErrorKind::NotFound.into());
     for address in addresses.order(found, rng) {
-        // One that leads nowhere must not use up the time of the others.
+        // An address that does not answer must not use up the time of the others.
         let error = match timeout(CONNECT_TIME, TcpStream::connect(address)).await {
-            // It may be gone again already.
+            // It may have ended again already.
             Ok(Ok(socket)) => match watch_over(&socket) {
                 Ok(()) => return Ok(socket),
                 Err(error) => failed(error),
@@ -130,7 +130,7 @@ pub(super) async fn connect(
     Err(told)
 }
 
-/// Lets the system notice a peer that has gone without a word.
+/// Lets the system notice a peer that has gone without closing the connection.
 pub(super) fn watch_over(socket: &TcpStream) -> io::Result<()> {
     let limit = patience(socket.peer_addr()?.ip());
     socket.set_nodelay(true)?;
@@ -143,8 +143,8 @@ pub(super) fn watch_over(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// How many seconds a peer may be silent to TCP. One on the same machine can't go without a word, and
-/// may well be stopped for longer.
+/// How many seconds a peer may be silent to TCP. One on the same machine can't vanish unnoticed,
+/// and may well be stopped for longer.
 fn patience(peer: IpAddr) -> u32 {
     if peer.to_canonical().is_loopback() { 60 } else { 16 }
 }
@@ -176,7 +176,7 @@ mod tests {
         assert!(firsts.iter().all(|count| *count > 60), "{firsts:?}");
     }
 
-    /// With what the kernel's timers take more, the one is noticed within 20 s.
+    /// With the slack of the kernel's timers, the first is noticed within 20 s.
     #[tokio::test]
     async fn a_peer_on_a_network_has_to_answer_sooner() {
         for (peer, seconds) in [
@@ -206,7 +206,7 @@ mod tests {
         it.fail(all[1]);
         it.fail(all[0]);
         assert_eq!(it.order(all.clone(), &mut rng), [all[2], all[1], all[0]]);
-        // One that the name has no more is no matter.
+        // An address that the name no longer has does not matter.
         assert_eq!(it.order(all[..2].to_vec(), &mut rng), [all[1], all[0]]);
         it.forgive();
         assert_eq!(it.order(all.clone(), &mut rng)[0], all[0]);

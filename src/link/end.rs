@@ -14,7 +14,7 @@ pub(super) enum Stop {
     Closed,
     /// It was left as it is.
     Paused,
-    /// It was to be left as it is, but nobody else could have gone on with it: it was closed in
+    /// It was to be left as it is, but nobody else could have continued with it: it was closed in
     /// good order.
     NotHandedOver,
 }

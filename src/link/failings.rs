@@ -37,7 +37,7 @@ impl Failings {
         }
     }
 
-    /// They may be there again in a moment, by what a probe tells.
+    /// They may be back in a moment, if a probe says so.
     fn observe_all(&mut self, domain: &str, translator: &Translator, now: Now) {
         let target = translator.settings().target.bare();
         if translator.is_failing(now.unix) {
@@ -68,7 +68,7 @@ impl Failings {
     fn observe_each(&mut self, domain: &str, translator: &Translator, hears_all: bool, now: Now) {
         self.named.retain(|(_, at)| now.mono < *at + AN_HOUR);
         for serving in translator.serving_all() {
-            // What is missing is gone from the list soon, or has a line of its own.
+            // A missing resource soon leaves the list, or has its own line.
             let trouble =
                 serving.trouble(hears_all, now.unix).filter(|trouble| !trouble.is_missing());
             let Some(trouble) = trouble else { continue };
@@ -86,5 +86,5 @@ impl Failings {
 const LASTS: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const AN_HOUR: Duration = Duration::from_secs(3600);
-/// More have one cause.
+/// More than that have one cause.
 const MOST_NAMED: usize = 16;

@@ -83,7 +83,7 @@ impl StreamLog {
         self.targets.lost();
     }
 
-    /// An attempt to log in failed; repeated failures for one cause are one line.
+    /// A login attempt failed; repeated failures for one cause are one line.
     pub(super) fn failed(&mut self, cause: Cause, message: &str) {
         let (since, said) = self.outage.unwrap_or((Instant::now(), None));
         if said != Some(cause) && cause == Cause::Conflict {
@@ -103,7 +103,7 @@ impl StreamLog {
         self.outage = Some((since, Some(cause)));
     }
 
-    /// A login came about.
+    /// A login succeeded.
     pub(super) fn logged_in(&mut self, server: &str) {
         let again = if self.logged_in_before { " again" } else { "" };
         match self.outage.take() {
@@ -192,7 +192,7 @@ impl StreamLog {
     }
 
     fn observe_sharing(&mut self, component: &Component, stream: &StreamRecord) {
-        // What is not known yet is no news.
+        // What is not known yet is not logged.
         if stream.sharing == Sharing::Unknown {
             return;
         }
@@ -248,6 +248,6 @@ impl StreamLog {
     }
 }
 
-/// One or two come from a resource that has just gone.
+/// One or two may come from a resource that has just left.
 const MANY_UNLISTED: u64 = 10;
 const AN_HOUR: Duration = Duration::from_secs(3600);

@@ -28,11 +28,11 @@ use super::tls::{self, TlsError};
 #[derive(Debug)]
 pub(super) struct LoggedIn {
     pub socket: Socket,
-    /// What arrived together with the answer to the handshake.
+    /// Bytes that arrived together with the answer to the handshake.
     pub early: Vec<u8>,
 }
 
-/// Why a login did not come about.
+/// Why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     #[error(transparent)]
@@ -232,7 +232,7 @@ async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, 
 
 /// For each step of a login.
 const LOGIN_TIME: Duration = Duration::from_secs(15);
-/// Those of the library have no words for an operator: ours come first.
+/// The library's timeouts have no messages for an operator: ours come first.
 const LATER: Duration = Duration::from_secs(2 * LOGIN_TIME.as_secs());
 const TIMEOUTS: Timeouts = Timeouts { read_timeout: LATER, response_timeout: LATER };
 const LONGEST_NAME: usize = 50;

@@ -1,5 +1,5 @@
-//! A connection during login: it remembers what the server said, since that tells who is there,
-//! and lets it say only so much.
+//! A connection during login: it keeps what the server sent, since that tells what kind of server
+//! it is, and limits how much it may send.
 
 use std::io;
 use std::pin::Pin;

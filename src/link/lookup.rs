@@ -1,5 +1,5 @@
-//! The addresses of a name. getaddrinfo(3) blocks for as long as the resolver pleases, so it has
-//! a thread: nobody has to wait for its end, the end of the process neither.
+//! The addresses of a name. getaddrinfo(3) may block for as long as the resolver takes, so it runs
+//! on a thread that nobody waits for, not even the end of the process.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::tls::a_labels;
 use crate::{descriptor, thread};
 
-/// The addresses of `server`, a `host:port`. Who asks for a name that is just looked up gets the
-/// same answer, and only so many are looked up at a time: resolvers that hang take few threads.
+/// The addresses of `server`, a `host:port`. A name that is being looked up already is not looked
+/// up twice, and only a few are looked up at a time: resolvers that hang take few threads.
 ///
 /// # Errors
 /// There are none, or there is no thread to ask with ([`io::ErrorKind::WouldBlock`]).
@@ -72,7 +72,7 @@ fn under_way(running: &[Lookup], server: &str) -> Option<watch::Receiver<LookupR
 }
 
 fn is_under_way(lookup: &Lookup) -> bool {
-    // An error says that its thread has panicked.
+    // An error means that its thread has panicked.
     lookup.answer.has_changed().is_ok() && lookup.answer.borrow().is_none()
 }
 
@@ -153,7 +153,7 @@ mod tests {
         }
         asked(MOST).await;
         assert_eq!(ASKED.load(Ordering::SeqCst), MOST);
-        // Who asked last gets what was asked first.
+        // The last caller gets the result of the first look-up.
         let (good, bad) = (lookup_with("good:1", hang), lookup_with("bad:1", hang));
         let late = lookup_with(&names[2 * MOST], hang);
         let answer = async { ANSWERS.store(true, Ordering::SeqCst) };

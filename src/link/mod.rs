@@ -1,5 +1,5 @@
-//! The shell around a session: it connects, logs in, pumps bytes, and comes back after every
-//! end of a stream.
+//! The shell around a session: it connects, logs in, pumps bytes, and reconnects after every end of
+//! a stream.
 //!
 //! [`component_tasks`] starts a task for each stream of a component and gives it [orders](order).
 //! Each logs in, pumps bytes until the stream's end, and notes what others may know of it in the

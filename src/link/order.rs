@@ -42,7 +42,7 @@ impl Order {
 /// Waits for an order that ends an attempt to log in. Others wait for its end.
 pub async fn interrupted(orders: &watch::Receiver<Order>) {
     let mut orders = orders.clone();
-    // An error says that nobody gives orders any more.
+    // An error means that nobody gives orders any more.
     let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
     let pause = order.is_ok_and(|order| matches!(*order, Order::Pause { .. }));
     if pause {

@@ -1,4 +1,4 @@
-//! What a port is for, judged by what it says first.
+//! What a port is for, judged by the first bytes that it sends.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl Port {
                 _ => None,
             },
             Some(_) => Some(Self::Other(first_line(text))),
-            // A header that is not complete is no sign of anything.
+            // An incomplete header proves nothing.
             None if text.is_empty() || text.starts_with('<') => None,
             None => Some(Self::Other(first_line(text))),
         }
@@ -80,7 +80,7 @@ fn root(text: &str) -> Option<(String, Option<String>)> {
     }
 }
 
-/// What fits a line of a log of the first line.
+/// As much of the first line as fits into a line of the log.
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.chars().filter(|c| matches!(c, ' '..='~')).take(LONGEST_LINE).collect()

@@ -22,7 +22,7 @@ use super::order::{Order, SuccessorAge};
 use super::socket::Ready;
 use super::stream::{Parked, StreamId};
 
-/// A logged-in stream with all that works on it.
+/// A logged-in stream, and all that works on it.
 pub(super) struct Pump<'a> {
     pub parked: Parked,
     pub log: &'a mut StreamLog,
@@ -278,7 +278,7 @@ fn work(parked: &mut Parked, component: &mut Component, now: Now) -> Result<(), 
             break;
         }
     }
-    // Only now: the server may have read while this process was stopped.
+    // Only now, since the server may have read while this process was stopped.
     if parked.session.deadline(&component.services) <= now.mono {
         parked.session.tick(&mut component.turn(now)).map_err(Lost::Ended)?;
         write(parked, now)?;

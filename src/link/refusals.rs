@@ -67,7 +67,7 @@ impl Refusals {
         self.due = self.recent.iter().map(|(.., at)| *at + A_MINUTE).min();
     }
 
-    /// After each turn, for who searches.
+    /// After each turn, for debugging.
     fn tell_details(&mut self, component: &str, tally: &Tally) {
         for (traffic, reason, count) in tally.iter() {
             let stanzas = count.saturating_sub(self.detailed.of(traffic, reason));

@@ -18,7 +18,7 @@ pub enum Socket {
     Tls(Box<TlsSocket>),
 }
 
-/// What a socket that was waited for can do.
+/// What a socket that was waited for is ready for.
 pub enum Ready {
     /// So many bytes were read; 0: the server is at its end.
     Read(io::Result<usize>),
@@ -72,7 +72,7 @@ impl Socket {
         }
     }
 
-    /// Tells the server that nothing more will come, where the protocol has a word for it.
+    /// Tells the server that nothing more will come, where the protocol can say so.
     pub fn close(&mut self) {
         if let Self::Tls(tls) = self {
             tls.close();
@@ -111,8 +111,9 @@ pub struct TlsSocket {
     keys: KeyWear,
 }
 
-/// Keys wear out. With TLS 1.3 rustls renews them; with 1.2 it would drop what comes when they
-/// are used up, without a word, so the connection has to end before that.
+/// Keys may only be used for a limited number of records. With TLS 1.3 rustls renews them; with 1.2
+/// it would silently drop what comes when they are used up, so the connection has to end before
+/// that.
 #[derive(Debug)]
 struct KeyWear {
     /// Records that may still be written; `None`: any number.
@@ -252,7 +253,7 @@ impl TlsSocket {
 
     fn close(&mut self) {
         self.connection.send_close_notify();
-        // A peer that reads no more does not need it.
+        // A peer that no longer reads does not need it.
         let _ = self.try_flush();
     }
 }

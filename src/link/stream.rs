@@ -31,7 +31,7 @@ impl Role {
     }
 }
 
-/// Names a stream from the start of its task to its end. Whoever has the same domain then, after a
+/// Names a stream from the start of its task to its end. A later stream of the same domain, after a
 /// reload or a failure, has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamId(pub(super) u32);
@@ -46,13 +46,13 @@ pub struct StreamRecord {
     pub state: State,
     /// Whether another process shares the domain.
     pub sharing: Sharing,
-    /// Whether nothing that it says to itself comes back, so that nobody knows.
+    /// Whether no message that it sends to itself comes back, so that sharing is not known.
     pub unheard: bool,
     /// Whether a process on another node of the server's cluster has it, and no presence domain.
     pub elsewhere: bool,
     /// Where it leads to, while it is up.
     pub peer: Option<Peer>,
-    /// For how long the server has processed nothing that it was sent, if for too long.
+    /// How long the server has processed nothing, if too long.
     pub standstill: Option<Duration>,
     /// How often that began.
     pub standstills: u64,
@@ -111,7 +111,7 @@ pub enum State {
     Up { since: u64 },
     /// Down, since this Unix second.
     Down { since: u64, cause: Cause, message: String },
-    /// Closed for good.
+    /// Closed, and not opened again.
     Closed,
 }
 

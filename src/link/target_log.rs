@@ -56,7 +56,7 @@ impl TargetLogs {
     ) {
         let translators = component.services.translators();
         let several = translators.len() > 1;
-        // There may be a thousand, and turns come by the thousand a second.
+        // There may be a thousand targets, and thousands of turns a second.
         if several && self.looked.is_some_and(|looked| now.mono < looked + LOOK_EVERY) {
             return;
         }
@@ -131,7 +131,7 @@ impl TargetLog {
         self.subscription = Some(subscription.clone());
     }
 
-    /// What went without a word: a client or a node that crashed, or presence that was lost.
+    /// Resources that left without notice: a client or a node crashed, or presence was lost.
     fn observe_lapsed(&mut self, translator: &Translator, component: &str) {
         let lapsed = translator.presence().lapsed();
         if let gone @ 1.. = lapsed.saturating_sub(self.lapsed) {
@@ -155,7 +155,7 @@ impl TargetLog {
         }
     }
 
-    /// Online is said at once, offline when it lasts: clients come back by themselves.
+    /// Online is logged at once, offline only when it lasts: clients come back by themselves.
     fn observe_online(
         &mut self,
         translator: &Translator,

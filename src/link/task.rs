@@ -40,7 +40,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Runs, after a pause, until it is ordered to stop, or nobody is left to give orders.
+    /// Runs, after a pause, until it is ordered to stop or nobody gives orders any more.
     pub(super) async fn run(mut self, pause: Duration) {
         let Some(mut log) = self.begin_log() else { return };
         if self.parked.is_some() {
@@ -131,7 +131,7 @@ impl Link {
                         let cause = Cause::from(&error);
                         self.fail(cause, &error.to_string());
                         log.failed(cause, &error.to_string());
-                        // Only now: who waits for it wants to read what went wrong.
+                        // Only now, since whoever waits for it wants to read what went wrong.
                         self.attempted.send_replace(true);
                         return backoff.wait(cause, None, lock(&self.component).rng());
                     }
@@ -181,7 +181,7 @@ impl Link {
         tokio::select! {
             () = self.heartbeat.during(sleep(wait)) => ControlFlow::Continue(()),
             changed = orders.changed() => {
-                // What was wrong may be right now: no need to wait.
+                // What was wrong may be fixed by now: no need to wait.
                 backoff.reset();
                 if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }

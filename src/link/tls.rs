@@ -54,7 +54,7 @@ pub enum TlsError {
     Broken(io::Error),
 }
 
-/// Shakes hands with the server at the other end of `socket`.
+/// Does the handshake with the server at the other end of `socket`.
 pub(super) async fn encrypt(
     socket: TcpStream,
     tls: &TlsConfig,

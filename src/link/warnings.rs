@@ -78,7 +78,7 @@ impl Component {
 }
 
 impl StreamRecord {
-    /// What an operator has to know about a server that stands still.
+    /// What an operator has to know about a server that processes nothing.
     pub fn standstill_warning(&self) -> Option<String> {
         let seconds = self.standstill?.as_secs();
         Some(format!(

@@ -101,7 +101,7 @@ impl Chats {
         self.seen.insert((user, resource.to_owned()), status);
     }
 
-    /// A user has logged in anew, and knows of nobody.
+    /// A user has logged in again, and knows of nobody.
     pub fn forgets(&mut self, user: usize) {
         self.seen.retain(|(of, _), _| *of != user);
     }

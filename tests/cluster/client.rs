@@ -139,7 +139,7 @@ impl Client {
         self.want(Wanted::Away);
     }
 
-    /// Logs in on this host, anew if it is on another one.
+    /// Logs in on this host, again if it is on another one.
     pub fn go(&self, host: usize) {
         self.want(Wanted::On(host));
         if self.host().is_some_and(|it| it != host) {
@@ -152,7 +152,7 @@ impl Client {
         self.go(self.home);
     }
 
-    /// It ends for good.
+    /// It ends, and is not restarted.
     pub fn end(&self) {
         self.want(Wanted::Ended);
         self.hang_up();

@@ -1,4 +1,4 @@
-//! What is waited for, and what came of it.
+//! What is waited for, and the result.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -82,6 +82,6 @@ impl Cluster {
     }
 }
 
-/// After so long without a word, what has not come is lost.
+/// After so long without a stanza, what has not come is lost.
 const QUIET: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);

@@ -21,7 +21,7 @@ fn the_table_of_exit_codes_is_that_of_the_program() {
     assert!(codes.contains(&78));
 }
 
-/// Those that end the service for good are the ones that the document names, and the unit.
+/// Those after which the service is not restarted are the ones in the document and in the unit.
 #[test]
 fn the_unit_restarts_after_every_end_but_those_of_the_document() {
     let unit = fs::read_to_string("config/jat-proxy.service").unwrap();

@@ -72,7 +72,7 @@ fn forms_of_the_specification_are_those_of_the_program() {
     let shown = claims::text("docs/token.md", "<iq type='get' id='TOKEN'");
     let shown = shown.replace("TOKEN", &in_id.id);
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Attributes stand where the user wrote them; the token's letters are as long as ever.
+    // Attributes stay where the user wrote them; the token's letters have the same width.
     let tag = in_id.xml.split_once("<ping").unwrap().0;
     assert_eq!(words(tag), words(&shown));
     assert_eq!(in_id.id.len(), in_resource.token().len());

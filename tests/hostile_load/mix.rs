@@ -156,7 +156,7 @@ struct Sent {
     of_others: usize,
 }
 
-/// A daemon, a service that replies to everything, users who are served, and one who is hostile.
+/// A daemon, a service that replies to everything, users who are served, and a hostile one.
 struct Scene {
     server: Server,
     daemon: Daemon,

@@ -51,7 +51,7 @@ fn a_resource_that_answers_only_errors_is_named() {
     assert_eq!(daemon.get("/readyz").status, 200);
     daemon.logs(told);
 
-    // Nor is one in trouble that is left out, or is mended.
+    // A resource that is excluded, or works again, is not in trouble either.
     let reload = |more: &str| {
         let target = "target-address = \"bot@some.example\"\n";
         let named = format!("{target}{more}");

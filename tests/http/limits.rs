@@ -29,7 +29,7 @@ fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
     assert!(seconds > 4.5, "cut after {seconds} s");
 }
 
-/// Whoever looks after the daemon's health asks anew each time, and waits for a second perhaps.
+/// A health check connects each time, and may wait for a second.
 #[test]
 fn one_connection_more_than_64_takes_the_place_of_one_that_asks_for_nothing() {
     let daemon = watched::start(free_address());

@@ -119,7 +119,7 @@ fn a_request_with_a_body_gets_one_answer_and_an_end() {
             (chunked(&large), good),
             (of_length("hello") + next, good),
             (chunked("hello") + next, good),
-            // All that comes of it.
+            // All of its results.
             ("Content-Length: 1000\r\n\r\nhello".into(), good),
             ("Transfer-Encoding: chunked\r\n\r\nnonsense".into(), good),
             ("Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".into(), good),

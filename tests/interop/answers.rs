@@ -92,7 +92,7 @@ fn a_session_that_sleeps_is_named(kind: Kind) {
     asleep.available("");
     accept_subscription(&mut asleep, domain);
     proxy.wait_online(&[&asleep.jid]);
-    // The connection breaks, and the bot comes back as somebody else.
+    // The connection breaks, and the bot comes back under another resource.
     let gone = asleep.jid.clone();
     drop(asleep);
     let mut service = Client::login(&server, &target, "b");

@@ -69,7 +69,7 @@ struct Seen {
     by_server: u64,
 }
 
-/// Has a thousand users say something to the proxy, and waits for all that comes of it.
+/// Has a thousand users write to the proxy, and waits for all results.
 fn judge(proxy: &Proxy, users: &mut Component, rng: &mut Rng) -> Seen {
     let mut seen = Seen::default();
     let domain = &proxy.settings.domain;

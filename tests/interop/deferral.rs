@@ -1,4 +1,4 @@
-//! No stanza of ours stands still in a server that defers tags which come in pieces
+//! No stanza of ours gets stuck in a server that defers tags which come in pieces
 //! (docs/servers.md#reparse-deferral): wherever a network, or the server itself, cuts.
 
 use std::time::{Duration, Instant};
@@ -35,8 +35,7 @@ fn a_stanza_cut_anywhere_arrives(kind: Kind) {
     stage.kept_its_stream();
 }
 
-// In jabberd2 such a tag stands still between its own programs as well
-// (docs/servers.md#slow-inside).
+// In jabberd2 such a tag gets stuck between its own programs as well (docs/servers.md#slow-inside).
 case!(a_long_tag_cut_anywhere_arrives: both);
 fn a_long_tag_cut_anywhere_arrives(kind: Kind) {
     let mut stage = Stage::new(kind);

@@ -43,7 +43,7 @@ fn a_target_on_another_server_that_dies(kind: Kind) {
     let (_, text) = user.receive_reply("nobody").error().expect("nobody is there");
     assert!(text.contains("offline"), "{text}");
 
-    // ejabberd has lost what it was told last, and here it begins anew.
+    // ejabberd has lost what it was told last, and starts again here.
     if kind.is(Software::Ejabberd) {
         let folder = far.configuration().with_file_name("mnesia");
         fs::remove_dir_all(&folder).unwrap();

@@ -138,7 +138,7 @@ fn every_replica_sees_every_resource(kind: Kind) {
     assert!(by_resource.iter().all(|it| *it > account.sent() / 10), "{by_resource:?}");
     assert!(by_replica.iter().all(|it| *it > account.sent() as u64 / 10), "{by_replica:?}");
     for replica in &fleet.replicas {
-        // After a second round of the self-test, perhaps.
+        // It may take a second round of the self-test.
         replica.wait_until("a presence domain that nobody shares", |it| {
             it.status()["components"][0]["presence"]["sharing"] == "alone"
         });

@@ -58,7 +58,7 @@ fn good_requests_among_hostile_stanzas_are_served(kind: Kind) {
         stage.receive();
         assert!(stage.heard.elapsed() < PATIENCE, "{:?} are not served", stage.unserved);
     }
-    // What came last is no request, perhaps.
+    // What came last may not be a request.
     let limit = Instant::now() + QUIET;
     let since = || difference(&counted(&scene.proxy), &before);
     while total(&since()) < total(&expected) && Instant::now() < limit {

@@ -101,7 +101,7 @@ fn the_token_may_be_in_the_id(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-/// SIGHUP with the changed settings, until the log says what came of it.
+/// SIGHUP with the changed settings, until the log tells the result.
 fn reload(scene: &Scene, lines_before: usize) {
     scene.proxy.rewrite();
     scene.proxy.signal(Signal::HUP);

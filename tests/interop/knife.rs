@@ -49,7 +49,7 @@ impl Knife {
         self.state.first.store(bytes, Ordering::SeqCst);
     }
 
-    /// Cuts from now on wherever it is, anew each time.
+    /// Cuts from now on wherever it is, each time.
     pub fn cut_anywhere(&self) {
         self.state.random.store(true, Ordering::SeqCst);
     }

@@ -189,7 +189,7 @@ impl Account {
         }
     }
 
-    /// One line for who reads the figures.
+    /// One line with the figures.
     pub fn figures(&self) -> String {
         format!(
             "{} requests sent at {:.0}/s: {} answered, {} refused, {} missing, {} more than once",

@@ -73,7 +73,7 @@ fn every_other_port_is_told(kind: Kind) {
     });
     let tls =
         format!("tls = true\nca-file = {:?}\nserver-name = \"{HOST}\"\n", folder.join("ca.pem"));
-    // The old one closes without a word.
+    // The old one closes without a closing tag.
     let alert = kind.is(Software::Ejabberd) && kind.suite != Suite::Debian12;
     for (port, tls, said) in [
         (servers, "", "that is the server's port for other servers; set [server] address"),

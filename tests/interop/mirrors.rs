@@ -301,7 +301,7 @@ fn nothing_that_the_target_writes_to_ends_the_stream(kind: Kind) {
     assert!(read > USERS / 8 && malformed > USERS / 8);
 }
 
-/// A node as somebody would write it who wants more than to answer.
+/// A node as an attacker would write it.
 fn hostile(users: &str, rng: &mut Rng) -> String {
     let form = rng.u8(..5);
     let mut part = || name(rng);

@@ -41,7 +41,7 @@ pub struct Record {
     pub down: Vec<Passed>,
     /// What the replica said.
     pub up: Vec<Passed>,
-    /// What the server said when the replica was no more.
+    /// What the server sent after the replica had ended.
     pub late: Vec<Passed>,
 }
 

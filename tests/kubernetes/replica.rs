@@ -95,7 +95,7 @@ async fn lives(layout: &'static str, set: &'static str, number: u64) {
     assert!(said.lines().all(|line| line.starts_with('{')), "the log is JSON: {said}");
 }
 
-/// Whether there is a key that will sign later: what docs/kubernetes.md has the operator look at.
+/// Whether there is a key that will sign later, as docs/kubernetes.md tells the operator to check.
 fn next_key(pod: &Pod) -> bool {
     pod.get("/metrics").is_some_and(|(_, text)| text.contains("\njat_proxy_key_next_seconds{"))
 }

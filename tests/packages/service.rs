@@ -1,4 +1,4 @@
-//! The installed service on the built-in server, and somebody who asks all the time.
+//! The installed service on the built-in server, and a user who asks all the time.
 
 use std::fs;
 use std::net::TcpListener;

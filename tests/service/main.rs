@@ -1,5 +1,5 @@
-//! The real daemon under a service manager: what it tells, and what becomes of it when
-//! something stands still.
+//! The real daemon under a service manager: what it reports, and what happens to it when something
+//! hangs.
 
 mod daemon;
 mod hangs;

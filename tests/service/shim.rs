@@ -42,7 +42,7 @@ impl Shim {
         self.write(function, &errno.raw_os_error().to_string());
     }
 
-    /// From now on `function` does as ever.
+    /// From now on `function` works normally.
     pub fn heal(&self, function: &str) {
         fs::remove_file(self.faults.path().join(function)).unwrap();
     }

@@ -1,5 +1,5 @@
-//! A hung replica is worse than a dead one: what stands still for 30 s is given up. They wait
-//! and compute nothing, so they run all at once.
+//! A hung replica is worse than a dead one: what hangs for 30 s is given up. These tests only wait,
+//! so they run all at once.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;

@@ -10,7 +10,7 @@ pub enum Wrong {
     Unaccounted,
     /// Something came twice, or without a cause.
     Twice,
-    /// A reply for somebody else, or from elsewhere, or of something else.
+    /// A reply for another user, from another sender, or to another request.
     Forged,
     /// An error from a replica that has nothing to complain about.
     Refused,

@@ -36,7 +36,7 @@ impl Replica {
         self.tasks.revive();
     }
 
-    /// Ends it where it stands, as kill -9 does: nothing is said on its streams any more.
+    /// Ends it at once, as kill -9 does: nothing more is written on its streams.
     pub async fn kill(self) {
         for link in self.tasks.into_links() {
             link.task.abort();

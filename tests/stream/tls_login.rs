@@ -153,7 +153,7 @@ async fn another_ca() {
     }
     let said = fails(&self_signed(NAME), &ca, NAME, Cause::CertificateUntrusted).await;
     assert_eq!(said, untrusted);
-    // A CA's own is no server's, be it named.
+    // A CA's certificate is not accepted for a server, even if it is named.
     let said = fails(&ca.identity(), &ca, NAME, Cause::Certificate).await;
     assert!(said.contains("is that of a CA itself"), "{said}");
 }

@@ -1,8 +1,8 @@
 //! Addresses as text, and their normal form.
 //!
-//! The server is the authority on addresses: what it sends is split and kept byte for byte,
-//! never refused for its spelling. Only comparisons and MACs use the normal form, since some
-//! servers pass addresses on as their users typed them (docs/servers.md#as-typed).
+//! The server decides what an address is: what it sends is split and kept byte for byte, never
+//! refused for its spelling. Only comparisons and MACs use the normal form, since some servers pass
+//! addresses on as their users typed them (docs/servers.md#as-typed).
 
 use std::borrow::Cow;
 
@@ -18,8 +18,7 @@ pub struct Address<'a> {
     bare: usize,
     /// Offset of the domain.
     domain: usize,
-    /// Whether the bare address is its own normal form at a glance: true of nearly every one in
-    /// use.
+    /// Whether a quick look shows that the bare address is in normal form, as nearly all are.
     plain: bool,
 }
 
@@ -38,7 +37,7 @@ impl<'a> Address<'a> {
                 }
                 b'@' if domain == 0 => domain = at + 1,
                 b'@' => {}
-                // Two are the mark of an A-label, `xn--`.
+                // Two hyphens mark an A-label, `xn--`.
                 b'-' => plain &= !text.as_bytes()[..at].ends_with(b"-"),
                 _ => plain = false,
             }
@@ -137,7 +136,7 @@ impl<'a> Address<'a> {
         address
     }
 
-    /// Appends what [`Self::at_domain`] gives.
+    /// Appends the result of [`Self::at_domain`].
     pub fn write_at_domain(&self, domain: &str, resource: Option<&str>, output: &mut String) {
         if let Some(node) = self.node() {
             output.push_str(node);
@@ -158,7 +157,7 @@ pub fn write_resource(resource: Option<&str>, output: &mut String) {
 
 /// The normal form of a text that is a bare address.
 pub fn normal_bare(bare: &str) -> Cow<'_, str> {
-    // A slash would begin a resource; the text is not an address then.
+    // A slash would begin a resource; then the text is not an address.
     let address = Address::new(bare);
     if address.bare == bare.len() { address.normal_bare() } else { Cow::Borrowed(bare) }
 }
@@ -174,8 +173,8 @@ pub fn normal_resource(resource: &str) -> Cow<'_, str> {
     }
 }
 
-/// Bytes that divide nothing, and that normalisation leaves alone wherever they stand in a node or a
-/// domain; a final dot of a domain goes.
+/// Bytes that separate nothing, and that normalisation does not change anywhere in a node or a
+/// domain, apart from the final dot of a domain.
 static IS_PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = u8::MAX;

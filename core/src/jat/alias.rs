@@ -62,7 +62,7 @@ pub fn write(
 }
 
 /// Appends the resource that `alias` stands for to `output`, and gives the id of its key; `None`
-/// for what is no alias of this holder's under a key of the ring, whatever the cause.
+/// for anything that is not an alias of this holder under a key of the ring.
 pub fn open(keys: &NameKeys, holder: &Holder<'_>, alias: &str, output: &mut String) -> Option<u8> {
     let mut bytes = [0; MAX_BYTES];
     let bytes = decode(alias, &mut bytes)?;
@@ -119,7 +119,7 @@ fn apply_stream(key: &NameKey, tag: &[u8], text: &mut [u8]) {
 }
 
 const VERSION: u8 = 1;
-/// Apart from the kinds of tokens, which have the same first bytes.
+/// Different from the kinds of tokens, which have the same first bytes.
 const KIND: u8 = 2;
 /// Where the key id stands.
 const KID: usize = 2;
@@ -226,7 +226,7 @@ mod tests {
         ] {
             assert_eq!(opened(&[1], &HOLDER, other), None, "{other}");
         }
-        // The seal of nothing, with a good tag.
+        // An empty resource, with a valid tag.
         let nothing = {
             let header = [VERSION, KIND, 1];
             let tag = mac(ring(&[1]).first(), &header, &HOLDER, b"").finalize().into_bytes();

@@ -1,9 +1,9 @@
-//! So many at once, and one more after each pause: the generic cell rate algorithm (ITU-T I.371),
-//! which remembers one moment.
+//! A burst, and then one more after each pause: the generic cell rate algorithm (ITU-T I.371),
+//! which needs to store only one moment.
 
 use std::time::Duration;
 
-/// How much somebody may do.
+/// How much is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     pub at_once: u32,
@@ -11,8 +11,8 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Whether there may be one more; then it is noted in `due`, the moment from which on
-    /// `at_once` may come again. What may not come costs nothing.
+    /// Whether there may be one more; then it is noted in `due`, the moment from which on `at_once`
+    /// may come again. What is refused costs nothing.
     pub fn admits(&self, due: &mut Duration, now: Duration) -> bool {
         let next = now.max(*due) + self.pause;
         let admits = next <= now + self.pause * self.at_once;

@@ -6,7 +6,7 @@ use super::settings::Settings;
 /// The services at one domain, and the faces that lead to them.
 #[derive(Clone, Debug)]
 pub struct Arrangement {
-    /// That of the domain itself, and of each node that no face names.
+    /// The settings of the domain itself, and of each node that belongs to no face.
     pub own: Option<Settings>,
     pub faces: Vec<(Face, Settings)>,
 }

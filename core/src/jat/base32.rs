@@ -1,4 +1,4 @@
-//! Bytes as lower-case base32 (RFC 4648 section 6), without padding, canonical: what no server
+//! Bytes as lower-case base32 (RFC 4648 section 6), without padding, canonical: text that no server
 //! changes in a node or a resource.
 //!
 //! Five bytes are eight characters, of five bits each. Both are worked on as one word, whose highest

@@ -6,7 +6,7 @@ use super::address::{Address, normal_resource};
 use super::alias::{self, Holder};
 use super::name_keys::NameKeys;
 
-/// The face that the target wears before one user.
+/// The face under which one user sees the target.
 #[derive(Clone, Debug)]
 pub struct Disguise<'t> {
     pub holder: Holder<'t>,
@@ -39,8 +39,8 @@ impl<'t> Disguise<'t> {
     }
 }
 
-/// Whether the bare address is `account`, as [`Address::is_bare`] says. Most texts are no addresses
-/// at all, and to bring one to its normal form takes longer than all else.
+/// Whether the bare address is `account`, as [`Address::is_bare`] says. Most texts are not
+/// addresses, and finding the normal form takes longer than everything else.
 fn is_bare(address: &Address<'_>, account: &str) -> bool {
     let bare = address.bare();
     // An A-label has another normal form.

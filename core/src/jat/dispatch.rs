@@ -12,7 +12,7 @@ named! {
         #[default]
         Random = "random",
         /// All requests of one user to the same resource, by rendezvous hashing: replicas agree
-        /// without talking, and a resource that leaves moves only its own users.
+        /// without communicating, and when a resource leaves, only its own users move.
         Sticky = "sticky",
         /// To the resource with the highest priority of its presence (RFC 6121 section 4.7.2.3), and
         /// as [`Self::Sticky`] where several have it. A negative one is never asked.

@@ -10,7 +10,7 @@ use super::glob::Glob;
 pub enum Face {
     /// One node in normal form; the empty one is the domain itself.
     Node(String),
-    /// All nodes that fit, and no other face names more exactly.
+    /// All nodes that match, and that no other face matches more exactly.
     Nodes(Glob),
 }
 
@@ -23,7 +23,7 @@ impl Face {
         }
     }
 
-    /// How much of a node it says: the more, the more exact it is.
+    /// How much of a node it fixes: the more, the more exact it is.
     pub fn exactness(&self) -> usize {
         self.as_str().chars().filter(|c| !matches!(c, '*' | '?')).count()
     }
@@ -36,7 +36,7 @@ pub struct FaceTable {
     names: HashMap<String, usize>,
     /// The most exact one first.
     patterns: Vec<(Glob, usize)>,
-    /// That of all other nodes.
+    /// The face of all other nodes.
     rest: Option<usize>,
 }
 
@@ -56,13 +56,13 @@ impl FaceTable {
                 Face::Nodes(glob) => patterns.push((face.exactness(), glob, number)),
             }
         }
-        // Of two that are as exact as each other the first in the configuration.
+        // Of two that are equally exact, the first in the configuration.
         patterns.sort_by_key(|(exactness, ..)| Reverse(*exactness));
         let ranked = patterns.into_iter().map(|(_, glob, number)| (glob.clone(), number));
         Self { patterns: ranked.collect(), ..table }
     }
 
-    /// Whether all nodes are one face's.
+    /// Whether all nodes belong to one face.
     pub(super) fn is_trivial(&self) -> bool {
         self.names.is_empty() && self.patterns.is_empty()
     }
@@ -96,7 +96,7 @@ mod tests {
         let table = table(&["*", "room-*", "room-1", "room-?", "ro*", ""], Some(9));
         for (node, face) in [
             ("room-1", 2),
-            // As much is said by both, and this one comes first.
+            // Both are equally exact, and this one comes first.
             ("room-2", 1),
             ("room-22", 1),
             ("rope", 4),

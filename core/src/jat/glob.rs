@@ -3,14 +3,14 @@
 use super::address::normal_resource;
 use super::resourcepart;
 
-/// A pattern that resources are held against: `*` stands for any characters, `?` for one.
+/// A pattern for resources: `*` matches any characters, `?` matches one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
-    /// In normal form, like the resources that it is held against (RFC 7622 section 3.4).
+    /// In normal form, like the resources that it is compared with (RFC 7622 section 3.4).
     text: String,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
     #[error("an empty pattern matches no resource")]
@@ -60,17 +60,18 @@ impl Glob {
         &self.text
     }
 
-    /// Whether it fits every resource.
+    /// Whether it matches every resource.
     pub fn fits_all(&self) -> bool {
         self.text.bytes().all(|b| b == b'*')
     }
 
-    /// Whether it fits one text alone, which is itself.
+    /// Whether it matches only one text, which is itself.
     pub fn is_name(&self) -> bool {
         !self.text.contains(['*', '?'])
     }
 
-    /// Whether some text fits both. Takes time in proportion to the product of their lengths at most.
+    /// Whether some text matches both. Takes time in proportion to the product of their lengths at
+    /// most.
     pub fn overlaps(&self, other: &Self) -> bool {
         let others: Vec<char> = other.text.chars().collect();
         // Whether the pattern up to here, and the other up to each place, can stand for one text.
@@ -103,7 +104,7 @@ impl Glob {
         }
     }
 
-    /// Whether it fits this resource, which is in normal form. Takes time in proportion to both
+    /// Whether it matches this resource, which is in normal form. Takes time in proportion to both
     /// lengths at most.
     pub fn fits(&self, resource: &str) -> bool {
         let (mut pattern, mut rest) = (self.text.chars(), resource.chars());

@@ -13,9 +13,9 @@ pub struct Incoming<'a> {
     pub at: &'a DomainPart,
     pub head: &'a Head<'a>,
     pub body: Body<'a>,
-    /// What of ours came back by it.
+    /// Which of our own stanzas came back in it.
     pub ours: Option<Ours>,
-    /// Whether we closed the stream before it came.
+    /// Whether it arrived after we had closed the stream.
     pub late: bool,
 }
 
@@ -30,14 +30,14 @@ pub enum Body<'a> {
         /// The whole stanza.
         stanza: &'a [u8],
     },
-    /// It was over a limit, and there is no more of it.
+    /// It was over a limit, and the rest was skipped.
     OverLimit {
         /// Number of child elements until then.
         children: usize,
     },
 }
 
-/// What we send for our own sake, and get back.
+/// Stanzas that we send to ourselves and get back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ours {
     /// A message to ourselves.

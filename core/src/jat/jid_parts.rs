@@ -1,5 +1,5 @@
-//! The parts of an address in normal form, by the `jid` library, if they are short enough to be
-//! any: preparing takes some 200 ns for a character.
+//! The parts of an address in normal form, by the `jid` library, if they are not too long to be
+//! valid: preparing takes about 200 ns for each character.
 
 use std::borrow::Cow;
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// Clock skew between replicas that a rotation tolerates, in seconds.
 pub const SKEW: u64 = 300;
 
-/// Shortest secret that is taken, in bytes: the output length of SHA-256 (RFC 2104 section 3).
+/// Shortest secret that is accepted, in bytes: the output length of SHA-256 (RFC 2104 section 3).
 pub const MIN_SECRET_BYTES: usize = 32;
 
 /// A `not-before` further away than this is a mistake, or the clock is wrong.
@@ -26,8 +26,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key from its `id`, its secret of at least [`MIN_SECRET_BYTES`], and the Unix second
-    /// from which on it signs (`None`: from the beginning of time).
+    /// A key from its `id`, its secret of at least [`MIN_SECRET_BYTES`], and the Unix second from
+    /// which on it signs (`None`: at once).
     pub fn new(
         id: u8,
         secret: &Zeroizing<Vec<u8>>,
@@ -101,8 +101,8 @@ impl Keyring {
     /// A ring of `keys`.
     ///
     /// # Errors
-    /// Every fault of the list, not only the first. None of them is one of the clock: a machine that
-    /// boots with a clock that is behind gets its time soon.
+    /// Every fault of the list, not only the first. None of them depends on the clock: a machine
+    /// that boots with a slow clock soon gets the right time.
     pub fn new(keys: Vec<Key>) -> Result<Self, Vec<KeyringError>> {
         let mut errors = Vec::new();
         for (index, key) in keys.iter().enumerate() {
@@ -131,8 +131,8 @@ impl Keyring {
         &self.keys
     }
 
-    /// The key to sign with at Unix second `now`: the newest active one. A clock that is before
-    /// every `not-before` gets the oldest, which all replicas verify anyway.
+    /// The key to sign with at Unix second `now`: the newest active one. If the clock is before
+    /// every `not-before`, the oldest signs, which all replicas verify anyway.
     pub fn signing(&self, now: u64) -> &Key {
         self.keys.iter().rev().find(|k| k.since() <= now).unwrap_or(&self.keys[0])
     }
@@ -143,8 +143,8 @@ impl Keyring {
         self.keys.iter().find(comes).map(|k| (k, k.since()))
     }
 
-    /// Whether no key is active yet at Unix second `now`: a clock is behind, then, or nobody has
-    /// thought of the first key.
+    /// Whether no key is active yet at Unix second `now`: then a clock is slow, or the first key
+    /// should have no `not-before`.
     pub fn is_ahead(&self, now: u64) -> bool {
         self.keys[0].since() > now
     }
@@ -159,8 +159,8 @@ impl Keyring {
         self.places[usize::from(id)].map(|place| &self.keys[usize::from(place)])
     }
 
-    /// Unix second from which on no live token carries the key, so that it can go; `None` for
-    /// the key that has no successor. Tokens live `reply_ttl` seconds.
+    /// Unix second from which on no live token carries the key, so that it can be removed; `None`
+    /// for the key that has no successor. Tokens live `reply_ttl` seconds.
     pub fn retires(&self, id: u8, reply_ttl: u64) -> Option<u64> {
         let place = self.keys.iter().position(|k| k.id == id)?;
         let successor = self.keys.get(place + 1)?;
@@ -168,7 +168,7 @@ impl Keyring {
     }
 
     /// The Unix second until which the predecessor of the oldest key should have stayed, if it was
-    /// taken away while its tokens may still live.
+    /// removed while its tokens may still be valid.
     pub fn predecessor_missing(&self, now: u64, reply_ttl: u64) -> Option<u64> {
         let oldest = self.keys[0].not_before.filter(|oldest| *oldest <= now)?;
         let needed = oldest.saturating_add(reply_ttl).saturating_add(SKEW);

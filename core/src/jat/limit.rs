@@ -11,7 +11,7 @@ use super::address::Address;
 use super::allowance::Allowance;
 use super::recent_senders::RecentSenders;
 
-/// So many stanzas of one asker at once, and then so many in a time.
+/// A burst of stanzas of one asker, and then a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     pub rate: Rate,
@@ -19,7 +19,7 @@ pub struct Limit {
     pub burst: u32,
 }
 
-/// So many in a time, at least one. Displays as it is written: `20/s`.
+/// A rate of at least one. Displays as it is written: `20/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     pub count: u32,

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Now {
     /// Wall clock, Unix seconds: for keys and expiry. May step in both directions.
     pub unix: u64,
-    /// A clock that never steps back, from any origin: for timers.
+    /// A clock that never steps back, with any origin: for timers.
     pub mono: Duration,
 }
 

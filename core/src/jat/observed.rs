@@ -14,7 +14,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Goes on where another process stopped.
+    /// Continues where another process stopped.
     pub fn resume(stanzas: u64, mut domains: Vec<(String, u64)>) -> Self {
         domains.truncate(MOST_DOMAINS);
         Self { stanzas, domains, forgotten: 0 }
@@ -32,7 +32,7 @@ impl Observed {
         }
     }
 
-    /// Goes on with the sum of another one, as after [`Self::forget_domains`].
+    /// Continues with the sum of another one, as after [`Self::forget_domains`].
     pub fn inherit(&mut self, other: &Self) {
         self.stanzas += other.stanzas;
         self.forgotten += other.forgotten + 1;

@@ -1,4 +1,4 @@
-//! The addresses of the process: nobody there is a user.
+//! The addresses of the process, none of which is a user.
 
 use std::collections::HashSet;
 

@@ -60,7 +60,7 @@ impl OwnAnswers {
         &self.access
     }
 
-    /// Which words of the configuration's `answer` it has.
+    /// Which words of the configuration key `answer` it has.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         let words = [("disco", self.discovery.is_some()), ("ping", self.ping)];
         words.into_iter().filter(|(_, is_answered)| *is_answered).map(|(word, _)| word)
@@ -71,8 +71,8 @@ impl OwnAnswers {
         self.discovery.as_ref().map(|told| &*told.items).unwrap_or_default()
     }
 
-    /// What of ours a request to the domain asks for. What no server may relay, or is over a limit,
-    /// asks for nothing: it is refused as everywhere.
+    /// Which own answer a request to the domain asks for. What no server may relay, or what is over
+    /// a limit, is refused as everywhere.
     pub(super) fn question(&self, iq: &Incoming<'_>) -> Option<Question> {
         let Body::Whole { children: 1, namespaces_ok: true, stanza } = iq.body else { return None };
         let type_ = iq.type_().filter(|type_| matches!(*type_, "get" | "set"))?;

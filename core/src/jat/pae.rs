@@ -16,7 +16,7 @@ pub(super) fn append(piece: &[u8], list: &mut Vec<u8>) {
     list.extend(piece);
 }
 
-/// What stands before a piece.
+/// What precedes a piece.
 pub(super) fn length(piece: &[u8]) -> [u8; LENGTH] {
     (piece.len() as u64).to_le_bytes()
 }

@@ -1,8 +1,8 @@
 //! Nodes and domains in normal form, each by itself: by the profiles of RFC 3454 that servers
 //! compare them by, with the tables of Unicode 3.2 and without the checks of IDNA.
 //!
-//! [`Address`](super::address::Address) has the normal form of whole addresses, which gives up if one
-//! of the parts has none. Here a part does not depend on what stands beside it.
+//! [`Address`](super::address::Address) has the normal form of whole addresses, which gives up if
+//! one of the parts has none. Here a part does not depend on the others.
 
 use core::net::Ipv6Addr;
 use std::borrow::Cow;
@@ -14,16 +14,16 @@ use super::jid_parts::MAX_BYTES;
 /// Why a part has no normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// A character is newer than Unicode 3.2 or means another since, or directions of writing are
+    /// A character is newer than Unicode 3.2 or has been changed since, or writing directions are
     /// mixed. Some servers pass that on.
     Newer,
     /// A character is one that no server takes in this part, or nothing is left of a domain.
     Prohibited,
 }
 
-/// The node by nodeprep (RFC 6122 appendix A). Nothing may be left of it, of a soft hyphen for
-/// example: to a server that passes it on as it was typed (docs/servers.md#as-typed), that is the
-/// address without a node.
+/// The node by nodeprep (RFC 6122 appendix A). It may become empty, a lone soft hyphen for example:
+/// to a server that passes it on as it was typed (docs/servers.md#as-typed), that is the address
+/// without a node.
 pub fn node(text: &str) -> Result<Cow<'_, str>, Refused> {
     if text.bytes().all(|byte| is_plain(byte) || byte == b'\\') {
         return Ok(Cow::Borrowed(text));
@@ -80,7 +80,7 @@ fn prepare(
     // U+1F130, an `A` in a square, would become an `A`.
     if !text.chars().any(|c| tables::unassigned_code_point(c) || is_corrected(c))
         && let Some(once) = profile(text)
-        // Else there would be two spellings of one name.
+        // Otherwise there would be two spellings of one name.
         && profile(&once).is_some_and(|twice| twice == once)
     {
         return Ok(if once == text { Cow::Borrowed(text) } else { Cow::Owned(once.into_owned()) });

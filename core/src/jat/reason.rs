@@ -1,4 +1,4 @@
-//! Why each stanza went the way it went: the table.
+//! What became of each stanza, and why: the table.
 
 use crate::named;
 use crate::stanza::condition::DefinedCondition;
@@ -10,19 +10,19 @@ use super::{alias, mirror};
 named! {
     /// What became of a stanza.
     pub enum Outcome with fields {
-        /// It went on to whom it was for.
+        /// It was relayed to its addressee.
         Relayed = "relayed",
-        /// Somebody got an error, or an answer to presence. Where more than requests of users is
+        /// A sender got an error, or an answer to presence. Where more than requests of users is
         /// relayed, what asks for no answer counts so, too.
         Answered(Answer) = "answered",
         /// It was for us.
         Consumed = "consumed",
-        /// Nobody was told.
+        /// It was dropped without an answer.
         Dropped = "dropped",
     }
 }
 
-/// What somebody is answered.
+/// What a sender is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A stanza error.
@@ -84,7 +84,7 @@ macro_rules! quiet {
 }
 
 /// The table of reasons. Its columns: variant, name, the stanzas that it is given for, the outcome
-/// with what is answered, and whether, or for which of the stanzas, it is no trouble.
+/// with what is answered, and whether, or for which of the stanzas, it is not logged.
 macro_rules! reasons {
     ($(
         $(#[doc = $doc:literal])+
@@ -92,7 +92,7 @@ macro_rules! reasons {
             $(, quiet $([$($quiet:tt)+])?)?;
     )+) => {
         named! {
-            /// Why a stanza went the way it went. A new reason is one line here.
+            /// Why a stanza was relayed, answered or dropped. A new reason is one line here.
             pub enum Reason { $($(#[doc = $doc])+ $variant = $name,)+ }
         }
 
@@ -107,9 +107,9 @@ macro_rules! reasons {
                 set & 1 << traffic.index() != 0
             }
 
-            /// Whether such a stanza is nobody's trouble: the echoes of other replicas, errors and
-            /// presence that mean nothing to us, and what came after our closing tag, which has
-            /// a line of its own in the log.
+            /// Whether such a stanza is not worth a line in the log: the echoes of other replicas,
+            /// errors and presence that mean nothing to us, and what came after our closing tag,
+            /// which has a line of its own there.
             pub fn is_quiet(self, traffic: Traffic) -> bool {
                 let set: u16 = match self {
                     $(Self::$variant => 0 $(| quiet!($([$($quiet)+])?))?,)+
@@ -117,7 +117,7 @@ macro_rules! reasons {
                 set & 1 << traffic.index() != 0
             }
 
-            /// One sentence for people, as in the documentation.
+            /// One sentence, as in the documentation.
             pub fn describe(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc,)+).trim_ascii(),)+ }
             }
@@ -370,7 +370,7 @@ mod tests {
             if let Outcome::Answered(Answer::Error { text, .. }) = reason.outcome() {
                 assert!(text.ends_with('.') && !text.contains("  "), "{text}");
             }
-            // What is relayed or for us is not told anyway.
+            // What is relayed or for us is not logged anyway.
             assert!(reason.is_refusal() || !somewhere(&|traffic| reason.is_quiet(traffic)));
         }
         assert!(Reason::OwnAddress.is_quiet(Class::Message.inward()));

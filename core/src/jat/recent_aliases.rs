@@ -1,10 +1,10 @@
-//! The aliases that were made last: to make one takes longer than all else that is done with a
-//! stanza of the target, and it has few resources.
+//! The most recent aliases: making one takes longer than all else that is done with a stanza of the
+//! target, and it has few resources.
 
 use super::alias::{self, Holder, NoAlias};
 use super::name_keys::NameKey;
 
-/// Those of one target under one key.
+/// The aliases of one target under one key.
 #[derive(Debug, Default)]
 pub(super) struct RecentAliases {
     entries: Vec<Entry>,

@@ -1,9 +1,9 @@
-//! What the last senders have used up of their allowances.
+//! How much of their allowances the last senders have used.
 //!
-//! The table has a fixed size, so that nobody can fill the memory. One that finds no place in it
-//! takes that of whoever has used least of the few that it may take: a sender with many addresses
-//! gets more, nobody gets less because of others, and who has used much is not pushed out by
-//! addresses that have used little.
+//! The table has a fixed size, so that nobody can fill the memory. A new sender may replace the one
+//! that has used least among a few: a sender with many addresses gets more, nobody gets less
+//! because of others, and a sender that has used much is not pushed out by addresses that have used
+//! little.
 
 use std::hash::Hasher;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::address::Address;
 /// Senders, by their bare address in normal form, each with `N` allowances.
 #[derive(Debug)]
 pub struct RecentSenders<const N: usize> {
-    /// Keeps users from choosing addresses that drive somebody else out of the table.
+    /// Keeps users from choosing addresses that push others out of the table.
     seed: u64,
     /// Empty until the first sender; [`WAYS`] in a row can be a sender's.
     slots: Vec<Slot<N>>,
@@ -31,7 +31,7 @@ struct Slot<const N: usize> {
 }
 
 impl<const N: usize> RecentSenders<N> {
-    /// At most `size` of them. `seed` is nobody's business.
+    /// At most `size` of them. `seed` must be secret.
     pub fn new(size: usize, seed: u64) -> Self {
         Self { seed, slots: Vec::new(), size }
     }

@@ -6,9 +6,9 @@
 
 use super::jid_parts;
 
-/// Whether every server takes `text`, an address that one has sent, as a resource. Its parts are good
-/// ones, then; together they can be too long, or mix directions of writing, which no resource may
-/// (RFC 3454 section 6).
+/// Whether every server takes `text`, an address that one has sent, as a resource. So its parts are
+/// valid; together they can be too long, or mix writing directions, which no resource may (RFC 3454
+/// section 6).
 pub(super) fn is_resource(text: &str) -> bool {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text.len() <= MAX_BYTES;

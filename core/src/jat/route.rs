@@ -28,7 +28,7 @@ pub(super) struct Route<'a> {
 /// Who wrote a stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// The stanza does not say, or names an address with an empty part.
+    /// It has no sender, or one with an empty part.
     Nobody,
     /// An address of our own: this process, or a sibling that shares the domain.
     Own,
@@ -103,7 +103,7 @@ impl<'a> Route<'a> {
             }
         };
         let traffic = match (sender, class, place) {
-            // Else the target asks like any user.
+            // Otherwise the target asks like any user.
             (Sender::Target, Class::Request, Place::Token(_) | Place::Mirror)
             | (Sender::Target, Class::Reply | Class::Message | Class::Presence, _) => {
                 class.outward()
@@ -127,7 +127,7 @@ impl Sender {
 }
 
 impl Place {
-    /// That of an IQ of the target.
+    /// The route of an IQ of the target.
     fn found(token: Result<Fields, Reason>) -> Self {
         token.map_or_else(Self::Bad, Self::Token)
     }
@@ -158,12 +158,12 @@ impl FromTarget<'_> {
         })
     }
 
-    /// Opens that in its id alone: it was sent to a mirror, whose resource is the user's to choose.
-    /// The mirror tells which face was asked.
+    /// Opens that in its id alone: it was sent to a mirror, whose resource the user chooses. The
+    /// mirror tells which face was asked.
     fn find_token_by_mirror(&self, node: &str, scratch: &mut Scratch) -> Result<Fields, Reason> {
         scratch.clear();
         let Scratch { mirror, written_to, token, .. } = scratch;
-        // The token says who asked, whatever the mirror is worth.
+        // The token says who asked, whether the mirror is valid or not.
         let (_, face, _) = mirror::inspect(node, mirror).map_err(|_| Reason::NoToken)?;
         write_face(face, self.settings.domain.as_str(), written_to);
         self.open(self.id, &Binding { asked: written_to, peer: &self.from.normal() }, token)

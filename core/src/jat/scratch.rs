@@ -24,7 +24,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Empties all texts, and gives back what a hostile address took.
+    /// Empties all texts, and releases the memory that a hostile address took.
     pub(super) fn clear(&mut self) {
         let Self { new_from, token_id, new_to, all_from, written_to, mirror, token } = self;
         for text in [new_from, token_id, new_to, written_to, mirror] {
@@ -36,7 +36,7 @@ impl Scratch {
     }
 }
 
-/// There are tokens in it, and they stay out of logs.
+/// It contains tokens, which stay out of logs.
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Scratch")

@@ -18,7 +18,7 @@ pub struct Selection {
 /// wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Standing {
-    /// One that drains still serves, one in doubt may not be there.
+    /// One that drains still serves; one in doubt may have gone.
     pub verified: bool,
     /// It does not drain.
     pub awake: bool,

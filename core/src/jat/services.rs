@@ -1,8 +1,8 @@
 //! The services at one domain: which of them a stanza is for.
 //!
 //! A service has a face, which is a node of the domain or a pattern of nodes, and a target behind
-//! it. What one target is told, and what is known of it, is the same for all its services: there is
-//! one [`Translator`] for each target.
+//! it. Subscription and presence of a target are the same for all its services: there is one
+//! [`Translator`] for each target.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -88,7 +88,7 @@ impl Services {
         services
     }
 
-    /// Takes another arrangement. What is known of a target stays while some service leads to it.
+    /// Takes another arrangement. What is known of a target is kept while some service leads to it.
     pub fn reconfigure(&mut self, arrangement: Arrangement) {
         let mut before: Vec<_> = self.translators.drain(..).map(Some).collect();
         let targets = before.iter().flatten().map(|it| it.settings().target.as_str().to_owned());
@@ -117,7 +117,7 @@ impl Services {
         for (place, services) in groups.into_iter().enumerate() {
             let target = &services[0].target;
             let bare = target.bare().to_string();
-            // Only an account has presence to tell.
+            // Only an account has presence.
             match target {
                 Target::Account(_) => _ = self.targets.insert(bare, place),
                 Target::Resource { .. } => _ = self.targets.entry(bare).or_insert(place),
@@ -133,7 +133,7 @@ impl Services {
                 }
             }
         }
-        // Counts never go back: what those counted whose target is gone goes on with others.
+        // Counters never decrease: the counts of removed targets are added to another.
         for (gone, heir) in before.iter().flatten().zip(new.into_iter().chain(std::iter::repeat(0)))
         {
             self.translators[heir].inherit(gone);
@@ -142,7 +142,7 @@ impl Services {
         self.find_due();
     }
 
-    /// The counts of the services that stay go on, told by their faces.
+    /// The counts of services that stay are kept, identified by their faces.
     fn keep_counts(&mut self, names: Vec<String>) {
         let before: HashMap<_, _> = self.names.drain(..).zip(self.counts.drain(..)).collect();
         let count = |name: &String| before.get(name).copied().unwrap_or_default();
@@ -178,7 +178,7 @@ impl Services {
         names.zip(counts).map(|(name, (counts, seat))| (name, counts, seat))
     }
 
-    /// Goes on with what another process has counted for a face.
+    /// Continues with what another process has counted for a face.
     pub fn resume_counts(&mut self, name: &str, counts: FaceCounts) {
         if let Some(number) = self.names.iter().position(|known| known == name) {
             self.counts[number] = counts;
@@ -210,7 +210,7 @@ impl Services {
         let from = Address::new(stanza.head.from.as_deref().unwrap_or_default());
         let to = Address::new(stanza.head.to.as_deref().unwrap_or_default());
         let by_sender = self.targets.get(&*from.normal_bare()).copied();
-        // It tells who is online, to whichever of our domains.
+        // It shows who is online, whichever of our domains it is for.
         if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {
             return Ok(self.first[sender]);
         }
@@ -230,13 +230,13 @@ impl Services {
             (Class::Reply, Some(sender)) => {
                 Ok(number.filter(answers).unwrap_or(self.first[sender]))
             }
-            // Whose face it is not, to that it is no address: a face has no such node.
+            // Under any other face it is not an address: a face has no such node.
             (_, Some(sender)) if mirrors.is_some() => number.filter(answers).ok_or(sender),
             (_, sender) => number.ok_or(sender.unwrap_or_default()),
         }
     }
 
-    /// What was judged last was carried out, and counts as this.
+    /// The last verdict was carried out, and counts as this.
     pub fn note_outcome(&mut self, traffic: Traffic, reason: Reason, now: u64) {
         let (translator, number) = self.last;
         let translator = &mut self.translators[translator];

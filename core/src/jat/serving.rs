@@ -21,7 +21,7 @@ pub struct Serving<'t> {
 
 impl Serving<'_> {
     /// What is wrong with it. `hears_all`: whether all its answers come to us. `now` in Unix
-    /// seconds. Who never gets a request gives no trouble any more.
+    /// seconds. A resource that never gets a request has no troubles.
     pub fn trouble(&self, hears_all: bool, now: u64) -> Option<Trouble> {
         if self.asked == Asked::Never {
             return None;
@@ -63,7 +63,7 @@ impl Translator {
         let others = (1..self.services().len()).map(|service| self.serving(service));
         let mut others: Vec<_> = others.collect();
         self.serving(0).map(move |serving| {
-            // Each goes on by one, whoever is taken.
+            // All advance by one, whichever is taken.
             let seen: Vec<_> = others.iter_mut().filter_map(Iterator::next).collect();
             let asks = |it: &Serving<'_>| it.asked != Asked::Never;
             std::iter::once(serving).chain(seen).find(asks).unwrap_or(serving)
@@ -88,7 +88,7 @@ impl Translator {
     /// Whether everybody that the service of this number forwards to is known to fail: by what they
     /// answer, they are not there.
     pub fn fails(&self, service: usize, now: u64) -> bool {
-        // Asked at each turn, and hardly ever so.
+        // Called at each turn, and hardly ever true.
         self.answers().is_any_missing(now)
             && self.serves(service)
             && self.serving(service).all(|it| it.asked == Asked::Never || it.fails(now))

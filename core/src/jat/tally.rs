@@ -1,4 +1,4 @@
-//! How many stanzas went which way, and why.
+//! How many stanzas went each way, and why.
 
 use super::reason::Reason;
 use super::traffic::Traffic;

@@ -28,7 +28,7 @@ pub struct TwoWay {
     /// Namespaces of requests that the target's server answers for it.
     pub account_queries: Arc<[String]>,
     pub names: Arc<NameKeys>,
-    /// Whom no target may write to.
+    /// Addresses that no target may write to.
     pub own: Arc<OwnAddresses>,
 }
 
@@ -45,7 +45,7 @@ impl TwoWay {
     }
 }
 
-/// The nodes of addresses that there are beside the domain itself.
+/// The nodes of addresses that exist beside the domain itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faces(pub Arc<[Glob]>);
 

@@ -30,7 +30,7 @@ pub enum Act<'t> {
     AnswerRequest(compose::ResultContent<'t>),
     /// Presence of this type to the sender, from the address that it wrote to without a resource.
     AnswerPresence(PresenceType, SenderAddress),
-    /// Presence of our own to the target's bare address.
+    /// Own presence to the target's bare address.
     SendPresence { target: &'t str, presence: &'static [OwnPresence] },
     /// Nothing.
     Drop,
@@ -41,7 +41,7 @@ pub enum Act<'t> {
 pub enum Recipient<'t> {
     /// The sender, from the address that it wrote to.
     Sender(WithoutId),
-    /// Whoever asked, of a reply; under the reply's id if the envelope has none.
+    /// Whoever asked, for a reply; under the reply's id if the envelope has none.
     Asker(Envelope<'t>),
 }
 
@@ -130,7 +130,7 @@ impl<'t> Verdict<'t> {
         if silent { Self { act: Act::Drop, ..verdict } } else { verdict }
     }
 
-    /// Of something whose start tag was over a limit, so that nothing is known of it.
+    /// The verdict on an element whose start tag was over a limit, so that nothing is known of it.
     pub fn unread() -> Self {
         Self::by_table(Class::Other.inward(), Reason::HeadTooLarge)
     }
@@ -152,8 +152,8 @@ impl<'t> Verdict<'t> {
         self
     }
 
-    /// How many answers to the sender it counts as: no error in answer to such an answer may go on
-    /// for ever, and a long list is more than one.
+    /// How many answers to the sender it counts as: errors in answer to such answers must not go on
+    /// for ever, and a long list counts as more than one.
     pub fn answers(&self) -> usize {
         match &self.act {
             Act::AnswerRequest(compose::ResultContent::Items(items)) => {
@@ -189,7 +189,8 @@ impl<'t> Verdict<'t> {
     }
 }
 
-/// So many items of a list have some hundred bytes, as the answer to a question for information.
+/// This many items of a list have some hundred bytes, as many as the answer to a query for
+/// information.
 const ITEMS_OF_ONE: usize = 16;
-/// Less than what anybody may get at once, so that the longest list is given, too.
+/// Less than what one sender may get at once, so that the longest list is sent, too.
 const MOST_OF_ONE: usize = 100;

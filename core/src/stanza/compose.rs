@@ -38,12 +38,12 @@ pub enum Authored<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResultContent<'a> {
     Empty,
-    /// To a question for information (XEP-0030 section 3).
+    /// To a query for information (XEP-0030 section 3).
     Info {
         identity: &'a Identity,
         features: &'a [String],
     },
-    /// To a question for items (XEP-0030 section 4).
+    /// To a query for items (XEP-0030 section 4).
     Items(&'a [Item]),
 }
 
@@ -62,7 +62,7 @@ impl Authored<'_> {
         let Envelope { to, from, mut id } = *envelope;
         let (name, type_) = match self {
             Self::Error { kind, .. } => {
-                // An answer without an id is lost on the way, one with an empty id arrives
+                // An answer without an id is lost, one with an empty id arrives
                 // (docs/servers.md#answer-without-id).
                 if *kind == Kind::Iq {
                     id = id.or(Some(""));

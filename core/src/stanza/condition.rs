@@ -1,4 +1,4 @@
-//! What a stanza error says, in one word.
+//! The conditions of stanza errors.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -10,14 +10,13 @@ macro_rules! conditions {
     ($($variant:ident $name:literal $type_:literal,)+) => {
         named! {
             /// A defined condition of a stanza error (RFC 6120 section 8.3.3), named like its
-            /// element. The list is a fixed one, so that nobody outside can make a word of it
-            /// longer.
+            /// element. The list is fixed, so no sender can make a word of it longer.
             #[derive(Serialize, Deserialize)]
             pub enum DefinedCondition { $(#[serde(rename = $name)] $variant = $name,)+ }
         }
 
         impl DefinedCondition {
-            /// The error type that goes with it, the first where the RFC leaves a choice.
+            /// Its error type, the first where the RFC leaves a choice.
             pub fn error_type(self) -> &'static str {
                 match self { $(Self::$variant => $type_,)+ }
             }
@@ -55,15 +54,15 @@ conditions! {
 }
 
 impl DefinedCondition {
-    /// That of a stanza of type error; one that has none of the list is undefined. It is read up
-    /// to there, past the request that is sent back with it, perhaps.
+    /// The condition of a stanza of type error; `undefined-condition` if it has none of the list.
+    /// The request that may be sent back with it is skipped.
     pub fn of(stanza: &[u8]) -> Self {
         find(stanza).unwrap_or(Self::UndefinedCondition)
     }
 
-    /// Whether it is what a server says in place of a resource that is not there, or can't be
-    /// reached (docs/servers.md#missing-resource). A client may say it, too: RFC 6120 section 8.4
-    /// has it answer `service-unavailable` to what it does not understand.
+    /// Whether it is what a server sends for a resource that does not exist, or can't be reached
+    /// (docs/servers.md#missing-resource). A client may say it, too: RFC 6120 section 8.4 has it
+    /// answer `service-unavailable` to what it does not understand.
     pub fn is_of_missing(self) -> bool {
         matches!(
             self,

@@ -25,7 +25,7 @@ pub struct Item {
     pub name: Option<String>,
 }
 
-/// Appends the answer to a question for information.
+/// Appends the answer to a query for information.
 pub(super) fn write_info(identity: &Identity, features: &[String], output: &mut Vec<u8>) {
     begin(INFO, output);
     let Identity { category, type_, name } = identity;
@@ -37,7 +37,7 @@ pub(super) fn write_info(identity: &Identity, features: &[String], output: &mut 
     output.extend(b"</query>");
 }
 
-/// Appends the answer to a question for items.
+/// Appends the answer to a query for items.
 pub(super) fn write_items(items: &[Item], output: &mut Vec<u8>) {
     begin(ITEMS, output);
     for Item { address, name } in items {
@@ -63,9 +63,9 @@ fn write_empty(begin: &[u8], attributes: &[(&str, Option<&String>)], output: &mu
     output.extend(b"/>");
 }
 
-/// The namespace of questions for an identity and features.
+/// The namespace of queries for an identity and features.
 pub const INFO: &str = "http://jabber.org/protocol/disco#info";
-/// The namespace of questions for items.
+/// The namespace of queries for items.
 pub const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 /// The namespace of pings (XEP-0199).
 pub const PING: &str = "urn:xmpp:ping";

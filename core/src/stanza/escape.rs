@@ -13,7 +13,7 @@ pub fn write_attribute(name: &str, value: &str, output: &mut Vec<u8>) {
 /// Appends `text` so that it can stand in an attribute or between tags.
 pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // A rough look: what has to be escaped, and some more.
+    // A rough check: what has to be escaped, and some more.
     let suspicious = |word: u64| below(word, b'\'' + 1) | below(word ^ all(b'<'), 4);
     if wide::every(bytes, suspicious, |_| false) {
         output.extend(bytes);

@@ -1,10 +1,10 @@
 //! The elements that are open within one stanza, and the namespace prefixes in scope (Namespaces in
 //! XML 1.0).
 //!
-//! Servers deliver stanzas that they would not take: ejabberd passes a prefix on whose
-//! declaration stood on the user's stream header (docs/servers.md#undeclared-prefix), and both
-//! it and Prosody write the XML namespace under other names. Whoever sends such a stanza on
-//! loses its stream, so a stanza is only relayed when its namespaces are in order.
+//! Servers deliver stanzas that they would not take: ejabberd passes a prefix on whose declaration
+//! stood on the user's stream header (docs/servers.md#undeclared-prefix), and both it and Prosody
+//! write the XML namespace under other names. A component that relays such a stanza loses its
+//! stream, so a stanza is only relayed if its namespaces are valid.
 
 use super::tag::{Attribute, Tag};
 
@@ -33,7 +33,7 @@ impl Nesting {
     }
 
     /// Enters the element whose start tag begins at offset `at` of `stanza`; `namespaces`: whether
-    /// it concerns [`Scope`]. Says whether its namespaces are in order.
+    /// it concerns [`Scope`]. Returns whether its namespaces are valid.
     pub(super) fn enter(&mut self, stanza: &[u8], at: usize, tag: &Tag, namespaces: bool) -> bool {
         let level = self.depth();
         let in_order = !namespaces || self.scope.enter(stanza, at, level);
@@ -100,7 +100,7 @@ impl Scope {
             }
         });
         let Some(tag) = tag else { return false };
-        // Far more than stanzas have; each use of a prefix searches them all.
+        // Far more than real stanzas have; each use of a prefix searches all of them.
         if !in_order || self.declared.len() > MAX_DECLARED {
             return false;
         }

@@ -15,7 +15,7 @@ pub enum PresenceType {
 }
 
 impl PresenceType {
-    /// `None` for a type that there is not.
+    /// `None` for an unknown type.
     pub fn of(type_: Option<&str>) -> Option<Self> {
         let all = [
             Self::Available,
@@ -56,8 +56,8 @@ impl PresenceType {
         }
     }
 
-    /// Whether it says that something is over: withheld, it would leave others with what is not
-    /// true any more.
+    /// Whether it says that something has ended: if it were withheld, others would keep a state
+    /// that is no longer true.
     pub fn ends_something(self) -> bool {
         matches!(self, Self::Unavailable | Self::Unsubscribe | Self::Unsubscribed)
     }

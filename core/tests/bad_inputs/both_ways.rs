@@ -275,7 +275,7 @@ fn what_may_not_be_sent_on_is_refused_where_it_comes_from() {
     }
 }
 
-/// The self-test's echoes, the question for the time and the list of resources are as ever.
+/// The self-test's echoes, the query for the time and the list of resources stay the same.
 #[test]
 fn what_is_for_us_is_not_relayed() {
     let mut proxy = Proxy::with(both_ways());

@@ -22,7 +22,7 @@ fn attribute(xml: &str, name: &str) -> String {
     oracle::attribute(xml, name).unwrap_or_default()
 }
 
-/// A stanza that is relayed; where to, whence, with which id.
+/// A stanza that is relayed: its new addresses and id.
 fn relayed(proxy: &mut Proxy, stanza: &str) -> [String; 3] {
     let said = proxy.exchange(stanza);
     assert!(said.counted[0].1.is_relay(), "{stanza}: {said:?}");
@@ -194,13 +194,13 @@ fn what_opens_at_one_face_opens_at_no_other_of_the_same_target() {
         format!("<iq type='result' id='7' to='news@proxy.example/{of_help}' from='{USER}'/>");
     assert_eq!(proxy.exchange(&reply).counted[0].1, Reason::NoAlias);
     assert!(proxy.exchange(reply.replace("news@", "help@")).counted[0].1.is_relay());
-    // Nor a token.
+    // A token does not either.
     for peer in ["a", "b"] {
         let (to, id) = (&news.asked_from, &help.id);
         let reply = format!("<iq type='result' id='{id}' to='{to}' from='{GOOD}/{peer}'/>");
         assert_eq!(proxy.exchange(&reply).counted[0].1, Reason::TokenSignature);
     }
-    // Nor the MAC of a mirror.
+    // The MAC of a mirror does not either.
     let mirror = help.mirror.replace(r"\2fhelp\2f", r"\2fnews\2f");
     let said = proxy.exchange(message(&mirror, &format!("{GOOD}/a")));
     assert_eq!(said.counted[0].1, Reason::MirrorSignature);

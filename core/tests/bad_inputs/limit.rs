@@ -196,8 +196,8 @@ fn a_flood_does_not_become_a_flood_of_errors() {
     proxy.still_serves();
 }
 
-/// Senders that come and go fill the table, which holds; all of them are served, and who has used
-/// up the limit does not get rid of that.
+/// Changing senders fill the table, whose size does not change; all of them are served, and a
+/// sender that has used up the limit stays limited.
 #[test]
 fn a_crowd_locks_nobody_out_and_sets_nobody_free() {
     let mut proxy = Proxy::with(strict());

@@ -8,7 +8,7 @@ use jat_core::jat::reason::Reason;
 use jat_core::jat::traffic::Class::{Message, Presence};
 use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 
-/// How often somebody who sends `stanza` again for each answer is answered within 3 s.
+/// How often a sender that repeats `stanza` after each answer is answered within 3 s.
 fn rounds(proxy: &mut Proxy, stanza: &str) -> usize {
     let answers = |said: &Said| said.out.iter().filter(|it| it.contains(" to='loop@")).count();
     let mut rounds = 0;

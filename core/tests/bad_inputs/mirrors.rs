@@ -161,7 +161,7 @@ fn an_alias_that_was_made_up_names_no_resource() {
         let error = format!("<message type='error' to='{to}' from='{USER}'/>");
         proxy.silent(error, Message.inward(), Reason::ErrorUnrouted);
     }
-    // Nor does it at another face.
+    // It does not open at another face either.
     proxy.silent(result(&format!("x@{good}")), Reply.inward(), Reason::NoAlias);
 }
 

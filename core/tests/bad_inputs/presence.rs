@@ -104,7 +104,7 @@ fn a_bounced_subscription_leaves_the_list_alone() {
     // An error of a client says nothing of the subscription.
     let client = presence("error", &format!("{TARGET}/a"));
     proxy.silent(client, Presence.outward(), Reason::PresenceIgnored);
-    // Before it was ever granted, it is the cause that users are told.
+    // Before it was ever granted, it is the cause in the errors to users.
     let mut fresh = Proxy::connected(settings());
     told(&mut fresh, &bounce);
     let text = nobody(&mut fresh, Reason::NeverSubscribed);

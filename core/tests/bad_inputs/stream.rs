@@ -144,7 +144,7 @@ fn on_a_shared_stream_silence_is_no_death() {
     let mut proxy = Proxy::new();
     for _ in 0..10 {
         let said = proxy.after(Duration::from_secs(60));
-        // Nor does anybody answer the questions for the time and for presence.
+        // Nobody answers the queries for the time and for presence either.
         let asks = ["jat-echo-", "jat-time-", "type='probe'", "type='subscribe'"];
         let ours = |stanza: &String| asks.iter().any(|ask| stanza.contains(ask));
         assert!(said.out.iter().all(ours), "{said:?}");
@@ -241,7 +241,7 @@ fn what_is_due_is_never_in_the_past() {
         assert!(deadline > proxy.now.mono, "due {deadline:?}, it is {:?}", proxy.now.mono);
         proxy.after(deadline - proxy.now.mono);
     }
-    // Nor while the server takes not even the space that is sent in silence.
+    // Also while the server does not even read the white space that is sent when idle.
     let now = proxy.now;
     proxy.withhold(Duration::from_secs(31));
     let now_at_most = now.mono + Duration::from_secs(31);

@@ -152,7 +152,7 @@ proptest! {
         prop_assert_eq!(id.as_deref(), Some("'v"));
     }
 
-    /// A request of a user, as ever, but that the token is the id.
+    /// A request of a user, as usual, but with the token as its id.
     #[test]
     fn forward_and_revert_restore_the_infoset_through_a_mirror(
         request in request(),

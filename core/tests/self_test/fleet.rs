@@ -58,7 +58,7 @@ pub fn run(seed: u64) -> Fleet {
 /// How long it took a process to say `shared`; it did so in time.
 fn shared_after(member: &Member, second_login: u64) -> u64 {
     let since = member.login.max(second_login);
-    // Where nothing comes nothing follows: the time begins anew after some seconds without.
+    // Silence proves nothing: after some seconds without stanzas the time starts again.
     let mut last = since + 4_000;
     let mut in_time = since + 10_000;
     for &heard in &member.heard {

@@ -5,7 +5,7 @@ use jat_core::session::echo::Sharing;
 
 use crate::world::{Event, Ghost, World, stale_echo};
 
-/// What a login has to cope with, and what came of it.
+/// What a login has to cope with, and its result.
 pub struct Login {
     /// How long the server takes for what it reads.
     pub pace: Pace,

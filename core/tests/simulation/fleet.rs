@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// The stream ends; `said` by the server, or without a word.
+    /// The stream ends; with what the server `said`, or without a closing tag.
     pub fn lose_stream(&mut self, place: StreamPlace, said: bool) {
         if said && self.rng.bool() {
             self.said_by_server(place);

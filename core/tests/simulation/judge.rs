@@ -76,7 +76,7 @@ impl World {
             What::Ask(ask) => (USER_REQUEST, self.asked(place, ask, written, must_forward)),
             What::Reply(reply) => {
                 let reason = self.replied(place, reply, written);
-                // Whatever becomes of it: it may also come too late.
+                // The result does not matter: it may also come too late.
                 let of_target = self.ledger.replies[reply].how != How::OtherAccount;
                 (if of_target { TARGET_REPLY } else { Class::Reply.inward() }, reason)
             }

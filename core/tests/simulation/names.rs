@@ -1,4 +1,4 @@
-//! What mirrors and aliases stand for: each for one and the same for good, and no two for another's.
+//! What mirrors and aliases stand for: each always for the same, and no two for the same.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -34,7 +34,7 @@ pub struct Replica {
     /// That of the component, and that of its presence domain if it has one.
     pub streams: Vec<Stream>,
     pub view: View,
-    /// When presence was last lost on its way to it, or it had to begin anew.
+    /// When presence was last lost on its way to it, or it had to start again.
     pub disturbed: u64,
     /// Resources in whose name it was told that they are not there, and has heard nothing since.
     pub missing: BTreeMap<&'static str, u64>,

@@ -1,5 +1,5 @@
 //! Messages, presence, and requests of the target: what users and the target write to each other
-//! where everything is relayed, under which addresses, and what comes of it.
+//! where everything is relayed, under which addresses, and with what result.
 
 use core_tests::xml::{self, Stanza, element, unescaped};
 use jat_core::jat::reason::Reason;

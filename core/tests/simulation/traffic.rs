@@ -70,7 +70,7 @@ pub struct PlannedReply {
     pub after: u64,
 }
 
-/// What will come of a request: replies at once, late, twice, never, and forged ones.
+/// How a request will be answered: at once, late, twice, never, or by forged replies.
 pub fn answers(forwarded: usize, rng: &mut Rng) -> Vec<PlannedReply> {
     let copies = match rng.u8(..12) {
         0 => 0,

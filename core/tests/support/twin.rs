@@ -141,7 +141,7 @@ impl Proxy {
         (proxy, first[..16].concat())
     }
 
-    /// Feeds `input` and tells what came of it, after checking that the twin did the same.
+    /// Feeds `input` and returns the result, after checking that the twin did the same.
     pub fn exchange(&mut self, input: impl AsRef<[u8]>) -> Said {
         let input = input.as_ref();
         let whole = Said::to(&mut self.whole, [input], self.now);
@@ -243,7 +243,7 @@ impl Proxy {
         whole
     }
 
-    /// As [`Self::after`], one second after the other, until something comes of it.
+    /// As [`Self::after`], one second after the other, until there is a result.
     pub fn within(&mut self, seconds: u64) -> Said {
         let mut said = self.after(Duration::ZERO);
         for _ in 0..seconds {

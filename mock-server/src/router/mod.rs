@@ -65,7 +65,7 @@ impl Session {
     }
 
     pub(crate) fn receive(&self, stanza: Stanza) {
-        // A client that is just going reads no more.
+        // A client that is leaving no longer reads.
         let _ = self.inbox.send(stanza);
     }
 }

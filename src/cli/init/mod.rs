@@ -169,13 +169,13 @@ fn nothing_is_there(dir: &Path) -> Result<(), InitError> {
         .map_or(Ok(()), |path| Err(InitError::Exists(path)))
 }
 
-/// What was made so far. It goes away unless it is told to stay: what is left of an attempt that
-/// failed, on a full disk, say, would be in the way of the next one.
+/// What was made so far. It is removed unless it is told to stay: leftovers of a failed attempt, on
+/// a full disk for example, would be in the way of the next one.
 #[derive(Default)]
 struct Made(Vec<PathBuf>);
 
 impl Made {
-    /// Makes a folder that is there for its owner alone, and those above it that are missing.
+    /// Makes a folder that only its owner may enter, and missing folders above it.
     fn folder(&mut self, path: &Path) -> io::Result<()> {
         let missing = path.ancestors().take_while(|a| !a.as_os_str().is_empty() && !a.exists());
         let missing: Vec<_> = missing.map(Path::to_owned).collect();
@@ -191,18 +191,18 @@ impl Made {
 impl Drop for Made {
     fn drop(&mut self) {
         for path in self.0.iter().rev() {
-            // A folder goes only if nobody has put anything into it.
+            // A folder is removed only if it is empty.
             let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
         }
     }
 }
 
-/// Writes a file that is there for its owner alone: that of the `folder`, if root does it.
+/// Writes a file that only its owner may read: the owner of the `folder`, if root writes it.
 fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Result<(), InitError> {
     let mut write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         made.0.push(path.to_owned());
-        // Nobody else can give a file away; then it belongs to whoever makes it.
+        // Nobody but root can give a file away; otherwise it belongs to whoever makes it.
         let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
         writeln!(file, "{}", text.trim_end_matches('\n'))?;
         file.sync_all()

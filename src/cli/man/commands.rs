@@ -80,7 +80,7 @@ fn describe(page: &mut Page, leaf: &Leaf<'_>) {
     for paragraph in about.map(ToString::to_string).unwrap_or_default().split("\n\n") {
         page.paragraph(&sentence(paragraph));
     }
-    // What all have is told once.
+    // What all of them have is shown once.
     for arg in own(leaf.command).filter(|arg| !arg.is_global_set()) {
         argument(page, arg);
     }

@@ -1,7 +1,7 @@
 //! `jat-proxy man`: the manual, jat-proxy(1) and jat-proxy.toml(5).
 //!
 //! Both are made from what they describe: the command line as clap has it, and the commented
-//! configuration. Neither can say something else than those.
+//! configuration. So neither can differ from them.
 
 use clap::{CommandFactory, ValueEnum};
 

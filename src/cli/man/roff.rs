@@ -77,7 +77,7 @@ impl Page {
     }
 }
 
-/// A hyphen of the language would be a sign that nobody can paste into a shell.
+/// An unescaped hyphen would become a character that can't be pasted into a shell.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     let mut bold = false;

@@ -28,7 +28,7 @@ pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
         }
     };
     match *request.method() {
-        // Whoever writes it leaves the body out.
+        // The body is left out when it is written.
         Method::GET | Method::HEAD => make(request, recorder),
         _ => {
             let answer = text(StatusCode::METHOD_NOT_ALLOWED, "");
@@ -62,7 +62,7 @@ pub(super) fn guard(mut answer: WholeResponse) -> WholeResponse {
     answer
 }
 
-/// With `?refresh` it loads itself again and again.
+/// With `?refresh` the page reloads itself.
 fn page(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let refresh = request.uri().query() == Some(page::REFRESH);
     let page = page::render(&Status::of(recorder), recorder, refresh);
@@ -77,7 +77,7 @@ fn metrics(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
     with(answer, header::VARY, HeaderValue::from_static("accept"))
 }
 
-/// Whether the event loop turns.
+/// Whether the event loop runs.
 fn healthz(_: &Request<()>, recorder: &Recorder) -> WholeResponse {
     if watchdog::is_late(recorder.components()) {
         text(StatusCode::SERVICE_UNAVAILABLE, "a component's task hangs\n")

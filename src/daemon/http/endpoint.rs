@@ -63,8 +63,8 @@ impl Endpoint {
     /// Serves where the program before this one did, so that nobody who connects meanwhile is
     /// turned away.
     pub(crate) async fn resume(&mut self, socket: OwnedFd, connections: Vec<ConnectionSnapshot>) {
-        // One that can't be used is opened anew by `listen`.
-        // A client that is lost asks again.
+        // One that can't be used is opened again by `listen`. A client whose request is lost asks
+        // again.
         self.halted.extend(connections.into_iter().filter_map(|c| c.take().ok()));
         let Ok(listener) = TcpListener::from_std(socket.into()) else {
             self.halted.clear();
@@ -141,7 +141,7 @@ impl Endpoint {
                 let back = TcpListener::bind(old).await;
                 if let Err(error) = &back {
                     error!("HTTP is off: can't listen on {old} again: {error}");
-                    // The next reload tries anew.
+                    // The next reload tries again.
                     self.address = None;
                 }
                 self.serve(back.ok()).await;

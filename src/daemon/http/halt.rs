@@ -25,7 +25,7 @@ pub(super) struct Connections {
 impl Halt {
     /// Waits for the order.
     pub(crate) async fn ordered(&self) {
-        // An error says that nobody is left to give it.
+        // An error means that nobody is left to give it.
         if self.ordered.clone().wait_for(|ordered| *ordered).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -33,7 +33,7 @@ impl Halt {
 
     /// Leaves a connection as it is.
     pub(crate) fn leave(&self, exchange: Exchange) {
-        // Who does not want it any more drops it.
+        // Dropped when no longer wanted.
         let _ = self.left.send(exchange);
     }
 }

@@ -1,7 +1,7 @@
 //! Which names HTTP answers to.
 //!
 //! A page in somebody's browser can point a name of its own at this machine (DNS rebinding) and
-//! would then read whatever is served here. The Host header gives it away: it has that name.
+//! would then read whatever is served here. The Host header reveals this: it contains that name.
 
 use std::net::IpAddr;
 

@@ -110,7 +110,7 @@ impl Counter {
         if !exchange.output.is_empty() {
             return self.finish(exchange, seat, dismissed).await;
         }
-        // An error says that the client has gone already.
+        // An error means that the client has gone already.
         let Ok(local) = exchange.tcp.local_addr() else { return };
         let seat = &seat;
         let halt = self.halt.clone();
@@ -136,7 +136,7 @@ impl Counter {
             .serve_connection(TokioIo::new(wire.clone()), service);
         let mut connection = pin!(timeout(CONNECTION_TIME, connection));
         tokio::select! {
-            // Whatever ends it early is the client's own affair.
+            // An early end is up to the client.
             _ = &mut connection => return,
             _ = dismissed => return,
             () = halt.ordered() => {}
@@ -190,7 +190,7 @@ const CONNECTION_TIME: Duration = Duration::from_secs(15);
 /// the relay, and a thousand that ask for nothing are dealt with in a second.
 const BATCH: u64 = 4;
 const PACE: Duration = Duration::from_millis(1);
-/// Who comes last of all connections waits for less than the 15 s.
+/// The last of all connections waits for less than these 15 s.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// After an error that only time mends, such as too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Who is connected to HTTP, and who has to go when too many are.
+//! Who is connected to HTTP, and who is disconnected when there are too many.
 //!
 //! Connections that ask for nothing, or do not read what they asked for, must not keep a probe
 //! of the daemon's health waiting until it is killed.
@@ -86,7 +86,7 @@ impl Seat {
 
     fn reached(&self, stage: Stage) {
         let mut guests = self.room.guests();
-        // One that had to go is in nobody's way any more.
+        // A connection that was ended no longer takes a seat.
         let guest = guests.iter_mut().find(|guest| guest.number == self.number);
         guest.into_iter().for_each(|guest| guest.stage = stage);
     }
@@ -120,7 +120,7 @@ mod tests {
         (room, guests)
     }
 
-    /// Which of them had to go.
+    /// Which of them were ended.
     fn gone(guests: &mut Guests) -> Vec<usize> {
         let ended = |ends: &mut oneshot::Receiver<()>| {
             matches!(ends.try_recv(), Err(oneshot::error::TryRecvError::Closed))

@@ -1,5 +1,5 @@
-//! Answers that wait for who reads them: their number is bounded by that of the connections, and
-//! here their bytes are.
+//! Answers that wait to be read: their number is bounded by that of the connections, and their
+//! bytes here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

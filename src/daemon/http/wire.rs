@@ -45,7 +45,7 @@ impl Wire {
         Self { tcp, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// From now on nothing is written. Says whether an answer has begun, whose rest will be in
+    /// From now on nothing is written. Returns whether an answer has begun, whose rest will be in
     /// [`Self::take_exchange`] when the library has finished with it.
     pub(super) fn hold(&self) -> bool {
         let mut state = self.state();

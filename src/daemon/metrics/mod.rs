@@ -1,4 +1,4 @@
-//! The numbers of the components, for Prometheus and its kin.
+//! Metrics of the components, for Prometheus and compatible systems.
 //!
 //! Labels come from the configuration and from enums, never from the wire: nobody outside can
 //! make a new series.
@@ -18,8 +18,8 @@ use reading::Reading;
 pub enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
-    /// The text format of Prometheus, 0.0.4: for who does not ask for the other, browsers too,
-    /// which show it.
+    /// The text format of Prometheus, 0.0.4: for clients that do not ask for the other, such as
+    /// browsers, which show it.
     Classic,
 }
 

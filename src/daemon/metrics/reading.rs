@@ -42,7 +42,7 @@ pub(super) struct Reading {
     /// The ids of all keys, and whether each signs.
     pub keys: Vec<(u8, bool)>,
     pub clock_offset: Option<i64>,
-    /// Seconds since the key signs that does; `None` when it has no beginning.
+    /// Seconds since the signing key took over; `None` if it has no `not-before`.
     pub key_age: Option<u64>,
     /// Seconds until the next key signs.
     pub next_key: Option<u64>,

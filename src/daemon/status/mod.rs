@@ -52,7 +52,7 @@ pub(crate) struct ComponentStatus {
     pub two_way: Option<TwoWayStatus>,
     /// Why nothing can be forwarded; `null` when it can.
     pub not_ready: Option<String>,
-    /// What an operator has to put right, for people.
+    /// What an operator has to fix, for people.
     pub warnings: Vec<String>,
     /// The component's own stream.
     #[serde(flatten)]
@@ -214,7 +214,7 @@ pub(crate) enum StreamState {
     Starting,
     Up {
         since: String,
-        /// For how long the server has processed nothing that it was sent; `null` while it does.
+        /// How long the server has processed nothing; `null` while it processes stanzas.
         standstill_seconds: Option<u64>,
     },
     Down {

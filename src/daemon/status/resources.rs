@@ -47,7 +47,7 @@ pub(super) fn warnings(component: &Component) -> Vec<String> {
     warnings
 }
 
-/// Why nothing is served although somebody is listed.
+/// Why nothing is served although resources are listed.
 pub(super) fn all_fail(component: &Component, translator: &Translator, service: usize) -> String {
     let mut serving = translator.serving(service);
     let (now, hears_all) = (component.now().unix, component.hears_all_answers());

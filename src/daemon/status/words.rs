@@ -13,7 +13,7 @@ pub(crate) fn ready(component: &ComponentStatus) -> String {
     component.not_ready.as_ref().map_or("yes".to_owned(), |why| format!("no: {why}"))
 }
 
-/// What stands behind the domain, and how requests are spread over it.
+/// The target of the domain, and how requests are spread over its resources.
 pub(crate) fn target(component: &ComponentStatus) -> String {
     let ComponentStatus { target, token_in, .. } = component;
     match target.is_empty() {
@@ -38,7 +38,7 @@ pub(crate) fn face(face: &FaceStatus) -> String {
     )
 }
 
-/// The node of a face, which the domain itself has not.
+/// The node of a face; the domain itself has none.
 pub(crate) fn face_name(face: &FaceStatus) -> &str {
     if face.node.is_empty() { "(the domain)" } else { &face.node }
 }
@@ -267,7 +267,7 @@ pub(crate) fn way(component: &ComponentStatus) -> String {
     config::way(&component.server, component.tls.as_deref())
 }
 
-/// The answer is in whole seconds and takes its time, so that one second is none.
+/// The answer is in whole seconds and takes time, so one second is no difference.
 pub(crate) fn clock(offset: i64) -> String {
     match offset {
         -1..=1 => "like that of the target's server".to_owned(),
@@ -276,7 +276,7 @@ pub(crate) fn clock(offset: i64) -> String {
     }
 }
 
-/// Three digits say all that an average has to say.
+/// Three digits are enough for an average.
 pub(crate) fn rate(rate: f64) -> String {
     match rate {
         0.0 => "0".to_owned(),

@@ -76,7 +76,7 @@ fn subscribers_of_all_nodes_and_chats_outlive_a_node(kind: Kind) {
         wait_until("some chats", || cluster.book.chats().mark() >= mark + RATE);
         cluster.kill_host(1);
         let known = cluster.wait_departure(1);
-        // An error for a request says who is not there. One for a message never comes.
+        // An error for a request says who is offline. One for a message never comes.
         cluster.wait_served(3 * RATE);
         chats.stop();
         requests.stop();
@@ -111,7 +111,7 @@ fn subscribers_of_all_nodes_and_chats_outlive_a_node(kind: Kind) {
     });
 }
 
-/// Every user who is there sees what these bots say of themselves.
+/// Every user who is online sees the presence of these bots.
 fn say_and_see(cluster: &Cluster, word: &str, bots: &[usize]) {
     for bot in bots {
         let status = format!("<presence><status>{}</status></presence>", status(word, *bot));

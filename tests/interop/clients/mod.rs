@@ -80,7 +80,7 @@ fn bots_come_back_after_their_server(kind: Kind) {
     for (name, domain, target, proxy, _bot) in &bots {
         wait_within(3 * PATIENCE, &format!("an answer of {name}"), || {
             who(&mut user, domain, "again");
-            // None comes to who asks on and on while nobody is online.
+            // A user who keeps asking while nobody is online gets none.
             let reply = user.try_receive_where(A_WHILE, |it| it.attr("id") == Some("again"));
             reply.is_some_and(|it| it.attr("type") == Some("result"))
         });
@@ -221,7 +221,7 @@ fn who(user: &mut Client, to: &str, id: &str) {
     user.send(format!("<iq type='get' id='{id}' to='{to}'><who xmlns='urn:example:who'/></iq>"));
 }
 
-/// A Prosody with a certificate that is known to who knows `ca`.
+/// A Prosody with a certificate that `ca` has signed.
 struct Encrypting {
     server: Server,
     ca: PathBuf,

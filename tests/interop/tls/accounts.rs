@@ -1,4 +1,4 @@
-//! What ends a stream with TLS under load, with somebody behind the encryption who reads along.
+//! What ends a stream with TLS under load, with a man in the middle who can read it.
 
 use std::fs;
 use std::thread::sleep;
@@ -81,7 +81,7 @@ fn a_stop_under_load_leaves_in_good_order(kind: Kind) {
     });
 }
 
-/// A thousand requests a second through a stream with TLS, and somebody behind it who reads along.
+/// A thousand requests a second through a stream with TLS, and a man in the middle who can read it.
 struct Load {
     scene: Scene,
     tap: Tap,

@@ -189,7 +189,7 @@ fn what_is_wrong_is_named(kind: Kind) {
         (
             stage.named,
             &String::new(),
-            // ejabberd after 23.01 sends an alert, the others close without a word.
+            // ejabberd after 23.01 sends an alert, the others just close.
             if kind.is(Software::Prosody) || kind.suite == Suite::Debian12 {
                 "before it had sent anything; is it the server's port for components (XEP-0114), is `tls`"
             } else {

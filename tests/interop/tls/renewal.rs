@@ -132,7 +132,7 @@ fn a_server_that_comes_back_with_another_certificate(kind: Kind) {
     write(&folder, port, &ca.sign(&["127.0.0.1", "renewed.example"], Valid::Now));
     server.resume();
     proxy.wait_until("another login", |it| it.logins() == 2 && it.is_connected());
-    // From a CA of the same name that was made anew.
+    // From a new CA with the same name.
     server.kill();
     write(&folder, port, &anew.sign(&["127.0.0.1"], Valid::Now));
     server.resume();

@@ -118,7 +118,7 @@ fn two_steps(scene: &Scene, user: &mut User) -> Option<String> {
         "<x xmlns='jabber:x:data' type='submit'><field var='number'><value>3</value></field></x>",
     ));
     let second = user.answer_to("s");
-    // slixmpp begins anew when it does not know the session; others say item-not-found.
+    // slixmpp starts again when it does not know the session; others say item-not-found.
     if command(&second, "status").as_deref() != Some("completed") {
         return None;
     }

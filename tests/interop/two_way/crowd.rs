@@ -20,7 +20,7 @@ fn subscribers() -> usize {
     env::var("SUBSCRIBERS").map_or(500, |n| n.parse().expect("a number of subscribers"))
 }
 
-/// So many are on their way at once.
+/// This many are on their way at once.
 const AT_ONCE: usize = 250;
 /// Requests while presence passes.
 const REQUESTS: usize = 50;

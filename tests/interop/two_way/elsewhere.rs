@@ -72,7 +72,7 @@ fn chats_and_requests_pass_between_servers(kind: Kind) {
         let reply = service.answer_to("p");
         assert_eq!((reply.attr("type"), reply.attr("from")), (Some("result"), Some(&*account)));
 
-        // And says who is not there.
+        // And says who is offline.
         for gone in ["nobody", "user@nowhere.example"] {
             let address =
                 if gone.contains('@') { gone.into() } else { format!("{gone}@{}", server.host) };
@@ -113,7 +113,7 @@ fn presence_passes_between_servers(kind: Kind) {
     user.send("<presence type='unavailable'/>");
     service.presence(Some("unavailable"), &seen_as);
 
-    // Who logs in sees who is there.
+    // A user who logs in sees who is online.
     let mut late = User::login(&scene, &account, "late");
     let it = late.receive("the bot", |it| is_presence(it, None, &alias));
     assert_eq!(it.child("show").unwrap().text(), "dnd");

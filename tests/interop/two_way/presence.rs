@@ -46,10 +46,10 @@ fn both_subscribe_and_see_each_other(kind: Kind) {
     service.presence(Some("unavailable"), &seen_as);
     user.available("");
     service.presence(None, &seen_as);
-    // And sees at once who is there.
+    // And sees at once who is online.
     user.receive("the bot", |it| is_presence(it, None, &alias));
 
-    // So is the bot, without a word.
+    // So is the bot, without a notice.
     drop(service);
     user.receive("the end", |it| is_presence(it, Some("unavailable"), &alias));
     let mut service = Client::login(scene.server, &scene.target, "a");

@@ -39,7 +39,7 @@ fn the_bot_asks_a_user(kind: Kind) {
             }
         }
     }
-    // And both ways at a time, with one id; a sibling hears nothing of it.
+    // And both ways at a time, with one id; a sibling gets none of it.
     let alias = learn_alias(&scene, &mut service, &mut user, "helper");
     let mut sibling = scene.another("b");
     let seen_as = mirror(&scene, &user.jid, "helper");

@@ -126,7 +126,7 @@ fn one_client_is_three_occupants(kind: Kind) {
     assert_eq!(gone, BTreeSet::from(["alice", "nobody"].map(|nick| format!("{room}/{nick}"))));
 }
 
-/// A room of this user's, who is there as `owner`.
+/// A room of this user's, who is in it as `owner`.
 fn open_room(user: &mut User, name: &str) -> String {
     let node = user.jid.split('@').next().unwrap();
     let room = format!("{name}-{node}@{ROOMS}");

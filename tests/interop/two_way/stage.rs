@@ -116,7 +116,7 @@ impl User {
         User { client, secret }
     }
 
-    /// The next stanza that fits; others before it are put aside for good, but looked at.
+    /// The next stanza that matches; others before it are checked and discarded.
     pub fn receive(&mut self, what: &str, fits: impl Fn(&Stanza) -> bool) -> Stanza {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -263,7 +263,7 @@ pub fn passed(scene: &Scene, user: &mut User) {
     user.answer_to("passed");
 }
 
-/// The same for what the target sent before: one that is nobody's.
+/// The same for what the target sent before: it belongs to nobody.
 pub fn flushed(scene: &Scene, service: &mut Client) {
     service.send(ask("flushed", &scene.server.host));
     service.answer_to("flushed");

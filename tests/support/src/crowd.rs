@@ -1,4 +1,4 @@
-//! Somebody who asks all the time, and a client that answers, on the built-in server.
+//! A user who asks all the time, and a client that answers, on the built-in server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

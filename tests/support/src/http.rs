@@ -1,4 +1,4 @@
-//! The least of an HTTP client: it sends a request as it is, and reads what comes of it.
+//! A minimal HTTP client: it sends a request as it is, and reads the answer.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -81,7 +81,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // unshare's own --kill-child ends nobody who has become another user since.
+        // unshare's own --kill-child does not end a process that has changed its user since.
         if let Some(init) = self.init() {
             let _ = kill_process(init, Signal::KILL);
         }

@@ -30,7 +30,7 @@ named! {
         /// They are refused.
         #[default]
         Enforce = "enforce",
-        /// They are counted, and go their way.
+        /// They are counted and relayed.
         Observe = "observe",
     }
 }
@@ -46,7 +46,8 @@ impl Access {
         if !self.is_limited() {
             return true;
         }
-        // One that no server has prepared can't be compared, and could be a denied one in disguise.
+        // An address that has no normal form can't be compared, and might be another spelling of a
+        // denied one.
         let Some(sender) = NormalSender::of(from) else { return false };
         !self.deny.contains(&sender) && self.allow.as_ref().is_none_or(|it| it.contains(&sender))
     }
@@ -91,7 +92,7 @@ impl Senders {
 
     /// Whether this address, as its server stamped it, is in the set.
     pub fn has(&self, address: &Address<'_>) -> bool {
-        // One that no server has prepared can't be compared.
+        // An address that has no normal form can't be compared.
         self.everybody || NormalSender::of(address).is_some_and(|sender| self.contains(&sender))
     }
 
@@ -180,7 +181,7 @@ mod tests {
         ] {
             assert!(has(&[pattern], from), "{pattern} {from}");
         }
-        // Another domain, which another one may own.
+        // Another domain, which may belong to somebody else.
         assert!(!has(&["straße.example"], "u@XN--STRAE-OQA.example"));
         assert!(!has(&["strasse.example"], "u@xn--strae-oqa.example"));
         // It is another account: servers do not take it apart (XEP-0106 is for clients).

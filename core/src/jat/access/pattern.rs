@@ -17,11 +17,11 @@ pub enum Pattern {
     Domain(String),
     /// All at the subdomains of a domain, at any depth; neither the domain nor those at it.
     Subdomains(String),
-    /// Whoever it is: `*`.
+    /// Everybody: `*`.
     Everybody,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     #[error("a pattern can't be empty")]
@@ -68,7 +68,7 @@ impl Pattern {
         if text.contains('*') || parent && text.contains('@') {
             return Err(PatternError::Star);
         }
-        // The library lets some characters pass that no server takes.
+        // The library accepts some characters that no server accepts.
         if text.contains(['"', '&', '\'', ':', '<', '>']) {
             return Err(PatternError::Address);
         }

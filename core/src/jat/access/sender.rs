@@ -1,4 +1,4 @@
-//! A sender in the one spelling in which it is compared.
+//! A sender in normal form, as it is compared.
 
 use std::borrow::Cow;
 

@@ -29,7 +29,7 @@ pub struct Answers {
     /// Errors that users got for requests that were relayed.
     errors: Errors,
     outage: Outage,
-    /// What is being relayed, and to or from which of `records`.
+    /// The event that is being relayed, and its place in `records`.
     pending: Option<(Option<usize>, Event)>,
 }
 
@@ -70,8 +70,8 @@ impl Errors {
 }
 
 impl Answers {
-    /// An event that is about to be relayed to or from this resource, given in normal form, or the
-    /// account itself: it counts once [`Self::relayed`] says that it was.
+    /// Prepares an event of this resource, given in normal form, or of the account itself: it
+    /// counts once [`Self::relayed`] confirms it.
     pub fn prepare(&mut self, resource: Option<&str>, event: Event, listed: &Resources) {
         // One that has no such name can't come back under it, and would take memory for nothing.
         let record = resource
@@ -106,7 +106,7 @@ impl Answers {
         }
     }
 
-    /// Our stream is down: what was asked may have been answered, and nobody was there to take it.
+    /// Our stream is down: requests may have been answered while we could not receive it.
     pub fn disconnected(&mut self) {
         self.records.iter_mut().for_each(Record::disconnected);
     }
@@ -153,7 +153,7 @@ impl Answers {
         AnswersSnapshot { records: self.records.clone(), errors: errors.collect() }
     }
 
-    /// Goes on where another process stopped.
+    /// Continues where another process stopped.
     pub fn resume(from: AnswersSnapshot) -> Self {
         let mut answers = Self { records: from.records, ..Self::default() };
         answers.records.sort_by(|a, b| a.resource.cmp(&b.resource));

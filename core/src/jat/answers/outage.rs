@@ -13,7 +13,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// One of which another process knew: when such an error came last.
+    /// An outage that another process knew of: when such an error came last.
     pub fn resume(last: u64) -> Self {
         Self { last, ..Self::default() }
     }
@@ -29,14 +29,14 @@ impl Outage {
         }
     }
 
-    /// One that seemed to be missing is there.
+    /// A resource that seemed to be missing is there.
     pub fn found(&mut self) {
         self.missing = self.missing.saturating_sub(1);
     }
 
-    /// So many resources are taken off the list, as they were not confirmed.
+    /// This many resources leave the list, as they were not confirmed.
     pub fn unconfirmed(&mut self, resources: usize, now: u64) {
-        // After a login of ours this may be for another reason.
+        // After we have logged in, this may have another reason.
         if self.missing > 0 && self.is_beginning(now) {
             self.unconfirmed += resources;
         }
@@ -60,9 +60,9 @@ impl Outage {
     }
 }
 
-/// Seconds without such an error, after which one begins something new.
+/// Seconds without such an error, after which the next one begins a new outage.
 const QUIET: u64 = 60;
-/// Seconds in which what has one cause happens.
+/// Seconds within which errors have the same cause.
 const AT_ONCE: u64 = 10;
 /// Seconds that a probe may take.
 const SETTLES: u64 = 3;

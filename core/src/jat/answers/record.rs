@@ -1,4 +1,4 @@
-//! What one resource made of its requests.
+//! What became of the requests to one resource.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub struct Record {
     now: Recently,
 }
 
-/// What counts since the resource came online, or since something else happened.
+/// Counts since the resource came online, or since something else happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Recently {
     results: u64,
@@ -34,7 +34,7 @@ struct Recently {
     /// last of them.
     missing: u64,
     last_missing: u64,
-    /// Presence told that it is there after it gave such an error: they are its own.
+    /// Presence showed that it is online after such an error: it sends them itself.
     gives_such_errors: bool,
 }
 
@@ -64,7 +64,7 @@ impl Record {
                 self.last_error = Some(condition);
                 match condition.is_of_missing() && !now.gives_such_errors {
                     true => (now.missing, now.last_missing) = (now.missing + 1, at),
-                    // No server says anything else in its place.
+                    // No server sends any other error in its place.
                     false => now.missing = 0,
                 }
             }
@@ -78,7 +78,7 @@ impl Record {
         (self.now.asked_since_answer, self.now.first_asked) = (0, None);
     }
 
-    /// Presence told that it is there. `new`: it was not before.
+    /// Presence shows that it is online. `new`: it was not before.
     pub fn seen(&mut self, new: bool) {
         if new {
             self.now = Recently::default();
@@ -122,8 +122,8 @@ impl Record {
     }
 }
 
-/// Errors of one that gave no result since it came online, or requests that it did not answer:
-/// fewer may be an accident.
+/// Errors of a resource that gave no result since it came online, or requests that it did not
+/// answer: fewer may be chance.
 const FEW: u64 = 3;
 /// Errors in a row of one that gives results, too: users may ask for what it does not know.
 const MANY: u64 = 20;

@@ -115,7 +115,7 @@ fn one_that_is_there_and_says_so_itself_does_not_fail() {
     assert!(!fails(&answers, T));
     count(&mut answers, "a", &[GONE; 9], T);
     assert!(!fails(&answers, T), "it was there the first time, too");
-    // After it was away it is somebody else, perhaps.
+    // After it was away it may be another client.
     answers.seen("a", true);
     count(&mut answers, "a", &[GONE], T);
     assert!(fails(&answers, T));
@@ -133,10 +133,10 @@ fn several_at_once_are_noticed_and_one_by_one_are_not() {
     answers.seen("c", false);
     assert_eq!(answers.outage().of_several(T + 5), None);
 
-    // What the first error had probed is not asked any more.
+    // The probe that the first error caused is not sent any more.
     answers.unconfirmed(3, T + 4);
     assert_eq!(answers.outage().of_several(T + 5), Some((T, 3)));
-    // A minute later all is new.
+    // A minute later everything starts over.
     count(&mut answers, "d", &[GONE], T + 100);
     count(&mut answers, "e", &[GONE], T + 115);
     assert_eq!(answers.outage().of_several(T + 120), None);

@@ -7,8 +7,8 @@ named! {
     /// What is wrong with a resource, by what it answers. The error is the last one.
     #[derive(Copy)]
     pub enum Trouble with fields {
-        /// Servers say this in place of a resource that is not there, and no presence said
-        /// otherwise.
+        /// Servers send this error for a resource that does not exist, and no presence has
+        /// contradicted it.
         Missing(DefinedCondition) = "missing",
         /// It gave no result for a long time.
         OnlyErrors(DefinedCondition) = "only-errors",
@@ -23,7 +23,7 @@ impl Trouble {
         matches!(self, Self::Missing(_))
     }
 
-    /// What it does, for people, behind its name.
+    /// What it does, as people read it after its name.
     pub fn describe(self) -> String {
         match self {
             Self::Missing(condition) => {

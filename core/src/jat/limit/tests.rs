@@ -78,7 +78,7 @@ fn a_million_askers_take_no_more_memory_and_push_out_nobody_who_is_over() {
     assert_eq!(askers.recent.unwrap().capacity(), ASKERS);
 }
 
-/// Whoever is pushed out starts anew, so that nobody who keeps to the rate is ever refused.
+/// A sender that is pushed out starts again, so that nobody who keeps to the rate is ever refused.
 #[test]
 fn who_keeps_to_the_rate_is_served_while_the_table_overflows() {
     let (mut askers, mut rng) = (Askers::default(), Rng::with_seed(1));

@@ -44,14 +44,14 @@ pub struct Mirror<'a> {
     pub form: Form,
 }
 
-/// What a mirror has to show for itself.
+/// The proof that a mirror contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Nothing; whether the user's domain is one that may be written to first.
+    /// None; whether the user's domain is one that may be written to first.
     Clear { initiated: bool },
-    /// A MAC that is good, by the key with this id.
+    /// A valid MAC, by the key with this id.
     Signed { kid: u8 },
-    /// A MAC that is not good under any key.
+    /// A MAC that is not valid under any key.
     Forged,
 }
 
@@ -112,7 +112,7 @@ impl Mirrors<'_> {
         } else {
             let mut mac = [0; MAC_BYTES];
             base32::decode(text.mac, &mut mac).ok_or(Malformed)?;
-            // Nothing in a mirror says which key it is signed with.
+            // A mirror does not tell which key it is signed with.
             let is_by = |key: &&NameKey| self.mac(key, &text).verify_truncated_left(&mac).is_ok();
             let key = self.keys.keys().iter().find(is_by);
             key.map_or(Form::Forged, |key| Form::Signed { kid: key.id() })
@@ -145,7 +145,8 @@ pub fn is_reserved(node: &str) -> bool {
     node.contains(r"\40")
 }
 
-/// Bytes of a MAC. A guess is a stanza of the target's own account, and a hit reaches one user.
+/// Bytes of a MAC. Each guess takes a stanza of the target's own account, and a correct one reaches
+/// one user.
 const MAC_BYTES: usize = 10;
 /// Characters of a MAC: of base32, without rest.
 const MAC_CHARS: usize = base32::encoded_len(MAC_BYTES);

@@ -170,7 +170,7 @@ fn all_parts_are_in_normal_form_first() {
         ("ｕ\u{ad}@ｅxample", "\u{200d}x", r"u\40example\2fx"),
         ("f\u{307}@example", "e\u{301}", r"ḟ\40example\2fé"),
         ("u@example", r"helper\2Fx", r"u\40example\2fhelper\5c2fx"),
-        // Nothing is left of the node.
+        // The prepared node is empty.
         ("\u{ad}@example", "\u{feff}", r"\40example"),
         // One part falls alone.
         ("A😀@EXAMPLE", "", r"\40\40ihyj7geaibsxqylnobwgk"),

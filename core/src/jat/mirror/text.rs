@@ -135,5 +135,5 @@ fn is_made_of<'p>(text: &str, mut pieces: impl Iterator<Item = &'p str>) -> bool
     pieces.try_fold(text, |rest, piece| rest.strip_prefix(piece)) == Some("")
 }
 
-/// Begins the opaque form. No clear one begins so, since no domain has an `@`.
+/// Begins the opaque form. No clear one begins like this, since no domain has an `@`.
 const OPAQUE: &str = r"\40\40";

@@ -45,7 +45,7 @@ named! {
     /// Whether a resource gets requests.
     pub enum Asked {
         Now = "now",
-        /// When those that are preferred to it are gone.
+        /// When those that are preferred to it have gone.
         Later = "later",
         /// The configuration leaves it out.
         Never = "never",
@@ -63,8 +63,8 @@ impl Resources {
     }
 
     /// A full JID is available; `dnd` and `priority`: as in [`Resource`]. Says whether that is new.
-    /// It is ignored if it is longer than any may be; or beyond a number that no service has in
-    /// earnest, unless it can take the place of one in doubt: a server elsewhere could claim any.
+    /// It is ignored if it is longer than any may be; or if there are more than any real service
+    /// has, unless it can replace one in doubt: a foreign server could claim any number.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool, priority: i8) -> bool {
         let new = self.put(address, Known { dnd, priority, verified: true, confirmed: true });
         if let Ok(at) = self.find(&address.normal()) {
@@ -180,7 +180,7 @@ impl Resources {
         self.rank();
     }
 
-    /// We were away: what is in the list may have gone meanwhile.
+    /// Our stream was down: what is in the list may have gone meanwhile.
     pub fn doubt(&mut self) {
         self.online.iter_mut().for_each(|r| (r.verified, r.found) = (false, 0));
         self.rank();
@@ -191,8 +191,8 @@ impl Resources {
         self.online.iter_mut().for_each(|r| r.confirmed = false);
     }
 
-    /// The answer is complete: what it did not name is in doubt, and goes when that was so `limit`
-    /// times in a row. Says how many go.
+    /// The answer is complete: what it did not name is in doubt, and is removed when that happened
+    /// `limit` times in a row. Returns how many are removed.
     pub fn end_round(&mut self, limit: Option<u8>) -> Gone {
         for known in &mut self.online {
             if known.confirmed {
@@ -223,9 +223,9 @@ impl Resources {
         }
     }
 
-    /// An error came from a full JID, in normal form, that servers send in the name of one that
-    /// is not there. Clients may send the same, so it is in doubt and no more. Says whether it is
-    /// since now; `None`: it is not listed.
+    /// An error came from a full JID, in normal form, that servers send in the name of one that is
+    /// not there. Clients may send the same, so it is only put in doubt. Returns whether it was not
+    /// in doubt before; `None` if it is not listed.
     pub fn suspect(&mut self, normal: &str) -> Option<bool> {
         let at = self.find(normal).ok()?;
         let known = &mut self.online[at];
@@ -254,7 +254,7 @@ impl Resources {
             Dispatch::Priority if first.len() <= 1 => all().next(),
             Dispatch::Sticky | Dispatch::Priority => {
                 let user = sticky_hash(&user.normal_bare());
-                // Equal weights would need equal hashes; the name decides even then.
+                // Equal weights would need equal hashes; then the name decides.
                 all().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
             }
         }

@@ -29,7 +29,8 @@ pub struct Resource {
     pub(super) errors: u8,
     /// Whether it sends such errors itself: it was there after one.
     pub(super) answers_so: bool,
-    /// How often it was there when they had put it in doubt since, up to [`MOST_DISPROVED`].
+    /// How often it was found online after they had put it in doubt since, up to
+    /// [`MOST_DISPROVED`].
     pub(super) disproved: u8,
     /// [`Selection::place`](crate::jat::selection::Selection::place), in each of
     /// [`Resources::views`](super::Resources::views).
@@ -61,14 +62,14 @@ impl Resource {
         Some(Standing { verified: self.verified, awake: !self.dnd, place, priority })
     }
 
-    /// After how many such errors in a row it is in doubt. Else anybody could make a client answer
-    /// so, and move the users who stick to it, or whom it is to serve first.
+    /// After how many such errors in a row it is in doubt. With a fixed number anybody could make a
+    /// client answer like this, and move the users who stick to it, or whom it is to serve first.
     pub(super) fn errors_to_doubt(&self) -> u8 {
         if self.answers_so { MANY_ERRORS << self.disproved } else { 1 }
     }
 }
 
-/// Such errors in a row that speak against one which answers so itself; twice as many each time
-/// that they proved to be its own.
+/// Such errors in a row that put a resource in doubt which sends them itself; twice as many each
+/// time that they proved to be its own.
 const MANY_ERRORS: u8 = 3;
 pub(super) const MOST_DISPROVED: u8 = 5;

@@ -409,7 +409,7 @@ fn a_reply_is_told_by_its_token_whatever_became_of_the_face() {
             let user = world.judge(&asked.answer(&asked.to));
             assert_eq!((user.reason, &*user.to), (Reason::Relayed, U), "{after:?}");
             assert_eq!(user.from, format!("one@{D}"));
-            // It may not write there any more.
+            // It may no longer write there.
             if relayed == All {
                 let said = world.message(&asked.to, &asked.from);
                 assert_eq!(said.found(), (None, A, Reason::NoSuchFace), "{after:?}");
@@ -475,7 +475,7 @@ fn what_is_known_of_a_target_stays_while_a_face_leads_to_it() {
     // The target that has counted goes.
     world.rearrange(None, &[("new", B)], Requests);
     assert_eq!(world.totals(), before);
-    // And comes again, of which nothing is known.
+    // It comes back, and nothing is known of it.
     world.rearrange(None, &[("new", B), ("one", A)], Requests);
     assert_eq!(world.tick(), [A]);
     assert_eq!(world.ask("one").reason, Reason::SubscriptionPending);

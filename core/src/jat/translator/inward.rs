@@ -86,7 +86,7 @@ impl Translator {
             Err(reason) => return refuse(reason),
         };
         match stanza.body.fault() {
-            // Of a reply: others were refused before.
+            // For a reply: other stanzas were refused before.
             Some(fault) => {
                 let asker = Envelope { to, from: new_from, id: None };
                 Verdict::by_table(traffic, fault).for_asker(asker)
@@ -126,7 +126,7 @@ fn why_not(two_way: &TwoWay, class: Class, stanza: &Incoming<'_>, face: &str) ->
             None => Some(Reason::PresenceIgnored),
             Some(_) if two_way.presence => stanza.body.fault(),
             Some(PresenceType::Subscribe) => Some(Reason::SubscriptionRefused),
-            // Else what was told while presence was relayed would be seen for ever.
+            // Otherwise presence from the time when it was relayed would stay visible for ever.
             Some(PresenceType::Probe) => Some(Reason::ProbeRefused),
             Some(_) => Some(Reason::PresenceIgnored),
         },
@@ -135,7 +135,7 @@ fn why_not(two_way: &TwoWay, class: Class, stanza: &Incoming<'_>, face: &str) ->
 }
 
 /// Writes the address of the target that the alias in `to`, an address of this face, stands for;
-/// what opens as no alias is as good as none.
+/// what does not open as an alias counts as no alias.
 fn open_alias<'r>(
     settings: &Settings,
     two_way: &TwoWay,
@@ -155,7 +155,7 @@ fn open_alias<'r>(
     is_target.then_some(room)
 }
 
-/// Those of the target that a stanza of a user can go to.
+/// The addresses of the target that a stanza of a user can go to.
 struct Receivers<'t, 's> {
     settings: &'t Settings,
     service: usize,
@@ -192,7 +192,7 @@ impl<'t> Receivers<'t, '_> {
             (Some(alias), _) => Ok((alias, relayed(type_))),
             // Servers drop errors to an account (RFC 6121 section 8.5.2).
             (None, Some("error")) => Err(Reason::ErrorUnrouted),
-            // A room writes to who has entered it.
+            // A room writes to those who have entered it.
             (None, Some("groupchat")) => Err(Reason::GroupchatRefused),
             (None, _) if self.two_way.messages_to == MessagesTo::Account => {
                 Ok((self.account(), Reason::Relayed))
@@ -207,7 +207,7 @@ impl<'t> Receivers<'t, '_> {
 
     fn of_presence(&self, type_: Option<&str>) -> Result<(&'t str, Reason), Reason> {
         match PresenceType::of(type_) {
-            // It would give the target the mirror of somebody who never wrote.
+            // It would give the target the mirror of a user who never wrote.
             Some(PresenceType::Error) if !self.two_way.initiate.has(&self.from) => {
                 Err(Reason::PresenceError)
             }
@@ -239,7 +239,7 @@ impl<'t> Receivers<'t, '_> {
     }
 }
 
-/// As what a stanza of this type counts.
+/// What a stanza of this type counts as.
 pub(super) fn relayed(type_: Option<&str>) -> Reason {
     if type_ == Some("error") { Reason::RelayedError } else { Reason::Relayed }
 }

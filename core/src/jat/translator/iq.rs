@@ -65,7 +65,7 @@ impl Translator {
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
         let new_id = match settings.token_in {
-            // Else the token goes where the address can't.
+            // Otherwise the token takes the place of an address that can't be written.
             TokenIn::Id if is_resource(from.as_str()) => {
                 to.write_at_domain(home, Some(from.as_str()), new_from);
                 token::write_sealed(key, &claims, expires, &binding, token, token_id);
@@ -106,7 +106,7 @@ impl Translator {
             Body::Whole { stanza, .. } if !result => Some(DefinedCondition::of(stanza)),
             _ => None,
         };
-        // The account itself is no resource: its server has answered for it.
+        // The account itself is not a resource: its server has answered for it.
         let resource = resource_of(settings, &peer);
         if settings.subscriber().is_some() && resource.is_some() {
             if result && presence.is_settled() {
@@ -148,13 +148,13 @@ pub(super) fn well_formed<'a>(iq: &'a Incoming<'_>) -> Result<&'a str, Reason> {
     }
     let one_child = match iq.body {
         Body::Whole { children, .. } => children == 1,
-        // The first one may still have been to come.
+        // The first one may still have been missing.
         Body::OverLimit { children } => children <= 1,
     };
     if one_child { Ok(id) } else { Err(Reason::ChildCount) }
 }
 
-/// There is nobody to forward a request to.
+/// No resource can get the request.
 pub(super) fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
     let verdict = Verdict::by_table(USER_REQUEST, presence.reason_for_nobody());
     match (verdict.reason, presence.subscription()) {

@@ -41,19 +41,19 @@ pub struct Translator {
     unlisted_replies: u64,
     /// What its lists of senders would have refused.
     observed: Observed,
-    /// Who is near each limit that some service has: what one lets through says nothing of another.
+    /// The askers' use of each limit that some service has: limits are independent of each other.
     askers: Vec<(Limit, Askers)>,
     /// Of the target, under the key that makes names.
     aliases: RecentAliases,
     scratch: Scratch,
 }
 
-/// What of that which is known is not true any more.
+/// Which of the known facts no longer hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stale {
-    /// All that is of the target: there is another one.
+    /// Everything: the target is another one.
     Target,
-    /// That the target's presence is told to us: it was told to another domain.
+    /// That we get the target's presence: another domain got it.
     Subscription,
     Nothing,
 }
@@ -121,7 +121,7 @@ impl Translator {
         });
     }
 
-    /// Keeps what is still true of what was known.
+    /// Keeps of what was known what still holds.
     pub fn drop_stale(&mut self, stale: Stale) {
         match stale {
             Stale::Target => {
@@ -154,7 +154,7 @@ impl Translator {
         self.select();
     }
 
-    /// Goes on with what another one has counted, whose target is gone.
+    /// Continues with the counts of another one, whose target was removed.
     pub fn inherit(&mut self, from: &Self) {
         self.answers.add_totals(&from.answers);
         self.presence.inherit(&from.presence);
@@ -162,7 +162,7 @@ impl Translator {
         self.observed.inherit(&from.observed);
     }
 
-    /// Goes on with what another process has counted.
+    /// Continues with what another process has counted.
     pub fn resume_observed(&mut self, observed: Observed) {
         self.observed = observed;
     }
@@ -243,7 +243,7 @@ impl Translator {
             _ if stanza.ours == Some(Ours::Answer) => {
                 Verdict::by_table(Class::Presence.outward(), Reason::PresenceUsed)
             }
-            // Echoes that come late are nobody's loss.
+            // Late echoes do not matter.
             (_, Sender::Nobody | Sender::Target | Sender::Other, _, _) if stanza.late => {
                 why(Reason::ArrivedAfterClose)
             }
@@ -261,7 +261,7 @@ impl Translator {
             _ if !self.permits(service, &route, stanza) => why(Reason::Forbidden),
             _ if !self.admits(service, &route, stanza, now, rng) => why(Reason::OverRate),
 
-            // What is the same whatever else is relayed.
+            // The rows that are the same whatever else is relayed.
             _ if question.is_some() => self.own_answer(&route, question),
             (Class::Reply, Sender::Target, Place::Token(_) | Place::Bad(_), _) => {
                 self.reply(&route, stanza, now, rng)
@@ -315,9 +315,9 @@ impl Translator {
         self.settings().subscriber() == Some(at)
     }
 
-    /// Results with a good token from resources that we were not told are online. Some come
-    /// from resources that have just left; many mean that another process, on another node of
-    /// the server's cluster perhaps, is told in our place.
+    /// Results with a good token from resources that we were not told are online. Some come from
+    /// resources that have just left; many mean that another process, on another node of the
+    /// server's cluster perhaps, gets the target's presence instead of us.
     pub fn unlisted_replies(&self) -> u64 {
         self.unlisted_replies
     }
@@ -327,7 +327,7 @@ impl Translator {
         &self.observed
     }
 
-    /// What the subscription is worth; `None` for a fixed resource.
+    /// The state of the subscription; `None` for a fixed resource.
     pub fn subscription(&self) -> Option<&Subscription> {
         self.settings().subscriber().map(|_| self.presence.subscription())
     }

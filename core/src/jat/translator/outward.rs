@@ -49,7 +49,7 @@ impl Translator {
             _ => return refuse(Reason::MirrorMalformed),
         };
         let presence = PresenceType::of(type_).filter(|_| class == Class::Presence);
-        // An answer, or what must not be withheld.
+        // An answer, or something that must not be withheld.
         let is_late = type_ == Some("error") || presence.is_some_and(PresenceType::ends_something);
         if let Some(reason) = why_not_to(settings, two_way, &mirror, is_late) {
             return refuse(reason);
@@ -82,7 +82,7 @@ impl Translator {
                 reason = Reason::AliasTooLong;
             }
         }
-        // What a resource writes is its own affair.
+        // What a resource itself writes is not changed.
         let by_server = class == Class::Presence || from.resource().is_none();
         let disguise = by_server.then(|| Disguise { holder, names: Arc::clone(&two_way.names) });
         let keys = two_way.names.keys();
@@ -127,7 +127,7 @@ fn why_not(
         Class::Presence => match PresenceType::of(type_) {
             None => return Some(Reason::PresenceIgnored),
             Some(PresenceType::Error) => return Some(Reason::PresenceError),
-            // Else what was told while presence was relayed would be seen for ever.
+            // Otherwise presence from the time when it was relayed would stay visible for ever.
             Some(it) if two_way.presence || it.ends_something() => {}
             Some(PresenceType::Subscribe) => return Some(Reason::SubscriptionRefused),
             Some(_) => return Some(Reason::PresenceIgnored),
@@ -148,7 +148,7 @@ fn why_not(
     }
 }
 
-/// Why nothing, or what is not late, is relayed to whom the mirror stands for.
+/// Why nothing, or only answers, are relayed to the user that the mirror stands for.
 fn why_not_to(
     settings: &Settings,
     two_way: &TwoWay,

@@ -9,8 +9,8 @@ use crate::jat::verdict::Verdict;
 use super::Translator;
 
 impl Translator {
-    /// What of ours a stanza asks for. Only the domain itself is asked: an address with a node or a
-    /// resource is one of the target's.
+    /// Which of our own answers a stanza asks for. Only the domain itself is asked: an address with
+    /// a node or a resource is one of the target's.
     pub(super) fn question(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> Option<Question> {
         let own = self.services[route.service].own_answers.as_deref()?;
         let is_for_us = route.traffic.class == Class::Request

@@ -41,7 +41,7 @@ impl Translator {
         }
         let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
         if !self.subscribes_at(stanza.at) {
-            // It belongs to the presence domain; one random replica would hear it here.
+            // It belongs on the presence domain; here only one random replica would get it.
             return ignored;
         }
         let bytes = stanza.body.bytes();

@@ -1,5 +1,5 @@
-//! Whose stanzas are judged: those of senders whom the lists let in, as long as they send little
-//! enough.
+//! Whose stanzas are judged: those of senders that the lists allow, while they stay below the
+//! limit.
 
 use fastrand::Rng;
 
@@ -14,7 +14,7 @@ use crate::jat::traffic::Class;
 use super::Translator;
 
 impl Translator {
-    /// Whether the sender may have this judged: only what it begins is held against the lists.
+    /// Whether the sender may have this judged: the lists apply only to what it begins.
     pub(super) fn permits(
         &mut self,
         service: Option<usize>,
@@ -30,14 +30,14 @@ impl Translator {
             return true;
         }
         let observes = access.mode == Mode::Observe;
-        // A subscription that is refused anyway is none of theirs.
+        // A subscription that is refused anyway is not checked against them.
         if observes && (route.traffic.class != Class::Presence || two_way.is_some()) {
             self.observed.note(&route.from);
         }
         observes
     }
 
-    /// Whether the sender has sent little enough of late. What it begins counts, and nothing of the
+    /// Whether the sender is below its limit. Only what it begins counts, and nothing of the
     /// target.
     pub(super) fn admits(
         &mut self,

@@ -94,7 +94,7 @@ impl Proxy {
         self.translator.reconfigure(vec![settings]);
     }
 
-    /// The reason, and what goes out: whither and whence, with the id if it is another one; or the
+    /// The reason, and what goes out: the new addresses, with the id if it has changed; or the
     /// condition of an error.
     pub(super) fn judge(&mut self, stanza: &str) -> String {
         let mut splitter = Splitter::new(Limits::default());

@@ -1,6 +1,6 @@
 //! Addresses of an account among the attributes of a payload, and other addresses in their place.
 //!
-//! It is the one thing in a payload that is ever written anew: a server tells the address of an
+//! They are the only part of a payload that is ever changed: a server reveals the address of an
 //! account in what it writes for it (docs/servers.md#tells-the-account). All else stays as it is,
 //! byte for byte.
 
@@ -26,7 +26,7 @@ pub fn is_suspect(payload: &[u8], account: &str) -> bool {
     name() || reference() || address()
 }
 
-/// Whether this node may stand between a quote and the first `@` behind it.
+/// Whether this node may occur between a quote and the first `@` after it.
 fn has_node(payload: &[u8], node: &str) -> bool {
     let mut from = 0;
     memchr_iter(b'@', payload).any(|at| {
@@ -223,7 +223,7 @@ impl Scrubber {
         }
     }
 
-    /// Gives back what a hostile payload took.
+    /// Releases the memory that a hostile payload took.
     fn clear(&mut self) {
         self.defaults.clear();
         self.defaults.shrink_to(KEEP_CAPACITY);
@@ -239,7 +239,7 @@ struct Edit<'a> {
     output: &'a mut Vec<u8>,
     /// Where it begins in the output.
     begin: usize,
-    /// How much of the payload is dealt with.
+    /// How much of the payload is done.
     done: usize,
     changed: bool,
     reach: usize,

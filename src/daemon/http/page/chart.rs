@@ -1,4 +1,4 @@
-//! A small line, drawn as SVG: how much there was, over the last minutes.
+//! A small line chart in SVG of the last minutes.
 
 use std::fmt::Write;
 

@@ -259,5 +259,5 @@ fn refusals(html: &mut Html, component: &ComponentStatus) {
     });
 }
 
-/// More than these are a number.
+/// Of more than these only the number is shown.
 const MOST_RESOURCES: usize = 20;

@@ -19,8 +19,8 @@ use crate::daemon::status::{ComponentStatus, Status, words};
 
 use html::Html;
 
-/// The query of a page that loads itself again and again. Not by default: a page that changes
-/// under one's eyes, or under a screen reader, is asked for (WCAG 2.2.2).
+/// The query of a page that reloads itself. Not by default: a page that changes while it is being
+/// read must be asked for (WCAG 2.2.2).
 pub(super) const REFRESH: &str = "refresh";
 
 /// The whole page.

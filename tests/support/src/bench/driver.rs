@@ -86,7 +86,7 @@ impl Driver {
     fn accept(listener: &TcpListener) -> Self {
         let (socket, _) = listener.accept().expect("a connection");
         socket.set_nodelay(true).expect("a socket");
-        // Whatever stands still is a failure, not a benchmark that never ends.
+        // A hang is a failure, not a benchmark that never ends.
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Self {
@@ -123,7 +123,7 @@ impl Driver {
         self.one_request(FROM)
     }
 
-    /// Sends a request; gives an attribute of what becomes of it.
+    /// Sends a request; returns an attribute of the result.
     fn one_request(&mut self, name: &[u8]) -> String {
         self.push_request();
         self.flush();

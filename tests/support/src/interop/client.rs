@@ -115,7 +115,7 @@ impl Client {
         self.connection.try_receive(limit)
     }
 
-    /// The next stanza that fits; others before it are put aside for good.
+    /// The next stanza that matches; others before it are discarded.
     pub fn try_receive_where(
         &mut self,
         limit: Duration,

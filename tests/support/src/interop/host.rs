@@ -57,7 +57,7 @@ impl Network {
 }
 
 impl Host {
-    /// What these hosts send to each other vanishes from now on, without a word to anybody.
+    /// What these hosts send to each other is silently dropped from now on.
     pub fn cut_off(&self, others: &[Arc<Host>]) {
         for other in others {
             self.lose_packets_for(other);

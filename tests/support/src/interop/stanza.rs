@@ -1,8 +1,8 @@
 //! What arrives on a client's stream: the exact bytes of each stanza, and its infoset.
 //!
-//! Servers write a stanza anew (attribute order, prefixes, references), so
-//! what two paths deliver is compared as infosets: names by namespace, attributes
-//! as a set, text with its references resolved.
+//! Servers rewrite stanzas (attribute order, prefixes, references), so what two paths deliver is
+//! compared as infosets: names by namespace, attributes as a set, text with its references
+//! resolved.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;

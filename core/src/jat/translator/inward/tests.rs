@@ -17,7 +17,7 @@ fn a_message_goes_to_a_resource_from_the_mirror() {
     }
     let bare = format!("<message to='{D}' from='{U}'/>");
     assert_eq!(proxy.judge(&bare), format!("relayed: {M}/abc -> {T}/a"));
-    // What is no alias is dispatched.
+    // A resource that is not an alias is dispatched.
     let told = proxy.judge(&message("chat", &format!("{D}/resource")));
     assert_eq!(told, format!("relayed: {M}/abc -> {T}/a"));
 }

@@ -128,7 +128,7 @@ fn only_who_wrote_or_is_named_can_be_written_to() {
     // A bounce is an answer.
     let bounce = format!("<message type='error' to='{M}' from='{from}'/>");
     assert_eq!(proxy.judge(&bounce), format!("relayed-error: {D}/{A} -> {BARE_U}"));
-    // Whom it answers, it answers for ever.
+    // A mirror that it may answer can be answered for ever.
     proxy.change(|two_way| two_way.initiate = senders(&["some-domain.example"]));
     assert_eq!(proxy.judge(&message(&to, &from)), format!("relayed: {D}/{A} -> {BARE_U}"));
     proxy.change(|two_way| two_way.faces = Default::default());
