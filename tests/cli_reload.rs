@@ -33,7 +33,7 @@ fn reload(daemon: &Daemon) -> RunResult {
 }
 
 #[test]
-fn a_reload_says_what_came_of_it() {
+fn a_reload_reports_its_result() {
     let daemon = daemon();
     let pid = daemon.pid();
     let good = format!("process {pid} has reloaded: components: 1; key 1 signs\n");
@@ -60,7 +60,7 @@ fn a_reload_says_what_came_of_it() {
 }
 
 #[test]
-fn a_reload_says_what_becomes_of_the_names() {
+fn a_reload_reports_what_happens_to_name_keys() {
     let folder = Folder::alone();
     let keys = folder.read("keys.toml");
     let name_key = |id: u8, secret| format!("[[name-key]]\nid = {id}\nsecret = \"{secret}\"\n");
@@ -116,7 +116,7 @@ fn only_the_daemon_of_this_configuration_is_asked() {
 
 /// It goes on, whatever a reload comes to, and nobody can know that but its log.
 #[test]
-fn a_daemon_that_is_too_old_to_say_what_came_of_it() {
+fn a_daemon_that_is_too_old_to_report_the_result() {
     let folder = Folder::ready();
     symlink("/bin/sh", folder.path("jat-proxy")).unwrap();
     let mut older = Command::new(folder.path("jat-proxy"))
@@ -152,7 +152,7 @@ fn a_reload_in_the_middle_of_an_upgrade_is_one_too() {
 
 #[test]
 #[ignore = "needs root"]
-fn who_may_not_look_into_it_is_told_who_may() {
+fn a_user_who_may_not_inspect_it_is_told_who_may() {
     let folder = Folder::alone();
     let config = folder.path("");
     let everybody = Command::new("chmod").args(["-R", "a+rX"]).arg(config).status().unwrap();
@@ -180,7 +180,7 @@ fn who_may_not_look_into_it_is_told_who_may() {
 /// Anybody can have a file that looks like a daemon's.
 #[test]
 #[ignore = "needs root"]
-fn who_may_not_read_the_configuration_is_no_daemon() {
+fn a_process_that_may_not_read_the_configuration_is_not_the_daemon() {
     let daemon = daemon();
     let config = daemon.folder.path("jat-proxy.toml");
     let said = format!(
@@ -263,7 +263,7 @@ fn a_volume_that_is_replaced_is_taken_by_itself() {
 }
 
 #[test]
-fn what_is_broken_is_refused_once_and_what_is_away_is_not() {
+fn a_broken_file_is_refused_once_and_a_missing_one_is_not() {
     let folder = Folder::alone();
     folder.write(CONFIG, &format!("watch = \"1s\"\n{}", folder.read(CONFIG)));
     let daemon = begun(Launch::in_folder(folder));

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 #[test]
 #[ignore = "needs systemd-analyze"]
-fn systemd_has_nothing_to_say_about_it() {
+fn systemd_analyze_has_no_complaints() {
     let output = verify(&shipped());
     assert!(output.status.success() && said(&output).is_empty(), "{output:?}");
     // Most mistakes are ignored with a word, and exit code 0.

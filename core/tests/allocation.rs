@@ -88,7 +88,7 @@ fn own_answers_take_no_memory() {
 
 /// However many services there are.
 #[test]
-fn to_find_a_service_takes_no_memory() {
+fn finding_a_service_takes_no_memory() {
     let mut proxy = Proxy::of(services::many(100, 20, services::fixed));
     for node in ["face0", "face99", "pattern00-x", "pattern19-x"] {
         let request = stanzas::request(&stanzas::disco_request());

@@ -13,7 +13,7 @@ use test_support::watched::server;
 use test_support::watched::{self, configuration};
 
 #[test]
-fn a_slow_client_is_cut_after_five_seconds_while_others_are_served() {
+fn a_slow_client_is_disconnected_after_five_seconds_while_others_are_served() {
     let daemon = watched::start(free_address());
     let began = Instant::now();
     let mut slow = TcpStream::connect(daemon.http()).expect("it listens");

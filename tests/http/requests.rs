@@ -12,7 +12,7 @@ use test_support::watched::{self, configuration};
 const PATHS: [&str; 5] = ["/", "/metrics", "/healthz", "/readyz", "/status"];
 
 #[test]
-fn other_paths_and_methods_are_refused_with_a_word() {
+fn other_paths_and_methods_are_refused_with_a_text() {
     let daemon = watched::start(free_address());
     let ask = |request: &str| ask(daemon.http(), request).expect(request);
     for path in ["/favicon.ico", "/metrics/", "//", "/../etc/passwd", "/%2e%2e/status"] {

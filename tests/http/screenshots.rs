@@ -12,7 +12,7 @@ use test_support::watched::{self, configuration};
 
 #[test]
 #[ignore = "needs chromium; tests/screenshots runs it"]
-fn of_a_lively_daemon_in_light_dark_and_narrow() {
+fn of_a_busy_daemon_in_light_dark_and_narrow() {
     let server = server::start();
     let daemon = watched::start_with(|http| four_components(server.address, http), 1024);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));

@@ -7,7 +7,7 @@ use crate::package::{self, VERSION};
 
 #[test]
 #[ignore = "needs lintian"]
-fn lintian_has_nothing_to_say_about_it() {
+fn lintian_has_no_complaints() {
     let mut lintian = Command::new("lintian");
     lintian.args(["--fail-on", "error,warning"]).env("LC_ALL", "C.UTF-8");
     let output = lintian.arg(package::built()).output().expect("lintian runs");

@@ -60,7 +60,7 @@ fn files(apart: bool) -> [String; 2] {
 }
 
 #[test]
-fn undamaged_they_load() {
+fn undamaged_configurations_load() {
     for apart in [false, true] {
         let [config, keys] = files(apart);
         let data = [config.as_bytes(), keys.as_bytes(), b"OpenSesame1\n"].join(&DIVIDER);

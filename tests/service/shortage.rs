@@ -201,7 +201,7 @@ async fn few_descriptors_to_begin_with() {
 
 /// SIGHUP and SIGUSR2 as early as a process can hold them back, and SIGUSR1 at any time.
 #[tokio::test]
-async fn signals_that_others_take_for_harmless() {
+async fn sigusr1_has_no_effect() {
     let server = server().await;
     for signal in [Signal::HUP, Signal::USR2, Signal::USR1] {
         let mut it = Stage::new(server.address(), "");

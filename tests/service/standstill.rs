@@ -38,7 +38,7 @@ async fn an_event_loop_that_hangs_takes_its_process_with_it() {
 /// A link that has ended gives no sign of life, and need not.
 #[tokio::test]
 #[ignore = "takes 55 s"]
-async fn a_long_goodbye_is_no_standstill() {
+async fn a_slow_end_is_not_a_standstill() {
     let server = server().await;
     let more = format!(
         "shutdown-timeout = \"55s\"\n[[component]]\ndomain = \"other.example\"\n\

@@ -22,7 +22,7 @@ async fn a_closing_tag_in_the_midst_of_traffic() {
 }
 
 #[tokio::test]
-async fn an_end_without_a_word() {
+async fn an_end_without_a_closing_tag() {
     comes_back(Cause::Disconnected, Connection::cut).await;
 }
 

@@ -71,7 +71,7 @@ async fn a_header_or_an_answer_that_never_comes() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake() {
+async fn what_is_not_an_answer_to_the_handshake() {
     let header = format!("{HEADER} id='x'>");
     for (answer, said) in [
         (

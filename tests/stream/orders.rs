@@ -11,7 +11,7 @@ use crate::backlog::flood;
 use crate::fixture::{Fixture, MAX_BACKLOG, component, secret};
 
 #[tokio::test]
-async fn a_stop_answers_what_was_read_and_says_goodbye() {
+async fn a_stop_answers_what_was_read_and_closes_the_stream() {
     let it = Fixture::start().await;
     let connection = it.connection().await;
     connection.inject(flood(1000).as_bytes());

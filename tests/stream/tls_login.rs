@@ -223,7 +223,7 @@ async fn a_server_with_tls_that_is_not_expected() {
 }
 
 #[tokio::test]
-async fn another_ca_or_name_opens_the_stream_anew_and_the_same_does_not() {
+async fn another_ca_or_name_opens_a_new_stream_and_the_same_does_not() {
     let (ca, other) = (Authority::new("CA"), Authority::new("other"));
     let identity = ca.sign(&[NAME, "two.example"], Valid::Now);
     let (mut it, port) = encrypted(&identity, trusting(&ca.pem(), NAME)).await;

@@ -101,7 +101,7 @@ async fn an_answer_that_only_a_port_for_components_gives() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_xmpp() {
+async fn what_does_not_speak_xmpp() {
     for (greeting, said) in [
         (
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html></html>",
@@ -131,7 +131,7 @@ async fn features_and_then_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_hangs_up() {
+async fn a_server_that_hangs_up() {
     let (address, _task) = listen(|tcp| async move { drop(tcp) });
     let said = connecting(&address.to_string(), Cause::HungUp).await;
     assert_eq!(said, "the server ended the connection before it had sent anything");

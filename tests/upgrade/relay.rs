@@ -142,7 +142,7 @@ async fn hears(client: &mut Client, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn the_next_program_reads_it_anew() {
+async fn the_next_program_reads_the_relay_settings_again() {
     let mut it = Stage::new().await;
     reload(&mut it, ALL, &all()).await;
     it.upgrade().await;

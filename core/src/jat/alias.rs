@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_opens_as_nothing() {
+    fn anything_else_does_not_open() {
         let text = alias(1, &HOLDER, "a").unwrap();
         let token = text.replacen("aeba", "aeaq", 1);
         for other in [

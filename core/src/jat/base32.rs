@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_is_too_small_takes_nothing() {
+    fn a_buffer_that_is_too_small_is_refused() {
         assert_eq!(decode("aaaaaaaa", &mut [0; 4]), None);
         assert_eq!(decode("aaaaaaaa", &mut [0; 6]), Some(&mut [0; 5][..]));
     }

@@ -84,7 +84,7 @@ mod tests {
         }
     }
     #[test]
-    fn the_quick_way_says_what_the_normal_form_says() {
+    fn the_quick_check_agrees_with_the_normal_form() {
         for account in ["service@some.example", "some.example", "a--b.example", "é@ö.example"] {
             for node in ["", "service@", "SERVICE@", "é@", "É@", "@", "ser\u{ad}vice@", "ｓervice@"]
             {

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_has_what_none_names_and_patterns_do_not_fit_the_domain() {
+    fn other_nodes_go_to_the_rest_and_no_pattern_matches_the_domain() {
         let names = ["a", "b-*"];
         for (node, face) in [("a", Some(0)), ("b-", Some(1)), ("c", None), ("", None)] {
             assert_eq!(table(&names, None).of(node), face, "{node:?}");

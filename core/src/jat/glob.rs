@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn two_overlap_where_some_text_fits_both() {
+    fn patterns_overlap_if_some_text_matches_both() {
         for (one, other, both) in [
             ("*", "a", true),
             ("*", "*", true),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn overlaps_as_the_texts_say_that_fit() {
+    fn overlaps_agree_with_matching_texts() {
         let words = |letters: &[char], most: usize| {
             let mut all = vec![String::new()];
             for _ in 0..most {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_tools_would_read_otherwise_is_no_pattern() {
+    fn characters_with_a_meaning_in_other_tools_are_refused() {
         for (text, error) in [
             ("", GlobError::Empty),
             ("blue-[12]", GlobError::Special('[')),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_of_many_stars_takes_no_time() {
+    fn a_pattern_of_many_stars_is_fast() {
         let pattern = Glob::new(&"*a".repeat(500)).unwrap();
         assert!(!pattern.fits(&format!("{}b", "a".repeat(1022))));
     }

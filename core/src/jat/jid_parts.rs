@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_no_address_is_not_prepared() {
+    fn texts_too_long_for_an_address_are_not_prepared() {
         // Each soft hyphen goes, which leaves a part that is short enough.
         let shrinking = "a".to_owned() + &"\u{ad}".repeat(1535);
         assert_eq!(shrinking.len(), MAX_BYTES);

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_went_too_early_is_noticed() {
+    fn a_key_that_was_removed_too_early_is_noticed() {
         let both = ring(vec![key(1, None), key(2, Some(NOW - 100))]);
         let newer = ring(vec![key(2, Some(NOW - 100))]);
         assert_eq!(both.dropped_by(&newer, NOW, 3600), [1]);

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_went_or_has_another_secret_is_noticed() {
+    fn a_key_that_was_removed_or_has_another_secret_is_noticed() {
         let ring = |keys: &[(u8, u8)]| {
             NameKeys::new(keys.iter().map(|(id, secret)| key(*id, *secret)).collect()).unwrap()
         };

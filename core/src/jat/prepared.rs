@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normal_form_is_its_own() {
+    fn a_normal_form_does_not_change_again() {
         for c in ('\0'..='\u{e007f}').filter(|c| !tables::unassigned_code_point(*c)) {
             let text = c.to_string();
             for profile in [node, domain] {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_takes_no_memory() {
+    fn usual_parts_take_no_memory() {
         for text in ["user", r"user\40some-domain.example\2fhelper"] {
             assert!(matches!(node(text), Ok(Cow::Borrowed(_))));
         }

@@ -90,7 +90,7 @@ mod tests {
 
     /// However many there are, the memory stays, and so does who has used most.
     #[test]
-    fn a_crowd_pushes_out_nobody_who_has_used_more() {
+    fn many_senders_do_not_push_out_one_that_has_used_more() {
         let mut senders = RecentSenders::<1>::new(SIZE, 1);
         let much = NOW + Duration::from_secs(60);
         senders.due(&Address::new("u@s.example"), NOW)[0] = much;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn another_seed_has_others_side_by_side() {
+    fn another_seed_puts_other_senders_together() {
         let alone = |seed| {
             let mut senders = RecentSenders::<1>::new(SIZE, seed);
             let mut due = |n: usize| {

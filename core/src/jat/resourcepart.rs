@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_is_measured_as_it_will_be() {
+    fn the_prepared_length_is_measured() {
         let long = |c: &str, count: usize| is_resource(&format!("u@d/{}", c.repeat(count)));
         assert!(long("x", 1019) && !long("x", 1020));
         assert!(long("㌖", 56) && !long("㌖", 57), "it becomes six characters");

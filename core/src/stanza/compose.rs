@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_request_is_one() {
+    fn a_time_request_is_well_formed() {
         let envelope = Envelope { to: "s.example", id: Some("t1"), ..ENVELOPE };
         let iq = Iq::try_from(read(&written(&Authored::TimeRequest, &envelope))).unwrap();
         let Iq::Get { from, to, id, payload } = iq else { panic!("{iq:?}") };

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_condition_of_the_list_is_undefined() {
+    fn an_unknown_condition_is_undefined() {
         for error in [
             "",
             "<error/>",

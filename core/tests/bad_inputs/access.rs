@@ -118,7 +118,7 @@ fn replies_and_the_presence_of_the_target_are_not_held_against_the_lists() {
 }
 
 #[test]
-fn what_is_observed_goes_its_way_and_is_counted_apart() {
+fn observed_stanzas_are_relayed_and_counted_separately() {
     let mut proxy = Proxy::with(limited(&["elsewhere.example"], &[], Mode::Observe));
     proxy.still_serves();
     let from = format!("from='{USER}' to='proxy.example'");

@@ -26,7 +26,7 @@ pub fn addresses(xml: &str) -> [String; 2] {
 
 /// Every kind and type of stanza, from everybody to everything.
 #[test]
-fn no_stanza_does_what_none_may_do() {
+fn no_stanza_has_a_forbidden_effect() {
     let mut proxy = Proxy::with(both_ways());
     let user = mirror(&mut proxy, USER);
     let signed = user.split('/').next().unwrap().to_owned();
@@ -162,7 +162,7 @@ fn the_target_does_not_reach_itself() {
 }
 
 #[test]
-fn types_that_there_are_not() {
+fn unknown_types() {
     let mut proxy = Proxy::with(both_ways());
     for type_ in ["weird", "CHAT", "", "error ", "&#10;", "😀"] {
         // RFC 6121 section 5.2.2: as a normal one.

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_that_could_be_misread_is_none() {
+    fn a_pattern_that_could_be_misread_is_refused() {
         for (text, error) in [
             ("", PatternError::Empty),
             ("**", PatternError::Star),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_what_it_has_all_of() {
+    fn a_pattern_covers_another_if_it_matches_all_of_it() {
         let covers = |own, other| Pattern::new(own).unwrap().covers(&Pattern::new(other).unwrap());
         for (own, other) in [
             ("*", "*"),

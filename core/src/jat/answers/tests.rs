@@ -37,7 +37,7 @@ fn what_was_not_relayed_does_not_count() {
 }
 
 #[test]
-fn one_that_gives_only_errors_or_nothing_is_told_from_others() {
+fn a_resource_that_gives_only_errors_or_nothing_is_named() {
     let mut answers = Answers::default();
     count(&mut answers, "a", &[Event::Asked, REFUSED, Event::Asked, REFUSED], T);
     assert!(!gives_only_errors(&answers, "a"));
@@ -63,7 +63,7 @@ fn one_that_gives_only_errors_or_nothing_is_told_from_others() {
 }
 
 #[test]
-fn requests_that_our_own_outage_left_without_an_answer_say_nothing_of_a_resource() {
+fn requests_left_unanswered_by_our_own_outage_do_not_count_against_a_resource() {
     let mut answers = Answers::default();
     count(&mut answers, "a", &[Event::Asked; 3], T);
     let trouble = |answers: &Answers, at| answers.of("a").unwrap().trouble(1, true, at);
@@ -89,7 +89,7 @@ fn a_resource_that_comes_back_keeps_its_counters_and_gets_another_chance() {
 }
 
 #[test]
-fn an_error_as_of_a_missing_resource_says_that_it_fails_for_a_minute() {
+fn an_error_of_a_missing_resource_marks_it_as_failing_for_a_minute() {
     let mut answers = Answers::default();
     count(&mut answers, "a", &[REFUSED; 9], T);
     assert!(!fails(&answers, T), "whoever refuses is there");
@@ -108,7 +108,7 @@ fn an_error_as_of_a_missing_resource_says_that_it_fails_for_a_minute() {
 }
 
 #[test]
-fn one_that_is_there_and_says_so_itself_does_not_fail() {
+fn a_resource_that_is_online_and_sends_such_errors_itself_does_not_fail() {
     let mut answers = Answers::default();
     count(&mut answers, "a", &[GONE], T);
     answers.seen("a", false);
@@ -122,7 +122,7 @@ fn one_that_is_there_and_says_so_itself_does_not_fail() {
 }
 
 #[test]
-fn several_at_once_are_noticed_and_one_by_one_are_not() {
+fn several_missing_at_once_are_noticed_and_one_by_one_are_not() {
     let mut answers = Answers::default();
     count(&mut answers, "a", &[GONE, GONE], T);
     count(&mut answers, "b", &[REFUSED], T);
@@ -165,7 +165,7 @@ fn memory_is_bounded_and_the_listed_ones_are_kept() {
 }
 
 #[test]
-fn another_process_goes_on_with_them() {
+fn counters_survive_a_handover() {
     let mut answers = Answers::default();
     count(&mut answers, "b", &[Event::Asked, GONE], T);
     count(&mut answers, "a", &[Event::Asked, Event::Result], T);

@@ -18,7 +18,7 @@ fn passing(limit: Limit, each: usize, times: &[u64]) -> Vec<usize> {
 }
 
 #[test]
-fn so_many_pass_at_once_and_then_at_the_rate() {
+fn a_burst_passes_and_then_the_rate() {
     assert_eq!(passing(limit("20/s", 40), 100, &[0, 49, 50, 1050, 60_000]), [40, 0, 1, 20, 40]);
     assert_eq!(passing(limit("1/s", 1), 9, &[0, 999, 1000, 9000]), [1, 0, 1, 1]);
     assert_eq!(passing(limit("100/min", 2), 9, &[0, 600, 60_000]), [2, 1, 2]);
@@ -80,7 +80,7 @@ fn a_million_askers_take_no_more_memory_and_push_out_nobody_who_is_over() {
 
 /// A sender that is pushed out starts again, so that nobody who keeps to the rate is ever refused.
 #[test]
-fn who_keeps_to_the_rate_is_served_while_the_table_overflows() {
+fn an_asker_within_the_rate_is_served_while_the_table_overflows() {
     let (mut askers, mut rng) = (Askers::default(), Rng::with_seed(1));
     let limit = limit("1/min", 1);
     for round in 0..20 {
@@ -97,7 +97,7 @@ fn who_keeps_to_the_rate_is_served_while_the_table_overflows() {
 /// Where others have used up theirs too, and later, somebody who is over is pushed out in the end,
 /// by about as many as the table has room for.
 #[test]
-fn to_be_forgotten_takes_as_many_who_are_over_as_the_table_holds() {
+fn an_asker_over_the_rate_is_forgotten_only_after_a_full_table_of_others() {
     let (mut askers, mut rng) = (Askers::default(), Rng::with_seed(1));
     // How many of `domain` are over already; then all are.
     let mut come = |domain: &str, numbers: std::ops::Range<usize>, millis: usize| {

@@ -71,7 +71,7 @@ const SECRET: &[u8; 32] = b"jat-proxy demo key, never use it";
 const OTHER: &[u8; 32] = b"another demo key, never use it!!";
 
 #[test]
-fn those_who_may_be_written_to_first_are_in_clear() {
+fn users_in_initiate_have_clear_mirrors() {
     let maker = Maker::new(&["some-domain.example", "evil.example", "example", "comp.example"]);
     maker.holds(USER, "", r"user\40some-domain.example/abc");
     maker.holds(USER, "helper", r"user\40some-domain.example\2fhelper/abc");
@@ -297,7 +297,7 @@ fn a_node_has_1023_bytes() {
 }
 
 #[test]
-fn nothing_is_appended_of_what_does_not_fit() {
+fn nothing_is_appended_if_it_is_too_long() {
     let maker = Maker::new(&[]);
     let mut output = String::from("before");
     let user = "u".repeat(1024);

@@ -87,7 +87,7 @@ fn the_highest_priority_serves_and_a_negative_one_never() {
 
 /// The table of docs/dispatch.md.
 #[test]
-fn what_is_confirmed_comes_first_then_who_is_awake_then_the_pattern_then_the_priority() {
+fn confirmed_comes_first_then_not_dnd_then_the_pattern_then_the_priority() {
     let mut resources = Resources::default();
     resources.select([selection(&["blue", "green", "b*", "g*"], Dispatch::Priority)]);
     let mut order = vec![];
@@ -165,7 +165,7 @@ fn what_a_list_holds_is_bounded_in_bytes() {
 }
 
 #[test]
-fn what_a_question_does_not_confirm_goes() {
+fn resources_that_a_probe_does_not_confirm_are_removed() {
     let mut resources = online(&[("bot@s/a", false), ("bot@s/b", false)]);
     resources.doubt();
     resources.begin_round();

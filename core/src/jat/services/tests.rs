@@ -249,7 +249,7 @@ fn the_component_itself_has_what_no_face_names() {
 
 /// Item-not-found to what asks for an answer, and to nothing else.
 #[test]
-fn an_unknown_face_is_told_to_whom_asks() {
+fn an_unknown_face_is_an_error_for_requests() {
     for relayed in [Requests, All] {
         let mut world = World::online(None, &FACES, relayed);
         for (name, type_, answered) in [
@@ -318,7 +318,7 @@ fn the_presence_domain_has_no_faces() {
 }
 
 #[test]
-fn presence_to_the_domain_is_heard_by_its_own_target() {
+fn presence_to_the_domain_reaches_the_service_of_its_sender() {
     let mut world = World::new(Some(C), &FACES, All);
     for target in [A, B, C] {
         let tag = format!("<presence to='{D}' from='{target}/x'>");
@@ -385,14 +385,14 @@ fn a_mirror_leads_to_its_face_and_no_other() {
 
 /// Where only requests are relayed a face has its own nodes, and none that reads like a mirror.
 #[test]
-fn nobody_reaches_a_face_by_what_reads_like_a_mirror_for_it() {
+fn a_user_cannot_reach_a_face_by_a_mirror_for_it() {
     let mut world = World::online(None, &FACES, Requests);
     let tag = format!(r"<iq type='get' id='7' to='x\40y\2ftwo@{D}' from='{A}/x'>");
     assert_eq!(world.judge(&tag).found(), (None, A, Reason::NoSuchFace));
 }
 
 #[test]
-fn a_reply_is_told_by_its_token_whatever_became_of_the_face() {
+fn a_reply_is_matched_by_its_token_even_if_the_face_is_gone() {
     for relayed in [Requests, All] {
         for after in [
             // Gone; another target's; all nodes another one's.
@@ -518,7 +518,7 @@ fn the_deadline_is_the_earliest_of_all_targets() {
 }
 
 #[test]
-fn faces_with_other_limits_count_apart() {
+fn faces_with_different_limits_are_counted_separately() {
     let mut arrangement = arranged(None, &[("slow", A), ("fast", A), ("also-fast", A)], Requests);
     let limit = |rate, burst| Some(Limit { rate: Rate::parse(rate).unwrap(), burst });
     let limits = [limit("1/h", 1), limit("20/s", 2), limit("20/s", 2)];

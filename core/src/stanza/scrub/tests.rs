@@ -33,7 +33,7 @@ fn scrubbed(payload: &str) -> String {
 }
 
 #[test]
-fn what_servers_add_to_presence_names_nobody() {
+fn a_delay_in_presence_does_not_name_the_account() {
     let caps = "<show>away</show><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' \
         node='http://slixmpp.com/ver/1.8.3' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>";
     for from in ["localhost", "service@localhost/a", "SERVICE@localhost/A"] {
@@ -156,7 +156,7 @@ fn a_delay_is_known_by_its_namespace_however_that_is_written() {
 }
 
 #[test]
-fn a_glance_suffices_for_most() {
+fn the_quick_check_suffices_for_most_payloads() {
     let suspect = |payload: &str, account| is_suspect(payload.as_bytes(), account);
     for payload in [
         "<status>Grüße &amp; write to service@localhost</status></presence>",
@@ -202,7 +202,7 @@ fn what_is_not_well_formed_is_copied() {
 /// Hostile payloads take no longer for a byte than others: if all that is open or declared was
 /// searched each time, nobody would wait for the end of this.
 #[test]
-fn nesting_and_declarations_are_no_burden() {
+fn nesting_and_declarations_do_not_slow_it_down() {
     let deep = "<a xmlns:d='urn:xmpp:delay'>".repeat(100_000);
     let wide: String = (0..100_000).map(|n| format!(" xmlns:p{n}='urn:xmpp:delay'")).collect();
     let wide = format!("<a{wide}>") + &"<z:delay from='x'/>".repeat(100_000);

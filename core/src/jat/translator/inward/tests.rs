@@ -52,7 +52,7 @@ fn a_message_that_nobody_online_gets_is_left_to_the_account() {
 }
 
 #[test]
-fn a_face_is_named_and_no_mirror() {
+fn users_write_to_faces_and_not_to_mirrors() {
     let mut proxy = Proxy::new();
     for (node, told) in [
         (r"victim\40some-domain.example", "face-reserved"),
@@ -101,7 +101,7 @@ fn strangers_have_signed_mirrors() {
 }
 
 #[test]
-fn who_may_not_write_costs_the_target_nothing() {
+fn a_user_who_may_not_write_costs_the_target_nothing() {
     let mut proxy = Proxy::with(|settings, _| {
         settings.access.allow = Some(senders(&["some-domain.example"]));
     });
@@ -127,7 +127,7 @@ fn who_may_not_write_costs_the_target_nothing() {
 }
 
 #[test]
-fn what_may_not_go_on_is_answered_if_it_asks_for_it() {
+fn what_may_not_be_relayed_is_answered_if_it_asks_for_an_answer() {
     let mut proxy = Proxy::new();
     let head = |name: &str, type_: &str, to: &str| {
         format!("<{name} type='{type_}' id='1' to='{to}' from='{U}'>")
@@ -221,7 +221,7 @@ fn the_target_asks_at_its_own_service() {
 }
 
 #[test]
-fn a_request_that_is_none_is_refused_first() {
+fn a_malformed_request_is_refused_first() {
     let mut proxy = Proxy::new();
     let told = proxy.judge(&format!("<iq type='get' id='1' to='x\\40@{D}' from='{U}'/>"));
     assert_eq!(told, "child-count: bad-request to sender");
@@ -249,7 +249,7 @@ fn a_request_to_an_alias_goes_there() {
 }
 
 #[test]
-fn the_account_answers_what_it_is_to_answer() {
+fn the_account_answers_account_queries() {
     let mut proxy = Proxy::with(|_, two_way| {
         two_way.account_queries = ["vcard-temp".to_owned()].into();
     });

@@ -49,7 +49,7 @@ fn a_resource_that_is_too_long_is_left_out() {
 }
 
 #[test]
-fn what_is_no_mirror_is_refused() {
+fn addresses_that_are_not_mirrors_are_refused() {
     let mut proxy = Proxy::new();
     for node in [
         r"a\5cx\40b",
@@ -102,7 +102,7 @@ fn nothing_comes_back_to_the_target() {
 }
 
 #[test]
-fn only_who_wrote_or_is_named_can_be_written_to() {
+fn only_users_who_wrote_or_are_in_initiate_can_be_written_to() {
     let mut proxy = Proxy::with(|_, two_way| two_way.initiate = senders(&[]));
     let from = format!("{T}/a");
     assert_eq!(proxy.judge(&message(M, &from)), "not-initiated: forbidden to sender");
@@ -176,7 +176,7 @@ fn subscriptions_are_between_bare_addresses() {
 }
 
 #[test]
-fn presence_is_of_the_alias() {
+fn presence_comes_from_the_alias() {
     let mut proxy = Proxy::new();
     let from = format!("{T}/a");
     for type_ in ["", "unavailable"] {
@@ -229,7 +229,7 @@ fn a_new_name_key_makes_new_aliases_at_once() {
 }
 
 #[test]
-fn what_ends_something_is_told_whatever_is_relayed() {
+fn presence_that_ends_something_is_always_relayed() {
     let mut proxy = Proxy::with(|_, two_way| two_way.presence = false);
     let from = format!("{T}/a");
     for type_ in ["unavailable", "unsubscribe", "unsubscribed"] {
@@ -253,7 +253,7 @@ fn what_ends_something_is_told_whatever_is_relayed() {
 }
 
 #[test]
-fn a_request_of_the_target_goes_under_its_own_id() {
+fn a_request_of_the_target_keeps_its_id() {
     let mut proxy = Proxy::new();
     let request = |to: &str, from: &str| {
         format!("<iq type='get' id='v' to='{to}' from='{from}'><q xmlns='urn:q'/></iq>")
