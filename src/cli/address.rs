@@ -12,10 +12,10 @@ use super::{ConfigFile, Exit, complain, configuration, say};
 pub(super) struct Arguments {
     /// The user's address, with a resource or without
     user: String,
-    /// The node of the address that the user writes to; without it the domain itself
+    /// The node of the address that the user writes to; the domain itself if left out
     #[arg(long, value_name = "NODE", default_value = "", hide_default_value = true)]
     face: String,
-    /// The domain of the component, where several relay more than requests of users
+    /// The domain of the component, if several relay more than requests of users
     #[arg(long, value_name = "DOMAIN")]
     component: Option<String>,
     #[command(flatten)]

@@ -27,7 +27,7 @@ use super::{ConfigFile, Exit, complain, configuration, connect, notes, say};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
-    /// Also log in, and tell what works: handshake, presence domain, subscription, resources,
+    /// Also log in, and report what works: handshake, presence domain, subscription, resources,
     /// keys, clock. A running daemon that serves HTTP is asked instead
     #[arg(long)]
     connect: bool,

@@ -7,7 +7,7 @@ use super::{Exit, say};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The shell that is to read them
+    /// The shell that will read them
     shell: Shell,
 }
 

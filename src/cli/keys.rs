@@ -40,11 +40,11 @@ struct Add {
     /// When it takes over
     #[arg(long = "in", value_name = "DURATION", default_value = "1h", value_parser = wait)]
     wait: Duration,
-    /// Take over at once, because a key has leaked; says what it costs
+    /// Take over at once, because a key has leaked; prints what this costs
     #[arg(long, conflicts_with = "wait")]
     now: bool,
     /// Add a name key: the first that a `relay` of more than "iq" needs, or one that is to take its
-    /// place; says what that costs
+    /// place; prints what that costs
     #[arg(long, conflicts_with_all = ["wait", "now"])]
     name: bool,
 }

@@ -86,7 +86,7 @@ struct Arguments {
 enum Command {
     /// Run the daemon
     Run(run::Arguments),
-    /// Check the configuration and all that it names: every error at once
+    /// Check the configuration and the files that it names, and report all errors at once
     Check(check::Arguments),
     /// Make a configuration, a key ring and a component secret
     Init(init::Arguments),
@@ -96,15 +96,15 @@ enum Command {
     Token(token::Arguments),
     /// Print the mirror of a user, the address at which the client writes to it
     Address(address::Arguments),
-    /// Show what the running daemon sees
+    /// Show the status of the running daemon
     Status(status::Arguments),
     /// Have the running daemon read its configuration again, and print the result
     Reload(reload::Arguments),
-    /// See the whole story on a built-in server, in seconds
+    /// Show a tour of what it does, on a built-in server, in seconds
     Demo(demo::Arguments),
     /// Print the manual, for man(1): `jat-proxy man | man -l -`
     Man(man::Arguments),
-    /// Print what a shell needs to complete the command line
+    /// Print the completions for a shell
     Completions(completions::Arguments),
 }
 

@@ -1,4 +1,4 @@
-//! `jat-proxy status`: asks the running daemon what it sees.
+//! `jat-proxy status`: asks the running daemon for its status.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ use super::{ConfigFile, Exit, complain, configuration, say};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub config: ConfigFile,
-    /// Print the JSON document as it is
+    /// Print the JSON document unchanged
     #[arg(long)]
     json: bool,
 }

@@ -27,7 +27,7 @@ enum Action {
 struct Inspect {
     /// An address that holds a token or an alias, either of them alone, or a mirror
     address: String,
-    /// The configuration whose keys it is to be verified with
+    /// The configuration whose keys verify it
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     config: Option<PathBuf>,
     /// The full address that the request was forwarded to: a token is bound to it
