@@ -185,7 +185,7 @@ impl StreamLog {
             Some(warning) if !was => error!(component = self.domain.as_str(), "{warning}"),
             None if was => info!(
                 component = self.domain.as_str(),
-                "no process on another node is known any more that has no presence domain"
+                "no process without a presence domain is known on another node any more"
             ),
             _ => {}
         }

@@ -31,24 +31,24 @@ impl Component {
             let domain = &stream.domain;
             format!(
                 "a process on another node of the server's cluster is connected as {domain} too, \
-                 without a presence domain, and knows a part of the target's resources only. Give each \
-                 one of its own: add to the [[component]] of {domain}: presence-domain = \
-                 \"{{hostname}}.{domain}\" and let the server know that name (on ejabberd a line \
-                 under hosts: if the listener has any); see docs/replicas.md"
+                 without a presence domain, and knows only some of the target's resources. Give \
+                 each one of its own: add to the [[component]] of {domain}: presence-domain = \
+                 \"{{hostname}}.{domain}\" and configure that name on the server (on ejabberd a \
+                 line under hosts: if the listener has any); see docs/replicas.md"
             )
         })
     }
 
-    /// What an operator has to look at when resources went without a word a short time ago.
+    /// What an operator has to check when resources have disappeared without notice.
     pub fn vanished_warning(&self, translator: &Translator) -> Option<String> {
         let count = translator.presence().vanished().lately(self.now().unix)?;
         let target = translator.settings().target.bare();
         let plural = if count == 1 { "" } else { "s" };
         Some(format!(
-            "{count} resource{plural} of {target} went without a word within the last 15 minutes: did a machine \
-             with a node or a server die, or is it cut off? On a cluster of ejabberds, compare \
-             `ejabberdctl list_cluster` of all nodes: a cluster that is split stays so until the \
-             smaller part is restarted; see docs/cluster.md"
+            "{count} resource{plural} of {target} disappeared without notice within the last 15 \
+             minutes: did a machine with a node or a server crash, or is it cut off? On a cluster \
+             of ejabberds, compare `ejabberdctl list_cluster` of all nodes: a cluster that is \
+             split stays so until the smaller part is restarted; see docs/cluster.md"
         ))
     }
 

@@ -1,4 +1,4 @@
-//! What a replica on a cluster can know of others, and of bots that went without a word; and what
+//! What a replica on a cluster can know of others, and of bots that disappeared without notice; and what
 //! only those see who compare replicas.
 
 use std::thread::sleep;
@@ -64,7 +64,7 @@ fn a_missing_presence_domain_and_a_node_that_dies(kind: Kind) {
     replica.wait_until("a resource that vanished", |it| it.count(&[VANISHED]) == 1);
     let warning = replica.status()["components"][0]["warnings"].to_string();
     assert!(warning.contains("1 resource of"), "{warning}");
-    replica.wait_log(0, "went without a word");
+    replica.wait_log(0, "disappeared without notice");
 }
 
 // The same resources on the one node and on the other, under load, upgrades and reloads meanwhile.

@@ -108,12 +108,12 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_resources_fingerprint",
-        "A number that is the same on replicas to which the same resources are online.",
+        "A number that is the same on replicas that know the same online resources.",
         all.iter().filter_map(|r| Some(([r.label()], r.fingerprint?))),
     );
     out.counters(
         "jat_proxy_vanished_resources",
-        "Resources that had been online for long and went without a word.",
+        "Resources that had been online for a long time and disappeared without notice.",
         all.iter().map(|r| ([r.label()], r.vanished)),
     );
     out.counters(
@@ -149,14 +149,13 @@ pub fn render(components: &Components, format: Format) -> String {
     );
     out.gauges(
         "jat_proxy_domain_shared_elsewhere",
-        "Whether a process without a presence domain, on another node of the server's cluster, has \
-         the domain, too: 1, or 0 if not or not known.",
+        "Whether a process without a presence domain, on another node of the server's cluster, \
+         uses the same domain: 1, or 0 if not or not known.",
         all.iter().map(|r| ([r.label()], u64::from(r.elsewhere))),
     );
     out.gauges(
         "jat_proxy_stream_addresses",
-        "How many addresses the server's name had at the login, of the family of the one that the stream \
-         leads to.",
+        "Addresses that the server's name had at the login, of the same family as the one in use.",
         all.iter().flat_map(Reading::peers),
     );
     out.gauges(

@@ -99,7 +99,7 @@ pub(crate) fn domain(component: &ComponentStatus, stream: &StreamStatus) -> &'st
             "shared with other replicas"
         }
         ("alone", _) if stream.shared_elsewhere => {
-            "ours alone on this node of the server; a process on another node has it, too"
+            "not shared on this node of the server, but a process on another node uses it too"
         }
         (shared, _) => sharing(shared),
     }
