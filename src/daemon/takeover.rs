@@ -80,7 +80,10 @@ pub(crate) fn close_rest(from: Vec<ComponentSnapshot>) {
             error!(component = domain, "the stream can't be taken over: {error}");
         }
         for domain in component.close_rest() {
-            warn!(component = domain, "stream closed: it is no longer in the configuration");
+            warn!(
+                component = domain,
+                "stream closed: the configuration no longer has such a stream"
+            );
         }
     }
 }
