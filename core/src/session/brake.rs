@@ -1,5 +1,5 @@
-//! How many errors one sender gets: a program that answers each of them with something new must
-//! not go round in circles with us.
+//! How many errors one sender gets: with a program that answers each of them with a new stanza
+//! there must be no endless loop.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::jat::allowance::Allowance;
 use crate::jat::recent_senders::RecentSenders;
 use crate::stanza::head::Kind;
 
-/// What each of the last senders was answered: to requests, messages, and presence.
+/// What each of the last senders got: for requests, messages, and presence.
 #[derive(Debug)]
 pub(super) struct Brake {
     senders: RecentSenders<3>,
 }
 
 impl Brake {
-    /// `seed` is nobody's business.
+    /// `seed` must be secret.
     pub(super) fn new(seed: u64) -> Self {
         Self { senders: RecentSenders::new(SENDERS, seed) }
     }
@@ -32,8 +32,8 @@ impl Brake {
     }
 }
 
-/// An IQ request has to be answered (RFC 6120 section 8.2.3), so what a client can have in flight
-/// always is; whoever sends more, and goes on, is a loop.
+/// An IQ request has to be answered (RFC 6120 section 8.2.3), so as many as a client can have in
+/// flight always are; a sender that keeps sending more is a loop.
 const REQUESTS: Allowance = Allowance { at_once: 200, pause: Duration::from_millis(50) };
 /// Errors for messages, and refused subscriptions, are a courtesy (RFC 6121 section 8.5).
 const OTHERS: Allowance = Allowance { at_once: 5, pause: Duration::from_secs(1) };

@@ -9,7 +9,7 @@ pub enum Ending {
     /// RFC 6120 section 4.9.
     #[error("the server ended the stream: {condition}{}", quoted(text))]
     StreamError { condition: String, text: Option<String> },
-    /// The same, and it is the fault of a stanza of so many bytes.
+    /// The same, caused by a stanza of this many bytes.
     #[error(
         "the server ended the stream: {condition}{}, right after a stanza of {bytes} bytes, the \
          largest on this stream",
@@ -40,8 +40,8 @@ impl Ending {
         }
     }
 
-    /// The same, if the last stanza that the server may not have read all of has so many bytes, more
-    /// than any before it: servers say no more plainly that it is over their limit
+    /// The same, if the last stanza that the server may not have read all of has so many bytes,
+    /// more than any before it: servers give no clearer sign that it is over their limit
     /// (docs/servers.md#own-limit).
     pub fn behind(self, largest: Option<usize>) -> Self {
         match (self, largest) {
@@ -55,7 +55,7 @@ impl Ending {
     }
 }
 
-/// What fits a line of a log.
+/// As much as fits into a line of the log.
 fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }

@@ -41,7 +41,7 @@ impl Session {
         tally.count(traffic, reason);
     }
 
-    /// What of ours comes back by this stanza, if any does; takes note of it.
+    /// Which of our own stanzas comes back in this one, if any; records it.
     fn recognise(&mut self, head: &Head<'_>, body: Body<'_>, turn: &mut Turn<'_>) -> Option<Ours> {
         if head.kind == Kind::Presence {
             return self.recognise_answer(head, turn);
@@ -83,8 +83,8 @@ impl Session {
         is_answer.then_some(Ours::Answer)
     }
 
-    /// Does what the verdict on a stanza says, or what can be done instead; gives what it counts
-    /// as then.
+    /// Does what the verdict on a stanza says, or what can be done instead; returns what it then
+    /// counts as.
     fn carry_out(
         &mut self,
         mut verdict: Verdict<'_>,
@@ -236,7 +236,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// With these begin the ids of all that comes back to us.
+/// The ids of all our own stanzas that come back begin with these.
 const OUR_IDS: &str = "jat-";
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub struct Turn<'a> {
 
 impl Session {
     /// A stream that has just logged in as `domain`, the component's or its presence domain;
-    /// says what is to be said first.
+    /// returns what is to be sent first.
     pub fn new(domain: DomainPart, bounds: Bounds, turn: &mut Turn<'_>) -> Self {
         let now = turn.now.mono;
         let mut session = Self::silent(domain, bounds, Echo::new(turn.rng.u64(..), now), now);
@@ -189,7 +189,7 @@ impl Session {
         self.output.sent(count, now.mono);
     }
 
-    /// The server takes no more at the moment.
+    /// The server reads no more at the moment.
     pub fn blocked(&mut self, now: Now) {
         self.output.blocked(now.mono);
     }
@@ -237,11 +237,11 @@ impl Session {
         Ok(())
     }
 
-    /// Another stream to the same server died: what is sent now shows soon whether this one lives.
-    /// The caller writes [`Self::output`], and calls [`Self::tick`].
+    /// Another stream to the same server was lost: what is sent now soon shows whether this one
+    /// works. The caller writes [`Self::output`], and calls [`Self::tick`].
     pub fn doubt(&mut self) {
         self.echo.doubt();
-        // Where no echo tells, the system still notices that nobody takes it.
+        // Where no echo shows this, the system still notices that nobody reads it.
         if !self.is_closed() && self.output().is_empty() {
             self.output.space(1);
         }
@@ -292,13 +292,14 @@ impl Session {
         self.other_node.is_found()
     }
 
-    /// Whether nothing that we say to ourselves comes back, although the server says other things.
+    /// Whether nothing that we send to ourselves comes back, although the server sends other
+    /// stanzas.
     pub fn is_unheard(&self) -> bool {
         self.echo.is_unheard()
     }
 
-    /// How long the server has processed nothing that it was told, if for longer than a server
-    /// may be slow; known of a stream that is ours alone, and where a witness listens.
+    /// How long the server has processed nothing, if for longer than a server may be slow; known
+    /// for a stream that is not shared, and where a witness listens.
     pub fn standstill(&self) -> Option<Duration> {
         self.echo.standstill()
     }
@@ -349,11 +350,11 @@ impl Session {
         Flow { said, blocked, hearing: self.wants_input(), witnessed: false }
     }
 
-    /// Whether there is somebody at the presence domain who hears what this stream sends there.
+    /// Whether the stream of the presence domain receives what this stream sends there.
     fn is_witnessed(&self, turn: &Turn<'_>) -> bool {
         turn.witness.listens && turn.services.settings().domain == self.domain
     }
 }
 
-/// White space for a server that stands still: longer than most tags.
+/// White space for a server that processes nothing: longer than most tags.
 const NUDGE: usize = 64 * 1024;

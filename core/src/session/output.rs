@@ -17,7 +17,7 @@ pub(super) struct Output {
     /// How many of them were written.
     written: usize,
     last_written: Duration,
-    /// Since when the server takes none.
+    /// Since when the server reads none.
     stalled_since: Option<Duration>,
     /// So many bytes have to follow until every tag was looked at.
     owed: usize,
@@ -153,17 +153,17 @@ impl Output {
         }
     }
 
-    /// The server takes no more at the moment.
+    /// The server reads no more at the moment.
     pub(super) fn blocked(&mut self, now: Duration) {
         self.stalled_since.get_or_insert(now);
     }
 
-    /// Whether there is something that the server does not take.
+    /// Whether there is something that the server does not read.
     pub(super) fn is_blocked(&self) -> bool {
         self.stalled_since.is_some()
     }
 
-    /// Whether the server has taken nothing for so long that the stream is dead.
+    /// Whether the server has read nothing for so long that the stream is dead.
     pub(super) fn is_stalled(&self, now: Duration) -> bool {
         self.stalled_since.is_some_and(|since| now >= since + STALL_TIME)
     }
@@ -201,7 +201,7 @@ impl Output {
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a server may leave its input unread.
 const STALL_TIME: Duration = Duration::from_secs(30);
-/// Larger buffers are given back when they are empty.
+/// Larger buffers are released when they are empty.
 pub(super) const KEEP_CAPACITY: usize = 256 * 1024;
 /// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
 /// which arrives in one piece is read in one piece.
@@ -210,8 +210,8 @@ const SURELY_CUT: usize = 1_000;
 const MOST_UNREAD: u64 = 16 << 20;
 /// No server has a lower limit (RFC 6120 section 13.12 wants 10,000 bytes).
 const MIN_LARGE: usize = 8_192;
-/// How long a stanza may stand still in the server. Longer than it takes under load until another
-/// follows; so that at most ten times a second white space is sent.
+/// How long a stanza may stay in the server. Longer than it takes under load until another follows;
+/// so that at most ten times a second white space is sent.
 const PAY_AFTER: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

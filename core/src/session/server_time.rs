@@ -1,5 +1,5 @@
-//! The time of the target's server (XEP-0202), held against our own: each replica judges the age
-//! of a token, and the key that signs, by its own clock, and so should know that it goes right.
+//! The time of the target's server (XEP-0202), compared with our own: each replica judges the age
+//! of a token, and which key signs, by its own clock, and so should know that it is right.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::date_time;
 /// Asks now and then, and remembers how far apart the clocks are.
 #[derive(Clone, Debug)]
 pub(super) struct ServerTime {
-    /// Tells our questions from those of others: the nonce of the stream.
+    /// Distinguishes our queries from those of others: the nonce of the stream.
     nonce: u64,
-    /// The question that has no answer yet, and when it went out.
+    /// The query that has no answer yet, and when it went out.
     asked: Option<(u64, Now)>,
     /// Number of the next question.
     next: u64,
@@ -47,7 +47,7 @@ impl ServerTime {
             return None;
         }
         if self.asked.is_some() {
-            // Nobody answers any more: what was told then need not be true now.
+            // Nobody answers any more: what was learned then need not be true now.
             self.offset = None;
         }
         let number = self.next;
@@ -87,7 +87,7 @@ impl ServerTime {
                 let offset = told.saturating_sub(ours - on_the_way);
                 self.offset = Some(offset);
                 if offset.unsigned_abs() > GOOD {
-                    // Somebody may be mending it.
+                    // Somebody may be fixing it.
                     self.due = now.mono + ASK_AGAIN;
                 }
             }
@@ -101,7 +101,7 @@ const PREFIX: &str = "jat-time-";
 const ASK_EVERY: Duration = Duration::from_secs(3600);
 /// While it is not known, or not good.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
-/// Seconds that are nothing to look at again soon.
+/// A difference in seconds that needs no early check.
 const GOOD: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -132,7 +132,7 @@ mod tests {
         // 1,800,000,000 is 2027-01-15T08:00:00Z; halfway it was two seconds later.
         assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T08:01:32.5Z"), later));
         assert_eq!(time.offset(), Some(90));
-        // The same answer again is no answer, but nobody else's either.
+        // The same answer again does not count, but is not anybody else's either.
         assert!(hear(&mut time, &answer(&id, "s.example", "2027-01-15T09:00:00Z"), later));
         assert_eq!(time.offset(), Some(90));
         // Clocks that differ so much are looked at again soon, and good ones later.
@@ -165,7 +165,7 @@ mod tests {
         assert!(!hear(&mut time, &answer("x", "s.example", "2027-01-15T08:01:00Z"), START));
         let request = answer(&id, "s.example", "2027-01-15T08:01:00Z").replace("result", "get");
         assert!(!hear(&mut time, &request, START));
-        // A sibling's: it is what it is, and tells us nothing.
+        // A sibling's: recognised, but of no use to us.
         assert!(hear(
             &mut time,
             &answer("jat-time-1-0", "s.example", "2027-01-15T09:00:00Z"),

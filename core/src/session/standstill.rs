@@ -1,9 +1,9 @@
-//! Whether the server processes what it is sent. A stream can be up, read and written, and yet do
-//! nothing: its server hangs, or waits for bytes that do not come.
+//! Whether the server processes what it is sent. A stream can be up and still do nothing: its
+//! server hangs, or waits for bytes that do not come.
 //!
-//! The proof is an echo of our own that comes back, whatever else comes. One goes out
-//! behind what was said, now and then, and always behind much, so that from a server that is
-//! only slow one comes back every few seconds.
+//! The proof is an echo of our own that comes back, whatever else comes. One is sent after other
+//! output, now and then, and always after much, so that a server that is merely slow returns one
+//! every few seconds.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ pub(super) struct Standstill {
     /// When the last one was sent, and how much had been said with it.
     sent: Duration,
     said: u64,
-    /// How long none came back although some are on their way; without time in which we could
-    /// have heard nothing.
+    /// How long none came back although some are on their way; without times when we could not
+    /// receive anything.
     waited: Duration,
-    /// When somebody last looked.
+    /// When it was last checked.
     looked: Duration,
     /// Whether white space was sent that might help.
     nudged: bool,
@@ -52,7 +52,7 @@ impl Standstill {
         }
     }
 
-    /// Echoes went out, and with them so many bytes were said.
+    /// Echoes were sent, and with them this many bytes in all.
     pub(super) fn asked(&mut self, said: u64, now: Duration) {
         (self.sent, self.said) = (now, said);
     }
@@ -87,7 +87,7 @@ impl Standstill {
     pub(super) fn tick(&mut self, next: u64, said: u64, hearing: bool, now: Duration) -> Step {
         let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now));
         if self.is_waiting(next) && hearing {
-            // Who looks this late did not run meanwhile.
+            // A check this late means that the process was not running.
             self.waited += passed.min(2 * LOOK);
             if self.waited >= END {
                 return Step::End;
@@ -118,7 +118,7 @@ impl Standstill {
     fn ask_at(&self, next: u64, said: u64) -> Duration {
         match said - self.said {
             MUCH.. => self.sent,
-            // Somebody who came meanwhile may have got the one that does not come.
+            // A new process may have got the one that does not come.
             1.. => self.sent + ASK_BEHIND,
             0 if self.is_waiting(next) => self.sent + ASK_BEHIND,
             0 => self.sent + ASK_IDLE,
@@ -130,14 +130,14 @@ impl Standstill {
 const ASK_BEHIND: Duration = Duration::from_secs(5);
 /// The same while nothing is said.
 const ASK_IDLE: Duration = Duration::from_secs(60);
-/// So many bytes get an echo behind them at once: one that processes less in [`STILL`] stands
-/// still, as users see it.
+/// This many bytes get an echo behind them at once: a server that processes less in [`STILL`]
+/// hangs, as users see it.
 const MUCH: u64 = 256 * 1024;
-/// A server that processes nothing for so long stands still.
+/// A server that processes nothing for this long hangs.
 const STILL: Duration = Duration::from_secs(10);
-/// It may have been stopped for a while, and a new stream would lose what is inside it.
+/// It may have been stopped for a while, and a new stream would lose what is in the server.
 const END: Duration = Duration::from_secs(30);
-/// How often somebody looks while echoes are on their way.
+/// How often it is checked while echoes are on their way.
 const LOOK: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a stream says without being asked: presence, echoes, and requests for the time.
+//! What a stream sends by itself: presence, echoes, and requests for the time.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Session {
         self.echo.asked(self.output.said(), now);
     }
 
-    /// Sends a proof that this stream lives to the presence domain, which hears it on another.
+    /// Sends a proof that this stream works to the presence domain, whose stream receives it.
     pub(super) fn prove(&mut self, proof: Proof, services: &Services, now: Duration) {
         if let Some(witness) = &services.settings().presence_domain {
             self.say(&Authored::Echo, witness.as_str(), Some(&proof.id()));
@@ -89,7 +89,7 @@ impl Session {
             && subscribed(services).next().is_some()
     }
 
-    /// Says a stanza of our own, which is short.
+    /// Sends a stanza of our own, which is short.
     fn say(&mut self, stanza: &Authored<'_>, to: &str, id: Option<&str>) {
         let domain = self.domain.clone();
         self.write_own(stanza, &Envelope { to, from: domain.as_str(), id });
@@ -109,7 +109,7 @@ fn subscribed(services: &Services) -> impl Iterator<Item = &Translator> {
 }
 
 /// Whether the stream of `domain` asks for the time. One of a component does: that of its presence
-/// domain, if it has one, for that is never shared.
+/// domain, if it has one, since that is never shared.
 pub(super) fn asks_time(domain: &DomainPart, services: &Services) -> bool {
     let settings = services.settings();
     settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain

@@ -1,11 +1,11 @@
-//! What the streams of one component tell each other: on a stream that is shared, an echo goes to
-//! somebody at random. The stream of the presence domain is ours alone, so that what we send there
-//! on the other one does come back to us.
+//! What the streams of one component tell each other: on a shared stream, an echo goes to a random
+//! replica. The stream of the presence domain is not shared, so what we send there on the other one
+//! does come back to us.
 
 /// What is known of proofs that went from a component's own stream to its presence domain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Witness {
-    /// Whether the stream of the presence domain is up, and ours alone.
+    /// Whether the stream of the presence domain is up, and not shared.
     pub listens: bool,
     /// The proof that was heard last.
     heard: Option<Proof>,

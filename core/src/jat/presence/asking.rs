@@ -11,8 +11,8 @@ use super::probing::{AFTER_LOGIN, ANSWER_TIME, GRANT_TIME, ProbeCause, Round};
 use super::{Hearing, OwnPresence, Presence, Subscription};
 
 impl Presence {
-    /// Does what is due on a stream that is up; at [`Self::deadline`] at the latest. The first
-    /// time on each stream that is asking.
+    /// Does what is due on a stream that is up; call it at [`Self::deadline`] at the latest. The
+    /// first call on each stream sends a question.
     pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         if !self.connected {
             return Some(self.connect(now, rng));
@@ -55,7 +55,7 @@ impl Presence {
         self.retry_at
     }
 
-    /// The answer to a question is complete, or there is none: asks again, or draws the line.
+    /// The answer to a question is complete, or there is none: asks again, or concludes.
     fn judge(&mut self, round: Round, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         let silent = !round.answered;
         if silent && round.once_more {
@@ -85,7 +85,7 @@ impl Presence {
         }
         let lost = silent && !round.probed && self.resources.is_empty();
         if lost && self.may_probe() && self.hearing != Hearing::Part {
-            // All servers say at once that a subscription stands (docs/servers.md#no-push).
+            // All servers confirm an existing subscription at once (docs/servers.md#no-push).
             self.become_(Subscription::Pending, now);
             self.retry_later(SLOW_RETRY, now, rng);
         }
@@ -106,15 +106,16 @@ impl Presence {
         }
         self.become_(Subscription::Pending, now);
         self.attempts = self.attempts.saturating_add(1);
-        // Where it stands, servers say so at once; after a crash of ours that may go to the stream
-        // before. Else it is for people to decide: a minute after the second request, and so on.
+        // If it exists, servers confirm it at once; after a crash of ours that may go to the old
+        // stream. Otherwise a person has to decide: so a minute after the second request, and so
+        // on.
         let first = if self.attempts == 1 { QUICK_RETRY } else { SLOW_RETRY / 2 };
         self.retry_later(first, now, rng);
         self.plan(now, rng);
         OwnPresence::Subscribe
     }
 
-    /// The stream is up: asks, since no server tells by itself what changed meanwhile
+    /// The stream is up: asks, since servers do not tell by themselves what has changed
     /// (docs/servers.md#no-push).
     fn connect(&mut self, now: Now, rng: &mut Rng) -> OwnPresence {
         self.connected = true;
@@ -134,9 +135,9 @@ impl Presence {
     }
 }
 
-/// After an answer that some server's fault may explain (its hosts are not up yet, say).
+/// After an answer that may be due to a fault of a server (its hosts are not up yet, for example).
 pub(super) const QUICK_RETRY: Duration = Duration::from_secs(5);
-/// After a denial, or no answer at all: people decide those.
+/// After a denial, or no answer at all: a person decides.
 pub(super) const SLOW_RETRY: Duration = Duration::from_secs(60);
 const LAST_RETRY: Duration = Duration::from_secs(3600);
 /// How long resources stay without being heard of while there is no subscription.

@@ -1,4 +1,4 @@
-//! The subscription to the target's presence, and what it tells (RFC 6121 sections 3 and 4).
+//! The subscription to the target's presence, and what it shows (RFC 6121 sections 3 and 4).
 
 use std::time::Duration;
 
@@ -52,24 +52,24 @@ pub enum TargetPresence {
     Other,
 }
 
-/// The subscription and the resources that it tells.
+/// The subscription and the resources that it shows.
 #[derive(Clone, Debug)]
 pub struct Presence {
     pub resources: Resources,
     subscription: Subscription,
     /// Unix second of the last change of `subscription`.
     since: u64,
-    /// When to subscribe again, and how often that was done in vain.
+    /// When to subscribe again, and how often that has failed.
     retry_at: Option<Duration>,
     attempts: u32,
-    /// Whether it was granted, and not refused since. Then nobody has to decide anything.
+    /// Whether it was granted, and not refused since. Then no person has to decide.
     granted: bool,
     probing: Probing,
     recent: Recent,
     hearing: Hearing,
     /// Unix second of the last answer of the target's server.
     confirmed: Option<u64>,
-    /// Resources that went since they were missing from an answer, without a word before.
+    /// Resources that were removed because an answer lacked them, without unavailable presence.
     lapsed: u64,
     /// Those of them that had been there for long, on one stream.
     vanished: Vanished,
@@ -110,7 +110,7 @@ impl Vanished {
     }
 }
 
-/// How much of what the target's server tells comes to us.
+/// How much of the target's presence reaches us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hearing {
     /// All: the domain is of this replica alone.
@@ -147,7 +147,7 @@ impl Presence {
         &self.subscription
     }
 
-    /// Why there is nobody to forward to, when there is nobody.
+    /// Why there is nobody to forward to.
     pub fn reason_for_nobody(&self) -> Reason {
         match self.resources.is_empty() {
             true => self.subscription.reason_for_nobody(),
@@ -155,7 +155,7 @@ impl Presence {
         }
     }
 
-    /// Whether we hear of every resource, and the list was complete since we connected.
+    /// Whether we are told of every resource, and the list has been complete since we connected.
     pub fn is_settled(&self) -> bool {
         self.subscription == Subscription::Subscribed && self.connected && self.settled
     }
@@ -165,12 +165,12 @@ impl Presence {
         self.since
     }
 
-    /// Unix second at which the target's server last said that it stands, or who is online.
+    /// Unix second at which the target's server last confirmed it, or said who is online.
     pub fn confirmed(&self) -> Option<u64> {
         self.confirmed
     }
 
-    /// Resources that went since the target's server did not name them any more.
+    /// Resources that were removed because the target's server no longer listed them.
     pub fn lapsed(&self) -> u64 {
         self.lapsed
     }
@@ -193,7 +193,7 @@ impl Presence {
         self.recent = Recent::default();
     }
 
-    /// The subscription is to be another one: the resources may last, until it tells of them.
+    /// The subscription changes: the resources stay until the new one reports them.
     pub fn start_anew(&mut self) {
         let (resources, vanished) = (std::mem::take(&mut self.resources), self.vanished);
         *self = Self { resources, vanished, ..Self::new() };
@@ -206,7 +206,7 @@ impl Presence {
         self.retry_at = self.connected.then_some(Duration::ZERO);
     }
 
-    /// How much of the target's presence comes to us.
+    /// How much of the target's presence reaches us.
     pub fn set_hearing(&mut self, hearing: Hearing) {
         self.hearing = hearing;
     }
@@ -225,7 +225,7 @@ impl Presence {
         answer
     }
 
-    /// A reply with a good token came from a full JID in normal form: a result, or an error with
+    /// A reply with a valid token came from a full JID in normal form: a result, or an error with
     /// this stanza error condition.
     pub fn answered(
         &mut self,
@@ -283,8 +283,8 @@ impl Presence {
             }
             TargetPresence::Subscribed => return Reaction::Used(self.accepted(now, rng)),
             TargetPresence::Unsubscribed => {
-                // One that was granted may be lost without anybody's will, with an account that is
-                // made anew, say: that is put right by asking once.
+                // One that was granted may be lost by accident, when the account is created again
+                // for example: asking once repairs that.
                 let was_granted = std::mem::take(&mut self.granted);
                 self.become_(Subscription::Denied, now);
                 self.resources.clear();
@@ -300,7 +300,7 @@ impl Presence {
                 if !self.probing.is_open() || self.subscription != Subscription::Subscribed {
                     let before = self.retry_at;
                     self.retry_later(QUICK_RETRY, now, rng);
-                    // One error after the other does not put it off.
+                    // Repeated errors do not postpone it.
                     self.retry_at = before.into_iter().chain(self.retry_at).min();
                 }
             }
@@ -315,7 +315,7 @@ impl Presence {
         Reaction::Used(&[])
     }
 
-    /// The target has accepted the subscription, or its server says that it stands.
+    /// The target has accepted the subscription, or its server confirms it.
     fn accepted(&mut self, now: Now, rng: &mut Rng) -> &'static [OwnPresence] {
         if self.subscription == Subscription::Denied {
             // Nobody was asked since the denial, and servers pass such a stanza on without a
@@ -384,10 +384,10 @@ impl Default for Presence {
     }
 }
 
-/// What comes of a presence stanza.
+/// The result of a presence stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// It told something; these go out.
+    /// It had news; these go out.
     Used(&'static [OwnPresence]),
     Ignored,
 }

@@ -1,8 +1,8 @@
 //! When the target is asked what is online, and when its answer is taken for complete.
 //!
-//! Nothing that presence told is believed for ever, since servers lose presence, or tell it in
-//! the wrong order (docs/servers.md#dead-node, docs/servers.md#late-unavailable). A question is a
-//! probe; or a request for the subscription, whose answer leads to one.
+//! Presence is not trusted for ever, since servers lose it, or deliver it in the wrong order
+//! (docs/servers.md#dead-node, docs/servers.md#late-unavailable). A question is a probe; or a
+//! request for the subscription, whose answer leads to one.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(super) struct Probing {
     pause: [Duration; CAUSES],
     /// When the last question went out.
     asked: Option<Duration>,
-    /// How often it was asked in vain while nobody was online.
+    /// How often it was asked without an answer while nobody was online.
     vain: u32,
 }
 
@@ -29,13 +29,13 @@ pub(super) struct Probing {
 pub(super) enum ProbeCause {
     /// An error came that servers send in the name of a resource that they do not find.
     Error,
-    /// A resource went on the heels of its coming.
+    /// A resource left right after it came online.
     Left,
-    /// One came on the heels of its going.
+    /// A resource came online right after it had left.
     Came,
     /// The target accepted a subscription that was not asked for.
     Accepted,
-    /// The last question took some for gone: that they are, or an answer was lost.
+    /// The last question removed some: they have left, or an answer was lost.
     Loss,
     /// Nobody is online.
     Empty,
@@ -161,7 +161,7 @@ impl Probing {
         self.last[cause as usize].map_or(Duration::ZERO, |last| last + pause)
     }
 
-    /// It is wanted no more.
+    /// It is no longer wanted.
     pub(super) fn drop(&mut self, cause: ProbeCause) {
         self.due[cause as usize] = None;
     }
@@ -301,7 +301,7 @@ pub(super) const ANSWER_TIME: Duration = Duration::from_secs(3);
 pub(super) const GRANT_TIME: Duration = Duration::from_secs(5);
 /// How soon after the last answer no more are expected; up to half as much again, at random.
 const SETTLE: Duration = Duration::from_secs(1);
-/// How long answers may trickle in.
+/// How long answers may keep coming.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// What is wanted at once is spread a little, since all replicas, and all components with the
 /// same target, hear of a failure at the same time.

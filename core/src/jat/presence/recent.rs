@@ -11,9 +11,9 @@ use crate::jat::dispatch::sticky_hash;
 pub(super) struct Recent {
     /// By the hash of the resource: when it was heard of last, and what.
     heard: BTreeMap<u64, LastPresence>,
-    /// Those that went on the heels of their coming, and were not heard of since.
+    /// Those that left right after they came online, and were not heard of since.
     doubtful: BTreeMap<u64, Duration>,
-    /// Until when another program, whose place this one takes, may have heard of any of them.
+    /// Until when the previous program may have heard of any of them.
     resumed: Option<Duration>,
 }
 
@@ -24,13 +24,13 @@ struct LastPresence {
 }
 
 impl Recent {
-    /// Goes on where another program stopped, which does not say what it heard just before.
+    /// Continues where another program stopped, which does not say what it heard just before.
     pub(super) fn resume(now: Duration) -> Self {
         Self { resumed: Some(now + HEELS), ..Self::default() }
     }
 
-    /// Notes that a resource, a full JID, is online or is not; says whether it is told so on the
-    /// heels of the opposite.
+    /// Notes that a resource, a full JID, is online or is not; returns whether this follows right
+    /// after the opposite.
     pub(super) fn note(&mut self, address: &Address<'_>, online: bool, now: Duration) -> bool {
         if self.heard.len() >= MOST_RECENT {
             self.heard.retain(|_, heard| heard.at + HEELS > now);
@@ -52,13 +52,13 @@ impl Recent {
         on_heels
     }
 
-    /// Whether none of them can have been taken for gone although it is not.
+    /// Whether none of them can have been removed by mistake.
     pub(super) fn is_clear(&self) -> bool {
         self.doubtful.is_empty()
     }
 }
 
-/// How long after the one the other is suspicious.
+/// How long after one the other is suspicious.
 const HEELS: Duration = Duration::from_secs(5);
 /// With more than this the oldest news is no longer looked at.
 const MOST_RECENT: usize = 4_000;

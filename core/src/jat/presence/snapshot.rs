@@ -71,7 +71,7 @@ impl Presence {
         }
     }
 
-    /// Goes on where another process stopped.
+    /// Continues where another process stopped.
     pub fn resume(from: PresenceSnapshot, now: Now) -> Self {
         let at = |left: Duration| now.mono + left;
         let mut resources = Resources::default();

@@ -12,7 +12,7 @@ named! {
     pub enum Subscription with fields {
         /// It was never requested.
         Never = "never",
-        /// It was refused with this stanza error condition, for reasons of the server's own.
+        /// A server refused it with this stanza error condition.
         Failed(String) = "failed",
         /// No answer yet: somebody has to accept it.
         Pending = "pending",

@@ -27,7 +27,7 @@ pub(in crate::jat) struct Fields {
 }
 
 impl Message {
-    /// Gives back what a hostile address took: all, if that is more than `most`.
+    /// Releases the memory that a hostile address took: all of it, if that is more than `most`.
     pub(in crate::jat) fn clear_over(&mut self, most: usize) {
         if self.list.capacity() > most {
             *self = Self::default();
@@ -59,8 +59,8 @@ impl Message {
         base32::append(&self.list[START..], output);
     }
 
-    /// Reads a token's bytes, of which nothing is known but their version; gives the tag. Until that
-    /// has been verified, they say which key to verify it with, and nothing else.
+    /// Reads a token's bytes, of which only the version is known; returns the tag. Until that has
+    /// been verified, they say which key to verify it with, and nothing else.
     pub(super) fn decode(&mut self, text: &str) -> Result<[u8; TAG], TokenError> {
         if text.len() > MAX_CHARS || text.len() < base32::encoded_len(FIXED) {
             return Err(TokenError::Length);
@@ -112,7 +112,7 @@ impl Message {
         &self.list[START..self.end]
     }
 
-    /// Finds the fields. Runs after the tag was verified, unless for inspection.
+    /// Finds the fields. Called after the tag was verified, except for inspection.
     pub(super) fn read(&self) -> Result<Fields, TokenError> {
         let signed = self.signed();
         let field = |at: usize| -> Option<usize> {

@@ -37,8 +37,8 @@ pub struct Binding<'a> {
     pub peer: &'a str,
 }
 
-/// Why a token does not open, in the order in which it is found out. To the outside all are
-/// the same silence.
+/// Why a token does not open, in the order of the checks. Senders can't tell them apart: there is
+/// no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     #[error("not of a token's length")]
@@ -79,7 +79,7 @@ pub(super) fn write_sealed(
     room.seal(key, binding, output);
 }
 
-/// Opens `token`: verifies first, reads afterwards. Refused from Unix second `exp` on.
+/// Opens `token`: verifies first, reads afterwards. It is refused from Unix second `exp` on.
 pub fn open(
     ring: &Keyring,
     token: &str,

@@ -1,5 +1,5 @@
 //! Messages to ourselves: they show whether we share the domain with another process, and whether
-//! the server processes what we say.
+//! the server processes what we send.
 
 use std::time::Duration;
 
@@ -24,15 +24,15 @@ pub struct Echo {
     next: u64,
     test: SelfTest,
     standstill: Standstill,
-    /// How many bytes of what was said the server has processed for sure.
+    /// How many of the bytes that were sent the server has certainly processed.
     processed: u64,
-    /// Where what `standstill` watches comes back; `None`: nowhere for sure.
+    /// Where the echoes that `standstill` watches come back; `None` if that is not certain.
     path: Option<EchoPath>,
     /// Whether there is a reason to ask the server at once.
     doubted: bool,
 }
 
-/// Where what we say to ourselves comes back to us, and to nobody else.
+/// Where what we send to ourselves comes back to us, and to nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EchoPath {
     /// On this stream, as nobody shares it.
@@ -47,7 +47,7 @@ impl Echo {
         Self::resume(nonce, 0, Sharing::Unknown, now)
     }
 
-    /// Goes on where another left off, given what that one last said of itself.
+    /// Continues where another stopped, given its last state.
     pub fn resume(nonce: u64, next: u64, sharing: Sharing, now: Duration) -> Self {
         let test = SelfTest::new(sharing, now);
         let standstill = Standstill::new(next, now);
@@ -67,7 +67,7 @@ impl Echo {
         self.test.sharing()
     }
 
-    /// Whether nothing that we say to ourselves comes back.
+    /// Whether nothing that we send to ourselves comes back.
     pub fn is_unheard(&self) -> bool {
         self.test.is_unheard()
     }
@@ -91,7 +91,7 @@ impl Echo {
         }
     }
 
-    /// How long the server has processed nothing that we said, if for too long.
+    /// How long the server has processed nothing that we sent, if too long.
     pub fn standstill(&self) -> Option<Duration> {
         self.standstill.lasts()
     }
@@ -102,7 +102,7 @@ impl Echo {
         self.standstill.heard(number);
     }
 
-    /// How many bytes of what was said the server has processed for sure.
+    /// How many of the bytes that were sent the server has certainly processed.
     pub fn processed(&self) -> u64 {
         self.processed
     }
@@ -145,7 +145,7 @@ impl Echo {
         match (step, path) {
             (Step::Nudge, _) => Due::Nudge,
             (Step::End, _) => Due::Silent,
-            // An echo behind a backlog would tell of the backlog.
+            // An echo behind a backlog would only measure the backlog.
             _ if !flow.blocked && self.test.tick(self.next, now) => Due::Send(self.echoes(ROUND)),
             (Step::Ask, Some(EchoPath::Witness)) => self.prove(),
             (Step::Ask, _) => Due::Send(self.echoes(1)),
@@ -169,14 +169,14 @@ impl Echo {
         (first..self.next).map(|number| id(self.nonce, number)).collect()
     }
 
-    /// Echoes that [`Self::tick`] wanted were said, behind all else so far.
+    /// Echoes that [`Self::tick`] asked for were sent, behind everything so far.
     pub fn asked(&mut self, said: u64, now: Duration) {
         if self.path == Some(EchoPath::Echo) {
             self.standstill.asked(said, now);
         }
     }
 
-    /// The proof that [`Self::tick`] wanted was said, behind all else so far.
+    /// The proof that [`Self::tick`] asked for was sent, behind everything so far.
     pub fn asked_witness(&mut self, said: u64, now: Duration) {
         self.standstill.asked(said, now);
     }
@@ -202,7 +202,7 @@ impl Echo {
 /// What goes to the server, and what comes from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flow {
-    /// How many bytes of stanzas were said so far.
+    /// How many bytes of stanzas were sent so far.
     pub said: u64,
     /// Whether some of it waits for the server to take it.
     pub blocked: bool,
@@ -220,7 +220,7 @@ pub enum Due {
     Send(Vec<String>),
     /// Send this to the presence domain, behind echoes with these ids.
     Prove(Proof, Vec<String>),
-    /// The server stands still: white space may help.
+    /// The server processes nothing: white space may help.
     Nudge,
     /// The stream is dead.
     Silent,

@@ -103,7 +103,7 @@ fn the_targets_address_is_taken_out_of_what_its_server_writes() {
         told,
         format!("<message to='user@some-domain.example' from='{D}'><address jid='{D}'/></message>")
     );
-    // It tells what it likes.
+    // It may reveal what it likes.
     let told = proxy.say(&format!("<message to='{M}' from='{T}/a'>{event}</message>"));
     assert!(told.ends_with(&format!(">{event}</message>")), "{told}");
     // There is nothing to take out.

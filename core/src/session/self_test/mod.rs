@@ -7,8 +7,8 @@
 //! another process; and echoes that don't come while other stanzas do. But if no echo at all has ever
 //! come, neither ours nor another's, that is a sign of something that drops them.
 //!
-//! One sign proves little: for a moment after a quick restart the server still knows the dead
-//! predecessor's connection, gives it some of our echoes, and gives us some of its own. So a
+//! One sign proves little: shortly after a quick restart the server still has the dead
+//! predecessor's connection, sends some of our echoes to it, and some of its echoes to us. So a
 //! sign leads to a second round some seconds later, and only that one decides.
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(super) struct SelfTest {
     unheard: bool,
     /// How long the slowest echo was under way since the last judgement.
     slowest: Duration,
-    /// The latest moment that is known of, and the last one at which somebody looked.
+    /// The latest known moment, and the last one at which it was checked.
     now: Duration,
     looked: Duration,
 }
@@ -59,7 +59,7 @@ enum Stage {
     Doubt,
     /// The round that decides is out.
     Second,
-    /// It was found to be alone, and there was no sign since.
+    /// It was found to be alone, and there has been no sign since.
     Alone,
 }
 
@@ -91,7 +91,7 @@ impl SelfTest {
             stage,
             round: Round { sent: now, ..Round::default() },
             next_round: now + RECHECK,
-            // What is known came of echoes.
+            // What is known came from echoes.
             heard_any: sharing != Sharing::Unknown,
             unheard: false,
             slowest: Duration::ZERO,
@@ -104,12 +104,13 @@ impl SelfTest {
         self.sharing
     }
 
-    /// Whether nothing that we say to ourselves comes back, although the server says other things.
+    /// Whether nothing that we send to ourselves comes back, although the server sends other
+    /// stanzas.
     pub(super) fn is_unheard(&self) -> bool {
         self.unheard
     }
 
-    /// Whether the stream is known to be ours alone, with no sign of a sibling since.
+    /// Whether the stream is known not to be shared, with no sign of a sibling since.
     pub(super) fn is_alone(&self) -> bool {
         self.stage == Stage::Alone
     }
@@ -123,7 +124,7 @@ impl SelfTest {
     pub(super) fn own(&mut self, number: u64) {
         self.heard();
         let Some(bit) = number.checked_sub(self.round.base) else {
-            // Of a round that is over: it only says how slow the server is.
+            // From a round that is over: it only shows how slow the server is.
             return self.took(self.round.before);
         };
         if bit >= ROUND {
@@ -152,7 +153,7 @@ impl SelfTest {
                 self.stage = Stage::Doubt;
                 self.next_round = self.now + PAUSE;
             }
-            // What comes before our own may be of that connection: the server took it earlier.
+            // What comes before our own may be from that connection: the server read it earlier.
             Stage::Second if self.round.heard != 0 => self.judge(Sharing::Shared),
             _ => {}
         }
@@ -161,7 +162,7 @@ impl SelfTest {
     /// Some other stanza came.
     pub(super) fn other(&mut self) {
         if !self.is_listening() {
-            // The server stood still, perhaps.
+            // The server may have hung.
             self.round.listening = self.now;
         }
         self.round.alive = Some(self.now);
@@ -178,7 +179,7 @@ impl SelfTest {
                 self.judge(if self.unheard { Sharing::Unknown } else { Sharing::Shared });
                 return false;
             }
-            // Nothing came, so that nothing follows from it.
+            // Nothing came, which proves nothing.
             Stage::Second if now >= self.round.sent + RECHECK => Stage::Second,
             _ => return false,
         };
@@ -236,7 +237,7 @@ impl SelfTest {
         self.now = now;
     }
 
-    /// Whether we are waiting for echoes, and the server says anything.
+    /// Whether we are waiting for echoes, and the server sends anything.
     fn is_listening(&self) -> bool {
         let alive = self.round.alive.unwrap_or(self.round.sent);
         self.stage == Stage::Second && self.now < alive + SILENCE
@@ -250,15 +251,15 @@ pub(super) const ROUND: u64 = 16;
 const PAUSE: Duration = Duration::from_secs(4);
 /// How long the second round may take. Together with the pause less than ten seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A server that said nothing for so long may have stood still.
+/// A server that sent nothing for this long may have hung.
 const SILENCE: Duration = Duration::from_secs(3);
-/// Whatever took longer was not under way all that time.
+/// An echo that took longer was delayed by something else.
 const SLOWEST: Duration = Duration::from_secs(10);
 /// From one round to the next while the domain is shared, or while nothing is known.
 const RECHECK: Duration = Duration::from_secs(60);
-/// How often somebody looks while time is a sign.
+/// How often it is checked while time is a sign.
 const LOOK: Duration = Duration::from_millis(500);
-/// A process that has not looked for longer did not run.
+/// A process that has not checked for longer was not running.
 const STOPPED: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn one_sign_leads_to_a_second_round_and_to_no_judgement() {
         let mut test = logged_in();
         sign(&mut test);
         assert_eq!(run(&mut test, 16, 10.0), Some(at(4.0)));
-        // What the predecessor said still arrives, and then what its connection left us.
+        // What the predecessor sent still arrives, and then our share while its connection existed.
         test.foreign();
         hear(&mut test, [15]);
         assert_eq!(test.sharing(), Sharing::Unknown);

@@ -53,7 +53,7 @@ enum Mode {
     Skipping { depth: usize },
 }
 
-/// A [`Piece`] without what the splitter lends.
+/// A [`Piece`] without what it borrows from the splitter.
 enum Found {
     Element { start: usize, tag_end: usize },
     OverLimit { start: usize, tag_end: Option<usize> },
@@ -107,7 +107,7 @@ impl Splitter {
         self.start
     }
 
-    /// Tells that the first [`Self::done`] bytes of the buffer were removed.
+    /// To be called when the first [`Self::done`] bytes of the buffer were removed.
     pub fn rebase(&mut self) {
         let done = std::mem::take(&mut self.start);
         self.lexeme_start = self.lexeme_start.saturating_sub(done);
@@ -294,7 +294,7 @@ impl Splitter {
         }
     }
 
-    /// How far may be looked: to the end, or to the limit of the current element.
+    /// How far to look: to the end, or to the limit of the current element.
     fn window(&self) -> usize {
         let limited = !self.is_skipping() && !self.is_blank();
         if limited { self.element_window() } else { self.legal.end }
@@ -302,11 +302,11 @@ impl Splitter {
 
     /// How far an element that is not skipped may be looked at.
     fn element_window(&self) -> usize {
-        // A limit that shrank in the middle of a stanza may lie behind us.
+        // A limit that was lowered in the middle of a stanza may already be exceeded.
         self.legal.end.min((self.start + self.limits.max_bytes).max(self.at))
     }
 
-    /// Lets go of bytes that a skipped element, or whitespace, no longer needs.
+    /// Drops bytes that a skipped element, or white space, no longer needs.
     fn let_go(&mut self, buffer: &[u8]) -> Result<(), XmlError> {
         if self.is_blank() {
             check_blank(&buffer[self.lexeme_start..self.at])?;
