@@ -95,7 +95,7 @@ struct Judge {
 impl Judge {
     fn is_due(&mut self, files: Files, current: &Files) -> bool {
         if let Some(path) = files.unreadable() {
-            // It is being replaced, say. That is no reason to refuse anything.
+            // It may be in the middle of a replacement. That is no reason to refuse anything.
             self.away += 1;
             self.before = None;
             if self.away == AWAY {

@@ -316,5 +316,5 @@ const SKIP_TIME: Duration = Duration::from_secs(1);
 /// together have 5 s.
 const HALT_TIME: Duration = Duration::from_secs(3);
 const READ_SIZE: usize = 64 * 1024;
-/// How long a server may take to close its side of a stream that is opened anew.
+/// How long a server may take to close its side of a stream that is opened again.
 const CLOSE_TIME: Duration = Duration::from_secs(10);

@@ -52,7 +52,7 @@ fn a_proxy_that_never_got_through_exits_clean_too(kind: Kind) {
 }
 
 // ejabberd itself loses some of what it has for a component that closes its stream
-// (docs/servers.md#lost-at-goodbye).
+// (docs/servers.md#lost-at-close).
 case!(every_request_is_accounted_for_when_a_proxy_stops: prosody);
 fn every_request_is_accounted_for_when_a_proxy_stops(kind: Kind) {
     const BURST: usize = 1_000;

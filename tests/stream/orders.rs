@@ -27,7 +27,7 @@ async fn a_stop_answers_what_was_read_and_closes_the_stream() {
     it.replica.ended().await;
 }
 
-/// What was read before the goodbye is translated, even if the server is slow to take it.
+/// What was read before the closing tag is translated, even if the server is slow to take it.
 #[tokio::test]
 async fn a_stop_behind_a_backlog_waits_for_the_server() {
     const REQUESTS: usize = 20_000;
@@ -38,12 +38,12 @@ async fn a_stop_behind_a_backlog_waits_for_the_server() {
     it.until("the backlog is full", |r| r.component().stream().backlog > MAX_BACKLOG).await;
     it.replica.stop(Duration::from_secs(60));
     sleep(Duration::from_millis(200)).await;
-    assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
+    assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it closed the stream too early");
     connection.set_reading(true);
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     let answered = it.replica.count(Reason::ChildCount);
     assert_eq!(answered + it.replica.count(Reason::ArrivedAfterClose), REQUESTS as u64);
-    assert_eq!(answered, REQUESTS as u64, "all could be read before the goodbye");
+    assert_eq!(answered, REQUESTS as u64, "all could be read before the closing tag");
     assert_eq!(it.replica.component().stream().unsent, 0);
 }
 

@@ -112,7 +112,7 @@ async fn a_server_that_stops_reading_gets_everything_later() {
     backlog::is_taken_later(it).await;
 }
 
-/// What was read before the goodbye is translated, even if the server is slow to take it.
+/// What was read before the closing tag is translated, even if the server is slow to take it.
 #[tokio::test]
 async fn a_stop_behind_a_backlog_waits_for_the_server() {
     let (it, port) = good().await;
@@ -120,7 +120,7 @@ async fn a_stop_behind_a_backlog_waits_for_the_server() {
     let backlog = Backlog::fill(&it, &connection).await;
     it.replica.stop(Duration::from_secs(60));
     sleep(Duration::from_millis(200)).await;
-    assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it said goodbye too early");
+    assert_eq!(it.replica.count(Reason::ArrivedAfterClose), 0, "it closed the stream too early");
     connection.set_reading(true);
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     let answered = it.replica.count(Reason::ChildCount);
@@ -128,5 +128,5 @@ async fn a_stop_behind_a_backlog_waits_for_the_server() {
     assert_eq!(it.replica.component().stream().unsent, 0);
     backlog.assert_answers(&connection, answered as usize);
     assert!(connection.received().ends_with(b"</stream:stream>"));
-    it.until("a goodbye", |_| port.habits.farewells.load(Ordering::Relaxed) == 1).await;
+    it.until("a closing alert", |_| port.habits.farewells.load(Ordering::Relaxed) == 1).await;
 }

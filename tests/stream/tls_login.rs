@@ -75,7 +75,7 @@ async fn a_certificate_for_the_name_is_good() {
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     let said = String::from_utf8(connection.received()).unwrap();
     assert!(said.ends_with("</stream:stream>"));
-    it.until("a goodbye", |_| port.habits.farewells.load(Ordering::Relaxed) == 1).await;
+    it.until("a closing alert", |_| port.habits.farewells.load(Ordering::Relaxed) == 1).await;
 }
 
 #[tokio::test]

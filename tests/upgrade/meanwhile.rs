@@ -37,7 +37,7 @@ async fn a_failed_upgrade_leaves_the_process_as_it_was() {
     it.daemon.until("the state from before", |_| state(&it) == before).await;
 }
 
-/// The old program sends what waits for the old server, and says goodbye there.
+/// The old program sends what waits for the old server, and closes the stream there.
 #[tokio::test]
 async fn another_server_behind_a_backlog() {
     const REQUESTS: usize = 40_000;
@@ -76,7 +76,7 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
     it.daemon.configure(&with);
     it.daemon.signal(Signal::HUP);
     it.daemon.until("its stream", up).await;
-    // This one takes no goodbye.
+    // This one reads no closing tag.
     it.server.connections("a.proxy.example")[0].set_reading(false);
     it.daemon.reconfigure("[server]", "shutdown-timeout = \"2s\"\n[server]");
     it.daemon.configure(&component(DOMAIN));

@@ -97,7 +97,7 @@ mod tests {
         for n in 0..100_000 {
             let from = format!("u{n}@s.example");
             let due = &mut senders.due(&Address::new(&from), NOW)[0];
-            assert_eq!(*due, NOW, "{n} starts anew");
+            assert_eq!(*due, NOW, "{n} starts again");
             *due += Duration::from_secs(n % 60);
         }
         assert_eq!(senders.capacity(), SIZE);

@@ -203,7 +203,7 @@ fn a_server_that_works_again_is_forgiven() {
 }
 
 #[test]
-fn what_comes_after_our_goodbye_is_counted_and_nothing_more_is_said() {
+fn what_comes_after_our_closing_tag_is_counted_and_nothing_more_is_sent() {
     let (mut proxy, echoes) = Proxy::with_echoes();
     proxy.exchange(&echoes);
     let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));

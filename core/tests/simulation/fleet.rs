@@ -61,7 +61,7 @@ impl World {
         self.collect_all(number);
     }
 
-    /// SIGTERM: what was read is translated and written, then it says goodbye.
+    /// SIGTERM: what was read is translated and written, then it closes the stream.
     pub fn leave(&mut self, number: usize) {
         self.replicas[number].life = Life::Leaving;
         for place in self.places(number) {
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// The server has read the goodbye.
+    /// The server has read the closing tag.
     pub fn end(&mut self, place: StreamPlace) {
         if self.stream(place).state == State::Closing {
             self.said_by_server(place);

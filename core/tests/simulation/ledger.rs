@@ -103,7 +103,7 @@ pub enum Loss {
     StreamLost,
     /// No replica had a stream.
     NobodyConnected,
-    /// It came to a replica that had said goodbye.
+    /// It came to a replica that had closed its stream.
     AfterClose,
     /// The user was told that nobody is online.
     NobodyOnline,

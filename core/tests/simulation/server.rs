@@ -1,5 +1,5 @@
 //! The server in the middle: it hands each stanza for the component's domain to a random
-//! replica that has a stream, one that has just said goodbye included.
+//! replica that has a stream, one that has just closed its stream included.
 //!
 //! Presence comes to each replica's presence domain. Where they have none, every replica gets its
 //! own nevertheless, at the component's domain.

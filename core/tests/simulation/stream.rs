@@ -38,7 +38,7 @@ pub struct Stream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Connected,
-    /// It said goodbye, and the server does not know yet.
+    /// It closed the stream, and the server does not know yet.
     Closing,
     /// There is none.
     Away,
@@ -155,7 +155,7 @@ impl Stream {
         assert_eq!(self.session.process(turn), Err(Ending::Closed));
     }
 
-    /// Says goodbye.
+    /// Closes the stream.
     pub fn close(&mut self) {
         self.session.close();
         self.note(What::Own);

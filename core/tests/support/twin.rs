@@ -292,7 +292,7 @@ impl Proxy {
         }
     }
 
-    /// Says goodbye.
+    /// Closes the stream.
     pub fn close(&mut self) {
         for side in [&mut self.whole, &mut self.cut] {
             side.session.close();

@@ -144,7 +144,7 @@ fn the_answer_to_a_killed_replicas_request_arrives(kind: Kind) {
 }
 
 // Losses are told apart: what a replica had read and not written, and what the server dropped with
-// the connection (docs/servers.md#lost-at-goodbye).
+// the connection (docs/servers.md#lost-at-close).
 case!(a_fleet_under_chats_loses_only_what_was_inside_the_killed_one: both);
 fn a_fleet_under_chats_loses_only_what_was_inside_the_killed_one(kind: Kind) {
     let _alone = alone();
@@ -238,7 +238,7 @@ fn run(kind: Kind) -> Result<String, String> {
         return Err(format!("it took {took:?} to send them"));
     }
     let logins: Vec<_> = replicas.iter().map(Proxy::logins).collect();
-    assert_eq!(logins, [1, 1], "an upgrade keeps the stream, a restart begins to count anew");
+    assert_eq!(logins, [1, 1], "an upgrade keeps the stream, a restart counts from the beginning");
     drop(replicas);
     let records = taps.map(Tap::finish);
 

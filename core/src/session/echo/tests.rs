@@ -153,7 +153,7 @@ fn an_echo_that_somebody_else_got_is_looked_into() {
         Due::Send(ids) => Some(ids.len()),
         _ => None,
     });
-    assert_eq!(round, Some(16), "the self-test begins anew");
+    assert_eq!(round, Some(16), "the self-test starts again");
 }
 
 #[test]

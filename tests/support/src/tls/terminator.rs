@@ -35,7 +35,7 @@ pub struct Habits {
     pub cut_after: AtomicUsize,
     /// 1: it ends what the server has ended without a close_notify.
     pub abrupt: AtomicUsize,
-    /// How many components have said goodbye with a close_notify.
+    /// How many components have ended with a close_notify.
     pub farewells: AtomicUsize,
     /// How many bytes it has written to TCP.
     pub written: AtomicUsize,
