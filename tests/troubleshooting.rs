@@ -43,7 +43,7 @@ fn every_warning_and_error_of_the_log_is_there() {
         let pieces = text.split(['{', '}']).step_by(2).map(str::trim);
         let piece = pieces.max_by_key(|piece| piece.len()).unwrap_or_default();
         // A question behind it is left out.
-        let shown = piece.split(": is another").next().unwrap_or(piece);
+        let shown = piece.split(": does another").next().unwrap_or(piece);
         if !document.contains(shown) {
             missing.push(text);
         }
