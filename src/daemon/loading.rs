@@ -39,7 +39,7 @@ fn problem(path: &Path, unfinished: &Unfinished) -> Problem {
     let path = path.display();
     let (message, hint) = match unfinished {
         Unfinished::Hangs => (
-            format!("can't read {path}and the files that it names within {} s", LIMIT.as_secs()),
+            format!("can't read {path} and the files that it names within {} s", LIMIT.as_secs()),
             "does the disk or network file system of one of them hang?",
         ),
         Unfinished::NoThread(error) => (format!("can't read {path}: {}", explain(error)), ""),

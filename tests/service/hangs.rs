@@ -180,5 +180,8 @@ async fn a_reload_from_a_disk_that_does_not_answer() {
     let mut daemon = shim.daemon(&configuration(server.address(), ""));
     assert_eq!(daemon.ended().await.code(), Some(69), "{}", daemon.log());
     let said = daemon.log();
-    assert!(said.contains("error: can't read jat-proxy.toml, and all that it names"), "{said}");
+    assert!(
+        said.contains("error: can't read jat-proxy.toml and the files that it names"),
+        "{said}"
+    );
 }
