@@ -17,6 +17,22 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|eight| u64::from_le_bytes(*eight))
 }
 
+/// The word that a name of at most eight bytes begins, with zeros behind it.
+pub(crate) const fn short(name: &[u8]) -> u64 {
+    let (mut word, mut at) = (0, name.len());
+    while at > 0 {
+        at -= 1;
+        word = word << 8 | name[at] as u64;
+    }
+    word
+}
+
+/// The first `count` bytes of a word, one to eight, with zeros behind them.
+#[inline]
+pub(crate) const fn first_of(word: u64, count: usize) -> u64 {
+    word & (u64::MAX >> (64 - 8 * count))
+}
+
 /// Marks the bytes of `ascii` that are `least` or more; none of them is beyond ASCII.
 #[inline]
 pub(crate) const fn at_least(ascii: u64, least: u8) -> u64 {
@@ -80,15 +96,16 @@ pub(crate) fn every(bytes: &[u8], doubts: impl Fn(u64) -> u64, is: impl Fn(u64) 
         }
 }
 
-/// Offset of the first byte from `at` on of which `marks` marks the word, if there is one before
-/// [`NEAR`] bytes; else where to go on.
+/// Offset of the first byte that `marks` marks among the next `WORDS` words from `at` on; else where to
+/// go on. Further away a search with instructions for more bytes is quicker, although it has to be
+/// called.
 #[inline(always)]
-pub(crate) fn find_near(
+pub(crate) fn find_near<const WORDS: usize>(
     bytes: &[u8],
     mut at: usize,
     marks: impl Fn(u64) -> u64,
 ) -> Result<usize, usize> {
-    for _ in 0..NEAR / 8 {
+    for _ in 0..WORDS {
         let Some(word) = read(bytes, at) else { break };
         let marks = marks(word);
         if marks != 0 {
@@ -98,10 +115,6 @@ pub(crate) fn find_near(
     }
     Err(at)
 }
-
-/// Further away than this, a search with instructions for more bytes is quicker, although it has to
-/// be called.
-const NEAR: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +147,16 @@ mod tests {
     }
 
     #[test]
+    fn a_short_name_is_a_word() {
+        let name = b"xmlns:a";
+        let word = u64::from_le_bytes(*b"xmlns:a=");
+        for count in 1..=7 {
+            assert_eq!(first_of(word, count), short(&name[..count]));
+        }
+        assert_eq!((first_of(word, 8), short(b"xmlns:a=")), (word, word));
+    }
+
+    #[test]
     fn every_byte_counts_whatever_the_length() {
         let is_small = |word| small_letters(word) == HIGHS;
         let beyond_ascii = |word| word & HIGHS;
@@ -156,7 +179,8 @@ mod tests {
     #[test]
     fn what_is_near_is_found_and_the_rest_left() {
         let bytes = [&[b'.'; 90][..], b"a."].concat();
-        let find = |from: usize, to: usize| find_near(&bytes[..to], from, |it| equal(it, b'a'));
+        let find =
+            |from: usize, to: usize| find_near::<8>(&bytes[..to], from, |it| equal(it, b'a'));
         assert_eq!((find(84, 92), find(36, 92)), (Ok(90), Ok(90)));
         assert_eq!((find(0, 92), find(84, 91), find(92, 92)), (Err(64), Err(84), Err(92)));
     }

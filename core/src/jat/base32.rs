@@ -4,7 +4,7 @@
 //! Five bytes are eight characters, of five bits each. Both are worked on as one word, whose highest
 //! byte is the first: a look into a table for each character takes half as many instructions more.
 
-use crate::wide::{HIGHS, all, at_least, small_letters};
+use crate::wide::{HIGHS, all, at_least};
 
 /// How many characters so many bytes become.
 pub const fn encoded_len(bytes: usize) -> usize {
@@ -52,20 +52,21 @@ pub fn decode<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
     let bytes = room.get_mut(..decoded_len(text.len())?)?;
     let (groups, rest) = text.as_bytes().as_chunks();
     let (places, rest_of_room) = bytes.as_chunks_mut();
+    let mut wrong = 0;
     for (group, place) in groups.iter().zip(places) {
-        *place = values(*group)?;
+        let (bytes, others) = values(*group);
+        *place = bytes;
+        wrong |= others;
     }
     if !rest.is_empty() {
         let mut group = [ZERO; GROUP];
         group[..rest.len()].copy_from_slice(rest);
-        let values = values(group)?;
-        let (within, behind) = values.split_at(rest_of_room.len());
-        if behind.iter().any(|byte| *byte != 0) {
-            return None;
-        }
+        let (bytes, others) = values(group);
+        let (within, behind) = bytes.split_at(rest_of_room.len());
         rest_of_room.copy_from_slice(within);
+        wrong |= others | u64::from(behind.iter().any(|byte| *byte != 0));
     }
-    Some(bytes)
+    (wrong == 0).then_some(bytes)
 }
 
 /// The characters of five bytes.
@@ -80,23 +81,22 @@ fn characters([a, b, c, d, e]: [u8; 5]) -> [u8; GROUP] {
     (values + all(b'a') - digits * LETTERS_ABOVE).to_be_bytes()
 }
 
-/// The five bytes that eight characters stand for; `None` if one is none of base32.
+/// The five bytes that eight characters stand for, and marks of those that are none of base32.
 #[inline]
-fn values(characters: [u8; GROUP]) -> Option<[u8; 5]> {
+fn values(characters: [u8; GROUP]) -> ([u8; 5], u64) {
     let text = u64::from_be_bytes(characters);
-    let letters = small_letters(text);
     let ascii = text & !HIGHS;
+    let letters = at_least(ascii, b'a') & !at_least(ascii, b'z' + 1);
     let digits = at_least(ascii, b'2') & !at_least(ascii, b'7' + 1);
-    if letters | digits != HIGHS || ascii != text {
-        return None;
-    }
-    let values = text - all(b'2' - 26) - (letters >> 7) * LETTERS_ABOVE;
+    let others = ((letters | digits) & !text) ^ HIGHS;
+    // What is none of base32 may borrow from the next: it is refused.
+    let values = text.wrapping_sub(all(b'2' - 26)).wrapping_sub((letters >> 7) * LETTERS_ABOVE);
     // And back.
     let bits = (values & four_times(0x1f)) | ((values >> 3) & four_times(0x3e0));
     let bits = (bits & twice(0x3ff)) | ((bits >> 6) & twice(0xf_fc00));
     let bits = (bits & 0xf_ffff) | ((bits >> 12) & 0xff_fff0_0000);
     let [_, _, _, bytes @ ..] = bits.to_be_bytes();
-    Some(bytes)
+    (bytes, others)
 }
 
 /// A part of 32 bits, twice in a word.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use quick_xml::escape::unescape;
 
+use crate::wide::short;
+
 use super::escape::{write_attribute, write_escaped};
 use super::markup::is_space;
 use super::tag::{Attribute, Tag};
@@ -95,15 +97,15 @@ impl<'a> Head<'a> {
         let mut namespace = None;
         let mut places = head.found.iter_mut();
         for (number, attribute) in attributes.iter().enumerate() {
-            let Attribute { name, value, .. } = attribute;
-            let (field, attr) = match &tag[name.clone()] {
-                "to" => (&mut head.to, Some(Attr::To)),
-                "from" => (&mut head.from, Some(Attr::From)),
-                "id" => (&mut head.id, Some(Attr::Id)),
-                "type" => (&mut head.type_, None),
-                "xmlns" => (&mut namespace, Some(Attr::Namespace)),
-                other => {
-                    let is_other = |it: &Attribute| tag[it.name.clone()] == *other;
+            let Attribute { name, word, value, .. } = attribute;
+            let (field, attr) = match *word {
+                TO => (&mut head.to, Some(Attr::To)),
+                FROM => (&mut head.from, Some(Attr::From)),
+                ID => (&mut head.id, Some(Attr::Id)),
+                TYPE => (&mut head.type_, None),
+                XMLNS => (&mut namespace, Some(Attr::Namespace)),
+                _ => {
+                    let is_other = |it: &Attribute| tag[it.name.clone()] == tag[name.clone()];
                     if attributes[..number].iter().any(is_other) {
                         return Err(XmlError::Tag);
                     }
@@ -220,6 +222,11 @@ pub(super) fn decoded(raw: &str, references: bool) -> Result<Cow<'_, str>, XmlEr
 /// and what a server may leave on a stanza that it passes on.
 const NAMESPACES: [&str; 3] = ["jabber:component:accept", "jabber:client", "jabber:server"];
 
+const TO: u64 = short(b"to");
+const FROM: u64 = short(b"from");
+const ID: u64 = short(b"id");
+const TYPE: u64 = short(b"type");
+const XMLNS: u64 = short(b"xmlns");
 const STREAMS: &str = "http://etherx.jabber.org/streams";
 
 #[cfg(test)]

@@ -6,15 +6,24 @@
 //! write the XML namespace under other names. A component that relays such a stanza loses its
 //! stream, so a stanza is only relayed if its namespaces are valid.
 
+use crate::wide;
+
 use super::tag::{Attribute, Tag};
 
 /// Names of the open elements and the prefixes in scope. Offsets are from the stanza's first
 /// byte.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nesting {
-    /// Offsets and lengths of the names.
-    open: Vec<(usize, usize)>,
+    open: Vec<Open>,
     scope: Scope,
+}
+
+/// An element that is open: where its name stands, and that [as a word](Tag::word).
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    at: usize,
+    length: usize,
+    word: u64,
 }
 
 impl Nesting {
@@ -40,14 +49,30 @@ impl Nesting {
         if tag.empty {
             self.scope.leave(level);
         } else {
-            self.open.push((at + 1, tag.name_len));
+            self.open.push(Open { at: at + 1, length: tag.name_len, word: tag.word });
         }
         in_order
     }
 
     /// The name of the innermost element.
     pub(super) fn innermost<'a>(&self, stanza: &'a [u8]) -> Option<&'a [u8]> {
-        self.open.last().map(|(at, length)| &stanza[*at..*at + *length])
+        self.open.last().map(|open| &stanza[open.at..open.at + open.length])
+    }
+
+    /// Length of the name of the innermost element, if `bytes` begin with that and a `>`.
+    #[inline]
+    pub(super) fn ends_by(&self, stanza: &[u8], bytes: &[u8]) -> Option<usize> {
+        let Open { at, length, word } = *self.open.last()?;
+        let ends = match wide::read(bytes, 0) {
+            Some(found) if word != 0 => {
+                wide::first_of(found, length + 1) == word | BRACKET << (8 * length)
+            }
+            _ => {
+                let name = &stanza[at..at + length];
+                bytes.starts_with(name) && bytes.get(length) == Some(&b'>')
+            }
+        };
+        ends.then_some(length)
     }
 
     /// Leaves the innermost element.
@@ -76,7 +101,7 @@ impl Scope {
     /// have none such, nor a prefix, and need not be entered.
     pub(super) fn concerns(attribute: &Attribute, tag: &[u8]) -> bool {
         attribute.prefixed
-            || &tag[attribute.name.clone()] == b"xmlns"
+            || attribute.word == wide::short(b"xmlns")
                 && is_reserved(&tag[attribute.value.clone()], attribute.references)
     }
 
@@ -143,6 +168,7 @@ fn is_reserved(value: &[u8], references: bool) -> bool {
     quick_xml::escape::unescape(text).is_ok_and(|resolved| is_one(resolved.as_bytes()))
 }
 
+const BRACKET: u64 = b'>' as u64;
 const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 const XMLNS: &[u8] = b"http://www.w3.org/2000/xmlns/";
 pub(super) const MAX_DECLARED: usize = 64;

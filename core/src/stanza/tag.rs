@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::wide::{self, HIGHS, all, equal, first, small_letters};
+use crate::wide::{self, HIGHS, all, equal, first, first_of, small_letters};
 
 use super::markup::{is_qualified_name, is_space, reference_len};
 
@@ -13,6 +13,8 @@ pub struct Tag {
     pub length: usize,
     /// Number of bytes of the name, which begins behind the `<`.
     pub name_len: usize,
+    /// [`Attribute::word`] of the name.
+    pub word: u64,
     /// Number of attributes.
     pub attributes: usize,
     /// Whether it is the whole element, as in `<a/>`.
@@ -25,6 +27,9 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     pub name: Range<usize>,
+    /// The name as one number, its first byte lowest, if it is of one to seven small letters, as most
+    /// are; else 0.
+    pub word: u64,
     /// What stands between the quotes.
     pub value: Range<usize>,
     /// Whether its name has a prefix.
@@ -46,6 +51,7 @@ impl Tag {
         let end = |at, empty, attributes| Self {
             length: at,
             name_len: name.end - 1,
+            word: name.word,
             attributes,
             empty,
             prefixed: name.prefixed,
@@ -76,11 +82,17 @@ impl Attribute {
     #[inline(always)]
     fn read(bytes: &[u8], at: usize) -> Option<Self> {
         let name = Name::read(bytes, at)?;
-        let equals = behind_space(bytes, name.end);
-        if *bytes.get(equals)? != b'=' {
-            return None;
-        }
-        let open = behind_space(bytes, equals + 1);
+        let open = match bytes.get(name.end..name.end + 2)? {
+            // Mostly there is no space around it.
+            [b'=', b'\'' | b'"'] => name.end + 1,
+            _ => {
+                let equals = behind_space(bytes, name.end);
+                if *bytes.get(equals)? != b'=' {
+                    return None;
+                }
+                behind_space(bytes, equals + 1)
+            }
+        };
         let quote = *bytes.get(open)?;
         if !matches!(quote, b'\'' | b'"') {
             return None;
@@ -98,8 +110,8 @@ impl Attribute {
                 _ => break,
             }
         }
-        let value = open + 1..end;
-        Some(Self { name: at..name.end, value, prefixed: name.prefixed, references })
+        let Name { end: name_end, word, prefixed } = name;
+        Some(Self { name: at..name_end, word, value: open + 1..end, prefixed, references })
     }
 }
 
@@ -109,7 +121,7 @@ fn value_mark(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
     // The bit in which `&` differs from the quote.
     let but = all(quote ^ b'&');
     let marks = |word| equal(word | but, quote | b'&') | equal(word, b'<');
-    match wide::find_near(bytes, at, marks) {
+    match wide::find_near::<8>(bytes, at, marks) {
         Ok(at) => Some(at),
         Err(at) => Some(at + memchr::memchr3(quote, b'<', b'&', &bytes[at..])?),
     }
@@ -117,16 +129,27 @@ fn value_mark(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
 
 struct Name {
     end: usize,
+    word: u64,
     prefixed: bool,
 }
 
 impl Name {
     #[inline(always)]
     fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        // Nearly every name begins with small letters, and ends with them.
-        let letters = wide::read(bytes, at).map_or(0, |word| first(small_letters(word) ^ HIGHS));
-        let mut end = at + letters;
-        let mut seen = if letters > 0 { LETTER } else { 0 };
+        if let Some(word) = wide::read(bytes, at)
+            && let letters @ 1..=7 = first(small_letters(word) ^ HIGHS)
+            && CLASSES[usize::from(bytes[at + letters])] == 0
+        {
+            let (end, word) = (at + letters, first_of(word, letters));
+            return Some(Self { end, word, prefixed: false });
+        }
+        Self::read_any(bytes, at)
+    }
+
+    /// Reads one that is longer, or has more than small letters, or stands at the end.
+    fn read_any(bytes: &[u8], at: usize) -> Option<Self> {
+        let mut end = at;
+        let mut seen = 0;
         while let Some(class) = bytes.get(end).map(|byte| CLASSES[usize::from(*byte)]) {
             if class == 0 {
                 break;
@@ -137,10 +160,13 @@ impl Name {
         // All but a few are of ASCII letters, with digits and the like behind them.
         let plain =
             seen & !(LETTER | INNER) == 0 && CLASSES[usize::from(*bytes.get(at)?)] == LETTER;
-        if !plain && !is_qualified_name(str::from_utf8(&bytes[at..end]).ok()?) {
+        let name = &bytes[at..end];
+        if !plain && !is_qualified_name(str::from_utf8(name).ok()?) {
             return None;
         }
-        Some(Self { end, prefixed: seen & COLON != 0 })
+        let is_short = name.len() < 8 && name.iter().all(u8::is_ascii_lowercase);
+        let word = if is_short { wide::short(name) } else { 0 };
+        Some(Self { end, word, prefixed: seen & COLON != 0 })
     }
 }
 
@@ -197,6 +223,26 @@ mod tests {
         let (tag, _) = read("<x:iq >").unwrap();
         assert_eq!((tag.length, tag.name_len, tag.empty, tag.prefixed), (7, 4, false, true));
         assert!(read("<iq a='&lt;&#10;&#x1F600;'>").is_some());
+    }
+
+    #[test]
+    fn only_short_names_of_small_letters_are_words() {
+        for behind in ["", " and what follows"] {
+            for name in ["a", "to", "xmlns", "message"] {
+                let tag = format!("<{name} {name}=''/>{behind}");
+                let read = Tag::read(tag.as_bytes(), |it| assert_eq!(it.word, short(name)));
+                assert_eq!(read.map(|tag| tag.word), Some(short(name)), "{tag}");
+            }
+            for name in ["presence", "presences", "To", "tO", "t1", "t-", "x:to", "to:x", "té"] {
+                let tag = format!("<{name} {name}=''/>{behind}");
+                let read = Tag::read(tag.as_bytes(), |it| assert_eq!(it.word, 0));
+                assert_eq!(read.map(|tag| tag.word), Some(0), "{tag}");
+            }
+        }
+    }
+
+    fn short(name: &str) -> u64 {
+        wide::short(name.as_bytes())
     }
 
     #[test]

@@ -34,12 +34,9 @@ impl Splitter {
                     None
                 }
                 [_, b'/', name @ ..] => {
-                    let innermost = self.open.innermost(&buffer[self.start..]);
-                    let name = innermost.filter(|innermost| {
-                        name.starts_with(innermost) && name.get(innermost.len()) == Some(&b'>')
-                    });
-                    let Some(name) = name else { return Ok(None) };
-                    let length = name.len() + 3;
+                    let stanza = &buffer[self.start..];
+                    let Some(length) = self.open.ends_by(stanza, name) else { return Ok(None) };
+                    let length = length + 3;
                     self.at += length;
                     self.end_tag(length)
                 }
