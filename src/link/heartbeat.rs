@@ -21,12 +21,18 @@ impl Heartbeat {
 
     /// The task is alive.
     pub fn beat(&self) {
-        self.last.store(self.millis(), Ordering::Relaxed);
+        self.beat_at(Instant::now());
+    }
+
+    /// The same, at a moment that was read already: reading the clock is a good part of what a wake-up
+    /// takes here.
+    pub fn beat_at(&self, now: Instant) {
+        self.last.store(self.millis(now), Ordering::Relaxed);
     }
 
     /// How long ago the last beat was.
     pub fn age(&self) -> Duration {
-        Duration::from_millis(self.millis().saturating_sub(self.last.load(Ordering::Relaxed)))
+        self.age_at(Instant::now())
     }
 
     /// Runs `work`, and beats meanwhile.
@@ -41,8 +47,14 @@ impl Heartbeat {
         }
     }
 
-    fn millis(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn age_at(&self, now: Instant) -> Duration {
+        let last = self.last.load(Ordering::Relaxed);
+        Duration::from_millis(self.millis(now).saturating_sub(last))
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.origin);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -62,9 +74,12 @@ mod tests {
     #[test]
     fn a_beat_makes_it_young() {
         let heart = Heartbeat::new();
-        std::thread::sleep(Duration::from_millis(30));
-        assert!(heart.age() >= Duration::from_millis(25));
-        heart.beat();
-        assert!(heart.age() < Duration::from_millis(25));
+        let millis = Duration::from_millis;
+        let at = |after| heart.origin + millis(after);
+        assert_eq!(heart.age_at(at(30)), millis(30));
+        heart.beat_at(at(20));
+        assert_eq!(heart.age_at(at(30)), millis(10));
+        // A clock that was read before another's beat.
+        assert_eq!(heart.age_at(at(10)), millis(0));
     }
 }

@@ -131,9 +131,9 @@ impl<'a> Pump<'a> {
 
     /// Does all that can be done without waiting, under one lock and at one moment.
     fn turn(&mut self) -> Result<(), Lost> {
-        self.heartbeat.beat();
         let mut component = lock(&self.component);
         let now = component.now();
+        self.heartbeat.beat_at(self.clock.instant(now.mono));
         let Parked { session, .. } = &mut self.parked;
         if std::mem::take(&mut self.has_read) {
             session.received(now);
