@@ -60,13 +60,29 @@ impl Cluster {
         });
     }
 
-    /// Waits until no other node has a connection to this one's; gives when. ejabberd knows then.
+    /// Waits until all other nodes have forgotten this host's; gives when.
     pub fn wait_departure(&self, host: usize) -> Instant {
         wait_until("the other nodes to miss it", || {
-            let (left, others) = (&self.hosts[host], self.others(host));
-            others.iter().all(|other| !other.is_connected_to(left))
+            let mut others = (0..self.servers.len()).filter(|it| *it != host);
+            others.all(|other| self.has_forgotten(other, host))
         });
         Instant::now()
+    }
+
+    /// Whether the node of a host has forgotten that of another one, and the sessions and routes
+    /// there.
+    ///
+    /// The kernel's connections do not say: Erlang gives one up after `net_ticktime`, but leaves it
+    /// open, maybe for a quarter of an hour, if it has more to send than the kernel takes.
+    pub fn has_forgotten(&self, host: usize, gone: usize) -> bool {
+        let gone = self.servers[gone].node_name();
+        let known = self.servers[host].evaluate(&format!(
+            "Rows = fun(Table) -> rpc:call(Node, ets, tab2list, [Table]) end, \
+             lists:member('{gone}', rpc:call(Node, ejabberd_cluster, get_nodes, []) \
+             ++ [node(element(2, element(2, Session))) || Session <- Rows(session)] \
+             ++ [node(element(4, Route)) || Route <- Rows(route)])"
+        ));
+        known == "false"
     }
 
     /// Waits until the server of this host has routes to the replicas that run, and to no others;

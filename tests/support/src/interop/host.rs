@@ -12,7 +12,6 @@ use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::interop::tcp::{ESTABLISHED, TcpConnection, connections};
 use crate::process::{Process, command};
 use crate::scratch;
 use crate::wait::wait_until;
@@ -71,13 +70,6 @@ impl Host {
             self.find_again(other);
             other.find_again(self);
         }
-    }
-
-    /// Whether a connection stands between a server here and one on the other host.
-    pub fn is_connected_to(&self, other: &Host) -> bool {
-        let stands =
-            |it: &TcpConnection| *it.remote.ip() == other.address && it.state == ESTABLISHED;
-        self.run(|| connections().iter().any(stands))
     }
 
     fn lose_packets_for(&self, other: &Host) {

@@ -146,6 +146,11 @@ impl Server {
         self.place.as_ref()
     }
 
+    /// The name of its node in a cluster.
+    pub fn node_name(&self) -> String {
+        self.node.expect("it is a node").name()
+    }
+
     /// Has an operator evaluate these Erlang expressions, in which `Node` is this one; gives the
     /// value.
     pub fn evaluate(&self, expressions: &str) -> String {
