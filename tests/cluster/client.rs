@@ -139,6 +139,13 @@ impl Client {
         self.want(Wanted::Away);
     }
 
+    /// Takes its leave.
+    pub fn leave(&self) {
+        self.want(Wanted::Away);
+        self.send("<presence type='unavailable'/></stream:stream>");
+        wait_until("a client to leave", || self.host().is_none());
+    }
+
     /// Logs in on this host, again if it is on another one.
     pub fn go(&self, host: usize) {
         self.want(Wanted::On(host));

@@ -1,7 +1,7 @@
 //! The stage: hosts with an ejabberd and two replicas each, and users and bots on all of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 use test_support::interop::host::{Host, Network};
@@ -13,6 +13,8 @@ use crate::requests::{Answers, Asks, Book};
 
 pub struct Cluster {
     pub kind: Kind,
+    /// As long as it is there, so are the cables.
+    pub network: Network,
     pub hosts: Vec<Arc<Host>>,
     pub servers: Vec<Server>,
     pub doors: Doors,
@@ -22,8 +24,6 @@ pub struct Cluster {
     pub book: Arc<Book>,
     /// The bots' bare address.
     target: String,
-    /// As long as it is there, so are the cables.
-    _network: Network,
 }
 
 pub struct Replica {
@@ -59,18 +59,8 @@ impl Cluster {
         let book = Arc::new(Book::new(&domain, accounts.map(|it| format!("{it}/abc")).collect()));
         let doors = Arc::new(Mutex::new(servers.iter().map(Door::of).collect()));
         let (replicas, users, bots) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cluster = Cluster {
-            kind,
-            hosts,
-            servers,
-            doors,
-            replicas,
-            users,
-            bots,
-            book,
-            target,
-            _network: network,
-        };
+        let mut cluster =
+            Cluster { kind, network, hosts, servers, doors, replicas, users, bots, book, target };
         for host in (0..HOSTS * EACH).map(|number| number % HOSTS) {
             cluster.start_user(host);
             cluster.start_bot(host);
@@ -163,6 +153,15 @@ impl Cluster {
             self.servers.iter().for_each(|it| drop(it.evaluate(expressions)));
         }
     }
+
+    /// The hosts whose nodes are not in the largest part of the cluster.
+    pub fn minority(&self) -> Vec<usize> {
+        let nodes = "rpc:call(Node, ejabberd_cluster, get_nodes, [])";
+        let views: Vec<String> = self.servers.iter().map(|it| it.evaluate(nodes)).collect();
+        let largest = views.iter().max_by_key(|it| it.len()).expect("there are some");
+        let outside = |host: &usize| !largest.contains(&self.servers[*host].node_name());
+        (0..self.servers.len()).filter(outside).collect()
+    }
 }
 
 impl Replica {
@@ -199,8 +198,6 @@ pub const HOSTS: usize = 3;
 const EACH: usize = 2;
 /// Requests a second of all users together.
 pub const RATE: usize = 60;
-/// How long a stanza takes through a server and a replica on a busy machine.
-pub const INSIDE: Duration = Duration::from_millis(500);
 
 /// By default all requests of a user would go to one bot where more than requests are relayed.
 const RELAY: &str = r#"

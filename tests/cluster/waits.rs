@@ -9,10 +9,15 @@ use crate::cluster::Cluster;
 use crate::ledger::Account;
 
 impl Cluster {
-    /// Waits until everybody is where he belongs, and all replicas know all bots.
+    /// Waits until everybody is where he belongs, and all nodes and all replicas know it.
     pub fn wait_in_order(&self) {
         wait_until("all clients to be at home", || {
             self.users.iter().chain(&self.bots).all(|it| it.host() == Some(it.home))
+        });
+        let all = (self.users.len() + self.bots.len()).to_string();
+        wait_until("all nodes to know all sessions", || {
+            let sessions = "length(rpc:call(Node, ets, tab2list, [session]))";
+            self.servers.iter().all(|it| it.evaluate(sessions) == all)
         });
         self.wait_bots_known();
     }
@@ -69,18 +74,17 @@ impl Cluster {
         Instant::now()
     }
 
-    /// Whether the node of a host has forgotten that of another one, and the sessions and routes
-    /// there.
+    /// Whether the node of a host has forgotten that of another one, and the sessions there. Routes
+    /// to components there it may keep for a minute more, and use if it has none of its own.
     ///
     /// The kernel's connections do not say: Erlang gives one up after `net_ticktime`, but leaves it
     /// open, maybe for a quarter of an hour, if it has more to send than the kernel takes.
     pub fn has_forgotten(&self, host: usize, gone: usize) -> bool {
         let gone = self.servers[gone].node_name();
         let known = self.servers[host].evaluate(&format!(
-            "Rows = fun(Table) -> rpc:call(Node, ets, tab2list, [Table]) end, \
-             lists:member('{gone}', rpc:call(Node, ejabberd_cluster, get_nodes, []) \
-             ++ [node(element(2, element(2, Session))) || Session <- Rows(session)] \
-             ++ [node(element(4, Route)) || Route <- Rows(route)])"
+            "lists:member('{gone}', rpc:call(Node, ejabberd_cluster, get_nodes, []) \
+             ++ [node(element(2, element(2, Session))) \
+             || Session <- rpc:call(Node, ets, tab2list, [session])])"
         ));
         known == "false"
     }
@@ -99,5 +103,5 @@ impl Cluster {
 }
 
 /// After so long without a stanza, what has not come is lost.
-const QUIET: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);

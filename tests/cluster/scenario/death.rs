@@ -64,7 +64,7 @@ fn dies(cluster: &mut Cluster, host: usize, first: impl Fn(&Cluster)) {
 }
 
 /// Nothing is lost that was sent after the others knew, and soon nothing fails.
-fn missed(cluster: &Cluster, mark: usize, known: Instant) {
+pub fn missed(cluster: &Cluster, mark: usize, known: Instant) {
     let kind = cluster.kind;
     let account = cluster.account_of_rest(mark);
     println!("{kind}: {}", account.figures());

@@ -2,6 +2,8 @@
 
 mod chat;
 mod death;
+mod joining;
+mod longer;
 mod partition;
 mod replicas;
 mod rotation;

@@ -2,6 +2,7 @@
 //! have no names, so that nothing is left of them when the test run ends. Needs root and iproute2.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::panic::resume_unwind;
@@ -13,8 +14,8 @@ use std::thread;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::process::{Process, command};
-use crate::scratch;
 use crate::wait::wait_until;
+use crate::{repository, scratch};
 
 /// A host, and its address among the others.
 pub struct Host {
@@ -53,6 +54,39 @@ impl Network {
         ));
         Arc::new(Host { address, space })
     }
+
+    /// All that the host with this number sends and gets takes so long from now on, and so many
+    /// percent of the packets are lost, each way. Only one host at a time. Not every kernel has a
+    /// queue for that, so a program does it.
+    pub fn slow_down(&self, number: u8, milliseconds: u32, percent: u32) -> SlowWay {
+        let mut program = command("/usr/bin/python3");
+        program.arg(repository().join("tests/cluster/slow_way.py"));
+        program.args([milliseconds.to_string(), percent.to_string()]);
+        let (program, output) =
+            Process::start_piped(self.switch.command(&program), &scratch().join("hosts"));
+        let mut said = String::new();
+        BufReader::new(output).read_line(&mut said).expect("it is text");
+        assert_eq!(said, "up\n", "see {}", scratch().join("hosts").display());
+        self.switch.shell(&format!(
+            "ip link add name far type bridge && ip link set far up && \
+             ip link set slow0 master far && ip link set slow0 up && \
+             ip link set slow1 master switch && ip link set slow1 up && \
+             ip link set port{number} master far"
+        ));
+        SlowWay { number, _program: program }
+    }
+
+    /// The way is as before.
+    pub fn mend(&self, way: SlowWay) {
+        let number = way.number;
+        self.switch.shell(&format!("ip link set port{number} master switch && ip link delete far"));
+    }
+}
+
+/// A way to a host that is slow and loses packets.
+pub struct SlowWay {
+    number: u8,
+    _program: Process,
 }
 
 impl Host {

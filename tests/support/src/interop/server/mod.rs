@@ -27,7 +27,7 @@ use crate::interop::host::{Host, command_on, on};
 use crate::port::free_ports;
 use crate::process::Process;
 use crate::scratch;
-use crate::wait::{PATIENCE, wait_until};
+use crate::wait::{PATIENCE, wait_within};
 
 use operator::Operator;
 
@@ -205,8 +205,10 @@ impl Server {
     pub fn stop(&mut self) {
         for process in self.processes.iter_mut().rev() {
             process.signal(Signal::TERM);
-            let ended = process.wait(Duration::from_secs(20)).is_some();
-            if !ended && self.kind.is(Software::Prosody) && self.kind.suite == Suite::Debian12 {
+            let deaf = self.kind.is(Software::Prosody) && self.kind.suite == Suite::Debian12;
+            let limit = if deaf { Duration::from_secs(20) } else { PATIENCE };
+            let ended = process.wait(limit).is_some();
+            if !ended && deaf {
                 // docs/servers.md#deaf-to-signals: systemd kills it then.
                 process.kill();
             } else {
@@ -310,7 +312,8 @@ impl Server {
     /// Ready means: the host that has the accounts answers, and components can log in.
     fn wait_ready(&self) {
         let what = format!("{} to listen, see {}", self.kind, self.folder.display());
-        wait_until(&what, || {
+        // One that starts computes for seconds, of which a busy machine can make more than a minute.
+        wait_within(3 * PATIENCE, &what, || {
             on(self.place(), || TcpStream::connect(("127.0.0.1", self.component_port)).is_ok())
                 && self.connect("").is_ok()
         });
