@@ -2,9 +2,9 @@
 //! presence domains of their own, users and bots. A ledger accounts for every request.
 //!
 //! They need root and ejabberd (Debian's package), so they are ignored by a plain `cargo test`;
-//! and `tests/run` leaves them out:
+//! `tests/run` runs all but those of `scenario::longer`, which take minutes:
 //!
-//!     cargo test --test cluster -- --ignored --nocapture --skip ::sid::
+//!     cargo test --test cluster -- --ignored --nocapture longer:: --skip ::sid::
 //!
 //! The scenarios of one server share a cluster, one after the other. What takes seconds is printed;
 //! a scenario fails by it only where it takes [`LOADED`] times as long as it may, since a busy machine

@@ -88,7 +88,7 @@ const CLAIMS: &[Claim] = &[
     claim(CONTRIBUTING, "tests/debian servers 13", Named("tests/run runs it")),
     claim(CONTRIBUTING, "tests/kubernetes/install", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cargo test --test interop", Named("tests/run runs it")),
-    claim(CONTRIBUTING, "cargo test --test cluster", Named("needs a machine that is not busy")),
+    claim(CONTRIBUTING, "cargo test --test cluster", Named("tests/run runs it")),
     claim(CONTRIBUTING, "cli ──► daemon", Picture),
     claim("benches/README.md", "cargo bench --bench translate", Named("takes minutes")),
     claim(
