@@ -15,7 +15,7 @@ use crate::stanza::condition::DefinedCondition;
 
 use super::address::Address;
 use super::resourcepart;
-use super::resources::Resources;
+use super::resources::{MOST_ONLINE, Resources};
 
 pub use outage::Outage;
 pub use record::Record;
@@ -219,7 +219,7 @@ impl AnswersSnapshot {
 }
 
 /// Twice as many as can be listed.
-const MOST: usize = 4_000;
+const MOST: usize = 2 * MOST_ONLINE;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ impl Presence {
             return Some(self.subscribe(ProbeCause::Order, now, rng));
         }
         self.plan(now, rng);
-        self.probing.due(self.resources.len()).filter(|at| *at <= now.mono)?;
+        self.probing.due().filter(|at| *at <= now.mono)?;
         if self.probing.is_open() {
             self.probing.ask_also(now.mono);
             return Some(OwnPresence::Probe);
@@ -46,8 +46,7 @@ impl Presence {
         if !self.connected {
             return Some(Duration::ZERO);
         }
-        let probing = self.probing.deadline(self.resources.len());
-        [self.retry_at, probing].into_iter().flatten().min()
+        [self.retry_at, self.probing.deadline()].into_iter().flatten().min()
     }
 
     /// When the next `subscribe` goes out if nothing is heard.
@@ -79,7 +78,7 @@ impl Presence {
         if self.hearing == Hearing::All {
             self.vanished.note(steady, now.unix);
         }
-        self.probing.judged(lapsed > 0, now.mono, rng);
+        self.probing.judged(lapsed, now.mono, rng);
         if !std::mem::replace(&mut self.settled, true) {
             self.probing.need(ProbeCause::Login, AFTER_LOGIN, now.mono, rng);
         }

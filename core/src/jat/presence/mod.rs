@@ -13,13 +13,15 @@ use super::reason::Reason;
 use super::resources::Resources;
 
 mod asking;
+mod pace;
 mod probing;
 mod recent;
 mod snapshot;
 mod subscription;
 
 use asking::{CONFIRM_WITHOUT_GRANT, QUICK_RETRY, SLOW_RETRY};
-use probing::{AFTER_HEELS, ProbeCause, Probing, SHORTEST_PAUSE, SOON};
+use pace::SHORTEST_PAUSE;
+use probing::{AFTER_HEELS, ProbeCause, Probing, SOON};
 use recent::Recent;
 
 pub use snapshot::PresenceSnapshot;
@@ -350,7 +352,7 @@ impl Presence {
 
     fn plan(&mut self, now: Now, rng: &mut Rng) {
         if self.may_probe() {
-            self.probing.plan(self.resources.is_empty(), now.mono, rng);
+            self.probing.plan(self.resources.len(), now.mono, rng);
         } else if self.connected && !self.resources.is_empty() && !self.probing.is_open() {
             // Known from another subscription, or told without one. A probe could cancel the
             // request (docs/servers.md#pending-probe), so all that can be done is to wait.

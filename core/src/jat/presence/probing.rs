@@ -9,9 +9,12 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::pace::{Pace, SHORTEST_PAUSE};
+
 /// The schedule.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probing {
+    pace: Pace,
     round: Option<Round>,
     /// When each cause wants a question, if it does.
     due: [Option<Duration>; CAUSES],
@@ -56,8 +59,8 @@ pub(super) struct Round {
     latest: Duration,
     /// Whether it has been answered.
     pub answered: bool,
-    /// Whether an unknown resource has come meanwhile.
-    pub found: bool,
+    /// How many unknown resources have come meanwhile.
+    pub found: usize,
     /// Whether it may be asked once more. One answer that is lost does not empty the list.
     pub once_more: bool,
     /// Whether the probe was sent, and not only the request for the subscription.
@@ -127,11 +130,11 @@ impl Probing {
         now: Duration,
         rng: &mut Rng,
     ) {
-        self.want_at(cause, soon(within, now, rng).max(self.rests_until(cause)));
+        self.want_at(cause, self.soon(within, now, rng).max(self.rests_until(cause)));
     }
 
     /// The same, however often its cause had one: something new is not to wait for what was said
-    /// of others.
+    /// of others. On a long list it is, since one resource is little there.
     pub(super) fn need(
         &mut self,
         cause: ProbeCause,
@@ -139,7 +142,15 @@ impl Probing {
         now: Duration,
         rng: &mut Rng,
     ) {
-        self.want_at(cause, soon(within, now, rng));
+        match self.pace.minds_one() {
+            true => self.want_at(cause, self.soon(within, now, rng)),
+            false => self.want(cause, within, now, rng),
+        }
+    }
+
+    /// A moment within that time from now.
+    fn soon(&self, within: Duration, now: Duration, rng: &mut Rng) -> Duration {
+        now + self.pace.spread(within).mul_f64(1.0 - rng.f64() / 2.0)
     }
 
     fn want_at(&mut self, cause: ProbeCause, at: Duration) {
@@ -166,27 +177,32 @@ impl Probing {
         self.due[cause as usize] = None;
     }
 
-    /// After each piece of news, from one that is subscribed: whether anybody is online.
-    pub(super) fn plan(&mut self, nobody: bool, now: Duration, rng: &mut Rng) {
-        if !nobody {
+    /// After each piece of news, from one that is subscribed: how many are online.
+    pub(super) fn plan(&mut self, resources: usize, now: Duration, rng: &mut Rng) {
+        self.pace = Pace::of(resources);
+        if resources > 0 {
             self.vain = 0;
             self.drop(ProbeCause::Empty);
         } else if self.due[ProbeCause::Empty as usize].is_none() && self.round.is_none() {
             let wait = match self.vain {
                 0 => FIRST_IF_NOBODY,
-                vain => (NEXT_IF_NOBODY * 2u32.pow(vain.min(8) - 1)).min(LONGEST_PAUSE),
+                vain => {
+                    let wait = NEXT_IF_NOBODY * 2u32.pow(vain.min(8) - 1);
+                    wait.min(self.pace.longest_pause())
+                }
             };
             // A pause of its own: one that has come in the meantime is not to wait for the last.
             self.need(ProbeCause::Empty, wait, now, rng);
         }
         if self.due[ProbeCause::Routine as usize].is_none() {
-            self.want(ProbeCause::Routine, ROUTINE, now, rng);
+            self.want(ProbeCause::Routine, self.pace.routine(), now, rng);
         }
     }
 
     /// Nothing is wanted while there is no stream, or no subscription.
     pub(super) fn rest(&mut self) {
-        *self = Self { last: self.last, pause: self.pause, ..Self::default() };
+        let Self { pace, last, pause, .. } = *self;
+        *self = Self { pace, last, pause, ..Self::default() };
     }
 
     /// A question goes out now, for this cause and all that want one by now.
@@ -207,13 +223,14 @@ impl Probing {
         self.vain = self.vain.saturating_add(u32::from(causes[ProbeCause::Empty as usize]));
         self.asked = Some(now);
         let ends = now + answer_time;
-        let (answered, found, latest) = (false, false, ends + LONGEST_ANSWER);
+        let (answered, found, latest) = (false, 0, ends + self.pace.spread(LONGEST_ANSWER));
         self.round = Some(Round { ends, latest, answered, found, once_more, probed, causes });
     }
 
     /// Another probe goes out for one that left, whatever the answer to the open question is.
     pub(super) fn ask_also(&mut self, now: Duration) {
         self.drop(ProbeCause::Left);
+        self.last[ProbeCause::Left as usize] = Some(now);
         self.asked = Some(now);
     }
 
@@ -224,7 +241,7 @@ impl Probing {
             Some(round) => {
                 (round.probed, round.once_more) = (probed, once_more);
                 round.ends = now + ANSWER_TIME;
-                round.latest = round.ends + LONGEST_ANSWER;
+                round.latest = round.ends + self.pace.spread(LONGEST_ANSWER);
             }
         }
     }
@@ -233,7 +250,7 @@ impl Probing {
     pub(super) fn answered(&mut self, new: bool, now: Duration, rng: &mut Rng) {
         if let Some(round) = self.round.as_mut().filter(|round| round.probed) {
             round.answered = true;
-            round.found |= new;
+            round.found += usize::from(new);
             round.ends = (now + SETTLE.mul_f64(1.0 + rng.f64() / 2.0)).min(round.latest);
         }
     }
@@ -243,39 +260,37 @@ impl Probing {
         self.round.filter(|round| round.ends <= now)
     }
 
-    /// It was judged, and some were taken for gone, or not.
-    pub(super) fn judged(&mut self, lost: bool, now: Duration, rng: &mut Rng) {
+    /// It was judged, and so many were taken for gone.
+    pub(super) fn judged(&mut self, lost: usize, now: Duration, rng: &mut Rng) {
         let Some(round) = self.round.take() else { return };
-        let news = lost || round.found;
+        let news = self.pace.minds(lost + round.found);
+        let (shortest, longest) = (self.pace.shortest_pause(), self.pace.longest_pause());
         for cause in (0..CAUSES).filter(|cause| round.causes[*cause]) {
-            let pause = &mut self.pause[cause];
-            *pause = if news { SHORTEST_PAUSE } else { (*pause * 2).min(LONGEST_PAUSE) };
-            *pause = (*pause).max(SHORTEST_PAUSE);
+            let doubled = (self.pause[cause] * 2).min(longest);
+            self.pause[cause] = if news { shortest } else { doubled.max(shortest) };
         }
         self.drop(ProbeCause::Routine);
-        if lost {
+        if self.pace.minds(lost) {
             self.want(ProbeCause::Loss, NEXT_IF_NOBODY, now, rng);
         }
     }
 
-    /// When a question is to go out, to a target with so many resources: each of them answers.
-    pub(super) fn due(&self, resources: usize) -> Option<Duration> {
+    /// When a question is to go out.
+    pub(super) fn due(&self) -> Option<Duration> {
         let first = match self.round {
             None => self.due.iter().flatten().min().copied()?,
             // It may be online, and others that come and go can put off the end of the round.
             Some(round) if round.probed => self.due[ProbeCause::Left as usize]?,
             Some(_) => return None,
         };
-        let resources = u32::try_from(resources).unwrap_or(u32::MAX);
-        let pause = SHORTEST_PAUSE.max(PER_RESOURCE.saturating_mul(resources));
-        let rested = self.asked.map_or(Duration::ZERO, |asked| asked + pause);
+        let rested = self.asked.map_or(Duration::ZERO, |at| at + self.pace.shortest_pause());
         Some(rested.max(first))
     }
 
     /// When something is to be done.
-    pub(super) fn deadline(&self, resources: usize) -> Option<Duration> {
+    pub(super) fn deadline(&self) -> Option<Duration> {
         let ends = self.round.map(|round| round.ends);
-        [ends, self.due(resources)].into_iter().flatten().min()
+        [ends, self.due()].into_iter().flatten().min()
     }
 
     /// Whether the subscription was requested, and the probe follows once it is said to stand.
@@ -286,11 +301,6 @@ impl Probing {
     pub(super) fn is_open(&self) -> bool {
         self.round.is_some()
     }
-}
-
-/// A moment within that time from now.
-fn soon(within: Duration, now: Duration, rng: &mut Rng) -> Duration {
-    now + within.mul_f64(1.0 - rng.f64() / 2.0)
 }
 
 const CAUSES: usize = ProbeCause::Order as usize + 1;
@@ -310,11 +320,5 @@ pub(super) const SOON: Duration = Duration::from_millis(200);
 pub(super) const AFTER_HEELS: Duration = Duration::from_secs(1);
 /// No server takes longer to notice that the stream before is dead, if its machine lives.
 pub(super) const AFTER_LOGIN: Duration = Duration::from_secs(5);
-/// Between two questions of one cause, and of any.
-pub(super) const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Two thousand resources answer at most once in ten seconds.
-const PER_RESOURCE: Duration = Duration::from_millis(5);
 const FIRST_IF_NOBODY: Duration = Duration::from_secs(2);
 const NEXT_IF_NOBODY: Duration = Duration::from_secs(10);
-const ROUTINE: Duration = Duration::from_secs(300);

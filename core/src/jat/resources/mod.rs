@@ -2,24 +2,26 @@
 
 use fastrand::Rng;
 
-use crate::named;
-
 use super::address::Address;
 use super::dispatch::{Dispatch, sticky_hash, sticky_weight};
 use super::resourcepart;
-use super::selection::Selection;
+use super::selection::{Selection, Standing};
 
 mod resource;
 mod view;
 
 use resource::MOST_DISPROVED;
-pub use resource::{Known, Resource};
-use view::View;
+use view::{Member, Position, View};
 
-/// Resources in the order of their normal forms.
+pub use resource::{Asked, Known, Resource};
+
+/// The resources that are known to be online.
 #[derive(Clone, Debug)]
 pub struct Resources {
+    /// In no order: where one goes, the last one takes its place.
     online: Vec<Resource>,
+    /// Where they are there, in the order of their normal forms.
+    order: Vec<u32>,
     /// One for each of the target's services.
     views: Vec<View>,
     /// How many are in doubt.
@@ -28,7 +30,8 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { online: Vec::new(), views: vec![View::default()], doubtful: 0 }
+        let views = vec![View::default()];
+        Self { online: Vec::new(), order: Vec::new(), views, doubtful: 0 }
     }
 }
 
@@ -41,25 +44,14 @@ pub struct Gone {
     pub steady: usize,
 }
 
-named! {
-    /// Whether a resource gets requests.
-    pub enum Asked {
-        Now = "now",
-        /// When those that are preferred to it have gone.
-        Later = "later",
-        /// The configuration leaves it out.
-        Never = "never",
-    }
-}
-
 impl Resources {
     /// Takes what the configuration says of resources, for each of the target's services.
     pub fn select(&mut self, selections: impl IntoIterator<Item = Selection>) {
         self.views = selections.into_iter().map(View::of).collect();
-        for resource in &mut self.online {
-            resource.places = places(&self.views, name(&resource.normal));
+        for at in 0..self.online.len() {
+            self.online[at].positions = positions(&self.views, name(&self.online[at].normal));
+            self.rank(at);
         }
-        self.rank();
     }
 
     /// A full JID is available; `dnd` and `priority`: as in [`Resource`]. Says whether that is new.
@@ -67,7 +59,7 @@ impl Resources {
     /// has, unless it can replace one in doubt: a foreign server could claim any number.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool, priority: i8) -> bool {
         let new = self.put(address, Known { dnd, priority, verified: true, confirmed: true });
-        if let Ok(at) = self.find(&address.normal()) {
+        if let Some(at) = self.locate(&address.normal()) {
             let known = &mut self.online[at];
             if known.answers_so && known.errors >= known.errors_to_doubt() {
                 known.disproved = (known.disproved + 1).min(MOST_DISPROVED);
@@ -80,46 +72,31 @@ impl Resources {
 
     /// Like [`Self::add`], with all that is known of it.
     pub fn put(&mut self, address: &Address<'_>, known: Known) -> bool {
-        let (new, ranks) = self.put_unranked(address, known);
-        if ranks {
-            self.rank();
-        }
-        new
-    }
-
-    /// Like [`Self::put`], for all at once: there may be thousands.
-    pub fn put_all<'a>(&mut self, all: impl IntoIterator<Item = (&'a str, Known)>) {
-        for (address, known) in all {
-            self.put_unranked(&Address::new(address), known);
-        }
-        self.rank();
-    }
-
-    /// [`Self::rank`] has to follow, unless the second that it says is false.
-    fn put_unranked(&mut self, address: &Address<'_>, known: Known) -> (bool, bool) {
-        let Known { dnd, priority, verified, confirmed } = known;
         let resource = address.resource().unwrap_or_default();
         if resource.len() > resourcepart::MAX_BYTES || address.as_str().len() > MAX_ADDRESS {
-            return (false, false);
+            return false;
         }
         let normal = address.normal();
-        let address = address.as_str().to_owned();
+        let Known { dnd, priority, verified, confirmed } = known;
         match self.find(&normal) {
-            Ok(at) => {
-                let known = &mut self.online[at];
-                let counts = |it: &Resource| (it.verified, it.dnd, it.priority);
-                let before = counts(known);
-                (known.address, known.dnd, known.priority) = (address, dnd, priority);
-                (known.verified, known.confirmed) = (verified, confirmed);
-                (false, counts(known) != before)
+            Ok(index) => {
+                self.change(self.at(index), |resource| {
+                    if resource.address != address.as_str() {
+                        resource.address = address.as_str().to_owned();
+                    }
+                    (resource.dnd, resource.priority) = (dnd, priority);
+                    (resource.verified, resource.confirmed) = (verified, confirmed);
+                });
+                false
             }
-            Err(at) => {
-                let Some(at) = self.room_at(at) else { return (false, false) };
-                let new = Resource {
+            Err(index) => {
+                let Some(index) = self.room_at(index) else { return false };
+                let at = self.online.len();
+                self.online.push(Resource {
                     hash: sticky_hash(name(&normal)),
-                    places: places(&self.views, name(&normal)),
+                    positions: positions(&self.views, name(&normal)),
                     normal: normal.into_owned(),
-                    address,
+                    address: address.as_str().to_owned(),
                     dnd,
                     priority,
                     verified,
@@ -129,24 +106,34 @@ impl Resources {
                     errors: 0,
                     answers_so: false,
                     disproved: 0,
-                };
-                self.online.insert(at, new);
-                (true, true)
+                });
+                self.order.insert(index, u32::try_from(at).expect("there are not so many"));
+                self.doubtful += usize::from(!verified);
+                self.rank(at);
+                true
             }
         }
     }
 
-    /// Where one can be put in that belongs `at` this place.
-    fn room_at(&mut self, at: usize) -> Option<usize> {
+    /// Like [`Self::put`], for all of these.
+    pub fn put_all<'a>(&mut self, all: impl IntoIterator<Item = (&'a str, Known)>) {
+        for (address, known) in all {
+            self.put(&Address::new(address), known);
+        }
+    }
+
+    /// Where in the order one can be put in that belongs at this `index`.
+    fn room_at(&mut self, index: usize) -> Option<usize> {
         if self.online.len() < MOST_ONLINE {
-            return Some(at);
+            return Some(index);
         }
         if self.doubtful == 0 {
             return None;
         }
         let stale = self.online.iter().position(|r| !r.verified)?;
-        self.online.remove(stale);
-        Some(at - usize::from(stale < at))
+        let before = self.find(&self.online[stale].normal).is_ok_and(|stale| stale < index);
+        self.take_out(stale);
+        Some(index - usize::from(before))
     }
 
     /// Whether the resource with this full JID, in normal form, is in the list.
@@ -154,36 +141,81 @@ impl Resources {
         self.find(normal).is_ok()
     }
 
-    /// Finds out who gets the next requests.
-    fn rank(&mut self) {
-        let Self { online, views, doubtful } = self;
-        *doubtful = online.iter().filter(|resource| !resource.verified).count();
-        for (service, view) in views.iter_mut().enumerate() {
-            view.rank(service, online);
+    /// Where the resource is whose full JID is this one, in normal form, or would be, in the order.
+    fn find(&self, normal: &str) -> Result<usize, usize> {
+        self.order.binary_search_by(|at| self.online[*at as usize].normal.as_str().cmp(normal))
+    }
+
+    /// Where in the list the one is that has this place in the order.
+    fn at(&self, index: usize) -> usize {
+        self.order[index] as usize
+    }
+
+    /// Where in the list the resource with this full JID is, in normal form.
+    fn locate(&self, normal: &str) -> Option<usize> {
+        self.find(normal).ok().map(|index| self.at(index))
+    }
+
+    /// Changes one, and who gets the next requests by that.
+    fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut Resource) -> T) -> T {
+        let resource = &mut self.online[at];
+        self.doubtful -= usize::from(!resource.verified);
+        let changed = change(resource);
+        self.doubtful += usize::from(!resource.verified);
+        self.rank(at);
+        changed
+    }
+
+    /// Finds out for each service how one stands with it by now.
+    fn rank(&mut self, at: usize) {
+        for service in 0..self.views.len() {
+            let dispatch = self.views[service].selection.dispatch;
+            let standing = self.online[at].standing(service, dispatch);
+            self.rank_as(at, service, standing);
         }
     }
 
-    fn find(&self, normal: &str) -> Result<usize, usize> {
-        self.online.binary_search_by(|r| r.normal.as_str().cmp(normal))
+    fn rank_as(&mut self, at: usize, service: usize, standing: Option<Standing>) {
+        let resource = &mut self.online[at];
+        let member = Member { at, hash: resource.hash };
+        let moved = self.views[service].rank(member, &mut resource.positions[service], standing);
+        if let Some((other, index)) = moved {
+            self.online[other].positions[service].index = index;
+        }
+    }
+
+    fn take_out(&mut self, at: usize) {
+        (0..self.views.len()).for_each(|service| self.rank_as(at, service, None));
+        let last = self.online.len() - 1;
+        let [index, of_last] = [at, last].map(|at| self.find(&self.online[at].normal));
+        let (index, of_last) = (index.expect("it is listed"), of_last.expect("it is listed"));
+        self.order[of_last] = self.order[index];
+        self.order.remove(index);
+        for (view, position) in self.views.iter_mut().zip(&self.online[last].positions) {
+            view.relocate(position, at);
+        }
+        let gone = self.online.swap_remove(at);
+        self.doubtful -= usize::from(!gone.verified);
     }
 
     /// A full JID is unavailable.
     pub fn remove(&mut self, address: &Address<'_>) {
-        if let Ok(at) = self.find(&address.normal()) {
-            self.online.remove(at);
-            self.rank();
+        if let Some(at) = self.locate(&address.normal()) {
+            self.take_out(at);
         }
     }
 
     pub fn clear(&mut self) {
         self.online.clear();
-        self.rank();
+        self.order.clear();
+        self.views.iter_mut().for_each(View::clear);
+        self.doubtful = 0;
     }
 
     /// Our stream was down: what is in the list may have gone meanwhile.
     pub fn doubt(&mut self) {
-        self.online.iter_mut().for_each(|r| (r.verified, r.found) = (false, 0));
-        self.rank();
+        (0..self.online.len())
+            .for_each(|at| self.change(at, |r| (r.verified, r.found) = (false, 0)));
     }
 
     /// The target is asked who is online.
@@ -194,32 +226,36 @@ impl Resources {
     /// The answer is complete: what it did not name is in doubt, and is removed when that happened
     /// `limit` times in a row. Returns how many are removed.
     pub fn end_round(&mut self, limit: Option<u8>) -> Gone {
-        for known in &mut self.online {
-            if known.confirmed {
-                known.found = (known.found + 1).min(STEADY);
-            } else {
-                (known.verified, known.missed) = (false, known.missed.saturating_add(1));
+        let mut gone = Gone::default();
+        // From the end, as the last one takes the place of one that goes.
+        for at in (0..self.online.len()).rev() {
+            if self.online[at].confirmed {
+                let found = &mut self.online[at].found;
+                *found = (*found + 1).min(STEADY);
+                continue;
+            }
+            let (missed, found) = self.change(at, |resource| {
+                resource.verified = false;
+                resource.missed = resource.missed.saturating_add(1);
+                (resource.missed, resource.found)
+            });
+            if limit.is_some_and(|limit| missed >= limit) {
+                gone.all += 1;
+                gone.steady += usize::from(found == STEADY);
+                self.take_out(at);
             }
         }
-        let mut gone = Gone::default();
-        self.online.retain(|r| {
-            let stays = r.confirmed || limit.is_none_or(|limit| r.missed < limit);
-            gone.all += usize::from(!stays);
-            gone.steady += usize::from(!stays && r.found == STEADY);
-            stays
-        });
-        self.rank();
         gone
     }
 
     /// A result came from a full JID, in normal form: it is there.
     pub fn vouch(&mut self, normal: &str) {
-        let Ok(at) = self.find(normal) else { return };
+        let Some(at) = self.locate(normal) else { return };
         let known = &mut self.online[at];
         known.errors = 0;
         known.confirmed = true;
-        if !std::mem::replace(&mut known.verified, true) {
-            self.rank();
+        if !known.verified {
+            self.change(at, |resource| resource.verified = true);
         }
     }
 
@@ -227,13 +263,12 @@ impl Resources {
     /// not there. Clients may send the same, so it is only put in doubt. Returns whether it was not
     /// in doubt before; `None` if it is not listed.
     pub fn suspect(&mut self, normal: &str) -> Option<bool> {
-        let at = self.find(normal).ok()?;
+        let at = self.locate(normal)?;
         let known = &mut self.online[at];
         known.errors = known.errors.saturating_add(1);
-        let doubted = known.errors >= known.errors_to_doubt()
-            && std::mem::replace(&mut known.verified, false);
+        let doubted = known.verified && known.errors >= known.errors_to_doubt();
         if doubted {
-            self.rank();
+            self.change(at, |resource| resource.verified = false);
         }
         Some(doubted)
     }
@@ -246,33 +281,41 @@ impl Resources {
     /// The resource that gets the next request of `user` to the service of this number; `None`
     /// when nobody is online who may be asked.
     pub fn choose(&self, service: usize, user: &Address<'_>, rng: &mut Rng) -> Option<&Resource> {
-        let View { selection, first, .. } = &self.views[service];
-        let all = || first.iter().map(|at| &self.online[*at]);
-        match selection.dispatch {
+        let view = &self.views[service];
+        let first = view.first();
+        let chosen = match view.selection.dispatch {
             Dispatch::Random if first.is_empty() => None,
-            Dispatch::Random => Some(&self.online[first[rng.usize(..first.len())]]),
-            Dispatch::Priority if first.len() <= 1 => all().next(),
+            Dispatch::Random => Some(&first[rng.usize(..first.len())]),
+            Dispatch::Priority if first.len() <= 1 => first.first(),
             Dispatch::Sticky | Dispatch::Priority => {
                 let user = sticky_hash(&user.normal_bare());
-                // Equal weights would need equal hashes; then the name decides.
-                all().max_by_key(|r| (sticky_weight(user, r.hash), &r.normal))
+                let weighed = first.iter().map(|member| (sticky_weight(user, member.hash), member));
+                weighed.reduce(|best, next| self.heavier(best, next)).map(|(_, member)| member)
             }
-        }
+        };
+        chosen.map(|member| &self.online[member.at])
     }
 
+    /// Equal weights need equal hashes; the name decides even then.
+    fn heavier<'a>(&self, one: (u64, &'a Member), other: (u64, &'a Member)) -> (u64, &'a Member) {
+        let name = |member: &Member| &self.online[member.at].normal;
+        let order = one.0.cmp(&other.0).then_with(|| name(one.1).cmp(name(other.1)));
+        if order.is_lt() { other } else { one }
+    }
+
+    /// In the order of their normal forms.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> {
-        self.online.iter()
+        self.order.iter().map(|at| &self.online[*at as usize])
     }
 
     /// Every resource, and whether it gets requests to the service of this number.
     pub fn asked(&self, service: usize) -> impl Iterator<Item = (&Resource, Asked)> {
-        let View { selection, first, .. } = &self.views[service];
-        let mut first = first.iter().peekable();
-        self.online.iter().enumerate().map(move |(at, resource)| {
-            let asked = match resource.standing(service, selection.dispatch) {
-                _ if first.next_if_eq(&&at).is_some() => Asked::Now,
-                Some(_) => Asked::Later,
+        let view = &self.views[service];
+        self.iter().map(move |resource| {
+            let asked = match resource.standing(service, view.selection.dispatch) {
                 None => Asked::Never,
+                standing if standing == view.best() => Asked::Now,
+                Some(_) => Asked::Later,
             };
             (resource, asked)
         })
@@ -300,8 +343,8 @@ impl Resources {
     }
 }
 
-fn places(views: &[View], name: &str) -> Vec<Option<usize>> {
-    views.iter().map(|view| view.selection.place(name)).collect()
+fn positions(views: &[View], name: &str) -> Box<[Position]> {
+    views.iter().map(|view| Position::of(view.selection.place(name))).collect()
 }
 
 /// The resource of a full JID.
@@ -309,7 +352,8 @@ fn name(normal: &str) -> &str {
     Address::new(normal).resource().unwrap_or_default()
 }
 
-const MOST_ONLINE: usize = 2_000;
+/// More sessions than servers give to one account.
+pub(super) const MOST_ONLINE: usize = 10_000;
 /// What came out of order during a question is gone after the next one.
 const STEADY: u8 = 2;
 /// Bytes of an address: of its three parts, of which none may be longer than a resource (RFC 7622

@@ -4,6 +4,9 @@ use std::cmp::Reverse;
 
 use crate::jat::dispatch::Dispatch;
 use crate::jat::selection::Standing;
+use crate::named;
+
+use super::view::Position;
 
 /// One online resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +35,8 @@ pub struct Resource {
     /// How often it was found online after they had put it in doubt since, up to
     /// [`MOST_DISPROVED`].
     pub(super) disproved: u8,
-    /// [`Selection::place`](crate::jat::selection::Selection::place), in each of
-    /// [`Resources::views`](super::Resources::views).
-    pub(super) places: Vec<Option<usize>>,
+    /// In each of [`Resources::views`](super::Resources::views).
+    pub(super) positions: Box<[Position]>,
 }
 
 /// What is known of a resource besides its address: see [`Resource`].
@@ -58,7 +60,7 @@ impl Resource {
             Dispatch::Priority => self.priority,
             Dispatch::Random | Dispatch::Sticky => 0,
         };
-        let place = Reverse(self.places[service].filter(|_| priority >= 0)?);
+        let place = Reverse(self.positions[service].place.filter(|_| priority >= 0)?);
         Some(Standing { verified: self.verified, awake: !self.dnd, place, priority })
     }
 
@@ -66,6 +68,17 @@ impl Resource {
     /// client answer like this, and move the users who stick to it, or whom it is to serve first.
     pub(super) fn errors_to_doubt(&self) -> u8 {
         if self.answers_so { MANY_ERRORS << self.disproved } else { 1 }
+    }
+}
+
+named! {
+    /// Whether a resource gets requests.
+    pub enum Asked {
+        Now = "now",
+        /// When those that are preferred to it have gone.
+        Later = "later",
+        /// The configuration leaves it out.
+        Never = "never",
     }
 }
 

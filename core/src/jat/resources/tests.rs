@@ -149,8 +149,8 @@ fn what_a_list_holds_is_bounded_in_bytes() {
     let mut resources = Resources::default();
     let longest = "r".repeat(resourcepart::MAX_BYTES - 4);
     for number in 0..MOST_ONLINE + 100 {
-        resources.add(&Address::new(&format!("bot@s/{longest}{number:04}")), false, 0);
-        resources.add(&Address::new(&format!("bot@s/{longest}{number:05}")), false, 0);
+        resources.add(&Address::new(&format!("bot@s/{longest}{number:04x}")), false, 0);
+        resources.add(&Address::new(&format!("bot@s/{longest}{number:05x}")), false, 0);
     }
     assert_eq!(resources.len(), MOST_ONLINE);
     let bytes = |r: &Resource| r.address.len() + r.normal.len();
@@ -179,5 +179,58 @@ fn resources_that_a_probe_does_not_confirm_are_removed() {
         let mut nobody = online(&[]);
         nobody.select([selection(&[], dispatch)]);
         assert!(chosen(&nobody).is_empty());
+    }
+}
+
+/// What is kept up to date one resource at a time is what looking at all of them says.
+#[test]
+fn who_is_asked_is_the_same_however_the_list_came_about() {
+    let mut rng = Rng::with_seed(1);
+    let selections = || {
+        [
+            selection(&[], Dispatch::Random),
+            selection(&["1*", "2*"], Dispatch::Sticky),
+            selection(&[], Dispatch::Priority),
+        ]
+    };
+    let mut resources = Resources::default();
+    resources.select(selections());
+    for _ in 0..3_000 {
+        let name = format!("b@s/{}", rng.u8(..40));
+        let address = Address::new(&name);
+        match rng.u8(..100) {
+            0..60 => _ = resources.add(&address, rng.bool(), rng.i8(-1..3)),
+            60..80 => resources.remove(&address),
+            80..90 => _ = resources.suspect(&name),
+            90..95 => resources.vouch(&name),
+            95 => resources.begin_round(),
+            96 => _ = resources.end_round(Some(2)),
+            97 => resources.doubt(),
+            98 => resources.select(selections()),
+            _ => resources.clear(),
+        }
+        let mut anew = Resources::default();
+        anew.select(selections());
+        anew.put_all(resources.iter().map(|it| {
+            let Resource { dnd, priority, verified, confirmed, .. } = *it;
+            (it.address.as_str(), Known { dnd, priority, verified, confirmed })
+        }));
+        let names = |it: &Resources| it.iter().map(|r| r.normal.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&resources), names(&anew));
+        assert!(resources.iter().is_sorted_by_key(|it| &it.normal));
+        assert_eq!(resources.has_doubtful(), resources.iter().any(|it| !it.verified));
+        for service in 0..3 {
+            let first = |it: &Resources| {
+                let members = it.views[service].first().iter();
+                let mut names: Vec<_> = members.map(|m| it.online[m.at].normal.clone()).collect();
+                names.sort_unstable();
+                names
+            };
+            let asked = resources.asked(service).filter(|(_, asked)| *asked == Asked::Now);
+            let asked: Vec<_> = asked.map(|(it, _)| it.normal.clone()).collect();
+            assert_eq!(first(&resources), asked);
+            assert_eq!(first(&resources), first(&anew));
+            assert_eq!(resources.eligible(service), anew.eligible(service));
+        }
     }
 }

@@ -205,7 +205,7 @@ fn many_resources_are_not_asked_for_often() {
         it.hear(&names[second + 700], AVAILABLE);
         probes += it.served(1_000, &names);
     }
-    assert!((10..=60).contains(&probes), "{probes} in 600 s");
+    assert!((4..=60).contains(&probes), "{probes} in 600 s");
     assert_eq!(it.online().len(), 2_000);
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::jat::reason::Reason;
 
 mod asking;
+mod pace;
 mod resumed;
 
 const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
