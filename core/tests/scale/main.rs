@@ -1,0 +1,171 @@
+//! A cluster far larger than one machine: what presence and probes cost it, and how that grows
+//! with the replicas and with the resources of the target.
+//!
+//! The replicas are those of the program, without sockets and clocks; the server is a model with
+//! no more than what decides who is told what: nodes, local connections first, a presence domain
+//! for each replica, an answer to a probe from each resource, silence about hosts that die.
+//!
+//!     cargo test --release --test scale how_that_grows -- --ignored --nocapture
+//!
+//! prints what docs/capacity.md says, and with `a_thousand` in place of the name, for whoever has
+//! the time, what 1,000 replicas on 100 nodes with 10,000 resources cost.
+//!
+//! Every replica is there, with a list of its own. A million users are not: who asks at random
+//! moments, whatever others do, is a Poisson process, and all of them together are one, in which
+//! each request is of a user drawn at random. So their number changes nothing but the rate.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | phase | what happens to the cluster |
+//! | cluster | virtual time, and the server |
+//! | bots | the target's resources |
+//! | replica | the program on its two streams |
+//! | expense | how many stanzas of each kind, and how many a second |
+//! | growth | how that grows |
+//! | cost | time for one stanza |
+
+mod bots;
+mod cluster;
+mod cost;
+mod expense;
+mod growth;
+mod phase;
+mod replica;
+
+use std::time::Duration;
+use std::{process, thread};
+
+use allocation_counter::measure;
+use core_tests::bench::usage;
+use jat_core::jat::dispatch::Dispatch;
+
+use bots::available;
+use cluster::{Cluster, Size};
+use expense::{Expense, Kind};
+use growth::Growth;
+use phase::Phase;
+use replica::{Replica, Role};
+
+/// What a replica may cost does not depend on how many there are, and what it asks for in the long
+/// run does not grow with the list.
+#[test]
+fn nothing_grows_with_replicas_times_resources_but_what_everybody_must_be_told() {
+    let sizes = [3, 9]
+        .into_iter()
+        .flat_map(|replicas| [700, 2_800].map(|resources| Size { nodes: 3, replicas, resources }));
+    let runs: Vec<_> = thread::scope(|scope| {
+        let run = |size| scope.spawn(move || (size, run(size, &Phase::ALL, 0.4)));
+        let runs: Vec<_> = sizes.map(run).collect();
+        runs.into_iter().map(|run| run.join().expect("see above")).collect()
+    });
+    for (number, phase) in Phase::ALL.iter().enumerate() {
+        // Less than one question of each replica says nothing of how it grows.
+        let of = |kind, least: fn(&Size) -> u64| {
+            let counts = runs.iter().map(|(size, all)| (*size, all[number].count(kind)));
+            Growth::of(counts.map(|(size, count)| (size, count.max(least(&size)))))
+        };
+        let probes = of(Kind::Probe, |size| size.replicas as u64);
+        let answers = match phase.is_lasting() {
+            true => of(Kind::Answer, |size| (size.replicas * 700) as u64),
+            false => of(Kind::Answer, |size| (size.replicas * size.resources) as u64),
+        };
+        println!("{}: probes {probes}, answers {answers}", phase.name());
+        for growth in [probes, answers] {
+            assert!(growth.replicas < 1.5, "{phase:?}: with replicas {growth}");
+        }
+        for (size, all) in &runs {
+            let replicas = size.replicas as f64;
+            let seconds = all[number].seconds() as f64;
+            let [probes, answers] = [Kind::Probe, Kind::Answer].map(|kind| all[number].count(kind));
+            let (probes, answers) = (probes as f64 / replicas, answers as f64 / replicas);
+            let lists = answers / size.resources as f64;
+            if phase.is_lasting() {
+                let each = answers / seconds;
+                assert!(each < MOST_ANSWERS, "{phase:?}, {size:?}: {each:.1} answers a second");
+            } else {
+                assert!(lists < MOST_LISTS, "{phase:?}, {size:?}: {lists:.1} whole lists");
+            }
+            assert!(probes < MOST_PROBES, "{phase:?}, {size:?}: {probes:.1} probes");
+        }
+        if phase.is_lasting() {
+            // Up to 1,200 resources the pause is what it is for a few.
+            assert!(answers.resources < 0.9, "{phase:?}: {answers}");
+            assert!(probes.resources < 0.1, "{phase:?}: {probes}");
+        } else {
+            assert!(answers.resources < 1.2, "{phase:?}: {answers}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes minutes, in a release build: prints what docs/capacity.md says"]
+fn how_that_grows() {
+    let mut runs = Vec::new();
+    for replicas in [10, 100] {
+        for resources in [100, 1_000, 10_000] {
+            let size = Size { nodes: (replicas / 10).max(3), replicas, resources };
+            runs.push((size, print(size, &Phase::ALL)));
+        }
+    }
+    Growth::print(&Phase::ALL, &runs);
+    cost::print(&[100, 1_000, 10_000]);
+}
+
+/// Only what happens to hosts, as each of the replicas reads the whole list some ten times in it;
+/// [`how_that_grows`] has the rest.
+#[test]
+#[ignore = "takes long, and 3 GB, in a release build: prints what ten million entries cost"]
+fn a_thousand_replicas_and_ten_thousand_resources() {
+    print(Size { nodes: 100, replicas: 1_000, resources: 10_000 }, &Phase::OF_HOSTS);
+}
+
+/// Runs these phases, with a million users to a thousand replicas, and prints what each costs.
+fn print(size: Size, phases: &[Phase]) -> Vec<Expense> {
+    let before = usage::cpu_time(process::id());
+    let all = run(size, phases, REQUESTS);
+    let time = usage::cpu_time_since(process::id(), before).as_secs_f64();
+    let memory = usage::status(process::id(), "VmHWM:");
+    println!("\n{size:?}: {time:.0} s of a processor, at most {memory}");
+    Expense::print(phases, &all);
+    all
+}
+
+/// What each phase costs a cluster of this size, where so many requests a second come to each
+/// replica.
+fn run(size: Size, phases: &[Phase], requests: f64) -> Vec<Expense> {
+    let mut cluster = Cluster::new(size, requests);
+    phases.iter().map(|phase| phase.run(&mut cluster)).collect()
+}
+
+#[test]
+fn the_list_of_a_replica_takes_so_much() {
+    let bytes = |resources: usize| {
+        let mut replica = None;
+        let presence: String =
+            (0..resources).map(|number| available(number, "r0.proxy.example")).collect();
+        let taken = measure(|| {
+            let mut new = Replica::new(0, 0, Dispatch::Random);
+            new.connect(0);
+            new.read(Role::Presence, presence.as_bytes(), 0);
+            assert_eq!(new.online(), resources);
+            replica = Some(new);
+        });
+        drop(replica);
+        taken.bytes_current as f64
+    };
+    let [none, some, many] = [0, 1_000, 10_000].map(bytes);
+    let each = (many - some) / 9_000.0;
+    println!("{:.0} kB and {each:.0} bytes for each resource", none / 1e3);
+    assert!((100.0..450.0).contains(&each), "{each} bytes for each resource");
+}
+
+/// A second for each replica: a million users who ask ten times an hour, over a thousand.
+const REQUESTS: f64 = 1_000_000.0 * 10.0 / 3_600.0 / 1_000.0;
+/// How long is watched what goes on until somebody mends it.
+const AFTERMATH: Duration = Duration::from_secs(600);
+/// Answers a second that a replica may ask for within such a time: 20 for each of two causes, and more
+/// at first.
+const MOST_ANSWERS: f64 = 60.0;
+/// How often a replica may ask for the whole list when many resources came or went at once.
+const MOST_LISTS: f64 = 6.0;
+const MOST_PROBES: f64 = 60.0;
