@@ -42,6 +42,8 @@ const fn claim(document: &'static str, begins: &'static str, check: Check) -> Cl
 const README: &str = "README.md";
 const CONTRIBUTING: &str = "CONTRIBUTING.md";
 const OPERATING: &str = "docs/operating.md";
+const ON_PROSODY: &str = "docs/first-steps-prosody.md";
+const ON_EJABBERD: &str = "docs/first-steps-ejabberd.md";
 const CAPACITY: &str = "docs/capacity.md";
 const OTHER: &str = "docs/other-servers.md";
 const TLS: &str = "docs/tls.md";
@@ -54,9 +56,11 @@ const KUBERNETES: &str = "docs/kubernetes.md";
 const RELAY: &str = "docs/relay.md";
 const CLUSTER: &str = "docs/cluster.md";
 const ROTATION: &str = "docs/rotation.md";
+const FAILURES: &str = "docs/failures.md";
 const REPLICAS: &str = "docs/replicas.md";
 const TOKEN: &str = "docs/token.md";
 const ADDRESSES: &str = "docs/addresses.md";
+const JITSI: &str = "docs/jitsi.md";
 const MIGRATING: &str = "docs/migrating-from-mod_client_proxy.md";
 
 const COMPONENT: &str = "[[component]]\ndomain = \"proxy.example\"\n\
@@ -69,17 +73,29 @@ const CLAIMS: &[Claim] = &[
     claim(README, "<iq type='result' id='1234'\n    to='user", MAKES_STANZAS),
     claim(README, "user@some-domain.example/abc  <->", SHOWS_A_MIRROR),
     claim(README, "cargo run --release -- demo", Named("the demo and the tests have their own")),
-    claim(README, "cargo install --locked", FOLLOWS_README),
-    claim(README, "key-file = ", FOLLOWS_README),
-    claim(README, "Component \"proxy", FOLLOWS_README),
-    claim(README, "  - port: 5347", FOLLOWS_README_ON_EJABBERD),
-    claim(README, "$ jat-proxy check -c", FOLLOWS_README),
-    claim(README, "import asyncio\nfrom slixmpp import ClientXMPP\n\nPROXY", FOLLOWS_README),
-    claim(README, "<iq type='get' id='1' to=", FOLLOWS_README),
-    claim(README, "import asyncio\nfrom slixmpp import ClientXMPP\nfrom", FOLLOWS_README),
-    claim(README, "$ jat-proxy check --connect", FOLLOWS_README),
-    claim(README, "$ jat-proxy status", FOLLOWS_README),
+    claim(README, "cargo install --locked", SHOWS_INIT),
+    claim(README, "key-file = ", SHOWS_INIT),
     claim(README, "                         your XMPP server", Picture),
+    claim(ON_PROSODY, "apt install", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "openssl req", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "sudo -u jat-proxy jat-proxy init", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "cat > /etc/prosody", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "import asyncio\nfrom slixmpp import ClientXMPP\n\nPROXY", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "SSL_CERT_FILE=localhost.crt python3 bot", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "$ jat-proxy check", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "import asyncio\nfrom slixmpp import ClientXMPP\nfrom", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "SSL_CERT_FILE=localhost.crt python3 user", FOLLOWS_PROSODY),
+    claim(ON_PROSODY, "<query", FOLLOWS_PROSODY),
+    claim(ON_EJABBERD, "apt install", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "openssl req", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "sudo -u jat-proxy jat-proxy init", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "sed -i '/^listen", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "import asyncio\nfrom slixmpp import ClientXMPP\n\nPROXY", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "SSL_CERT_FILE=localhost.crt python3 bot", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "$ jat-proxy check", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "import asyncio\nfrom slixmpp import ClientXMPP\nfrom", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "SSL_CERT_FILE=localhost.crt python3 user", FOLLOWS_EJABBERD),
+    claim(ON_EJABBERD, "<query", FOLLOWS_EJABBERD),
     claim(CONTRIBUTING, "cargo test    ", Named("this is the test suite")),
     claim(CONTRIBUTING, "cargo test --release --test simulation", Named("tests/run runs it")),
     claim(CONTRIBUTING, "SEED=n", Named("for a seed that went wrong")),
@@ -130,6 +146,10 @@ const CLAIMS: &[Claim] = &[
         "$ systemctl restart prosody",
         Test(MIGRATION, "a_restart_of_the_server_leads_there_too"),
     ),
+    claim(JITSI, "$ jat-proxy init", LEADS_TO_JICOFO),
+    claim(JITSI, "[[component]]", LEADS_TO_JICOFO),
+    claim(JITSI, "  - port: 5347", LEADS_TO_JICOFO),
+    claim(JITSI, "$ systemctl start", LEADS_TO_JICOFO),
     claim(CHAT_BOTS, "import asyncio\nfrom slixmpp", Test(CHATS, "a_chat_bot_for_slixmpp")),
     claim(CHAT_BOTS, "import asyncio\nimport ssl", Test(CHATS, "a_chat_bot_for_aioxmpp")),
     claim(CHAT_BOTS, "import { client", Test(CHATS, "a_chat_bot_for_xmpp_js")),
@@ -180,9 +200,9 @@ const CLAIMS: &[Claim] = &[
     claim(TLS, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
     claim(OPERATING, "install -m 0755", RUNS_SERVICE),
     claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),
-    claim(OPERATING, "INFO starting version", FOLLOWS_README),
-    claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_README),
-    claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_README),
+    claim(OPERATING, "INFO starting version", FOLLOWS_PROSODY),
+    claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_PROSODY),
+    claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_PROSODY),
     claim(OPERATING, "jat-proxy keys add -c FILE", RUNS_SERVICE),
     claim(FACES, " users ask", Picture),
     claim(
@@ -216,7 +236,7 @@ const CLAIMS: &[Claim] = &[
     claim(REPLICAS, "Component \"proxy.example\"", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(REPLICAS, "module:reload", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(OTHER, "[[listen.component]]", Untested("Read in the source of 6.8.0, not tested here.")),
-    claim(REPLICAS, "cargo test --test interop", Named("tests/run runs it")),
+    claim(FAILURES, "cargo test --test interop", Named("tests/run runs it")),
     claim(ROTATION, "# 1. A key that signs", ROTATES),
     claim(ROTATION, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
     claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
@@ -238,7 +258,7 @@ const CLAIMS: &[Claim] = &[
         Test(SERVICE, "two_replicas_on_a_host_have_a_unit_and_a_configuration_each"),
     ),
     claim(CAPACITY, "cargo bench --bench translate", Named("takes minutes")),
-    claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_README),
+    claim("docs/troubleshooting.md", "jat-proxy check --connect", FOLLOWS_PROSODY),
     claim(
         TOKEN,
         "from='proxy.domain.example/TOKEN'",
@@ -297,6 +317,7 @@ const CLAIMS: &[Claim] = &[
 const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, by anyone";
 
 const MIGRATION: &str = "tests/interop/migration.rs";
+const LEADS_TO_JICOFO: Check = Test("tests/interop/jitsi.rs", "the_page_leads_to_jicofo");
 const CHATS: &str = "tests/interop/clients/chat.rs";
 const PEOPLE: &str = "tests/interop/two_way/people.rs";
 const CLIENTS: &str = "tests/interop/clients/mod.rs";
@@ -308,8 +329,9 @@ const MAKES_STANZAS: Check =
     Test("tests/documents/stanzas.rs", "the_translator_makes_the_stanzas_of_the_readme");
 const SELECTS: Check = Test("tests/interop/selection.rs", "the_document_says_who_serves");
 const MIGRATES: Check = Test(MIGRATION, "the_steps_lead_there_and_back");
-const FOLLOWS_README: Check = Test(FIRST_STEPS, "the_readme_works_on_prosody");
-const FOLLOWS_README_ON_EJABBERD: Check = Test(FIRST_STEPS, "the_readme_works_on_ejabberd");
+const SHOWS_INIT: Check = Test(FIRST_STEPS, "the_readme_shows_what_init_writes");
+const FOLLOWS_PROSODY: Check = Test(FIRST_STEPS, "the_page_leads_to_an_answer_on_prosody");
+const FOLLOWS_EJABBERD: Check = Test(FIRST_STEPS, "the_page_leads_to_an_answer_on_ejabberd");
 const RUNS_SERVICE: Check = Test(SERVICE, "the_commands_of_a_service_work");
 const ON_KUBERNETES: &str = "tests/kubernetes/page.rs";
 const LEADS_TO_THREE_NODES: Check =

@@ -58,6 +58,39 @@ fn the_paths_of_http_are_those_of_the_documents() {
     }
 }
 
+/// A reader of one page alone sees them too; the README's are compared with what is installed.
+#[test]
+fn pages_about_servers_name_the_versions_that_the_tests_run() {
+    let read = |page: &str| fs::read_to_string(page).unwrap();
+    for name in [
+        "access",
+        "answers",
+        "dispatch",
+        "faces",
+        "failures",
+        "jitsi",
+        "presence",
+        "relay",
+        "replicas",
+        "rotation",
+        "tls",
+        "troubleshooting",
+        "two-way",
+        "upgrading",
+    ] {
+        let page = format!("docs/{name}.md");
+        let text = read(&page).split_whitespace().collect::<Vec<_>>().join(" ");
+        let run = "Prosody 0.12.3 and 13.0.1 and ejabberd 23.01 and 24.12";
+        assert!(text.contains(run), "{page} does not say {run:?}");
+    }
+    let readme = read("README.md");
+    for version in
+        ["0.12.3 (Debian 12)", "13.0.1 (Debian 13)", "23.01 (Debian 12)", "24.12 (Debian 13)"]
+    {
+        assert!(readme.contains(version), "{version}");
+    }
+}
+
 /// Versions of registries; those of Debian are asked of Debian, in tests/interop/clients.
 #[test]
 fn the_versions_of_client_libraries_are_those_that_the_tests_install() {
@@ -73,8 +106,8 @@ fn the_versions_of_client_libraries_are_those_that_the_tests_install() {
         let row = document.lines().find(|line| line.starts_with(&format!("| [{library}](")));
         assert!(row.is_some_and(|row| row.contains(&version)), "{library} {version}: {row:?}");
     }
-    let readme = fs::read_to_string("README.md").unwrap();
-    assert!(readme.contains(&format!("{} (PyPI)", pinned()["slixmpp"])));
+    let page = fs::read_to_string("docs/first-steps-prosody.md").unwrap();
+    assert!(page.contains(&format!("{} (PyPI)", pinned()["slixmpp"])));
 }
 
 #[test]

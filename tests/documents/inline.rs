@@ -50,7 +50,8 @@ pub fn is_command(words: &[&str]) -> bool {
         rest = &rest[1..];
     }
     let help = help(&path);
-    let options: BTreeSet<&str> = help.split([' ', ',', '\n']).collect();
+    // A value that may be left out stands in brackets.
+    let options: BTreeSet<&str> = help.split([' ', ',', '\n', '[']).collect();
     // What is no option is the value of one, or an argument that the usage has.
     let arguments = help.contains("Arguments:");
     rest.iter().enumerate().all(|(at, word)| match word.starts_with('-') {

@@ -6,7 +6,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`configuration`] | gives each configuration of jat-proxy to `jat-proxy check` |
-//! | [`first_steps`] | follows the README on real servers, and compares what they and jat-proxy say |
+//! | [`first_steps`] | follows the pages for beginners on a [`fresh_debian`], and compares what is shown with what is printed |
 //! | [`snippets`] | starts real servers with each piece of their configuration, and logs in |
 //! | [`service`] | runs the commands of operating.md, replicas.md, rotation.md and cluster.md on a [`stage`] |
 //! | [`stanzas`] | has the translator make the README's four stanzas |
@@ -31,6 +31,7 @@ mod commands;
 mod configuration;
 mod facts;
 mod first_steps;
+mod fresh_debian;
 mod inline;
 mod links;
 mod servers;

@@ -1,4 +1,4 @@
-//! A machine that disappears: what docs/operating.md says of how servers notice.
+//! A machine that disappears: what docs/failures.md says of how servers notice.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 

@@ -52,6 +52,7 @@ mod harness;
 mod hostile;
 mod inflated;
 mod init;
+mod jitsi;
 mod keys;
 mod kill;
 mod lifetime;

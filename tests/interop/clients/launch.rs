@@ -160,9 +160,12 @@ impl<'a> BotOptions<'a> {
     }
 }
 
-/// The code of the page for this language, that of the bot of the README among them.
-pub fn readme(heading: &str) -> String {
-    block("README.md", heading, "python").text
+/// The code below this heading of a beginner's page, with the names that the other pages have.
+pub fn first_steps(heading: &str) -> String {
+    let code = block("docs/first-steps-prosody.md", heading, "python").text;
+    code.replace("proxy.localhost", "proxy.domain.example")
+        .replace("bot@localhost", "some-user@some-domain.example")
+        .replace("user@localhost", "user@some-domain.example")
 }
 
 /// Libraries of PyPI for the Python of this Debian.

@@ -23,7 +23,7 @@ use test_support::tls::authority::{Authority, Identity, Valid, self_signed};
 use test_support::wait::{PATIENCE, wait_within};
 
 use door::Door;
-use launch::{BotOptions, Source, Way, put, readme};
+use launch::{BotOptions, Source, Way, first_steps, put};
 
 case!(the_bot_for_slixmpp: prosody);
 fn the_bot_for_slixmpp(kind: Kind) {
@@ -88,21 +88,21 @@ fn bots_come_back_after_their_server(kind: Kind) {
     }
 }
 
-case!(the_bot_and_the_user_of_the_readme: prosody);
-fn the_bot_and_the_user_of_the_readme(kind: Kind) {
+case!(the_bot_and_the_user_of_the_first_steps: prosody);
+fn the_bot_and_the_user_of_the_first_steps(kind: Kind) {
     let scene = Scene::new(kind);
     let server = scene.server;
     for source in sources(kind.suite) {
         let options = BotOptions::plain(server, &scene.target, &scene.domain);
-        let mut bot = options.slixmpp(source, &readme("3. Accept the subscription"));
+        let mut bot = options.slixmpp(source, &first_steps("4. Start the bot"));
         let resource = format!("{}/a", scene.target);
         scene.proxy.wait_online(&[&resource]);
 
         let account = server.new_account("user");
-        let code = put(&readme("4. The first request"), "proxy.domain.example", &scene.domain);
+        let code = put(&first_steps("6. Ask"), "proxy.domain.example", &scene.domain);
         let code = put(&code, "user@some-domain.example/abc", &format!("{account}/abc"));
         let code = put(&code, "the user's password", "password");
-        let folder = fresh_folder("readme-user");
+        let folder = fresh_folder("first-steps-user");
         let status = options.start_slixmpp(source, &folder, &code).wait(3 * PATIENCE);
         let said = fs::read_to_string(folder.join("log")).unwrap();
         assert!(status.is_some_and(|status| status.success()), "{source:?}: {said}");
@@ -117,8 +117,8 @@ fn bots_trust_what_they_are_told(kind: Kind) {
     let mut bots: Vec<(Option<Duration>, Box<Launch>)> =
         vec![(A_SECOND, Box::new(xmpp_js)), (A_SECOND, Box::new(go_xmpp))];
     for source in sources(kind.suite) {
-        let readme = readme("3. Accept the subscription");
-        bots.push((FIVE_SECONDS, Box::new(move |options| options.slixmpp(source, &readme))));
+        let bot = first_steps("4. Start the bot");
+        bots.push((FIVE_SECONDS, Box::new(move |options| options.slixmpp(source, &bot))));
         bots.push((FIVE_SECONDS, Box::new(move |options| slixmpp(options, source))));
     }
     for source in sources_of_aioxmpp(kind.suite) {
