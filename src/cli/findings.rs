@@ -102,7 +102,10 @@ fn of_component(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding
 fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding {
     let domain = &stream.domain;
     match &stream.stream {
-        StreamState::Up { .. } => Finding::good(what, format!("{domain} is logged in to {server}")),
+        StreamState::Up { .. } => {
+            let peer = words::peer(stream);
+            Finding::good(what, format!("{domain} is logged in to {server}{peer}"))
+        }
         StreamState::Down { cause, message, remedy, .. } => {
             let remedy = match cause.as_str() {
                 "conflict" => CONFLICT,

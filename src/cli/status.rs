@@ -258,6 +258,7 @@ mod tests {
         "two_way":{"faces":["h"],"initiate":1,"messages_to":"account",
                    "account_queries":["vcard-temp"],"name_keys":[2,1]},
         "not_ready":null,"warnings":["add this"],"presence":null,"stream":{"state":"up","since":"U"},"sharing":"alone",
+        "peer":{"address":"10.0.0.1:5347","of":3},
         "subscription":{"state":"failed","since":"F","condition":"c","next_retry":"N"},
         "resources":[{"address":"t@s/\u001b[2J\u202ea","dnd":true,"verified":false,"priority":0,"asked":"now",
                       "answers":{"forwarded":0,"results":0,"errors":0}},
@@ -288,7 +289,7 @@ d -> t@s (dispatch random, token in the id), on h:1
                 initiate has 1 entry
                 the target's server answers vcard-temp
   answers       disco, ping
-  stream        up since U
+  stream        up since U (10.0.0.1:5347, one of 3 addresses)
   domain        not shared
   subscription  failed (c) since F, next request at N
   resources     t@s/?[2J?a, dnd, not confirmed yet

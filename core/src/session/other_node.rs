@@ -6,8 +6,8 @@
 //! alone on its node is told of the resources of that node, and of no other, and can't know it. But
 //! the answers to its questions go to others, who can: so it probes the target now and then from
 //! an address of its own, and each of its resources answers to that, on the node where it is
-//! (docs/servers.md#probe-resource). Whoever
-//! gets an answer to the question of another process knows of that one.
+//! (docs/servers.md#probe-resource). Whoever gets answers to questions of another process knows of
+//! that one.
 
 use std::time::Duration;
 

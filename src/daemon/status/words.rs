@@ -65,9 +65,14 @@ pub(crate) fn spread(component: &ComponentStatus) -> String {
 
 /// Whether a stream is up, and where it leads to if the server's name has several addresses.
 pub(crate) fn stream(stream: &StreamStatus) -> String {
+    state(&stream.stream) + &peer(stream)
+}
+
+/// Where it leads to, to follow other words; empty where there is one address only.
+pub(crate) fn peer(stream: &StreamStatus) -> String {
     let several = stream.peer.as_ref().filter(|peer| peer.of > 1);
-    let peer = several.map(|it| format!(", to {}, one of {} addresses", it.address, it.of));
-    state(&stream.stream) + &peer.unwrap_or_default()
+    let shown = several.map(|it| format!(" ({}, one of {} addresses)", it.address, it.of));
+    shown.unwrap_or_default()
 }
 
 fn state(stream: &StreamState) -> String {

@@ -74,8 +74,9 @@ impl Presence {
             false => self.resources.end_round(limit),
         };
         self.lapsed += lapsed as u64;
-        // Else another process may have got the answers.
-        if self.hearing == Hearing::All {
+        // Else another process may have got the answers. Silence may be that of a server where the
+        // subscription was lost (docs/servers.md#lost-subscription).
+        if self.hearing == Hearing::All && !silent {
             self.vanished.note(steady, now.unix);
         }
         self.probing.judged(lapsed, now.mono, rng);

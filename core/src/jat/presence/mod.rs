@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::stanza::condition::DefinedCondition;
 
@@ -18,11 +17,13 @@ mod probing;
 mod recent;
 mod snapshot;
 mod subscription;
+pub mod vanished;
 
 use asking::{CONFIRM_WITHOUT_GRANT, QUICK_RETRY, SLOW_RETRY};
 use pace::SHORTEST_PAUSE;
 use probing::{AFTER_HEELS, ProbeCause, Probing, SOON};
 use recent::Recent;
+use vanished::Vanished;
 
 pub use snapshot::PresenceSnapshot;
 pub use subscription::Subscription;
@@ -79,37 +80,6 @@ pub struct Presence {
     connected: bool,
     /// Whether a round has been judged since it is up.
     settled: bool,
-}
-
-/// Resources that went without a word after they had been there for long: their node of a cluster,
-/// or their server, died with them, or is cut off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vanished {
-    /// How many in all.
-    pub total: u64,
-    /// How many the last time, and the Unix second of that.
-    pub last: u64,
-    pub at: u64,
-}
-
-impl Vanished {
-    fn note(&mut self, count: usize, now: u64) {
-        let count = count as u64;
-        if count > 0 {
-            // Those that are missed one after the other went together, most likely.
-            let before = if now < self.at + TOGETHER { self.last } else { 0 };
-            *self = Self { total: self.total + count, last: before + count, at: now };
-        }
-    }
-
-    /// How many went, if that was a short time ago.
-    pub fn lately(&self, now: u64) -> Option<u64> {
-        (self.last > 0 && now < self.at + LATELY).then_some(self.last)
-    }
-
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How much of the target's presence reaches us.
@@ -393,11 +363,6 @@ pub enum Reaction {
     Used(&'static [OwnPresence]),
     Ignored,
 }
-
-/// Seconds between the first and the last to be missed of what went at once.
-const TOGETHER: u64 = 60;
-/// For how many seconds an operator is told.
-const LATELY: u64 = 900;
 
 #[cfg(test)]
 mod tests;

@@ -294,6 +294,20 @@ fn what_goes_without_a_word_is_counted_if_it_had_been_there_for_long() {
     }
 }
 
+/// The account may be another one that has the name, or have lost its subscriptions.
+#[test]
+fn silence_to_all_questions_says_nothing_of_what_vanished() {
+    let mut it = Fixture::with(&[A, B]);
+    it.presence.set_hearing(Hearing::All);
+    it.after(60);
+    it.presence.ask_again();
+    it.served(3_000, &[A, B]);
+    it.error(A, DefinedCondition::ServiceUnavailable);
+    it.until(60_000);
+    assert!(it.online().is_empty());
+    assert_eq!(it.presence.vanished(), Vanished::default());
+}
+
 /// It says so, or the stream was down meanwhile.
 #[test]
 fn what_goes_with_a_word_is_not_counted() {
