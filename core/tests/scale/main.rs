@@ -23,8 +23,10 @@
 //! | expense | how many stanzas of each kind, and how many a second |
 //! | growth | how that grows |
 //! | cost | time for one stanza |
+//! | by_hand | sizes that take minutes and gigabytes |
 
 mod bots;
+mod by_hand;
 mod cluster;
 mod cost;
 mod expense;
@@ -32,11 +34,10 @@ mod growth;
 mod phase;
 mod replica;
 
+use std::thread;
 use std::time::Duration;
-use std::{process, thread};
 
 use allocation_counter::measure;
-use core_tests::bench::usage;
 use jat_core::jat::dispatch::Dispatch;
 
 use bots::available;
@@ -95,39 +96,6 @@ fn nothing_grows_with_replicas_times_resources_but_what_everybody_must_be_told()
             assert!(answers.resources < 1.2, "{phase:?}: {answers}");
         }
     }
-}
-
-#[test]
-#[ignore = "takes minutes, in a release build: prints what docs/capacity.md says"]
-fn how_that_grows() {
-    let mut runs = Vec::new();
-    for replicas in [10, 100] {
-        for resources in [100, 1_000, 10_000] {
-            let size = Size { nodes: (replicas / 10).max(3), replicas, resources };
-            runs.push((size, print(size, &Phase::ALL)));
-        }
-    }
-    Growth::print(&Phase::ALL, &runs);
-    cost::print(&[100, 1_000, 10_000]);
-}
-
-/// Only what happens to hosts, as each of the replicas reads the whole list some ten times in it;
-/// [`how_that_grows`] has the rest.
-#[test]
-#[ignore = "takes long, and 3 GB, in a release build: prints what ten million entries cost"]
-fn a_thousand_replicas_and_ten_thousand_resources() {
-    print(Size { nodes: 100, replicas: 1_000, resources: 10_000 }, &Phase::OF_HOSTS);
-}
-
-/// Runs these phases, with a million users to a thousand replicas, and prints what each costs.
-fn print(size: Size, phases: &[Phase]) -> Vec<Expense> {
-    let before = usage::cpu_time(process::id());
-    let all = run(size, phases, REQUESTS);
-    let time = usage::cpu_time_since(process::id(), before).as_secs_f64();
-    let memory = usage::status(process::id(), "VmHWM:");
-    println!("\n{size:?}: {time:.0} s of a processor, at most {memory}");
-    Expense::print(phases, &all);
-    all
 }
 
 /// What each phase costs a cluster of this size, where so many requests a second come to each
