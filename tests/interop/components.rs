@@ -98,7 +98,7 @@ impl Pair {
     }
 
     fn online(&self, proxy: &Proxy) {
-        let series = ["jat_proxy_resources", &of(&self.domain)];
+        let series = ["jat_proxy_resources{", &of(&self.domain)];
         proxy.wait_until("the target to be online", |it| it.count(&series) == 1);
     }
 }

@@ -105,7 +105,7 @@ fn one_of_several_replicas_notices_it_too(kind: Kind) {
     for replica in &replicas {
         replica.wait_online(&[&service.jid]);
         replica.wait_until("it to know that the domain is shared", |it| {
-            it.count(&["jat_proxy_domain_shared", OWN]) == 1
+            it.count(&["jat_proxy_domain_shared{", OWN]) == 1
         });
     }
     let mut user = Client::login(server, &server.new_account("user"), "abc");
