@@ -185,7 +185,7 @@ fn what_is_wrong_is_named(kind: Kind) {
             &named,
             "the server's certificate comes from a CA that the ca-file does not name; name",
         ),
-        (stage.server.component_port, &named, "the server does not speak TLS there; let"),
+        (stage.server.component_port, &named, "the server does not speak TLS there; configure"),
         (
             stage.named,
             &String::new(),
