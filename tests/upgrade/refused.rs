@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 /// Asks for an upgrade that must not come about, and looks for the `reason` in the log.
 pub async fn is_refused(it: &mut Stage, reason: &str) {
-    let before = it.daemon.logged("not upgraded, the old program keeps running");
+    let before = it.daemon.logged(NOT_UPGRADED);
     let upgraded = it.daemon.logged("upgraded in place");
     it.daemon.signal(Signal::USR2);
     // It serves meanwhile, too.
     it.serves().await;
-    it.daemon.until_logged("not upgraded, the old program keeps running", before + 1).await;
+    it.daemon.until_logged(NOT_UPGRADED, before + 1).await;
     let log = it.daemon.log();
     let line = log.lines().rfind(|line| line.contains("not upgraded")).unwrap();
     assert!(line.contains("ERROR") && line.contains(reason), "{line}");
@@ -133,3 +133,6 @@ async fn a_handover_that_nobody_made() {
         assert_eq!(daemon.logged("upgraded in place"), 0);
     }
 }
+
+/// What all programs say, of whatever commit: the rest of the line is not the same in all.
+const NOT_UPGRADED: &str = "not upgraded, ";
