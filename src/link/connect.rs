@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::shortage::is_shortage;
 
 use super::lookup::lookup;
-use super::stream::Peer;
+use super::peer::Peer;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]

@@ -19,6 +19,7 @@ mod login_guard;
 mod lookup;
 mod observations;
 pub mod order;
+pub mod peer;
 mod port;
 mod pump;
 mod refusals;

@@ -23,8 +23,9 @@ use crate::shortage::patiently;
 use super::cause::Cause;
 use super::component::Component;
 use super::connect::watch_over;
+use super::peer::Peer;
 use super::socket::Socket;
-use super::stream::{Parked, Peer, State, StreamId, StreamRecord};
+use super::stream::{Parked, State, StreamId, StreamRecord};
 use super::target_snapshot::{TargetSnapshot, is_zero};
 
 /// A component with its streams.

@@ -1,6 +1,5 @@
 //! One stream as the rest of the process sees it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use jid::DomainPart;
@@ -10,6 +9,7 @@ use crate::session::echo::Sharing;
 use crate::session::{Bounds, Session};
 
 use super::cause::Cause;
+use super::peer::Peer;
 use super::socket::Socket;
 
 /// Which stream of a component it is.
@@ -92,14 +92,6 @@ pub struct Parked {
     pub session: Session,
     /// What it was opened with; the configuration may have changed since.
     pub config: config::StreamConfig,
-}
-
-/// The end of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    pub address: SocketAddr,
-    /// How many addresses of its family the server's name had at the login.
-    pub of: usize,
 }
 
 /// What becomes of a stream.

@@ -21,8 +21,9 @@ use super::heartbeat::Heartbeat;
 use super::log::StreamLog;
 use super::login::{LoggedIn, login};
 use super::order::{Order, interrupted};
+use super::peer::Peer;
 use super::pump::Pump;
-use super::stream::{Hold, Parked, Peer, Role, State, StreamId, StreamRecord};
+use super::stream::{Hold, Parked, Role, State, StreamId, StreamRecord};
 
 /// Keeps one stream of a component up.
 pub(super) struct Link {

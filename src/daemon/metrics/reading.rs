@@ -12,7 +12,8 @@ use crate::jat::traffic::{Traffic, Way};
 use crate::jat::translator::Translator;
 use crate::link::cause::Cause;
 use crate::link::component::Component;
-use crate::link::stream::{Peer, Role, StreamRecord};
+use crate::link::peer::Peer;
+use crate::link::stream::{Role, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::stanza::condition::DefinedCondition;
 

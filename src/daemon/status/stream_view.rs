@@ -1,7 +1,8 @@
 //! What one stream of a component is, and whether it carries stanzas.
 
 use crate::link::cause::Cause;
-use crate::link::stream::{Peer, State, StreamRecord};
+use crate::link::peer::Peer;
+use crate::link::stream::{State, StreamRecord};
 use crate::session::echo::Sharing;
 use crate::time::show_moment;
 
