@@ -63,16 +63,13 @@ impl Presence {
         }
         let limit = match self.hearing {
             Hearing::Part => Some(MISSED_OF_PART),
-            // Each answer may have gone to a replica on another node.
+            // Each answer may have gone to a replica on another node, and nothing was heard that
+            // speaks against the list: silence is no reason to doubt it.
             Hearing::Likely if silent && round.is_routine() => None,
             Hearing::Likely | Hearing::All => Some(1),
         };
-        // The list is of this stream, so silence is no reason to doubt it.
-        let ignored = limit.is_none() && round.looks_again();
-        let Gone { all: lapsed, steady } = match ignored {
-            true => Gone::default(),
-            false => self.resources.end_round(limit),
-        };
+        let Gone { all: lapsed, steady } =
+            limit.map_or_else(Gone::default, |limit| self.resources.end_round(limit));
         self.lapsed += lapsed as u64;
         // Else another process may have got the answers. Silence may be that of a server where the
         // subscription was lost (docs/servers.md#lost-subscription).

@@ -75,6 +75,9 @@ pub struct Open {
     pub answered: bool,
     pub once_more: bool,
     pub probed: bool,
+    /// Whether nothing that was heard led to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub routine: bool,
 }
 
 impl Round {
@@ -85,11 +88,6 @@ impl Round {
         others[ProbeCause::Login as usize] = false;
         !others.contains(&true)
     }
-
-    /// Whether a login led to it, and nothing that was heard.
-    pub(super) fn looks_again(&self) -> bool {
-        self.is_routine() && self.causes[ProbeCause::Login as usize]
-    }
 }
 
 impl Probing {
@@ -97,8 +95,9 @@ impl Probing {
     /// the next one soon if it is `wanted`.
     pub(super) fn resume(open: Option<Open>, wanted: bool, now: Duration) -> Self {
         let mut probing = Self::default();
-        if let Some(Open { ends_in, answered, once_more, probed }) = open {
-            probing.ask(ProbeCause::Order, probed, ends_in, once_more, now);
+        if let Some(Open { ends_in, answered, once_more, probed, routine }) = open {
+            let cause = if routine { ProbeCause::Routine } else { ProbeCause::Order };
+            probing.ask(cause, probed, ends_in, once_more, now);
             probing.round.iter_mut().for_each(|round| round.answered = answered);
         }
         if wanted {
@@ -110,8 +109,10 @@ impl Probing {
 
     /// The open question, for another process.
     pub(super) fn hand_over(&self, now: Duration) -> Option<Open> {
-        let Round { ends, answered, once_more, probed, .. } = self.round?;
-        Some(Open { ends_in: ends.saturating_sub(now), answered, once_more, probed })
+        let round = self.round?;
+        let Round { ends, answered, once_more, probed, .. } = round;
+        let (ends_in, routine) = (ends.saturating_sub(now), round.is_routine());
+        Some(Open { ends_in, answered, once_more, probed, routine })
     }
 
     /// Whether something that has happened wants a question.

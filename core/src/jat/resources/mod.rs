@@ -223,25 +223,22 @@ impl Resources {
         self.online.iter_mut().for_each(|r| r.confirmed = false);
     }
 
-    /// The answer is complete: what it did not name is in doubt, and is removed when that happened
-    /// `limit` times in a row. Returns how many are removed.
-    pub fn end_round(&mut self, limit: Option<u8>) -> Gone {
+    /// The answer is complete: what it did not name `limit` times in a row is removed. Returns how
+    /// many are.
+    pub fn end_round(&mut self, limit: u8) -> Gone {
         let mut gone = Gone::default();
         // From the end, as the last one takes the place of one that goes.
         for at in (0..self.online.len()).rev() {
-            if self.online[at].confirmed {
-                let found = &mut self.online[at].found;
-                *found = (*found + 1).min(STEADY);
+            let resource = &mut self.online[at];
+            if resource.confirmed {
+                resource.found = (resource.found + 1).min(STEADY);
                 continue;
             }
-            let (missed, found) = self.change(at, |resource| {
-                resource.verified = false;
-                resource.missed = resource.missed.saturating_add(1);
-                (resource.missed, resource.found)
-            });
-            if limit.is_some_and(|limit| missed >= limit) {
+            // That some answers don't come to us is no reason to prefer those whose did.
+            resource.missed = resource.missed.saturating_add(1);
+            if resource.missed >= limit {
                 gone.all += 1;
-                gone.steady += usize::from(found == STEADY);
+                gone.steady += usize::from(resource.found == STEADY);
                 self.take_out(at);
             }
         }

@@ -171,7 +171,7 @@ fn resources_that_a_probe_does_not_confirm_are_removed() {
     resources.begin_round();
     resources.add(&Address::new("bot@s/b"), false, 0);
     assert_eq!(chosen(&resources), ["bot@s/b"]);
-    assert_eq!(resources.end_round(Some(1)), Gone { all: 1, steady: 0 });
+    assert_eq!(resources.end_round(1), Gone { all: 1, steady: 0 });
     assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
     resources.remove(&Address::new("bot@s/unknown"));
     assert_eq!(resources.len(), 1);
@@ -204,7 +204,7 @@ fn who_is_asked_is_the_same_however_the_list_came_about() {
             80..90 => _ = resources.suspect(&name),
             90..95 => resources.vouch(&name),
             95 => resources.begin_round(),
-            96 => _ = resources.end_round(Some(2)),
+            96 => _ = resources.end_round(2),
             97 => resources.doubt(),
             98 => resources.select(selections()),
             _ => resources.clear(),

@@ -63,3 +63,16 @@ fn what_is_handed_over_is_judged_as_if_nothing_had_happened() {
         assert_eq!(next.online(), [B]);
     }
 }
+
+#[test]
+fn silence_to_a_routine_question_says_as_little_to_the_next_process() {
+    let mut it = Fixture::with(&[A]);
+    let mut asked = 0;
+    while asked == 0 {
+        asked = it.until(1_000).len();
+    }
+    let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
+    let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
+    next.until(20_000);
+    assert_eq!((next.online(), next.verified()), (vec![A], vec![A]));
+}
