@@ -39,4 +39,4 @@ const INITIATE: &str = "for the client, users have another address as soon as `i
 const ORDER: &str = "on ejabberd with several replicas presence can arrive in another order than \
                      it was sent, and contacts then see a wrong state: have one replica, or a \
                      fixed number of them and domain_balancing of type source, see \
-                     docs/replicas.md#order";
+                     docs/relay.md#order";

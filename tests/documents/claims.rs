@@ -58,6 +58,7 @@ const CLUSTER: &str = "docs/cluster.md";
 const ROTATION: &str = "docs/rotation.md";
 const FAILURES: &str = "docs/failures.md";
 const REPLICAS: &str = "docs/replicas.md";
+const UPGRADING: &str = "docs/upgrading.md";
 const TOKEN: &str = "docs/token.md";
 const ADDRESSES: &str = "docs/addresses.md";
 const JITSI: &str = "docs/jitsi.md";
@@ -198,8 +199,8 @@ const CLAIMS: &[Claim] = &[
     claim(TLS, "  - port: 5348", Test(SNIPPETS, "ejabberd_takes_each_piece")),
     claim(TLS, "ssl_ports", Test(SNIPPETS, "prosody_takes_each_piece")),
     claim(TLS, "openssl req", Test(SNIPPETS, "ejabberd_takes_each_piece")),
-    claim(OPERATING, "install -m 0755", RUNS_SERVICE),
-    claim(OPERATING, "journalctl -u jat-proxy", RUNS_SERVICE),
+    claim(UPGRADING, "install -m 0755", RUNS_SERVICE),
+    claim(UPGRADING, "journalctl -u jat-proxy", RUNS_SERVICE),
     claim(OPERATING, "INFO starting version", FOLLOWS_PROSODY),
     claim(OPERATING, "INFO answered: Nobody to forward to", FOLLOWS_PROSODY),
     claim(OPERATING, "jat-proxy 0.1.0, since", FOLLOWS_PROSODY),
@@ -220,7 +221,7 @@ const CLAIMS: &[Claim] = &[
     claim(RELAY, "acl:", Test(SNIPPETS, "ejabberd_lifts_its_limits")),
     claim(RELAY, "unlimited_jids", Test(SNIPPETS, "prosody_lifts_its_limits")),
     claim(
-        REPLICAS,
+        RELAY,
         "domain_balancing:",
         Test("tests/interop/two_way/order.rs", "by_source_three_replicas_keep_the_order"),
     ),
@@ -239,7 +240,7 @@ const CLAIMS: &[Claim] = &[
     claim(FAILURES, "cargo test --test interop", Named("tests/run runs it")),
     claim(ROTATION, "# 1. A key that signs", ROTATES),
     claim(ROTATION, "sudo -u jat-proxy jat-proxy keys add --now", ROTATES),
-    claim(REPLICAS, "for host in a b c; do\n    ssh", ROTATES),
+    claim(UPGRADING, "for host in a b c; do\n    ssh", ROTATES),
     claim(KUBERNETES, "podman build", LEADS_TO_THREE_NODES),
     claim(KUBERNETES, "jat-proxy init", LEADS_TO_THREE_NODES),
     claim(KUBERNETES, "kubectl apply -k packaging/kubernetes/sidecar", LEADS_TO_THREE_NODES),

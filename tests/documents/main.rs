@@ -8,7 +8,7 @@
 //! | [`configuration`] | gives each configuration of jat-proxy to `jat-proxy check` |
 //! | [`first_steps`] | follows the pages for beginners on a [`fresh_debian`], and compares what is shown with what is printed |
 //! | [`snippets`] | starts real servers with each piece of their configuration, and logs in |
-//! | [`service`] | runs the commands of operating.md, replicas.md, rotation.md and cluster.md on a [`stage`] |
+//! | [`service`] | runs the commands of operating.md, upgrading.md, rotation.md and cluster.md on a [`stage`] |
 //! | [`stanzas`] | has the translator make the README's four stanzas |
 //! | [`tokens`] | works the examples of token.md and dispatch.md, and runs their code |
 //! | [`addresses`] | works the examples and formulas of addresses.md, and runs its code |

@@ -10,6 +10,7 @@ use crate::stage::Stage;
 #[test]
 fn the_commands_of_a_service_work() {
     const DOCUMENT: &str = "docs/operating.md";
+    const UPGRADING: &str = "docs/upgrading.md";
     let block = |begins| claims::text(DOCUMENT, begins);
     let stage = Stage::new();
     let said = stage.run(DOCUMENT, &block("cargo install --locked --path"));
@@ -18,9 +19,9 @@ fn the_commands_of_a_service_work() {
 
     stage.change_ports("a");
     let mut daemon = stage.start("a");
-    stage.run(DOCUMENT, &block("install -m 0755"));
+    stage.run(UPGRADING, &claims::text(UPGRADING, "install -m 0755"));
     wait_until("the upgrade", || stage.read("a", "log").contains("upgraded in place"));
-    let said = stage.run(DOCUMENT, &block("journalctl -u jat-proxy"));
+    let said = stage.run(UPGRADING, &claims::text(UPGRADING, "journalctl -u jat-proxy"));
     assert!(said.contains("upgraded in place"), "{said}");
     assert!(
         said.contains(concat!("\njat-proxy ", env!("CARGO_PKG_VERSION"), ", since ")),
@@ -40,7 +41,7 @@ fn the_commands_of_a_service_work() {
 #[test]
 fn the_commands_for_replicas_work() {
     const DOCUMENT: &str = "docs/rotation.md";
-    const RESTARTS: &str = "docs/replicas.md";
+    const RESTARTS: &str = "docs/upgrading.md";
     let block = |begins| claims::text(DOCUMENT, begins);
     let stage = Stage::new();
     stage.run("a copy on each", "jat-proxy init --domain D --target T /etc/jat-proxy");

@@ -193,9 +193,9 @@ fn is_of(stanza: &Stanza, face: &str, type_: Option<&str>) -> bool {
 
 const PAIRS: usize = 60;
 
-/// A server that balances one domain as docs/replicas.md shows it.
+/// A server that balances one domain as docs/relay.md shows it.
 fn balanced(kind: Kind, replicas: usize) -> &'static Server {
-    let page = test_support::pages::blocks("docs/replicas.md");
+    let page = test_support::pages::blocks("docs/relay.md");
     let shown = page.iter().find(|it| it.text.starts_with("domain_balancing:")).unwrap();
     let wanted = format!("component_number: {replicas}");
     let text = shown.text.replace("proxy.example", BALANCED);
