@@ -33,14 +33,14 @@ fn under_load(form: Form, gates: &mut Gates) {
     driver.run(load);
     let loaded = resident(form, &daemon, &mut [&mut driver]);
     print(&format!("after {stanzas} stanzas"), loaded, Some(idle));
-    // It must have been the load.
+    // The growth must come from the load.
     driver.run(load);
     print("after as many again", resident(form, &daemon, &mut [&mut driver]), Some(loaded));
     gates.at_most("MiB at idle".into(), mib(idle), 12.0);
     gates.at_most(format!("MiB more after {stanzas} stanzas"), mib(loaded) - mib(idle), 1.0);
 }
 
-/// Gives what it was with one.
+/// Returns the memory with one.
 fn with_resources(form: Form) -> u64 {
     let (daemon, mut driver) = start();
     let before = resident(form, &daemon, &mut [&mut driver]);
@@ -61,7 +61,7 @@ fn with_components(form: Form, before: u64) {
     println!("a component: {} bytes", hundred.saturating_sub(before) / 99);
 }
 
-/// When it has come to rest.
+/// The memory once it no longer changes.
 fn resident(form: Form, daemon: &Process, drivers: &mut [&mut Driver]) -> u64 {
     Driver::rest(drivers, form.pick(Duration::from_secs(3), Duration::from_millis(100)));
     daemon.resident()

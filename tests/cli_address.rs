@@ -67,11 +67,11 @@ fn what_has_no_mirror_ends_with_65_and_the_reason() {
     }
     let chosen = folder.run(&["address", "u@d.example", "--component", "PROXY.domain.example"]);
     assert!(chosen.code == 0 && chosen.out.starts_with(r"u\40d.example\2f\2f"), "{}", chosen.out);
-    // With another that has mirrors, too, it has to be said which.
+    // With two components that have mirrors, the command has to say which.
     folder.write("jat-proxy.toml", &CONFIG.replace("#both", ""));
     let out = folder.run(&["address", "u@d.example"]);
     assert!(out.code == 65 && out.err.contains("--component"), "{}", out.err);
-    // With requests alone there are none.
+    // Without messages or presence there are none.
     let one_way = ["relay", "faces", "initiate"].iter().fold(CONFIG.to_owned(), |config, key| {
         config.replace(&format!("\n{key}"), &format!("\n#{key}"))
     });
@@ -143,7 +143,7 @@ fn the_face_says_which_target_and_which_relay() {
         (out.code, out.out.lines().last().unwrap_or_default().to_owned())
     };
     assert_eq!(verdict(signed), (0, "verifies  yes, by name key 1".to_owned()));
-    // That of one target is none of another's.
+    // A mirror of one target is not valid for another.
     assert_eq!(verdict(&signed.replace("room-1", "helper")).0, 65);
     let clear =
         |face: &str| verdict(&format!(r"user\40some-domain.example\2f{face}@proxy.domain.example"));

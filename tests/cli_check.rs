@@ -48,7 +48,7 @@ fn the_shipped_configuration_shows_what_works() {
         let out = folder.run(&["check"]);
         assert_eq!((out.code, out.err.as_str()), (0, ""));
     };
-    // Some of them are for requests alone, and some for more.
+    // Some keys are for `relay = ["iq"]` only, some for more.
     is_good(&without(&shown, &["faces", "initiate", "messages-to", "account-queries"]));
     let keys = folder.read("keys.toml");
     folder
@@ -211,7 +211,7 @@ fn exit_codes_are_those_of_sysexits() {
     assert_eq!(code(&["token", "inspect", "x"]), 65);
 }
 
-/// Without a `ca-file` the system says whom to trust, as OpenSSL would see it.
+/// Without a `ca-file` the system's CAs are trusted, found as OpenSSL finds them.
 #[test]
 fn the_cas_of_the_system_must_be_there_where_they_are_needed() {
     let folder = Folder::new();
@@ -257,7 +257,7 @@ fn the_configuration_may_stand_in_front_of_the_subcommand() {
     }
 }
 
-/// Root reads everything, and the daemon does not.
+/// Root can read everything, but the daemon can't.
 #[test]
 #[ignore = "needs root"]
 fn what_the_owner_of_the_folder_can_not_read_is_an_error_for_root_too() {

@@ -39,7 +39,7 @@ fn what_init_writes_is_good_as_it_is() {
     assert_eq!(listed, "key 1 signs\nname key 1 makes names\n");
     assert_eq!(folder.run_plain(&["keys", "add", "-c", &config]).code, 0);
 
-    // A second time nothing is touched.
+    // A second run changes nothing.
     let out = folder.run_plain(&arguments);
     assert_eq!(out.code, 64);
     assert!(out.err.contains("jat-proxy.toml exists"), "{}", out.err);
@@ -86,7 +86,7 @@ fn init_writes_what_is_relayed_besides_requests() {
     }
 }
 
-/// What is left of an attempt that failed would be in the way of the next one.
+/// The remains of a failed attempt would be in the way of the next one.
 #[test]
 fn what_could_not_be_written_whole_is_taken_away() {
     let folder = Folder::new();
@@ -94,7 +94,7 @@ fn what_could_not_be_written_whole_is_taken_away() {
     let script = "ulimit -f 0 && exec \"$0\" init --domain p.example --target bot@s.example \"$1\"";
     let limited = |script: &str| {
         let mut command = Command::new("sh");
-        // Without the signal it is an error like that of a full disk.
+        // With the signal ignored it is an error, like a full disk.
         command.args(["-c", &format!("trap '' XFSZ; {script}"), PROGRAM]).arg(&path);
         command.output().unwrap()
     };
@@ -200,7 +200,7 @@ fn on_a_terminal_init_asks_for_what_is_missing() {
     let out = folder.run_plain(&["check", "-c", config.to_str().unwrap()]);
     assert_eq!((out.code, out.err.as_str()), (0, ""));
 
-    // What the command line says is not asked; a folder with files is refused.
+    // It does not ask for what the command line says; a folder with files is refused.
     let given = "--domain p.example --software prosody --server 127.0.0.1:5347";
     let (code, said) = at_a_terminal(&folder, given, "bot@some.example\nnew\nother\n");
     assert_eq!(code, Some(0), "{said}");

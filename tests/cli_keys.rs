@@ -99,7 +99,7 @@ fn name_keys_are_added_behind_the_others_and_stay() {
     assert_eq!(folder.mode("keys.toml"), 0o600);
     assert!(folder.read("keys.toml").starts_with("# Mine.\n\n[[key]]\nid = 1\n"));
 
-    // A rotation of the keys that sign has nothing to do with them.
+    // A rotation of the signing keys does not affect them.
     assert_eq!(folder.run(&["keys", "add"]).code, 0);
     let text = folder.read("keys.toml");
     let at = text.find("not-before = ").unwrap();
@@ -119,7 +119,7 @@ fn name_keys_are_added_behind_the_others_and_stay() {
     assert!(list().ends_with("name key 2 makes names\nname key 1 only opens them\n"), "{}", list());
 }
 
-/// Else nobody could do what the error says.
+/// Otherwise nobody could follow the remedy in the error.
 #[test]
 fn a_configuration_that_lacks_a_name_key_gets_one() {
     let folder = Folder::new();
@@ -130,7 +130,7 @@ fn a_configuration_that_lacks_a_name_key_gets_one() {
     assert_eq!(folder.run(&["check"]).code, 0);
 }
 
-/// By hand and by a timer, say.
+/// For example, one by hand and one by a timer.
 #[test]
 fn a_second_rotation_at_a_time_is_told_of_the_first() {
     let folder = Folder::ready();
@@ -148,7 +148,7 @@ fn a_second_rotation_at_a_time_is_told_of_the_first() {
 #[test]
 fn a_file_that_can_not_be_written_comes_with_a_remedy() {
     let folder = Folder::ready();
-    // Its draft would be a file of this name.
+    // The new file is first written under this name.
     std::fs::create_dir(folder.path("keys.toml.new")).unwrap();
     let out = folder.run(&["keys", "add"]);
     assert_eq!(out.code, 74, "{out:?}");

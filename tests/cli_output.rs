@@ -1,4 +1,4 @@
-//! What a command has to say can't be printed: that is no success.
+//! A command whose output can't be printed fails.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -41,12 +41,12 @@ fn a_full_disk_is_an_error_of_every_command() {
         assert!(told.contains(error), "{command:?}: {told}");
         assert!(gone(&mut jat_proxy(), command), "{command:?}");
     }
-    // What was to be done is done.
+    // The command itself has done its work.
     assert!(folder.read("new/proxy.secret").len() > 40);
     assert_eq!(folder.read("keys.toml").matches("[[key]]").count(), 3);
 }
 
-/// Whether a reader that has gone away is no error.
+/// Whether it is no error when the reader has gone away.
 fn gone(program: &mut Command, command: &[&str]) -> bool {
     if command[0] == "init" {
         return true;
@@ -58,7 +58,7 @@ fn gone(program: &mut Command, command: &[&str]) -> bool {
     output.status.code() == Some(0) && !told.contains("error")
 }
 
-/// The daemon is asked, and what it says is lost.
+/// The daemon answers, and the output is lost.
 #[test]
 fn status_that_is_lost_is_no_success() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -17,7 +17,7 @@ use test_support::program;
 const OTHER_SECRET: &str = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU=";
 const THIRD_SECRET: &str = "U0VDUkVULUMtU0VDUkVULUMtU0VDUkVULUMtU0VDUkU=";
 
-/// A daemon that has begun.
+/// A running daemon.
 fn daemon() -> Daemon {
     begun(Launch::in_folder(Folder::alone()))
 }
@@ -48,7 +48,7 @@ fn a_reload_reports_its_result() {
         format!("error: process {pid} has not reloaded; the old configuration stays in use\n");
     assert!(out.err.ends_with(&refused), "{out:?}");
     daemon.reconfigure("target-addres ", "target-address ");
-    // What can't be listened on is no configuration that is in use.
+    // A configuration with an address that can't be used is not applied.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = format!("[http]\nlisten = \"{}\"\n[server]", taken.local_addr().unwrap());
     daemon.reconfigure("[server]", &http);
@@ -88,7 +88,7 @@ fn a_reload_reports_what_happens_to_name_keys() {
     daemon.logs("a name key was removed");
     daemon.reconfigure(more, &format!("{more}initiate = [\"some.example\"]\n"));
     told("warning: `initiate` of proxy.example has changed: users whom it now includes");
-    // Where no names are made, nobody minds.
+    // Where no names are made, there is no warning.
     daemon.reconfigure(more, "");
     daemon.reconfigure("initiate = [\"some.example\"]\n", "");
     told("");
@@ -106,7 +106,7 @@ fn only_the_daemon_of_this_configuration_is_asked() {
     symlink(one.folder.path("jat-proxy.toml"), &link).unwrap();
     let out = one.folder.run_plain(&["reload", "-c", link.to_str().unwrap()]);
     assert_eq!(out.code, 0, "{out:?}");
-    // The log is written behind it.
+    // The log line comes after the answer.
     one.logs_times("configuration reloaded", 2);
     let nobody = Folder::ready().run(&["reload"]);
     assert_eq!(nobody.code, 69);
@@ -114,7 +114,7 @@ fn only_the_daemon_of_this_configuration_is_asked() {
     assert!(nobody.err.contains("\n  help: is it running"), "{nobody:?}");
 }
 
-/// It goes on, whatever a reload comes to, and nobody can know that but its log.
+/// It reloads, but only its log has the result.
 #[test]
 fn a_daemon_that_is_too_old_to_report_the_result() {
     let folder = Folder::ready();
@@ -126,7 +126,7 @@ fn a_daemon_that_is_too_old_to_report_the_result() {
         .spawn()
         .unwrap();
     let out = folder.run(&["reload"]);
-    // Its end is that of its input.
+    // It ends when its input ends.
     drop(older.stdin.take());
     let pid = older.id();
     older.wait().unwrap();
@@ -136,7 +136,7 @@ fn a_daemon_that_is_too_old_to_report_the_result() {
     assert!(out.err.ends_with(&format!("kill -HUP {pid}\n")), "{out:?}");
 }
 
-/// Whichever of the two programs hears of it, the answer is about this configuration.
+/// Whichever of the two programs gets the signal, the answer is about this configuration.
 #[test]
 fn a_reload_in_the_middle_of_an_upgrade_is_one_too() {
     let daemon = daemon();
@@ -177,7 +177,7 @@ fn a_user_who_may_not_inspect_it_is_told_who_may() {
     );
 }
 
-/// Anybody can have a file that looks like a daemon's.
+/// Any process can look like a daemon.
 #[test]
 #[ignore = "needs root"]
 fn a_process_that_may_not_read_the_configuration_is_not_the_daemon() {
@@ -201,7 +201,7 @@ fn a_process_that_may_not_read_the_configuration_is_not_the_daemon() {
     BufReader::new(forger.stdout.take().unwrap()).read_line(&mut ready).unwrap();
     assert_eq!(ready, "ready\n");
     let out = reload(&daemon);
-    // Its end is that of its input.
+    // It ends when its input ends.
     drop(forger.stdin.take());
     forger.wait().unwrap();
     let pid = daemon.pid();

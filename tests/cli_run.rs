@@ -21,7 +21,7 @@ impl Service {
         Self::start_by(&["env"])
     }
 
-    /// Started by a command that the program's own follows.
+    /// Started by this command, with the program's own appended.
     fn start_by(command: &[&str]) -> Self {
         let mut launch = Launch::in_folder(Folder::alone()).behind(command);
         let path = launch.folder.path("notify");
@@ -31,7 +31,7 @@ impl Service {
         Self { daemon: launch.start(), socket }
     }
 
-    /// What it is told until something begins with `word`, that included.
+    /// The notifications up to and including one that begins with `word`.
     fn until(&self, word: &str) -> Vec<String> {
         let mut said = Vec::new();
         let mut buffer = [0; 4096];
@@ -64,7 +64,7 @@ fn it_is_ready_while_the_server_is_away_feeds_the_watchdog_and_says_when_it_stop
     service.until("STOPPING=1");
     let (code, log) = service.end();
     assert_eq!(code, Some(0), "{log}");
-    // The cause once, however many attempts there were.
+    // The cause is logged once, however many attempts there were.
     assert_eq!(log.matches("Connection refused").count(), 1, "{log}");
     assert!(
         log.contains("is the server running, and does it listen for components there?"),
@@ -83,7 +83,7 @@ fn a_reload_is_taken_whole_or_not_at_all() {
     service.daemon.folder.write("jat-proxy.toml", &good.replace("bot@some", "other@some"));
     service.daemon.signal(Signal::HUP);
     service.daemon.logs("configuration reloaded");
-    // The same process takes the last signal.
+    // The same process gets the last signal.
     service.daemon.signal(Signal::USR2);
     service.daemon.logs("upgraded in place");
     service.daemon.signal(Signal::INT);
@@ -91,7 +91,7 @@ fn a_reload_is_taken_whole_or_not_at_all() {
     let (code, log) = service.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("did you mean `target-address`?"), "{log}");
-    // One of them is the upgrade's.
+    // One of them is from the upgrade.
     assert_eq!(log.matches("configuration reloaded").count(), 2, "{log}");
 }
 
@@ -108,7 +108,7 @@ fn without_proc_it_runs_and_upgrades() {
     assert_eq!(code, Some(0), "{log}");
 }
 
-/// sd-daemon(3): the priority stands in front, and the time is the journal's.
+/// sd-daemon(3): each line begins with the priority; the journal adds the time.
 #[test]
 fn in_the_journal_each_line_has_its_priority() {
     let run = |adapt: fn(String) -> String, journal: bool| {
@@ -129,10 +129,10 @@ fn in_the_journal_each_line_has_its_priority() {
     assert!(text.contains("\n<4> WARN not connected, retrying: "), "{text}");
     let json = lines(run(|config| config + "[log]\nformat = \"json\"\n", true));
     assert!(json.contains("\n<4>{\"timestamp\":\""), "{json}");
-    // Standard error leads elsewhere, and another program has the journal.
+    // JOURNAL_STREAM is that of another program, and standard error is not the journal.
     let other = lines(run(|config| config, false));
     assert!(other.starts_with("20") && other.contains("Z  WARN not connected"), "{other}");
-    // What ends it at once is an error there, too.
+    // An error that ends it at once has its priority, too.
     let mut daemon = run(|config| config.replace("target-address", "target-addres"), true);
     assert_eq!(daemon.end().code(), Some(78));
     let broken = daemon.log();

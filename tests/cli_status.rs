@@ -1,4 +1,4 @@
-//! `jat-proxy status`, the real program asking a stand-in for the daemon.
+//! `jat-proxy status`: the real program, with a stand-in for the daemon.
 
 use std::io::{BufRead, BufReader, Write};
 use std::iter;
@@ -51,7 +51,7 @@ fn a_daemon_that_does_not_answer_well() {
 
 #[test]
 fn a_daemon_that_does_not_answer_at_all() {
-    // Nobody accepts, but the system does.
+    // Only the kernel accepts the connection.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = configured(&listener.local_addr().unwrap().to_string());
     let status = folder.run(&["status"]);
@@ -62,7 +62,7 @@ fn a_daemon_that_does_not_answer_at_all() {
     assert!(check.err.contains("does not answer\n  help: if it is the daemon"), "{}", check.err);
 }
 
-/// Less than it waits for lies between two bytes, so that only the whole can be too slow.
+/// The pauses between bytes are shorter than its timeout, so that only the whole answer is too slow.
 #[test]
 fn what_answers_for_ever_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -44,7 +44,7 @@ fn a_token_is_read_and_verified() {
     assert_eq!(last(&["token", "inspect", &address, "--peer", peer]), (65, refused.clone()));
     let bare = (65, refused.clone() + "; --peer is a full address, with its resource");
     assert_eq!(last(&["token", "inspect", &address, "--peer", "bot@some.example"]), bare);
-    // A bare token counts as one of our domains', and this one is a node's.
+    // A bare token is taken for one of our domains; this one belongs to an address with a node.
     let peer = "bot@some.example/a";
     let (code, told) = last(&["token", "inspect", &token, "--peer", peer]);
     assert!(code == 65 && told.contains("give that address with the token"), "{told}");

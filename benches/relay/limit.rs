@@ -6,11 +6,11 @@ use std::net::TcpStream;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The same buffer as the pump has.
+/// As large as the pump's buffer.
 const BUFFER: usize = 64 * 1024;
 
 /// Sends back all that comes from `server`, and computes one HMAC of a token's length for each
-/// stanza: what no translator can save. The kernel's calls block, so that there are no more of
+/// stanza, which no translator can avoid. The system calls block, so that there are no more of
 /// them than one read and one write.
 pub fn limit(server: &str, stanza: usize, token: usize) {
     let key = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any length is fine");
@@ -45,8 +45,8 @@ fn echo_with(server: &str, mut work: impl FnMut(usize)) {
     }
 }
 
-/// The same as [`echo`] for a program that may not block, since it has other things to do: one
-/// more call to the kernel for each time that it wakes up.
+/// The same as [`echo`] for a program that must not block, since it has other things to do: one
+/// more system call for each wake-up.
 pub fn async_echo(server: &str) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let socket = connect(server);

@@ -5,11 +5,11 @@
 //! or `cargo bench --bench relay -- "with pauses"` for one of the tables. `OTHER=program` measures
 //! another build of jat-proxy by turns with this one; `ROUNDS=n` sets how many turns each has.
 //!
-//! One driver plays the server, the users and the service. In front of it, in turn and several
-//! times, child processes: the daemon itself; as a limit a program that sends the
-//! same bytes back and computes one HMAC a stanza, blocking in its calls to the kernel; the same
-//! translation on tokio-xmpp's stream; and plain echoes. Driver and child share the processors,
-//! so the child's own processor time says more than the rate. Fails if a target is missed.
+//! One driver acts as the server, the users and the service. Child processes connect to it, in
+//! turn and several times: the daemon itself; as a limit a program that sends the same bytes back
+//! and computes one HMAC a stanza, with blocking system calls; the same translation on tokio-xmpp's
+//! stream; and plain echoes. Driver and child share the processors, so the child's own processor
+//! time says more than the rate. Fails if a target is missed.
 
 mod limit;
 mod table;
@@ -63,11 +63,11 @@ fn compare(part: &str, form: Form) {
             relays.iter_mut().for_each(|relay| relay.load = Load { requests, ..load });
         }
         for round in 0..rounds {
-            // Whatever changes in the course of a round hits each of them in turn.
+            // A change in the machine's load affects all of them alike.
             for index in 0..relays.len() {
                 let index = (index + round) % relays.len();
                 relays[index].measure();
-                // The others have their stream's signs of life meanwhile.
+                // Meanwhile the streams of the others are kept alive.
                 relays.iter_mut().for_each(|relay| relay.driver.attend());
             }
         }
@@ -91,7 +91,7 @@ fn compare(part: &str, form: Form) {
     gates.finish();
 }
 
-/// One that is measured.
+/// A program that is measured.
 struct Relay {
     name: &'static str,
     process: Process,
@@ -106,7 +106,7 @@ impl Relay {
         Self { name, process, driver, load, rounds: Vec::new() }
     }
 
-    /// Finds out how many requests take it about as long as a round is to be; a warm-up, too.
+    /// Finds out how many requests take about as long as a round; also a warm-up.
     fn calibrate(&mut self, load: Load, round: Duration) {
         let time = self.driver.run(load).elapsed.as_secs_f64();
         let requests = load.requests as f64 * round.as_secs_f64() / time;
@@ -174,7 +174,7 @@ fn token_chars(encoded_from: &str) -> usize {
 const LIMIT: &str = "limit: echo + HMAC";
 const TREES: &str = "trees: tokio-xmpp + minidom";
 const ASYNC_ECHO: &str = "plain echo, tokio";
-/// How long each is measured at a time.
+/// How long each is measured in a round.
 const ROUND: Duration = Duration::from_secs(1);
-/// Long enough for whatever a stream says when nothing follows a stanza.
+/// Long enough for what a stream sends when nothing follows a stanza.
 const PAUSE: Duration = Duration::from_millis(20);

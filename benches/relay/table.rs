@@ -1,6 +1,6 @@
 //! The figures of all rounds, as a table.
 
-/// What was seen of one relay in one round.
+/// The figures of one relay in one round.
 pub struct Round {
     /// Stanzas a second.
     pub rate: f64,
@@ -8,7 +8,7 @@ pub struct Round {
     pub cpu: f64,
     /// Bytes that it wrote for one stanza.
     pub bytes: f64,
-    /// Of the waits with one in flight, in microseconds.
+    /// The median latency with one in flight, in microseconds.
     pub median: f64,
     pub p99: f64,
 }

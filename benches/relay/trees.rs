@@ -49,7 +49,7 @@ async fn log_in(server: &str) -> Stream {
     stream
 }
 
-/// What was read already is translated before anything is written, so that it is one write.
+/// All that was read is translated before anything is written, so that there is one write.
 async fn next(stream: &mut Stream) -> Option<Element> {
     loop {
         let next = match stream.next().now_or_never() {

@@ -8,13 +8,13 @@
 //!
 //! A user keeps requests in flight to a bot: once straight to the bot's own address, so that the
 //! server routes two stanzas for each, and then through jat-proxy, which makes four: many at a
-//! time, which share reads and writes, and one after the other.
+//! time, which share reads and writes, and one after another.
 //! User and bot run in this process and compete for the same processors, so it is the
 //! processor time that counts, not how long it took.
 //!
 //! Then a program that does the same reads and writes, and nothing else, does as many of them in
 //! the same time, while the server is as busy with other things:
-//! ss(8) tells the bytes that jat-proxy's socket has taken and given, and its segments; on this
+//! ss(8) shows the bytes that jat-proxy's socket has received and sent, and its segments; on this
 //! interface a write is a segment, and each wake-up of jat-proxy is one read and one write. Fails
 //! if a target is missed.
 
@@ -77,7 +77,7 @@ fn kinds() -> Vec<Kind> {
     kinds
 }
 
-/// How many round trips there are of each kind.
+/// How many round trips to measure of each kind.
 #[derive(Clone, Copy)]
 struct Count {
     warm_up: usize,
@@ -85,7 +85,7 @@ struct Count {
 }
 
 impl Count {
-    /// Measures round trips to the bot itself; gives it back.
+    /// Measures round trips to the bot itself; returns the bot.
     fn measure_straight(
         self,
         scene: &Scene,
@@ -108,8 +108,8 @@ impl Count {
         answering.join().expect("the bot answers all")
     }
 
-    /// Measures round trips through jat-proxy, and then the same reads and writes alone; gives the
-    /// bot back.
+    /// /// Measures round trips through jat-proxy, and then the same reads and writes alone;
+    /// returns the /// bot.
     fn measure(
         self,
         scene: &Scene,

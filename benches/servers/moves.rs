@@ -18,7 +18,7 @@ pub struct Moves {
 }
 
 impl Moves {
-    /// Of the one connection to `port`, seen from who connected.
+    /// Those of the only connection to `port`, on the connecting side.
     pub fn of_component(port: u16) -> Self {
         let filter = format!("dst 127.0.0.1:{port}");
         let output = Command::new("ss").args(["-tinH", "state", "established", &filter]).output();
@@ -44,12 +44,12 @@ impl Moves {
         }
     }
 
-    /// Of a read and of a write, in bytes, on average.
+    /// The average sizes of a read and of a write, in bytes.
     pub fn sizes(&self) -> (u64, u64) {
         (self.read / self.writes, self.written / self.writes)
     }
 
-    /// Has a process do as many, spread over as much time: the processor time that it takes.
+    /// Has a process do as many, spread over as much time; returns its processor time.
     pub fn replay(&self, over: Duration) -> Duration {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();

@@ -2,9 +2,9 @@
 //!
 //!     cargo bench --bench faces
 //!
-//! A request to one of a thousand names, and to one of twenty patterns beside them, is set against
-//! the same where there is one service. Then the start of a thousand services, each with a target
-//! of its own, and their memory. Fails if a ratio that is a target is missed.
+//! A request to one of a thousand names, and to one of twenty patterns in addition to them, is
+//! compared with a request to the only service. Then a thousand services start, each with a target
+//! of its own, and their memory is measured. Fails if a ratio that is a target is missed.
 
 use std::hint::black_box;
 use std::process;
@@ -58,7 +58,7 @@ fn compare_requests(form: Form, gates: &mut Gates) {
     }
 }
 
-/// From the settings to the subscriptions, and again with one face less and one more.
+/// From the settings to the subscriptions; then a reload that removes a face and adds another.
 fn start() {
     let memory = || usage::status(process::id(), "VmRSS:");
     let arrangement = many(1_000, 0, account);

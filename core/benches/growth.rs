@@ -2,9 +2,9 @@
 //!
 //!     cargo bench --bench growth
 //!
-//! Stanzas of all sizes are timed by turns, and beside them the smallest, whose cost each of
-//! them has too: its token, its head, its verdict. What a byte of payload costs above that must
-//! be within twice of the same at every size; fails if it is not.
+//! Stanzas of all sizes are timed in turn, together with the smallest, whose cost (token, head,
+//! verdict) is part of all of them. The cost of a byte of payload above that may differ by a factor
+//! of two between sizes; otherwise it fails.
 
 use std::hint::black_box;
 
@@ -37,7 +37,7 @@ fn main() {
     let feed = in_reads_of::<65_536>;
     Growth { what, payloads: &skipped, begin: request, feed, relayed: false }
         .compare(form, &mut gates);
-    // It grows on its way, and more would be over the limit then.
+    // It grows when it is translated; a larger one would then be over the limit.
     let own_addresses = [1_000, 10_000, 100_000, 300_000]
         .map(|size| (format!("{} kB", size / 1000), stanzas::own_addresses(size)));
     for (what, payloads) in [
@@ -106,7 +106,7 @@ fn request(payload: &str) -> (Proxy, String) {
     (Proxy::new(), stanzas::request(payload))
 }
 
-/// Presence that the target's server tells late, whose address has to be taken out.
+/// Presence that the target's server delivers late, whose address has to be removed.
 fn late_presence(payload: &str) -> (Proxy, String) {
     presence_outward(&format!("{DELAY}{payload}"))
 }
@@ -123,5 +123,5 @@ fn in_reads_of<const N: usize>(proxy: &mut Proxy, stanza: &[u8]) {
 
 /// The payload of the smallest stanza.
 const SMALLEST: &str = "<q/>";
-/// About what a stanza has besides its payload.
+/// About the size of a stanza without its payload.
 const ENVELOPE: usize = 100;

@@ -1,4 +1,4 @@
-//! How many instructions the parts take that are our own, counted by valgrind.
+//! How many instructions our own parts take, counted by valgrind.
 //!
 //!     cargo bench --bench instructions             compares with instructions.toml
 //!     cargo bench --bench instructions -- --write  writes that file
@@ -8,8 +8,8 @@
 //! processor's SHA instructions, so its count would be that of another program; `translate` times it.
 //!
 //! Whole stanzas go through the session, from bytes to bytes. They have HMACs, so the instructions of
-//! SHA-256 are counted apart: `NAME-sha`. With them each is held against the others: a message, or the
-//! target's own request, is to cost little more than a request of a user does.
+//! SHA-256 are counted separately: `NAME-sha`. Including them, a message, or the target's own request,
+//! may cost little more than a user's request.
 
 use std::env;
 use std::fs;
@@ -55,7 +55,7 @@ const PARTS: [(&str, Run); 6] = [
 
 type Run = fn(usize);
 
-/// Requests that grow: what a stanza takes beside its token.
+/// Requests of growing size: what a stanza takes in addition to its token.
 const PAYLOADS: [Kind; 3] = [
     Kind { name: "payload-2kB", begin: || Exchange::with_payload(&stanzas::disco_reply()) },
     Kind { name: "payload-100kB-tags", begin: || Exchange::with_payload(&stanzas::tags(100_000)) },
@@ -71,13 +71,13 @@ const RATIOS: [(&str, &str); 6] = [
     ("own-request", "request-clear"),
     ("own-reply", "request-clear"),
 ];
-/// How much that is.
+/// How many times as much.
 const MOST: f64 = 1.2;
 
-/// Behind the name of a whole stanza: of its SHA-256.
+/// Follows the name of a whole stanza, for its SHA-256.
 const SHA: &str = "-sha";
 
-/// Growth that is let pass, in percent.
+/// Growth that is allowed, in percent.
 const TOLERANCE: f64 = 10.0;
 
 fn main() -> ExitCode {
@@ -127,8 +127,8 @@ fn whole() -> impl Iterator<Item = &'static Kind> {
     const { &KINDS }.iter().chain(const { &PAYLOADS })
 }
 
-/// Instructions of each part for one stanza, and those of whole stanzas without SHA-256 and of that;
-/// what start and end of the process take cancels out.
+/// Instructions of each part for one stanza, and of whole stanzas without SHA-256 and of SHA-256
+/// alone; those of the start and end of the process cancel out.
 fn count_all() -> io::Result<Vec<(String, u64)>> {
     let mut counts = Vec::new();
     for (part, _) in PARTS {
@@ -163,7 +163,7 @@ fn count(part: &str, times: usize) -> io::Result<Count> {
 /// Those of a whole process.
 fn counted(part: &str, times: usize) -> io::Result<Count> {
     let output = Command::new("valgrind")
-        // What it counted is written to where nothing else is.
+        // Nothing else writes to standard output.
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/stdout", "--compress-strings=no"])
         .arg(env::current_exe()?)
         .args([part, &times.to_string()])
@@ -177,8 +177,8 @@ fn counted(part: &str, times: usize) -> io::Result<Count> {
     Err(io::Error::other(format!("{}: {said}", output.status)))
 }
 
-/// The sum of a file in callgrind's format: for each function lines of a place and a number. The one
-/// behind `calls` is of what was called, which has lines of its own.
+/// The sum of a file in callgrind's format: for each function, lines with a position and a number. The
+/// line after `calls` is skipped: it counts the called function, which has lines of its own.
 fn sum(file: &str) -> Count {
     let (mut count, mut is_sha, mut called) = (Count::default(), false, false);
     for line in file.lines() {
@@ -238,7 +238,7 @@ fn compare(file: &Path, counts: &[(String, u64)]) -> ExitCode {
     if ratios_hold(counts) && !grown { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints what whole stanzas take, set against each other, and whether none takes too much.
+/// Prints the ratios of whole stanzas, and returns whether none takes too much.
 fn ratios_hold(counts: &[(String, u64)]) -> bool {
     let of = |part: &str| {
         let own_and_sha = |name: &str| name.strip_suffix(SHA).unwrap_or(name) == part;

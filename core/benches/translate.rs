@@ -2,9 +2,9 @@
 //!
 //!     cargo bench --bench translate
 //!
-//! First criterion's figures. Then a table of times, and of their ratios, each the least of many
-//! rounds in which all that is compared was timed by turns: against quick-xml's bare
-//! event loop over the same bytes, against copying them, and of each part to the whole. Fails if
+//! First criterion's figures. Then a table of times and ratios, each the smallest of many rounds in
+//! which everything is timed in turn: compared with quick-xml's bare event loop over the same bytes,
+//! with copying them, and each part with the whole. Fails if
 //! a ratio that is a target is missed.
 
 use std::hint::black_box;
@@ -91,7 +91,7 @@ impl Case {
             group.bench_function(format!("{way} {}", self.batch), |bencher| {
                 bencher.iter(|| proxy.turn(black_box(input.as_bytes())));
             });
-            // None at all, if the arguments name another.
+            // None at all, if the arguments select another.
             assert_eq!(proxy.counts().1, 0, "some stanzas were not relayed");
         }
     }
@@ -128,7 +128,7 @@ impl Case {
     }
 }
 
-/// Every kind of stanza that is relayed, set against a request where nothing else is.
+/// Every kind of stanza that is relayed, compared with a request where nothing else is.
 fn compare_kinds(form: Form) {
     let mut exchanges: Vec<_> = KINDS.iter().map(|kind| (kind.begin)()).collect();
     let tasks = KINDS.iter().zip(&mut exchanges).map(|(kind, exchange)| {
@@ -161,7 +161,7 @@ fn compare_names(form: Form) {
     }
 }
 
-/// What cannot be saved: the bytes go into one buffer and out of another.
+/// The least possible: the bytes are copied into one buffer and out of another.
 fn copy(buffers: &mut [Vec<u8>; 2], bytes: [&[u8]; 2]) {
     for (buffer, bytes) in buffers.iter_mut().zip(bytes) {
         buffer.clear();

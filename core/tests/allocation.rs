@@ -37,7 +37,7 @@ fn steady(token_in: TokenIn, dispatch: Dispatch, payload: &str, node: &str) {
     let mut proxy = Proxy::with(|settings| {
         settings.token_in = token_in;
         settings.dispatch = dispatch;
-        // However many may not ask.
+        // The number of senders who may not ask makes no difference.
         settings.access = Access { deny: senders(500), ..Access::default() };
         settings.limit = Some(Limit { rate: Rate { count: 1, per: Per::Hour }, burst: 100 });
     });
@@ -66,7 +66,7 @@ fn no_kind_of_stanza_takes_memory() {
     }
 }
 
-/// Nor do requests that the proxy answers itself, nor those that it then looks at and relays.
+/// Nor do requests that the proxy answers itself, or examines for that and then relays.
 #[test]
 fn own_answers_take_no_memory() {
     for own_answers in [own_answers(), None] {

@@ -12,7 +12,7 @@ use jat_core::session::snapshot::SessionSnapshot;
 
 const DOMAIN: &str = "proxy.example";
 
-/// A process that is alone on its node, and has not asked anybody yet.
+/// A process that is alone on its node, and has not sent a probe yet.
 struct Process {
     side: Side,
     now: Now,
@@ -27,7 +27,7 @@ impl Process {
         one
     }
 
-    /// The server answers: with echoes, with `subscribed`, and nobody is online here. Gives the
+    /// The server answers, with echoes and `subscribed`, and nobody is online on this node. Returns the
     /// addresses that other probes came from.
     fn exchange(&mut self) -> Vec<String> {
         let mut probes = Vec::new();
@@ -86,7 +86,7 @@ impl Process {
     }
 }
 
-/// Whatever the one that hears has.
+/// Whether or not the one that notices has a presence domain.
 #[test]
 fn who_has_no_presence_domain_is_found_by_another_node() {
     for presence_domain in [None, Some("b.proxy.example")] {
@@ -108,7 +108,7 @@ fn who_has_no_presence_domain_is_found_by_another_node() {
         assert_eq!(online, 0, "an answer to another one tells nothing");
         b.upgrade();
         assert!(b.finds());
-        // It is gone.
+        // The first process has ended.
         b.until(1_000);
         assert!(b.finds());
         b.until(1_100);
@@ -121,7 +121,7 @@ fn who_has_a_presence_domain_asks_nothing_so() {
     assert_eq!(Process::new(Some("b.proxy.example"), 2, START).until(1_000), [""; 0]);
 }
 
-/// The answers come to itself, before an upgrade and after it; and a user can say what it likes.
+/// It gets its own answers, before an upgrade and after it, and a user's presence has no effect.
 #[test]
 fn a_process_that_is_alone_finds_nobody() {
     let mut one = Process::new(None, 1, START);
@@ -140,7 +140,7 @@ fn a_process_that_is_alone_finds_nobody() {
     }
 }
 
-/// It is killed and started again, again and again; answers to its last questions come to the next.
+/// It is killed and restarted many times; answers to the probes of one process reach the next.
 #[test]
 fn a_process_that_is_started_again_finds_nobody() {
     let mut before = Vec::new();

@@ -1,4 +1,4 @@
-//! What a component says in its target's place, byte for byte, through a whole session.
+//! What a component answers in place of its target, byte for byte, through a whole session.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ fn answers(proxy: &mut Proxy, request: &str, answer: &str) {
 #[test]
 fn pings_and_questions_are_answered() {
     let pong = "<iq type='result' id='7' to='user@some-domain.example/abc' from='proxy.example'/>";
-    // Nobody is online, everybody is, and more is relayed.
+    // While nobody is online, while somebody is, and where more is relayed.
     for mut proxy in [
         Proxy::connected(answering()),
         Proxy::with(answering()),
@@ -63,7 +63,7 @@ fn whoever_asks_is_answered_with_the_id_that_it_wrote() {
         ("", "some-domain.example"),
         ("&apos;&quot;&lt;&gt;&amp;&#10;", "user@some-domain.example"),
         ("7", "user@some-domain.example/&lt;&apos;&amp;"),
-        // The target may ask, too, and is no user.
+        // The target may ask, too, though it is no user.
         ("7", &format!("{TARGET}/a")),
         (&"i".repeat(3_000), USER),
     ] {
@@ -96,8 +96,8 @@ fn the_namespace_counts_however_it_is_written() {
     }
 }
 
-/// An address with a node or a resource is one of the target's, and what is not asked for goes to
-/// the target, too.
+/// Requests to an address with a node or a resource go to the target, and so do all that the proxy
+/// does not answer.
 #[test]
 fn all_else_goes_to_the_target() {
     let mut proxy = Proxy::with(answering());

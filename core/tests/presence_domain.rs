@@ -54,7 +54,7 @@ fn the_presence_domain_answers_and_relays_nothing() {
     assert!(said.contains("unsubscribed") && said.contains("from='a.proxy.example'"), "{said}");
 }
 
-/// What the component's domain answers itself, this one does not.
+/// Unlike the component's domain, this one answers none.
 #[test]
 fn a_ping_of_the_presence_domain_is_refused() {
     let mut it = Replica::start();
@@ -101,7 +101,7 @@ fn a_reload_moves_the_subscription() {
     let asked = it.tick(OWN);
     assert!(asked.contains("from='proxy.example'") && asked.contains("subscribe"), "{asked}");
     assert_eq!(it.tick(PRESENCE), "", "its link is about to close this stream");
-    // What was known holds until the new subscription tells, or for a minute.
+    // The list stays until the new subscription delivers presence, or for a minute.
     assert_eq!(it.online(), 1);
     it.now = it.now.plus(Duration::from_secs(61));
     it.tick(OWN);
@@ -122,7 +122,7 @@ fn a_lost_component_stream_leaves_the_list_alone() {
     assert_eq!(it.online(), 1);
 }
 
-/// A sibling on another node of a cluster hears the presence in our place.
+/// Another replica, on another node of a cluster, gets the presence instead.
 #[test]
 fn replies_of_resources_that_nobody_told_of_are_counted() {
     let mut it = Replica::start();
@@ -166,7 +166,7 @@ fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
     let refused = it.hear(OWN, &format!("{head}<q>{text}</q></iq>"));
     assert!(refused.contains("policy-violation") && refused.contains("to='u@s.example/r'"));
     assert_eq!((it.shared.translator().unlisted_replies(), it.count(Reason::OverLimit)), (1, 1));
-    // What the user got counts as an error, not as the result that it was.
+    // It is counted as the error that the user got, not as a result.
     let answers = it.shared.translator().answers();
     let error = (DefinedCondition::PolicyViolation, 1);
     assert_eq!(answers.errors().iter().find(|(_, count)| *count > 0), Some(error));
@@ -179,7 +179,7 @@ fn a_reply_that_is_too_large_only_for_the_user_is_counted_once() {
 #[test]
 fn on_a_shared_domain_the_presence_domain_is_the_witness() {
     let mut it = Replica::start();
-    // Of sixteen echoes a sibling got the last, so that nothing on this stream proves anything.
+    // Another replica got the last of sixteen echoes, so nothing on this stream is conclusive.
     let echoes = it.said_first(OWN);
     let (first, _) = echoes.rsplit_once("<message").unwrap();
     it.hear(OWN, &first[first.find("<message").unwrap()..]);
@@ -253,7 +253,7 @@ impl Replica {
         said
     }
 
-    /// What it says when the stream is up.
+    /// What it sends when the stream is up.
     fn said_first(&mut self, at: &str) -> String {
         self.with(at, |_, _| ())
     }
@@ -262,7 +262,7 @@ impl Replica {
         self.with(at, |session, turn| session.tick(turn).unwrap())
     }
 
-    /// What it says to a stanza that arrives on the stream of `at`.
+    /// What it sends in response to a stanza that arrives on the stream of `at`.
     fn hear(&mut self, at: &str, stanza: &str) -> String {
         self.said_first(at);
         self.with(at, |session, turn| {

@@ -1,5 +1,5 @@
-//! The core names nothing of the world around it, and its layers name none above them. What comes
-//! by way of a crate is held by Cargo.toml and deny.toml.
+//! The core uses no files, sockets, clocks and the like, and its layers use none above them. For its
+//! dependencies Cargo.toml and deny.toml ensure that.
 
 use std::fs;
 use std::path::Path;

@@ -22,7 +22,7 @@ fn each_case_has_a_title_of_its_own() {
     assert_eq!(titles.len(), cases.len());
 }
 
-/// What only relaying both ways can lead to.
+/// Every reason that occurs only where more is relayed has a case.
 #[test]
 fn every_reason_has_a_case() {
     let cases = two_way::load();
@@ -62,7 +62,7 @@ fn the_script_writes_exactly_the_cases() {
     assert!(written == stored, "run the script again, or revert {}", two_way::FILE);
 }
 
-/// What is wrong with what comes of a case, if anything is; also when it comes byte by byte.
+/// How the result of a case differs from what it says, if it does, also when fed byte by byte.
 fn failure(case: &Case) -> Option<String> {
     let now = case.now();
     let said = Said::to(&mut case.side(), [case.given.as_bytes()], now);
@@ -89,8 +89,8 @@ fn failure(case: &Case) -> Option<String> {
     })
 }
 
-/// What of a stanza is compared: name and attributes of its start tag as a parser reads them, and
-/// the bytes behind it, but for the text of an error that is ours.
+/// The parts of a stanza that are compared: name and attributes of its start tag as a parser reads
+/// them, and the bytes after it, without the text of our own errors.
 fn content(xml: &str) -> (String, Vec<(String, String)>, String) {
     let tag = &xml[..=end_of_tag(xml)];
     let (events, error) = oracle::events(tag.as_bytes());

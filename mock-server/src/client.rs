@@ -34,7 +34,7 @@ impl Client {
         Self { jid: jid.to_owned(), number, inbox, shared }
     }
 
-    /// Sends one stanza; the server stamps its `from`.
+    /// Sends one stanza; the server sets its `from`.
     ///
     /// # Errors
     /// `xml` is not exactly one element. (A server would end the client's stream for it.)
@@ -69,7 +69,7 @@ impl Client {
         }
     }
 
-    /// Logs out; contacts are told as if the client had said so.
+    /// Logs out; contacts get presence as if the client had sent it.
     pub fn log_out(self) {}
 }
 

@@ -22,21 +22,21 @@ pub struct Connection {
     received: Mutex<Vec<u8>>,
 }
 
-/// What a connection is told to do; all is done in the order in which it is told.
+/// Orders for a connection, which are carried out one after another.
 pub(crate) enum Command {
     Write(Vec<u8>),
     /// Writes so many bytes at a time.
     Trickle(Vec<u8>, usize),
-    /// Ends it, behind these bytes.
+    /// Ends it, after these bytes.
     Close(Vec<u8>),
-    /// Ends it without any farewell in XML.
+    /// Ends it without a closing tag.
     Cut,
     /// Ends it with a TCP reset.
     Reset,
 }
 
 impl Connection {
-    /// Tells it from all others of the process.
+    /// A number that no other connection of the process has.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -52,7 +52,7 @@ impl Connection {
     }
 
     /// Writes raw bytes, `chunk` of them (1 at least) at a time, 1 ms apart, so that a component
-    /// that is not busy reads them apart.
+    /// that is not busy reads them separately.
     pub fn inject_chunks(&self, bytes: &[u8], chunk: usize) {
         self.command(Command::Trickle(bytes.to_vec(), chunk));
     }
@@ -67,8 +67,8 @@ impl Connection {
         self.reading.send_replace(reading);
     }
 
-    /// From now on the last `count` bytes of what there is to write wait for what comes next, so
-    /// that there is always a stanza of which the component has only a part; 0, as at first: none.
+    /// From now on the last `count` bytes of output wait for more output, so that the component always
+    /// has an incomplete stanza. The initial value is 0.
     pub fn hold_back(&self, count: usize) {
         self.held_back.store(count, Ordering::Relaxed);
         self.inject(b"");
@@ -94,7 +94,7 @@ impl Connection {
         self.command(Command::Reset);
     }
 
-    /// A connection of `domain`, and what it is told to do.
+    /// A connection of `domain`, and its orders.
     pub(crate) fn new(domain: String) -> (Arc<Self>, UnboundedReceiver<Command>) {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let (commands, receiver) = unbounded_channel();
@@ -113,12 +113,12 @@ impl Connection {
         self.command(Command::Write(xml.as_bytes().to_vec()));
     }
 
-    /// Tells when [`Self::set_reading`] changes.
+    /// Reports changes by [`Self::set_reading`].
     pub(crate) fn reading(&self) -> watch::Receiver<bool> {
         self.reading.subscribe()
     }
 
-    /// What [`Self::hold_back`] said.
+    /// The value set by [`Self::hold_back`].
     pub(crate) fn held_back(&self) -> usize {
         self.held_back.load(Ordering::Relaxed)
     }

@@ -1,8 +1,7 @@
 //! An XMPP server in the process, for the tests and benchmarks of jat-proxy.
 //!
-//! Components log in over real TCP (XEP-0114), clients are handles. It does what Prosody and
-//! ejabberd do as far as a component notices it, and on demand what a broken server, or a broken
-//! network, does.
+//! Components log in over real TCP (XEP-0114), clients are handles. As far as a component notices,
+//! it behaves like Prosody or ejabberd, and on demand like a broken server or a broken network.
 //!
 //! ```text
 //!   server ──► wire ──► login
@@ -43,5 +42,5 @@ pub use router::{Direction, Passed};
 pub use server::Server;
 pub use stanza::STREAM_ERRORS;
 
-/// How long what must come is waited for: where nothing else runs it takes milliseconds.
+/// How long to wait for something that must come. On an idle machine it takes milliseconds.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -19,7 +19,7 @@ use crate::stanza::{UNLIMITED, stream_error};
 pub enum Login {
     /// Checks domain and secret.
     Normal,
-    /// Refuses it behind the stream header with this condition and text.
+    /// Refuses it after the stream header, with this condition and text.
     Refused { condition: String, text: String },
     /// Sends exactly these bytes in answer to the header and to the handshake, which it does
     /// not check, `chunk` of them at a time. With nothing to send it stays silent for ever.
@@ -29,12 +29,12 @@ pub enum Login {
 /// A component that is logged in.
 pub(crate) struct LoggedIn {
     pub(crate) domain: String,
-    /// What it sent behind its handshake.
+    /// What it sent after its handshake.
     pub(crate) early: Vec<u8>,
 }
 
-/// Logs the component in, but for the answer to its handshake. `None`: it was refused, or
-/// went away.
+/// Logs the component in, except for the answer to its handshake. `None`: it was refused, or
+/// disconnected.
 pub(crate) async fn log_in(
     stream: &mut TcpStream,
     login: &Login,
@@ -88,7 +88,7 @@ fn header(id: &str, domain: &str) -> Vec<u8> {
     xml
 }
 
-/// Reads the stream header, leaves what comes behind it in `buffer`, and gives the domain.
+/// Reads the stream header, leaves what follows it in `buffer`, and returns the domain.
 async fn read_header(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<String>> {
     loop {
         let text = str::from_utf8(buffer).unwrap_or_default();
@@ -106,7 +106,7 @@ async fn read_header(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result
     }
 }
 
-/// Reads an element; gives its text, and where it ends in `buffer`.
+/// Reads an element; returns its text, and where it ends in `buffer`.
 async fn read_element(
     stream: &mut TcpStream,
     buffer: &mut Vec<u8>,

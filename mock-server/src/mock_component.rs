@@ -1,4 +1,4 @@
-//! A component by hand, to test the server with.
+//! A simple component, to test the server with.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) struct MockComponent {
 }
 
 impl MockComponent {
-    /// Connects and sends the header; what comes back waits to be read.
+    /// Connects and sends the header; does not read the answer.
     pub(crate) async fn connect(server: &Server, domain: &str) -> Self {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
         let header = format!(
@@ -41,7 +41,7 @@ impl MockComponent {
         Self { stream, splitter: Splitter::new(UNLIMITED), buffer: Vec::new() }
     }
 
-    /// Logs in and gives the answer to the handshake.
+    /// Logs in and returns the answer to the handshake.
     pub(crate) async fn try_log_in(server: &Server, domain: &str, secret: &str) -> (Self, String) {
         let mut component = Self::connect(server, domain).await;
         let header = component.read_header().await;
@@ -78,12 +78,12 @@ impl MockComponent {
         timeout(PATIENCE, self.read()).await.unwrap()
     }
 
-    /// What comes, if something does, in a moment that is long for the loopback.
+    /// The next element, if one arrives within a time that is long for loopback.
     pub(crate) async fn recv_soon(&mut self) -> Option<String> {
         timeout(Duration::from_millis(200), self.read()).await.ok()
     }
 
-    /// The next element of which `text` is a part.
+    /// The next element that contains `text`.
     pub(crate) async fn recv_with(&mut self, text: &str) -> String {
         let xml = self.recv().await;
         assert!(xml.contains(text), "{xml} without {text}");

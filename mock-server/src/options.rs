@@ -3,32 +3,32 @@
 /// How the server behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whose way with presence and addresses it takes.
+    /// Which server's habits with presence and addresses it has.
     pub habits: Habits,
-    /// What becomes of a second connection for one domain.
+    /// What happens to a second connection for one domain.
     pub second: Second,
-    /// The component domains there are; `None`: any (ejabberd's listener with `password:` only).
+    /// The domains of components; `None`: any (ejabberd's listener with `password:` only).
     pub domains: Option<Vec<String>>,
     /// The secret of all of them.
     pub secret: String,
-    /// Domains with accounts, besides those of the clients that log in.
+    /// Domains with accounts, in addition to those of the clients that log in.
     pub hosts: Vec<String>,
     /// Whether stanzas and bytes are kept for [`Server::take_passed`](crate::Server::take_passed) and
     /// [`Connection::received`](crate::Connection::received).
     pub record: bool,
 }
 
-/// Whose habits the server has.
+/// The server whose habits it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habits {
     /// Presence comes with `subscribed`; a probe while pending cancels the request; a probe
     /// with nobody online gets a bare `unavailable`; addresses are normalised.
     Prosody,
-    /// `subscribed` comes alone; such probes get silence; addresses stay as they were typed.
+    /// `subscribed` comes alone; such probes get no answer; addresses stay as they were typed.
     Ejabberd,
 }
 
-/// What becomes of a second connection for one domain.
+/// What happens to a second connection for one domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Second {
     /// Both serve, each stanza goes to one at random (ejabberd).

@@ -1,5 +1,5 @@
-//! The server without its sockets, for a driver that has one and plays the users itself: whatever
-//! a component says for itself is answered as the whole server answers it.
+//! The server without its sockets, for a driver that has its own socket and users: what a component
+//! sends by itself is answered as by the whole server.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::router::StreamError;
 use crate::shared::Shared;
 use crate::stanza::{Stanza, UNLIMITED};
 
-/// The server's side of one component's stream, but for the socket.
+/// The server's side of one component's stream, without the socket.
 pub struct Responder {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
@@ -41,7 +41,7 @@ impl Responder {
         Client::log_in(jid, self.shared.clone())
     }
 
-    /// Takes the first element of what came from the component, and says where it ends; `None`:
+    /// Processes the first element of what came from the component, and returns where it ends; `None`:
     /// more bytes are needed.
     ///
     /// # Errors
@@ -61,10 +61,10 @@ impl Responder {
         }
     }
 
-    /// Appends what the server has to say to the component.
+    /// Appends the server's output for the component.
     pub fn output(&mut self, output: &mut Vec<u8>) {
         while let Ok(command) = self.commands.try_recv() {
-            // Nobody can tell this connection to do anything else.
+            // This connection gets no other orders.
             if let Command::Write(bytes) = command {
                 output.extend(bytes);
             }
@@ -87,7 +87,7 @@ mod tests {
     fn what_a_component_says_for_itself_is_answered() {
         let mut responder = Responder::new("p.example");
         let _bot = responder.client("bot@some-domain.example/a");
-        // What its log-in has led to.
+        // The output that follows the login.
         responder.output(&mut Vec::new());
         let echo = "<message to='p.example' from='p.example' type='headline' id='1'/>";
         assert_eq!(answer(&mut responder, echo), echo);

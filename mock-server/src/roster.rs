@@ -16,7 +16,7 @@ pub enum RosterState {
     From,
 }
 
-/// Who is subscribed to whom: by account, then by contact, both in normal form.
+/// The subscriptions, by account, then by contact, both in normal form.
 #[derive(Debug, Default)]
 pub(crate) struct Roster(BTreeMap<String, BTreeMap<String, RosterState>>);
 

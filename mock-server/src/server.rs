@@ -58,8 +58,8 @@ impl Server {
         Client::log_in(jid, self.shared.clone())
     }
 
-    /// What `account` (bare JID) lets the address `contact` see; tests and benches set it to
-    /// begin with a standing subscription.
+    /// Sets what `account` (bare JID) lets the address `contact` see; tests and benches use it to
+    /// begin with an existing subscription.
     pub fn set_subscription(&self, account: &str, contact: &str, subscription: RosterState) {
         self.shared.router().roster.set_subscription(account, contact, subscription);
     }
@@ -92,8 +92,9 @@ impl Server {
         self.shared.accepted()
     }
 
-    /// Every stanza that passed between the server and a component since the last call, in order. It is forgotten here, like the bytes that connections
-    /// have received so far: so a server can record for as long as it likes.
+    /// Every stanza that passed between the server and a component since the last call, in order. They
+    /// are discarded here, like the bytes that connections have received, so that a server can record
+    /// for any length of time.
     pub fn take_passed(&self) -> Vec<Passed> {
         self.shared.router().take_passed()
     }
@@ -103,7 +104,7 @@ impl Server {
         self.shared.set_login(login);
     }
 
-    /// Refuses new connections. Those that stand, and the clients, stay.
+    /// Refuses new connections. Existing ones, and the clients, stay.
     pub async fn stop_listening(&self) {
         let task = self.listener().take();
         if let Some(task) = task {
@@ -147,7 +148,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 shared.count_accepted();
                 tokio::spawn(wire::serve(stream, shared.clone()));
             }
-            // Out of descriptors, most likely: they come back.
+            // Probably too few descriptors; some will be free again.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }

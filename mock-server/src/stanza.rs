@@ -1,4 +1,4 @@
-//! One whole stanza on its way through the server, and the ones that the server makes itself.
+//! One whole stanza in the server, and those that the server makes itself.
 
 use jat_core::stanza::escape::{write_attribute, write_escaped};
 use jat_core::stanza::head::{Head, Kind, Rewrite};
@@ -65,8 +65,8 @@ impl Stanza {
         Self::made(xml)
     }
 
-    /// The error that answers this stanza in the name of the address it was sent to. `None`: it
-    /// is of a kind that nobody answers (RFC 6120 section 8.3.1).
+    /// The error that answers this stanza from the address that it was sent to. `None` for kinds that
+    /// are never answered (RFC 6120 section 8.3.1).
     pub(crate) fn bounce(&self, error_type: &str, condition: &str) -> Option<Self> {
         let head = self.head();
         let type_ = head.type_.as_deref();
@@ -92,7 +92,7 @@ impl Stanza {
         Some(Self::made(xml))
     }
 
-    /// The answer of a server to the question for its time (XEP-0202), if this is one.
+    /// The answer of a server to a time query (XEP-0202), if this is one.
     pub(crate) fn time(&self, utc: &str) -> Option<Self> {
         let head = self.head();
         let asks = head.kind == Kind::Iq && head.type_.as_deref() == Some("get");

@@ -1,4 +1,4 @@
-//! The work on one component's socket: login, stanzas in and out, and the end in each of its ways.
+//! The work on one component's socket: login, stanzas in and out, and the end in all its forms.
 
 use std::convert::Infallible;
 use std::io;
@@ -64,7 +64,7 @@ enum End {
     Reset,
 }
 
-/// Does what the connection is told; writes that wait together go out together.
+/// Carries out the connection's orders; writes that wait together are sent together.
 async fn write(
     stream: &mut WriteHalf<'_>,
     connection: &Connection,
@@ -102,8 +102,8 @@ async fn write(
     }
 }
 
-/// Reads stanzas as long as the connection stands; its end is up to the writer, which still may
-/// have something to say.
+/// Reads stanzas as long as the connection is open. The writer ends it, since it may have more to
+/// send.
 async fn read(
     stream: &mut ReadHalf<'_>,
     connection: &Connection,
@@ -166,15 +166,15 @@ fn take(
     Ok(())
 }
 
-/// Waits until the peer goes, and says nothing.
+/// Waits until the peer disconnects, without sending anything.
 async fn until_gone(stream: &mut TcpStream) -> io::Result<()> {
     let mut rest = [0; 4096];
     while stream.read(&mut rest).await? > 0 {}
     Ok(())
 }
 
-/// Says that nothing more will come, and waits a moment for the peer to go. (With unread input
-/// a plain close is a reset, which destroys what is still under way.)
+/// Ends its own side, and waits a moment for the peer to disconnect. (With unread input a plain
+/// close is a reset, which discards what is still under way.)
 async fn linger(stream: &mut TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
     timeout(Duration::from_secs(1), until_gone(stream)).await.unwrap_or(Ok(()))

@@ -1,5 +1,5 @@
-//! The libraries of `clients/`, which read tokens and mirrors in other languages: an independent
-//! reader each of what docs/token.md and docs/addresses.md specify.
+//! The libraries of `clients/`: independent readers, in other languages, of what docs/token.md and
+//! docs/addresses.md specify.
 
 mod packages;
 mod stanzas;
@@ -37,7 +37,7 @@ fn the_reader_in_javascript_reads_what_is_specified() {
     assert!(said.contains("# pass 9\n"), "{said}");
 }
 
-/// Texts that are nearly right, read by both and by the program.
+/// Texts that are almost valid, read by both and by the program.
 #[test]
 #[ignore = "needs python3 and node"]
 fn all_readers_say_the_same() {
@@ -66,7 +66,7 @@ fn all_readers_say_the_same() {
             .map_or(Value::Null, |(user, face, signed)| json!([user, face, signed]));
         read[1] += u32::from(!ours.is_null());
         assert_eq!(by_python[1][at], by_javascript[1][at], "{address:?}");
-        // The program alone knows what is in normal form outside ASCII, and what is an IPv6 address.
+        // Only the program checks normal form outside ASCII, and IPv6 addresses.
         let read_as = by_python[1][at].to_string();
         let is_plain = read_as.is_ascii() && !read_as.contains("@[");
         if address.is_ascii() && (is_plain || !ours.is_null()) {
@@ -105,7 +105,7 @@ fn the_types_of_the_reader_in_javascript_are_right() {
     assert!(made == stored, "run `npm run types` in clients/javascript");
 }
 
-/// What their pages show is run, for a request with a token and a message from a mirror.
+/// The code on their pages runs, for a request with a token and a message from a mirror.
 #[test]
 #[ignore = "needs python3 and node"]
 fn the_pages_of_the_readers_show_how_to_call_them() {
@@ -151,8 +151,7 @@ fn write_vectors(name: &str) -> PathBuf {
 
 /// The errors of tokens that a reader without a key can see.
 const SEEN: [&str; 5] = ["length", "encoding", "version", "malformed", "kind"];
-/// Malformed mirrors that are read nevertheless: the proxy alone looks at the normal form outside
-/// ASCII.
+/// Malformed mirrors that are read nevertheless: only the proxy checks normal form outside ASCII.
 const NOT_SEEN: [&str; 8] = [
     "a node with an emoji, in clear",
     "mixed directions, in clear",
@@ -175,7 +174,7 @@ fn damaged_mirrors() -> Vec<String> {
     let mirrors = vectors.mirror.iter().map(|it| it.mirror.split('@').next().unwrap());
     let malformed = vectors.malformed.iter().map(|it| &*it.node);
     let nodes = damaged(mirrors.chain(malformed).collect());
-    // No server passes a longer one on.
+    // No server passes on a longer one.
     let is_node = |it: &String| !it.contains(['@', '/']) && it.len() <= 1023;
     let nodes = nodes.into_iter().filter(is_node);
     nodes.map(|node| format!("{node}@proxy.example")).collect()
@@ -203,7 +202,7 @@ fn damaged(good: Vec<&str>) -> Vec<String> {
     texts
 }
 
-/// What the command prints, all of it.
+/// The whole output of the command.
 ///
 /// # Panics
 /// When it is missing or fails.
@@ -222,7 +221,7 @@ fn installed(what: &str) -> PathBuf {
     path
 }
 
-/// A folder of this test run, which is empty.
+/// An empty folder of this test run.
 fn fresh(name: impl AsRef<OsStr>) -> PathBuf {
     let folder = scratch().join("readers").join(name.as_ref());
     let _ = fs::remove_dir_all(&folder);

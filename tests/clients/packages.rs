@@ -1,4 +1,4 @@
-//! The libraries as packages: what is in them, and what they say about themselves.
+//! The libraries as packages: their content and their metadata.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +38,7 @@ fn both_have_the_version_and_the_licence_of_the_program() {
 #[ignore = "needs pip and setuptools"]
 fn pip_makes_a_package_that_can_be_imported() {
     let made = fresh("wheel");
-    // It builds in the folder itself, and has licences by their links.
+    // pip builds in the folder itself, in which the licences are links.
     let source = fresh("wheel-source");
     let python = shown("clients/python/README.md", "pip install ").join(".");
     passes(Command::new("cp").arg("-rL").arg(python).arg(&source));
@@ -67,7 +67,7 @@ fn npm_packs_the_library_and_its_types() {
     npm.args(["pack", "--dry-run", "--json", "--offline", "--ignore-scripts", "--loglevel=error"]);
     let said = passes(npm.current_dir(shown("clients/javascript/README.md", "npm install ")));
     let said: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
-    // Newer ones give a table by name.
+    // Newer versions print a table by name.
     let packed = said.get(0).or_else(|| said.get("jat-proxy")).unwrap_or_else(|| panic!("{said}"));
     let files = packed["files"].as_array().unwrap_or_else(|| panic!("{said}"));
     let files: BTreeSet<_> = files.iter().map(|file| file["path"].as_str().unwrap()).collect();
@@ -83,7 +83,7 @@ fn shown(page: &str, command: &str) -> PathBuf {
     repository().join(folder.trim().strip_prefix("./").expect("pip and npm need it"))
 }
 
-/// With the library of PyPI that it needs besides.
+/// With the library from PyPI that it also needs.
 #[test]
 fn the_webhook_is_installed_from_the_same_folder() {
     let blocks = pages::blocks("docs/clients/webhook.md");

@@ -1,5 +1,5 @@
-//! Stanzas as the proxy makes them with each setting, for honest users and for others, with who
-//! sent them.
+//! Stanzas as the proxy makes them with each setting, for honest users and for others, with their
+//! senders.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use jat_proxy::jat::address::Address;
 use jat_proxy::jat::settings::{Settings, TokenIn};
 use serde_json::{Value, json};
 
-/// Requests, all of which are forwarded. A reader may say that it does not know who asks where
-/// that is unclear; else it has to say who it was.
+/// Requests, all of which are forwarded. Where the sender is unclear a reader may say so;
+/// otherwise it has to name the sender.
 pub fn requests() -> Vec<Value> {
     let mut requests = Vec::new();
     for settings in [twin::settings(), in_the_id()] {
         let mut proxy = Proxy::with(settings);
-        // While requests alone are relayed, users may write to any node.
+        // If only requests are relayed, users may write to any node.
         let nodes = ["", "helper", VICTIMS, VICTIMS_FACE, r"x\40y", r"\40\40ab"];
         for (user, node) in users().iter().flat_map(|user| nodes.map(|node| (user, node))) {
             for id in ids() {
@@ -89,7 +89,7 @@ fn at(node: &str) -> String {
     if node.is_empty() { domain.to_owned() } else { format!("{node}@{domain}") }
 }
 
-/// The last ones chose resources that say that they are somebody else.
+/// The last ones have resources that look like somebody else's address.
 fn users() -> Vec<String> {
     let token = &Vectors::load().valid[0].token;
     let honest = [
@@ -113,7 +113,7 @@ fn users() -> Vec<String> {
     honest.map(str::to_owned).into_iter().chain(others).collect()
 }
 
-/// The second one is a token: of somebody else, who asks with the id 1234.
+/// The second one is a token of somebody else, with the id 1234.
 fn ids() -> Vec<String> {
     vec!["1234".to_owned(), Vectors::load().valid[0].token.clone(), String::new()]
 }

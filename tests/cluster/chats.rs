@@ -1,18 +1,18 @@
-//! What became of each message, and what users see of the bots' presence.
+//! What happened to each message, and what users see of the bots' presence.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// The account of all messages, by their numbers.
+/// The records of all messages, by number.
 #[derive(Default)]
 pub struct Chats {
     messages: Vec<Message>,
-    /// The last message from one to the other, of those that came.
+    /// The last message that arrived from one to the other.
     last: BTreeMap<Way, usize>,
     /// Messages that came after a later one of the same sender to the same recipient.
     pub overtaken: usize,
     wrong: Vec<String>,
-    /// What each user sees of each bot: what it says of itself, or that it is not there.
+    /// What each user sees of each bot: its status, or that it is offline.
     seen: BTreeMap<(usize, String), Option<String>>,
 }
 
@@ -26,10 +26,10 @@ enum Way {
 pub struct Message {
     pub user: usize,
     pub sent: Instant,
-    /// The bots that read it and answered, and when. More than one did if it was sent to a resource
-    /// that is not there: a server gives such a message to all (RFC 6121, section 8.5.3.2.1).
+    /// The bots that read and answered it, and when. There may be several if it was sent to a resource
+    /// that is gone: a server gives such a message to all (RFC 6121, section 8.5.3.2.1).
     pub read: Vec<(usize, Instant)>,
-    /// Those whose answers came.
+    /// Those whose answers arrived.
     pub answered: Vec<usize>,
     pub error: Option<String>,
 }
@@ -54,7 +54,7 @@ impl Chats {
         self.messages.len() - 1
     }
 
-    /// A bot reads a message, which names its number and who wrote it.
+    /// A bot reads a message, which contains its number and its sender.
     pub fn read(&mut self, number: usize, user: usize, bot: usize) {
         let Some(message) = self.messages.get_mut(number).filter(|it| it.user == user) else {
             let wrong = format!("bot {bot} reads {number} of {user}, who did not write it");
@@ -67,7 +67,7 @@ impl Chats {
         self.note(Way::There { user, bot }, number);
     }
 
-    /// The answer of a bot comes to a user.
+    /// A user gets the answer of a bot.
     pub fn comes(&mut self, number: usize, user: usize, bot: usize) {
         let known = self.messages.get_mut(number);
         let Some(message) = known.filter(|it| it.user == user && it.readers().any(|it| it == bot))
@@ -82,7 +82,7 @@ impl Chats {
         self.note(Way::Back { user, bot }, number);
     }
 
-    /// An error comes to a user in place of an answer.
+    /// A user gets an error instead of an answer.
     pub fn fails(&mut self, number: usize, user: usize, error: String) {
         match self.messages.get_mut(number).filter(|it| it.user == user && it.error.is_none()) {
             Some(message) => message.error = Some(error),
@@ -96,17 +96,17 @@ impl Chats {
         *last = number.max(*last);
     }
 
-    /// What a user sees of a bot's resource from now on; nothing: that it is not there.
+    /// What a user sees of a bot's resource from now on; `None`: that it is offline.
     pub fn sees(&mut self, user: usize, resource: &str, status: Option<String>) {
         self.seen.insert((user, resource.to_owned()), status);
     }
 
-    /// A user has logged in again, and knows of nobody.
+    /// A user has logged in again, and has seen nobody yet.
     pub fn forgets(&mut self, user: usize) {
         self.seen.retain(|(of, _), _| *of != user);
     }
 
-    /// What those say of themselves whom this user sees, sorted.
+    /// The statuses of the bots that this user sees, sorted.
     pub fn seen_by(&self, user: usize) -> Vec<&str> {
         let its = self.seen.iter().filter(|((of, _), _)| *of == user);
         let mut seen: Vec<_> = its.filter_map(|(_, status)| status.as_deref()).collect();

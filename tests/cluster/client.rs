@@ -16,11 +16,11 @@ use test_support::wait::wait_until;
 use crate::stream::Stanzas;
 
 pub struct Client {
-    /// Which one it is of its kind.
+    /// Its number among those of its kind.
     pub number: usize,
     account: String,
     resource: String,
-    /// Where it is logged in if it can.
+    /// The host where it prefers to log in.
     pub home: usize,
     conduct: Arc<dyn Conduct>,
     doors: Doors,
@@ -42,7 +42,7 @@ pub struct Door {
 pub trait Conduct: Send + Sync {
     /// Whether it goes to another host while its own is down.
     fn moves(&self) -> bool;
-    /// What it says first.
+    /// What it sends first.
     fn greeting(&self) -> &'static str;
     fn hears(&self, client: &Arc<Client>, stanza: &Stanza<'_>, xml: &str);
     /// It has logged in.
@@ -61,7 +61,7 @@ struct State {
 enum Wanted {
     On(usize),
     Away,
-    /// For good.
+    /// It does not log in again.
     Ended,
 }
 
@@ -85,7 +85,7 @@ impl Door {
 }
 
 impl Client {
-    /// One that logs in on its host, again and again, until it is ended.
+    /// A client that logs in on its host, again after each loss, until it is ended.
     pub fn start(
         number: usize,
         account: &str,
@@ -123,23 +123,23 @@ impl Client {
         self.send_numbered(|_, _| xml.to_owned());
     }
 
-    /// Sends what is said for a host and the number of its stream, if it is logged in.
+    /// Sends what `say` returns for a host and the number of its stream, if it is logged in.
     pub fn send_numbered(&self, say: impl FnOnce(usize, u32) -> String) -> bool {
         let mut state = self.state();
         let sessions = state.sessions;
         let Some(stream) = &mut state.stream else { return false };
         let xml = say(stream.host, sessions);
-        // If it fails, the stream ends, and what was asked on it with it.
+        // If it fails, the stream ends, and its requests with it.
         let _ = stream.socket.write_all(xml.as_bytes());
         true
     }
 
-    /// Its host is going to die, and it comes back when it is told to.
+    /// Its host is going to die; it comes back when [`Self::go`] is called.
     pub fn dies_with_host(&self) {
         self.want(Wanted::Away);
     }
 
-    /// Takes its leave.
+    /// Logs out.
     pub fn leave(&self) {
         self.want(Wanted::Away);
         self.send("<presence type='unavailable'/></stream:stream>");
@@ -180,7 +180,7 @@ impl Client {
         let mut failures = 0;
         while let Some(home) = self.wanted_host() {
             let doors = self.doors.lock().unwrap().clone();
-            // Near hosts first.
+            // The home host first.
             let tried = if self.conduct.moves() { (home + failures) % doors.len() } else { home };
             failures += 1;
             if let Ok(client) = doors[tried].enter(&self.account, &self.resource) {
@@ -191,7 +191,7 @@ impl Client {
         }
     }
 
-    /// Where it should be; waits while that is nowhere. Nothing: it ends.
+    /// The host where it should be; waits while that is none. `None`: it ends.
     fn wanted_host(&self) -> Option<usize> {
         let mut state = self.state();
         loop {
@@ -234,7 +234,7 @@ impl Client {
     }
 }
 
-/// Asks all the time.
+/// A continuous load of requests.
 pub struct Load {
     stop: Arc<Mutex<bool>>,
     thread: thread::JoinHandle<()>,
@@ -248,7 +248,7 @@ impl Load {
         let thread = thread::spawn(move || {
             let (begun, mut asked) = (Instant::now(), 0);
             while !*stopped.lock().unwrap() {
-                // A tick that came late asks what those before it should have.
+                // A late tick makes up for missed ones.
                 let due = (begun.elapsed().as_secs_f64() * rate as f64) as usize + 1;
                 (asked..due).for_each(&ask);
                 asked = due;
@@ -264,6 +264,6 @@ impl Load {
     }
 }
 
-/// Before the next login.
+/// The pause before the next login.
 const A_WHILE: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_millis(10);

@@ -13,7 +13,7 @@ use crate::requests::{Answers, Asks, Book};
 
 pub struct Cluster {
     pub kind: Kind,
-    /// As long as it is there, so are the cables.
+    /// It keeps the cables in place.
     pub network: Network,
     pub hosts: Vec<Arc<Host>>,
     pub servers: Vec<Server>,
@@ -32,8 +32,8 @@ pub struct Replica {
     pub proxy: Proxy,
 }
 
-/// Runs a scenario on the cluster of this kind, which it leaves as it was. After one that fails there
-/// is a new one.
+/// Runs a scenario on the cluster of this kind, which it restores. After a failure there is a new
+/// cluster.
 pub fn on_cluster(kind: Kind, scenario: impl FnOnce(&mut Cluster)) {
     static CLUSTERS: Each<Mutex<Option<Cluster>>> = Each::new(|_| Mutex::new(None));
     let mut shared = CLUSTERS.of(kind).lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Cluster {
         let hosts: Vec<_> = (1..=HOSTS as u8).map(|number| network.host(number)).collect();
         let servers = Server::start_cluster_on(kind, &hosts);
         let (domain, target) = (servers[0].new_domain(), servers[0].new_account("service"));
-        // One for a host that joins.
+        // One more for a host that joins.
         let accounts = (0..=HOSTS * EACH).map(|_| servers[0].new_account("user"));
         let book = Arc::new(Book::new(&domain, accounts.map(|it| format!("{it}/abc")).collect()));
         let doors = Arc::new(Mutex::new(servers.iter().map(Door::of).collect()));
@@ -85,7 +85,7 @@ impl Cluster {
         self.bots.push(Client::start(number, account, &resource, host, &self.doors, answers));
     }
 
-    /// One more replica on this host, which has what the others have.
+    /// One more replica on this host, configured like the others.
     pub fn start_replica(&mut self, host: usize) {
         let (number, domain) = (self.replicas.len(), &self.book.domain);
         let mut settings = Settings::new(domain, &self.target);
@@ -98,13 +98,13 @@ impl Cluster {
         self.replicas.push(Replica { host, runs: true, proxy });
     }
 
-    /// Everybody is where he belongs, and all replicas know all bots.
+    /// Waits until all clients are on their home hosts, and all replicas know all bots.
     pub fn be_in_order(&self) {
         self.users.iter().chain(&self.bots).for_each(|it| it.go_home());
         self.wait_in_order();
     }
 
-    /// Users ask from now on, one after the other.
+    /// Users send requests from now on, one after another.
     pub fn load(&self, rate: usize) -> Load {
         let (users, book) = (self.users.clone(), Arc::clone(&self.book));
         Load::start(rate, move |number| {
@@ -121,14 +121,14 @@ impl Cluster {
         });
     }
 
-    /// Ends all that is on a host, at once; its bots stay away.
+    /// Kills everything on a host at once; its bots stay away.
     pub fn kill_host(&mut self, host: usize) {
         self.bots_of(host).for_each(|it| it.dies_with_host());
         self.servers[host].kill();
         self.replicas.iter_mut().filter(|it| it.host == host).for_each(Replica::kill);
     }
 
-    /// The host starts again with all that was there, and the clients come back.
+    /// Restarts everything on the host, and the clients come back.
     pub fn start_host(&mut self, host: usize) {
         self.servers[host].resume();
         self.replicas.iter_mut().filter(|it| it.host == host).for_each(Replica::restart);
@@ -144,9 +144,9 @@ impl Cluster {
         others.map(|(_, it)| Arc::clone(it)).collect()
     }
 
-    /// The nodes miss each other after so many seconds of silence, a fourth more or less.
+    /// The nodes consider each other dead after so many seconds of silence, a quarter more or less.
     pub fn set_ticktime(&self, seconds: u32) {
-        // All at once: one that says something more rarely than the others expect is missed.
+        // All at once: a node that sends something less often than the others expect is considered dead.
         for expressions in
             ["ready", &format!("rpc:call(Node, net_kernel, set_net_ticktime, [{seconds}, 0])")]
         {
@@ -174,7 +174,7 @@ impl Replica {
         self.runs = false;
     }
 
-    /// Ends it in good order.
+    /// Stops it cleanly.
     pub fn stop(&mut self) {
         let status = self.proxy.stop_with(Signal::TERM);
         assert!(status.success(), "{status:?}");

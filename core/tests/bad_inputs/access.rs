@@ -39,12 +39,12 @@ fn others_get_forbidden_before_anything_else_is_made_of_it() {
     let message = format!("<message id='7' {from}><body>hi</body></message>");
     let head = format!("<message type='error' id='7' to='{FOREIGN}' from='proxy.example'>");
     proxy.refused(&message, &head, "forbidden", Message.inward(), Reason::Forbidden);
-    // The answer to a subscription is everybody's.
+    // A subscription is answered as everybody's is.
     let said = proxy.exchange(format!("<presence type='subscribe' {from}/>"));
     assert_eq!(said.counted, [(Presence.inward(), Reason::Forbidden, 1)]);
     let answer = format!("<presence type='unsubscribed' to='{FOREIGN}' from='proxy.example'/>");
     assert_eq!(said.out, [answer]);
-    // What nobody is ever answered stays so.
+    // These are never answered.
     proxy.silent(format!("<message type='error' {from}/>"), Message.inward(), Reason::ErrorIgnored);
     proxy.silent(format!("<presence {from}/>"), Presence.inward(), Reason::PresenceIgnored);
     proxy.silent(
@@ -82,7 +82,7 @@ fn no_spelling_gets_past() {
     }
 }
 
-/// No answer would reach it, whatever the lists say; a server ends the stream of who tries.
+/// No answer would reach it, whatever the lists say: a server ends the stream if we try.
 #[test]
 fn a_sender_with_an_empty_part_is_dropped_whoever_is_denied() {
     for from in ["@elsewhere.example", "@elsewhere.example/r", "u@elsewhere.example/"] {
@@ -111,7 +111,7 @@ fn replies_and_the_presence_of_the_target_are_not_held_against_the_lists() {
     let said = proxy.exchange(presence("subscribe"));
     assert_eq!(said.counted, [(Presence.outward(), Reason::PresenceUsed, 1)]);
     assert_eq!(said.out.len(), 2, "{said:?}");
-    // But what it asks itself is a request as any other.
+    // But its own request is a request like any other.
     let said = proxy.exchange(get(&format!("{TARGET}/a"), "proxy.example", "7"));
     assert_eq!(said.counted, [(USER_REQUEST, Reason::Forbidden, 1)]);
     proxy.still_serves();
@@ -124,7 +124,7 @@ fn observed_stanzas_are_relayed_and_counted_separately() {
     let from = format!("from='{USER}' to='proxy.example'");
     let said = proxy.exchange(format!("<message {from}/>"));
     assert_eq!(said.counted, [(Message.inward(), Reason::MessageRefused, 1)]);
-    // It is refused whatever the lists say, and nobody's reply or error is held against them.
+    // Subscriptions are refused whatever the lists say; replies and errors are not checked.
     proxy.exchange(format!("<presence type='subscribe' {from}/><message type='error' {from}/>"));
     let observed = proxy.translator().observed();
     assert_eq!(observed.stanzas(), 2);
@@ -140,7 +140,7 @@ fn other_lists_are_in_force_at_once() {
     proxy.reconfigure(&limited(&["elsewhere.example"], &[], Mode::Enforce));
     let said = proxy.exchange(get(USER, "proxy.example", "8"));
     assert_eq!(said.counted, [(USER_REQUEST, Reason::Forbidden, 1)]);
-    // What was asked before is still answered.
+    // Replies to earlier requests are still relayed.
     proxy.reverted(&open.result());
     proxy.reconfigure(&settings());
     proxy.still_serves();

@@ -1,4 +1,4 @@
-//! Addresses of users and of ours, in every spelling that a server lets through.
+//! Addresses of users and our own, in every spelling that a server lets through.
 
 use core_tests::oracle;
 use core_tests::twin::{Proxy, USER, assert_error, get, settings};
@@ -8,7 +8,6 @@ use jat_core::jat::traffic::USER_REQUEST;
 
 #[test]
 fn node_and_resource_are_served_and_answer_as_themselves() {
-    // [9, 10]
     let mut proxy = Proxy::new();
     for address in ["proxy.example/foo", "node@proxy.example", "node@proxy.example/res/x@y"] {
         let forwarded = proxy.forwarded(&get(USER, address, "7"));
@@ -34,7 +33,7 @@ fn capitals_are_served_from_the_configured_domain() {
     ] {
         let mut forwarded = proxy.forwarded(&get(USER, to, "7"));
         assert!(forwarded.from.starts_with(&format!("{asked}/")), "{}", forwarded.from);
-        // The client and the server may spell both addresses otherwise.
+        // The client and the server may spell both addresses differently.
         forwarded.to = forwarded.to.replace("service@some", "SERVICE@Some");
         forwarded.from = forwarded.from.replace("NoDe@proxy", "nOdE@pRoXy");
         let user = proxy.reverted(&forwarded.result());
@@ -48,7 +47,6 @@ fn capitals_are_served_from_the_configured_domain() {
 
 #[test]
 fn address_of_3071_bytes_does_not_fit_a_token() {
-    // [12]
     let mut proxy = Proxy::new();
     let [node, domain, resource] = ["n", "d", "r"].map(|c| c.repeat(1023));
     let user = format!("{node}@{domain}/{resource}");
@@ -59,7 +57,7 @@ fn address_of_3071_bytes_does_not_fit_a_token() {
 
 #[test]
 fn the_longest_token_has_1023_characters() {
-    // [13] 611 bytes of user, resource and id.
+    // 611 bytes of user, resource and id.
     let mut proxy = Proxy::new();
     for (node, id, resource) in [(571, 1, 20), (500, 72, 20), (591, 1, 0)] {
         let user = format!("{}@s.example/{}", "n".repeat(node), "é".repeat(4));
@@ -98,7 +96,6 @@ fn the_users_address_fits_a_resource_when_the_token_is_the_id() {
 
 #[test]
 fn resources_of_every_kind_come_back_exactly() {
-    // [14]
     let mut proxy = Proxy::new();
     let long = "r".repeat(585);
     for resource in [
@@ -156,7 +153,7 @@ fn a_look_alike_of_our_domain_is_another_domain() {
     ] {
         proxy.silent(get(USER, to, "7"), USER_REQUEST, Reason::NotOurDomain);
     }
-    // Nobody but we may speak as our domain; a user of a look-alike is just a user.
+    // Only we send from our domain; a user of a look-alike domain is just a user.
     for from in ["proxy.example", "PROXY.example/x", "n@proxy.example", "proxy.example/../"] {
         proxy.silent(get(from, "proxy.example", "7"), USER_REQUEST, Reason::OwnAddress);
     }

@@ -73,7 +73,7 @@ fn no_stanza_has_a_forbidden_effect() {
     let kinds: Vec<_> = kinds.flat_map(|(name, types)| types.map(|type_| (name, type_))).collect();
     let mut stanzas = 0;
     for (name, type_) in kinds {
-        // The target may go, and comes again.
+        // The target may leave, and comes back.
         let mut proxy = Proxy::with(both_ways());
         for from in senders {
             for to in places {
@@ -95,7 +95,7 @@ fn no_stanza_has_a_forbidden_effect() {
     assert_eq!(stanzas, 15 * senders.len() * places.len() * ids.len());
 }
 
-/// What may come of a stanza, whatever it is.
+/// Checks the effects that any stanza may have.
 fn judge(stanza: &str, from: &str, said: &Said) {
     assert_eq!(said.ended, None, "{stanza}");
     let [(_, reason, 1)] = said.counted[..] else { panic!("{stanza}: {said:?}") };
@@ -208,7 +208,7 @@ fn floods_pass_in_bounded_memory() {
     }
 }
 
-/// Whoever answers each of our errors with something new gets fewer of them.
+/// If it answers each of our errors with another stanza, it gets fewer errors.
 #[test]
 fn the_target_that_answers_errors_is_slowed_down() {
     let mut proxy = Proxy::with(both_ways());
@@ -220,14 +220,14 @@ fn the_target_that_answers_errors_is_slowed_down() {
     }
     let said = proxy.exchange(&stanza);
     assert_eq!(said.counted, [(Message.outward(), Reason::Throttled, 1)]);
-    // Its messages to users, and those of users, go on.
+    // Its messages to users, and theirs to it, are still relayed.
     let mirror = mirror(&mut proxy, USER);
     let said = proxy.exchange(message(&mirror, &format!("{TARGET}/a"), ""));
     assert_eq!(said.counted, [(Message.outward(), Reason::Relayed, 1)]);
     proxy.still_serves();
 }
 
-/// Over the limit, or only so once its addresses are longer; a payload that may not be sent on.
+/// Stanzas over the limit, or only with the longer addresses; payloads that may not be sent on.
 #[test]
 fn what_may_not_be_sent_on_is_refused_where_it_comes_from() {
     let mut proxy = Proxy::with(both_ways());
@@ -248,7 +248,7 @@ fn what_may_not_be_sent_on_is_refused_where_it_comes_from() {
         ] {
             let stanza = message(to, from, &content);
             let said = proxy.exchange_whole(stanza.as_bytes());
-            // Of the target's own the new addresses are shorter.
+            // In the target's own stanzas the new addresses are shorter.
             if traffic == Message.outward() && stanza.len() == 500_000 {
                 assert_eq!(said.counted, [(traffic, Reason::Relayed, 1)]);
                 continue;
@@ -261,7 +261,7 @@ fn what_may_not_be_sent_on_is_refused_where_it_comes_from() {
             assert!(said.out.iter().all(|xml| !xml.contains(" by='")), "an error is answered");
         }
     }
-    // Presence is never answered, a reply of a user becomes an error to who asked.
+    // Presence is never answered; a user's reply becomes an error for the resource that asked.
     for content in ["<x:y/>", &large(500_000)] {
         let stanza = format!("<presence to='proxy.example' from='{USER}'>{content}</presence>");
         let said = proxy.exchange_whole(stanza.as_bytes());
@@ -286,7 +286,7 @@ fn what_is_for_us_is_not_relayed() {
     let said =
         proxy.exchange(format!("<presence type='probe' to='proxy.example' from='{TARGET}'/>"));
     assert_eq!(said.counted, [(Presence.outward(), Reason::PresenceUsed, 1)]);
-    // Nobody but the target tells of the target.
+    // Only the target's presence changes the list.
     let said =
         proxy.exchange(format!("<presence type='unavailable' to='proxy.example' from='{USER}'/>"));
     assert_eq!(said.counted, [(Presence.inward(), Reason::Relayed, 1)]);

@@ -37,7 +37,7 @@ fn owner(faces: &[(&str, &str)], node: &str) -> Option<String> {
     found.map(|(_, target)| (*target).to_owned())
 }
 
-/// What a hostile target knows: of each face the mirror of a user, an alias, and a request as the
+/// What a hostile target knows of each face: the mirror of a user, an alias, and a request as the
 /// resource got it.
 struct Loot {
     node: &'static str,
@@ -62,7 +62,7 @@ fn loot(proxy: &mut Proxy, node: &'static str, all: bool) -> Loot {
     Loot { node, target, mirror, alias, asked_from, id }
 }
 
-/// Whoever writes what to whom: what goes out in the name of a face comes from its target.
+/// Checks that whatever is sent from a face comes from its target.
 fn judge(stanza: &str, faces: &[(&str, &str)], said: &Said) {
     assert_eq!(said.ended, None, "{stanza}");
     let [(_, reason, 1)] = said.counted[..] else { panic!("{stanza}: {said:?}") };
@@ -72,7 +72,7 @@ fn judge(stanza: &str, faces: &[(&str, &str)], said: &Said) {
         let (to, from) = (attribute(xml, "to"), attribute(xml, "from"));
         assert!(Address::new(&from).is_at("proxy.example"), "{stanza}: {xml}");
         if !reason.is_relay() {
-            // An answer of ours goes to who wrote, or to the target that told its presence.
+            // Our own answer goes to the sender, or to the target that sent presence.
             assert_eq!(Address::new(&to).bare(), Address::new(&sender).bare(), "{stanza}: {xml}");
             continue;
         }
@@ -155,7 +155,7 @@ fn a_target_gets_nothing_out_in_the_name_of_anothers_face() {
         for (name, type_) in kinds {
             for from in senders {
                 for to in &places {
-                    // Its account may have gone by what it said of itself.
+                    // Its own presence may have taken it offline.
                     if name == "presence" && Address::new(to).node().is_none() {
                         continue;
                     }
@@ -168,7 +168,7 @@ fn a_target_gets_nothing_out_in_the_name_of_anothers_face() {
                 }
             }
         }
-        // All that is still open is answered by whom it was asked.
+        // Requests that are still open are answered by the target that got them.
         for it in &loot {
             let (to, id) = (&it.asked_from, &it.id);
             let reply = format!("<iq type='result' id='{id}' to='{to}' from='{}/a'/>", it.target);
@@ -194,13 +194,13 @@ fn what_opens_at_one_face_opens_at_no_other_of_the_same_target() {
         format!("<iq type='result' id='7' to='news@proxy.example/{of_help}' from='{USER}'/>");
     assert_eq!(proxy.exchange(&reply).counted[0].1, Reason::NoAlias);
     assert!(proxy.exchange(reply.replace("news@", "help@")).counted[0].1.is_relay());
-    // A token does not either.
+    // Nor does a token open there.
     for peer in ["a", "b"] {
         let (to, id) = (&news.asked_from, &help.id);
         let reply = format!("<iq type='result' id='{id}' to='{to}' from='{GOOD}/{peer}'/>");
         assert_eq!(proxy.exchange(&reply).counted[0].1, Reason::TokenSignature);
     }
-    // The MAC of a mirror does not either.
+    // Nor is the MAC of a mirror valid there.
     let mirror = help.mirror.replace(r"\2fhelp\2f", r"\2fnews\2f");
     let said = proxy.exchange(message(&mirror, &format!("{GOOD}/a")));
     assert_eq!(said.counted[0].1, Reason::MirrorSignature);
@@ -213,7 +213,7 @@ fn a_face_that_was_lost_by_a_reload_is_anothers() {
     let games = loot(&mut proxy, "games", true);
     let after = [("help", GOOD), ("games", GOOD), ("bad-*", BAD), ("", OTHER)];
     proxy.rearrange(&arrangement(None, &after, true));
-    // What it was asked it may still answer.
+    // It may still answer earlier requests.
     let (to, id) = (&games.asked_from, &games.id);
     let reply = |from: &str| format!("<iq type='result' id='{id}' to='{to}' from='{from}'/>");
     let of_others = ["a", "b"].map(|it| proxy.exchange(reply(&format!("{GOOD}/{it}"))));
@@ -228,7 +228,7 @@ fn a_face_that_was_lost_by_a_reload_is_anothers() {
             judge(&stanza, &after, &proxy.exchange(&stanza));
         }
     }
-    // The mirror that the old target had is none of the new one's.
+    // A mirror that the old target had is not valid for the new one.
     let said = proxy.exchange(message(&games.mirror, &format!("{GOOD}/a")));
     assert_eq!(said.counted[0].1, Reason::MirrorSignature);
     // An alias of the old one names no resource of the new one.
@@ -293,7 +293,8 @@ fn odd_nodes_are_faces_of_nobody() {
     }
 }
 
-/// It may ask the others as their user, and they may answer; none may write to it first.
+/// A target may send requests to the others as their user, and they may answer; they may not write
+/// to it first.
 #[test]
 fn no_target_writes_to_another() {
     let mut proxy = Proxy::arranged(&arrangement(None, &FACES, true));

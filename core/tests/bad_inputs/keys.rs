@@ -25,7 +25,7 @@ fn signer(forwarded: &Forwarded) -> u8 {
 
 #[test]
 fn a_token_of_a_key_in_the_future_opens() {
-    // [53] Two replicas, 30 s apart, around the moment when key 2 takes over.
+    // Two replicas, 30 s apart, around the moment when key 2 takes over.
     let keys = || with_keys(vec![key(1, None), key(2, Some(START.unix + 10))]);
     let (mut ahead, mut behind) = (Proxy::with(keys()), Proxy::with(keys()));
     ahead.now.unix += 30;
@@ -33,7 +33,7 @@ fn a_token_of_a_key_in_the_future_opens() {
     assert_eq!((signer(&new), signer(&old)), (2, 1));
     behind.reverted(&new.result());
     ahead.reverted(&old.result());
-    // The clock steps back over it and forth again.
+    // The clock steps back before that moment and forward again.
     ahead.now.unix -= 60;
     assert_eq!(signer(&request(&mut ahead)), 1);
     ahead.reverted(&new.result());
@@ -67,7 +67,7 @@ fn a_key_that_was_removed_too_early_loses_its_replies() {
     let pending = request(&mut proxy);
     proxy.reconfigure(&with_keys(vec![key(2, None)]));
     proxy.silent(pending.result(), TARGET_REPLY, Reason::UnknownKey);
-    // The id was given to another secret: no better.
+    // Another secret with the same id makes no difference.
     let other = Key::new(1, &Zeroizing::new(vec![99; 32]), None).unwrap();
     proxy.reconfigure(&with_keys(vec![other]));
     proxy.silent(pending.result(), TARGET_REPLY, Reason::TokenSignature);
@@ -94,7 +94,6 @@ fn a_clock_that_is_before_every_key_is_no_reason_to_refuse_them() {
 
 #[test]
 fn faulty_rings_are_refused() {
-    // [53]
     let faults = |keys: Vec<Key>| Keyring::new(keys).unwrap_err();
     assert_eq!(
         faults(vec![key(1, None), key(1, None)]),
@@ -109,7 +108,6 @@ fn faulty_rings_are_refused() {
 
 #[test]
 fn expiry_is_exact_at_both_ends_of_time() {
-    // [53]
     let mut proxy = Proxy::new();
     let pending = request(&mut proxy);
     let binding = Binding { asked: "proxy.example", peer: &pending.to };
@@ -126,7 +124,7 @@ fn expiry_is_exact_at_both_ends_of_time() {
     proxy.reverted(&expiring(u64::MAX));
     proxy.now.unix = token::MAX_EXPIRY;
     proxy.silent_only(expiring(u64::MAX), TARGET_REPLY, Reason::TokenExpired);
-    // A clock that is off the scale neither panics nor signs for ever.
+    // An extreme clock causes no panic, and no token that never expires.
     proxy.now.unix = u64::MAX;
     let said = proxy.exchange(get(USER, "proxy.example", "7"));
     assert_eq!(said.out.len(), 1);

@@ -22,7 +22,7 @@ fn strict() -> Settings {
     limited(settings(), "1/h", 2)
 }
 
-/// What the stanza counts as.
+/// How the stanza is counted.
 fn counted(proxy: &mut Proxy, stanza: &str) -> (Traffic, Reason) {
     let said = proxy.exchange(stanza);
     let [(traffic, reason, 1)] = said.counted[..] else { panic!("{stanza}: {said:?}") };
@@ -56,7 +56,7 @@ fn what_is_over_is_answered_and_others_are_served() {
     use_up(&mut proxy, FLOOD);
     let said = proxy.exchange(get(FLOOD, "proxy.example", "7"));
     assert_eq!(said.out, [error("iq")]);
-    // Whatever else is wrong with it, and wherever it goes.
+    // Whatever else is wrong with the request, and whatever its address.
     for request in [
         format!("<iq type='get' id='7' {FROM_FLOOD}/>"),
         format!("<iq type='weird' id='7' {FROM_FLOOD}>{PING}</iq>"),
@@ -78,7 +78,7 @@ fn what_is_over_is_answered_and_others_are_served() {
     assert_eq!(said.counted, [(Presence.inward(), Reason::OverRate, 1)]);
     let answer = format!("<presence type='unsubscribed' to='{FLOOD}' from='proxy.example'/>");
     assert_eq!(said.out, [answer]);
-    // What begins nothing does not count.
+    // Replies and errors do not count.
     proxy.silent_only(
         format!("<message type='error' {FROM_FLOOD}/>"),
         Message.inward(),
@@ -115,7 +115,7 @@ fn time_gives_the_rate_back() {
     assert_eq!(counted(&mut proxy, &get(FLOOD, "proxy.example", "7")), refused);
 }
 
-/// Replies are due, and the target serves everybody.
+/// Replies have to be relayed, and the target serves everybody.
 #[test]
 fn replies_and_the_target_are_not_limited() {
     let mut proxy = Proxy::with(strict());
@@ -165,7 +165,7 @@ fn both_ways_everything_of_the_asker_counts_but_errors_and_replies() {
     assert_eq!(proxy.exchange(&message).out, [error("message")]);
     assert_eq!(proxy.exchange(get(FLOOD, "proxy.example", "7")).out, [error("iq")]);
     for type_ in ["", "type='subscribe'", "type='probe'", "type='unavailable'"] {
-        // It is no answer to a subscription that there was too much else.
+        // A subscription over the limit is not answered with an error.
         let presence = format!("<presence {type_} {FROM_FLOOD}/>");
         proxy.silent_only(presence, Presence.inward(), Reason::OverRate);
     }
@@ -185,7 +185,7 @@ fn who_may_not_ask_is_told_so_and_has_no_place_in_the_table() {
     use_up(&mut proxy, FLOOD);
 }
 
-/// Errors to one sender are limited too: what is over that gets none.
+/// Errors to one sender are limited too; beyond that limit there is none.
 #[test]
 fn a_flood_does_not_become_a_flood_of_errors() {
     let mut proxy = Proxy::with(strict());
@@ -223,7 +223,7 @@ fn a_reload_keeps_what_was_sent_unless_the_limit_is_another() {
     let ask = get(FLOOD, "proxy.example", "7");
     proxy.reconfigure(&Settings { reply_ttl: 7, ..strict() });
     assert_eq!(counted(&mut proxy, &ask), refused);
-    // Nobody waits an hour for what is allowed every second by now.
+    // With the new limit nobody has to wait for the old one's pause of an hour.
     for settings in [limited(settings(), "1/s", 2), strict(), limited(settings(), "1/h", 3)] {
         proxy.reconfigure(&settings);
         proxy.forwarded(&ask);

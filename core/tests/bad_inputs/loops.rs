@@ -12,7 +12,7 @@ use jat_core::jat::traffic::{Traffic, USER_REQUEST};
 fn rounds(proxy: &mut Proxy, stanza: &str) -> usize {
     let answers = |said: &Said| said.out.iter().filter(|it| it.contains(" to='loop@")).count();
     let mut rounds = 0;
-    // What is withheld ends a loop; a program that tries once more each 10 ms is worse.
+    // A withheld answer ends the loop, but a program may also repeat its stanza every 10 ms.
     for pause in std::iter::once(0).chain(std::iter::repeat_n(10, 299)) {
         proxy.after(Duration::from_millis(pause));
         while answers(&proxy.exchange(stanza)) > 0 {

@@ -1,8 +1,7 @@
 //! Bad input that must be survived: bytes in, bytes out, through a whole session.
 //!
-//! Each case ends in exactly its answer, or in a counted silence, and then the same stream
-//! forwards a good request and reverts its reply. The numbers in brackets are those of the list
-//! of bad inputs that the cases come from; cases without one were thought of later.
+//! Each case ends in exactly its answer, or is dropped and counted, and then the same stream
+//! forwards a good request and reverts its reply.
 
 mod access;
 mod addresses;

@@ -27,7 +27,6 @@ fn head() -> Vec<u8> {
 
 #[test]
 fn a_stanza_that_never_ends_is_skipped_in_constant_memory() {
-    // [39]
     let mut proxy = Proxy::new();
     let text = vec![b'x'; MIB];
     let pieces = [head()].into_iter().chain(std::iter::repeat_n(text, 256));
@@ -60,7 +59,6 @@ fn a_start_tag_that_never_ends_is_too() {
 
 #[test]
 fn a_million_levels_are_skipped_in_constant_memory() {
-    // [28]
     let mut proxy = Proxy::new();
     let open = b"<x>".repeat(10_000);
     let close = b"</x>".repeat(10_000);

@@ -98,10 +98,10 @@ fn a_mac_that_was_made_up_opens_nothing() {
             Message.outward(),
             Reason::MirrorSignature,
         );
-        // Not faster than they are answered.
+        // Errors to one sender are limited.
         proxy.after(Duration::from_secs(60));
     }
-    // Nobody's, since no MAC has such a length, or such letters.
+    // These are no mirrors: no MAC has such a length or such letters.
     for mac in
         ["", &mac[1..], &format!("a{mac}"), &format!("1{}", &mac[1..]), &mac.replace('a', "A")]
     {
@@ -152,7 +152,7 @@ fn an_alias_that_was_made_up_names_no_resource() {
         format!("{text}="),
         text.to_uppercase(),
         "a".repeat(1_023),
-        // What is a token is no alias.
+        // A token is not an alias.
         asked.id,
     ]);
     for text in forged {
@@ -183,7 +183,7 @@ fn an_alias_is_no_token() {
     proxy.still_serves();
 }
 
-/// What the user wrote into his resource is his own affair, and no token there.
+/// A user's resource may look like a token, but has no effect there.
 #[test]
 fn a_token_in_a_mirrors_resource_opens_nothing() {
     let mut proxy = Proxy::with(both_ways());
@@ -291,7 +291,7 @@ fn every_face_that_a_server_lets_through_comes_back() {
         let (to, _) = relayed(&mut proxy, &message(&from, USER), Message.inward());
         assert_eq!(to, peer());
     }
-    // Two bytes for the slash and one for each letter, whatever the user's part takes.
+    // The slash takes three bytes when it is escaped, and each letter one.
     let long = format!("{}@proxy.example", "f".repeat(1_000));
     let head = error_head("message", USER, &long);
     proxy.refused(

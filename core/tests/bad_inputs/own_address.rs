@@ -1,4 +1,4 @@
-//! The target's own address in what its server writes, in places and numbers that no server has.
+//! The target's own address in what its server writes, in more places than any real server puts it.
 
 use core_tests::twin::{Proxy, TARGET, USER, both_ways};
 use jat_core::jat::reason::Reason;
@@ -52,7 +52,7 @@ fn it_is_found_wherever_it_is() {
     proxy.still_serves();
 }
 
-/// What a resource of the target writes is its own affair, and so is text.
+/// What a resource of the target writes is not changed, nor is text.
 #[test]
 fn what_the_target_says_of_itself_stays() {
     let mut proxy = Proxy::with(both_ways());

@@ -1,4 +1,4 @@
-//! What the proxy answers itself: whoever asks it wrongly, from where it may not, or too often.
+//! Requests that the proxy answers itself: malformed, from senders who may not ask, or too many.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn silent(proxy: &mut Proxy, stanza: &str, traffic: Traffic, reason: Reason) {
     serves(proxy);
 }
 
-/// It answers, and what it does not answer is relayed.
+/// Checks that it answers, and that it relays other requests.
 fn serves(proxy: &mut Proxy) {
     let said = proxy.exchange(get(USER, "proxy.example", "good"));
     let answer = format!("<iq type='result' id='good' to='{USER}' from='proxy.example'/>");
@@ -63,7 +63,7 @@ fn what_the_protocols_do_not_have_is_a_bad_request() {
     }
 }
 
-/// The node is nowhere in the answer.
+/// The answer does not contain the node.
 #[test]
 fn no_node_is_known() {
     let mut proxy = Proxy::with(answering());
@@ -81,7 +81,7 @@ fn no_node_is_known() {
             refused(&mut proxy, &request, "item-not-found", Reason::UnknownNode);
         }
     }
-    // As good as none (XEP-0030 knows no empty node).
+    // The same as no node (XEP-0030 knows no empty one).
     let said = proxy.exchange(iq("get", &format!("<query node='' xmlns='{INFO}'/>")));
     assert_eq!(said.counted, [(USER_REQUEST, Reason::OwnAnswer, 1)]);
 }
@@ -121,7 +121,7 @@ fn what_no_server_may_relay_is_refused_as_everywhere() {
     assert_eq!(said.counted, [(USER_REQUEST, Reason::NoId, 1)]);
 }
 
-/// Escaped, it is too large for the server.
+/// With the id escaped, an answer would be too large for the server.
 #[test]
 fn an_id_that_no_answer_has_room_for_is_dropped() {
     let mut proxy = Proxy::with(answering());
@@ -169,7 +169,7 @@ fn who_may_not_ask_learns_nothing() {
     }
 }
 
-/// Answers and errors to one sender have one limit, whatever it asks; what is relayed has none.
+/// Answers and errors to one sender share one limit, whatever it asks; relayed stanzas have none.
 #[test]
 fn a_flood_gets_no_more_answers_than_errors() {
     let mut proxy = Proxy::with(answering());
@@ -195,7 +195,7 @@ fn a_flood_gets_no_more_answers_than_errors() {
     assert_eq!(said.counted, [own(20), throttled(30)]);
 }
 
-/// Else small requests would make the server carry large answers.
+/// Otherwise small requests could cause a flood of large answers.
 #[test]
 fn long_lists_are_given_seldom() {
     let item = |n| Item { address: format!("face{n}@proxy.example"), name: None };

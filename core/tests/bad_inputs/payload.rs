@@ -1,4 +1,4 @@
-//! What stands in stanzas: sizes, depth, markup and namespaces.
+//! The content of stanzas: sizes, depth, markup and namespaces.
 
 use core_tests::twin::{PING, Proxy, USER, get};
 use jat_core::jat::reason::Reason;
@@ -48,7 +48,7 @@ fn bad_namespaces(proxy: &mut Proxy, payload: &str) {
 
 #[test]
 fn nesting_is_relayed_up_to_the_limit_and_then_skipped() {
-    // [28] The stanza itself is the first of 128 levels.
+    // The stanza itself is the first of 128 levels.
     let mut proxy = Proxy::new();
     let nested = |levels: usize| "<x>".repeat(levels) + &"</x>".repeat(levels);
     relayed(&mut proxy, &nested(100));
@@ -64,7 +64,6 @@ fn nesting_is_relayed_up_to_the_limit_and_then_skipped() {
 
 #[test]
 fn long_values_and_names_are_relayed() {
-    // [29]
     let mut proxy = Proxy::new();
     for length in [9_000, 240_000] {
         relayed(&mut proxy, &format!("<q xmlns='urn:q' a='{}'/>", "v".repeat(length)));
@@ -77,7 +76,7 @@ fn long_values_and_names_are_relayed() {
     relayed(&mut proxy, &format!("<q{many}/>"));
 }
 
-// A server may want to see a tag's own length behind it, and counts that too.
+// A server may have to see a tag's own length after it, and counts that too.
 #[test]
 fn a_tag_of_half_the_byte_limit_is_too_long() {
     let mut proxy = Proxy::new();
@@ -85,7 +84,7 @@ fn a_tag_of_half_the_byte_limit_is_too_long() {
     let fits = 250_000 - with(0).len();
     proxy.refused(&with(fits + 200), &head(), "policy-violation", USER_REQUEST, Reason::OverLimit);
     proxy.forwarded(&with(fits - 200));
-    // In a name it stands twice, and as a reference once.
+    // A name occurs twice, in both tags, and a reference once.
     let name = "n".repeat(249_000);
     let long = with_payload(&format!("<{name}/>"));
     proxy.forwarded(&long);
@@ -156,7 +155,6 @@ fn a_start_tag_over_a_limit_is_not_answered() {
 
 #[test]
 fn attributes_of_the_start_tag_are_kept() {
-    // [31]
     let mut proxy = Proxy::new();
     for kept in [
         "xmlns:p='urn:p' p:a='1'",
@@ -181,7 +179,6 @@ fn attributes_of_the_start_tag_are_kept() {
 
 #[test]
 fn stanzas_are_known_by_their_namespace() {
-    // [33]
     let mut proxy = Proxy::new();
     for ours in ["jabber:server", "jabber:client", "jabber:component:accept", "jabber:&#99;lient"] {
         let request = with_payload(PING).replace("<iq", &format!("<iq xmlns='{ours}'"));
@@ -204,7 +201,6 @@ fn stanzas_are_known_by_their_namespace() {
         "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".into(),
         "<stream/>".into(),
     ] {
-        // [44] too.
         proxy.silent(foreign, Other.inward(), Reason::NotAStanza);
     }
 }

@@ -15,7 +15,7 @@ fn presence(type_: &str, from: &str) -> String {
     format!("<presence{type_} to='proxy.example' from='{}'/>", escaped(from))
 }
 
-/// Feeds presence that tells something and calls for no answer.
+/// Feeds presence that is used and not answered.
 fn told(proxy: &mut Proxy, presence: &str) {
     let said = proxy.exchange(presence);
     assert_eq!(said.counted, [(Presence.outward(), Reason::PresenceUsed, 1)], "{presence}");
@@ -32,7 +32,6 @@ fn nobody(proxy: &mut Proxy, reason: Reason) -> String {
 
 #[test]
 fn who_is_unknown_can_go() {
-    // [47]
     let mut proxy = Proxy::new();
     told(&mut proxy, &presence("unavailable", &format!("{TARGET}/unknown")));
     assert_eq!(proxy.online().len(), 2);
@@ -41,7 +40,6 @@ fn who_is_unknown_can_go() {
 
 #[test]
 fn a_thousand_resources_and_one_of_1023_bytes() {
-    // [47]
     let mut proxy = Proxy::new();
     for n in 0..1000 {
         told(&mut proxy, &presence("", &format!("{TARGET}/r{n}")));
@@ -63,7 +61,7 @@ fn a_thousand_resources_and_one_of_1023_bytes() {
 
 #[test]
 fn resources_beyond_count_take_no_memory() {
-    // A target on another server can claim to be online as often as that server likes.
+    // Another server can send presence of any number of resources.
     let mut proxy = Proxy::new();
     let mut flood = String::new();
     for n in 0..11_000 {
@@ -76,7 +74,6 @@ fn resources_beyond_count_take_no_memory() {
 
 #[test]
 fn presence_of_the_bare_address_never_adds_and_may_empty() {
-    // [47]
     let mut proxy = Proxy::new();
     proxy.silent(presence("", TARGET), Presence.outward(), Reason::PresenceIgnored);
     for type_ in ["", "unavailable"] {
@@ -91,7 +88,6 @@ fn presence_of_the_bare_address_never_adds_and_may_empty() {
 
 #[test]
 fn a_bounced_subscription_leaves_the_list_alone() {
-    // [47]
     let mut proxy = Proxy::new();
     let bounce = presence("error", TARGET).replace(
         "/>",
@@ -101,7 +97,7 @@ fn a_bounced_subscription_leaves_the_list_alone() {
     told(&mut proxy, &bounce);
     assert_eq!(proxy.online().len(), 2);
     proxy.still_serves();
-    // An error of a client says nothing of the subscription.
+    // An error from a client says nothing about the subscription.
     let client = presence("error", &format!("{TARGET}/a"));
     proxy.silent(client, Presence.outward(), Reason::PresenceIgnored);
     // Before it was ever granted, it is the cause in the errors to users.
@@ -125,7 +121,6 @@ fn a_condition_that_no_rfc_knows_is_not_repeated_to_users() {
 
 #[test]
 fn denied_empties_the_list() {
-    // [47]
     let mut proxy = Proxy::new();
     told(&mut proxy, &presence("unsubscribed", TARGET));
     assert!(proxy.online().is_empty());
@@ -138,7 +133,6 @@ fn denied_empties_the_list() {
 
 #[test]
 fn a_hundred_flaps_a_second_are_followed() {
-    // [47]
     let mut proxy = Proxy::new();
     for n in 0..100 {
         told(&mut proxy, &presence("unavailable", &format!("{TARGET}/a")));
@@ -153,7 +147,6 @@ fn a_hundred_flaps_a_second_are_followed() {
 
 #[test]
 fn who_claims_to_be_the_target_is_not() {
-    // [48]
     let mut proxy = Proxy::new();
     let cyrillic = "servicе@some.example/a";
     for from in [
@@ -171,14 +164,13 @@ fn who_claims_to_be_the_target_is_not() {
     }
     assert_eq!(proxy.online().len(), 2);
     assert_eq!(proxy.translator().presence().subscription(), &Subscription::Subscribed);
-    // At a node of ours even the target says nothing.
+    // To a node of our domain even the target's presence has no effect.
     let node = presence("unavailable", TARGET).replace("to='", "to='n@");
     proxy.silent(node, Presence.outward(), Reason::PresenceIgnored);
 }
 
 #[test]
 fn with_nobody_online_the_cause_is_told_and_the_bare_address_left_alone() {
-    // [49]
     let mut proxy = Proxy::connected(settings());
     let mut texts = vec![nobody(&mut proxy, Reason::SubscriptionPending)];
     let failed = "<error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
@@ -186,7 +178,7 @@ fn with_nobody_online_the_cause_is_told_and_the_bare_address_left_alone() {
     texts.push(nobody(&mut proxy, Reason::NeverSubscribed));
     told(&mut proxy, &presence("unsubscribed", TARGET));
     texts.push(nobody(&mut proxy, Reason::SubscriptionDenied));
-    // After a denial one that nobody asked for is asked for again.
+    // After a denial an unrequested consent leads to a new request.
     let said = proxy.exchange(presence("subscribed", TARGET));
     assert_eq!(oracle::attribute(&said.out[0], "type").unwrap(), "subscribe");
     let said = proxy.exchange(presence("subscribed", TARGET));
@@ -201,7 +193,6 @@ fn with_nobody_online_the_cause_is_told_and_the_bare_address_left_alone() {
 
 #[test]
 fn odd_presence_of_the_target_is_read_as_far_as_it_can_be() {
-    // [18]
     let mut proxy = Proxy::new();
     for payload in [
         "<show>nonsense</show>",
@@ -223,7 +214,7 @@ fn odd_presence_of_the_target_is_read_as_far_as_it_can_be() {
         Presence.outward(),
         Reason::PresenceIgnored,
     );
-    // Too large to be looked into, but there.
+    // Presence that is too large to be read still shows that the resource is online.
     let large = presence("", &format!("{TARGET}/c"));
     let status = "x".repeat(600_000);
     told(&mut proxy, &large.replace("/>", &format!("><status>{status}</status></presence>")));

@@ -1,4 +1,5 @@
-//! What was translated before the configuration changed is answered after it, whichever key it is.
+//! Stanzas that were translated before a change of the configuration can be answered after it,
+//! whichever key changes.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ fn relayed(proxy: &mut Proxy, stanza: &str, traffic: Traffic) -> [String; 2] {
     ["to", "from"].map(|name| oracle::attribute(&said.out[0], name).unwrap())
 }
 
-/// Everything is asked at a face with these settings, and answered with the others.
+/// Sends everything to a face with the first settings, and answers it with the second.
 fn survives(before: &Settings, after: &Settings, requests: bool, messages: bool) {
     let face = "helper@proxy.example";
     let mut proxy = Proxy::with(before.clone());
@@ -68,12 +69,12 @@ fn relay() {
     survives(&both_ways(), &settings(narrowed), true, true);
     let narrowed = TwoWay { messages: false, ..two_way(&[1]) };
     survives(&both_ways(), &settings(narrowed), true, false);
-    // Back to requests of users alone.
+    // Back to users' requests alone.
     survives(&both_ways(), &Settings { two_way: None, ..both_ways() }, false, false);
-    // And what they asked before more was relayed.
+    // And requests from before more was relayed.
     let mut proxy = Proxy::with(Settings { two_way: None, ..both_ways() });
     let asked = proxy.forwarded(&get(USER, "helper@proxy.example", "asked"));
-    // A node that only mirrors have since then.
+    // A node that has been reserved for mirrors since then.
     let reserved = proxy.forwarded(&get(USER, r"a\40b@proxy.example", "reserved"));
     proxy.reconfigure(&both_ways());
     proxy.reverted(&asked.result());
@@ -89,7 +90,7 @@ fn faces() {
 #[test]
 fn initiate() {
     let wide = settings(TwoWay { initiate: everybody(), ..two_way(&[1]) });
-    // The reply comes from the mirror that the user has now.
+    // The reply comes from the user's present mirror.
     let mut proxy = Proxy::with(both_ways());
     let [peer, signed] = relayed(&mut proxy, &message("proxy.example", USER), Message.inward());
     let asked = proxy.forwarded(&get(USER, "proxy.example", "asked"));
@@ -122,7 +123,7 @@ fn messages_to_and_account_queries() {
     survives(&both_ways(), &settings(account), true, true);
     let queries = TwoWay { account_queries: ["urn:xmpp:ping".into()].into(), ..two_way(&[1]) };
     survives(&both_ways(), &settings(queries.clone()), true, true);
-    // What the target's server was asked it answers later.
+    // The target's server answers an earlier request.
     let mut proxy = Proxy::with(settings(queries));
     let asked = proxy.forwarded(&get(USER, "helper@proxy.example", "asked"));
     assert_eq!(asked.to, TARGET);
@@ -132,9 +133,9 @@ fn messages_to_and_account_queries() {
 
 #[test]
 fn name_keys() {
-    // One that is added, and makes names only later.
+    // An added key, which makes names only later.
     survives(&both_ways(), &settings(two_way(&[1, 2])), true, true);
     survives(&settings(two_way(&[1, 2])), &settings(two_way(&[1, 3, 2])), true, true);
-    // In front it gives users other mirrors, from which replies come that no library expects.
+    // As the first key it gives users other mirrors, from which no library expects replies.
     survives(&settings(two_way(&[1, 2])), &settings(two_way(&[2, 1])), false, true);
 }

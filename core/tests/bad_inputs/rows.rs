@@ -1,5 +1,5 @@
-//! The table of what is done with each stanza, and that its rows are tried in their order: for
-//! each pair of rows that one stanza can fit, the earlier decides.
+//! The order of the rows in the table of what is done with each stanza: for each pair of rows that
+//! one stanza can match, the earlier one decides.
 
 use core_tests::twin::{PING, Proxy, TARGET, USER, get, settings};
 use jat_core::jat::reason::Reason;
@@ -17,7 +17,7 @@ fn from_user() -> String {
     format!("from='{USER}'")
 }
 
-/// Nothing goes out, and it is counted so.
+/// Checks that nothing is sent, and how the stanza is counted.
 fn silent(stanza: &str, traffic: Traffic, reason: Reason) {
     Proxy::new().silent(stanza, traffic, reason);
 }

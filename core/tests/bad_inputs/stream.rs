@@ -21,7 +21,6 @@ fn ends(input: impl AsRef<[u8]>) -> Ending {
 
 #[test]
 fn what_no_server_may_send_ends_the_stream_after_what_came_before() {
-    // [34, 44]
     for (input, fault) in [
         ("<!-- x -->", XmlError::Comment),
         ("<iq><!-- x --></iq>", XmlError::Comment),
@@ -60,7 +59,7 @@ fn what_no_server_may_send_ends_the_stream_after_what_came_before() {
 
 #[test]
 fn broken_utf_8_ends_the_stream() {
-    // [36] A character that is only cut is among the payloads.
+    // Characters that are merely cut are tested with the payloads.
     for broken in [
         &b"\xff"[..],
         b"\xc0\xaf",
@@ -81,7 +80,7 @@ fn broken_utf_8_ends_the_stream() {
 
 #[test]
 fn ten_thousand_stanzas_in_one_read() {
-    // [38] One byte a read is what every exchange does besides.
+    // Every other exchange is also tried with one byte a read.
     let mut proxy = Proxy::new();
     let said = proxy.exchange(get(USER, "proxy.example", "7").repeat(10_000));
     assert_eq!(said.counted, [(USER_REQUEST, Reason::Relayed, 10_000)]);
@@ -91,7 +90,6 @@ fn ten_thousand_stanzas_in_one_read() {
 
 #[test]
 fn stream_errors_are_named() {
-    // [40]
     let ns = "xmlns='urn:ietf:params:xml:ns:xmpp-streams'";
     for condition in STREAM_ERRORS.into_iter().chain(["unheard-of"]) {
         let with_text = format!(
@@ -108,14 +106,13 @@ fn stream_errors_are_named() {
         let said = ends(empty).to_string();
         assert!(said.contains("undefined-condition"), "{said}");
     }
-    // Without the prefix it is the same element.
+    // It is the same element without the prefix.
     let default = format!("<error xmlns='http://etherx.jabber.org/streams'><reset {ns}/></error>");
     assert!(matches!(ends(default), Ending::StreamError { condition, .. } if condition == "reset"));
 }
 
 #[test]
 fn the_end_of_the_stream_ends_it() {
-    // [40]
     assert_eq!(ends("</stream:stream>"), Ending::Closed);
     assert_eq!(ends("</stream>"), Ending::Closed);
     assert_eq!(ends("  \n</stream:stream\t>"), Ending::Closed);
@@ -126,7 +123,7 @@ fn the_end_of_the_stream_ends_it() {
 
 #[test]
 fn white_space_is_a_sign_of_life() {
-    // [45] For ten minutes, and a good deal of it at once.
+    // For ten minutes, and much of it at once.
     let mut proxy = Proxy::new();
     for _ in 0..60 {
         let said = proxy.after(Duration::from_secs(10));
@@ -140,11 +137,11 @@ fn white_space_is_a_sign_of_life() {
 
 #[test]
 fn on_a_shared_stream_silence_is_no_death() {
-    // [45] Nobody answers an echo reliably there; they are sent, but not waited for.
+    // Echoes may not come back there, so they are sent, but not waited for.
     let mut proxy = Proxy::new();
     for _ in 0..10 {
         let said = proxy.after(Duration::from_secs(60));
-        // Nobody answers the queries for the time and for presence either.
+        // The queries for the time and for presence are not answered either.
         let asks = ["jat-echo-", "jat-time-", "type='probe'", "type='subscribe'"];
         let ours = |stanza: &String| asks.iter().any(|ask| stanza.contains(ask));
         assert!(said.out.iter().all(ours), "{said:?}");
@@ -155,10 +152,9 @@ fn on_a_shared_stream_silence_is_no_death() {
 
 #[test]
 fn on_a_stream_of_our_own_an_echo_that_does_not_come_is_death() {
-    // [45]
     let (mut proxy, echoes) = Proxy::with_echoes();
     assert_eq!(proxy.exchange(echoes).out.len(), 0);
-    // Presence was told to it, and so an echo follows; to the probe behind a login another one.
+    // An echo follows the presence that it was sent, and another one the probe after a login.
     let (mut asked, mut probes) = (proxy.within(5).out, 0);
     while !asked.is_empty() {
         for stanza in asked {
@@ -170,7 +166,7 @@ fn on_a_stream_of_our_own_an_echo_that_does_not_come_is_death() {
         }
         asked = proxy.within(59).out;
     }
-    // The one behind the login, and the one that shows others who has the domain too.
+    // The one after the login, and the one that shows other processes that we use the domain.
     assert_eq!(probes, 2);
     let said = proxy.within(1);
     assert_eq!((said.out.len(), said.ended), (1, None), "nothing was said for a minute");
@@ -208,7 +204,7 @@ fn what_comes_after_our_closing_tag_is_counted_and_nothing_more_is_sent() {
     proxy.exchange(&echoes);
     let forwarded = proxy.forwarded(&get(USER, "proxy.example", "7"));
     proxy.close();
-    // Nobody has lost an echo.
+    // No echo was lost.
     let said = proxy.exchange(echoes);
     assert_eq!((said.out.len(), said.counted), (0, vec![(Message.inward(), Reason::Echo, 16)]));
     let said = proxy.exchange(get(USER, "proxy.example", "8"));
@@ -221,7 +217,7 @@ fn what_comes_after_our_closing_tag_is_counted_and_nothing_more_is_sent() {
         (said.out.len(), said.counted),
         (0, vec![(TARGET_REPLY, Reason::ArrivedAfterClose, 1)])
     );
-    // Neither a sign of life nor presence may follow a closing tag.
+    // Neither white space nor presence may follow a closing tag.
     for _ in 0..3 {
         assert_eq!(proxy.after(Duration::from_secs(61)).out.len(), 0);
         assert_eq!(proxy.exchange(" ").out.len(), 0);

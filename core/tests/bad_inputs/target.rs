@@ -24,7 +24,6 @@ fn result_to(resource: &str, from: &str) -> String {
 
 #[test]
 fn forged_tokens_are_dropped_each_for_its_reason() {
-    // [19]
     let mut proxy = Proxy::new();
     let good = request(&mut proxy);
     let token = good.token();
@@ -62,7 +61,6 @@ fn forged_tokens_are_dropped_each_for_its_reason() {
 
 #[test]
 fn a_token_opens_for_the_resource_that_got_it_only() {
-    // [21]
     let mut proxy = Proxy::new();
     let good = request(&mut proxy);
     let other = if good.to.ends_with('a') { "b" } else { "a" };
@@ -80,19 +78,18 @@ fn a_token_opens_for_the_resource_that_got_it_only() {
         let traffic = if unknown { Reply.inward() } else { TARGET_REPLY };
         proxy.silent(result_to(good.token(), &from), traffic, reason);
     }
-    // On another address of ours it is none.
+    // It is not a token at another address of ours.
     for to in [format!("n@{}", good.from), format!("{}/x", good.from)] {
         let said = proxy.exchange(Forwarded { from: to, ..good.clone() }.result());
         assert!(said.out.is_empty(), "{said:?}");
     }
-    // Where it belongs it opens again and again.
+    // At the right address it opens any number of times.
     proxy.reverted(&good.result());
     proxy.reverted(&good.result());
 }
 
 #[test]
 fn the_target_is_a_user_but_not_at_the_address_of_a_token() {
-    // [23]
     let mut proxy = Proxy::new();
     let good = request(&mut proxy);
     for type_ in ["get", "set"] {
@@ -119,7 +116,6 @@ fn the_target_is_a_user_but_not_at_the_address_of_a_token() {
 
 #[test]
 fn errors_are_relayed_as_they_are() {
-    // [24]
     let mut proxy = Proxy::new();
     for payload in [
         "",
@@ -152,13 +148,12 @@ fn errors_are_relayed_as_they_are() {
 
 #[test]
 fn misspelt_tokens_are_dropped() {
-    // [27]
     let mut proxy = Proxy::new();
     let good = request(&mut proxy);
     let token = good.token();
     let last = ALPHABET.find(token.chars().next_back().unwrap()).unwrap();
     let bits = token.len() * 5 % 8;
-    // The bits behind the last byte must be zero; some lengths have none.
+    // The bits after the last byte must be zero; some lengths have none.
     let trailing = format!("{}{}", &token[..token.len() - 1], &ALPHABET[last + 1..last + 2]);
     let odd = if bits == 0 { Reason::TokenSignature } else { Reason::TokenEncoding };
     for (spelt, reason) in [
@@ -261,7 +256,7 @@ fn another_target_gets_none_of_the_old_ones_tokens() {
         (said.out.len(), said.counted),
         (0, vec![(TARGET_REPLY, Reason::TokenSignature, 1)])
     );
-    // The old one is back, and with it what it was asked.
+    // With the old target back, its earlier requests can be answered.
     proxy.reconfigure(&settings());
     proxy.reverted(&good.result());
 }
@@ -297,7 +292,7 @@ fn messages_of_the_target_are_refused_too() {
 
 #[test]
 fn a_target_elsewhere_fails_with_the_errors_of_servers() {
-    // [51] They come from the full JID that was written to, with or without the request.
+    // The errors come from the full JID that was written to, with or without a copy of the request.
     let target = Target::new("bot@elsewhere.example/a".parse().unwrap());
     let mut proxy = Proxy::fixed(Settings { target, ..settings() });
     let good = request(&mut proxy);
@@ -311,7 +306,7 @@ fn a_target_elsewhere_fails_with_the_errors_of_servers() {
             format!("<iq type='error' id='7' to='{USER}' from='proxy.example'>{payload}</iq>")
         );
     }
-    // In its name only; the server's own address is not the target.
+    // Only from the target's address; the server's own address is not the target.
     let server = Forwarded { to: "elsewhere.example".into(), ..good };
     proxy.silent(server.answer("error", ""), Reply.inward(), Reason::NotFromTarget);
 }

@@ -1,6 +1,6 @@
 //! No stanza takes more than linear time: a byte costs much the same in a large one as in a
-//! small one, whatever it is dense with and however it is cut. Time on the processor is measured,
-//! which other work on the machine does not add to.
+//! small one, whatever it consists of and however it is cut. Processor time is measured, since
+//! other work on the machine does not add to it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const LARGE: usize = 400_000;
 /// Quadratic time would make this 100.
 const MOST: f64 = 12.0;
 
-/// Payloads of about `size` bytes, each dense with something else.
+/// Payloads of about `size` bytes, each full of another construct.
 fn dense(size: usize) -> Vec<(&'static str, String)> {
     let fill = |unit: &str| unit.repeat(size / unit.len());
     let numbered = |unit: &dyn Fn(usize) -> String| -> String {
@@ -59,7 +59,7 @@ fn cost(input: &str, piece: usize, runs: usize) -> f64 {
     best.as_nanos() as f64 / input.len() as f64
 }
 
-/// That of this thread so far.
+/// The processor time of this thread so far.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("time goes forward")

@@ -25,7 +25,7 @@ fn id_there_and_back(proxy: &mut Proxy, id: &str) -> String {
 
 #[test]
 fn iq_without_id_is_a_bad_request() {
-    // [1] ejabberd swallows an answer without an id.
+    // ejabberd drops an answer without an id.
     let mut proxy = Proxy::new();
     let request = format!("<iq type='get' to='proxy.example' from='{USER}'>{PING}</iq>");
     proxy.refused(&request, &error_head(""), "bad-request", USER_REQUEST, Reason::NoId);
@@ -33,7 +33,7 @@ fn iq_without_id_is_a_bad_request() {
 
 #[test]
 fn ids_come_back_exactly() {
-    // [2, 4] and every character of ASCII, and those that look like line ends.
+    // Every character of ASCII, and those that look like line ends.
     let mut proxy = Proxy::new();
     for id in ["", " ", "'\"<&>", "😀", "a\nb", "a\tb", "\r\n", "&amp;", "]]>", "\u{85}\u{2028}"]
     {
@@ -62,7 +62,6 @@ fn raw_white_space_in_an_id_is_what_the_user_wrote() {
 
 #[test]
 fn id_of_20_000_bytes_does_not_fit_a_token() {
-    // [3]
     let mut proxy = Proxy::new();
     let id = "x".repeat(20_000);
     let request = get(USER, "proxy.example", &id);
@@ -78,7 +77,6 @@ fn id_of_20_000_bytes_does_not_fit_a_token() {
 
 #[test]
 fn iq_of_no_known_type_is_a_bad_request() {
-    // [5]
     let mut proxy = Proxy::new();
     for type_ in ["", " type=''", " type='foo'", " type='GET'", " type='get '"] {
         let request = format!("<iq{type_} id='7' to='proxy.example' from='{USER}'>{PING}</iq>");
@@ -88,7 +86,6 @@ fn iq_of_no_known_type_is_a_bad_request() {
 
 #[test]
 fn request_without_exactly_one_child_is_a_bad_request() {
-    // [6, 7]
     let mut proxy = Proxy::new();
     let two = format!("{PING}{PING}");
     for payload in ["", "text", "<![CDATA[<ping/>]]>", "&lt;ping/>", &two, "<a/> <b><c/></b>"] {
@@ -111,7 +108,6 @@ fn request_without_exactly_one_child_is_a_bad_request() {
 
 #[test]
 fn text_between_children_is_no_child() {
-    // [8]
     let mut proxy = Proxy::new();
     let payload = format!("\n  text &amp; <![CDATA[<x/>]]> {PING}\t ");
     let request = format!("<iq type='get' id='7' to='proxy.example' from='{USER}'>{payload}</iq>");
@@ -121,7 +117,6 @@ fn text_between_children_is_no_child() {
 
 #[test]
 fn replies_of_strangers_are_dropped() {
-    // [11]
     let mut proxy = Proxy::new();
     let token = proxy.forwarded(&get(USER, "proxy.example", "7")).token().to_owned();
     for type_ in ["result", "error"] {
@@ -136,7 +131,6 @@ fn replies_of_strangers_are_dropped() {
 
 #[test]
 fn messages_are_refused_but_for_errors() {
-    // [16]
     let mut proxy = Proxy::new();
     let head = format!("<message type='error' id='7' to='{USER}' from='n@proxy.example/r'>");
     for type_ in [
@@ -158,7 +152,7 @@ fn messages_are_refused_but_for_errors() {
             Message.inward(),
             Reason::MessageRefused,
         );
-        // Not faster than they are answered.
+        // Errors to one sender are limited.
         proxy.after(Duration::from_secs(1));
     }
     let without_id = format!("<message to='proxy.example' from='{USER}'/>");
@@ -176,7 +170,6 @@ fn messages_are_refused_but_for_errors() {
 
 #[test]
 fn presence_of_users_is_ignored_but_for_subscriptions() {
-    // [17, 18, 48]
     let mut proxy = Proxy::new();
     for (type_, payload) in [
         ("", ""),

@@ -1,4 +1,4 @@
-//! Who may ask: no spelling of an address makes another sender of it.
+//! Who may ask: another spelling of an address is the same sender.
 
 use jat_core::jat::access::{Access, Mode, Pattern, Senders};
 use jat_core::jat::address::Address;

@@ -7,7 +7,7 @@ use jat_core::jat::alias::{self, Holder};
 use jat_core::jat::mirror::Form;
 use proptest::prelude::*;
 
-/// A part of an address that is all about escapes and normal forms.
+/// A part of an address made of escapes and characters that normal forms change.
 const PART: &str = r#"[a-cA ]{0,3}|[\\2450cCfFaAé/@]{0,9}|(\\40|\\5c|\\2f|\\5C|@|/|a|\\){0,5}|[אבa1\u{307}😀ẞ.:\[\]\n＠]{0,5}|.{0,20}"#;
 
 proptest! {

@@ -21,7 +21,7 @@ proptest! {
         head::check(&[&xml, to.as_bytes(), from.as_bytes(), id.as_bytes()].join(&DIVIDER));
     }
 
-    /// The account is taken out of what its server tells, and everything else stays.
+    /// The account is removed from what its server writes, and everything else stays.
     #[test]
     fn only_the_account_is_taken_out(
         mut xml in prop_oneof![telling::stanza(), stanza()].prop_map(String::into_bytes),
@@ -46,7 +46,7 @@ proptest! {
     }
 
     /// A whole session: no panic, bounded memory, the same output however the input is cut, and
-    /// nothing ill formed out of what was well formed.
+    /// no malformed output from well-formed input.
     #[test]
     fn any_stream_is_survived_however_it_is_cut(Bytes(stream) in cut(damaged_stream())) {
         session::check(&stream);

@@ -1,5 +1,5 @@
-//! Whatever is said, and wherever it is cut, a parser with reparse deferral has looked at all of it
-//! soon after (docs/servers.md#reparse-deferral).
+//! A parser with reparse deferral soon parses all that is sent, wherever it is cut
+//! (docs/servers.md#reparse-deferral).
 
 use std::time::Duration;
 
@@ -59,13 +59,13 @@ fn long() -> impl Strategy<Value = String> {
     })
 }
 
-/// Reads as libexpat does since 2.6.0 (`callProcessor` in xmlparse.c): after an attempt that got
-/// nowhere it does not try again before twice as much is there.
+/// Reads as libexpat does since 2.6.0 (`callProcessor` in xmlparse.c): after an attempt without
+/// progress it does not try again before there is twice as much input.
 #[derive(Default)]
 struct Deferring {
-    /// From the beginning of the first token that was not looked at.
+    /// From the beginning of the first token that was not parsed.
     unread: Vec<u8>,
-    /// How much there was at the last attempt, if that got nowhere.
+    /// How much there was at the last attempt, if that made no progress.
     before: usize,
     /// Whether it is in a CDATA section.
     in_cdata: bool,
@@ -108,7 +108,7 @@ impl Deferring {
     }
 }
 
-/// Text goes as far as whole characters do.
+/// Text extends to the last whole character.
 fn text(bytes: &[u8]) -> Option<usize> {
     let length = match str::from_utf8(bytes) {
         Ok(text) => text.len(),
@@ -117,7 +117,7 @@ fn text(bytes: &[u8]) -> Option<usize> {
     (length > 0).then_some(length)
 }
 
-/// Quoted brackets are none.
+/// Brackets in quotes do not end it.
 fn tag(bytes: &[u8]) -> Option<usize> {
     let mut quote = None;
     for (at, byte) in bytes.iter().enumerate() {

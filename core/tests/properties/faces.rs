@@ -1,5 +1,5 @@
-//! Which target gets a request, and whose reply goes to the user: what a plain search says, against
-//! what comes out of a stream with several services.
+//! Which target gets a request, and whose reply goes to the user: a plain search, compared with the
+//! output of a stream with several services.
 
 use core_tests::faces::{arrangement, face};
 use core_tests::oracle;
@@ -14,7 +14,7 @@ use proptest::sample::select;
 /// Fixed destinations, which need no presence.
 const TARGETS: [&str; 3] = ["one@bots.example/r", "two@bots.example/r", "three@bots.example/r"];
 
-/// As slow as it is plain.
+/// Slow, but simple.
 fn fits(pattern: &[u8], node: &[u8]) -> bool {
     match (pattern, node) {
         ([], []) => true,
@@ -62,7 +62,7 @@ proptest! {
         prop_assume!(own.is_some() || !faces.is_empty());
         let named: Vec<(&str, &str)> =
             faces.iter().map(|(text, target)| (text.as_str(), TARGETS[*target])).collect();
-        // A face of the short form is none here: that the rest has every node shows without.
+        // Leave out the face of the short form where the other rules already cover every node.
         let all = all && own.is_none();
         let arrangement = arrangement(own.map(|it| TARGETS[it]), &named, all);
         let mut side = Side::new(arrangement, Bounds::default());

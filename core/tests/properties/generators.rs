@@ -54,7 +54,7 @@ pub fn request() -> impl Strategy<Value = Request> {
         })
 }
 
-/// What of a stanza nobody may change.
+/// The parts of a stanza that must not change.
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// Attributes of its start tag.
@@ -135,7 +135,7 @@ pub fn cut(stream: impl Strategy<Value = Bytes>) -> impl Strategy<Value = Bytes>
         .prop_map(|(Bytes(stream), sizes)| Bytes([stream, sizes].join(&DIVIDER)))
 }
 
-/// Bytes that show as text.
+/// Bytes that are printed as text.
 #[derive(Clone)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -196,7 +196,7 @@ pub fn stanza() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What a bad line, or a bad server, does to bytes.
+/// What a bad connection, or a bad server, does to bytes.
 #[derive(Clone, Debug)]
 pub struct Damage {
     at: prop::sample::Index,
@@ -261,7 +261,7 @@ fn resource() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~]{1,20}", "[\u{a0}-\u{2ff}😀/@]{1,9}"]
 }
 
-/// Attributes of the start tag that nobody may change.
+/// Attributes of the start tag that must not change.
 fn extras() -> impl Strategy<Value = Vec<String>> {
     let extra = select(vec![
         "xml:lang='de'",
@@ -296,7 +296,7 @@ fn attributes() -> impl Strategy<Value = Vec<String>> {
         "to='y'",
         "xmlns='jabber:client'",
     ]);
-    // No two of one name.
+    // No two with the same name.
     let named = |a: &str| a.split([' ', '=']).next().unwrap_or_default().to_owned();
     prop::collection::vec(attribute, 0..4).prop_map(move |mut list| {
         list.sort_by_key(|a| named(a));

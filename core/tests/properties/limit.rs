@@ -1,4 +1,4 @@
-//! A limit for each asker, against a bucket of tokens that is kept for ever.
+//! A limit for each asker, compared with a token bucket for each.
 
 use std::time::Duration;
 
@@ -52,8 +52,8 @@ impl Bucket {
 proptest! {
     #![proptest_config(crate::cases())]
 
-    /// Each stanza passes if the bucket has a token, and in no time pass more than the burst and
-    /// what the rate allows meanwhile.
+    /// A stanza passes if the bucket has a token. In any period at most the burst passes, and what
+    /// the rate allows for the period.
     #[test]
     fn an_asker_gets_what_a_bucket_of_tokens_gives(
         rate in select(RATES.to_vec()),

@@ -1,5 +1,5 @@
-//! Properties of the whole middle, on generated input and on damaged input, and what the fuzzers
-//! know: their seeds run here through the same checks.
+//! Properties of the whole core, on generated and damaged input. The seeds of the fuzzers run here
+//! through the same checks.
 
 mod access;
 mod address;

@@ -1,9 +1,9 @@
-//! Users, and the faces that they write to, as servers stamp them and in normal form.
+//! Users, and the faces that they write to, as servers pass them on and in normal form.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Somebody as a server stamps him, and the same with each part in its normal form.
+/// A user's address as a server passes it on, and with each part in normal form.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub stamped: String,
@@ -41,8 +41,8 @@ const NODES: [(&str, &str); 16] = [
     ("yypzockqmpmvo6qq", "yypzockqmpmvo6qq"),
 ];
 
-/// Nodes that are a server's to allow: letters from right to left, and what nodeprep refuses, which
-/// is taken as it stands.
+/// Nodes that only some servers allow: right-to-left letters, and those that nodeprep refuses, which
+/// are used unchanged.
 const WHOLE_NODES: [&str; 5] = ["אב", "😀", "😀B", "\u{1e9e}", ""];
 
 const DOMAINS: [(&str, &str); 7] = [
@@ -89,7 +89,7 @@ pub fn person() -> impl Strategy<Value = Person> {
     )
 }
 
-/// The face as it is typed, and in normal form, both as addresses.
+/// The face as typed, and in normal form, both as addresses.
 pub fn face() -> impl Strategy<Value = (String, String)> {
     let address = |node: &str, domain: &str| match node {
         "" => domain.to_owned(),

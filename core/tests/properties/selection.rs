@@ -1,4 +1,4 @@
-//! Which resource serves: the table of docs/dispatch.md, word for word, against what is chosen.
+//! Which resource serves: the table of docs/dispatch.md, compared with what is chosen.
 
 use fastrand::Rng;
 use jat_core::jat::address::Address;
@@ -28,7 +28,7 @@ fn place(patterns: &[String], name: &str) -> Option<usize> {
     if patterns.is_empty() { Some(0) } else { patterns.iter().position(|it| fits(it, name)) }
 }
 
-/// As slow as it is plain.
+/// Slow, but simple.
 fn fits(pattern: &str, name: &str) -> bool {
     match (pattern.as_bytes(), name.as_bytes()) {
         ([], []) => true,
@@ -67,7 +67,7 @@ proptest! {
         if late {
             resources.select([selection]);
         }
-        // What was said last of each.
+        // The latest presence of each.
         let mut known: Vec<&Shown> = Vec::new();
         for it in all.iter().rev() {
             if !known.iter().any(|other| other.name == it.name) {

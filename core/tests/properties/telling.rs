@@ -1,4 +1,4 @@
-//! Stanzas in which an account's server, or somebody, tells the account's address.
+//! Stanzas in which an account's server, or somebody else, writes the account's address.
 
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -1,4 +1,4 @@
-//! Forward, then revert: all that carries meaning arrives as it was sent, in both directions.
+//! Forward, then revert: everything that has a meaning in XML arrives as it was sent, both ways.
 
 use core_tests::checks::head;
 use core_tests::oracle;
@@ -31,7 +31,7 @@ proptest! {
             let (to, from) = (to.unwrap(), from.unwrap());
             prop_assert!(to.starts_with("service@some.example/"));
 
-            // The client sends it all back, under a garbled id.
+            // The client sends all of it back, with a changed id.
             let content = &forwarded.xml[forwarded.xml.find(" >").unwrap() + 2..];
             let type_ = if error { "error" } else { "result" };
             let [to, from] = [to, from].map(|address| escaped(&address));

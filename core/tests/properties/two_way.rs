@@ -1,5 +1,5 @@
 //! Messages, presence and requests both ways: what a user gets can be answered, and the answer
-//! comes to whom it is for, at any replica, whatever became of the name keys in between.
+//! reaches its addressee, through any replica, whatever changed in the name keys in between.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::generators::{Sent, payload, request, sent};
 use crate::people::{face, person};
 use crate::translation::infoset;
 
-/// Rings of name keys, of which each opens what the one before it made.
+/// Rings of name keys, each of which opens what the previous one made.
 fn rings() -> impl Strategy<Value = [Vec<u8>; 3]> {
     select(vec![
         [vec![1], vec![1], vec![1]],
@@ -31,15 +31,15 @@ fn rings() -> impl Strategy<Value = [Vec<u8>; 3]> {
     ])
 }
 
-/// Of a component that relays everything, for any face. `initiate`: whether the target may write
-/// to everybody first.
+/// Settings of a component that relays everything, for any face. `initiate`: whether the target may
+/// write to everybody first.
 fn relaying(name_keys: &[u8], initiate: bool) -> Settings {
     let patterns = initiate.then_some(Pattern::Everybody);
     let initiate = Arc::new(Senders::new(patterns));
     Settings { two_way: Some(Arc::new(TwoWay { initiate, ..two_way(name_keys) })), ..settings() }
 }
 
-/// Another replica takes a stanza, and passes on one; its addresses, and the whole of it.
+/// Another replica gets a stanza, and passes on one; returns its addresses, and the whole of it.
 fn passed_on(settings: &Settings, stanza: &str) -> (String, String, String) {
     let said = taken(settings, stanza);
     let [(_, reason, 1)] = said.counted[..] else { panic!("{stanza}: {said:?}") };
@@ -57,13 +57,13 @@ fn taken(settings: &Settings, stanza: &str) -> Said {
     Said::to(&mut side, [stanza.as_bytes()], START)
 }
 
-/// An address as a server may pass it on that does not prepare it.
+/// An address as a server that does not prepare it may pass it on.
 fn shouted(address: &str) -> String {
     let (bare, resource) = match address.split_once('/') {
         Some((bare, resource)) => (bare, format!("/{resource}")),
         None => (address, String::new()),
     };
-    // What a profile refuses is compared as it stands.
+    // Parts that a profile refuses are compared unchanged.
     let bare = if bare.is_ascii() { bare.to_ascii_uppercase() } else { bare.to_owned() };
     bare + &resource
 }
@@ -76,7 +76,7 @@ fn stanza(name: &str, to: &str, from: &str, attributes: &str, payload: &str) -> 
 proptest! {
     #![proptest_config(crate::cases())]
 
-    /// There, back to the mirror, and back to the alias.
+    /// A message, an answer to its mirror, and an answer to that one's alias.
     #[test]
     fn a_message_can_be_answered_and_the_answer_too(
         user in person(),
@@ -119,7 +119,7 @@ proptest! {
         prop_assert_eq!(to, user.full());
     }
 
-    /// The target asks, and its resource gets the reply, under its id.
+    /// The target sends a request, and its resource gets the reply, with its id.
     #[test]
     fn a_request_of_the_target_is_answered_where_it_was_asked(
         user in person(),
@@ -163,7 +163,7 @@ proptest! {
         let (to, mirror, xml) = passed_on(&before, &request.xml);
         prop_assert_eq!(infoset(&xml).1, infoset(&request.plain).1);
         let token = infoset(&xml).0[2].clone().unwrap();
-        // A token names the user, whatever became of mirrors.
+        // A token names the user, whatever happened to the mirrors.
         let after = relaying(&[2, 1], !initiate);
         let type_ = if error { "error" } else { "result" };
         let content = "<x xmlns='urn:x' a='&#10;'>text</x>";
@@ -248,7 +248,7 @@ fn names_the_target(value: &str) -> bool {
     Address::new(value).is_bare(TARGET)
 }
 
-/// Payloads with the target's address in every place where a server may write it.
+/// Payloads with the target's address everywhere a server may write it.
 fn hinting() -> impl Strategy<Value = String> {
     let address = select(vec![
         "service@some.example",

@@ -18,7 +18,7 @@ pub fn available(number: usize, to: &str) -> String {
     text
 }
 
-/// The same, behind others.
+/// The same, appended to `output`.
 pub fn write_available(number: usize, to: &str, output: &mut String) {
     let written = write!(
         output,

@@ -1,4 +1,4 @@
-//! Sizes that take minutes and gigabytes, for people to look at what is printed: tests/run leaves them
+//! Sizes that take minutes and gigabytes, and print figures for people to read. tests/run leaves them
 //! out.
 
 use std::process;
@@ -26,8 +26,8 @@ fn how_that_grows() {
     cost::print(&[100, 1_000, 10_000]);
 }
 
-/// Only what happens to hosts, as each of the replicas reads the whole list some ten times in it;
-/// [`how_that_grows`] has the rest.
+/// Only the phases of hosts, in which each replica already reads the whole list some ten times;
+/// [`how_that_grows`] has the others.
 #[test]
 #[ignore = "takes long, and 3 GB, in a release build: prints what ten million entries cost"]
 fn a_thousand_replicas_and_ten_thousand_resources() {

@@ -20,19 +20,19 @@ pub struct Size {
 
 pub struct Cluster {
     pub size: Size,
-    /// Milliseconds since it began.
+    /// Milliseconds since the beginning.
     pub at: u64,
     pub rng: Rng,
     pub replicas: Vec<Replica>,
     pub bots: Vec<Bot>,
     pub expense: Expense,
-    /// A second that come to a replica when users ask, drawn at random out of a million.
+    /// Requests a second for each replica while users send some, each from a random one of a million.
     pub requests: f64,
-    /// A second that come to all at the moment.
+    /// Requests a second for all replicas, at the moment.
     rate: f64,
-    /// How many of the nodes, from the first on, the others do not reach.
+    /// How many of the nodes, counted from the first, the others can't reach.
     pub cut_off: usize,
-    /// Until when nodes do not notice that, or that a host is dead: what is sent there is lost.
+    /// Until then nodes do not notice that, or that a host is dead, and stanzas sent there are lost.
     pub unnoticed_until: u64,
     queue: BinaryHeap<Reverse<(u64, u64, Event)>>,
     scheduled: u64,
@@ -54,15 +54,15 @@ pub enum Event {
     },
     /// A user asks.
     Request,
-    /// A bot logs in, or is thrown out.
+    /// A bot logs in, or is disconnected.
     Come(usize),
     Go(usize),
-    /// The end of a bot's last session is told, though it has another one.
+    /// The end of a bot's last session is reported late, when it has another one.
     GoLate(usize),
 }
 
 impl Cluster {
-    /// One whose replicas are not connected, and whose bots are all online.
+    /// A cluster whose replicas are not connected, and whose bots are all online.
     pub fn new(size: Size, requests: f64) -> Self {
         let Size { nodes, replicas, resources } = size;
         let replica = |number| Replica::new(number, number % nodes, Dispatch::Random);
@@ -152,7 +152,7 @@ impl Cluster {
         }
     }
 
-    /// Tells everybody who subscribes, and is reached, that a bot came or went.
+    /// Sends all subscribers that can be reached the presence of a bot that came or went.
     fn tell(&mut self, bot: usize, presence: fn(usize, &str) -> String) {
         let own = self.bots.iter().filter(|bot| bot.online).count();
         self.expense.add(Kind::OwnChange, own, self.at);
@@ -181,7 +181,7 @@ impl Cluster {
         self.take(replica, said);
     }
 
-    /// What a replica said is at the server.
+    /// Stanzas of a replica arrive at the server.
     fn take(&mut self, replica: usize, said: Vec<Said>) {
         for Said { role, xml } in said {
             self.take_one(replica, role, &xml);
@@ -212,7 +212,7 @@ impl Cluster {
             self.expense.add(kind, 1, self.at);
             self.schedule(delay, answer);
         } else if xml.starts_with("<message") {
-            // To itself: the component's goes to one of those of its node.
+            // To itself: on the component's stream it goes to a connection of the replica's node.
             self.expense.add(Kind::SelfTest, 1, self.at);
             let to_presence = stanza.to == domain;
             let shared = role == Role::Component && !to_presence;
@@ -254,8 +254,8 @@ impl Cluster {
         self.read(replica, Role::Component, xml.as_bytes());
     }
 
-    /// A request is on its way to a bot, whose answer comes to a replica of its node; that of a
-    /// server in the name of one that is gone, to a replica of the node that looked for it.
+    /// A request is forwarded to a bot. The bot's answer goes to a replica of its node; an error that a
+    /// server sends for a bot that is gone, to a replica of the node that looked for the bot.
     fn forwarded(&mut self, replica: usize, request: &Stanza<'_>, delay: u64) {
         let bot = bots::number(request.to);
         let node = self.replicas[replica].node;
@@ -294,6 +294,6 @@ impl Cluster {
     }
 }
 
-/// What servers say of one that they do not find.
+/// What servers answer for a resource that they do not find.
 const NOT_THERE: &str = "<error type='cancel'>\
     <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";

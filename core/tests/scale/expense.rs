@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use crate::phase::Phase;
 
-/// What a stanza is, to whoever has to carry it.
+/// The kinds of stanzas that a server has to deliver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A resource came or went, and a replica is told.
     Change,
-    /// The same, and another resource of the target is told (RFC 6121 section 4.2.2).
+    /// The same, for another resource of the target (RFC 6121 section 4.2.2).
     OwnChange,
     Subscription,
     Probe,
-    /// Of one resource to one probe.
+    /// The answer of one resource to one probe.
     Answer,
-    /// Of a replica to itself, and the question for the time.
+    /// A message of a replica to itself, or a query for the time.
     SelfTest,
     Request,
     /// A user got an error instead of a result.
     Failed,
-    /// A request is lost on its way, and nobody is told.
+    /// A request is lost, and the user gets no answer.
     Lost,
 }
 

@@ -1,4 +1,4 @@
-//! How a count grows: with which power of the replicas, and of the resources.
+//! How a count grows: its exponents in the number of replicas and of resources.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::cluster::Size;
 use crate::expense::{Expense, Kind};
 use crate::phase::Phase;
 
-/// The exponents: 1 is in proportion, 0 is not at all.
+/// The exponents: 1 is growth in proportion, 0 is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
     pub replicas: f64,
@@ -14,8 +14,8 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// The least squares of the logarithms. Sizes are all pairs of some numbers of both, so that
-    /// each exponent is fitted by itself. What never occurs does not grow.
+    /// A least-squares fit of the logarithms. The sizes are all pairs of some numbers of replicas and
+    /// resources, so each exponent can be fitted separately. A count that is always 0 does not grow.
     pub fn of(counts: impl Iterator<Item = (Size, u64)>) -> Self {
         let (mut replicas, mut resources) = (Vec::new(), Vec::new());
         for (size, count) in counts {

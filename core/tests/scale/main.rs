@@ -1,18 +1,18 @@
 //! A cluster far larger than one machine: what presence and probes cost it, and how that grows
 //! with the replicas and with the resources of the target.
 //!
-//! The replicas are those of the program, without sockets and clocks; the server is a model with
-//! no more than what decides who is told what: nodes, local connections first, a presence domain
-//! for each replica, an answer to a probe from each resource, silence about hosts that die.
+//! The replicas are the real ones, without sockets and clocks. The server is a model with only what
+//! decides who gets which presence: nodes, local connections first, a presence domain for each
+//! replica, an answer to a probe from each resource, no notice of hosts that die.
 //!
 //!     cargo test --release --test scale how_that_grows -- --ignored --nocapture
 //!
-//! prints what docs/capacity.md says, and with `a_thousand` in place of the name, for whoever has
-//! the time, what 1,000 replicas on 100 nodes with 10,000 resources cost.
+//! prints the figures of docs/capacity.md; with `a_thousand` instead of the name, which takes long,
+//! those of 1,000 replicas on 100 nodes with 10,000 resources.
 //!
-//! Every replica is there, with a list of its own. A million users are not: who asks at random
-//! moments, whatever others do, is a Poisson process, and all of them together are one, in which
-//! each request is of a user drawn at random. So their number changes nothing but the rate.
+//! Every replica is simulated, with a list of its own. A million users are not: users who send
+//! requests independently at random moments are Poisson processes, and together they are one, with a
+//! random user for each request. So their number changes only the rate.
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -47,8 +47,8 @@ use growth::Growth;
 use phase::Phase;
 use replica::{Replica, Role};
 
-/// What a replica may cost does not depend on how many there are, and what it asks for in the long
-/// run does not grow with the list.
+/// The cost of a replica does not depend on how many there are, and the answers that it asks for in
+/// the long run do not grow with the list.
 #[test]
 fn nothing_grows_with_replicas_times_resources_but_what_everybody_must_be_told() {
     let sizes = [3, 6]
@@ -60,7 +60,7 @@ fn nothing_grows_with_replicas_times_resources_but_what_everybody_must_be_told()
         runs.into_iter().map(|run| run.join().expect("see above")).collect()
     });
     for (number, phase) in Phase::ALL.iter().enumerate() {
-        // Less than one question of each replica says nothing of how it grows.
+        // With less than one probe of each replica the growth can't be measured.
         let of = |kind, least: fn(&Size) -> u64| {
             let counts = runs.iter().map(|(size, all)| (*size, all[number].count(kind)));
             Growth::of(counts.map(|(size, count)| (size, count.max(least(&size)))))
@@ -129,10 +129,10 @@ fn the_list_of_a_replica_takes_so_much() {
 
 /// A second for each replica: a million users who ask ten times an hour, over a thousand.
 const REQUESTS: f64 = 1_000_000.0 * 10.0 / 3_600.0 / 1_000.0;
-/// How long is watched what goes on until somebody mends it.
+/// How long a lasting problem is simulated.
 const AFTERMATH: Duration = Duration::from_secs(600);
-/// Answers a second that a replica may ask for within such a time: 20 for each of two causes, and more
-/// at first.
+/// Answers a second that a replica may cause in that time: 20 for each of two causes, and more at
+/// first.
 const MOST_ANSWERS: f64 = 60.0;
 /// How often a replica may ask for the whole list when many resources came or went at once.
 const MOST_LISTS: f64 = 6.0;

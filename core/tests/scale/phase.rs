@@ -1,4 +1,4 @@
-//! What happens to a cluster: one after the other, each to one that the last has left well.
+//! What happens to a cluster: one phase after another, each on a cluster that is well again.
 
 use crate::AFTERMATH;
 use crate::cluster::{Cluster, Event};
@@ -20,12 +20,12 @@ pub enum Phase {
     Partition,
     /// One bot crashes all the time, two seconds after each login.
     OneFlaps,
-    /// One bot takes its own resource over every ten seconds, and its server tells the end of the
+    /// One bot takes its own resource over every ten seconds, and its server reports the end of the
     /// last session late.
     OneTakesOver,
     /// One bot answers everybody with errors that servers send for one that is gone.
     OneErrs,
-    /// All do.
+    /// All bots do.
     AllErr,
 }
 
@@ -43,7 +43,7 @@ impl Phase {
         Self::AllErr,
     ];
 
-    /// In which hosts start, die, or are cut off; and an hour without that.
+    /// The phases in which hosts start, die, or are cut off, and an hour without that.
     pub const OF_HOSTS: [Self; 5] =
         [Self::Start, Self::Steady, Self::FewDie, Self::ThirdDies, Self::Partition];
 
@@ -62,7 +62,7 @@ impl Phase {
         }
     }
 
-    /// Whether it goes on for as long as nobody mends it.
+    /// Whether it goes on until it is mended.
     pub fn is_lasting(self) -> bool {
         matches!(
             self,
@@ -162,7 +162,7 @@ impl Cluster {
         }
     }
 
-    /// All bots are well again, and nobody asks for some minutes.
+    /// All bots are well again, and users send nothing for some minutes.
     fn mend(&mut self) {
         self.ask(0.0);
         for number in 0..self.bots.len() {

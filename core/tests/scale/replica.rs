@@ -11,7 +11,7 @@ use jat_core::session::{Bounds, Session};
 
 use crate::bots::TARGET;
 
-/// Which of its streams.
+/// One of its streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Component,
@@ -22,7 +22,7 @@ pub struct Replica {
     pub node: usize,
     /// Its presence domain.
     pub domain: String,
-    /// When it is woken next, if it is.
+    /// When it wakes up next, if it does.
     pub wakes: Option<u64>,
     shared: Shared,
     /// Those of the component and of the presence domain, while it is connected.
@@ -36,7 +36,7 @@ pub struct Said {
 }
 
 impl Replica {
-    /// One that is not connected yet.
+    /// A replica that is not connected yet.
     pub fn new(number: usize, node: usize, dispatch: Dispatch) -> Self {
         let domain = format!("r{number}.{DOMAIN}");
         let presence_domain = Some(domain.parse().expect("a domain"));
@@ -65,7 +65,7 @@ impl Replica {
         self.said(at)
     }
 
-    /// Reads what came on a stream.
+    /// Reads what arrived on a stream.
     pub fn read(&mut self, role: Role, bytes: &[u8], at: u64) -> Vec<Said> {
         let mut said = Vec::new();
         // As much as one read of a socket gives, which is what a stream keeps room for.
@@ -87,7 +87,7 @@ impl Replica {
         self.said(at)
     }
 
-    /// When that is.
+    /// When something is due.
     pub fn deadline(&self) -> u64 {
         let streams = self.streams.as_ref().expect("it is connected");
         let deadline = streams.iter().map(|stream| stream.deadline(&self.shared.services)).min();

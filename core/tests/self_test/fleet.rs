@@ -4,11 +4,11 @@ use jat_core::session::echo::Sharing;
 
 use crate::world::{Event, Member, World};
 
-/// What came of a domain with several processes.
+/// The result for a domain with several processes.
 pub struct Fleet {
-    /// For each process: milliseconds from its login, or from its first sibling's, to `shared`.
+    /// For each process: milliseconds from its login, or from that of the second process, to `shared`.
     pub shared_after: Vec<u64>,
-    /// Milliseconds from the others' end until the last one was `alone` again.
+    /// Milliseconds from the end of the others until the last one said `alone` again.
     pub alone_after: u64,
 }
 
@@ -24,11 +24,11 @@ pub fn run(seed: u64) -> Fleet {
     if world.rng.bool() {
         world.delay = |rng| rng.u64(5..300);
     }
-    // Few are alike even when there is nothing to do, many are there because there is much.
+    // A few processes may be idle too; many are only run when there is much to do.
     let for_each = if size < 4 { [None, Some(2_000), Some(300)] } else { [Some(300); 3] };
     world.traffic = for_each[world.rng.usize(..3)].map(|ms| (ms / size as u64).max(1));
     world.schedule(1_000, Event::Traffic);
-    // All at once, one after the other, or all others some time after the first.
+    // All at once, one after another, or all others some time after the first.
     let (first, span) = [(1_000, 2_000), (1_000, 20_000), (20_000, 1_000)][world.rng.usize(..3)];
     world.schedule(1_000, Event::Login);
     for _ in 1..size {
@@ -58,7 +58,7 @@ pub fn run(seed: u64) -> Fleet {
 /// How long it took a process to say `shared`; it did so in time.
 fn shared_after(member: &Member, second_login: u64) -> u64 {
     let since = member.login.max(second_login);
-    // Silence proves nothing: after some seconds without stanzas the time starts again.
+    // Silence proves nothing: after some seconds without stanzas the time starts over.
     let mut last = since + 4_000;
     let mut in_time = since + 10_000;
     for &heard in &member.heard {

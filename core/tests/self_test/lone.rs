@@ -3,18 +3,18 @@
 use fastrand::Rng;
 use jat_core::session::echo::Sharing;
 
-use crate::world::{Event, Ghost, World, stale_echo};
+use crate::world::{DeadConnection, Event, World, stale_echo};
 
-/// What a login has to cope with, and its result.
+/// The conditions of a login, and its result.
 pub struct Login {
     /// How long the server takes for what it reads.
     pub pace: Pace,
     pub trouble: Trouble,
     /// The server still knows the connection of a predecessor.
-    pub ghost: bool,
-    /// The predecessor's own echoes still come.
+    pub predecessor: bool,
+    /// Echoes of the predecessor still arrive.
     pub stale: bool,
-    /// Rounds that it sent.
+    /// Rounds of echoes that it sent.
     pub rounds: u64,
     /// Milliseconds from the login.
     pub alone_after: u64,
@@ -26,7 +26,7 @@ pub enum Pace {
     Loaded,
     /// Up to three seconds.
     Slow,
-    /// Seven or eight seconds, while it hands out other stanzas at once.
+    /// Seven or eight seconds, while it delivers other stanzas at once.
     Crawling,
 }
 
@@ -42,13 +42,13 @@ pub enum Trouble {
 }
 
 impl Login {
-    /// Whether it must be known soon.
+    /// Whether the result must be known soon.
     pub fn is_ordinary(&self) -> bool {
         self.trouble == Trouble::None && self.pace != Pace::Crawling
     }
 }
 
-/// Panics when it ever says that the domain is shared.
+/// Panics if it ever says that the domain is shared.
 pub fn run(seed: u64) -> Login {
     let mut world = World::new(seed);
     let mut login = draw(&mut world.rng);
@@ -61,10 +61,10 @@ pub fn run(seed: u64) -> Login {
         Pace::Crawling => |rng| rng.u64(7_000..8_000),
     };
     let number = world.login();
-    if login.ghost {
+    if login.predecessor {
         let until = at + world.rng.u64(1..2_000);
         let all_after = [u64::MAX, world.rng.u64(..20)][world.rng.usize(..2)];
-        world.ghost = Some(Ghost { until, all_after });
+        world.dead = Some(DeadConnection { until, all_after });
     }
     if login.stale {
         for echo in 0..world.rng.u64(1..16) {
@@ -117,7 +117,7 @@ pub fn run(seed: u64) -> Login {
 fn draw(rng: &mut Rng) -> Login {
     use Pace::{Crawling, Loaded, Quick, Slow};
     let pace = [Quick, Quick, Quick, Loaded, Loaded, Loaded, Slow, Crawling][rng.usize(..8)];
-    // Two evils at once, each of some seconds, are more than ten seconds.
+    // Two problems at once, each of some seconds, can take more than ten seconds.
     let trouble = match rng.u8(..8) {
         0 => Trouble::Stopped,
         1 if matches!(pace, Quick | Loaded) => Trouble::Frozen,
@@ -127,7 +127,7 @@ fn draw(rng: &mut Rng) -> Login {
     Login {
         pace,
         trouble,
-        ghost: rng.u8(..3) == 0,
+        predecessor: rng.u8(..3) == 0,
         stale: rng.u8(..3) == 0,
         rounds: 0,
         alone_after: 0,
@@ -135,6 +135,6 @@ fn draw(rng: &mut Rng) -> Login {
 }
 
 fn describe(login: &Login) -> String {
-    let Login { pace, trouble, ghost, stale, .. } = login;
-    format!("pace {pace:?}, trouble {trouble:?}, ghost {ghost}, stale echoes {stale}:")
+    let Login { pace, trouble, predecessor, stale, .. } = login;
+    format!("pace {pace:?}, trouble {trouble:?}, predecessor {predecessor}, stale echoes {stale}:")
 }

@@ -1,6 +1,6 @@
 //! Thousands of simulated logins: a process that has its domain to itself never believes that
-//! another one shares it, however slow the server is and whatever a dead predecessor left
-//! behind; one that does share it says so within ten seconds.
+//! another one shares it, however slow the server is, and whatever of a dead predecessor is left;
+//! a process that does share it says so within ten seconds.
 //!
 //! The sessions are the real ones, the server is a model of a few lines, and time is virtual.
 //! `SEED=n` replays one schedule. For the figures: `cargo test --test self_test -- --nocapture`.
@@ -31,7 +31,7 @@ fn a_lone_process_never_raises_the_alarm() {
          was `alone` within {} ms.",
         logins.len(),
         begun.elapsed().as_secs_f64(),
-        of(|login| login.ghost),
+        of(|login| login.predecessor),
         of(|login| login.stale),
         of(|login| login.pace == Pace::Slow),
         of(|login| login.pace == Pace::Crawling),
@@ -87,7 +87,7 @@ fn named<T>(seed: u64, run: fn(u64) -> T) -> T {
     run(seed)
 }
 
-/// Names the schedule in which something is wrong.
+/// Prints the schedule that fails.
 struct Running(u64);
 
 impl Drop for Running {

@@ -14,13 +14,13 @@ const START: u64 = 1_800_000_000;
 /// Times are in milliseconds.
 pub struct Process {
     side: Side,
-    /// What has arrived and was not read.
+    /// What has arrived and was not read yet.
     pub socket: Vec<u8>,
-    /// It is stopped from here to there.
+    /// It is stopped between these times.
     pub stopped: (u64, u64),
-    /// The server takes nothing of its output from here to there.
+    /// The server reads none of its output between these times.
     pub unread: (u64, u64),
-    /// It reads little at a time, and that takes time.
+    /// It reads little at a time, and slowly.
     pub is_slow: bool,
 }
 
@@ -41,8 +41,8 @@ impl Process {
         self.side.session.sharing()
     }
 
-    /// Runs until there is nothing more to do; gives what it wrote, and when it is to run again.
-    /// What is due by time comes before what can be read: it may have been stopped in between.
+    /// Runs until there is nothing more to do; returns what it wrote, and when to run it again. Timers
+    /// come before input, since it may have been stopped in between.
     pub fn run(&mut self, at: u64) -> (Vec<u8>, u64) {
         let mut written = Vec::new();
         let is_unread = (self.unread.0..self.unread.1).contains(&at);

@@ -1,4 +1,4 @@
-//! A model server in virtual time: it hands each stanza for the domain to a random connection.
+//! A model server in virtual time: it sends each stanza for the domain to a random connection.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -17,9 +17,9 @@ pub struct World {
     pub members: Vec<Member>,
     /// How long the server takes for what a process writes.
     pub delay: fn(&mut Rng) -> u64,
-    /// The server does nothing from here to there.
+    /// The server does nothing between these times.
     pub frozen: (u64, u64),
-    pub ghost: Option<Ghost>,
+    pub dead: Option<DeadConnection>,
     /// Other stanzas for the domain: on average one in so many milliseconds.
     pub traffic: Option<u64>,
     /// How many echoes came to the server.
@@ -30,26 +30,26 @@ pub struct World {
 pub struct Member {
     pub process: Process,
     pub login: u64,
-    /// When the server forgets the connection.
+    /// When the server notices that the connection is gone.
     pub gone: u64,
     is_dead: bool,
     /// When it runs next.
     wakes: u64,
-    /// Bytes that the server has and that are no whole echo yet.
+    /// Bytes at the server that are not a whole echo yet.
     inbox: Vec<u8>,
-    /// When the last bytes in either direction arrive: they don't overtake each other.
+    /// When the last bytes arrive in each direction: later ones arrive after them.
     last_in: u64,
     last_out: u64,
-    /// Since when it is what it says, and all that it said.
+    /// All that it said about sharing, and since when.
     pub said: Vec<(u64, Sharing)>,
     /// When stanzas arrived at it.
     pub heard: Vec<u64>,
 }
 
-/// The connection of a dead process that the server does not know to be dead.
-pub struct Ghost {
+/// The connection of a dead process, before the server notices.
+pub struct DeadConnection {
     pub until: u64,
-    /// It gets all stanzas after this many, and before them its share.
+    /// After this many stanzas it gets all of them, before that its share.
     pub all_after: u64,
 }
 
@@ -80,7 +80,7 @@ impl World {
             members: Vec::new(),
             delay: |rng| rng.u64(..5),
             frozen: (0, 0),
-            ghost: None,
+            dead: None,
             traffic: None,
             echoes: 0,
         }
@@ -130,7 +130,7 @@ impl World {
             Event::Login => {
                 self.login();
             }
-            // Another one has taken the place of an event of another time.
+            // An event with another time has been replaced by a later one.
             Event::Run(number) if self.members[number].wakes == self.at => self.wake(number),
             Event::Run(_) => {}
             Event::AtServer(number, bytes) => self.take(number, &bytes),
@@ -188,7 +188,7 @@ impl World {
         }
     }
 
-    /// The server has read something of what a process wrote: routes the echoes in it.
+    /// The server has read a part of what a process wrote, and routes the echoes in it.
     fn take(&mut self, number: usize, bytes: &[u8]) {
         let mut inbox = std::mem::take(&mut self.members[number].inbox);
         inbox.extend(bytes);
@@ -207,15 +207,15 @@ impl World {
     fn route(&mut self, stanza: Vec<u8>) {
         let connected: Vec<usize> =
             (0..self.members.len()).filter(|n| self.at < self.members[*n].gone).collect();
-        let ghosts = match &mut self.ghost {
-            Some(ghost) if self.at < ghost.until && ghost.all_after == 0 => return,
-            Some(ghost) if self.at < ghost.until => {
-                ghost.all_after -= 1;
+        let dead = match &mut self.dead {
+            Some(dead) if self.at < dead.until && dead.all_after == 0 => return,
+            Some(dead) if self.at < dead.until => {
+                dead.all_after -= 1;
                 1
             }
             _ => 0,
         };
-        let Some(all) = NonZero::new(connected.len() + ghosts) else { return };
+        let Some(all) = NonZero::new(connected.len() + dead) else { return };
         let to = self.rng.usize(..all.get());
         let Some(number) = connected.get(to).copied() else { return };
         let arrives = self.members[number].last_out.max(self.at + self.rng.u64(..3));
@@ -223,7 +223,7 @@ impl World {
         self.schedule(arrives, Event::Arrive(number, stanza));
     }
 
-    /// One that leads to no answer.
+    /// A stanza that is not answered.
     pub fn stanza(&mut self) -> String {
         match self.rng.u8(..3) {
             0 => format!("<presence from='user@some.example/a' to='{DOMAIN}'/>"),
@@ -233,7 +233,7 @@ impl World {
     }
 }
 
-/// An echo of a process that is not there any more.
+/// An echo of a process that has ended.
 pub fn stale_echo(number: u64) -> String {
     format!(
         "<message from='{DOMAIN}' to='{DOMAIN}' type='headline' \

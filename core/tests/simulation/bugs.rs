@@ -1,5 +1,5 @@
-//! Planted bugs. One machine's replicas have one: what goes between the server and the program
-//! is changed so that the whole behaves as a program with the bug would.
+//! Planted bugs. The replicas of one machine have one: the bytes between the server and the program
+//! are changed so that it all behaves like a program with the bug.
 
 use core_tests::xml::{Stanza, unescaped, with_id};
 use jat_core::jat::address::Address;
@@ -21,28 +21,28 @@ pub enum Bug {
     PeerNotBound,
     /// The address that was asked is not in the MAC.
     AskedNotBound,
-    /// Grants the seconds that clocks may differ on top of the expiry.
+    /// Adds the seconds that clocks may differ to the expiry.
     ExpiryOffBySkew,
     /// Keeps the id of the reply.
     IdFromReply,
     /// Asks for presence once on each stream.
     NeverAsksAgain,
-    /// Takes no notice of the alias that a message is written to.
+    /// Ignores the alias that a message is written to.
     AliasIgnored,
     /// Leaves the face out of mirrors.
     FaceForgotten,
     /// Leaves the user's node out of mirrors.
     NodeForgotten,
-    /// Passes a message on twice.
+    /// Relays a message twice.
     SaysTwice,
     /// Leaves the target's address in what its server wrote.
     NotScrubbed,
-    /// Takes what a server says in the name of one that is gone for its own reply.
+    /// Takes an error that a server sends for a resource that is gone for the resource's own reply.
     NeverDoubts,
 }
 
 impl Bug {
-    /// Whether it shows where more is relayed than requests of users, and only there.
+    /// Whether it shows only where more than users' requests is relayed.
     pub fn concerns_talk(self) -> bool {
         matches!(
             self,
@@ -54,7 +54,7 @@ impl Bug {
         )
     }
 
-    /// Whether stanzas like this are treated otherwise.
+    /// Whether stanzas like this are treated differently.
     pub fn concerns(self, what: What) -> bool {
         match what {
             What::Reply(_) => !self.concerns_talk(),
@@ -63,7 +63,7 @@ impl Bug {
         }
     }
 
-    /// A reply as the real program must get it to do what the bug would.
+    /// A reply, changed so that the real program does what one with the bug would.
     pub fn inward(self, reply: &str, settings: &Settings, now: u64) -> String {
         match self {
             Self::NeverDoubts => return reply.replace(NOT_THERE, ""),
@@ -106,13 +106,12 @@ impl Bug {
         sealed.map_or_else(|| reply.to_owned(), |token| reply.replace(text, &token))
     }
 
-    /// Whether it keeps a question for presence, of this type, to itself. `asked`: what was asked
-    /// before on the stream.
+    /// Whether it does not send a presence query of this type. `asked`: the earlier ones on the stream.
     pub fn keeps(self, question: &str, asked: &[String]) -> bool {
         self == Self::NeverAsksAgain && asked.iter().any(|before| before == question)
     }
 
-    /// What the real program wrote, as it would be with the bug.
+    /// The output of the real program, changed to what it would be with the bug.
     pub fn outward(self, out: String, reply: &str) -> String {
         match self {
             Self::IdFromReply => with_id(&out, &unescaped(Stanza::read(reply).id)),
@@ -128,7 +127,7 @@ impl Bug {
 }
 
 impl Bug {
-    /// A message of a user, with other addresses.
+    /// A message of a user, with the wrong addresses.
     fn misread(self, message: &str) -> String {
         let Stanza { to, from, .. } = Stanza::read(message);
         if !message.starts_with("<message") || to.contains("\\40") {
@@ -145,13 +144,13 @@ impl Bug {
     }
 }
 
-/// The token's claims under another binding, valid `until` this Unix second at least.
+/// The token's claims with another binding, valid at least `until` this Unix second.
 fn sealed(token: &Token, ring: &Keyring, binding: &Binding<'_>, until: u64) -> String {
     let key = ring.verifying(token.kid()).expect("it was verified");
     token::seal(key, &token.claims(), token.expires().max(until), binding)
 }
 
-/// A token under a key that no ring has.
+/// A token with a key that no ring has.
 fn unknown() -> String {
     let key = Key::new(255, &Zeroizing::new(vec![255; 32]), None).expect("long enough");
     let claims = Claims::new("u@some.example/r", "", "1").expect("short enough");

@@ -11,9 +11,9 @@ use crate::world::{StreamPlace, World};
 pub enum Fault {
     /// A process is killed.
     Kill,
-    /// One is told to go, and goes in good order.
+    /// A process is asked to end, and does so in order.
     Leave,
-    /// The program is replaced by another one that goes on with the streams.
+    /// The program is replaced by another one that takes over the streams.
     Upgrade,
     /// One more machine has a replica.
     Start,
@@ -36,9 +36,9 @@ pub enum Fault {
     Target,
     /// A resource of the target comes or goes.
     Resource,
-    /// Half of the resources go, and nobody is told.
+    /// Half of the resources disappear without notice.
     HostDies,
-    /// Half of the resources are not reached for a while, and nobody is told.
+    /// Half of the resources can't be reached for a while, without notice.
     Partition,
 }
 
@@ -62,13 +62,13 @@ impl Fault {
         Self::Partition,
     ];
 
-    /// How much likelier than others.
+    /// How likely it is, relative to the others.
     fn weight(self) -> usize {
         match self {
             Self::Upgrade | Self::Clock | Self::Resource | Self::HostDies | Self::Partition => 6,
             Self::AddKey | Self::AddKeyMeanwhile | Self::DropKey => 4,
             Self::Kill | Self::TokenIn | Self::Target | Self::AddNameKey => 3,
-            // Logins take much of the time, and each of these is one for everybody.
+            // Logins take much of the time, and each of these makes everybody log in.
             Self::Start | Self::ServerRestart => 1,
             Self::Leave | Self::StreamLost => 2,
         }
@@ -159,7 +159,7 @@ impl World {
 
     fn is_possible(&self, fault: Fault) -> bool {
         let one_is_connected = || self.replicas.iter().any(|r| r.is_connected());
-        // The last key to be replaced goes by its time before the end.
+        // The last key has to be replaced before the end.
         let early = self.at < LAST_KEY && self.file.has_room();
         match fault {
             Fault::Kill | Fault::Leave | Fault::Upgrade | Fault::Clock | Fault::StreamLost => {
@@ -173,8 +173,8 @@ impl World {
                 self.loses_presence
                     && TARGET_RESOURCES.iter().any(|resource| self.is_reached(resource))
             }
-            // More than requests is not relayed with the token in the id, and the other resources of
-            // an account whose one resource is the target write to nobody.
+            // These don't go with relaying everything: the token is then always in the id, and the other
+            // resources of an account must not write when one resource is the target.
             Fault::TokenIn | Fault::Target => !self.file.relays_all,
             Fault::AddNameKey => self.file.relays_all && self.file.makes_names_with_newest(),
             Fault::ServerRestart | Fault::Resource => true,

@@ -18,7 +18,7 @@ impl World {
         self.collect_all(number);
     }
 
-    /// Its machine starts another process in place of one that ended.
+    /// Its machine starts another process to replace one that ended.
     fn start_later(&mut self, number: usize) {
         let after = self.rng.u64(500..30_000);
         self.schedule(after, Event::Start(self.replicas[number].slot));
@@ -45,8 +45,8 @@ impl World {
         self.start_later(number);
     }
 
-    /// Another process, of a new version perhaps, takes its place between two turns of its: in
-    /// the middle of what it reads and of what it writes. Nothing is lost by that.
+    /// Another process, maybe of a new version, replaces it between two turns, in the middle of its
+    /// input and its output. Nothing is lost.
     pub fn upgrade(&mut self, number: usize) {
         for place in self.places(number) {
             let [reads, writes] = [(); 2].map(|()| self.rng.usize(..200));
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// The stream ends; with what the server `said`, or without a closing tag.
+    /// The stream ends, with a closing tag if the server `said` so.
     pub fn lose_stream(&mut self, place: StreamPlace, said: bool) {
         if said && self.rng.bool() {
             self.said_by_server(place);
@@ -148,7 +148,7 @@ impl World {
         self.places(number).for_each(|place| self.collect(place));
     }
 
-    /// What a replica wrote goes on its way; when it is to be woken.
+    /// Sends what a replica wrote, and schedules its next wake-up.
     pub fn collect(&mut self, place: StreamPlace) {
         let (stream, turn) = self.replicas[place.replica].split(place.role, self.at);
         if stream.state == State::Away {
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// The server gets what a stream has to say, or the first bytes of it.
+    /// The server reads the output of a stream, or the first bytes of it.
     pub fn write_some(&mut self, place: StreamPlace) {
         let stream = self.stream(place);
         stream.will_write = false;
@@ -188,7 +188,7 @@ impl World {
         }
     }
 
-    /// What is on its way on a stream is lost.
+    /// What is under way on a stream is lost.
     fn empty(&mut self, place: StreamPlace, loss: Loss) {
         for what in self.stream(place).lose_all() {
             self.lose(what, loss);
@@ -196,5 +196,5 @@ impl World {
     }
 }
 
-/// From then on nobody is woken, and the schedule runs dry.
+/// From then on nobody wakes up, and the schedule ends.
 const LAST_TICK: u64 = 1_000_000;

@@ -1,4 +1,4 @@
-//! What a replica had to make of each stanza that it read, and whether it did.
+//! What a replica had to do with each stanza that it read, and whether it did.
 
 use core_tests::xml::{Stanza, unescaped};
 use jat_core::jat::reason::Reason;
@@ -12,7 +12,7 @@ use crate::traffic::{TARGET_RESOURCES, TTL};
 use crate::world::{StreamPlace, World};
 
 impl World {
-    /// A replica reads what is there, to the end or to somewhere within a stanza.
+    /// A replica reads what has arrived, to the end or to somewhere within a stanza.
     pub fn read_some(&mut self, place: StreamPlace) {
         self.stream(place).will_read = false;
         while !self.stream(place).inbox.is_empty() {
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    /// What a replica had to make of a stanza, given what it wrote.
+    /// Checks what a replica did with a stanza, from what it wrote.
     fn judge(
         &mut self,
         place: StreamPlace,

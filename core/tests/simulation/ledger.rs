@@ -1,4 +1,4 @@
-//! The checker: who asked what, who answered, what reached whom, and what became of the rest.
+//! The checker: who asked what, who answered, what reached whom, and what happened to the rest.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::names::Names;
 use crate::talk::Talk;
 use crate::traffic::DOMAIN;
 
-/// What a schedule did and what was wrong with it.
+/// What happened in a schedule, and what was wrong.
 #[derive(Default)]
 pub struct Ledger {
     pub asks: Vec<Ask>,
@@ -30,12 +30,12 @@ pub struct Ask {
     /// The address that was written to, at our domain as it is configured.
     pub asked: String,
     pub id: String,
-    /// As which one it was forwarded.
+    /// The number of the forwarded request.
     pub forwarded: Option<usize>,
     pub fate: Fate,
 }
 
-/// A request as the implementing client has it, and what its token must hold.
+/// A request as the implementing client gets it, and what its token must contain.
 pub struct Forwarded {
     pub ask: usize,
     pub peer: &'static str,
@@ -56,19 +56,19 @@ pub struct Reply {
     pub forwarded: usize,
     pub how: How,
     pub error: bool,
-    /// What the replica that read it had to do with it; `None` until one has.
+    /// What the replica that read it had to do with it; `None` until it is read.
     pub due: Option<Reason>,
     pub fate: Fate,
 }
 
-/// How a reply comes to be.
+/// The origin of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// From the resource that was asked.
     Honest,
-    /// From the right resource, under an id of its own.
+    /// From the right resource, with another id.
     OtherId,
-    /// Its server says in its name that it is not there.
+    /// An error from its server, for a resource that is gone.
     Missing,
     /// Forged: from another resource of the target.
     OtherResource,
@@ -99,7 +99,7 @@ pub enum Fate {
 pub enum Loss {
     /// A replica was killed with it inside.
     Killed,
-    /// The stream went away while a replica had it.
+    /// The stream was lost while a replica had it.
     StreamLost,
     /// No replica had a stream.
     NobodyConnected,
@@ -117,7 +117,7 @@ pub enum Loss {
     IdThrownAway,
     /// It was no reply of the client, or to nothing that the client wrote.
     ForgeryRefused,
-    /// The client was told that the user has another address now.
+    /// The client got the error that the user has another address now.
     OldMirror,
 }
 
@@ -149,7 +149,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What must hold.
+/// What must be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
     Accounted,
@@ -201,7 +201,7 @@ impl Ledger {
     }
 
     /// Checks a request that a replica passes on against what the user sent.
-    /// `name_key`: the one that makes mirrors, where requests come from these.
+    /// `name_key`: the one that makes mirrors, if requests come from mirrors.
     pub fn check_forward(
         &mut self,
         forwarded: &Forwarded,
@@ -240,7 +240,7 @@ impl Ledger {
         self.report_broken(&checks, || format!("Ask({ask}): {stanza:?}"));
     }
 
-    /// A reply reaches whom it is addressed to.
+    /// A reply reaches its addressee.
     pub fn deliver(&mut self, xml: &str) {
         let stanza = Stanza::read(xml);
         let known = number(stanza.content, REPLY).filter(|n| *n < self.replies.len());
@@ -275,7 +275,7 @@ impl Ledger {
         }
     }
 
-    /// At the end nothing may be underway; how often each event was the excuse.
+    /// Checks that nothing is under way at the end; returns how often each event was the reason.
     pub fn close(&mut self) -> BTreeMap<Loss, usize> {
         let mut losses = BTreeMap::new();
         let mut missing = Vec::new();
@@ -316,7 +316,7 @@ impl Ask {
     }
 }
 
-/// The payload of a request. Names are read quicker than attributes.
+/// The payload of a request. The number is in the name, which is faster to read than an attribute.
 pub fn ask_payload(ask: usize) -> String {
     format!("{ASK}{ask}{END}")
 }
@@ -326,13 +326,13 @@ pub fn reply_payload(reply: usize) -> String {
     format!("{REPLY}{reply}{END}")
 }
 
-/// The number in the payload of an IQ that has this payload and no other, but an error perhaps.
+/// The number in the payload of an IQ that has only this payload, and maybe an error.
 fn number(content: &str, begin: &str) -> Option<usize> {
     let content = content.strip_prefix(begin)?.strip_suffix("</iq>")?;
     content.strip_suffix(NOT_THERE).unwrap_or(content).strip_suffix(END)?.parse().ok()
 }
 
-/// What servers, and some clients, say of a resource that is not there.
+/// What servers, and some clients, send for a resource that is not online.
 pub const NOT_THERE: &str = "<error type='cancel'>\
     <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const ASK: &str = "<ask-";

@@ -3,12 +3,12 @@
 //! differ, keys rotate, the server restarts and the configuration changes. In some schedules
 //! everything is relayed: users and the target write to each other, and subscribe.
 //!
-//! Only the pure core of the program takes part: no sockets, no clock, and one seed is one
-//! schedule. The model knows what is due for each stanza, and checks that every reply reaches
-//! the user who asked, from the address and under the id that was asked, once, that nobody else
-//! gets any, that a named event explains every missing one, and that the tallies add up.
+//! Only the pure core of the program takes part, without sockets or a clock, and one seed is one
+//! schedule. The model knows what has to happen to each stanza, and checks that every reply reaches
+//! the user who asked, from the address that was asked, with its id, and once; that nobody else
+//! gets any; that a named event explains every missing one; and that the tallies add up.
 //!
-//! `SEED=n` replays one schedule and tells what happens in it, `SCHEDULES=n` sets their number.
+//! `SEED=n` replays one schedule and prints what happens in it, `SCHEDULES=n` sets their number.
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -16,9 +16,9 @@
 //! | fault, operator | what goes wrong, and what operators do to the configuration and its keys |
 //! | traffic, server | what users and the implementing client send, and who gets it |
 //! | talk, names | messages, presence and requests of the target, where everything is relayed, and under which addresses |
-//! | presence | the target's resources, and what its server tells of them |
-//! | fleet, replica, stream | the life of processes, the program in them, what is on its way |
-//! | judge, view, ledger | what each replica had to do, and what became of each stanza |
+//! | presence | the target's resources, and the presence that its server sends |
+//! | fleet, replica, stream | the life of processes, the program in them, what is under way |
+//! | judge, view, ledger | what each replica had to do, and what happened to each stanza |
 //! | total, bugs | many schedules, and the bugs that must be found |
 
 mod bugs;
@@ -133,7 +133,7 @@ fn one_that_never_doubts_is_found() {
     finds(Bug::NeverDoubts, Invariant::Stale);
 }
 
-/// Whether the checker says soon that this invariant is broken when one replica has this bug.
+/// Checks that this invariant is soon found to be broken when one replica has this bug.
 fn finds(bug: Bug, broken: Invariant) {
     let violation = (0..WITHIN).find_map(|seed| {
         let violations = run(seed, Some(bug), Log::Off).violations;
@@ -149,7 +149,7 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
-/// Less than a minute on two slow cores.
+/// These take less than a minute on two slow cores.
 const SCHEDULES: u64 = if cfg!(debug_assertions) { 300 } else { 10_000 };
-/// In how many schedules a planted bug must be found.
+/// Within how many schedules a planted bug must be found.
 const WITHIN: u64 = 40;

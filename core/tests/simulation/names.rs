@@ -1,4 +1,4 @@
-//! What mirrors and aliases stand for: each always for the same, and no two for the same.
+//! What mirrors and aliases stand for: each always for the same address, and no two for the same.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use jat_core::jat::address::Address;
 
 use crate::traffic::DOMAIN;
 
-/// By what replicas wrote so far.
+/// Taken from what replicas wrote so far.
 #[derive(Default)]
 pub struct Names {
     /// Bare mirrors.
@@ -25,8 +25,8 @@ struct Mirror {
 }
 
 impl Names {
-    /// Whether this address is the mirror of that user for that face, in one way or another, and
-    /// nobody else's. `key`: which name key makes names where it was written.
+    /// Whether this address is a mirror of that user for that face, and nobody else's. `key`: the name
+    /// key that makes names where it was written.
     pub fn is_mirror(&mut self, address: &str, user: &str, face: &str, key: u8) -> bool {
         let (bare, resource) = address.split_once('/').unwrap_or((address, ""));
         let wanted = Mirror {

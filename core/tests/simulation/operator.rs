@@ -20,7 +20,7 @@ pub struct File {
     /// In the order of their activation.
     keys: Vec<Key>,
     next_key: u8,
-    /// Whether more is relayed than requests of users.
+    /// Whether more than users' requests is relayed.
     pub relays_all: bool,
     /// Ids of the name keys; the first makes names.
     name_keys: Vec<u8>,
@@ -28,11 +28,11 @@ pub struct File {
     pub dispatch: Dispatch,
     /// Whether each machine has a presence domain of its own.
     pub presence_domains: bool,
-    /// A resource of the target, when that is a full address.
+    /// The target's resource, if the target is a full address.
     pub fixed: Option<&'static str>,
-    /// Keys that went before their time.
+    /// Keys that were removed too early.
     pub pruned_early: BTreeSet<u8>,
-    /// Keys that reached a replica, the second of the two, too late.
+    /// Keys that reached a replica too late, as pairs of both.
     late: BTreeSet<(u8, usize)>,
 }
 
@@ -52,7 +52,7 @@ impl File {
         }
     }
 
-    /// As a process reads it.
+    /// The settings as a process reads them.
     pub fn settings(&self, slot: usize) -> Settings {
         let target = self.fixed.unwrap_or(TARGET);
         let presence_domain = self.presence_domains.then(|| format!("r{slot}.{DOMAIN}"));
@@ -110,7 +110,7 @@ impl World {
         // Clocks are up to 30 s fast.
         let margin = (signs_at - 35) * 1000 - self.at;
         self.reload_all(margin);
-        // It would miss name keys as well.
+        // A late replica would miss name keys as well.
         if !self.file.relays_all && self.rng.u8(..6) == 0 {
             self.be_late(id, signs_at);
         }
@@ -128,7 +128,7 @@ impl World {
         let Some(number) = self.one_connected() else { return };
         let others = self.file.keys.iter().map(Key::id).filter(|other| *other != id);
         if !others.into_iter().all(|other| self.replicas[number].has_key(other)) {
-            // It waits for one already, and would go on with a key beyond its time.
+            // It is already late with another key, and would sign with an old one for too long.
             return;
         }
         self.file.late.insert((id, number));
@@ -155,7 +155,7 @@ impl World {
         self.reload_all(20_000);
     }
 
-    /// `keys prune`: no live token carries those that go.
+    /// `keys prune`: no live token was signed with those that are removed.
     pub fn prune(&mut self) {
         let now = START + self.at / 1000;
         let keys = &mut self.file.keys;
@@ -167,7 +167,7 @@ impl World {
         self.reload_all(20_000);
     }
 
-    /// The oldest key goes, though tokens may still be alive.
+    /// Removes the oldest key, though its tokens may still be alive.
     pub fn prune_early(&mut self) {
         let id = self.file.keys.remove(0).id();
         self.file.pruned_early.insert(id);

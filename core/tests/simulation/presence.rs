@@ -1,4 +1,4 @@
-//! The target's resources, and what its server tells of them: the truth, or most of it.
+//! The target's resources, and the presence that its server sends of them, which may be incomplete.
 
 use crate::ledger::Invariant;
 use crate::replica::{Life, Replica};
@@ -16,8 +16,8 @@ impl World {
         self.online.contains(resource) && !self.cut_off.contains(resource)
     }
 
-    /// A resource of the target comes or goes. A server that loses presence may tell the end of
-    /// the session that the resource had before after its beginning.
+    /// A resource of the target comes or goes. A server that loses presence may report the end of
+    /// the resource's last session after the beginning of the new one.
     pub fn switch(&mut self, resource: &'static str) {
         let was_reached = self.is_reached(resource);
         let came = self.online.insert(resource);
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// The host of some resources dies, and nobody is told.
+    /// The host of some resources dies, without notice.
     pub fn host_dies(&mut self) {
         for resource in self.half_of_those_reached() {
             self.log(|| format!("{resource} dies without a word"));
@@ -72,7 +72,7 @@ impl World {
         self.schedule(after, Event::Heal);
     }
 
-    /// They can be reached again, and nobody is told.
+    /// They can be reached again, without notice.
     pub fn heal(&mut self) {
         for resource in std::mem::take(&mut self.cut_off) {
             self.log(|| format!("{resource} is no longer cut off"));
@@ -105,7 +105,7 @@ impl World {
         self.hand(place, letter);
     }
 
-    /// The server may take a moment to notice that the stream before is dead.
+    /// The server may take a moment to notice that the previous stream is dead.
     pub fn logged_in(&mut self, place: StreamPlace) {
         let (at, takes) = (self.at, self.rng.u64(..NOTICED_WITHIN));
         let stream = self.stream(place);
@@ -114,7 +114,7 @@ impl World {
         self.schedule(FOUND_WITHIN + 1, Event::Found(place, serial));
     }
 
-    /// What a probe of this stream is answered with, of which the stream before may get some.
+    /// The answer to a probe of this stream; the previous stream may get some of it.
     pub fn answer_probe(&mut self, place: StreamPlace, letter: Letter) {
         if self.at < self.stream(place).shared_until && self.rng.bool() {
             return self.log(|| format!("{:?} goes to a stream before {place}", letter.what));
@@ -163,7 +163,7 @@ impl World {
 
     /// Whether this replica has had the time to find that this one is gone, having been told so.
     pub fn must_not_ask(&self, replica: &Replica, resource: &str) -> bool {
-        // Its list may be of others, whose answers come to any replica.
+        // Otherwise it may get answers of others, which come to any replica.
         let alone = self.file.presence_domains || !self.echoes_stray;
         let told = replica.missing.get(resource);
         alone
@@ -171,7 +171,7 @@ impl World {
             && told.is_some_and(|at| at + GONE_WITHIN <= self.at)
     }
 
-    /// A replica was told in the name of a resource that it is not there.
+    /// A replica got an error that says that a resource is gone.
     pub fn note_missing(&mut self, replica: usize, resource: &'static str) {
         if !self.is_reached(resource) {
             let at = self.at;
@@ -180,11 +180,11 @@ impl World {
     }
 }
 
-/// A server whose machine lives notices the end of a stream at once, or is busy for a moment.
+/// A server that runs notices the end of a stream at once, or after a moment if it is busy.
 const NOTICED_WITHIN: u64 = 2_500;
-/// Two answers, some seconds between them, and the way.
+/// Two answers, some seconds between them, and their latency.
 const FOUND_WITHIN: u64 = 20_000;
-/// A minute between two questions, and some seconds for the way.
+/// A minute between two probes, and some seconds of latency.
 const SERVED_WITHIN: u64 = 80_000;
-/// The same, and six seconds of silence.
+/// The same, and six seconds without an answer.
 const GONE_WITHIN: u64 = 80_000;

@@ -1,5 +1,5 @@
-//! One process of the fleet: the pure core of the program on its streams, and what must come of
-//! what it reads.
+//! One process of the fleet: the pure core of the program on its streams, and what it has to do
+//! with what it reads.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,19 +34,19 @@ pub struct Replica {
     /// That of the component, and that of its presence domain if it has one.
     pub streams: Vec<Stream>,
     pub view: View,
-    /// When presence was last lost on its way to it, or it had to start again.
+    /// When presence for it was last lost, or it had to start over.
     pub disturbed: u64,
-    /// Resources in whose name it was told that they are not there, and has heard nothing since.
+    /// Resources for which it got an error that they are gone, and nothing since.
     pub missing: BTreeMap<&'static str, u64>,
     shared: Shared,
-    /// What the tally must be.
+    /// The tally as it must be.
     due: Tally,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     Running,
-    /// It was told to go, and is still there.
+    /// It was asked to end, and has not ended yet.
     Leaving,
     Ended,
 }
@@ -84,14 +84,14 @@ impl Replica {
         }
     }
 
-    /// Has no stream of this role any more.
+    /// It has lost its stream of this role.
     pub fn disconnect(&mut self, role: usize) {
         self.streams[role].state = State::Away;
         self.shared.services.disconnected(self.streams[role].domain());
     }
 
     /// Reads the first letter in the inbox of a stream, or the next part of it, up to so many
-    /// bytes; gives it, and what was written, once it is whole.
+    /// bytes; returns it, and what was written, once it is whole.
     pub fn read(&mut self, role: usize, at_most: usize, at: u64) -> Option<(Letter, &str)> {
         let unix = self.unix(at);
         if let (Some(bug), Some(letter)) = (self.bug, self.streams[role].inbox.front_mut())
@@ -144,7 +144,7 @@ impl Replica {
             }
         }
         if !same_target {
-            self.see_anew(at);
+            self.resubscribe(at);
         }
     }
 
@@ -153,16 +153,16 @@ impl Replica {
         let same_target = settings.target == self.settings().target;
         self.shared.services.reconfigure(arranged(settings));
         if !same_target {
-            self.see_anew(at);
+            self.resubscribe(at);
         }
     }
 
     /// Subscribes to another target, if it has the stream for that.
-    fn see_anew(&mut self, at: u64) {
+    fn resubscribe(&mut self, at: u64) {
         let (stream, mut turn) = self.split(self.subscriber(), at);
         let is_up = stream.state == State::Connected;
         if is_up {
-            // An end that is due by now comes with the tick that is scheduled.
+            // A timeout that is due by now is handled at the scheduled tick.
             let _ = stream.tick(&mut turn);
         }
         self.view = View::new(is_up);
@@ -191,7 +191,7 @@ impl Replica {
         (&mut self.streams[role], self.shared.turn(now(at, self.skew)))
     }
 
-    /// It has read presence of the target: what it must count that as.
+    /// It has read presence of the target; returns how it must count that.
     pub fn hear(&mut self, role: usize, presence: What, at: u64) -> Reason {
         if role != self.subscriber() {
             return Reason::PresenceIgnored;
@@ -200,14 +200,14 @@ impl Replica {
             What::Available(resource) => {
                 self.missing.remove(resource);
             }
-            // The list may be empty now, of those that were not lost.
+            // Apart from lost presence, the list may be empty now.
             What::Unavailable(_) | What::AllGone => self.disturbed = at,
             _ => {}
         }
         self.view.hear(presence, self.shared.services.settings())
     }
 
-    /// Whether it takes this resource for online.
+    /// Whether it considers this resource online.
     pub fn knows(&self, resource: &str) -> bool {
         let resources = &self.shared.translator().presence().resources;
         resources.iter().any(|it| it.address == resource)
@@ -228,7 +228,7 @@ impl Replica {
     }
 }
 
-/// What must come of what it reads.
+/// What it has to do with what it reads.
 impl Replica {
     /// The key that signs at this moment: the newest whose time has come.
     pub fn signing(&self, at: u64) -> u8 {
@@ -238,7 +238,7 @@ impl Replica {
         active.max_by_key(|key| key.not_before()).expect("an active key").id()
     }
 
-    /// What must become of a reply.
+    /// How a reply must be counted.
     pub fn due_for_reply(&self, reply: &Reply, forwarded: &Forwarded, at: u64) -> Reason {
         let token_is_id = forwarded.token_in == TokenIn::Id;
         match reply.how {
@@ -269,13 +269,13 @@ impl Replica {
         self.settings().keyring.keys().iter().any(|key| key.id() == id)
     }
 
-    /// Whether it has counted a stanza like this, as it must.
+    /// Whether it has counted a stanza like this, as required.
     pub fn must_count(&mut self, traffic: Traffic, reason: Reason) -> bool {
         self.due.count(traffic, reason);
         self.shared.tally.of(traffic, reason) == self.due.of(traffic, reason)
     }
 
-    /// Counts that differ from what was read: (of what, counted, due).
+    /// Counts that differ from what was read: (traffic, reason, counted, due).
     pub fn miscounts(&self) -> Vec<(Traffic, Reason, u64, u64)> {
         let both = self.shared.tally.iter().zip(self.due.iter());
         both.filter(|(is, due)| is != due).map(|((d, r, is), (.., due))| (d, r, is, due)).collect()

@@ -1,8 +1,8 @@
-//! The server in the middle: it hands each stanza for the component's domain to a random
-//! replica that has a stream, one that has just closed its stream included.
+//! The server in the middle: it sends each stanza for the component's domain to a random
+//! replica that has a stream, including one that has just closed its stream.
 //!
-//! Presence comes to each replica's presence domain. Where they have none, every replica gets its
-//! own nevertheless, at the component's domain.
+//! Presence is sent to each replica's presence domain. Without presence domains every replica still
+//! gets its own copy, at the component's domain.
 
 use core_tests::xml::Stanza;
 
@@ -24,8 +24,8 @@ impl World {
         }
     }
 
-    /// What is not for the component: a message; and where there are presence domains, presence
-    /// that does not come to one, or a message that does.
+    /// A stanza that the component does not expect: a message; and, with presence domains, presence to
+    /// the component's domain, or a message to a presence domain.
     fn stray(&mut self) {
         let message = |to: &str| Letter { what: What::Message, xml: traffic::message(to) };
         let replica = self.rng.usize(..self.replicas.len());
@@ -74,7 +74,7 @@ impl World {
         self.hand(StreamPlace { replica, role: 0 }, letter);
     }
 
-    /// To this stream and no other.
+    /// Sends it on this stream.
     pub fn hand(&mut self, place: StreamPlace, letter: Letter) {
         self.stream(place).inbox.push_back(letter);
         self.read_later(place);
@@ -89,11 +89,11 @@ impl World {
         }
     }
 
-    /// A stanza of a replica is at the server.
+    /// A stanza of a replica arrives at the server.
     pub fn take(&mut self, place: StreamPlace, what: What, xml: &str) {
         match what {
             What::Own if xml == " " => {
-                // It answers in kind, else each silent stream would ask for signs of life.
+                // It answers white space with white space, or each silent stream would send an echo.
                 let (stream, mut turn) = self.replicas[place.replica].split(place.role, self.at);
                 stream.read_space(&mut turn);
             }
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// The target's server answers a subscription or a probe; what a replica sends to itself
+    /// The target's server answers a subscription or a probe; an echo that a replica sends to itself
     /// comes back to one of them.
     fn take_own(&mut self, place: StreamPlace, xml: &str) {
         if xml.starts_with("<message") {

@@ -1,4 +1,4 @@
-//! One stream between a process and the server, and what is on its way on it.
+//! One stream between a process and the server, and what is under way on it.
 
 use std::collections::VecDeque;
 
@@ -14,23 +14,23 @@ use crate::world::StreamPlace;
 
 pub struct Stream {
     pub state: State,
-    /// Which of its replica's streams under this domain it is.
+    /// The number of its replica's streams with this domain, counted from the first.
     pub serial: u32,
-    /// From the server, not yet looked at, the oldest first.
+    /// From the server, not read yet, the oldest first.
     pub inbox: VecDeque<Letter>,
     /// How much of the first letter is in the session already.
     fed: usize,
-    /// What the session wrote and the server has not, the last bytes of the first one at least.
+    /// What the session wrote and the server has not read completely.
     pub outbox: VecDeque<Written>,
     /// The first bytes of a stanza, at the server.
     at_server: Vec<u8>,
-    /// When it is to be woken next, in milliseconds, and whether it is to read and write.
+    /// When it wakes up next, in milliseconds, and whether it has to read and write.
     pub tick_at: Option<u64>,
     pub will_read: bool,
     pub will_write: bool,
-    /// Until when the server gives some of what is for it to the one before, which is dead.
+    /// Until then the server sends some of its stanzas to the previous stream, which is dead.
     pub shared_until: u64,
-    /// What the target was asked on it, by type of the presence.
+    /// The types of presence that were sent to the target on it.
     pub asked: Vec<String>,
     session: Session,
 }
@@ -40,7 +40,7 @@ pub enum State {
     Connected,
     /// It closed the stream, and the server does not know yet.
     Closing,
-    /// There is none.
+    /// There is no stream.
     Away,
 }
 
@@ -67,7 +67,7 @@ pub enum What {
     /// An echo of this replica, in its stream of this number.
     Echo(StreamPlace, u32),
     Message,
-    /// Something that a replica says by itself, any number of stanzas.
+    /// Any number of stanzas that a replica sends by itself.
     Own,
 }
 
@@ -76,7 +76,7 @@ pub enum What {
 pub struct Written {
     pub what: What,
     length: usize,
-    /// What a planted bug makes of it.
+    /// What a planted bug changes it to.
     pub instead: Option<String>,
 }
 
@@ -101,13 +101,13 @@ impl Stream {
         stream
     }
 
-    /// What another process needs to go on with it; `None` when it is away.
+    /// What another process needs to take it over; `None` when it is away.
     pub fn hand_over(&self, now: Now) -> Option<SessionSnapshot> {
         let is_up = self.state == State::Connected;
         is_up.then(|| self.session.hand_over(now.mono).expect("it can at any time"))
     }
 
-    /// Another process goes on with it. What is on its way, in whole or in part, stays so.
+    /// Another process takes it over. Stanzas that are under way, in whole or in part, stay so.
     pub fn resume(&mut self, from: SessionSnapshot, turn: &mut Turn<'_>) {
         self.session = Session::resume(self.domain().clone(), bounds(), from, turn);
     }
@@ -135,7 +135,7 @@ impl Stream {
         }
     }
 
-    /// Takes the first letter out, which was read, and notes what was written since then.
+    /// Removes the first letter, which was read, and notes what was written since then.
     pub fn took_first(&mut self) -> (Letter, &str) {
         let letter = self.inbox.pop_front().expect("it was read");
         self.fed = 0;
@@ -148,7 +148,7 @@ impl Stream {
         (letter, str::from_utf8(written).expect("text"))
     }
 
-    /// The server ends the stream, everything that it sent having been read.
+    /// The server ends the stream, after all that it sent was read.
     pub fn ended_by_server(&mut self, turn: &mut Turn<'_>) {
         self.session.input().extend(b"</stream:stream>");
         self.session.received(turn.now);
@@ -172,13 +172,13 @@ impl Stream {
         self.session.domain()
     }
 
-    /// When it wants to be woken, in milliseconds.
+    /// When it has to wake up, in milliseconds.
     pub fn deadline(&self, turn: &Turn<'_>) -> u64 {
         let deadline = self.session.deadline(turn.services);
         u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Whether it takes its domain for one that others share.
+    /// Whether it considers its domain shared.
     pub fn seems_shared(&self) -> bool {
         self.session.sharing() == Sharing::Shared
     }
@@ -199,7 +199,7 @@ impl Stream {
         length
     }
 
-    /// Sends so many bytes of the output, or all; gives what is whole at the server now.
+    /// Sends so many bytes of the output, or all; returns what is whole at the server now.
     pub fn send(&mut self, at_most: usize, turn: &mut Turn<'_>) -> Vec<(What, String)> {
         let output = self.session.output();
         let count = output.len().min(at_most);
@@ -220,7 +220,7 @@ impl Stream {
         whole
     }
 
-    /// All that is on its way is lost.
+    /// All that is under way is lost.
     pub fn lose_all(&mut self) -> Vec<What> {
         self.fed = 0;
         self.at_server.clear();
@@ -229,7 +229,7 @@ impl Stream {
     }
 }
 
-/// The stanzas of what a replica says by itself.
+/// The stanzas in what a replica sends by itself.
 pub fn own_stanzas(text: &str) -> Vec<&str> {
     xml::split(text.strip_suffix("</stream:stream>").unwrap_or(text))
 }

@@ -20,12 +20,12 @@ pub struct Talk {
     pub user: &'static str,
     /// A node of the component's domain, with its `@`.
     pub face: &'static str,
-    /// The resource that writes it, or must get it. `None`: the target's account, and of messages
-    /// any resource.
+    /// The resource that writes it, or must get it. `None`: the target's account, or for messages any
+    /// resource.
     pub resource: Option<&'static str>,
-    /// What it is written to.
+    /// The address that it is written to.
     pub address: String,
-    /// What was made of an address to get this one.
+    /// Whether that address was changed, to forge another.
     pub forged: bool,
     /// Whether the target's server writes the target's address into it.
     pub delayed: bool,
@@ -35,20 +35,20 @@ pub struct Talk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Message,
-    /// Of the target.
+    /// From the target.
     Request,
-    /// Of a user, to the request of this number.
+    /// From a user, to the request with this number.
     Answer(usize),
-    /// Of a user.
+    /// From a user.
     Subscribe,
-    /// Of the target.
+    /// From the target.
     Subscribed,
     Available,
     Unavailable,
 }
 
 impl Talk {
-    /// The stanza, as its sender's server stamps it.
+    /// The stanza, as its sender's server passes it on.
     fn xml(&self, number: usize) -> String {
         let from = match (self.way, self.resource) {
             (Way::Outward, resource) => resource.unwrap_or(TARGET),
@@ -95,7 +95,7 @@ impl Talk {
 }
 
 impl World {
-    /// A user begins.
+    /// A user starts a conversation.
     pub fn talk(&mut self) {
         let user = USERS[self.rng.usize(..USERS.len())];
         let face = NODES[self.rng.usize(..NODES.len())];
@@ -107,7 +107,7 @@ impl World {
         self.say(Talk { kind, way, user, face, resource: None, address, forged, delayed, fate });
     }
 
-    /// Somebody writes, if he is there.
+    /// Somebody writes, if they are online.
     pub fn say(&mut self, talk: Talk) {
         let is_there = |resource: &str| self.is_reached(resource) || talk.kind == Kind::Unavailable;
         if talk.way == Way::Outward && talk.resource.is_some_and(|resource| !is_there(resource)) {
@@ -125,7 +125,7 @@ impl World {
         self.schedule(after, Event::Say(Box::new(talk)));
     }
 
-    /// What a replica had to make of it, given what it wrote.
+    /// Checks what a replica did with it, from what it wrote.
     pub fn judge_talk(
         &mut self,
         place: StreamPlace,
@@ -172,7 +172,7 @@ impl World {
         (talk.traffic(), due)
     }
 
-    /// It is not relayed, and nobody but the target may be told.
+    /// It is not relayed, and only the target may get an error.
     fn refused(&mut self, number: usize, due: Reason, stanzas: &[&str]) {
         let resource = self.ledger.talks[number].resource;
         let (loss, good) = match (due, stanzas) {
@@ -201,11 +201,11 @@ impl World {
         }
     }
 
-    /// It is at the server, which hands it on.
+    /// It arrives at the server, which passes it on.
     pub fn take_talk(&mut self, number: usize, xml: &str) {
         let talk = self.ledger.talks[number].clone();
         if matches!(talk.fate, Fate::Lost(_)) {
-            // An error in its place.
+            // It was answered with an error.
             return;
         }
         if talk.fate == Fate::Arrived {
@@ -219,7 +219,7 @@ impl World {
         match (talk.way, talk.kind) {
             (Way::Inward, Kind::Message) => {
                 let to = unescaped(stanza.to);
-                // What is stored, or was for one that has gone, another one reads later.
+                // A stored message, or one for a resource that has left, is read by another one later.
                 let named = TARGET_RESOURCES
                     .into_iter()
                     .find(|resource| *resource == to && self.is_reached(resource));
@@ -318,7 +318,7 @@ impl Ledger {
     }
 }
 
-/// Another letter in an alias, behind its header.
+/// Replaces a letter of an alias, after its header.
 fn tampered(alias: &str) -> String {
     let at = alias.len() - 3;
     let letter = if &alias[at..=at] == "a" { "b" } else { "a" };

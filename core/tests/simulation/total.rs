@@ -1,4 +1,4 @@
-//! Many schedules on all cores, and what they add up to.
+//! Many schedules on all cores, and their sums.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,12 +20,12 @@ pub struct Total {
     pub delivered: usize,
     pub faults: BTreeMap<Fault, usize>,
     pub losses: BTreeMap<Loss, usize>,
-    /// Schedules that went wrong, the first that each core met.
+    /// Schedules that failed, the first on each core.
     pub failed: BTreeMap<u64, ScheduleResult>,
 }
 
 impl Total {
-    /// Runs the schedules of so many seeds, from 0 on, or until one goes wrong.
+    /// Runs the schedules of so many seeds, from 0 on, or until one fails.
     pub fn of(schedules: u64) -> Self {
         let begun = Instant::now();
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -92,7 +92,7 @@ impl fmt::Display for Total {
     }
 }
 
-/// Runs a schedule, and names it if the program panics.
+/// Runs a schedule, and prints its seed if the program panics.
 pub fn run_named(seed: u64, log: Log) -> ScheduleResult {
     let named = Named(seed);
     let outcome = run(seed, None, log);
@@ -114,7 +114,7 @@ pub fn replay(seed: u64) -> String {
     format!("replay it with:\n    SEED={seed} cargo test{release} --test simulation every_reply")
 }
 
-/// Panics if something is wrong with a schedule, and says what and how to run it again.
+/// Panics if a schedule failed, and says why and how to run it again.
 pub fn assert_good(seed: u64, outcome: &ScheduleResult) {
     let violations: Vec<String> = outcome.violations.iter().map(|v| v.to_string()).collect();
     let replay = replay(seed);

@@ -1,4 +1,4 @@
-//! What users ask, and what the implementing client makes of it.
+//! What users send, and how the implementing client answers.
 
 use core_tests::xml::element;
 use fastrand::Rng;
@@ -37,9 +37,9 @@ pub const USERS: [&str; 9] = [
     "conference.example/proxy.example/1",
 ];
 
-/// What a user is about to send: the request, and the stanza as its server stamps it.
+/// What a user is about to send: the request, and the stanza as its server passes it on.
 pub fn ask(number: usize, rng: &mut Rng) -> (Ask, String) {
-    // What is plain to write is also quick to look at.
+    // Plain addresses are processed faster.
     let plain = rng.u8(..4) != 0;
     let user = USERS[rng.usize(..if plain { 4 } else { USERS.len() })];
     let node = NODES[rng.usize(..if plain { 2 } else { NODES.len() })];
@@ -100,12 +100,12 @@ fn delay(rng: &mut Rng) -> u64 {
     }
 }
 
-/// The stanza of reply `number`, as its sender's server stamps it.
+/// The stanza of reply `number`, as its sender's server passes it on.
 pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> String {
     let Forwarded { peer, encoded_from, id, token_in, mirrored, asked, .. } = forwarded;
     let is_error = how == How::Missing || rng.u8(..4) == 0;
     let type_ = if is_error { "error" } else { "result" };
-    // Some clients say what servers say.
+    // Some clients send the same errors as servers.
     let error = is_error && (how == How::Missing || rng.u8(..4) == 0);
     let payload = reply_payload(number) + if error { NOT_THERE } else { "" };
     let iq = |id: &str, to: &str, from: &str| {
@@ -139,27 +139,27 @@ pub fn reply(number: usize, forwarded: &Forwarded, how: How, rng: &mut Rng) -> S
     }
 }
 
-/// Another letter somewhere behind version, kind and key id, but not in the last place, which
-/// may have no bits to spare.
+/// Replaces a letter after version, kind and key id, but not the last one, which may have unused
+/// bits.
 fn tampered(token: &str, rng: &mut Rng) -> String {
     let at = rng.usize(5..token.len() - 1);
     let letter = if &token[at..=at] == "a" { "b" } else { "a" };
     [&token[..at], letter, &token[at + 1..]].concat()
 }
 
-/// A message, which users are told not to send here.
+/// A message, which users may not send here.
 pub fn message(to: &str) -> String {
     element("message", &[("to", to), ("from", USERS[0])], "<body>?</body>")
 }
 
-/// The answer of the target's server to the question with this id for its time.
+/// The answer of the target's server to the time query with this id.
 pub fn time(id: &str, to: &str) -> String {
     let attributes = [("type", "result"), ("id", id), ("to", to), ("from", TARGET_SERVER)];
     let time = "<time xmlns='urn:xmpp:time'><tzo>Z</tzo><utc>2027-01-15T08:00:00Z</utc></time>";
     element("iq", &attributes, time)
 }
 
-/// Presence of the target, in its own name or of one of its resources.
+/// Presence of the target, from its bare address or from one of its resources.
 pub fn presence(type_: &str, from: &str, to: &str) -> String {
     let attributes = [("type", type_), ("to", to), ("from", from)];
     element("presence", &attributes[usize::from(type_.is_empty())..], "")

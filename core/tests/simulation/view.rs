@@ -1,4 +1,4 @@
-//! What the model knows a replica to know of the target's resources.
+//! What a replica must know of the target's resources, according to the model.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use jat_core::jat::target::Target;
 use crate::stream::What;
 
 pub struct View {
-    /// Resources that it was told of and not told to have gone.
+    /// Resources whose presence it got, and no `unavailable` since.
     told: BTreeSet<&'static str>,
-    /// Those that it was told of since its stream is up.
+    /// Those whose presence it got since its stream is up.
     confirmed: BTreeSet<&'static str>,
     subscription: KnownSubscription,
 }
@@ -24,14 +24,14 @@ enum KnownSubscription {
 }
 
 impl View {
-    /// Of a target that it was not told of yet; `is_up`: whether the stream is up that tells.
+    /// The view of a target without any presence yet; `is_up`: whether the stream for presence is up.
     pub fn new(is_up: bool) -> Self {
         let subscription =
             if is_up { KnownSubscription::Requested } else { KnownSubscription::Never };
         Self { told: BTreeSet::new(), confirmed: BTreeSet::new(), subscription }
     }
 
-    /// The stream that tells was lost, and is up again.
+    /// The stream for presence was lost, and is up again.
     pub fn reconnected(&mut self) {
         self.confirmed.clear();
         if self.subscription == KnownSubscription::Never {
@@ -39,7 +39,7 @@ impl View {
         }
     }
 
-    /// It has read presence of the target: what it must count that as.
+    /// It has read presence of the target; returns how it must count that.
     pub fn hear(&mut self, presence: What, settings: &Settings) -> Reason {
         if is_fixed(settings) {
             return Reason::PresenceIgnored;
@@ -75,7 +75,7 @@ impl View {
         is_fixed(settings) || !self.confirmed.is_empty()
     }
 
-    /// What a request is refused with when nobody is online.
+    /// The reason to refuse a request when nobody is online.
     pub fn due_for_nobody(&self) -> Reason {
         match self.subscription {
             KnownSubscription::Never => Reason::NeverSubscribed,

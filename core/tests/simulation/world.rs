@@ -1,4 +1,4 @@
-//! Virtual time: what is going to happen, in the order in which it will.
+//! Virtual time: the events to come, in their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,19 +26,19 @@ pub struct World {
     pub ledger: Ledger,
     pub queue: BTreeMap<(u64, u64), Event>,
     scheduled: u64,
-    /// What the target's server tells its presence to, each as it is written to.
+    /// Whom the target's server sends presence to, with the address of each.
     pub roster: Vec<Talk>,
     /// Resources of the target.
     pub online: BTreeSet<&'static str>,
-    /// Those that the component's server does not reach, and says nothing of.
+    /// Those that the component's server can't reach, without notice.
     pub cut_off: BTreeSet<&'static str>,
-    /// When each was last reached, or not, after it was otherwise.
+    /// When each was last cut off or could be reached again.
     pub changed: BTreeMap<&'static str, u64>,
-    /// Whether the target's server loses presence, tells it in the wrong order, and says nothing of
-    /// hosts that die.
+    /// Whether the target's server loses presence, sends it in the wrong order, and does not report
+    /// that hosts die.
     pub loses_presence: bool,
-    /// Whether the server gives what a component sends to itself to any replica at first. Whoever
-    /// notices that goes on to send many echoes, so this is so in few schedules.
+    /// Whether the server at first sends a component's echoes to any replica. A replica that notices
+    /// sends many more echoes, so this is true of few schedules only.
     pub echoes_stray: bool,
     /// Which machine has a bug.
     pub bug: Option<(usize, Bug)>,
@@ -55,7 +55,7 @@ pub enum Event {
     NewNames,
     /// The client's server sends a reply, if its sender is online.
     Answer(PlannedReply),
-    /// A replica reads, writes, does what is due by time, logs in, ends on a stream.
+    /// A replica reads, writes, handles timers, logs in or ends on a stream.
     Read(StreamPlace),
     Write(StreamPlace),
     Tick(StreamPlace),
@@ -67,7 +67,7 @@ pub enum Event {
     Start(usize),
     SomeFault,
     Fault(Fault),
-    /// The time of some key is over.
+    /// A key is no longer needed.
     Prune,
     /// Resources that were cut off are reached again.
     Heal,
@@ -82,16 +82,16 @@ pub struct StreamPlace {
     pub role: usize,
 }
 
-/// What becomes of the lines that tell what happens.
+/// What to do with the lines that say what happens.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Log {
     Off,
     Kept(Vec<String>),
-    /// At once, so that a panic does not take them along.
+    /// They are printed at once, so that a panic does not lose them.
     Printed,
 }
 
-/// What came of a schedule.
+/// The result of a schedule.
 pub struct ScheduleResult {
     pub violations: Vec<Violation>,
     /// Replicas at the beginning.
@@ -106,8 +106,8 @@ pub struct ScheduleResult {
     pub log: Log,
 }
 
-/// Runs the schedule of a seed, with a bug in one replica perhaps: to its end, or until what
-/// comes of the first violation has come of it.
+/// /// Runs the schedule of a seed, maybe with a bug in one replica, to its end, or until shortly
+/// /// after the first violation.
 pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> ScheduleResult {
     let mut world = World::new(seed, bug, log);
     let replicas = world.replicas.len();
@@ -193,7 +193,7 @@ impl World {
             self.schedule_at(*moment, Event::SomeFault);
         }
         moments.extend((0..6).map(|_| self.rng.u64(5_000..LAST_FAULT)));
-        // Some who were to ask write instead, and the target's resources may be too few to answer.
+        // Some users write instead of sending requests, and few of the target's resources may be online.
         let at_once = if self.file.relays_all { 14 } else { 11 };
         for moment in moments {
             for _ in 0..at_once {
@@ -243,7 +243,7 @@ impl World {
         (0..self.replicas[replica].streams.len()).map(move |role| StreamPlace { replica, role })
     }
 
-    /// Tells of those that are not among the `known` first ones.
+    /// Logs those after the first `known` ones.
     fn log_violations(&mut self, known: usize) {
         for number in known..self.ledger.violations.len() {
             let line = format!("VIOLATION: {}", self.ledger.violations[number]);
@@ -268,7 +268,7 @@ impl fmt::Display for StreamPlace {
     }
 }
 
-/// How many milliseconds a schedule goes on after a violation.
+/// For how many milliseconds a schedule continues after a violation.
 const AFTERMATH: u64 = 1_000;
 /// Milliseconds of the schedule.
 const LAST_FAULT: u64 = 600_000;

@@ -97,10 +97,10 @@ impl Vectors {
     }
 }
 
-/// What makes and reads the mirrors of the vectors.
+/// Makes and reads the mirrors of the vectors.
 pub struct Maker {
     keys: NameKeys,
-    /// Nobody, or everybody.
+    /// Matches nobody, or everybody.
     initiate: Senders,
 }
 

@@ -3,14 +3,14 @@
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
 
-/// Debian's interpreter, which knows the packages that tests/run installs; another one may stand
-/// in front of it in PATH.
+/// Debian's interpreter, which has the packages that tests/run installs; another one may come first
+/// in PATH.
 pub const PYTHON: &str = "/usr/bin/python3";
 
 /// Runs `program` with `input` and gives what it printed.
 ///
 /// # Panics
-/// When the program is missing or fails: a test that was asked for is never skipped.
+/// When the program is missing or fails: a test that is run is never skipped.
 pub fn run(program: &str, arguments: &[&str], input: &str) -> String {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -1,4 +1,4 @@
-//! What a session says to some input, and a request that was among it.
+//! The output of a session for some input, and a request in it.
 
 use jat_core::jat::now::Now;
 use jat_core::jat::reason::Reason;
@@ -9,7 +9,7 @@ use crate::oracle;
 use crate::session::Side;
 use crate::xml::escaped;
 
-/// What came of some input.
+/// The effects of some input.
 #[derive(Debug, PartialEq)]
 pub struct Said {
     /// The stanzas that went out, each as it was written.
@@ -20,12 +20,12 @@ pub struct Said {
 }
 
 impl Said {
-    /// What comes of what the server sends, until the stream is over.
+    /// The effects of what the server sends, until the stream ends.
     pub fn to<'i>(side: &mut Side, pieces: impl IntoIterator<Item = &'i [u8]>, now: Now) -> Self {
         Self::after(side, now, |side| pieces.into_iter().find_map(|piece| side.take(piece, now)))
     }
 
-    /// What comes of this work.
+    /// The effects of this work.
     pub fn after(
         side: &mut Side,
         now: Now,
@@ -60,7 +60,7 @@ impl Forwarded {
         self.answer("result", "")
     }
 
-    /// The token, when it is in the resource.
+    /// The token, if it is in the resource.
     pub fn token(&self) -> &str {
         self.from.split_once('/').unwrap().1
     }

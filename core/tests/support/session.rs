@@ -23,10 +23,10 @@ use jat_core::stanza::discovery::{Identity, Item};
 use jid::DomainPart;
 use zeroize::Zeroizing;
 
-/// When tests begin, unless they say otherwise.
+/// When tests begin, by default.
 pub const START: Now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
 
-/// A key whose secret follows from its id.
+/// A key whose secret is derived from its id.
 pub fn key(id: u8, not_before: Option<u64>) -> Key {
     Key::new(id, &Zeroizing::new(vec![id; 32]), not_before).expect("a long secret")
 }
@@ -35,7 +35,7 @@ pub fn ring(keys: Vec<Key>) -> Arc<Keyring> {
     Arc::new(Keyring::new(keys).expect("a good ring"))
 }
 
-/// Those of a component with these addresses and key 1, and the defaults of the rest.
+/// Settings of a component with these addresses and key 1, and otherwise the defaults.
 pub fn settings(domain: &str, target: &str) -> Settings {
     let target = Target::new(target.parse().expect("an address"));
     Settings::new(domain.parse().expect("a domain"), target, ring(vec![key(1, None)]))
@@ -59,7 +59,7 @@ pub fn two_way(name_keys: &[u8]) -> TwoWay {
     }
 }
 
-/// Answers pings and service discovery; what it tells has to be escaped.
+/// Answers pings and service discovery; the identity needs escaping.
 pub fn own_answers() -> Option<Arc<OwnAnswers>> {
     let discovery = Discovery {
         identity: Identity { name: Some("Q & A <\"'>".into()), ..Identity::default() },
@@ -95,7 +95,7 @@ impl Shared {
         Turn { services, tally, rng, witness, now }
     }
 
-    /// That of the first target.
+    /// The translator of the first target.
     pub fn translator(&self) -> &Translator {
         &self.services.translators()[0]
     }
@@ -108,7 +108,7 @@ pub struct Side {
 }
 
 impl Side {
-    /// Fresh from login; the output is what it says first.
+    /// Just after a login, with its first output.
     pub fn new(arrangement: impl Into<Arrangement>, bounds: Bounds) -> Self {
         Self::begun(arrangement, bounds, 7, START)
     }
@@ -124,7 +124,7 @@ impl Side {
         (&mut self.session, self.shared.turn(now))
     }
 
-    /// Takes what arrives at once; says why the stream is over, if it is.
+    /// Processes what arrives at once; returns why the stream has ended, if it has.
     pub fn take(&mut self, piece: &[u8], now: Now) -> Option<Ending> {
         let (session, mut turn) = self.split(now);
         session.input().extend(piece);
@@ -132,14 +132,14 @@ impl Side {
         session.process(&mut turn).err()
     }
 
-    /// All that is to be written, and it is written.
+    /// Takes all output.
     pub fn output(&mut self, now: Now) -> Vec<u8> {
         let output = self.session.output().to_vec();
         self.session.sent(output.len(), now);
         output
     }
 
-    /// Does what is due; says why the stream is over, if it is.
+    /// Handles timers; returns why the stream has ended, if it has.
     pub fn due(&mut self, now: Now) -> Option<Ending> {
         let (session, mut turn) = self.split(now);
         session.tick(&mut turn).err()

@@ -1,5 +1,5 @@
 //! A logged-in proxy at proxy.example whose target service@some.example has two resources
-//! online. Whatever it is given, it is given twice: whole, and byte by byte to a twin.
+//! online, and a twin. The first gets all input whole, the twin gets it byte by byte.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub fn settings() -> Settings {
     Settings { reply_ttl: TTL, ..session::settings("proxy.example", TARGET) }
 }
 
-/// The same, but that everything is relayed, for every face; the target may write first to nobody.
+/// The same, with everything relayed, for every face; the target may write first to nobody.
 pub fn both_ways() -> Settings {
     Settings {
         dispatch: Dispatch::Sticky,
@@ -39,12 +39,12 @@ pub fn both_ways() -> Settings {
     }
 }
 
-/// The same, but that pings and service discovery are answered.
+/// The same, with pings and service discovery answered.
 pub fn answering() -> Settings {
     Settings { own_answers: session::own_answers(), ..settings() }
 }
 
-/// A proxy, twice.
+/// A proxy and its twin.
 pub struct Proxy {
     whole: Side,
     cut: Side,
@@ -71,7 +71,7 @@ impl Proxy {
         proxy
     }
 
-    /// On a stream on which nothing was said yet.
+    /// With a stream without any input or output yet.
     fn fresh(services: impl Into<Arrangement> + Clone) -> Self {
         let [whole, cut] = [services.clone(), services].map(|it| Side::new(it, Bounds::default()));
         Self { whole, cut, now: START }
@@ -89,7 +89,7 @@ impl Proxy {
         }
     }
 
-    /// Takes other services; the targets that are new come online.
+    /// Changes to other services; new targets come online.
     pub fn rearrange(&mut self, arrangement: &Arrangement) {
         let now = self.now;
         for side in [&mut self.whole, &mut self.cut] {
@@ -109,30 +109,30 @@ impl Proxy {
         self.answer_probe();
     }
 
-    /// Tells both resources of the target.
+    /// Sends the presence of both resources of the target.
     pub fn answer_probe(&mut self) -> Said {
         let online = |r: &str| format!("<presence to='proxy.example' from='{TARGET}/{r}'/>");
         self.exchange(online("a") + &online("b"))
     }
 
-    /// Fresh from login: subscription requested, nobody online.
+    /// Just after a login: subscription requested, nobody online.
     pub fn connected(settings: Settings) -> Self {
         let mut proxy = Self::fresh(settings);
-        // The self-test's echoes, the first subscription, and the question for the time.
+        // The self-test's echoes, the first subscription, and the time query.
         let first = proxy.exchange("").out;
         let echoes: Vec<&String> = first.iter().filter(|s| s.contains("headline")).collect();
         assert_eq!((echoes.len(), first.len()), (16, 18));
         proxy
     }
 
-    /// With a target that is a full JID: nothing is asked, nothing to wait for.
+    /// With a full JID as target, for which no presence is needed.
     pub fn fixed(settings: Settings) -> Self {
         let mut proxy = Self::fresh(settings);
         assert_eq!(proxy.exchange("").out.len(), 17);
         proxy
     }
 
-    /// Alone on its domain once the echoes, which are given too, come back.
+    /// Also returns the echoes; when they come back, it is alone on its domain.
     pub fn with_echoes() -> (Self, String) {
         let mut proxy = Self::fresh(settings());
         let first = Said::to(&mut proxy.whole, [], START).out;
@@ -153,12 +153,12 @@ impl Proxy {
         whole
     }
 
-    /// Only whole, where bytes on their own would take too long.
+    /// Only whole input, where single bytes would take too long.
     pub fn exchange_whole(&mut self, input: &[u8]) -> Said {
         Said::to(&mut self.whole, [input], self.now)
     }
 
-    /// Only feeds, without a look at what goes out.
+    /// Only feeds input, and ignores the output.
     pub fn feed_in_pieces(&mut self, input: &[u8], size: usize) {
         let now = self.now;
         let (session, mut turn) = self.whole.split(now);
@@ -170,7 +170,7 @@ impl Proxy {
         }
     }
 
-    /// A request that is forwarded as nothing but itself, but for its addresses.
+    /// A request that is forwarded, with only its addresses changed.
     pub fn forwarded(&mut self, request: &str) -> Forwarded {
         let said = self.exchange(request);
         assert_eq!(said.counted, [(USER_REQUEST, Reason::Relayed, 1)], "{request}: {said:?}");
@@ -180,7 +180,7 @@ impl Proxy {
         Forwarded { xml: xml.clone(), to, from, id }
     }
 
-    /// A reply that is reverted; gives what the user gets.
+    /// A reply that is reverted; returns what the user gets.
     pub fn reverted(&mut self, reply: &str) -> String {
         let said = self.exchange(reply);
         let error = oracle::attribute(reply, "type").as_deref() == Some("error");
@@ -196,7 +196,7 @@ impl Proxy {
         self.still_serves();
     }
 
-    /// The same, when a good request would not be served at this moment.
+    /// The same, at a moment when a good request would not be served.
     pub fn silent_only(&mut self, input: impl AsRef<[u8]>, traffic: Traffic, reason: Reason) {
         let said = self.exchange(&input);
         let shown = String::from_utf8_lossy(&input.as_ref()[..input.as_ref().len().min(300)]);
@@ -233,7 +233,7 @@ impl Proxy {
         );
     }
 
-    /// Time passes; what goes out by itself.
+    /// Lets time pass; returns the output.
     pub fn after(&mut self, time: Duration) -> Said {
         self.now = self.now.plus(time);
         let now = self.now;
@@ -243,7 +243,7 @@ impl Proxy {
         whole
     }
 
-    /// As [`Self::after`], one second after the other, until there is a result.
+    /// As [`Self::after`], second by second, until there is output.
     pub fn within(&mut self, seconds: u64) -> Said {
         let mut said = self.after(Duration::ZERO);
         for _ in 0..seconds {
@@ -265,12 +265,12 @@ impl Proxy {
         whole
     }
 
-    /// Takes these limits on bytes and depth.
+    /// Sets these limits on bytes and depth.
     pub fn limit(&mut self, max_bytes: usize, max_depth: usize) {
         self.set_limits(Limits { max_bytes, max_depth, ..Limits::default() });
     }
 
-    /// Takes this limit on the bytes of a start tag.
+    /// Sets this limit on the bytes of a start tag.
     pub fn limit_tags(&mut self, max_tag: usize) {
         self.set_limits(Limits { max_tag, ..Limits::default() });
     }
@@ -281,7 +281,7 @@ impl Proxy {
         }
     }
 
-    /// Time passes and the server takes nothing of what is written.
+    /// Lets time pass while the server reads nothing.
     pub fn withhold(&mut self, time: Duration) {
         self.now = self.now.plus(time);
         let now = self.now;

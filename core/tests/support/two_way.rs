@@ -1,4 +1,4 @@
-//! Reads the golden cases of a component that relays more than requests of users.
+//! Reads the golden cases of a component that relays more than users' requests.
 
 use std::fs;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub struct Secret {
     pub secret: String,
 }
 
-/// All of them, each with the defaults of what it does not say.
+/// All cases, with defaults for missing fields.
 pub fn load() -> Vec<Case> {
     let text = fs::read_to_string(repository().join(FILE)).expect(FILE);
     let mut file: Table = toml::from_str(&text).unwrap_or_else(|error| panic!("{FILE}: {error}"));
@@ -79,7 +79,7 @@ pub fn load() -> Vec<Case> {
 }
 
 impl Case {
-    /// What it is counted as, and its name: no two cases have the same.
+    /// How it is counted, and its name: no two cases have the same.
     pub fn title(&self) -> String {
         let Self { stanza, way, name, .. } = self;
         format!("{stanza} {way}: {name}")
@@ -137,7 +137,7 @@ impl Case {
         }
     }
 
-    /// A logged-in process that knows what the case says.
+    /// A logged-in process in the state that the case describes.
     pub fn side(&self) -> Side {
         let mut side = Side::begun(self.settings(), Bounds::default(), 7, self.now());
         let Self { domain, target, .. } = self;
@@ -149,7 +149,7 @@ impl Case {
             presence += &format!("<presence to='{domain}' from='{target}/{resource}'/>");
         }
         assert_eq!(side.take(presence.as_bytes(), self.now()), None);
-        // The subscription, the self-test and the question for the time.
+        // The subscription, the self-test and the time query.
         side.output(self.now());
         side
     }

@@ -1,5 +1,5 @@
-//! As much XML as the model speaks. No element here holds one of its own name, and no attribute
-//! holds a bare `>`.
+//! As much XML as the model uses. No element contains one with the same name, and no attribute an
+//! unescaped `>`.
 
 use std::borrow::Cow;
 

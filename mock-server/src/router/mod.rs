@@ -19,7 +19,7 @@ use crate::stanza::Stanza;
 /// A stanza that passed between the server and a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// [`Connection::id`] of the connection it took.
+    /// [`Connection::id`] of the connection that it passed through.
     pub connection: u64,
     pub direction: Direction,
     pub xml: String,
@@ -50,9 +50,9 @@ pub(crate) struct Router {
 
 /// A client that is logged in.
 pub(crate) struct Session {
-    /// Tells it from another one under the same JID.
+    /// Distinguishes it from another one with the same JID.
     pub(crate) number: u64,
-    /// Its full JID as the server stamps it.
+    /// Its full JID as the server sets it.
     pub(crate) jid: String,
     /// Its last available presence; `None` while it is not available.
     pub(crate) presence: Option<Stanza>,
@@ -129,7 +129,7 @@ impl Router {
         Ok(())
     }
 
-    /// Brings a stanza, its `from` already stamped, to where its `to` says.
+    /// Delivers a stanza, whose `from` is already set, to its `to`.
     pub(crate) fn deliver(&mut self, stanza: Stanza) {
         let head = stanza.head();
         let to = head.to.as_deref().unwrap_or_default();
@@ -139,7 +139,7 @@ impl Router {
         if self.components.contains_key(&*domain) {
             self.deliver_to_component(&domain, &stanza);
         } else if self.options.domains.as_ref().is_some_and(listed) {
-            // As Prosody says of a component that is away.
+            // Prosody's answer for a component that is not connected.
             self.bounce(&stanza, "wait", "service-unavailable");
         } else if !self.hosts.contains(&*domain) {
             self.bounce(&stanza, "cancel", "remote-server-not-found");
@@ -158,7 +158,7 @@ impl Router {
                 let session = sessions.and_then(|all| all.get(resource));
                 Vec::from_iter(session)
             }
-            // An IQ to an account is for the server; this one serves nothing but its time.
+            // An IQ to an account is for the server, which answers only time queries here.
             None if is_message => sessions.into_iter().flat_map(BTreeMap::values).collect(),
             None => vec![],
         };
@@ -169,7 +169,7 @@ impl Router {
                 }
                 last.receive(stanza.clone());
             }
-            // What waits for an account that is offline is stored; here it is dropped.
+            // A server stores a message for an offline account; here it is dropped.
             None if is_message && to.resource().is_none() => {}
             None if to.bare() == to.domain() && to.resource().is_none() => {
                 match stanza.time(&now()) {
@@ -194,7 +194,7 @@ impl Router {
         }
     }
 
-    /// Adds a component's connection, if there may be another one.
+    /// Adds a component's connection, if another one is allowed.
     pub(crate) fn connect(&mut self, connection: Arc<Connection>) -> Result<(), StreamError> {
         let connections = self.components.entry(connection.domain().to_owned()).or_default();
         if !connections.is_empty() && self.options.second == Second::Conflict {
@@ -230,7 +230,7 @@ impl Router {
         account.insert(resource, session);
     }
 
-    /// Ends a session, unless another one than `number` has taken its JID since.
+    /// Ends a session, unless another one than `number` has replaced it.
     pub(crate) fn log_out(&mut self, jid: &str, number: Option<u64>) {
         if self.session(jid).is_none_or(|s| number.is_some_and(|n| n != s.number)) {
             return;

@@ -36,7 +36,7 @@ impl Router {
         }
     }
 
-    /// Tells the contacts of the client `jid` that it goes, if it was there.
+    /// Sends the contacts of the client `jid` its `unavailable`, if it was available.
     pub(crate) fn unavailable(&mut self, jid: &str) {
         let stanza = Stanza::presence(Some("unavailable"), jid, "");
         self.broadcast_unavailable(jid, &stanza);
@@ -52,7 +52,7 @@ impl Router {
         }
     }
 
-    /// A client's `subscribed`: means something only to a contact that asked.
+    /// A client's `subscribed`, which has an effect only for a contact that asked.
     pub(crate) fn approve(&mut self, stanza: Stanza) {
         let head = stanza.head();
         let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
@@ -66,7 +66,7 @@ impl Router {
         self.send_presences(account, contact);
     }
 
-    /// A client's `unsubscribed`: refuses what is pending, or ends what stands.
+    /// A client's `unsubscribed`: refuses a pending request, or ends a subscription.
     pub(crate) fn deny(&mut self, stanza: Stanza) {
         let head = stanza.head();
         let (Some(account), Some(contact)) = (head.from.as_deref(), head.to.as_deref()) else {
@@ -88,7 +88,7 @@ impl Router {
         self.deliver(stanza.clone());
     }
 
-    /// Takes presence to an account, or to one of its resources.
+    /// Processes presence to an account, or to one of its resources.
     pub(crate) fn deliver_presence(&mut self, stanza: &Stanza) {
         let head = stanza.head();
         let from = head.from.as_deref().unwrap_or_default();
@@ -128,7 +128,7 @@ impl Router {
             }
         }
         if prosody {
-            // It says that the request has arrived, and nothing about the resources.
+            // This confirms that the request has arrived, and says nothing about the resources.
             self.answer("unavailable", account, contact);
         }
     }
@@ -150,7 +150,7 @@ impl Router {
         }
     }
 
-    /// Sends `to` the presence of every available resource, and tells how many these were.
+    /// Sends `to` the presence of every available resource, and returns how many there were.
     fn send_presences(&mut self, account: &str, to: &str) -> usize {
         let there = self.sessions(account);
         let presences: Vec<Stanza> =

@@ -1,4 +1,4 @@
-//! Who gets what, and what servers answer when there is nobody.
+//! Who gets which stanza, and what the server answers when nobody can get it.
 
 use tokio::time::timeout;
 

@@ -1,4 +1,4 @@
-//! Times several things by turns, so that a machine that slows down slows them all.
+//! Times several things in turn, so that a machine that slows down affects them all.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use super::form::Form;
 /// One thing that is timed.
 pub struct Task<'a> {
     pub name: String,
-    /// Does it so many times.
+    /// Runs it so many times.
     pub run: Box<dyn FnMut(usize) + 'a>,
 }
 
@@ -18,12 +18,12 @@ impl<'a> Task<'a> {
     }
 }
 
-/// The least time of one task, in nanoseconds: what it takes where nothing else runs, or near that.
+/// The shortest time of one task, in nanoseconds: about what it takes when nothing else runs.
 #[derive(Clone, Copy)]
 pub struct Time(pub f64);
 
 impl Time {
-    /// What this takes, in units of what `other` takes.
+    /// The ratio of this time to `other`.
     pub fn over(self, other: Time) -> f64 {
         self.0 / other.0
     }
@@ -45,7 +45,7 @@ pub fn time(mut tasks: Vec<Task<'_>>, form: Form) -> Vec<Time> {
     times
 }
 
-/// How often a task is done a round, so that it takes as long.
+/// How often a task runs in a round, so that it takes as long.
 fn how_often(task: &mut Task<'_>, round: Duration) -> usize {
     let mut count = 1;
     loop {

@@ -1,4 +1,4 @@
-//! Each kind of stanza that is relayed, with a stream that relays it again and again.
+//! Each kind of stanza that is relayed, with a stream that relays it any number of times.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ pub struct Kind {
     pub begin: fn() -> Exchange,
 }
 
-/// A request of a user and its reply where nothing else is relayed; then all that is where
-/// everything is. Names have no dots, for files.
+/// A user's request and its reply, where nothing else is relayed; then all kinds, where everything
+/// is. Names have no dots, since they are used for files.
 pub const KINDS: [Kind; 14] = [
     Kind { name: "request-alone", begin: || Exchange::request(Proxy::new(), "") },
     Kind { name: "reply-alone", begin: || Exchange::reply(Proxy::new(), "") },
@@ -49,12 +49,12 @@ pub enum Mirrors {
 }
 
 impl Exchange {
-    /// Has the stanza relayed once more; gives how much went out.
+    /// Relays the stanza once more; returns the number of bytes of output.
     pub fn turn(&mut self) -> usize {
         self.proxy.turn(self.stanza.as_bytes())
     }
 
-    /// The same; gives what went out.
+    /// The same; returns the output.
     pub fn relay(&mut self) -> String {
         self.proxy.relay(&self.stanza)
     }
@@ -142,7 +142,7 @@ fn proxy(mirrors: Mirrors) -> Proxy {
     })
 }
 
-/// With the child of a request, so that both can be compared.
+/// With the same child as a request, for comparison.
 fn message(to: &str, from: &str) -> String {
     let child = stanzas::disco_request();
     format!("<message type='chat' id='1234' to='{to}' from='{from}'>{child}</message>")

@@ -12,7 +12,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// As the arguments say. A short form says what it is, since it looks like the other.
+    /// From the arguments. A short form says so, since its output looks like the other's.
     pub fn of_this_run() -> Self {
         let form = if env::args().any(|it| it == "--test") { Self::Short } else { Self::Full };
         if form == Self::Short {
@@ -21,7 +21,7 @@ impl Form {
         form
     }
 
-    /// The value that fits.
+    /// The value for this form.
     pub fn pick<T>(self, full: T, short: T) -> T {
         match self {
             Self::Full => full,

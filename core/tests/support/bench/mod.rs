@@ -1,5 +1,5 @@
 //! What the benchmarks share: stanzas and their parts, a logged-in stream without its socket,
-//! timing by turns, targets, and the short form.
+//! timing in turn, targets, and the short form.
 
 pub mod by_turns;
 pub mod exchanges;

@@ -1,4 +1,4 @@
-//! What a stanza is made of, each part by itself.
+//! The parts of translating a stanza, each by itself.
 
 use std::hint::black_box;
 
@@ -72,8 +72,8 @@ impl Parts {
         black_box(base32::decode(black_box(token), bytes)).expect("base32");
     }
 
-    /// The MAC over as many bytes as a token's has: those of the token but its tag, of both
-    /// addresses, of the domain separation, and a count and four lengths.
+    /// The MAC over as many bytes as a token's: the token without its tag, both addresses, the domain
+    /// separation, and a count and four lengths.
     pub fn mac(&self, message: &[u8]) {
         let mut mac = self.mac.clone();
         mac.update(black_box(message));
@@ -89,7 +89,7 @@ impl Parts {
         vec![0; self.token.len()]
     }
 
-    /// Prints a table of what each part takes of the whole.
+    /// Prints a table of each part's share of the whole.
     pub fn compare(&self, proxy: &mut Proxy, form: Form) {
         let mut splitter = Self::splitter();
         let (mut output, mut text, mut copied) = (Vec::new(), String::new(), Vec::new());

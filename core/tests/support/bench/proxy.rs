@@ -23,7 +23,7 @@ impl Proxy {
         Self::with(|_| {})
     }
 
-    /// One whose settings were changed before it began.
+    /// One with changed settings.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings(DOMAIN, TARGET);
         change(&mut settings);
@@ -38,8 +38,8 @@ impl Proxy {
         proxy
     }
 
-    /// The target's resources come online, and what the stream says for itself is answered, until
-    /// it has nothing more to say.
+    /// The target's resources come online, and what the stream sends by itself is answered, until
+    /// it sends nothing more.
     fn settle(&mut self) {
         let _online = ["a", "b"].map(|name| self.responder.client(&format!("{TARGET}/{name}")));
         loop {
@@ -52,7 +52,7 @@ impl Proxy {
             let mut answers = Vec::new();
             self.responder.output(&mut answers);
             if answers.is_empty() {
-                // What was counted until now is not what is measured.
+                // What was counted until now is not measured.
                 self.side.shared.tally = Tally::default();
                 return;
             }
@@ -60,7 +60,7 @@ impl Proxy {
         }
     }
 
-    /// What one wakeup of a stream does, without the socket; gives how much went out.
+    /// One wake-up of a stream, without the socket; returns the number of bytes of output.
     pub fn turn(&mut self, input: &[u8]) -> usize {
         self.take(input);
         let count = black_box(self.side.session.output()).len();
@@ -68,7 +68,7 @@ impl Proxy {
         count
     }
 
-    /// Like [`Self::turn`]; gives what went out.
+    /// Like [`Self::turn`]; returns the output.
     pub fn relay(&mut self, input: &str) -> String {
         self.take(input.as_bytes());
         let output = str::from_utf8(self.side.session.output()).expect("UTF-8").to_owned();

@@ -30,7 +30,7 @@ pub fn disco_reply() -> String {
     format!("<query xmlns='http://jabber.org/protocol/disco#info'>{identity}{features}</query>")
 }
 
-/// About so many bytes of small elements with attributes and text, as of a list of results.
+/// About so many bytes of small elements with attributes and text, like a list of results.
 pub fn tags(bytes: usize) -> String {
     let item = |n| format!("<item jid='room{n}@rooms.example' name='Room {n}'>some text</item>");
     filled("<query xmlns='http://jabber.org/protocol/disco#items'>", bytes, item, "</query>")
@@ -48,7 +48,7 @@ pub fn text(bytes: usize) -> String {
     filled("<data xmlns='urn:example:text'>", bytes, line, "</data>")
 }
 
-/// So many bytes of elements within each other to this depth, again and again.
+/// So many bytes of elements nested to this depth, repeated.
 pub fn nested(depth: usize, bytes: usize) -> String {
     let tower = |_| "<a>".repeat(depth) + &"</a>".repeat(depth);
     filled("<q xmlns='urn:example:tower'>", bytes, tower, "</q>")

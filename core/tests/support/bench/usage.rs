@@ -1,4 +1,4 @@
-//! What a process has used so far, as /proc tells.
+//! What a process has used so far, from /proc.
 
 use std::fs;
 use std::time::Duration;
@@ -10,8 +10,8 @@ pub fn status(pid: u32, name: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-/// Time on a processor so far of all threads that there are, in user mode and in the kernel. To
-/// the nanosecond, where proc(5)'s `stat` counts in hundredths of a second.
+/// Processor time so far of all threads that exist, in user mode and in the kernel, to the
+/// nanosecond; proc(5)'s `stat` counts in hundredths of a second.
 pub fn cpu_time(pid: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs").flatten();
     // A thread may end meanwhile.
@@ -23,7 +23,7 @@ pub fn cpu_time(pid: u32) -> Duration {
     Duration::from_nanos(spent.sum())
 }
 
-/// The time since `before`; none, if threads have ended that had more.
+/// The time since `before`; zero, if threads that had more have ended.
 pub fn cpu_time_since(pid: u32, before: Duration) -> Duration {
     cpu_time(pid).saturating_sub(before)
 }

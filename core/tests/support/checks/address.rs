@@ -1,5 +1,5 @@
-//! Mirrors and aliases: no text makes the codec panic, what is written reads as what it was made of,
-//! and what reads is written again as the same text (docs/addresses.md).
+//! Mirrors and aliases: no text makes the codec panic, what is written reads as what it was made
+//! from, and what can be read is written as the same text again (docs/addresses.md).
 
 use std::sync::LazyLock;
 
@@ -33,7 +33,7 @@ pub fn check(data: &[u8]) {
     opened(text);
 }
 
-/// All that a mirror is made and read with, but for who is in `initiate`.
+/// Everything to make and read mirrors with; `initiate` is given.
 fn mirrors(initiate: &Senders) -> Mirrors<'_> {
     Mirrors { domain: DOMAIN, target: TARGET, keys: &KEYS, initiate }
 }
@@ -45,7 +45,7 @@ pub fn node_of(user: &str, face: &str, signed: bool) -> Option<String> {
     Some(mirror.split('@').next().unwrap().to_owned())
 }
 
-/// What the node reads as.
+/// What the node is read as.
 pub fn read(node: &str) -> Option<(String, String, Form)> {
     let mut room = String::new();
     let Mirror { user, face, form } = mirrors(&NOBODY).read(node, &mut room).ok()?;
@@ -88,7 +88,7 @@ fn written(mirrors: &Mirrors<'_>, user: &Address<'_>, face: &str) {
     };
     let read = read.unwrap_or_else(|error| panic!("{error}: {node}"));
     assert_eq!((read.user, read.face), (bare.as_str(), face.as_str()));
-    // An answer to it gets through.
+    // An answer to it is not refused by servers.
     assert!(
         matches!(read.form, Form::Clear { initiated: true } | Form::Signed { kid: 1 }),
         "{node}"

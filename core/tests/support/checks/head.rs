@@ -1,5 +1,4 @@
-//! The rewrite of a start tag: `to`, `from` and `id` change, and nothing else that a parser
-//! sees.
+//! The rewriting of a start tag: `to`, `from` and `id` change, and nothing else that a parser sees.
 
 use jat_core::stanza::head::{Head, Kind, Rewrite};
 use jat_core::stanza::splitter::Piece;
@@ -14,7 +13,7 @@ use crate::oracle;
 pub fn check(data: &[u8]) {
     let Some([xml, to, from, id]) = texts(data) else { return };
     if [to, from, id].iter().any(|text| !is_xml(text)) {
-        // No address or id comes from anything but XML.
+        // Addresses and ids always come from XML.
         return;
     }
     let Some(Piece::Element(element)) = split([xml.as_bytes()], SMALL).pieces.into_iter().next()
@@ -31,7 +30,7 @@ pub fn check(data: &[u8]) {
     head.rewrite(&Rewrite { to, from, id }, &mut output);
     output.extend(&xml.as_bytes()[element.tag.end..element.end]);
 
-    // What stood in a default namespace of its own now stands in that of the stream.
+    // An element with a default namespace of its own is now in that of the stream.
     let ([.., old_id], namespace, before) = infoset(before);
     let header = oracle::HEADER.replace("jabber:component:accept", &namespace);
     let (after, error) = oracle::events_below(&header, &output);

@@ -1,8 +1,8 @@
-//! What must hold of any bytes, judged by parsers that share no code with the program.
+//! What must be true of any input, judged by parsers that share no code with the program.
 //!
-//! Each check takes bytes and panics when they break a promise. The fuzz targets, the fuzzers'
-//! seeds and the properties all call these. A byte that no UTF-8 text has, [`DIVIDER`], sets
-//! apart what belongs together, so that what is in front of it stays readable.
+//! Each check takes bytes and panics if something is violated. The fuzz targets, the fuzzers'
+//! seeds and the properties all use them. A byte that does not occur in UTF-8, [`DIVIDER`],
+//! separates the parts of an input, which stay readable.
 
 pub mod address;
 pub mod head;
@@ -19,7 +19,7 @@ use crate::repository;
 /// cases take seconds.
 pub const CASES: u32 = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
 
-/// Calls `check` with every seed of a fuzz target; which one fails, it names.
+/// Calls `check` with every seed of a fuzz target, and names the one that fails.
 pub fn each_seed(target: &str, check: impl Fn(&[u8])) {
     let folder = repository().join("fuzz/seeds").join(target);
     let mut count = 0;
@@ -35,21 +35,21 @@ pub fn each_seed(target: &str, check: impl Fn(&[u8])) {
 /// Stands between the parts of an input.
 pub const DIVIDER: u8 = 0xff;
 
-/// The parts of `data`; those that are not there are empty.
+/// The parts of `data`; missing ones are empty.
 pub fn parts<const N: usize>(data: &[u8]) -> [&[u8]; N] {
     let mut parts = data.splitn(N, |byte| *byte == DIVIDER);
     [(); N].map(|()| parts.next().unwrap_or_default())
 }
 
-/// The same as text; nothing when they are none.
+/// The same as text; `None` if they are not UTF-8.
 pub fn texts<const N: usize>(data: &[u8]) -> Option<[&str; N]> {
     let parts: [&[u8]; N] = parts(data);
     let texts = parts.map(|part| str::from_utf8(part).ok());
     texts.iter().all(Option::is_some).then(|| texts.map(Option::unwrap_or_default))
 }
 
-/// A stream, and the pieces in which it arrives: a byte behind the last divider is the length
-/// of one, and the rest comes at once.
+/// A stream, and the pieces in which it arrives: each byte after the last divider is the length
+/// of one, and the rest arrives at once.
 #[derive(Clone, Copy)]
 pub struct Stream<'a> {
     pub bytes: &'a [u8],
@@ -64,7 +64,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Other bytes, cut alike.
+    /// Other bytes, cut in the same way.
     pub fn with<'b>(self, bytes: &'b [u8]) -> Stream<'b>
     where
         'a: 'b,

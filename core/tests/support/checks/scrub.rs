@@ -1,5 +1,5 @@
-//! The scrub of an account's address from a payload: the attributes concerned change, and nothing
-//! else, neither of what a parser sees nor of the bytes.
+//! Scrubbing an account's address from a payload: only the affected attributes change, both in what
+//! a parser sees and in the bytes.
 
 use jat_core::jat::address::{Address, normal_resource};
 use jat_core::jat::alias::{self, Holder};
@@ -83,7 +83,7 @@ fn scrub(disguise: &Disguise<'_>, tag: &str, payload: &str) -> (String, Scrubbed
     (String::from_utf8(output).expect("text"), scrubbed)
 }
 
-/// What is to become of a start tag.
+/// What a start tag has to become.
 fn expected(event: Event, disguise: &Disguise<'_>) -> Event {
     let Event::StartElement(metrics, name, mut attributes) = event else { return event };
     if name.0 == "urn:xmpp:delay" && name.1 == "delay" {
@@ -92,7 +92,7 @@ fn expected(event: Event, disguise: &Disguise<'_>) -> Event {
     for value in attributes.values_mut() {
         *value = legible_address(value);
         let (bare, resource) = value.split_once('/').unwrap_or((value, ""));
-        // The library knows nothing of A-labels, nor of a final dot.
+        // The library does not know A-labels, nor a final dot.
         let own = BareJid::new(bare.strip_suffix('.').unwrap_or(bare))
             .is_ok_and(|bare| bare.as_str() == disguise.account());
         let has_label = || bare.contains("--") && Address::new(bare).is_bare(disguise.account());
@@ -116,7 +116,7 @@ fn legible(event: Event) -> Event {
     Event::StartElement(metrics, name, attributes)
 }
 
-/// The same of a resource: else the parser's would have another alias.
+/// The same for a resource; otherwise the one that the parser reads would have another alias.
 fn legible_address(text: &str) -> String {
     match text.split_once('/') {
         Some((bare, resource)) => format!("{bare}/{}", unspaced(resource)),
@@ -124,15 +124,14 @@ fn legible_address(text: &str) -> String {
     }
 }
 
-/// Holds the bytes of a payload against those of its copy, in which only values that are the
-/// face's may be others, and only attributes called `from` may be missing. Which of them are, the
-/// parser has said.
+/// Compares the bytes of a payload with those of its copy. Only values that are the face's may
+/// differ, and only attributes called `from` may be missing; the parser has checked which.
 fn same_bytes(payload: &str, copy: &str) {
     let shown = || format!("{payload} became {copy}");
     let (attributes, mut end) = attributes(payload);
     let (copied, copied_end) = self::attributes(copy);
     let mut copied = copied.into_iter().peekable();
-    // What stands before an attribute that is missing, but for a space.
+    // What precedes a missing attribute, without a space.
     let mut left = String::new();
     for (before, value) in attributes {
         let before = joined(&mut left, before);
@@ -146,7 +145,7 @@ fn same_bytes(payload: &str, copy: &str) {
         });
         let name = name.unwrap_or_else(|| panic!("{before} is missing: {}", shown()));
         left.push_str(&before[..name - 1]);
-        // Something follows, if only the end of the tag.
+        // Something always follows, at least the end of the tag.
         left.push(MISSING);
     }
     end = joined(&mut left, end);
@@ -173,8 +172,8 @@ fn is_face(written: &str) -> bool {
     face.is_some_and(|alias| alias.is_empty() || alias.starts_with('/'))
 }
 
-/// The values of all attributes as they are written, each with what stands before it, and what
-/// stands behind the last.
+/// The values of all attributes as they are written, each with what precedes it, and what follows
+/// the last one.
 fn attributes(payload: &str) -> (Vec<(String, String)>, String) {
     let mut attributes = Vec::new();
     let (mut at, mut done) = (0, 0);
@@ -201,9 +200,9 @@ fn attributes(payload: &str) -> (Vec<(String, String)>, String) {
     (attributes, payload[done..].to_owned())
 }
 
-/// No text has it.
+/// A character that does not occur in XML.
 const MISSING: char = '\0';
-/// Stands behind each new value, to see that it is escaped.
+/// Follows each new value, to check that it is escaped.
 const MARK: &str = "<'&\">";
-/// Where the account appears from.
+/// The address that the account has for users.
 const FACE: &str = "helper@proxy.example";

@@ -1,5 +1,5 @@
-//! A whole session: it survives any bytes in any cut, in bounded memory, with its counters
-//! right, writes nothing ill formed, and what one replica forwards another reverts.
+//! A whole session: it survives any bytes in any cut, in bounded memory, with the right counts; its
+//! output is well formed; and what one replica forwards another reverts.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ use crate::session::{START, Side, key};
 use crate::twin::{TARGET, USER, answering, both_ways, settings};
 
 /// Checks a stream from a server, see [`Stream`], in which `$get`, `$result` and the like stand
-/// for what a fuzzer does not guess, see `pasted`.
+/// for what a fuzzer can't guess, see `pasted`.
 pub fn check(data: &[u8]) {
     let stream = Stream::new(data);
     let input = pasted(stream.bytes);
@@ -67,7 +67,7 @@ fn run<'i>(settings: Settings, pieces: impl IntoIterator<Item = &'i [u8]>) -> Se
     outcome(&side, output, ended)
 }
 
-/// Judges the output for every stanza apart.
+/// Judges the output of each stanza separately.
 fn byte_by_byte(input: &[u8], found: &Found) -> SessionResult {
     let mut side = logged_in(settings());
     let (mut output, mut ended) = (Vec::new(), None);
@@ -95,7 +95,7 @@ fn byte_by_byte(input: &[u8], found: &Found) -> SessionResult {
     let counted = total(&side) - online;
     match (&ended, found.pieces.get(counted)) {
         (_, None) => assert_eq!(counted, found.pieces.len(), "each is counted once"),
-        // The last one was looked at, and was no stanza or a broken one.
+        // The last element was read, and was no stanza, or a malformed one.
         (
             Some(Ending::StreamError { .. } | Ending::Broken(XmlError::Tag)),
             Some(Piece::Element(element)),
@@ -118,7 +118,7 @@ fn stanza_before<'i>(input: &'i [u8], at: usize, found: &Found) -> Option<&'i [u
     })
 }
 
-/// Nothing but a payload that a strict parser refuses makes it refuse what we write.
+/// Checks that a strict parser accepts our output, unless it refuses the payload that is in it.
 fn judge(said: &[u8], stanza: Option<&[u8]>) {
     if stanza.is_none_or(|stanza| oracle::events(stanza).1.is_none()) {
         oracle::stanzas(said);
@@ -131,7 +131,7 @@ fn judge(said: &[u8], stanza: Option<&[u8]>) {
     assert!(rest.is_empty(), "not whole: {}", said.escape_ascii());
 }
 
-/// Another replica, which never saw the `request`, takes the client's reply to what was
+/// Another replica, which has not seen the `request`, gets the client's reply to what was
 /// `forwarded`, and the user gets it.
 fn is_reverted(request: &[u8], forwarded: &[u8]) {
     let read = |xml: &[u8]| {
@@ -155,12 +155,12 @@ fn is_reverted(request: &[u8], forwarded: &[u8]) {
     assert_eq!(from, unspaced(&asked.at_domain("proxy.example", asked.resource())));
 }
 
-/// A stream is over for what no server may send, and for nothing else.
+/// Checks that the stream ends only for what no server may send.
 fn ends_where_a_strict_parser_would(input: &[u8], ended: Option<&Ending>) {
     let Some(Ending::Broken(fault)) = ended else { return };
     let (events, ill_formed) = oracle::events(input);
-    // The other parser allows more between stanzas, lets a namespace be declared twice, and
-    // judges a token when it is over.
+    // The other parser allows more between stanzas, allows a namespace to be declared twice, and
+    // reports an error only at the end of a token.
     let only_ours = match fault {
         XmlError::Text | XmlError::SecondHeader => true,
         XmlError::Tag => memchr::memmem::find_iter(input, b"xmlns").nth(1).is_some(),
@@ -170,7 +170,7 @@ fn ends_where_a_strict_parser_would(input: &[u8], ended: Option<&Ending>) {
     assert!(ill_formed.is_some() || only_ours || !judged, "{fault}: {}", input.escape_ascii());
 }
 
-/// `template` with what `$` and a name stand for; the first [`MAX_INPUT`] bytes of it.
+/// `template` with each `$name` replaced; the first [`MAX_INPUT`] bytes of it.
 fn pasted(template: &[u8]) -> Vec<u8> {
     let token = good_token();
     let head = |type_: &str, to: &str, from: &str| {

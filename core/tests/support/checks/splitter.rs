@@ -1,5 +1,5 @@
-//! The splitter: any cut gives the same pieces, and they begin and end where a strict parser,
-//! and a plain count of tags, say.
+//! The splitter: any cut gives the same pieces, and they begin and end where a strict parser
+//! and a plain count of tags find them.
 
 use jat_core::stanza::head::{Head, Kind};
 use jat_core::stanza::limits::Limits;
@@ -39,13 +39,13 @@ pub fn check(data: &[u8]) {
 /// What the splitter finds in a stream, with offsets from its beginning.
 #[derive(Debug, PartialEq)]
 pub struct Found {
-    /// But the end of the stream; none lends its attributes.
+    /// All except the end of the stream, without attributes.
     pub pieces: Vec<Piece<'static>>,
     pub stream_end: bool,
     pub fault: Option<XmlError>,
 }
 
-/// Splits what arrives in `pieces`. Whatever is not needed is let go of.
+/// Splits what arrives in `pieces`. Bytes that are no longer needed are discarded.
 pub fn split<'i>(pieces: impl IntoIterator<Item = &'i [u8]>, limits: Limits) -> Found {
     let mut splitter = Splitter::new(limits);
     let mut found = Found { pieces: Vec::new(), stream_end: false, fault: None };
@@ -73,7 +73,7 @@ pub fn split<'i>(pieces: impl IntoIterator<Item = &'i [u8]>, limits: Limits) -> 
     found
 }
 
-/// How many bytes may wait for more: a character of which not all is there is not looked at.
+/// How many bytes may be held at most, including an incomplete character.
 pub fn most_held(limits: Limits) -> usize {
     limits.max_bytes + 3
 }
@@ -90,7 +90,7 @@ fn moved(piece: Piece<'_>, by: usize) -> Piece<'static> {
     }
 }
 
-/// With small limits the same elements are found, or skipped.
+/// Checks that with small limits the same elements are found, or skipped.
 fn skipping_ends_where_the_element_does(bytes: &[u8], large: &Found) {
     let small = split([bytes], SMALL);
     assert!(small.pieces.len() >= large.pieces.len(), "{small:?} {large:?}");
@@ -123,7 +123,7 @@ fn boundaries_are_those_of_others(bytes: &[u8], found: &Found) {
     for (ours, theirs) in elements.zip(&strict) {
         assert_eq!(ours, *theirs, "by a strict parser");
     }
-    // What the splitter alone refuses stands between stanzas.
+    // The splitter alone refuses some things between stanzas.
     let between = matches!(found.fault, Some(XmlError::Text | XmlError::SecondHeader));
     if !between && !found.stream_end {
         assert!(found.pieces.len() >= strict.len(), "{found:?}, and a strict parser {strict:?}");
@@ -161,8 +161,8 @@ pub fn element_len(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where the top-level elements begin and end for a parser that knows no namespaces, until its
-/// first error.
+/// Where the top-level elements begin and end, by a parser without namespaces, up to its first
+/// error.
 fn by_oracle(bytes: &[u8]) -> Vec<(usize, usize)> {
     let options = Options { max_token_length: 4 << 20, ..Options::default() };
     let mut parser = RawParser::with_options(options);
@@ -198,8 +198,8 @@ fn by_oracle(bytes: &[u8]) -> Vec<(usize, usize)> {
     }
 }
 
-/// Holds the namespaces of an element and the attributes of its start tag against a parser that
-/// knows namespaces, if that takes it.
+/// Compares the namespaces of an element and the attributes of its start tag with those of a parser
+/// with namespaces, if that accepts the element.
 fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element<'_>) {
     let stanza = &bytes[element.tag.start..element.end];
     let shown = || stanza.escape_ascii();
@@ -215,7 +215,7 @@ fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element<'_>) {
     assert_eq!(element.children, children(&events), "{}", shown());
     let head = str::from_utf8(&bytes[element.tag.start..element.tag.end]).unwrap();
     let Ok(head) = Head::parse(head) else {
-        // The strict parser lets a namespace be declared twice.
+        // The strict parser allows a namespace to be declared twice.
         return assert!(head.matches("xmlns").nth(1).is_some(), "{head}");
     };
     let Event::StartElement(_, (namespace, name), attributes) = &events[0].0 else {
@@ -236,8 +236,8 @@ fn says_what_a_strict_parser_says(bytes: &[u8], element: &Element<'_>) {
     assert_eq!(head.kind, kind, "{}", shown());
 }
 
-/// White space in an attribute is a space (XML 1.0, section 3.3.3), but this parser loses a carriage
-/// return in front of a quote, and then takes a namespace for another.
+/// White space in an attribute is read as a space (XML 1.0, section 3.3.3), but this parser drops a
+/// carriage return before a quote, and then reads another namespace.
 fn without_carriage_returns(stanza: &[u8]) -> Vec<u8> {
     stanza.iter().map(|byte| if *byte == b'\r' { b' ' } else { *byte }).collect()
 }
@@ -266,8 +266,8 @@ fn children(events: &[(Event, usize)]) -> usize {
     starts.sum()
 }
 
-/// Prosody writes white space in attributes raw; a parser makes spaces of it, and this one makes
-/// none or one of a carriage return, depending on what follows.
+/// Prosody writes white space in attributes raw. A parser reads spaces, and this one reads a
+/// carriage return as a space or as nothing, depending on what follows.
 pub fn unspaced(value: &str) -> String {
     value.replace([' ', '\t', '\n', '\r'], "")
 }

@@ -1,5 +1,5 @@
-//! Tokens: no text makes the codec panic, only what the specification (docs/token.md) calls a
-//! token opens, and what opens is sealed to the same text again.
+//! Tokens: no text makes the codec panic, only tokens by the specification (docs/token.md) open, and
+//! sealing an opened token gives the same text.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::texts;
 use crate::session::START;
 
-/// The golden vectors' key and addresses, so that those of them that are valid open here.
+/// The key and addresses of the golden vectors, so that the valid ones open here.
 const SECRET: &[u8; 32] = b"jat-proxy demo key, never use it";
 pub const BINDING: Binding<'_> =
     Binding { asked: "proxy.domain.example", peer: "some-user@some-domain.example/a" };
@@ -25,12 +25,12 @@ static RING: LazyLock<Keyring> = LazyLock::new(|| {
     Keyring::new(vec![key(KEY_ID, SECRET), key(2, &[2; 32])]).unwrap()
 });
 
-/// Checks `data` as a token, as what a token encodes, and as the claims of one: user, resource
-/// and id.
+/// Checks `data` as a token, as the bytes of a token, and as the claims of one: user, resource and
+/// id.
 pub fn check(data: &[u8]) {
     let text = str::from_utf8(data).unwrap_or_default();
     spelled(text);
-    // A fuzzer finds no MAC, so it gets one: on what a token encodes, or else on anything.
+    // A fuzzer can't guess a MAC, so one is added: to the bytes of a token, or to anything else.
     let decoded = BASE32_NOPAD.decode(text.to_uppercase().as_bytes()).ok();
     let body = decoded.as_deref().and_then(|bytes| bytes.split_last_chunk::<TAG>());
     signed(body.map_or(data, |(body, _)| body));
@@ -65,7 +65,7 @@ fn spelled(text: &str) {
     }
 }
 
-/// A token of `body` with its right tag opens if the body is one.
+/// Checks that a token of `body` with the right tag opens if the body is valid.
 fn signed(body: &[u8]) {
     // PASETO's pre-authentication encoding.
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
@@ -90,7 +90,7 @@ fn signed(body: &[u8]) {
     assert_eq!(said.as_ref().map(texts_of).map_err(|error| *error), expected);
     spelled(&text);
     if said.is_ok() {
-        // Another tag, of the right length.
+        // A wrong tag, of the right length.
         let last = BASE32_NOPAD.encode(&[body, &tag[1..], &tag[..1]].concat()).to_lowercase();
         assert!(last == text || open(&last).is_err());
     }
@@ -119,7 +119,7 @@ fn claimed(user: &str, resource: &str, id: &str) {
     {
         assert!(open(&other).is_err(), "{other}");
     }
-    // One spelling for one token: bits that encode nothing are zero.
+    // A token has one spelling: unused bits are zero.
     for last in "abcdefghijklmnopqrstuvwxyz234567".chars() {
         let other = format!("{}{last}", &text[..text.len() - 1]);
         assert!(other == text || open(&other).is_err(), "{other}");
@@ -132,7 +132,7 @@ fn texts_of(token: &Token) -> [&str; 3] {
     [claims.user(), claims.resource(), claims.id()]
 }
 
-/// What is in front of a token's tag.
+/// A token without its tag.
 struct Fields<'a> {
     kid: u8,
     expires: u64,
