@@ -37,7 +37,7 @@ id = 8
 secret = "U0VDUkVULUItU0VDUkVULUItU0VDUkVULUItU0VDUkU="
 "#;
 
-/// PEM, but what is in it is not.
+/// PEM, but its content is not a certificate.
 const NO_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 /// Parts of every secret in these tests, encoded and decoded; none may ever be shown.
@@ -63,7 +63,7 @@ fn write(path: &Path, text: impl AsRef<[u8]>, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What is said about the file at `path`, with `DIR` for its folder.
+/// What is reported about the file at `path`, with `DIR` for its folder.
 fn said(path: &Path) -> String {
     let problems = match load(path, NOW) {
         Ok((config, warnings)) => {
@@ -82,10 +82,10 @@ fn said(path: &Path) -> String {
     said
 }
 
-/// The cases of a table: first what is done to the file, then what is said about it.
+/// The cases of a table: first the changes to the file, then what is reported about it.
 ///
 /// A case begins with `===`; `old -> new` replaces text in the good configuration, `-` takes
-/// text out, `+` adds a line at its end, `! name mode` sets a file's mode, and `>` adds a line to keys.toml.
+/// it, `+` adds a line at its end, `! name mode` sets a file's mode, and `>` adds a line to keys.toml.
 fn cases(table: &str) {
     let mut wrong = String::new();
     for case in table.split("\n===").skip(1) {
@@ -165,7 +165,7 @@ fn a_file_that_is_not_text() {
     );
 }
 
-/// Each of these is a stack overflow, or takes for ever, in a careless parser.
+/// Each of these would be a stack overflow, or take very long, in a careless parser.
 #[test]
 fn files_made_to_hurt_end_in_problems() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! docs/troubleshooting.md against the program: what it quotes is what the program says, and it
-//! leaves no warning, error or cause out.
+//! docs/troubleshooting.md, compared with the program: its quotations are lines of the program, and it
+//! has all warnings, errors and causes.
 
 use std::fs;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn every_warning_and_error_of_the_log_is_there() {
         // The longest piece between two values.
         let pieces = text.split(['{', '}']).step_by(2).map(str::trim);
         let piece = pieces.max_by_key(|piece| piece.len()).unwrap_or_default();
-        // A question behind it is left out.
+        // A question after it may be omitted.
         let shown = piece.split(": does another").next().unwrap_or(piece);
         if !document.contains(shown) {
             missing.push(text);
@@ -52,7 +52,7 @@ fn every_warning_and_error_of_the_log_is_there() {
     assert!(count > 15, "only {count} warnings found");
 }
 
-/// They are said by a variable, which the test above does not see.
+/// Their text is in variables, which the test above does not see.
 #[test]
 fn every_warning_and_remedy_has_a_heading() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
@@ -92,7 +92,7 @@ fn every_stream_error_is_there() {
     }
 }
 
-/// The lines of the log that the document explains, and what is said elsewhere.
+/// The lines of the log that the document explains, and other quotations.
 fn headings(document: &str) -> impl Iterator<Item = &str> {
     document.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
 }
@@ -108,7 +108,7 @@ fn texts(source: &str) -> Vec<String> {
     strings.map(shown).filter(|text: &String| text.len() > 12).collect()
 }
 
-/// The texts of all `warn!` and `error!` of the daemon that say something by themselves.
+/// The texts of all `warn!` and `error!` of the daemon that are literals.
 fn warnings() -> Vec<String> {
     let text = sources();
     let mut found = Vec::new();
@@ -157,11 +157,11 @@ fn join(text: &str) -> String {
             }
         }
     }
-    // The one piece of a text that is not a value.
+    // The only piece of a text that is not a value.
     joined.replace("{again}", " again")
 }
 
-/// `line` goes on with the string of the line before it; so does the next one, if `on`.
+/// `line` continues the string of the line before it; so does the next one, if `on`.
 fn continue_with(joined: &mut String, line: &str, on: bool) {
     joined.pop();
     joined.push_str(line.trim_start());

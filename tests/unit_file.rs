@@ -13,7 +13,7 @@ use tempfile::TempDir;
 fn systemd_analyze_has_no_complaints() {
     let output = verify(&shipped());
     assert!(output.status.success() && said(&output).is_empty(), "{output:?}");
-    // Most mistakes are ignored with a word, and exit code 0.
+    // Most mistakes are only reported, with exit code 0.
     for (right, wrong) in [
         ("\nWatchdogSec=60s\n", "\nWatchdogSec=60x\n"),
         ("\nProtectHome=yes\n", "\nProtectHomes=yes\n"),
@@ -52,7 +52,7 @@ fn its_exposure_level_is_the_one_that_the_guide_states() {
     let said = said(&output);
     let level = said.split("Overall exposure level for jat-proxy.service: ").nth(1);
     let level = level.and_then(|rest| rest.split(' ').next()).expect("a level");
-    // Past the harness, which shows only what a failed test prints.
+    // Directly, since the harness shows only the output of failed tests.
     writeln!(io::stderr(), "exposure level of config/jat-proxy.service: {level}").unwrap();
     assert!(level.parse::<f64>().expect("a number") <= 1.1, "{level}");
     let guide = fs::read_to_string("docs/operating.md").expect("it is there");
@@ -113,7 +113,7 @@ fn said(output: &Output) -> String {
     [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()
 }
 
-/// What is left after every line of SystemCallFilter=.
+/// What remains after every line of SystemCallFilter=.
 fn allowed_calls(unit: &str) -> BTreeSet<String> {
     let output = systemd_analyze().arg("syscall-filter").output().expect("systemd-analyze runs");
     let groups = groups(&said(&output));
@@ -145,7 +145,7 @@ fn groups(listing: &str) -> BTreeMap<String, Vec<String>> {
     groups
 }
 
-/// All calls of a group, those of the groups in it too; a call is itself.
+/// All calls of a group, including those of the groups in it; for a call, itself.
 fn expand(name: &str, groups: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     if !name.starts_with('@') {
         return vec![name.to_owned()];

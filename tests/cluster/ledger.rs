@@ -1,32 +1,32 @@
-//! What became of each request.
+//! What happened to each request.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The account of all requests, by their numbers.
+/// The records of all requests, by number.
 #[derive(Default)]
 pub struct Ledger {
     requests: Vec<Request>,
-    /// What must never be, whatever dies: in words.
+    /// Descriptions of what must never happen, whatever dies.
     wrong: Vec<String>,
-    /// When the last word came to anybody.
+    /// When the last stanza reached anybody.
     heard: Option<Instant>,
 }
 
 /// A request, from when it was sent.
 pub struct Request {
-    /// Who asks, by number, and on which host.
+    /// The number of the user, and the host.
     pub user: usize,
     pub host: usize,
-    /// Of how many streams this is the user's.
+    /// The number of the user's stream.
     session: u32,
     pub sent: Instant,
     pub asked: Option<Asked>,
     /// When the bot answered.
     pub answered: Option<Instant>,
     pub came: Option<Came>,
-    /// The user's stream ended before anything came.
+    /// The user's stream ended before an answer came.
     orphaned: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct Came {
     pub error: Option<String>,
 }
 
-/// Whose reply it is, from what a bot says in it.
+/// Whose reply it is, as the bot wrote into it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Signature<'a> {
     pub number: Option<usize>,
@@ -67,8 +67,8 @@ impl Ledger {
         self.requests.len() - 1
     }
 
-    /// A request reaches a bot; whether it is one that was asked, for the first time, by the user
-    /// whom its token names.
+    /// A request reaches a bot. Returns whether it was sent by the user whom its token names, and has
+    /// not reached a bot before.
     pub fn reaches(&mut self, number: Option<usize>, asker: usize, bot: usize, key: u8) -> bool {
         self.heard = Some(Instant::now());
         let known = number.and_then(|number| self.requests.get_mut(number));
@@ -93,7 +93,7 @@ impl Ledger {
         self.requests[number].answered = Some(Instant::now());
     }
 
-    /// A reply reaches the user, who has this address, from the address that was asked or not.
+    /// A reply reaches the user with this address, from the address that was asked or another one.
     pub fn comes(
         &mut self,
         number: Option<usize>,
@@ -140,17 +140,17 @@ impl Ledger {
         }
     }
 
-    /// How many there are: those that come later are counted from here.
+    /// How many there are. Later ones are counted from here.
     pub fn mark(&self) -> usize {
         self.requests.len()
     }
 
-    /// How many since then have no end yet.
+    /// How many since then are not finished yet.
     pub fn underway(&self, since: usize) -> usize {
         self.since(since).filter(|it| it.came.is_none() && !it.orphaned).count()
     }
 
-    /// For how long nobody has heard anything.
+    /// For how long no stanza has reached anybody.
     pub fn silence(&self) -> Duration {
         self.heard.map_or(Duration::MAX, |at| at.elapsed())
     }
@@ -192,7 +192,7 @@ impl Ledger {
     }
 }
 
-/// What became of some requests.
+/// What happened to some requests.
 #[derive(Default)]
 pub struct Account {
     pub sent: usize,
@@ -204,12 +204,12 @@ pub struct Account {
     pub latencies: Vec<Duration>,
 }
 
-/// A request of which nothing came to a user who was there.
+/// A request without an answer, though its user was there.
 pub struct Lost {
     pub number: usize,
-    /// The user's.
+    /// The user's host.
     pub host: usize,
-    /// Whom it reached.
+    /// The bot that it reached.
     pub bot: Option<usize>,
     pub sent: Instant,
     pub answered: Option<Instant>,
@@ -231,16 +231,16 @@ impl Account {
         self.errors.values().sum()
     }
 
-    /// Those that were neither on their way to a bot nor back at that moment, nor before.
+    /// Those that were not under way, to a bot or back, at that moment or before.
     pub fn lost_after(&self, moment: Instant) -> Vec<&Lost> {
         let later = |it: &&Lost| it.answered.unwrap_or(it.sent) > moment;
         self.lost.iter().filter(later).collect()
     }
 
-    /// Those whose request or reply was neither sent in one of these times, nor so shortly before
-    /// that it was on its way still.
+    /// Those whose request or reply was neither sent in one of these periods, nor so shortly before
+    /// that it was still under way.
     pub fn lost_outside(&self, times: &[(Instant, Instant)]) -> Vec<&Lost> {
-        // A busy machine takes its time.
+        // A busy machine is slow.
         let on_way = self.latencies.last().copied().unwrap_or_default().max(ON_WAY);
         let inside = |it: &Lost| {
             let sent = it.answered.unwrap_or(it.sent);
@@ -249,25 +249,25 @@ impl Account {
         self.lost.iter().filter(|it| !inside(it)).collect()
     }
 
-    /// Nothing failed.
+    /// Checks that nothing failed.
     pub fn assert_whole(&self) {
         assert!(self.errors.is_empty(), "{:?}", self.errors);
         assert!(self.lost.is_empty(), "{} lost: {:#?}", self.lost.len(), first(&self.lost));
     }
 
-    /// Nothing is lost but what was sent in one of these times.
+    /// Checks that only what was sent in one of these periods is lost.
     pub fn assert_none_lost_outside(&self, times: &[(Instant, Instant)]) {
         let lost = self.lost_outside(times);
         assert!(lost.is_empty(), "{} lost at other times: {:#?}", lost.len(), first(&lost));
     }
 
-    /// Nothing is lost but what was on its way at that moment, or before.
+    /// Checks that only what was under way at that moment, or before, is lost.
     pub fn assert_none_lost_after(&self, moment: Instant) {
         let lost = self.lost_after(moment);
         assert!(lost.is_empty(), "{} lost later: {:#?}", lost.len(), first(&lost));
     }
 
-    /// One line.
+    /// The figures, in one line.
     pub fn figures(&self) -> String {
         let back = self.lost.iter().filter(|it| it.answered.is_some()).count();
         let at = |share: f64| {
@@ -291,7 +291,7 @@ impl Account {
     }
 }
 
-/// For how long a stanza is on its way, at least.
+/// For how long a stanza is under way, at least.
 const ON_WAY: Duration = Duration::from_millis(500);
 
 fn first<T>(all: &[T]) -> &[T] {
@@ -304,7 +304,7 @@ mod tests {
 
     const USER: (usize, &str) = (3, "u@h/r");
 
-    /// User 3 has asked one thing, which bot 1 has answered.
+    /// User 3 has sent a request, which bot 1 has answered.
     fn answered() -> Ledger {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.ask(3, 0, 7), 0);
@@ -401,14 +401,14 @@ mod tests {
         assert!(std::panic::catch_unwind(|| account.assert_none_lost_after(before)).is_err());
         account.assert_none_lost_after(Instant::now());
         let (now, whole) = (Instant::now(), (before, Instant::now()));
-        // They are on their way still.
+        // They are still under way.
         account.assert_none_lost_outside(&[(now, now)]);
         account.assert_none_lost_outside(&[(before, before), whole]);
         let later = now + Duration::from_secs(9);
         for times in [&[][..], &[(before, before)], &[(later, later)]] {
             assert!(std::panic::catch_unwind(|| account.assert_none_lost_outside(times)).is_err());
         }
-        // Where another one took longer, so may they.
+        // If another one took longer, they may too.
         let slow = Account { latencies: vec![Duration::from_secs(20)], ..account };
         slow.assert_none_lost_outside(&[(later, later)]);
 
@@ -419,7 +419,7 @@ mod tests {
         ledger.assert_right();
     }
 
-    /// Only the end of the very stream on which it was asked excuses a request.
+    /// A missing answer is excused only by the end of the stream on which the request was sent.
     #[test]
     fn a_user_who_goes_misses_what_he_asked_on_that_stream() {
         let mut ledger = answered();

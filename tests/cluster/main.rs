@@ -6,9 +6,8 @@
 //!
 //!     cargo test --test cluster -- --ignored --nocapture longer:: --skip ::sid::
 //!
-//! The scenarios of one server share a cluster, one after the other. What takes seconds is printed;
-//! a scenario fails by it only where it takes [`LOADED`] times as long as it may, since a busy machine
-//! takes its time.
+//! The scenarios of one server share a cluster, one after another. They print how long things take,
+//! and fail only if that is [`LOADED`] times the limit, since a busy machine is slow.
 
 #[macro_use]
 extern crate test_support;
@@ -22,5 +21,5 @@ mod scenario;
 mod stream;
 mod waits;
 
-/// How much longer things may take here than they may for an operator.
+/// How many times longer than for an operator things may take here.
 const LOADED: u32 = 6;

@@ -1,4 +1,4 @@
-//! Users who ask and write, bots that answer, and the books of that.
+//! Users who send requests and messages, bots that answer, and the records of all of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,7 @@ pub struct Book {
     held: Mutex<Option<Vec<Held>>>,
 }
 
-/// Which bot, which request, and what it says.
+/// The bot, the request, and the reply.
 type Held = (Arc<Client>, usize, String);
 
 impl Book {
@@ -47,7 +47,7 @@ impl Book {
         format!("helper@{}", self.domain)
     }
 
-    /// Has this user write, if he is logged in; whether he did.
+    /// Has this user write, if logged in; returns whether that was so.
     pub fn write(&self, user: &Client) -> bool {
         user.send_numbered(|_, _| {
             let number = self.chats().write(user.number);
@@ -75,7 +75,7 @@ impl Book {
         ));
     }
 
-    /// Has this user ask, if he is logged in; whether he did.
+    /// Has this user send a request, if logged in; returns whether that was so.
     pub fn ask(&self, user: &Client) -> bool {
         user.send_numbered(|host, session| {
             let number = self.ledger().ask(user.number, host, session);
@@ -84,17 +84,17 @@ impl Book {
         })
     }
 
-    /// From now on bots keep their replies.
+    /// From now on bots hold back their replies.
     pub fn hold(&self) {
         *self.held() = Some(Vec::new());
     }
 
-    /// How many replies are kept.
+    /// How many replies are held back.
     pub fn held_count(&self) -> usize {
         self.held().as_ref().map_or(0, Vec::len)
     }
 
-    /// They send them.
+    /// The bots send them.
     pub fn release(&self) {
         for (bot, number, reply) in self.held().take().expect("they hold them") {
             self.reply(&bot, number, &reply);
@@ -208,7 +208,7 @@ impl Conduct for Answers {
         if !xml.starts_with("<iq") || stanza.type_ != "get" || !from_proxy {
             return;
         }
-        // In the resource of the domain, or in the id where there is a mirror.
+        // In the resource after the domain, or in the id if the request is from a mirror.
         let token = if from.contains('@') {
             unescaped(stanza.id)
         } else {
@@ -240,7 +240,7 @@ impl Conduct for Answers {
     fn ends(&self, _: &Client, _: u32) {}
 }
 
-/// What the body of a message says.
+/// The numbers in the body of a message.
 fn numbers<const N: usize>(content: &str) -> [usize; N] {
     let body = element("body", content).unwrap_or_else(|| panic!("no body: {content}"));
     let numbers: Vec<usize> = body.split(' ').filter_map(|it| it.parse().ok()).collect();

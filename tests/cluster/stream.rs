@@ -1,16 +1,16 @@
-//! Cuts what a server sends into stanzas, fast: thousands go by, of which tests look at few.
+//! Cuts what a server sends into stanzas, fast: there are thousands, and tests look at few.
 
 use memchr::memchr;
 
-/// Stanzas of which no element inside has the name of the stanza, and no attribute a bare `>`, as
-/// ejabberd writes what these tests send.
+/// Stanzas in which no inner element has the name of the stanza, and no attribute an unescaped `>`,
+/// as ejabberd writes what these tests send.
 #[derive(Default)]
 pub struct Stanzas {
     rest: Vec<u8>,
 }
 
 impl Stanzas {
-    /// Gives each stanza that is whole by now; anything else is passed over.
+    /// Calls `each` with each stanza that is whole by now; anything else is skipped.
     pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
         self.rest.extend_from_slice(bytes);
         let mut done = 0;

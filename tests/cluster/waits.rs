@@ -1,4 +1,4 @@
-//! What is waited for, and the result.
+//! Waiting for a state of the cluster, and the results.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::ledger::Account;
 
 impl Cluster {
-    /// Waits until everybody is where he belongs, and all nodes and all replicas know it.
+    /// Waits until all clients are on their home hosts, and all nodes and all replicas know it.
     pub fn wait_in_order(&self) {
         wait_until("all clients to be at home", || {
             self.users.iter().chain(&self.bots).all(|it| it.host() == Some(it.home))
@@ -33,7 +33,7 @@ impl Cluster {
         self.book.ledger().mark()
     }
 
-    /// Waits until everything that was asked since then has an end, and none of it is lost.
+    /// Waits until all requests since then are finished, and none of them is lost.
     pub fn account_of_all(&self, since: usize) -> Account {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end && self.book.ledger().underway(since) > 0 {
@@ -42,7 +42,7 @@ impl Cluster {
         self.book.ledger().account(since)
     }
 
-    /// The same where some may be lost: waits as long as something comes.
+    /// The same when some may be lost: waits as long as stanzas arrive.
     pub fn account_of_rest(&self, since: usize) -> Account {
         wait_until("an end of replies", || {
             let ledger = self.book.ledger();
@@ -51,8 +51,8 @@ impl Cluster {
         self.book.ledger().account(since)
     }
 
-    /// Waits until so many more of the users on each host have been answered, one after the other,
-    /// without an error between them.
+    /// Waits until so many more requests of the users on each host have been answered in a row, without
+    /// an error.
     pub fn wait_served(&self, in_a_row: usize) {
         let since = self.mark();
         wait_until("all to be served", || {
@@ -65,7 +65,7 @@ impl Cluster {
         });
     }
 
-    /// Waits until all other nodes have forgotten this host's; gives when.
+    /// Waits until all other nodes have forgotten this host's; returns the time.
     pub fn wait_departure(&self, host: usize) -> Instant {
         wait_until("the other nodes to miss it", || {
             let mut others = (0..self.servers.len()).filter(|it| *it != host);
@@ -74,11 +74,11 @@ impl Cluster {
         Instant::now()
     }
 
-    /// Whether the node of a host has forgotten that of another one, and the sessions there. Routes
-    /// to components there it may keep for a minute more, and use if it has none of its own.
+    /// Whether the node of a host has forgotten that of another one, and the sessions there. It may
+    /// keep routes to components there for another minute, and use them if it has none of its own.
     ///
-    /// The kernel's connections do not say: Erlang gives one up after `net_ticktime`, but leaves it
-    /// open, maybe for a quarter of an hour, if it has more to send than the kernel takes.
+    /// The kernel's connections do not show it: Erlang considers one dead after `net_ticktime`, but may
+    /// leave it open for a quarter of an hour if the kernel does not take all of its output.
     pub fn has_forgotten(&self, host: usize, gone: usize) -> bool {
         let gone = self.servers[gone].node_name();
         let known = self.servers[host].evaluate(&format!(
@@ -89,8 +89,8 @@ impl Cluster {
         known == "false"
     }
 
-    /// Waits until the server of this host has routes to the replicas that run, and to no others;
-    /// gives when.
+    /// Waits until the server of this host has routes to the running replicas, and to no others;
+    /// returns the time.
     pub fn wait_routes(&self, host: usize) -> Instant {
         let wanted = self.replicas.iter().filter(|it| it.runs()).count().to_string();
         let domain = &self.book.domain;
@@ -102,6 +102,6 @@ impl Cluster {
     }
 }
 
-/// After so long without a stanza, what has not come is lost.
+/// After so long without a stanza, missing ones are considered lost.
 const QUIET: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);

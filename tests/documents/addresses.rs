@@ -1,4 +1,4 @@
-//! What docs/addresses.md states, against the program: its examples and its formulas.
+//! The examples and formulas of docs/addresses.md, compared with the program.
 
 use core_tests::address_vectors::{DOMAIN, Maker, TARGET, bare_face, keys};
 use data_encoding::BASE32_NOPAD;
@@ -69,7 +69,7 @@ fn the_formulas_give_the_examples() {
     }
 }
 
-/// The lines of the block that begins so; `-` is the component's domain itself.
+/// The lines of the block that begins with this text; `-` is the component's domain itself.
 fn examples(begins: &str) -> Vec<[String; 3]> {
     let line = |line: &str| {
         let mut cells = line.split_whitespace();

@@ -1,7 +1,7 @@
 //! The register: what checks which block of which document.
 //!
-//! A new block needs a line in [`CLAIMS`]. Best is a test that runs it; [`Check::Named`] is for
-//! what would change the machine or take minutes, and says so.
+//! A new block needs a line in [`CLAIMS`]. Preferably a test runs it; [`Check::Named`] is for those
+//! that would change the machine or take minutes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,23 +11,23 @@ use test_support::pages::{self, Block};
 
 pub struct Claim {
     pub document: &'static str,
-    /// How the block begins; no other one of the document begins so.
+    /// The beginning of the block, which no other one of the document has.
     pub begins: &'static str,
     pub check: Check,
 }
 
 pub enum Check {
-    /// A configuration of jat-proxy that `jat-proxy check` accepts once what a whole one needs
-    /// stands around it: before it, and behind.
+    /// A part of a configuration of jat-proxy that `jat-proxy check` accepts with these texts before
+    /// and after it.
     Configuration(&'static str, &'static str),
     /// The same, and `check` has this warning.
     Warned(&'static str, &'static str),
     /// The test of this name in this file reads the block and runs it, or compares it with what
     /// it made.
     Test(&'static str, &'static str),
-    /// Not run, for this reason; but what the commands name exists.
+    /// Not run, for this reason; but the files and options that the commands name exist.
     Named(&'static str),
-    /// Not of anything that a machine reads.
+    /// Not for a machine to read.
     Picture,
     /// About another server or library, and not tested: the section says so, in these words, with its source.
     Untested(&'static str),
@@ -314,7 +314,7 @@ const CLAIMS: &[Claim] = &[
     claim("fuzz/README.md", "cargo +nightly fuzz", Named("needs a nightly compiler")),
 ];
 
-/// The text around it says so too.
+/// The text of the page has the same warning.
 const OPEN_TO_ALL: &str = "metrics and status can be read from other machines, by anyone";
 
 const MIGRATION: &str = "tests/interop/migration.rs";
@@ -349,10 +349,10 @@ const MAKES_EXAMPLES: Check = Test(WORKED_ADDRESSES, "the_examples_are_those_of_
 const SHOWS_A_MIRROR: Check =
     Test(WORKED_ADDRESSES, "the_mirror_in_the_readme_is_that_of_the_user_beside_it");
 
-/// The text of the block that begins so.
+/// The text of the block with this beginning.
 ///
 /// # Panics
-/// When there is none, or another one.
+/// When there is none, or more than one.
 pub fn text(document: &str, begins: &str) -> String {
     block(document, begins).text
 }
@@ -415,7 +415,7 @@ fn every_claim_has_its_block() {
     assert!(all().count() > 50);
 }
 
-/// A test that reads the block at all names its document.
+/// A test that reads the block contains the name of its document.
 #[test]
 fn tests_that_claims_name_exist_and_read_the_document() {
     for Claim { document, begins, check } in CLAIMS {
@@ -448,5 +448,5 @@ fn what_is_about_other_servers_says_that_it_is_not_tested() {
     }
 }
 
-/// With a section each, whether it has a block or not.
+/// Each has a section, with a block or without.
 const OTHER_SERVERS: [&str; 3] = ["Openfire", "MongooseIM", "Tigase"];

@@ -20,7 +20,7 @@ fn what_they_name_exists() {
     }
 }
 
-/// What of the commands can't be, if anything.
+/// What is wrong with the commands, if anything.
 pub fn examine(text: &str) -> Result<(), String> {
     let parsed = Command::new("bash").args(["-n", "-c", text]).output().unwrap();
     need(parsed.status.success(), "bash does not read", text)?;
@@ -125,7 +125,7 @@ fn cargo(words: &[&str]) -> Result<(), String> {
     let names = named.into_iter().filter(|it| *it != "NAME").flat_map(|it| it.split("::"));
     for name in names.filter(|it| !it.is_empty()) {
         let sources = sources();
-        // The last is a Debian whose servers there are tests for.
+        // The last part is a Debian whose servers are tested.
         let exists = [format!("fn {name}"), format!("mod {name};"), format!("case!({name}, ")];
         let exists = exists.iter().any(|it| sources.contains(it));
         need(exists, "no test is called", name)?;

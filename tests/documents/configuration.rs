@@ -1,4 +1,4 @@
-//! Every configuration of jat-proxy that a document shows is one.
+//! Every configuration of jat-proxy in a document is valid.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ fn check_accepts_each() {
         match claim.check {
             Check::Configuration(before, behind) => {
                 assert_accepted(&place, &format!("{before}{}{behind}", block.text));
-                // What is commented out as a default is a key too.
+                // A default that is commented out is a key too.
                 if let Some(more) = uncommented(&block.text) {
                     assert_accepted(&place, &format!("{before}{more}{behind}"));
                 }
@@ -33,12 +33,12 @@ fn check_accepts_each() {
 }
 
 /// # Panics
-/// When `jat-proxy check` says anything against it.
+/// When `jat-proxy check` reports a problem.
 pub fn assert_accepted(shown: &str, text: &str) {
     is_accepted(text).unwrap_or_else(|said| panic!("{shown}:\n{text}\n{said}"));
 }
 
-/// What `jat-proxy check` says against it, if anything.
+/// The problem that `jat-proxy check` reports, if any.
 pub fn is_accepted(text: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let secret = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=";
@@ -60,7 +60,7 @@ pub fn is_accepted(text: &str) -> Result<(), String> {
     if output.status.success() && said.is_empty() { Ok(()) } else { Err(said) }
 }
 
-/// With `#key = value` in force, if there is any such line.
+/// With the lines `#key = value` uncommented, if there are any.
 fn uncommented(text: &str) -> Option<String> {
     let is_key = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase());
     let line = |line: &str| match line.strip_prefix('#').filter(|rest| is_key(rest)) {
@@ -71,7 +71,7 @@ fn uncommented(text: &str) -> Option<String> {
     (more != text).then_some(more)
 }
 
-/// For its owner alone, or `check` would warn.
+/// Readable by its owner alone, or `check` would warn.
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -21,7 +21,7 @@ fn the_table_of_exit_codes_is_that_of_the_program() {
     assert!(codes.contains(&78));
 }
 
-/// Those after which the service is not restarted are the ones in the document and in the unit.
+/// The document and the unit have the same exit codes without a restart.
 #[test]
 fn the_unit_restarts_after_every_end_but_those_of_the_document() {
     let unit = fs::read_to_string("config/jat-proxy.service").unwrap();
@@ -33,7 +33,7 @@ fn the_unit_restarts_after_every_end_but_those_of_the_document() {
     assert!(document.contains(&sentence.unwrap()), "{prevented}");
 }
 
-/// In a shell's words, whose `say` puts the program's name in front.
+/// The line is in a shell script, whose `say` prefixes the program's name.
 #[test]
 fn apt_shows_what_the_package_says() {
     let shown = claims::text("docs/operating.md", "jat-proxy: jat-proxy.service");
@@ -58,7 +58,7 @@ fn the_paths_of_http_are_those_of_the_documents() {
     }
 }
 
-/// A reader of one page alone sees them too; the README's are compared with what is installed.
+/// So that readers of a single page see them too. The README's are compared with what is installed.
 #[test]
 fn pages_about_servers_name_the_versions_that_the_tests_run() {
     let read = |page: &str| fs::read_to_string(page).unwrap();
@@ -91,7 +91,7 @@ fn pages_about_servers_name_the_versions_that_the_tests_run() {
     }
 }
 
-/// Versions of registries; those of Debian are asked of Debian, in tests/interop/clients.
+/// Versions from registries; for those of Debian see tests/interop/clients.
 #[test]
 fn the_versions_of_client_libraries_are_those_that_the_tests_install() {
     let lock = fs::read_to_string("tests/clients/package-lock.json").unwrap();
@@ -130,19 +130,19 @@ fn pip_is_told_what_the_tests_install() {
     assert!(named > 10, "{named}");
 }
 
-/// What tests/clients/ has of PyPI, by name.
+/// The versions from PyPI in tests/clients/, by name.
 fn pinned() -> BTreeMap<String, String> {
     let list = fs::read_to_string("tests/clients/requirements.txt").unwrap();
     let lines = list.lines().filter_map(|line| line.split_once("=="));
     lines.map(|(name, version)| (normal(name), version.to_owned())).collect()
 }
 
-/// PyPI makes no difference between these.
+/// The normal form of a name, for PyPI.
 fn normal(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 
-/// Both show the same picture of what depends on what.
+/// Both show the same picture of the dependencies.
 #[test]
 fn the_front_page_of_the_library_has_the_picture_of_the_contributors() {
     let picture = claims::text("CONTRIBUTING.md", "cli ──► daemon");
@@ -152,7 +152,7 @@ fn the_front_page_of_the_library_has_the_picture_of_the_contributors() {
     }
 }
 
-/// Those of the fuzzer too: what is in neither its words nor its seeds is hardly tried.
+/// The fuzzer has them too: keys that are in neither its words nor its seeds are hardly tried.
 #[test]
 fn the_example_explains_every_key_of_the_configuration_and_the_fuzzer_has_it() {
     let known = keys_of_the_configuration();
@@ -160,7 +160,7 @@ fn the_example_explains_every_key_of_the_configuration_and_the_fuzzer_has_it() {
         ["config/jat-proxy.toml", "fuzz/configuration.dict", "fuzz/seeds/configuration/everything"]
     {
         let text = fs::read(file).unwrap();
-        // Such bytes stand between the files of a seed.
+        // Such bytes separate the files of a seed.
         let text = String::from_utf8_lossy(&text).replace('\u{fffd}', "\n");
         let has = |key: &&String| {
             text.lines().any(|line| {
@@ -175,7 +175,7 @@ fn the_example_explains_every_key_of_the_configuration_and_the_fuzzer_has_it() {
     }
 }
 
-/// An unknown key is refused with the keys that its table takes: so the program tells them.
+/// Taken from the errors for an unknown key, which list the keys of each table.
 fn keys_of_the_configuration() -> BTreeSet<String> {
     let text = "zzz = 1\nkey-file = \"keys.toml\"\n[server]\nzzz = 1\n[[component]]\nzzz = 1\n\
                 [limits]\nzzz = 1\n[http]\nzzz = 1\n[log]\nzzz = 1\n";

@@ -1,5 +1,5 @@
-//! The pages that lead from nothing to the first answer: every command, file and program of them,
-//! in their order, on real servers; what they show is what is printed.
+//! The pages that lead from nothing to the first answer: every command, file and program, in their
+//! order, on real servers, and the output that they show.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ use crate::{claims, configuration};
 case!(the_page_leads_to_an_answer_on_prosody: prosody);
 fn the_page_leads_to_an_answer_on_prosody(kind: Kind) {
     let told = follow("docs/first-steps-prosody.md", kind);
-    // These are shown as they are on Prosody.
+    // That page shows the output on Prosody.
     let document = "docs/operating.md";
     let shown = claims::text(document, "INFO starting version");
     let begins: String = told.log.split_inclusive('\n').take(shown.lines().count()).collect();
@@ -32,7 +32,7 @@ fn the_page_leads_to_an_answer_on_ejabberd(kind: Kind) {
     follow("docs/first-steps-ejabberd.md", kind);
 }
 
-/// With the names that the other pages have.
+/// The output, with the names that the other pages use.
 struct Told {
     log: String,
     /// What `status` said after one request.
@@ -83,7 +83,7 @@ fn follow(page: &str, kind: Kind) -> Told {
     Told { log: elsewhere(&log), status: elsewhere(output.of(status)) }
 }
 
-/// A user asks once the bot has gone.
+/// A user sends a request after the bot has left.
 const NOBODY_ANSWERS: &str = "\
 pkill -f bot.py
 until jat-proxy status | grep -q 'none online'; do sleep 0.2; done

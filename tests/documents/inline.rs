@@ -35,7 +35,7 @@ fn commands_and_their_options_exist() {
     assert!(seen > 15, "{seen}");
 }
 
-/// Whether the program knows the subcommand, and each option.
+/// Whether the program has the subcommand, and each option.
 pub fn is_command(words: &[&str]) -> bool {
     let ["jat-proxy", subcommand, rest @ ..] = words else { return false };
     if subcommand.starts_with('-') {
@@ -50,9 +50,9 @@ pub fn is_command(words: &[&str]) -> bool {
         rest = &rest[1..];
     }
     let help = help(&path);
-    // A value that may be left out stands in brackets.
+    // An optional value is in brackets.
     let options: BTreeSet<&str> = help.split([' ', ',', '\n', '[']).collect();
-    // What is no option is the value of one, or an argument that the usage has.
+    // Other words are values of an option, or arguments.
     let arguments = help.contains("Arguments:");
     rest.iter().enumerate().all(|(at, word)| match word.starts_with('-') {
         true => options.contains(word),
@@ -67,20 +67,20 @@ fn keys_with_a_value_are_accepted() {
     let mut seen = 0;
     for (place, span) in spans() {
         let Some((key, _)) = span.split_once(" = \"") else { continue };
-        // Prosody's have another form.
+        // Prosody's keys have another form.
         if !key.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
             continue;
         }
-        // What lists of senders do is said where there are some.
+        // Some keys need lists of senders.
         let lists = "allow-from = [\"some-domain.example\"]\n";
-        // And what only messages have, where they are relayed.
+        // Some keys need messages to be relayed.
         let messages = "relay = [\"iq\", \"messages\"]\nallow-from = [\"*\"]\n";
         let accepted =
             ["", lists, messages, "[server]\n", "[log]\n", "[limits]\n"].iter().any(|table| {
                 is_accepted(&format!("{span}\n{COMPONENT}")).is_ok()
                     || is_accepted(&format!("{COMPONENT}{table}{span}\n")).is_ok()
             });
-        // What a face has, where the domain itself has no target.
+        // Keys of a face, where the domain itself has no target.
         let face = COMPONENT.replace("target", "[[component.face]]\ntarget");
         let accepted = accepted || is_accepted(&format!("{face}{span}\n")).is_ok();
         assert!(accepted, "{place}: `{span}` is refused");
@@ -89,7 +89,7 @@ fn keys_with_a_value_are_accepted() {
     assert!(seen > 5, "{seen}");
 }
 
-/// The phrases by which operators search their journal. "again" is put in where it is.
+/// The phrases that operators look for in their journal. "again" is inserted in the source.
 #[test]
 fn the_log_says_what_operating_quotes() {
     let program = files("src", "rs").concat();
@@ -124,10 +124,10 @@ fn metrics_are_those_of_the_reference() {
     }
 }
 
-/// What stands between backticks outside of blocks, with its document and line.
+/// The texts between backticks outside of blocks, with their documents and lines.
 fn spans() -> Vec<(String, String)> {
     let mut spans = Vec::new();
-    // What was once need not be any more.
+    // The changelog may name what no longer exists.
     for document in claims::documents().into_iter().filter(|it| it != "CHANGELOG.md") {
         let text = fs::read_to_string(&document).unwrap();
         let mut lines: Vec<&str> = text.lines().collect();

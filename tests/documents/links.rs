@@ -56,7 +56,7 @@ fn resolve(path: &Path) -> PathBuf {
     resolved
 }
 
-/// As GitHub makes them of headings: small letters, no punctuation, a hyphen for each space.
+/// The anchors of headings as on GitHub: lower case, no punctuation, a hyphen for each space.
 fn anchors(text: &str) -> impl Iterator<Item = String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| {

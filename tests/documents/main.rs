@@ -1,7 +1,7 @@
 //! Every block of code in the documents is claimed by a check, so that it stays true.
 //!
-//! [`claims`] is the register: for each block it names what is done with it. A block that nobody
-//! claims fails the test, and so does a claim whose block is gone. The checks:
+//! [`claims`] is the register, which names the check of each block. A block without a claim fails the
+//! test, and so does a claim without its block. The checks:
 //!
 //! | file | what it does |
 //! |---|---|
@@ -12,9 +12,9 @@
 //! | [`stanzas`] | has the translator make the README's four stanzas |
 //! | [`tokens`] | works the examples of token.md and dispatch.md, and runs their code |
 //! | [`addresses`] | works the examples and formulas of addresses.md, and runs its code |
-//! | [`commands`] | of commands that no test can run: what they name exists |
-//! | [`inline`] | the same for what is quoted within sentences, and more |
-//! | [`links`] | every link leads somewhere |
+//! | [`commands`] | for commands that no test can run, checks that the files and options in them exist |
+//! | [`inline`] | the same for commands, keys and log lines quoted in sentences |
+//! | [`links`] | every link has a target |
 //! | [`servers`] | each habit of a server is dealt with and tested where servers.md says |
 //! | [`facts`] | exit codes, and the keys of the configuration |
 //!

@@ -49,7 +49,7 @@ fn each_habit_that_the_code_names_has_a_row() {
             named.insert(name[..name.find(ends).unwrap()].to_owned());
         }
     }
-    // This file has one without a name.
+    // This file has the pattern itself.
     named.remove("");
     for name in &named {
         assert!(rows.contains_key(name), "{PAGE} has no row {name}");
@@ -58,7 +58,7 @@ fn each_habit_that_the_code_names_has_a_row() {
     assert_eq!(named, all);
 }
 
-/// By habit: what the server does, where, which files deal with it, which tests look.
+/// By habit: what the server does, which servers, which files deal with it, which tests show it.
 fn rows() -> BTreeMap<String, [String; 4]> {
     let text = fs::read_to_string(PAGE).unwrap();
     let mut rows = BTreeMap::new();
@@ -76,7 +76,7 @@ fn trimmed(cell: &str) -> String {
     cell.trim().to_owned()
 }
 
-/// What stands between backquotes.
+/// The texts between backticks.
 fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }

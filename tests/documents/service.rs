@@ -87,7 +87,7 @@ fn two_replicas_on_a_host_have_a_unit_and_a_configuration_each() {
     let line = "presence-domain = \"{env:NAME}.proxy.example\"";
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("[[component]]\n", &format!("[[component]]\n{line}\n"))).unwrap();
-    // That of the package differs in where the program is.
+    // The package's unit differs only in the path of the program.
     let installed = "/usr/lib/systemd/system/jat-proxy.service";
     let shipped = stage.folder.join("repository/config/jat-proxy.service");
     let block = claims::text(DOCUMENT, "cd /etc/jat-proxy");

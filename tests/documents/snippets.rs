@@ -37,7 +37,7 @@ fn prosody_takes_each_piece(kind: Kind) {
     assert_logs_in("config", &server, server.component_port, &["proxy.domain.example"]);
     drop(server);
 
-    // With the certificate that the document has the reader make, for a host of that name.
+    // With the certificate from the document's commands, for a host of that name.
     let stage = Stage::new();
     fs::create_dir_all(stage.path("a", "etc/ejabberd")).unwrap();
     stage.run(TLS, &claims::text(TLS, "openssl req"));
@@ -62,10 +62,10 @@ case!(ejabberd_takes_each_piece: ejabberd);
 fn ejabberd_takes_each_piece(kind: Kind) {
     const DOCUMENT: &str = "docs/replicas.md";
     let [short, strict, file, tls] = free_ports();
-    // All at once, since starting it is the slow part: each has a port of its own.
+    // All at once, each on a port of its own, since starting the server is slow.
     let example = fs::read_to_string("config/ejabberd.yml").unwrap();
     let entry = example.split_once("listen:\n").unwrap().1;
-    // With the certificate that the document has the reader make.
+    // With the certificate from the document's commands.
     let stage = Stage::new();
     fs::create_dir(stage.path("a", "etc/ejabberd")).unwrap();
     stage.run(TLS, &claims::text(TLS, "openssl req"));
@@ -84,7 +84,7 @@ fn ejabberd_takes_each_piece(kind: Kind) {
     assert_logs_in_with(TLS, &server, tls, &tls_lines, &["proxy.domain.example"]);
 }
 
-// An account may have more clients than any other, if it is the one that the lines name.
+// The account that the lines name may have more clients than others.
 case!(ejabberd_lifts_its_limits: ejabberd);
 fn ejabberd_lifts_its_limits(kind: Kind) {
     let lines = of_the_bot(&claims::text(RELAY, "acl:"));
@@ -93,7 +93,7 @@ fn ejabberd_lifts_its_limits(kind: Kind) {
         let text = text.replace(module, &format!("{module}    shaper: c2s_shaper\n"));
         format!("{text}\nshaper:\n  normal: 1000\n{lines}")
     });
-    // One more than everybody may have.
+    // One more than others may have.
     let logs_in = |node: &str| -> Vec<Client> {
         server.register(node);
         let bare = format!("{node}@{HOST}");
@@ -112,7 +112,7 @@ fn ejabberd_lifts_its_limits(kind: Kind) {
     });
 }
 
-// So much from one client, too.
+// The account may send much, too.
 case!(prosody_lifts_its_limits: prosody);
 fn prosody_lifts_its_limits(kind: Kind) {
     let lines = of_the_bot(&claims::text(RELAY, "unlimited_jids"));
@@ -122,7 +122,7 @@ fn prosody_lifts_its_limits(kind: Kind) {
     says_much(&mut Client::login(&server, &format!("bot@{HOST}"), "a"));
 }
 
-/// What takes many minutes with 1,000 bytes a second is there in time.
+/// With 1,000 bytes a second this would take many minutes.
 fn says_much(bot: &mut Client) {
     let (jid, body) = (bot.jid.clone(), "x".repeat(100_000));
     for number in 0..5 {
@@ -131,7 +131,7 @@ fn says_much(bot: &mut Client) {
     bot.receive_where("the last of them", |stanza| stanza.attr("id") == Some("m4"));
 }
 
-/// For the account that the tests have.
+/// With the account of the tests.
 fn of_the_bot(lines: &str) -> String {
     assert!(lines.contains("bot@other.example"), "{lines}");
     lines.replace("bot@other.example", &format!("bot@{HOST}"))
@@ -139,7 +139,7 @@ fn of_the_bot(lines: &str) -> String {
 
 const RELAY: &str = "docs/relay.md";
 
-/// Those of three replicas.
+/// The domains of three replicas.
 const DOMAINS: [&str; 4] =
     ["proxy.example", "a.proxy.example", "b.proxy.example", "c.proxy.example"];
 
@@ -149,8 +149,8 @@ fn assert_logs_in(document: &str, server: &Server, port: u16, domains: &[&str]) 
     assert_logs_in_with(document, server, port, "", domains)
 }
 
-/// One daemon with a component for each domain, and these lines more for its server; it is given
-/// back.
+/// Starts and returns a daemon with a component for each domain, and these additional lines for its
+/// server.
 fn assert_logs_in_with(
     document: &str,
     server: &Server,
@@ -184,7 +184,7 @@ fn has(folder: &Path, line: &str) -> bool {
     fs::read_to_string(folder.join("log")).is_ok_and(|log| log.contains(line))
 }
 
-/// Where Prosody finds the module: in the package as it is printed, and on the test's server in the
+/// Prosody finds the module in the package at the printed path; the test's server finds it in the
 /// repository.
 fn assert_finds_modules(lines: &str, server: &Server) {
     let packaged = "/usr/share/jat-proxy/prosody";

@@ -1,7 +1,7 @@
-//! Where commands of the documents run: three machines in a folder, and stand-ins for what would
-//! change a real one.
+//! Where commands of the documents run: three machines in a folder, and stand-ins for programs that
+//! would change a real one.
 //!
-//! A block is given to bash as it is, but for the paths and words that [`Stage::adapted`] replaces.
+//! A block is run by bash, with some paths and words replaced by [`Stage::adapted`].
 //! `jat-proxy` is the real program; [`STAND_INS`] do what `stand_in` says.
 
 use std::fs;
@@ -49,14 +49,14 @@ impl Stage {
             let path = folder.join("commands").join(name);
             symlink(root.join("tests/documents/stand_in"), path).unwrap();
         }
-        // The copy of the repository that the documents speak of, built.
+        // The built copy of the repository that the documents assume.
         fs::create_dir_all(folder.join("repository/target/release")).unwrap();
         symlink(root.join("config"), folder.join("repository/config")).unwrap();
         symlink(PROGRAM, folder.join("repository/target/release/jat-proxy")).unwrap();
         stage
     }
 
-    /// Runs a block on machine a; gives what it printed, both outputs.
+    /// Runs a block on machine a; returns its output and its errors.
     ///
     /// # Panics
     /// When a command of it fails.
@@ -77,7 +77,7 @@ impl Stage {
         said
     }
 
-    /// All that is not run as it stands in the document.
+    /// The block with the changes for this stage.
     pub fn adapted(&self, block: &str) -> String {
         let a = self.folder.join("a");
         block
@@ -97,8 +97,8 @@ impl Stage {
         fs::read_to_string(self.path(machine, name)).unwrap()
     }
 
-    /// Gives the machine's configuration ports of its own. Nobody listens at the first, so that
-    /// the daemon goes on trying.
+    /// Gives the machine's configuration ports of its own. Nobody listens on the first, so the daemon
+    /// keeps retrying.
     pub fn change_ports(&self, machine: &str) {
         let [server, http] = free_ports();
         let file = self.path(machine, "etc/jat-proxy/jat-proxy.toml");

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::claims;
 
-/// With the key, the time and the resource of the first golden vector, a day long ago.
+/// With the key, the time and the resource of the first golden vector.
 #[test]
 fn the_translator_makes_the_stanzas_of_the_readme() {
     let vector = Vectors::load().valid.remove(0);

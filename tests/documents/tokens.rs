@@ -1,5 +1,5 @@
-//! What the documents state about tokens and hashes, against the program: quoted tokens, worked
-//! bytes, and the code that readers are invited to copy.
+//! What the documents say about tokens and hashes, compared with the program: quoted tokens, worked
+//! examples, and code for readers to copy.
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ fn the_worked_example_gives_the_tag() {
     let shown = claims::text("docs/token.md", "fc 00 3f").replace([' ', '\n'], "");
     assert_eq!(HEXLOWER_PERMISSIVE.encode(tag), shown);
     assert_eq!(claims::text("docs/token.md", "aeaqcadl").trim_end(), valid[0].token);
-    // The formula with its four pieces, which the bytes begin with and name one by one.
+    // The four pieces in the formula are those that the bytes contain.
     let formula = claims::text("docs/token.md", "HMAC-SHA256(key, PAE");
     assert_eq!(formula, "HMAC-SHA256(key, PAE(\"jat-proxy/v1\", data, asked, peer))\n");
     let worked = block("docs/token.md", "hex");
@@ -72,7 +72,7 @@ fn forms_of_the_specification_are_those_of_the_program() {
     let shown = claims::text("docs/token.md", "<iq type='get' id='TOKEN'");
     let shown = shown.replace("TOKEN", &in_id.id);
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Attributes stay where the user wrote them; the token's letters have the same width.
+    // Attributes stay in the order in which the user wrote them.
     let tag = in_id.xml.split_once("<ping").unwrap().0;
     assert_eq!(words(tag), words(&shown));
     assert_eq!(in_id.id.len(), in_resource.token().len());

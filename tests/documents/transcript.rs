@@ -1,15 +1,15 @@
 //! Compares what a document shows with what was printed, line by line.
 
 /// # Panics
-/// When they differ in more than what [`normal`] takes away.
+/// When they differ in more than [`normal`] removes.
 pub fn assert_shown(document: &str, shown: &str, printed: &str) {
     let [shown, printed] = [shown, printed].map(normal);
     assert!(shown == printed, "{document} shows\n\n{shown}\nbut this was printed:\n\n{printed}");
 }
 
-/// What varies from run to run, under its name: times, ports, the version, rates, how much presence
-/// came (it is told in two pieces or one); and the domain of the accounts of our test servers,
-/// which the documents call some-domain.example.
+/// The text with what varies from run to run replaced by its name: times, ports, the version, rates,
+/// the number of presence stanzas; and the domain of our test servers' accounts, which is
+/// some-domain.example in the documents.
 fn normal(text: &str) -> String {
     let text = text.replace(test_support::interop::server::HOST, "some-domain.example");
     let mut normal = String::new();
@@ -48,7 +48,7 @@ fn name(word: &str) -> Option<&'static str> {
     }
 }
 
-/// The lines of a log without the time in front of each.
+/// The lines of a log without their times.
 pub fn without_times(log: &str) -> String {
     let line = |line: &str| line.split_once(' ').expect("a time").1.trim_start().to_owned() + "\n";
     log.lines().map(line).collect()

@@ -1,4 +1,4 @@
-//! What a daemon counted and holds.
+//! What a daemon has counted, and its memory.
 
 use jat_proxy::jat::tally::Tally;
 use test_support::daemon::Daemon;
@@ -10,10 +10,10 @@ pub fn counted(daemon: &Daemon) -> Tally {
     read(&daemon.get("/metrics").body)
 }
 
-/// What was counted since `before`; waits for at least so many stanzas.
+/// The counts since `before`; waits for at least so many stanzas.
 pub async fn counted_since(daemon: &Daemon, before: &Tally, of: u64) -> Tally {
     let mut since = Tally::default();
-    // Whoever asks compares it with what was due.
+    // The caller compares the counts.
     comes_meanwhile(|| {
         since = difference(&counted(daemon), before);
         total(&since) >= of
@@ -27,7 +27,7 @@ pub fn resident(daemon: &Daemon) -> usize {
     bytes(daemon, "VmRSS")
 }
 
-/// The most that it ever was.
+/// Its maximum so far.
 pub fn resident_at_most(daemon: &Daemon) -> usize {
     bytes(daemon, "VmHWM")
 }

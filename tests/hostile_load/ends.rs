@@ -1,12 +1,12 @@
-//! What ends a stream by design, a hundred times each (ten without optimisation): its cause is
-//! named, the replica is back, and serves. The numbers in brackets are those of the list of bad inputs.
+//! Everything that has to end a stream, a hundred times each (ten without optimisation): its cause is
+//! named, and the replica comes back and serves.
 
 use jat_proxy::link::cause::Cause;
 use mock_server::{Connection, STREAM_ERRORS};
 
 use crate::replicas::{many, settled};
 
-/// A cause, and what brings it about.
+/// A cause, and how to provoke it.
 type End = (Cause, fn(&Connection));
 
 /// Ends a stream in some way, many times, each time on a server and a replica of its own.
@@ -25,14 +25,13 @@ async fn comes_back(cause: Cause, end: impl Fn(&Connection)) {
     it.until_logged_in(2).await;
     it.serves().await;
     let failures = it.replica.component().stream().failures;
-    // A server that is busy may still know the old connection when the new one comes.
+    // A busy server may not have noticed the end of the old connection when the new one comes.
     let others = failures.iter().sum::<u64>() - failures[Cause::Conflict as usize];
     assert_eq!(others, 1, "{failures:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_server_may_send() {
-    // [34, 44]
     let injected = [
         "<!-- x -->",
         "<iq><!-- x --></iq>",
@@ -53,7 +52,7 @@ async fn what_no_server_may_send() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_utf_8() {
-    // [36] Overlong, a lone surrogate, beyond Unicode, and what begins no character.
+    // Overlong, a lone surrogate, beyond Unicode, and bytes that begin no character.
     let broken: [&[u8]; 7] = [
         b"\xff",
         b"<iq>\xc0\xaf",
@@ -63,7 +62,7 @@ async fn broken_utf_8() {
         b"<iq>\xf0\x9f\x98<",
         b"<iq><![CDATA[\xc3(",
     ];
-    // Whole, and cut at every read boundary that there is.
+    // Whole, and byte by byte.
     for chunk in [1, 100] {
         each_comes_back(
             broken.map(|bytes| {
@@ -76,7 +75,7 @@ async fn broken_utf_8() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stream_errors() {
-    // [40] Those that have a remedy and long waits are in `logins`.
+    // Those with a remedy and long waits are in `logins`.
     let waits = ["conflict", "host-gone", "host-unknown", "not-authorized"];
     let known = STREAM_ERRORS.into_iter().filter(|it| !waits.contains(it));
     each_comes_back(known.chain(["never-heard-of-it"]).map(|condition| {
@@ -92,7 +91,7 @@ async fn stream_errors() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ends_without_an_error() {
-    // [40] In mid traffic, too.
+    // Also in the middle of traffic.
     let ends: [End; 6] = [
         (Cause::Closed, Connection::close),
         (Cause::Closed, |c| {
@@ -115,7 +114,7 @@ async fn ends_without_an_error() {
 }
 
 pub const TIMES: usize = if cfg!(debug_assertions) { 10 } else { 100 };
-/// Most of their time they wait to connect again.
+/// Most of the time they only wait to connect again.
 const AT_A_TIME: usize = 100;
 const TRAFFIC: &str =
     "<iq type='get' id='t' from='other@some-domain.example/abc' to='proxy.example'/>";

@@ -1,6 +1,5 @@
-//! Logins that end by design, and stream errors that have a remedy, as often as other ends: after
-//! them the replica logs in, and serves. The numbers in brackets are those of the list of bad
-//! inputs.
+//! Logins that have to fail, and stream errors that have a remedy, as often as other ends: after them
+//! the replica logs in, and serves.
 
 use std::time::Duration;
 
@@ -16,7 +15,6 @@ use crate::replicas::{many, settled};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "waits 15 s for a server that does not answer"]
 async fn a_login_that_fails_is_tried_again() {
-    // [41 to 43]
     let opened = format!("{HEADER} id='x'>");
     let early = "<iq type='get' id='early' from='u@some-domain.example/r' to='proxy.example'/>";
     let logins = [
@@ -52,7 +50,6 @@ async fn fails_first(login: Login, cause: Cause) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "waits up to a minute, as two that replace each other must"]
 async fn stream_errors_that_have_a_remedy() {
-    // [40]
     let errors = [
         ("not-authorized", Cause::NotAuthorized, 5),
         ("host-unknown", Cause::HostUnknown, 5),
@@ -66,7 +63,7 @@ async fn stream_errors_that_have_a_remedy() {
             let mut it = settled().await;
             it.connection().await.fail(condition, "");
             it.until_failed(cause).await;
-            // Longer than the fixture has patience.
+            // Longer than the fixture waits.
             sleep(Duration::from_secs(wait)).await;
             it.until_logged_in(2).await;
             it.serves().await;
@@ -83,7 +80,7 @@ fn refused(condition: &str) -> Login {
     Login::Refused { condition: condition.into(), text: "because".into() }
 }
 
-/// All at once: they do nothing but wait.
+/// All at once, since they only wait.
 const AT_A_TIME: usize = 1_000;
 const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
                       xmlns:stream='http://etherx.jabber.org/streams' from='proxy.example'";

@@ -1,4 +1,4 @@
-//! Load and faults over TCP, against the built-in server: whatever comes, every good request is
+//! Load and faults over TCP, with the built-in server: whatever arrives, every good request is
 //! served and every stanza is accounted for.
 //!
 //! The mix of hostile and good stanzas has its full size with optimisation only:
@@ -7,7 +7,7 @@
 
 mod account;
 mod ends;
-// It starts replicas in this process, for which test-support would have to know the program.
+// It starts replicas in this process, so it can't be in test-support, which does not use the program.
 #[path = "../stream/fixture.rs"]
 mod fixture;
 mod logins;

@@ -39,7 +39,7 @@ async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted(
         let from = |number: usize| if number < count / 100 { &large } else { &small };
         (0..count).map(|number| rng.choice(from(number)).unwrap()).collect()
     };
-    // Every case once, and many for the allocator to find its ways.
+    // Every case once, and many more until the allocator's memory no longer grows.
     let deepest = cases::deepest(&CAST);
     let once = small.iter().chain(&large).chain([&deepest]);
     let first = once.chain(pick(HOSTILE / 10, &mut rng)).collect();
@@ -65,7 +65,7 @@ async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted(
     assert!(withheld > 0, "nothing was withheld");
     assert_eq!(shown(&unbraked(&counted, &sent.tally)), shown(&sent.tally));
     let told = it.told.load(Ordering::Relaxed);
-    // Of what is withheld, some is of others.
+    // Some of the withheld answers are for others.
     let of_user = sent.answers..=sent.answers + sent.of_others;
     assert!(of_user.contains(&(told + withheld)), "{of_user:?} is not {told} + {withheld}");
     assert!(told <= sent.answers, "the hostile user was told {told} of {}", sent.answers);
@@ -76,8 +76,8 @@ async fn good_requests_among_hostile_stanzas_are_all_served_and_all_are_counted(
     assert_all_reasons(&sent.tally);
 }
 
-/// IQs and messages that are not answered since the sender got too many errors. Some would have
-/// been too large to be answered anyway.
+/// IQs and messages that are not answered because the sender got too many errors. Some of them are
+/// too large to be answered anyway.
 fn withheld(counted: &Tally, sent: &Tally) -> usize {
     let of = |traffic| {
         let large = |it: &Tally| it.of(traffic, Reason::HeadTooLarge);
@@ -89,7 +89,7 @@ fn withheld(counted: &Tally, sent: &Tally) -> usize {
     usize::try_from(all.iter().sum::<u64>()).unwrap()
 }
 
-/// A mix without a reason would show nothing about it.
+/// Checks that the mix has every reason except these.
 fn assert_all_reasons(tally: &Tally) {
     let missing: Vec<_> = Reason::ALL.iter().filter(|r| tally.total(**r) == 0).collect();
     let elsewhere = [
@@ -122,13 +122,13 @@ fn assert_all_reasons(tally: &Tally) {
         Reason::MirrorOldKey,
         Reason::RequestRefused,
         Reason::NoReplyAddress,
-        // The target gets everything.
+        // All requests go to the target.
         Reason::MalformedQuery,
         Reason::UnknownNode,
         Reason::OwnAnswer,
         Reason::Echo,
         Reason::ServerTime,
-        // It is counted in place of others.
+        // It is counted instead of others.
         Reason::Throttled,
         // Only requests of users are relayed.
         Reason::NoAlias,
@@ -143,11 +143,11 @@ fn assert_all_reasons(tally: &Tally) {
     assert_eq!(missing, elsewhere.iter().collect::<Vec<_>>());
 }
 
-/// What was sent to the daemon, by what it is to be counted as.
+/// What was sent to the daemon, by how it has to be counted.
 #[derive(Default)]
 struct Sent {
     tally: Tally,
-    /// How many when the warm-up was over.
+    /// How many there were when the warm-up ended.
     warm: u64,
     good: usize,
     /// Errors and replies for the hostile user.
@@ -219,7 +219,7 @@ impl Scene {
             }
         }
         self.until_served(sent.good).await;
-        // What is withheld is never told.
+        // Withheld answers never arrive.
         let told = |it: &Self| {
             let withheld = withheld(&difference(&counted(&it.daemon), &it.before), &sent.tally);
             it.told.load(Ordering::Relaxed) + withheld
@@ -239,7 +239,7 @@ impl Scene {
     async fn until(&self, what: &str, number: &AtomicUsize, least: usize) {
         let deadline = Instant::now() + PATIENCE;
         while number.load(Ordering::Relaxed) < least {
-            // A task that is over has found something wrong.
+            // A task ends only if it has found an error.
             let broken = self.tasks.iter().any(JoinHandle::is_finished);
             let number = number.load(Ordering::Relaxed);
             assert!(!broken && Instant::now() < deadline, "{what}: {number} instead of {least}");
@@ -300,7 +300,7 @@ async fn reply(mut service: Client) {
     }
 }
 
-/// What stands between the first of these and the next of those; nothing without them.
+/// The text between the first `begin` and the next `end`; empty without them.
 fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
     let rest = text.split_once(begin).map_or("", |(_, rest)| rest);
     rest.split_once(end).map_or("", |(inner, _)| inner)
@@ -313,14 +313,14 @@ const HOSTILE: usize = GOOD;
 const IN_FLIGHT: usize = 500;
 /// The default limit on a stanza.
 const MOST: usize = 500_000;
-/// What buffers and the allocator may make of it: less than 64 bytes for each stanza without
+/// The growth that buffers and the allocator may cause: less than 64 bytes for each stanza without
 /// optimisation, and 10 with it.
 const SLACK: usize = if cfg!(debug_assertions) { 2 << 20 } else { 3 << 20 };
 const A_LONG_TIME: Duration = Duration::from_secs(600);
 const SERVICE: &str = "service@some-domain.example/a";
 const CAST: Cast<'_> =
     Cast { domain: DOMAIN, user: "hostile@some-domain.example/h", service: SERVICE, secret: 0 };
-/// Resources as users have them [14].
+/// Resources as users have them.
 const USERS: [&str; 6] = [
     "user@some-domain.example/abc",
     "other@some-domain.example/with spaces / and @",

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::fixture::Fixture;
 
-/// A replica on a server of its own, which has nothing more to say by itself for a while: the probe
-/// some seconds after its login is answered too. If it were not, the resource could be in doubt.
+/// A replica on a server of its own, which will send nothing by itself for a while. The probe some
+/// seconds after its login has been answered too; otherwise the resource could be in doubt.
 pub async fn settled() -> Fixture {
     let it = Fixture::start().await;
     it.until("all that a login brings with it", |r| {
@@ -22,7 +22,7 @@ pub async fn settled() -> Fixture {
     it
 }
 
-/// Runs all of these, so many at a time; panics where one of them does.
+/// Runs all of these, so many at a time; panics if one of them does.
 pub async fn many<F>(at_a_time: usize, runs: impl IntoIterator<Item = F>)
 where
     F: Future<Output = ()> + Send + 'static,

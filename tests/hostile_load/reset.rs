@@ -9,7 +9,7 @@ use crate::replicas::{many, settled};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_whole_before_a_reset_is_served_and_so_is_what_comes_after() {
-    // At each byte of the stanza that it cuts, and before and after it.
+    // At each byte of a stanza, and before and after it.
     many(50, (0..=request("cut").len()).map(reset_at)).await;
 }
 
@@ -27,7 +27,7 @@ async fn reset_at(cut: usize) {
     connection.reset();
     it.until_failed(Cause::Disconnected).await;
     it.until_logged_in(2).await;
-    // Nobody remembers the request, and still its reply finds the user.
+    // No state of the request is left, and still its reply reaches the user.
     it.service.send(&reply_to(&request)).unwrap();
     let reply = it.user.recv_iq().await.expect("the reply to what was whole");
     assert!(reply.contains(" id='whole'") && reply.contains("<answer/>"), "{reply}");

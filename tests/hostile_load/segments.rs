@@ -43,7 +43,7 @@ fn groups() -> Vec<String> {
     groups
 }
 
-/// What a replica says to these stanzas, but for what depends on the time, and what it counts.
+/// The output of a replica for these stanzas, without what depends on the time, and its counts.
 async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
     let it = settled().await;
     let connection = it.connection().await;
@@ -58,9 +58,9 @@ async fn said_to(stanzas: &str, chunk: usize) -> (String, Vec<String>) {
     (without_time(&said()), counts)
 }
 
-/// What depends on the time is left out. Two tokens for one request differ when a second has
-/// passed between them; white space and echoes follow when nothing else does for a while, and
-/// probes when there is reason to doubt what presence told.
+/// The output without what depends on the time. Two tokens for one request differ if a second has
+/// passed between them; white space and echoes are sent after a while without other output, and
+/// probes when there is reason to doubt the presence.
 fn without_time(said: &str) -> String {
     let mut stanzas = String::new();
     for part in said.split_inclusive('>') {

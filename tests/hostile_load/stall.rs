@@ -69,14 +69,14 @@ async fn a_flood_into_a_server_that_does_not_read_is_served_when_it_reads_again(
         at_rest / 1024,
         most / 1024,
     );
-    // The backlog, the buffer behind it, and what a growing buffer takes for a moment.
+    // The backlog, the buffer after it, and what a growing buffer takes for a moment.
     assert!(most - at_rest < BACKLOG * 3 / 2, "{at_rest} bytes resident, then {most}");
     it.serves().await;
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
 const REQUESTS: usize = 30_000;
-/// One of so many is answered with an error: no more than a sender gets at once.
+/// So many requests are answered with an error, no more than a sender gets at once.
 const BAD: usize = 200;
 /// The default of max-backlog-bytes.
 const BACKLOG: usize = 16 << 20;

@@ -1,5 +1,5 @@
-//! What users got: in the metrics, in the status, on the page, by `check --connect`, and whether
-//! the daemon is ready.
+//! What users got: in the metrics, the status, the page and `check --connect`, and whether the daemon
+//! is ready.
 
 use serde_json::Value;
 use test_support::daemon::Daemon;
@@ -47,7 +47,7 @@ fn a_resource_that_answers_only_errors_is_named() {
     let page = daemon.get("/").body;
     assert!(page.contains(told), "{page}");
     assert!(page.contains(&format!("<td class=\"number\">{b}</td>")), "{page}");
-    // Whoever refuses is there.
+    // A resource that refuses requests is online.
     assert_eq!(daemon.get("/readyz").status, 200);
     daemon.logs(told);
 
@@ -102,7 +102,7 @@ fn with_nobody_alive_it_is_not_ready_until_a_good_answer_or_presence() {
 
     server.say("proxy.example", "<presence from='bot@some.example/b' to='proxy.example'/>");
     daemon.wait_for("/readyz", ready);
-    // It said that it is there, so these errors are its own.
+    // It has sent presence, so these errors are its own.
     let before = errors(&daemon, "service-unavailable");
     ask(&server, 20);
     daemon.wait_for("/metrics", |_| errors(&daemon, "service-unavailable") >= before + 10);
@@ -151,7 +151,7 @@ fn ask(server: &Server, requests: usize) {
     server.say("proxy.example", &REQUEST.repeat(requests));
 }
 
-/// Asks again and again, since chance decides who is asked.
+/// Sends requests until there are enough, since the resource is chosen at random.
 fn ask_until(server: &Server, daemon: &Daemon, enough: impl Fn(&Value) -> bool) {
     daemon.wait_for("/status", |_| {
         ask(server, 1);
@@ -159,7 +159,7 @@ fn ask_until(server: &Server, daemon: &Daemon, enough: impl Fn(&Value) -> bool) 
     });
 }
 
-/// Both resources got so many requests at least, and answered all; says how many.
+/// Sends requests until both resources got at least so many, and answered all; returns how many.
 fn ask_until_both_answered(server: &Server, daemon: &Daemon, least: u64) -> [u64; 2] {
     ask_until(server, daemon, |resources| {
         [0, 1].iter().all(|n| resources[n]["answers"]["forwarded"].as_u64() >= Some(least))

@@ -46,7 +46,7 @@ fn a_reload_adds_and_takes_away_faces_and_the_stream_stays() {
     assert_eq!(daemon.logged("logged in to "), 2, "{}", daemon.log());
 }
 
-/// Asks at an address of a face, the one of this number, until something was answered.
+/// Sends requests to the address of the face with this number until one is answered.
 fn ask_until_answered(server: &Server, daemon: &Daemon, number: usize, node: &str) {
     daemon.wait_for("/status", |_| {
         let request = format!(

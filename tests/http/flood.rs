@@ -1,4 +1,4 @@
-//! A flood of HTTP beside relaying.
+//! A flood of HTTP requests during relaying.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -8,7 +8,7 @@ use test_support::http::ask;
 use test_support::watched;
 use test_support::watched::server::{self, Server};
 
-/// Nothing is lost, and both get on; how well, the test prints, since that is up to the machine.
+/// Nothing is lost, and both make progress. How fast depends on the machine, so it is only printed.
 #[test]
 fn a_flood_of_requests_leaves_the_relay_its_time() {
     let server = server::start();
@@ -37,7 +37,7 @@ fn a_flood_of_requests_leaves_the_relay_its_time() {
         stop.store(true, Ordering::Relaxed);
         (beside, answers)
     });
-    // How much the machine itself varies.
+    // To see how much the machine itself varies.
     let again = relay(&server, REQUESTS);
     println!(
         "{REQUESTS} requests relayed in {:.2} s, in {:.2} s beside {:.0} HTTP answers a second, \
@@ -49,7 +49,7 @@ fn a_flood_of_requests_leaves_the_relay_its_time() {
     );
 }
 
-/// Has so many requests relayed; how long it took until all were out again.
+/// Relays so many requests; returns how long that took.
 fn relay(server: &Server, requests: usize) -> Duration {
     const DOMAIN: &str = "fixed.example";
     let before = server.version_requests(DOMAIN);

@@ -1,4 +1,4 @@
-//! What clients can take: connections, time, memory, descriptors.
+//! What clients can use up: connections, time, memory, descriptors.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -47,12 +47,12 @@ fn a_thousand_that_ask_for_nothing_delay_nobody() {
     let daemon = watched::start(free_address());
     let idle: Vec<_> = (0..900).map(|_| TcpStream::connect(daemon.http()).unwrap()).collect();
     assert_eq!(daemon.get("/healthz").status, 200);
-    // Nobody waited for the first to be cut, which takes five seconds.
+    // Nobody waited until the first was cut off, which takes five seconds.
     assert!(idle[899..].iter().all(is_open), "the last was cut too");
     assert_eq!(daemon.get("/healthz").status, 200);
 }
 
-/// Sixty who do not read an answer of eight megabytes.
+/// Sixty clients that do not read an answer of eight megabytes.
 #[test]
 fn answers_that_nobody_reads_are_bounded_in_bytes() {
     let server = server::start();
@@ -89,7 +89,7 @@ fn answers_that_nobody_reads_are_bounded_in_bytes() {
     daemon.wait_for("/status", |answer| answer.status == 200);
 }
 
-/// A connection that asks for the status, and takes little of it.
+/// A connection that requests the status, and reads little of it.
 fn reads_nothing(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("it listens");
     sockopt::set_socket_recv_buffer_size(&stream, 4096).expect("a socket");

@@ -95,7 +95,7 @@ fn a_reload_moves_the_address_or_leaves_it_where_it_is() {
     daemon.wait_for("/healthz", |answer| answer.status == 200);
     TcpStream::connect(old).expect_err("nobody listens there any more");
 
-    // To all addresses on the same port, which its own listener is in the way of.
+    // All addresses with the same port, which its own listener uses.
     let all = SocketAddr::from(([0, 0, 0, 0], daemon.http().port()));
     daemon.reload(&configuration(server, Some(all)), "configuration reloaded");
     let other = SocketAddr::from(([127, 0, 0, 2], daemon.http().port()));

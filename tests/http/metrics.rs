@@ -1,4 +1,4 @@
-//! The metrics, against the rules of OpenMetrics and against the document that describes them.
+//! The metrics, compared with the rules of OpenMetrics and with the document that describes them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -56,7 +56,7 @@ fn who_does_not_ask_for_openmetrics_gets_the_older_format() {
     assert_eq!(samples(&with("").body), samples(&with(prometheus).body));
 }
 
-/// A parser that others wrote, and that refuses what breaks a rule.
+/// An independent parser, which refuses violations of the rules.
 #[test]
 #[ignore = "needs python3-prometheus-client"]
 fn the_parser_of_others_takes_it() {
@@ -84,7 +84,7 @@ fn the_document_lists_every_reason() {
     documented("reasons", Reason::ALL.iter().map(row).collect());
 }
 
-/// What the sender is told for this reason.
+/// What the sender gets for this reason.
 fn answer(reason: Reason) -> String {
     match reason.outcome() {
         Outcome::Answered(Answer::Error { condition, .. }) => format!("`{}`", condition.name()),
@@ -94,12 +94,12 @@ fn answer(reason: Reason) -> String {
     }
 }
 
-/// What a reason is given for.
+/// The stanzas that a reason applies to.
 fn stanzas(reason: Reason) -> String {
     listed(|traffic| reason.occurs_in(traffic))
 }
 
-/// Which of these the log tells.
+/// Which of them are in the log.
 fn log(reason: Reason) -> String {
     let told = |traffic| reason.occurs_in(traffic) && !reason.is_quiet(traffic);
     match listed(told) {
@@ -110,7 +110,7 @@ fn log(reason: Reason) -> String {
     }
 }
 
-/// A class without its way stands for both.
+/// A class without a way means both ways.
 fn listed(has: impl Fn(Traffic) -> bool) -> String {
     let of = |class: Class| match (has(class.inward()), has(class.outward())) {
         (true, true) => Some(class.name().to_owned()),
@@ -136,7 +136,7 @@ fn open_metrics(daemon: &Daemon) -> HttpAnswer {
     ask(daemon.http(), request).expect("an answer")
 }
 
-/// Whether exactly these rows stand between the markers of this name.
+/// Checks that exactly these rows are between the markers of this name.
 fn documented(name: &str, rows: String) {
     let document = fs::read_to_string("docs/metrics.md").expect("the document");
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
@@ -153,7 +153,7 @@ struct Family {
     help: String,
 }
 
-/// Reads an exposition in OpenMetrics 1.0, and panics where it breaks a rule.
+/// Reads an exposition in OpenMetrics 1.0, and panics if it violates a rule.
 fn parse(text: &str) -> Vec<Family> {
     let lines = text.strip_suffix("# EOF\n").expect("the end is marked").lines();
     let mut helps: BTreeMap<&str, &str> = BTreeMap::new();

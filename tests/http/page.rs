@@ -1,5 +1,5 @@
-//! The page, without a browser: well formed, nothing from elsewhere, no script, all that is in
-//! the status, and nobody outside can write into it.
+//! The page, without a browser: well formed, self-contained, without scripts, with everything that is
+//! in the status, and safe from what users and servers send.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ fn a_page_says_what_is_wrong_and_what_to_do() {
     let page = Page::of(&daemon.get("/"));
     assert!(page.text.contains("0 of 2 components are ready."), "{}", page.text);
     assert!(page.text.contains("is the server running"), "{}", page.text);
-    // The very words of the command line.
+    // The same words as on the command line.
     let output = daemon.command(&["status"]);
     let status = String::from_utf8(output.stdout).expect("UTF-8");
     let line = |label: &str| {
@@ -57,7 +57,7 @@ fn nobody_outside_writes_into_the_page() {
     for resource in hostile {
         presence += &format!("<presence from='bot@some.example/{resource}' to='proxy.example'/>");
     }
-    // What is no address but has room in an attribute.
+    // Texts in attributes that are not addresses.
     presence += "<message from='&lt;script&gt;@x/y' to='proxy.example'><body/></message>";
     server.say("proxy.example", &presence);
     let online =
@@ -69,7 +69,7 @@ fn nobody_outside_writes_into_the_page() {
     assert!(page.text.contains("/abc\u{fffd}nimda\u{fffd}"), "{}", page.text);
     assert!(page.text.contains("ää… (1"), "a long one is cut: {}", page.text);
     assert!(page.text.contains("message-refused"), "{}", page.text);
-    // The command line shows nothing that a terminal obeys.
+    // The command line shows no control sequences for a terminal.
     let text = String::from_utf8(daemon.command(&["status"]).stdout).expect("UTF-8");
     assert!(!text.contains(['\u{1b}', '\u{7f}']));
 }
@@ -98,7 +98,7 @@ struct Page {
 }
 
 impl Page {
-    /// Reads a page, and panics where it breaks a rule.
+    /// Reads a page, and panics if it violates a rule.
     fn of(answer: &HttpAnswer) -> Self {
         assert_eq!(answer.status, 200);
         assert!(answer.head.contains("content-type: text/html; charset=utf-8"), "{}", answer.head);
@@ -137,10 +137,10 @@ impl Page {
             }
         }
         assert!(!document.contains("url(") && !document.contains("@import"));
-        // Each link leads somewhere on the page.
+        // Each link has a target on the page.
         let targets = document.split("href=\"#").skip(1).map(|rest| rest.split('"').next());
         assert!(targets.flatten().all(|target| ids.contains(target)));
-        // The policy lets the browser take this style sheet and nothing else.
+        // The policy allows this style sheet and nothing else.
         let style =
             document.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
         let hash = Base64::encode_string(&Sha256::digest(style.expect("a style sheet").0));

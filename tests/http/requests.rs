@@ -1,4 +1,4 @@
-//! Requests that are not the usual ones: other paths, methods, versions and hosts.
+//! Unusual requests: other paths, methods, versions and hosts.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -72,7 +72,7 @@ fn only_a_host_that_is_known_is_answered() {
     let unnamed = configuration(free_address(), Some(daemon.http()));
     daemon.reload(&unnamed, "configuration reloaded");
     assert_eq!((with(&daemon, "metrics.example"), with(&daemon, "localhost")), (421, 200));
-    // And nothing of one that is refused.
+    // A reload that is refused changes nothing.
     let refused = unnamed.replace("[http]\n", "[http]\nhosts = [\"*\"]\n");
     daemon.reload(&refused, "the configuration was not reloaded");
     assert_eq!(with(&daemon, "metrics.example"), 421);
@@ -83,7 +83,7 @@ fn only_a_host_that_is_known_is_answered() {
     assert_eq!(with(&daemon, "metrics.example"), 200);
 }
 
-/// The first request is answered, and the answer says that there is no second.
+/// The first request is answered, and the answer says that the connection is closed.
 #[test]
 fn requests_in_one_piece_get_one_answer() {
     let daemon = watched::start(free_address());
@@ -97,7 +97,7 @@ fn requests_in_one_piece_get_one_answer() {
     assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
 }
 
-/// Nobody wants it, and nothing in it is taken for another request.
+/// The body is ignored, and nothing in it is taken for another request.
 #[test]
 fn a_request_with_a_body_gets_one_answer_and_an_end() {
     let daemon = watched::start(free_address());
@@ -106,7 +106,7 @@ fn a_request_with_a_body_gets_one_answer_and_an_end() {
     let chunked = |body: &str| {
         format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
     };
-    // More than is read with a head.
+    // More than is read together with a head.
     let large = next.repeat(1_000);
     for (method, good) in [("GET", 200), ("POST", 405)] {
         for (rest, status) in [
@@ -119,7 +119,7 @@ fn a_request_with_a_body_gets_one_answer_and_an_end() {
             (chunked(&large), good),
             (of_length("hello") + next, good),
             (chunked("hello") + next, good),
-            // All of its results.
+            // Every result.
             ("Content-Length: 1000\r\n\r\nhello".into(), good),
             ("Transfer-Encoding: chunked\r\n\r\nnonsense".into(), good),
             ("Expect: 100-continue\r\nContent-Length: 5\r\n\r\n".into(), good),
@@ -141,7 +141,7 @@ fn a_request_with_a_body_gets_one_answer_and_an_end() {
     }
 }
 
-/// Whether it has what keeps browsers from misusing an answer.
+/// Checks for the headers that keep browsers from misusing an answer.
 fn guarded(answer: &HttpAnswer) {
     for header in [
         "cache-control: no-store",

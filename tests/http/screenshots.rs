@@ -1,4 +1,4 @@
-//! Pictures of the page in a real browser, to be looked at: `tests/screenshots` makes them.
+//! Pictures of the page in a real browser, for people to look at: `tests/screenshots` makes them.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ fn of_a_busy_daemon_in_light_dark_and_narrow() {
     let daemon = watched::start_with(|http| four_components(server.address, http), 1024);
     daemon.wait_for("/readyz", |answer| answer.body.contains("fixed.example: ready\n"));
     server.say("proxy.example", PRESENCE);
-    // One answers all, one refuses all, the fixed one and the others are silent.
+    // One answers all requests, one refuses all, the fixed one and the others do not answer.
     server.let_answer("bot@some.example/a", Some(BotAnswer::Result));
     server.let_answer("bot@some.example/phone", Some(BotAnswer::Error("feature-not-implemented")));
     browser::for_a_while(|at| traffic(&server, at));
@@ -51,7 +51,8 @@ fn four_components(server: SocketAddr, http: SocketAddr) -> String {
     )
 }
 
-/// More in the middle of each half minute than at its ends, a few refusals, a burst of them.
+/// More traffic in the middle of each half minute than at its ends, a few refusals, and a burst of
+/// them.
 fn traffic(server: &Server, at: Duration) {
     let wave = (at.as_secs_f64() / 30.0 * std::f64::consts::TAU).sin() + 1.2;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 100")]

@@ -1,4 +1,4 @@
-//! Who may ask, and how often one sender is told that it may not.
+//! Who may ask, and how many errors one sender gets.
 
 use rustix::process::Signal;
 use test_support::interop::client::Client;
@@ -12,7 +12,7 @@ fn only_who_is_in_the_list_may_ask(kind: Kind) {
     let (mut service, mut user) = (scene.service("a"), scene.user());
     scene.round_trip(&mut user, &mut service);
     let bare = user.jid.split_once('/').unwrap().0.to_uppercase();
-    // The target is in no list, and is heard all the same.
+    // The target is in no list, but its presence and replies count.
     let mut scene = reload(scene, &format!("allow-from = [\"{bare}\"]"));
     scene.round_trip(&mut user, &mut service);
     let mut other = scene.user();
@@ -66,7 +66,7 @@ fn what_is_observed_is_served_and_named(kind: Kind) {
     assert!(status.contains(&format!("from {HOST} 1")), "{status}");
 }
 
-// core/tests/bad_inputs/loops.rs goes round in circles, on a clock that a busy machine can't slow down.
+// core/tests/bad_inputs/loops.rs has the loop itself, in virtual time.
 case!(few_messages_are_answered_and_every_request_in_flight: both);
 fn few_messages_are_answered_and_every_request_in_flight(kind: Kind) {
     let scene = Scene::new(kind);
@@ -82,7 +82,7 @@ fn few_messages_are_answered_and_every_request_in_flight(kind: Kind) {
     for _ in 0..answered {
         user.receive_where("an error", |it| it.name == "message");
     }
-    // As a client has them in flight, while nobody is online.
+    // As many as a client has in flight, while nobody is online.
     (0..100).for_each(|number| user.ask(&scene.domain, &format!("r{number}")));
     for number in 0..100 {
         let reply = user.receive_reply(&format!("r{number}"));
@@ -90,7 +90,7 @@ fn few_messages_are_answered_and_every_request_in_flight(kind: Kind) {
     }
 }
 
-/// More than are answered within their time, on a machine however busy.
+/// More than are answered in that time, even on a busy machine.
 const MANY: usize = 60;
 
 /// The condition of the error that the user gets.
@@ -99,7 +99,7 @@ fn told(scene: &Scene, user: &mut Client) -> String {
     user.receive_reply("told").error().expect("an error").0
 }
 
-/// The same with these lines in its configuration, which it has read.
+/// The same scene after a reload with these lines in the configuration.
 fn reload(mut scene: Scene, component: &str) -> Scene {
     let reloads = |scene: &Scene| {
         scene.proxy.log().iter().filter(|it| it.contains("configuration reloaded")).count()

@@ -1,4 +1,4 @@
-//! Addresses and ids as people, servers and libraries really spell them.
+//! Addresses and ids in spellings that people, servers and libraries use.
 
 use core_tests::xml::escaped;
 use test_support::interop::client::Client;
@@ -54,13 +54,13 @@ fn ids_come_back_exactly(kind: Kind) {
         user.ask(&scene.domain, id);
         let request = service.receive_request();
         assert_eq!(request.attr("id"), Some(direct.as_str()), "{id:?} on its way to the client");
-        // What the client makes of the id does not matter: the user's one is in the token.
+        // A different id from the client does not matter: the user's id is in the token.
         let to = request.attr("from").unwrap().to_string();
         for own in [id, "changed by the client"] {
             service.send(format!("<iq type='result' id='{}' to='{to}'/>", escaped(own)));
             let what = format!("the reply {id:?} although the client said {own:?}");
             let reply = user.receive_where(&what, |it| it.attr("type") == Some("result"));
-            // A server that writes a newline as it is lets it become a space on every path.
+            // If a server writes a newline unescaped, it becomes a space on every path.
             assert_eq!(reply.attr("id"), Some(direct.as_str()), "{what}");
         }
     }
@@ -131,7 +131,7 @@ fn the_client_may_log_in_in_capitals(kind: Kind) {
     });
     scene.round_trip(&mut user, &mut service);
 
-    // The configuration may be in capitals as well.
+    // The configuration may be in upper case as well.
     let upper = Scene::with(kind, |settings| settings.target = settings.target.to_uppercase());
     let mut service = upper.service("a");
     upper.round_trip(&mut user, &mut service);
@@ -151,7 +151,7 @@ fn the_configuration_and_users_may_write_a_final_dot(kind: Kind) {
     scene.proxy.wait_online(&[&service.jid]);
     let mut user = scene.user();
     test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
-    // Prosody prepares it away; ejabberd looks for another server.
+    // Prosody removes the dot; ejabberd looks for another server.
     user.ask(&scene.domain, "dot");
     if kind.is(Software::Prosody) {
         let request = service.receive_request();

@@ -1,4 +1,4 @@
-//! What users got is counted, and whoever does not answer for real is named.
+//! What users got is counted, and resources that do not really answer are named.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use test_support::wait::wait_until;
 
 use crate::connect::check;
 
-/// Enough that each of two resources gets three at least but once in 50,000 runs.
+/// Enough that each of two resources gets at least three, except once in 50,000 runs.
 const REQUESTS: usize = 24;
 
 case!(two_programs_share_the_account: both);
@@ -51,11 +51,11 @@ fn two_programs_share_the_account(kind: Kind) {
         format!("{} answers only with errors, most recently feature-not-implemented", other.jid);
     assert!(checked.code == 69 && checked.out.contains(&told), "{}", checked.out);
     assert!(!checked.out.contains(&format!("{} answers", focus.jid)), "{}", checked.out);
-    // Both are there, and one of them serves.
+    // Both are online, and one of them serves.
     assert_eq!(scene.proxy.try_get("/readyz").unwrap().0, 200);
 }
 
-/// One of them gets a request; says whether it is the one that refuses.
+/// One of them gets a request; returns whether it is the one that refuses.
 fn serve_one(focus: &mut Client, other: &mut Client) -> bool {
     for _ in 0..6_000 {
         let limit = Duration::from_millis(5);
@@ -76,7 +76,7 @@ fn serve_one(focus: &mut Client, other: &mut Client) -> bool {
     panic!("nobody got the request");
 }
 
-// It takes the time in which any bot should answer.
+// It takes as long as a bot may take to answer.
 case!(a_session_that_sleeps_is_named: both);
 fn a_session_that_sleeps_is_named(kind: Kind) {
     let server = Server::start_changed(kind, |text| match kind.software {
@@ -92,7 +92,7 @@ fn a_session_that_sleeps_is_named(kind: Kind) {
     asleep.available("");
     accept_subscription(&mut asleep, domain);
     proxy.wait_online(&[&asleep.jid]);
-    // The connection breaks, and the bot comes back under another resource.
+    // The connection breaks, and the bot comes back with another resource.
     let gone = asleep.jid.clone();
     drop(asleep);
     let mut service = Client::login(&server, &target, "b");
@@ -133,7 +133,7 @@ fn with_nobody_alive_it_is_not_ready(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
     assert_eq!(scene.proxy.try_get("/readyz").unwrap().0, 200);
 
-    // It goes, and what its server says of that is lost.
+    // It leaves, and its `unavailable` is lost.
     way.loses_departures.store(true, Ordering::Relaxed);
     service.send("<presence type='unavailable'/></stream:stream>");
     while service.try_receive(SILENCE).is_some() {}
@@ -177,7 +177,7 @@ fn a_fixed_destination_that_is_gone_is_not_ready(kind: Kind) {
     assert_eq!(check(&scene.proxy.configuration()).code, 0);
 }
 
-/// A way from the server to the component on which the news that somebody left can get lost.
+/// A connection from the server to the component that can lose `unavailable`.
 struct Way {
     port: u16,
     loses_departures: Arc<AtomicBool>,
@@ -192,7 +192,7 @@ impl Way {
             pass_on(server, component, 64 * 1024, Arc::clone(&loses), |loses, to, bytes| {
                 let mut text = bytes.to_vec();
                 if loses.load(Ordering::Relaxed) {
-                    // A type that says nothing. The server writes a small stanza at once.
+                    // Replaced by a type without a meaning. The server writes a small stanza at once.
                     while let Some(at) = memchr::memmem::find(&text, GONE) {
                         text[at..at + GONE.len()].copy_from_slice(NOTHING);
                     }

@@ -12,8 +12,8 @@ fn undeclared_prefixes_do_not_end_the_stream(kind: Kind) {
     let scene = Scene::new(kind);
     let mut service = scene.service("a");
     let account = scene.server.new_account("user");
-    // ejabberd passes on a prefix without the declaration that stood on the stream header or on
-    // the IQ itself, and ends the stream of the component that sends the same back.
+    // ejabberd passes on a prefix without its declaration on the stream header or on the IQ itself,
+    // and ends the stream of the component that sends it back.
     let declared = "xmlns:p='urn:p'";
     let mut user = Client::login_declaring(scene.server, &account, "abc", declared);
     for (head, payload) in [
@@ -40,11 +40,11 @@ fn undeclared_prefixes_do_not_end_the_stream(kind: Kind) {
         scene.round_trip(&mut user, &mut service);
     }
     assert_eq!(scene.proxy.logins(), 1);
-    // Not one of these may be the reason why the test passes: each server delivers some of them.
+    // The test must not pass because a server delivers none of them.
     assert!(scene.proxy.reason("bad-namespace") >= 3);
 }
 
-/// What the service got, or nothing when the user was told that it was a bad request.
+/// What the service got, or `None` if the user got `bad-request`.
 fn relayed_or_refused(
     shown: &str,
     user: &mut Client,

@@ -9,7 +9,7 @@ use test_support::interop::server::{Server, fresh_folder};
 use test_support::process::Process;
 use test_support::wait::PATIENCE;
 
-/// Debian's own Python is the one that has Debian's slixmpp; that of the server's Debian is run.
+/// The Python of the server's Debian, which has Debian's slixmpp.
 const PYTHON: &str = "/usr/bin/python3";
 
 /// A running script that reports each thing it sees as a line of JSON.
@@ -45,12 +45,12 @@ impl Bot {
         report
     }
 
-    /// Waits for a report of this kind, whatever comes before it.
+    /// Waits for a report of this kind, and ignores others.
     pub fn wait_report(&self, event: &str) -> Value {
         self.wait_report_where(event, |_| true)
     }
 
-    /// Waits for such a report of this kind, whatever comes before it.
+    /// Waits for such a report of this kind, and ignores others.
     pub fn wait_report_where(&self, event: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let report = self.next(event);
@@ -60,7 +60,7 @@ impl Bot {
         }
     }
 
-    /// Whether a report of this kind has come that nobody waited for.
+    /// Whether there are more reports of this kind.
     pub fn has_more(&self, event: &str) -> bool {
         self.reports.try_iter().any(|report| report["event"] == event)
     }

@@ -43,7 +43,7 @@ fn a_node_dies_with_its_clients(kind: Kind) {
     replicas.iter().for_each(|it| it.wait_offline(&dies.jid));
 }
 
-/// Asks, and lets the client answer. What is on its way to the dead node is lost.
+/// Sends a request, and lets the client answer. Stanzas to the dead node are lost.
 fn is_served(domain: &str, user: &mut Client, client: &mut Client) -> bool {
     user.ask(domain, "one");
     let asked = Instant::now();

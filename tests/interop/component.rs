@@ -1,4 +1,4 @@
-//! A raw component (XEP-0114), to see what a server does to any.
+//! A raw component (XEP-0114), to see what a server does with any component.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub struct Component {
 }
 
 impl Component {
-    /// Logs in; an error is why the server ended the stream.
+    /// Logs in; returns the server's stream error otherwise.
     pub fn try_login(server: &Server, domain: &str) -> Result<Component, String> {
         Component::try_login_declaring(server, domain, "")
     }
@@ -69,8 +69,8 @@ impl Component {
         self.connection.send(bytes);
     }
 
-    /// Waits until the server knows that nobody serves the domain any more: as long as it does not,
-    /// part of what is for a new stream of it can be lost to the old one.
+    /// Waits until the server has noticed that the domain's stream has ended. Until then it may send
+    /// some of a new stream's stanzas to the old one.
     pub fn wait_for_the_end_of(&mut self, domain: &str) {
         let from = &self.domain;
         let request = format!(
@@ -96,8 +96,8 @@ impl Component {
         }
     }
 
-    /// All that comes until the server has answered a request that is sent now, and some time
-    /// longer.
+    /// All that arrives until the server has answered a request that is sent now, and for some time
+    /// after that.
     pub fn heard(&mut self) -> Vec<Stanza> {
         self.ask();
         let (mut heard, mut last) = (Vec::new(), false);
@@ -113,7 +113,7 @@ impl Component {
         heard
     }
 
-    /// Whether the stream ends, instead of a request being answered that is sent now.
+    /// Whether the stream ends before a request that is sent now is answered.
     pub fn ends(&mut self) -> bool {
         self.ask();
         while let Some(stanza) = self.connection.try_receive(PATIENCE) {
@@ -125,7 +125,7 @@ impl Component {
         true
     }
 
-    /// Something that every server answers.
+    /// Sends a request that every server answers.
     fn ask(&mut self) {
         let from = &self.domain;
         let version = "<query xmlns='jabber:iq:version'/>";

@@ -1,4 +1,4 @@
-//! Several components in one process, on two servers: what befalls one leaves the others alone.
+//! Several components in one process, on two servers: a fault of one does not affect the others.
 
 use std::net::TcpListener;
 
@@ -15,7 +15,7 @@ fn one_fails_and_the_others_serve(kind: Kind) {
         _ => Software::Prosody,
     });
     let (mut server, other) = (Server::start(kind), Server::shared(other_kind));
-    // Takes connections, and never says a word.
+    // Accepts connections, and never sends anything.
     let hung = TcpListener::bind("127.0.0.1:0").unwrap();
     let (here, there) = (Pair::new(&server), Pair::new(other));
     let other_port = other.component_port;
@@ -52,7 +52,7 @@ fn one_fails_and_the_others_serve(kind: Kind) {
     round_trip(&here.domain, &mut here_user, &mut here_service);
     assert_eq!(logins(&proxy, &there.domain), 1, "{:?}", proxy.log());
 
-    // A reload takes two away and brings a new one: the streams that stay are not touched.
+    // A reload removes two and adds one: the other streams are not touched.
     let before = logins(&proxy, &here.domain);
     let third = Pair::new(other);
     let third_table = table(&third.domain, &third.target, SECRET, other_port);

@@ -1,8 +1,8 @@
-//! Every address that the proxy composes is one that the server takes: names of all kinds, as the
-//! user's node and resource, as those that it writes to, and as the bot's resource.
+//! The server accepts every address that the proxy composes: names of all kinds, as node and resource
+//! of the user and of the address that the user writes to, and as the bot's resource.
 //!
-//! Users and bots are at domains of other components, where anybody can have any name: what the
-//! server does not take from those is no matter of the proxy, and never gets to it.
+//! Users and bots are at domains of other components, where any name is possible. Stanzas that the
+//! server refuses from those never reach the proxy.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -49,7 +49,7 @@ fn every_composed_address_is_taken(kind: Kind) {
         assert_eq!(count("message", "answered"), seen.messages_refused);
         assert_eq!(proxy.reason("subscription-refused"), seen.unsubscribed);
         assert_eq!(proxy.logins(), 1, "no name ends the stream");
-        // Enough of all that was tried for this to mean something.
+        // Enough of all of them for a meaningful result.
         assert!(seen.results > REQUESTS / 3, "{seen:?}");
         assert!(seen.messages_refused > REQUESTS / 3 && seen.unsubscribed > REQUESTS / 3);
         assert!(asked.bots.len() > BOTS / 3, "{} bots", asked.bots.len());
@@ -57,7 +57,7 @@ fn every_composed_address_is_taken(kind: Kind) {
     bots.end();
 }
 
-/// What came to the users.
+/// What the users got.
 #[derive(Debug, Default)]
 struct Seen {
     results: u64,
@@ -65,7 +65,7 @@ struct Seen {
     refused: u64,
     messages_refused: u64,
     unsubscribed: u64,
-    /// What the server did not take from a user.
+    /// Stanzas of users that the server refused.
     by_server: u64,
 }
 
@@ -85,7 +85,7 @@ fn judge(proxy: &Proxy, users: &mut Component, rng: &mut Rng) -> Seen {
             }
         }
     }
-    // What the bots say comes in order, and what the proxy says itself.
+    // Stanzas of the bots and of the proxy arrive in order.
     let (user, message) = (format!("last@{}/r", users.domain), "<message type='chat' id='last'");
     users.send(format!("<iq type='get' id='last' from='{user}' to='{domain}'>{ASK}</iq>"));
     users.send(format!("{message} from='{user}' to='{domain}'/>"));
@@ -111,7 +111,7 @@ impl Seen {
             ("message", Some("error"), Some(by)) if by == domain => self.messages_refused += 1,
             ("presence", Some("unsubscribed"), _) => self.unsubscribed += 1,
             (_, Some("error"), _) => self.by_server += 1,
-            // Prosody gives it back to who sent it, if the one that it is for has no good address.
+            // Prosody returns it to its sender if the recipient's address is not valid.
             _ if stanza.attr("from").is_some_and(|from| !from.contains(domain)) => {
                 self.by_server += 1;
             }
@@ -126,7 +126,7 @@ fn names(number: u64, users: &str, domain: &str, rng: &mut Rng) -> (String, Stri
         if parts.contains(&(number % 6)) { name(rng) } else { plain.to_owned() }
     };
     let resource = part(&[1, 4, 5], "abc");
-    // What is before these is another domain, and the server ends the stream of one who lies.
+    // Text before one of these would be another domain, and the server would end the stream.
     let mut node = |parts, plain: &str| part(parts, plain).replace(['@', '/'], "-");
     let (node, asked_node) = (node(&[0, 4, 5], &format!("user{number}")), node(&[2, 5], ""));
     let asked_resource = part(&[3, 5], "");
@@ -144,7 +144,7 @@ struct Bots {
     thread: thread::JoinHandle<()>,
 }
 
-/// What the bots heard of one proxy.
+/// What the bots got from one proxy.
 #[derive(Default)]
 struct BotsReached {
     requests: u64,
@@ -162,13 +162,13 @@ impl Bots {
         Bots { target, orders, answers, thread }
     }
 
-    /// What was heard so far; the last answer was given before.
+    /// What the bots got so far, up to the last answer.
     fn asked(&self, domain: &str) -> BotsReached {
         self.orders.send(domain.to_owned()).unwrap();
         self.answers.recv_timeout(PATIENCE).expect("the bots are there")
     }
 
-    /// That none of them lost its stream.
+    /// Checks that none of them lost its stream.
     fn end(self) {
         drop(self.orders);
         self.thread.join().expect("the bots' stream stays up");
@@ -218,7 +218,7 @@ fn answer(
                 component.send(format!("<presence from='{bot}' to='{from}'/>"));
             }
         } else {
-            // The server did not take a name.
+            // The server refused a name.
             assert!(!is_reply(&stanza), "an answer was refused: {stanza:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! `jat-proxy check --connect` tells what works and what does not, on real servers.
+//! `jat-proxy check --connect` reports what works and what does not, on real servers.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
     assert_good(&checked.out, &domain, &service.jid);
     assert_eq!(scene.proxy.logins(), 1);
 
-    // It does not know of a key that was added since.
+    // It does not have a key that was added since.
     scene.proxy.cli(&["keys", "add"]);
     let checked = check(&file);
     assert_eq!(checked.code, 69, "{}", checked.out);
@@ -39,14 +39,14 @@ fn all_is_well_beside_a_client_that_is_online(kind: Kind) {
     );
     drop(scene);
 
-    // Without one, the check connects itself, and is gone again.
+    // Without one, the check connects itself, and disconnects.
     let checked = check(&file);
     assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
     assert!(!checked.out.contains("The daemon is running"), "{}", checked.out);
     assert_good(&checked.out, &domain, &service.jid);
     assert!(checked.out.ends_with("\nall is well\n"), "{}", checked.out);
 
-    // What it relayed in its place would have worked too; a daemon finds nothing in its way.
+    // It can relay like a daemon, and is not in the way of one.
     let proxy = Proxy::start(server, Settings::new(&domain, &target));
     proxy.wait_online(&[&service.jid]);
     let user = server.new_account("user");
@@ -83,7 +83,7 @@ fn each_problem_comes_with_its_remedy(kind: Kind) {
     assert!(pending.out.contains(&help), "{}", pending.out);
     assert!(pending.out.ends_with("\n1 problem\n"), "{}", pending.out);
 
-    // Accepted, and gone.
+    // Accepted, and offline.
     let mut service = Client::login(server, &target, "a");
     service.available("");
     accept_subscription(&mut service, &domain);
@@ -94,7 +94,7 @@ fn each_problem_comes_with_its_remedy(kind: Kind) {
     assert!(offline.out.contains("  problem  resources        none online\n"), "{}", offline.out);
     assert!(offline.out.contains(&format!("help: Log in as {target}")), "{}", offline.out);
 
-    // The wrong secret, which is quoted nowhere.
+    // The wrong secret, which is never quoted.
     let secret = file.with_file_name("component.secret");
     std::fs::write(secret, "wrong-one").unwrap();
     let wrong = check(&file);
@@ -134,7 +134,7 @@ fn it_waits_for_what_is_missing_and_makes_room_for_the_daemon(kind: Kind) {
     let status = check.wait(PATIENCE).expect("it ends when all is well");
     let said = said(&log);
     assert!(status.success(), "{status}: {said}");
-    // On ejabberd it may be the check that sees it, as long as both share the domain.
+    // On ejabberd the check may see it itself, as long as both share the domain.
     assert!(kind.is(Software::Ejabberd) || said.contains("The daemon is running"), "{said}");
     assert!(said.contains(&format!("  ok       resources        {}\n", service.jid)), "{said}");
     assert!(said.ends_with("\nall is well\n"), "{said}");
@@ -152,7 +152,7 @@ fn a_server_that_is_not_there(kind: Kind) {
     assert!(checked.out.contains("(refused)"), "{}", checked.out);
     assert!(checked.out.contains("help: is the server running"), "{}", checked.out);
 
-    // With --wait it tells the same, and reports when its time is over.
+    // With --wait it prints the same, and reports when its time is over.
     let waited = check_with(&["--wait=1"], &file);
     assert_eq!(waited.code, 69, "{}", waited.out);
     assert!(waited.err.contains("waiting:\n  problem  handshake "), "{}", waited.err);
@@ -170,7 +170,7 @@ fn another_process_in_its_place(kind: Kind) {
     assert!(checked.out.contains("help: is that the running daemon?"), "{}", checked.out);
 }
 
-// On ejabberd it is a replica for some seconds: it relays its part, and loses none.
+// On ejabberd it is a replica for some seconds: it relays its share, and loses nothing.
 case!(beside_replicas_it_relays_its_part: ejabberd);
 fn beside_replicas_it_relays_its_part(kind: Kind) {
     let scene = Scene::with(kind, |settings| {
@@ -217,7 +217,7 @@ fn check_with(options: &[&str], file: &Path) -> Checked {
     let output = check.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let err = text(output.stderr);
-    // Progress is not to be seen in what a test compares.
+    // Progress is not compared.
     let err = err.replace("connecting, for at most 20 s\n", "");
     Checked { code: output.status.code().unwrap(), out: text(output.stdout), err }
 }

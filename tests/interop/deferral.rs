@@ -1,5 +1,5 @@
-//! No stanza of ours gets stuck in a server that defers tags which come in pieces
-//! (docs/servers.md#reparse-deferral): wherever a network, or the server itself, cuts.
+//! None of our stanzas gets stuck in a server that defers tags which arrive in pieces
+//! (docs/servers.md#reparse-deferral), wherever the network, or the server itself, cuts them.
 
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ fn what_one_user_says_delays_nobody_else(kind: Kind) {
         for _ in 0..3 {
             hostile.send(format!("<iq type='get' id='x' to='{}'>{payload}</iq>", stage.domain));
         }
-        // They come first: the client answers none of them.
+        // These come first; the client answers none of them.
         let began = Instant::now();
         stage.request(0);
         slowest = slowest.max(began.elapsed());
@@ -102,7 +102,7 @@ fn hostile_payloads() -> Vec<String> {
     all
 }
 
-/// A replica whose way to the server goes through a knife, its client, and a user.
+/// A replica whose connection to the server goes through a [`Knife`], its client, and a user.
 struct Stage {
     server: &'static Server,
     domain: String,

@@ -1,5 +1,5 @@
-//! Replicas leave a fleet under load: what they read before their closing tag is relayed, and
-//! what comes after it is counted.
+//! Replicas leave a fleet under load: stanzas that they read before their closing tag are relayed,
+//! later ones are counted.
 
 use std::collections::HashSet;
 use std::thread::sleep;
@@ -31,7 +31,7 @@ fn what_departing_replicas_lose_is_counted(kind: Kind) {
     );
 }
 
-// Taps tell what the server dropped from what we lost. And every replica is stopped for a while
+// Taps distinguish what the server dropped from what we lost. Every replica is stopped for a while
 // before it has to leave, so that it has much to read.
 case!(what_departing_replicas_have_read_is_relayed: both);
 fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
@@ -53,13 +53,13 @@ fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
     };
     let (forwarded, reverted) = (up(Class::Request), up(Class::Result));
 
-    // What we wrote has arrived.
+    // All that we wrote has arrived.
     let seen: HashSet<usize> = run.seen.iter().map(|it| id(&it.request)).collect();
     assert!(forwarded.is_subset(&seen), "forwarded, but not at the client");
     let answered: HashSet<usize> = run.account.answered.iter().copied().collect();
     assert!(reverted.is_subset(&answered), "reverted, but not at the user");
 
-    // What we did not write came after the order to leave, and was counted.
+    // All that we did not write came after the order to leave, and was counted.
     let mut given = [0, 0];
     let mut late = [0, 0];
     for (replica, record) in records.iter().enumerate() {
@@ -93,17 +93,17 @@ fn what_departing_replicas_have_read_is_relayed(kind: Kind) {
     assert_eq!(run.account.missing.len(), lost, "each lost request has its cause");
 }
 
-/// A fleet under load, whose replicas have left one after the other and come back.
+/// A fleet under load, whose replicas have left and come back, one after another.
 struct Run {
     account: Account,
-    /// What came to the implementing client.
+    /// What the implementing client got.
     seen: Vec<Seen>,
     departures: Vec<Departure>,
 }
 
 struct Departure {
     replica: usize,
-    /// When it had the order, and when it had ended.
+    /// When it got the order, and when it had ended.
     told: Instant,
     gone: Instant,
     /// How many stanzas it counted as arrived after its closing tag.
@@ -120,7 +120,7 @@ impl Run {
         let user = Asker::start(fleet.user(), &fleet.domain, rate(kind));
         let mut departures = Vec::new();
         for number in 0..DEPARTURES {
-            // All are up, at different moments of the load.
+            // All are connected. The moments differ, relative to the load.
             sleep(Duration::from_millis(200 + 7 * number as u64));
             let replica = number % SIZE;
             let (told, late) = leave(&mut fleet.replicas[replica]);
@@ -145,7 +145,7 @@ impl Run {
     }
 }
 
-/// SIGTERM: gives when, and the number of stanzas that the log says came too late.
+/// SIGTERM; returns when, and the number of stanzas that came too late, from the log.
 fn leave(replica: &mut Proxy) -> (Instant, usize) {
     let lines = replica.log().len();
     replica.signal(Signal::TERM);

@@ -1,5 +1,5 @@
-//! Many services at one domain: forty faces, real clients behind five of them, one of them hostile
-//! to the others (docs/faces.md).
+//! Many services at one domain: forty faces, with real clients behind five of them, one of which is
+//! hostile to the others (docs/faces.md).
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use crate::two_way::stage::{Listens, User, ask, bare, chat, condition, face, mir
 /// Faces whose targets are never online.
 const EMPTY: usize = 34;
 
-/// What the component has besides its own target.
+/// The configuration of the component in addition to its target.
 const COMMON: &str = r#"relay = ["iq", "messages", "requests", "presence"]
 allow-from = ["*"]
 initiate = ["*"]
@@ -28,7 +28,7 @@ fn table(node: &str, target: &str, more: &str) -> String {
 /// With faces of clients: alice, bob (also as `rob`), those of patterns, and mallory, who is hostile.
 struct Street {
     scene: Scene,
-    /// Of the domain itself.
+    /// The client of the domain itself.
     own: Client,
     alice: Client,
     bob: Client,
@@ -66,7 +66,7 @@ impl Street {
         Street { scene, own, alice, bob, rooms, mallory }
     }
 
-    /// Whom each face leads to.
+    /// The client that a face leads to.
     fn at(&mut self, node: &str) -> &mut Client {
         match node {
             "" => &mut self.own,
@@ -78,7 +78,7 @@ impl Street {
     }
 }
 
-/// The account logs in, and grants the one subscription that there is for all its faces.
+/// The account logs in, and grants the only subscription for all its faces.
 fn online(scene: &Scene, account: &str) -> Client {
     let mut client = Client::login(scene.server, account, "a");
     client.fetch_roster();
@@ -153,7 +153,7 @@ case!(bots_of_slixmpp_answer_as_their_faces_beside_a_hostile_one: both);
 fn bots_of_slixmpp_answer_as_their_faces_beside_a_hostile_one(kind: Kind) {
     const REQUESTS: usize = 6;
     let (scene, [alice, bob, rooms, mallory]) = forty(kind);
-    // A bot has its account's name as its resource, and tells it when it is asked.
+    // A bot has its account's name as its resource, and answers with it.
     let named = |account: &str| format!("{account}/{}", account.split('@').next().unwrap());
     let own = scene.target.clone();
     let bots = [&own, &alice, &bob, &rooms]
@@ -180,7 +180,7 @@ fn bots_of_slixmpp_answer_as_their_faces_beside_a_hostile_one(kind: Kind) {
         let user_bot = Bot::start("user.py", scene.server, &user, &arguments);
         user_bot.report("ready");
         for number in 0..REQUESTS {
-            // Between the requests somebody else claims to be the one who was asked.
+            // Between the requests somebody else answers in the target's place.
             let mirror = mirror(&scene, &user, node);
             let reply = user_bot.report("reply");
             mallory.send(format!(
@@ -204,7 +204,7 @@ case!(a_hostile_target_is_heard_under_its_own_face_alone: both);
 fn a_hostile_target_is_heard_under_its_own_face_alone(kind: Kind) {
     let mut street = Street::new(kind);
     let mut user = User::new(&street.scene);
-    // What mallory may have heard of somehow: a request to alice, with its token, and alice's chat.
+    // What mallory may have got hold of: a request to alice, with its token, and alice's chat.
     user.send(ask("secret", &face(&street.scene, "alice")));
     let request = street.alice.receive_request();
     user.send(chat("m", &face(&street.scene, "alice"), "hello"));
@@ -220,7 +220,7 @@ fn a_hostile_target_is_heard_under_its_own_face_alone(kind: Kind) {
         mallory.send(format!("<presence type='subscribe' to='{}'/>", bare(&mirror)));
         mallory.send(ask("y", &mirror));
     }
-    // The mirrors of other targets: that would be a chat between two clients of one proxy.
+    // The mirrors of other targets would allow a chat between two clients of one proxy.
     let other = mirror(&street.scene, bare(&street.alice.jid), "mallory");
     mallory.send(chat("z", &other, "between us"));
     let own = mirror(&street.scene, &user.jid, "mallory");
@@ -258,11 +258,11 @@ fn faces_come_and_go_and_the_stream_stays(kind: Kind) {
     assert_eq!(user.answer_to("new").attr("type"), Some("result"));
     user.send(ask("gone", &face(&street.scene, "rob")));
     assert_eq!(condition(&user.answer_to("gone")), "item-not-found");
-    // It was asked while there was such a face.
+    // It got this request while the face existed.
     street.bob.answer(&held, "<answer xmlns='urn:example:ask'/>");
     assert_eq!(user.answer_to("held").attr("type"), Some("result"));
     assert_eq!(street.scene.proxy.logins(), 1);
-    // The next program reads a file that has changed meanwhile.
+    // The new program reads a file that has changed meanwhile.
     let settings = &mut street.scene.proxy.settings;
     settings.component = settings.component.replace("node = \"carol\"", "node = \"caroline\"");
     street.scene.proxy.rewrite();

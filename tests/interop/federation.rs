@@ -26,7 +26,7 @@ fn a_target_on_another_server_that_dies(kind: Kind) {
     dies.available("");
     proxy.wait_online(&[&stays.jid, &dies.jid]);
 
-    // A bot that is killed: its server sees its connection end, and tells.
+    // A bot is killed: its server notices the end of the connection, and sends presence.
     let killed = Instant::now();
     let gone = dies.jid.clone();
     drop(dies);
@@ -34,7 +34,7 @@ fn a_target_on_another_server_that_dies(kind: Kind) {
     println!("{kind}: a killed bot cost {failed} requests within {:.1?}", killed.elapsed());
     round_trip(&domain, &mut user, &mut stays);
 
-    // Its server is killed, and tells nobody.
+    // Its server is killed, without notice.
     let (killed, gone) = (Instant::now(), stays.jid.clone());
     far.kill();
     failed = errors_until_gone(&proxy, &domain, &mut user, &mut stays, &gone);
@@ -43,7 +43,7 @@ fn a_target_on_another_server_that_dies(kind: Kind) {
     let (_, text) = user.receive_reply("nobody").error().expect("nobody is there");
     assert!(text.contains("offline"), "{text}");
 
-    // ejabberd has lost what it was told last, and starts again here.
+    // ejabberd has lost the latest changes, so this starts over.
     if kind.is(Software::Ejabberd) {
         let folder = far.configuration().with_file_name("mnesia");
         fs::remove_dir_all(&folder).unwrap();
@@ -57,14 +57,14 @@ fn a_target_on_another_server_that_dies(kind: Kind) {
     let mut again = Client::login(&far, &target, "again");
     again.fetch_roster();
     again.available("");
-    // The subscription is asked for once a minute at least.
+    // The subscription is requested at least once a minute.
     wait_within(2 * PATIENCE, "an answer from there", || {
         asked_once(&domain, &mut user, &mut again, ONE_REQUEST).is_ok()
     });
     println!("{kind}: an answer {:.1?} after its server was back", back.elapsed());
 }
 
-/// Asks until this resource is no longer listed; how many requests failed.
+/// Sends requests until this resource is no longer listed; returns how many failed.
 fn errors_until_gone(
     proxy: &Proxy,
     domain: &str,

@@ -17,7 +17,7 @@ use crate::load::{Answerer, Asker};
 
 pub const SIZE: usize = 3;
 
-/// Requests for each second that a server carries on two cores beside what else the tests do.
+/// Requests a second that a server carries on two cores while other tests run.
 pub fn rate(kind: Kind) -> usize {
     if kind.is(Software::Prosody) { 300 } else { 1_200 }
 }
@@ -31,7 +31,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Replicas of which each has a presence domain, named in all the ways that there are.
+    /// Replicas that each have a presence domain, configured in all possible ways.
     pub fn new(kind: Kind) -> Fleet {
         Fleet::with(kind, |number, settings| {
             let name = ["a", "{env:REPLICA}", "{hostname}"][number];
@@ -40,8 +40,8 @@ impl Fleet {
         })
     }
 
-    /// Replicas whose fixed destination is the resource `a` of the account; `adapt` makes them
-    /// differ.
+    /// Replicas whose fixed destination is the resource `a` of the account, with differences by
+    /// `adapt`.
     pub fn fixed(kind: Kind, adapt: impl Fn(usize, &mut Settings)) -> Fleet {
         Fleet::with(kind, |number, settings| {
             settings.target += "/a";
@@ -110,11 +110,11 @@ fn every_replica_sees_every_resource(kind: Kind) {
     b.available("");
     fleet.wait_resources(&[&a.jid, &b.jid, &c.jid]);
 
-    // One that comes back asks nobody again, and sees them all.
+    // One that comes back needs no new consent, and sees them all.
     let mut user = fleet.user();
     for (replica, domain) in fleet.replicas.iter_mut().zip(&domains) {
         replica.kill();
-        // Until the server has seen that, it may give the old connection what is for the new one.
+        // Until the server notices, it may send stanzas to the old connection.
         wait_until("the server to notice", || {
             user.send(format!("<iq type='get' id='{domain}' to='{domain}'>{PING}</iq>"));
             let of_server = |it: &Stanza| it.attr("id") == Some(domain);
@@ -191,6 +191,6 @@ fn resources(replica: &Proxy) -> BTreeSet<String> {
 pub const FORWARDED: &[&str] = &["stanza=\"request\"", "outcome=\"relayed\""];
 pub const REVERTED: &[&str] = &["stanza=\"reply\"", "outcome=\"relayed\""];
 
-/// A server answers sooner; if not, it has given the request to a connection that is gone.
+/// A server answers within this time, unless it sent the request to a connection that is gone.
 const A_WHILE: Duration = Duration::from_secs(1);
 const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";

@@ -1,4 +1,4 @@
-//! The main job, as the four stanzas of the README show it.
+//! The main function, as in the four stanzas of the README.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn addresses_are_translated_there_and_back(kind: Kind) {
     assert_eq!(reply.attr("to"), Some(user.jid.as_str()));
     assert_eq!(reply.child("a").unwrap().namespace, "urn:example:q");
 
-    // Any number of times until the token expires: nothing is kept, nothing is used up.
+    // Any number of times until the token expires: no state is kept.
     service.answer(&request, "<b xmlns='urn:example:q'/>");
     assert!(user.receive_reply("1234").child("b").is_some());
 }

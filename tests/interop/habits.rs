@@ -1,5 +1,4 @@
-//! The habits of servers that a plain component sees, and that jat-proxy is made for: rows of
-//! docs/servers.md.
+//! Habits of servers that a plain component can see, from docs/servers.md.
 
 use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::scene::accept_subscription;
@@ -216,7 +215,7 @@ fn a_request_to_a_bare_address(kind: Kind) {
     bot.hears_no_iq();
 }
 
-/// A component, and the account of a bot that is to be its target.
+/// A component, and the account of a bot as its target.
 struct Stage {
     server: &'static Server,
     component: Component,
@@ -230,7 +229,7 @@ impl Stage {
         Stage { server, component, account: server.new_account("bot") }
     }
 
-    /// The account's owner, online.
+    /// A client of the account, online.
     fn bot(&self) -> Client {
         let mut bot = Client::login(self.server, &self.account, "a");
         bot.fetch_roster();
@@ -238,7 +237,7 @@ impl Stage {
         bot
     }
 
-    /// The same, which has granted the subscription, and the component knows.
+    /// The same, after it has granted the subscription and the component has got the consent.
     fn subscribed(&mut self) -> Client {
         let mut bot = self.bot();
         self.sends("subscribe");
@@ -263,7 +262,7 @@ impl Stage {
         self.component.send(presence);
     }
 
-    /// The presence that has come: its type, and whether it is of the bare or of a full address.
+    /// The presence that has arrived: its type, and whether it is from the bare or a full address.
     fn presence(&mut self) -> Vec<String> {
         let heard = self.component.heard();
         let presence = heard.iter().filter(|it| it.name == "presence");

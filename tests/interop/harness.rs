@@ -1,4 +1,4 @@
-//! The stage itself: what the other tests take for granted about the servers.
+//! What the other tests assume about the servers.
 
 use test_support::interop::client::Client;
 use test_support::interop::server::{Kind, ROOMS, Server};

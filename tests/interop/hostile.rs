@@ -1,5 +1,5 @@
-//! Thousands of hostile stanzas among good requests, as far as Prosody lets clients send them:
-//! every good one is served, every one is counted for its reason, and the stream stays.
+//! Thousands of hostile stanzas among good requests, as far as Prosody lets clients send them: every
+//! good one is served, every one is counted with its reason, and the stream stays up.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ fn good_requests_among_hostile_stanzas_are_served(kind: Kind) {
         stage.receive();
         assert!(stage.heard.elapsed() < PATIENCE, "{:?} are not served", stage.unserved);
     }
-    // What came last may not be a request.
+    // The last stanza may not be a request.
     let limit = Instant::now() + QUIET;
     let since = || difference(&counted(&scene.proxy), &before);
     while total(&since()) < total(&expected) && Instant::now() < limit {
@@ -91,7 +91,7 @@ fn order<'c>(small: &'c [Case], large: &'c [Case]) -> Vec<Option<&'c Case>> {
     order
 }
 
-/// One client asks and is hostile, the other replies and is hostile.
+/// One client sends requests, the other replies, and both are hostile.
 struct Stage<'a> {
     domain: &'a str,
     user: Wire,
@@ -99,7 +99,7 @@ struct Stage<'a> {
     asked: usize,
     /// Ids of requests that wait for their replies.
     unserved: HashSet<String>,
-    /// When the last reply came.
+    /// When the last reply arrived.
     heard: Instant,
 }
 
@@ -125,7 +125,7 @@ impl Stage<'_> {
         self.service.write(&from_service);
     }
 
-    /// Reads what is there, and replies to requests.
+    /// Reads what has arrived, and replies to requests.
     fn receive(&mut self) {
         let mut replies = String::new();
         let is_ours =
@@ -155,7 +155,7 @@ const HOSTILE: usize = 10_000;
 const GOOD: usize = 10_000;
 const IN_FLIGHT: usize = 200;
 const BATCH: usize = 50;
-/// Below what Prosody takes of a client.
+/// Below the limit of Prosody for a client.
 const MOST: usize = 20_000;
 const TICK: Duration = Duration::from_millis(1);
 const QUIET: Duration = Duration::from_secs(10);

@@ -1,13 +1,13 @@
 //! Payloads that servers inflate: a raw `>` or `'` is one byte as its sender may write it, and
-//! four or six bytes when a server writes it out again. What is too large then is refused, and
-//! the stream stays; what two clients can say to each other directly is the measure.
+//! four or six bytes when a server writes it again. If that is too large, the stanza is refused, and
+//! the stream stays up. The measure is what two clients can send each other directly.
 
 use test_support::interop::client::{Client, is_request};
 use test_support::interop::scene::Scene;
 use test_support::interop::server::{Kind, Software};
 use test_support::interop::stanza::Stanza;
 
-/// As many bytes as this come in, or go out, of one stanza at most.
+/// The maximum size of a stanza, both ways.
 const LIMIT: usize = 500_000;
 /// Addresses with a token are longer.
 const ADDRESSES: usize = 1_000;
@@ -47,7 +47,7 @@ fn what_servers_inflate_is_relayed_up_to_the_limit_and_then_refused(kind: Kind) 
             let size = direct.bytes.len();
             println!("{kind}: {count} {payload:?} become {size} bytes");
             let shown = format!("{count} {payload:?}, {size} bytes");
-            // A server may want as many bytes behind a tag.
+            // A server may need as many bytes after a tag.
             let needs = if let Payload::Attribute(_) = payload { 2 * size } else { size };
             assert!(needs + ADDRESSES < LIMIT || needs > LIMIT, "too near to the limit: {shown}");
             let fits = needs < LIMIT;
@@ -71,13 +71,13 @@ fn what_servers_inflate_is_relayed_up_to_the_limit_and_then_refused(kind: Kind) 
             scene.round_trip(&mut user, &mut service);
         }
     }
-    // One of these alone would show half of it.
+    // Both have to occur.
     assert!(relayed > 4 && refused > 4, "{relayed} relayed, {refused} refused");
     assert_eq!(scene.proxy.reason("over-limit"), 2 * refused);
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-// Why the limit is what it is.
+// The reason for the default limit.
 case!(what_ends_the_stream_on_prosody_is_over_the_default_limit: both);
 fn what_ends_the_stream_on_prosody_is_over_the_default_limit(kind: Kind) {
     let limits = "[limits]\nmax-stanza-bytes = 1000000\n";
@@ -106,7 +106,7 @@ fn ask(user: &mut Client, to: &str, payload: &str) {
     user.send(format!("<iq type='get' id='r' to='{to}'>{payload}</iq>"));
 }
 
-/// What the one client gets when the other asks it itself.
+/// What one client gets when the other sends it directly.
 fn said_directly(from: &mut Client, to: &mut Client, payload: &str) -> Stanza {
     ask(from, &to.jid, payload);
     let direct = to.receive_where("the direct request", is_request);

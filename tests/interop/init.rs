@@ -1,4 +1,4 @@
-//! What `jat-proxy init` writes and prints works as it is, on both servers.
+//! What `jat-proxy init` writes and prints works without changes, on both servers.
 
 use std::fs;
 
@@ -24,9 +24,9 @@ fn the_printed_snippet_and_the_written_files_fit(kind: Kind) {
     };
     let snippet = said.split_once(begin).unwrap().1.split_once(end).unwrap().0.to_owned() + "\n";
 
-    // Only the ports are not those of a machine of one's own.
+    // Only the ports differ from those of a real machine.
     let [port, http_port] = free_ports();
-    // A secret can have the same digits as a port.
+    // A secret may contain the same digits as a port.
     let on_port = format!("port: {port}\n");
     let server = Server::start_with(kind, &snippet.replace("port: 5347\n", &on_port));
     let port = if kind.is(Software::Prosody) { server.component_port } else { port };

@@ -1,5 +1,4 @@
-//! Jicofo on ejabberd, exactly as the page says it, with a client that does with addresses what
-//! Jicofo does.
+//! Jicofo on ejabberd, exactly as on the page, with a client that handles addresses as Jicofo does.
 
 use test_support::interop::client::Client;
 use test_support::interop::server::{HOST, Kind, Server, paste};
@@ -16,7 +15,7 @@ case!(the_page_leads_to_jicofo: ejabberd);
 fn the_page_leads_to_jicofo(kind: Kind) {
     let mut server = Server::start(kind);
     server.register("focus");
-    // Where the page's listener will be; the one of the tests stays as it is.
+    // For the page's listener; that of the tests stays.
     let [port] = free_ports();
     server.component_port = port;
     let mut terminal = Terminal::new(server, &[("auth.meet.example.com", HOST)]);

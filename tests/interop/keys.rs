@@ -26,7 +26,7 @@ fn a_rotation_reverts_replies_to_old_tokens(kind: Kind) {
         assert_eq!(user.receive_reply(id).attr("type"), Some("result"));
     }
 
-    // The old key goes: what it signed is refused, under its reason.
+    // The old key is removed: its tokens are refused, with their reason.
     let lines = scene.proxy.log().len();
     scene.proxy.settings.keys = key(2, 'B', LONG_AGO);
     reload(&scene, lines);
@@ -92,7 +92,7 @@ fn the_token_may_be_in_the_id(kind: Kind) {
     let reply = user.receive_reply("it's");
     assert_eq!(reply.attr("from"), Some(format!("{}/res", scene.domain).as_str()));
 
-    // A changed setting loses no reply: both places are looked at.
+    // A change of the setting loses no reply: the token is looked for in both places.
     let lines = scene.proxy.log().len();
     scene.proxy.settings.component = String::new();
     reload(&scene, lines);
@@ -101,11 +101,11 @@ fn the_token_may_be_in_the_id(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-/// SIGHUP with the changed settings, until the log tells the result.
+/// SIGHUP with the changed settings; waits until the log has the result.
 fn reload(scene: &Scene, lines_before: usize) {
     scene.proxy.rewrite();
     scene.proxy.signal(Signal::HUP);
-    // "reloaded" or "not reloaded", after what there is to warn of.
+    // "reloaded" or "not reloaded", after any warnings.
     scene.proxy.wait_until("the outcome of the reload", |it| {
         it.log()[lines_before..].iter().any(|line| line.contains("reloaded"))
     });

@@ -1,4 +1,4 @@
-//! SIGKILL between a request and its reply: what must be known is in the token.
+//! SIGKILL between a request and its reply: everything that is needed is in the token.
 
 use std::collections::HashSet;
 use std::thread::sleep;
@@ -14,7 +14,7 @@ use crate::fleet::{Fleet, REVERTED, SIZE};
 use crate::keys::key_id;
 use crate::load::{Answerer, Asker, alone};
 
-/// Between a death and the replies: the server has noticed it.
+/// The time between a kill and the replies, in which the server notices it.
 const GONE: Duration = Duration::from_millis(400);
 
 const KILLS: usize = 20;
@@ -42,8 +42,8 @@ fn a_killed_single_proxy_reverts_what_it_forwarded_before(kind: Kind) {
     assert_eq!(delivered, KILLS * HELD);
 }
 
-// What it has read, or the server has given it, and not written yet: how much that is depends on
-// the machine, so the figure is printed.
+// What it has read, or the server has sent it, and it has not written yet. How much that is depends
+// on the machine, so the figure is printed.
 case!(replicas_killed_under_load_lose_only_what_was_inside: both);
 fn replicas_killed_under_load_lose_only_what_was_inside(kind: Kind) {
     const RATE: usize = 300;
@@ -52,7 +52,7 @@ fn replicas_killed_under_load_lose_only_what_was_inside(kind: Kind) {
     let client = Answerer::start(fleet.service("a"), Duration::ZERO);
     let user = Asker::start(fleet.user(), &fleet.domain, RATE);
     for kill in 0..KILLS {
-        // All are up, at different moments of the load.
+        // All are connected. The moments differ, relative to the load.
         sleep(Duration::from_millis(200 + 7 * kill as u64));
         fleet.replicas[kill % SIZE].kill();
         fleet.replicas[kill % SIZE].restart();
@@ -70,7 +70,7 @@ case!(what_a_killed_replica_forwarded_is_reverted_by_others: both);
 fn what_a_killed_replica_forwarded_is_reverted_by_others(kind: Kind) {
     const HELD: usize = 50;
     let _alone = alone();
-    // Each signs with a key of its own and verifies with all: a token tells who made it.
+    // Each signs with a key of its own and verifies with all, so a token shows who made it.
     let mut fleet = Fleet::fixed(kind, |number, settings| settings.keys = ring(number));
     let (mut service, mut user) = (fleet.service("a"), fleet.user());
     let mut delivered = 0;
@@ -101,7 +101,7 @@ fn what_a_killed_replica_forwarded_is_reverted_by_others(kind: Kind) {
     assert_eq!(delivered, KILLS * HELD);
 }
 
-/// Answers all of these requests; gives the number of replies, in whatever order they come.
+/// Answers all of these requests; returns the number of replies, which may come in any order.
 fn deliver(requests: &[Stanza], service: &mut Client, user: &mut Client) -> usize {
     requests.iter().for_each(|request| service.answer(request, "<a xmlns='urn:1'/>"));
     let mut awaited: HashSet<_> = requests.iter().map(|it| it.attr("id").unwrap()).collect();
@@ -113,7 +113,7 @@ fn deliver(requests: &[Stanza], service: &mut Client, user: &mut Client) -> usiz
     requests.len()
 }
 
-/// The key ring of a replica that signs with its own key, while the others' are yet to come.
+/// The key ring of a replica that signs with its own key, as the time of the others has not come.
 fn ring(replica: usize) -> String {
     let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)).to_string();
     let key = |number: usize| {

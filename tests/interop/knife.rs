@@ -1,5 +1,5 @@
-//! A way between a replica and its server that cuts what the replica says at a given place, or
-//! holds it back: what networks do at any time.
+//! A connection between a replica and its server that cuts the replica's output at a given place, or
+//! holds it back, as networks may do at any time.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -13,18 +13,18 @@ use test_support::interop::between::{in_front_of, pass_all, pass_on};
 use test_support::wait::PATIENCE;
 
 pub struct Knife {
-    /// Where the replica is to connect to.
+    /// The port for the replica to connect to.
     pub port: u16,
     state: Arc<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Of what comes at a time and has an IQ in it, the first piece is so long; 0: all of it.
+    /// The length of the first piece of output that arrives at once and has an IQ in it; 0: all of it.
     first: AtomicUsize,
-    /// It is of any length instead.
+    /// Its length is random instead.
     random: AtomicBool,
-    /// The most that came at a time and had an IQ in it.
+    /// The largest output that arrived at once and had an IQ in it.
     longest: AtomicUsize,
     cuts: AtomicUsize,
     held: AtomicBool,
@@ -44,12 +44,12 @@ impl Knife {
         Knife { port, state }
     }
 
-    /// Cuts from now on behind so many bytes, where there are more and an IQ is among them.
+    /// Cuts from now on after so many bytes, if there are more and an IQ is among them.
     pub fn cut_behind(&self, bytes: usize) {
         self.state.first.store(bytes, Ordering::SeqCst);
     }
 
-    /// Cuts from now on wherever it is, each time.
+    /// Cuts from now on at random places.
     pub fn cut_anywhere(&self) {
         self.state.random.store(true, Ordering::SeqCst);
     }
@@ -59,12 +59,12 @@ impl Knife {
         self.state.cuts.load(Ordering::SeqCst)
     }
 
-    /// The most that had an IQ in it and came at a time, since the last question.
+    /// The largest output that had an IQ in it and arrived at once, since the last call.
     pub fn take_longest(&self) -> usize {
         self.state.longest.swap(0, Ordering::SeqCst)
     }
 
-    /// Holds back all that the replica says, or lets it go.
+    /// Holds back all output of the replica, or releases it.
     pub fn hold(&self, held: bool) {
         self.state.held.store(held, Ordering::SeqCst);
     }

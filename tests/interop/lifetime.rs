@@ -27,7 +27,7 @@ fn a_killed_proxy_reverts_after_its_restart(kind: Kind) {
 case!(a_stopped_proxy_exits_clean: all);
 fn a_stopped_proxy_exits_clean(kind: Kind) {
     for signal in [Signal::TERM, Signal::INT] {
-        // The server's own closing tag ends the wait, not this.
+        // The wait ends with the server's closing tag, not with this timeout.
         let patient = |it: &mut Settings| it.top = "shutdown-timeout = \"1m\"".to_owned();
         let mut scene = Scene::with(kind, patient);
         let (mut service, mut user) = (scene.service("a"), scene.user());
@@ -66,7 +66,7 @@ fn every_request_is_accounted_for_when_a_proxy_stops(kind: Kind) {
     let status = scene.proxy.stop_with(Signal::TERM);
     assert_eq!(status.code(), Some(0));
 
-    // Forwarded, or bounced by the server, or counted because it came after our closing tag.
+    // Each was forwarded, bounced by the server, or counted as late after our closing tag.
     let mut forwarded = 1;
     while service.try_receive_where(SILENCE, is_request).is_some() {
         forwarded += 1;
@@ -116,21 +116,21 @@ fn survives_an_outage(kind: Kind, end: impl FnOnce(&mut Server)) {
     proxy.wait_online(&[&service.jid]);
     let mut user = Client::login(&server, &account, "abc");
     round_trip(&domain, &mut user, &mut service);
-    // A reply to what was asked before the restart still finds the way.
+    // A reply to a request from before the restart still arrives.
     service.answer(&request, "<a xmlns='urn:1'/>");
     assert!(user.receive_reply("before").child("a").is_some());
 
     proxy.wait_log(quiet, "logged in again");
     let mut said = proxy.log().split_off(quiet);
-    // Of the stream alone: a server that stops may send the client away first, so that requests are
-    // refused, and one that takes long to start makes the target wait.
+    // Only lines about the stream: a server that stops may disconnect the client first, so that
+    // requests are refused, and the target may come back late.
     said.retain(|line| {
         ["stream lost", "not connected", "logged in"].iter().any(|it| line.contains(it))
     });
     let [lost, waiting @ .., back] = &said[..] else { panic!("{said:#?}") };
     assert!(lost.contains("stream lost"), "{said:#?}");
     assert!(back.contains("logged in again"), "{said:#?}");
-    // Refused; and a server that starts may take a connection long before it answers.
+    // Refused; also, a server that is starting may accept a connection long before it answers.
     let mut causes: Vec<_> = waiting.iter().map(|it| it.split("cause=").nth(1).unwrap()).collect();
     let all = causes.len();
     causes.sort();

@@ -50,7 +50,7 @@ fn one_user_floods_and_another_is_served(kind: Kind) {
     assert_eq!(elsewhere.receive_reply("e").error().expect("an error").0, "policy-violation");
     scene.round_trip(&mut other, &mut service);
 
-    // A message gets the error too; then a reload sets the user free.
+    // A message gets the error too; then a reload lifts the limit.
     user.send(format!("<message id='m' to='{}'><body>hi</body></message>", scene.domain));
     let error = user.receive_where("an error", |it| it.name == "message");
     assert_eq!(error.child("error").unwrap().attr("type"), Some("wait"));

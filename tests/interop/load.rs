@@ -1,5 +1,5 @@
-//! Load: a user who asks all the time and accounts for every request, and an implementing
-//! client that answers all of them.
+//! Load: a user who sends requests continuously and accounts for each, and an implementing client that
+//! answers all of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
@@ -14,13 +14,13 @@ use test_support::interop::client::Client;
 
 use crate::wire::{Class, Iq, Wire};
 
-/// Two loads at a time on two cores would tell nothing about either.
+/// Two loads at a time on two cores would give no meaningful figures.
 pub fn alone() -> MutexGuard<'static, ()> {
     static LOAD: Mutex<()> = Mutex::new(());
     LOAD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What `run` gives; a machine that has too much else to do to carry its load has three chances.
+/// The result of `run`, which has three attempts in case the machine is too busy for its load.
 pub fn carried<T>(run: impl Fn() -> Result<T, String>) -> T {
     for _ in 0..3 {
         match run() {
@@ -31,30 +31,30 @@ pub fn carried<T>(run: impl Fn() -> Result<T, String>) -> T {
     panic!("this machine does not carry the load");
 }
 
-/// A user who asks, with the numbers from 0 on as ids.
+/// A user who sends requests, with the numbers from 0 on as ids.
 pub struct Asker {
     progress: Arc<Progress>,
     writer: JoinHandle<Sent>,
     reader: JoinHandle<HashMap<usize, ReplyCounts>>,
 }
 
-/// What the two threads of an asker tell each other.
+/// What the two threads of an asker share.
 #[derive(Default)]
 struct Progress {
-    /// No more is to be asked.
+    /// Set to stop the requests.
     stop: AtomicBool,
-    /// No more will be asked than `written`.
+    /// Set when no more than `written` requests will be sent.
     stopped: AtomicBool,
     written: AtomicUsize,
     heard: AtomicUsize,
 }
 
-/// How fast an asker asks.
+/// How fast an asker sends.
 #[derive(Clone, Copy)]
 enum Pace {
-    /// So many requests for each second.
+    /// So many requests a second.
     Rate(usize),
-    /// The next one when fewer than so many wait for their replies.
+    /// The next one as soon as fewer than so many wait for their replies.
     InFlight(usize),
 }
 
@@ -64,20 +64,20 @@ struct Sent {
     took: Duration,
 }
 
-/// How often each kind of reply came.
+/// How many replies of each kind arrived.
 #[derive(Clone, Copy, Default)]
 struct ReplyCounts {
     results: usize,
     errors: usize,
 }
 
-/// What became of the requests.
+/// What happened to the requests.
 pub struct Account {
     /// When each request was about to be written, by id.
     pub sent_at: Vec<SystemTime>,
-    /// Requests for each second, as it came out.
+    /// The actual number of requests a second.
     pub rate: f64,
-    /// Ids by what came for them: one result, one error, nothing, more than one reply.
+    /// Ids by result: one result, one error, no reply, more than one reply.
     pub answered: Vec<usize>,
     pub refused: Vec<usize>,
     pub missing: Vec<usize>,
@@ -85,17 +85,17 @@ pub struct Account {
 }
 
 impl Asker {
-    /// Begins to ask `to` at this many requests for each second.
+    /// Starts sending so many requests a second to `to`.
     pub fn start(user: Client, to: &str, rate: usize) -> Asker {
         Asker::paced(user, to, Pace::Rate(rate))
     }
 
-    /// Begins to ask `to` so that this many requests always wait for their replies.
+    /// Starts sending requests to `to`, so that so many always wait for their replies.
     pub fn in_flight(user: Client, to: &str, count: usize) -> Asker {
         Asker::paced(user, to, Pace::InFlight(count))
     }
 
-    /// How many replies have come.
+    /// How many replies have arrived.
     pub fn heard(&self) -> usize {
         self.progress.heard.load(Ordering::SeqCst)
     }
@@ -112,7 +112,7 @@ impl Asker {
         }
     }
 
-    /// Ends the asking, waits for replies as long as some come, and accounts.
+    /// Stops, waits for replies as long as some arrive, and accounts for all requests.
     pub fn finish(self) -> Account {
         self.progress.stop.store(true, Ordering::SeqCst);
         let sent = self.writer.join().unwrap();
@@ -135,7 +135,7 @@ impl Asker {
 fn ask(mut socket: TcpStream, to: &str, pace: Pace, progress: &Progress) -> Sent {
     let (start, mut at) = (Instant::now(), Vec::new());
     while !progress.stop.load(Ordering::SeqCst) {
-        // A tick that came late writes what those before it should have.
+        // A late tick makes up for missed ones.
         let due = match pace {
             Pace::Rate(rate) => (start.elapsed().as_secs_f64() * rate as f64) as usize + 1,
             Pace::InFlight(count) => progress.heard.load(Ordering::SeqCst) + count,
@@ -179,7 +179,7 @@ impl Account {
         self.sent_at.len()
     }
 
-    /// As it must be where so many requests a second are promised.
+    /// Checks that the rate is as promised.
     pub fn check_rate(&self, promised: usize) -> Result<(), String> {
         let rate = self.rate;
         if rate >= promised as f64 * 0.8 {
@@ -244,7 +244,7 @@ impl Answerer {
         Answerer { stop, thread }
     }
 
-    /// Ends it when all that came is answered: gives the stream back and what it saw.
+    /// Stops when all that arrived is answered; returns the stream and the requests.
     pub fn finish(self) -> (Wire, Vec<Seen>) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
@@ -256,10 +256,10 @@ pub fn answer(request: &Iq) -> String {
     format!("<iq type='result' id='{}' to='{}'/>", request.id, request.from)
 }
 
-/// Between two writes of a user.
+/// The time between two writes of a user.
 const TICK: Duration = Duration::from_millis(5);
 const POLL: Duration = Duration::from_millis(50);
-/// How long nothing must come before what is missing is taken for lost.
+/// After so long without a stanza, missing ones are considered lost.
 const QUIET: Duration = Duration::from_secs(6);
 /// How long to listen for replies that should not come.
 const AFTERWARDS: Duration = Duration::from_millis(500);

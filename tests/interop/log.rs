@@ -1,4 +1,4 @@
-//! What the log says of refused stanzas: the words of the metrics, once a minute, nothing secret.
+//! Refused stanzas in the log: with the words of the metrics, once a minute, and nothing secret.
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn refusals_are_told_once_and_summed_up(kind: Kind) {
     assert_eq!(first.len(), 1, "{first:?}");
     assert!(first[0].contains(" INFO answered: Nobody to forward to: "), "{first:?}");
     assert!(first[0].ends_with(" stanzas=1"), "{first:?}");
-    // What was held back is said in the end.
+    // The sum that was held back is logged at the end.
     assert!(scene.proxy.stop_with(Signal::TERM).success());
     let all = lines(&scene);
     assert_eq!(all.len(), 2, "{all:?}");
@@ -43,7 +43,7 @@ fn as_json_each_line_is_an_event_with_the_words_of_the_metrics(kind: Kind) {
     let token = request.attr("from").unwrap().split_once('/').unwrap().1.to_owned();
     service.answer(&request, "<answer xmlns='urn:example:ask'/>");
     user.receive_reply("kept");
-    // To an address that looks like a token, and is none.
+    // To an address that only looks like a token.
     let (head, tail) = token.split_at(40);
     let letter = if tail.starts_with('a') { "b" } else { "a" };
     let forged = format!("{head}{letter}{}", &tail[1..]);

@@ -1,4 +1,4 @@
-//! A proxy that can't get through says why, in one line, and what to do about it.
+//! A proxy that can't connect says why, in one line, and what to do about it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn a_wrong_secret_is_named(kind: Kind) {
     assert!(!proxy.log().join("\n").contains("wrong"), "a secret in the log");
 }
 
-// ejabberd takes every domain whose component has the password (docs/servers.md#any-domain).
+// ejabberd accepts a component for any domain with the password (docs/servers.md#any-domain).
 case!(an_unknown_domain_is_named: prosody);
 fn an_unknown_domain_is_named(kind: Kind) {
     let proxy = failing(kind, |settings| settings.domain = "unknown.example".into());
@@ -52,7 +52,7 @@ fn every_other_port_is_told(kind: Kind) {
                  http_interfaces = {{ \"127.0.0.1\" }}\nc2s_direct_tls_ports = {{ {encrypted} }}\n\
                  c2s_direct_tls_ssl = {{ certificate = {certificate:?}; key = {certificate:?} }}\n"
             );
-            // What is disabled there are the very modules that have those ports.
+            // The tests' configuration disables the modules of these ports.
             let text =
                 text.replace("modules_disabled = { \"s2s\"; \"tls\"; ", "modules_disabled = { ");
             prosody::with_module(&text, "http", &lines)
@@ -73,7 +73,7 @@ fn every_other_port_is_told(kind: Kind) {
     });
     let tls =
         format!("tls = true\nca-file = {:?}\nserver-name = \"{HOST}\"\n", folder.join("ca.pem"));
-    // The old one closes without a closing tag.
+    // The old version sends no alert.
     let alert = kind.is(Software::Ejabberd) && kind.suite != Suite::Debian12;
     for (port, tls, said) in [
         (servers, "", "that is the server's port for other servers; set [server] address"),
@@ -106,7 +106,7 @@ fn failing(kind: Kind, adapt: impl FnOnce(&mut Settings)) -> Proxy {
     Proxy::launch(server, settings)
 }
 
-/// One line with the cause and its remedy, however often it is tried again.
+/// One line with the cause and its remedy, however many attempts there are.
 fn says_once(proxy: &Proxy, cause: &str, remedy: &str) {
     let lines = |proxy: &Proxy| {
         let log = proxy.log();

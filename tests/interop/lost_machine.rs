@@ -1,4 +1,4 @@
-//! A machine that disappears: what docs/failures.md says of how servers notice.
+//! The loss of a machine: how servers notice, as docs/failures.md says.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -20,8 +20,7 @@ fn the_server_has_keepalive_on_the_stream_of_a_component(kind: Kind) {
     println!("{kind}: {seen:?}");
 }
 
-/// The timer that the kernel runs for each connection that somebody made to this port of
-/// 127.0.0.1, on the side of the port.
+/// The kernel's timer of each connection to this port of 127.0.0.1, on the server's side.
 fn timers_of_connections_to(port: u16) -> Vec<u8> {
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let ours = |it: &TcpConnection| it.local == address && it.state == ESTABLISHED;

@@ -1,4 +1,4 @@
-//! Presence that servers lose, or tell in the wrong order: the truth is asked for.
+//! Presence that servers lose, or send in the wrong order: jat-proxy checks with probes.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use test_support::interop::server::{Kind, Server};
 
 case!(a_client_that_takes_its_own_resource_over_is_there: both);
 fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
-    // ejabberd tells the old session's end last in one of three (docs/servers.md#late-unavailable).
+    // ejabberd reports the old session's end late in one of three (docs/servers.md#late-unavailable).
     let takeovers = std::env::var("TAKEOVERS").map_or(12, |it| it.parse().unwrap());
     let scene = Scene::new(kind);
     let mut user = scene.user();
@@ -23,7 +23,7 @@ fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
             new.available("");
             new
         });
-        // With its stream its session ends, and what comes of that is on its way.
+        // Its session ends with its stream, and the presence for that is under way.
         test_support::wait::wait_until("the old stream to end", || {
             old.try_receive(Duration::from_millis(100));
             old.ended()
@@ -52,14 +52,14 @@ fn an_account_that_is_made_anew_is_asked_again(kind: Kind) {
     let mut service = Client::login(scene.server, &scene.target, "b");
     service.fetch_roster();
     service.available("");
-    // A server may have kept the subscription, and may have told nobody that the client went: then
-    // a request that fails shows it.
+    // A server may have kept the subscription without reporting that the client left; then a request
+    // fails and shows it.
     asked_until_served(&scene.domain, &mut user, &mut service);
 }
 
 case!(one_that_went_without_a_word_fails_one_request: prosody);
 fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
-    // As when its server, another one, crashed (docs/servers.md#missing-resource).
+    // As if its account were on another server, which crashed (docs/servers.md#missing-resource).
     let module = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/server");
     let server = Server::start_changed(kind, |text| {
         let path = text.replace("plugin_paths = { ", &format!("plugin_paths = {{ \"{module}\", "));
@@ -76,7 +76,7 @@ fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
     goes.available("");
     proxy.wait_online(&[&stays.jid, &goes.jid]);
     let gone = goes.jid.clone();
-    // Its end is told to nobody.
+    // Its end is not reported.
     goes.send("</stream:stream>");
     test_support::wait::wait_until("its stream to end", || {
         goes.try_receive(Duration::from_millis(100));
@@ -116,7 +116,7 @@ fn a_fleet_without_presence_domains_forgets_nobody(kind: Kind) {
             client
         })
         .into();
-    // Each answer goes to one of them at random, so it takes some questions to fill all lists.
+    // Each answer goes to a random one of them, so it takes some probes to fill all lists.
     let listed = |it: &Proxy| it.status()["components"][0]["resources"].as_array().unwrap().len();
     for replica in &replicas {
         replica.wait_until("a resource", |it| {
@@ -130,7 +130,7 @@ fn a_fleet_without_presence_domains_forgets_nobody(kind: Kind) {
     let mut known: Vec<usize> = replicas.iter().map(listed).collect();
     for _ in 0..RELOADS {
         replicas.iter().for_each(|it| it.signal(Signal::HUP));
-        // Longer than an answer is waited for, and silence believed.
+        // Longer than it takes until a missing answer counts.
         let end = Instant::now() + Duration::from_secs(12);
         while Instant::now() < end {
             let now: Vec<usize> = replicas.iter().map(listed).collect();
@@ -143,7 +143,7 @@ fn a_fleet_without_presence_domains_forgets_nobody(kind: Kind) {
     drop(more);
 }
 
-/// Asks until the service is reached; for how long that was refused.
+/// Sends requests until the service gets one; returns for how long they were refused.
 fn asked_until_served(domain: &str, user: &mut Client, service: &mut Client) -> Duration {
     let begun = Instant::now();
     let mut refused = Duration::ZERO;

@@ -5,15 +5,14 @@
 //!
 //!     cargo test --test interop -- --ignored --skip ::sid::
 //!
-//! Every case runs against Prosody and ejabberd of each Debian unless a word says why not; see
-//! [`case`].
+//! Every case runs on Prosody and ejabberd of each Debian, unless a comment says why not; see [`case`].
 //!
-//! The stage is in `test_support::interop`; [`bot`] runs the slixmpp scripts beside this file. For many requests
-//! [`load`] makes them and accounts for each, on a [`wire`] that reads start tags only;
-//! [`fleet`] starts replicas, [`two_servers`] servers that find each other, and a [`tap`] tells what
-//! went between a replica and its server.
+//! Servers, clients and proxies are in `test_support::interop`; [`bot`] runs the slixmpp scripts in
+//! this folder. [`load`] sends many requests and accounts for each, on a [`wire`] that reads start tags
+//! only; [`fleet`] starts replicas, [`two_servers`] servers that find each other, and a [`tap`] records
+//! what passes between a replica and its server.
 //!
-//! Tests with a load print figures, which are best read of one test alone:
+//! Tests with a load print figures, which are best when a test runs alone:
 //!
 //!     cargo test --test interop -- --ignored --nocapture departure::debian_13
 

@@ -1,7 +1,7 @@
-//! From mod_client_proxy to jat-proxy and back, exactly as the page says it, with a client that
-//! reads the user's address as Jicofo does and is not touched meanwhile.
+//! From mod_client_proxy to jat-proxy and back, exactly as on the page, with a client that reads the
+//! user's address as Jicofo does and does not change meanwhile.
 //!
-//! The module is a stand-in; `MOD_CLIENT_PROXY=folder` names one that holds the real one.
+//! The module is a stand-in; `MOD_CLIENT_PROXY=folder` names a folder with the real one.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ fn the_steps_lead_there_and_back(kind: Kind) {
     let back = stage.under_load(|stage| {
         stage.configure(&stage.after.clone(), &stage.before.clone());
         stage.terminal.run(&block(PAGE, "Back", "console"));
-        // The module has to hear of the client's presence first.
+        // The module needs the client's presence first.
         ask(&mut user, "back");
     });
     println!("switched back: {back}");
@@ -82,7 +82,7 @@ fn named_by_its_full_address_it_needs_no_presence(kind: Kind) {
     assert!(!status.contains("subscription") && !status.contains("presence"), "{status}");
 }
 
-/// Prosody with its component as the page has it before, and what the page makes of it.
+/// Prosody with the component of the page before the migration, and the steps on it.
 struct Stage {
     terminal: Terminal,
     before: String,
@@ -93,7 +93,7 @@ impl Stage {
     fn before(kind: Kind) -> Stage {
         let mut server = Server::start(kind);
         server.register("focus");
-        // One that has just begun does not always heed SIGTERM.
+        // A server that has just started may ignore SIGTERM.
         server.kill();
         let mut terminal = Terminal::new(server, &[("auth.meet.example.com", HOST)]);
         let before = terminal.here(&block(PAGE, "Step by step", "lua").text);
@@ -108,8 +108,8 @@ impl Stage {
             text + &before
         });
         terminal.server.resume();
-        // The entry in the roster, which an operator of Jitsi has from the installation. The module
-        // subscribes when it is loaded, which at a start may be before there is the account's host.
+        // The entry in the roster, which comes with an installation of Jitsi. The module subscribes when
+        // it is loaded, which at a start may be before the account's host exists.
         let mut focus = Client::login(&terminal.server, &format!("focus@{HOST}"), "roster");
         focus.fetch_roster();
         focus.available("");
@@ -147,12 +147,12 @@ impl Stage {
         });
     }
 
-    /// Until jat-proxy knows a resource to forward to.
+    /// Waits until jat-proxy knows a resource to forward to.
     fn wait_ready(&self) {
         self.terminal.wait_log("the target is online");
     }
 
-    /// What becomes of a request every 20 ms from a second before `act` to a second after it.
+    /// Sends a request every 20 ms from a second before `act` to a second after it; returns the results.
     fn under_load(&mut self, act: impl FnOnce(&mut Stage)) -> Traffic {
         let mut user = self.user("load");
         let over = AtomicBool::new(false);
@@ -172,7 +172,7 @@ struct Traffic {
     answered: usize,
     refused: usize,
     lost: usize,
-    /// Between the last request before the gap and the first after it that were answered.
+    /// The time between the last answered request before the gap and the first after it.
     gap: Duration,
 }
 
@@ -195,7 +195,7 @@ fn load(user: &mut Client, over: &AtomicBool) -> Traffic {
             replies.extend(user.try_receive(left).filter(is_reply));
         }
     }
-    // The last one comes last; a loaded machine takes its time for it.
+    // The last one comes last, and on a busy machine late.
     let last = format!("load-{}", sent.len() - 1);
     while !replies.iter().any(|it: &Stanza| it.attr("id") == Some(&last)) {
         let reply = user.try_receive(PATIENCE).expect("the reply to the last request");
@@ -223,7 +223,7 @@ fn load(user: &mut Client, over: &AtomicBool) -> Traffic {
     traffic
 }
 
-/// A request as Jitsi Meet makes it, and its answer, which names the user rightly.
+/// Sends a request as Jitsi Meet does; returns the answer, which names the right user.
 fn ask(user: &mut Client, id: &str) -> Stanza {
     let end = Instant::now() + PATIENCE;
     loop {

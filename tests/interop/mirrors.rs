@@ -1,8 +1,8 @@
-//! Mirrors pass the servers, and come back as who they were made of: generated users and faces
-//! through a raw component that stands where the proxy would.
+//! Mirrors pass the servers, and come back as the users that they were made from: generated users and
+//! faces, through a raw component in place of the proxy.
 //!
-//! Users and the target are at domains of other components, where anybody can have any name: what
-//! the server does not take from those never gets to a proxy.
+//! Users and the target are at domains of other components, where any name is possible. Stanzas that
+//! the server refuses from those never reach a proxy.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ fn every_mirror_is_taken_and_comes_back(kind: Kind) {
     let seen = &stage.seen;
     println!("{kind}: {seen:?}");
     assert!(stage.waiting.is_empty(), "they never came back: {:?}", stage.waiting);
-    // Enough of all that was tried for this to mean something.
+    // Enough of all of them for a meaningful result.
     assert!(seen.came_back > USERS / 3 && seen.opaque > USERS / 100, "{seen:?}");
     assert!(seen.clear > USERS / 3, "{seen:?}");
 }
@@ -54,7 +54,7 @@ struct Stage {
     bot: Component,
     keys: NameKeys,
     everybody: Senders,
-    /// The user in normal form and the face of each message that the translator took.
+    /// The user in normal form and the face of each message that the translator got.
     waiting: BTreeMap<String, (String, String)>,
     seen: Seen,
 }
@@ -66,7 +66,7 @@ struct Seen {
     reserved: u64,
     too_long: u64,
     came_back: u64,
-    /// What the server did not take from a user.
+    /// Stanzas of users that the server refused.
     by_server: u64,
 }
 
@@ -95,8 +95,8 @@ impl Stage {
         }
     }
 
-    /// Passes on all that comes, until the message with this id has come back to the user, or
-    /// was refused; what was sent before it has come by then.
+    /// Passes on all that arrives, until the message with this id has come back to the user, or was
+    /// refused; earlier ones have arrived by then.
     fn settle(&mut self, last: &str) {
         let last = format!("last-{last}");
         let (users, proxy) = (&self.users.domain, &self.proxy.domain);
@@ -124,7 +124,7 @@ impl Stage {
         }
     }
 
-    /// What a proxy would do.
+    /// Translates like a proxy.
     fn translate(&mut self, stanza: &Stanza) {
         let attr = |name| stanza.attr(name).unwrap_or_default();
         assert_ne!(attr("type"), "error", "the server refused what was composed: {stanza:?}");
@@ -193,7 +193,7 @@ fn a_clear_node_is_one_that_the_server_leaves_alone(kind: Kind) {
     let mut rng = Rng::with_seed(20_261_129);
     let (mut left_alone, mut changed, mut refused, mut needlessly) = (0, 0, 0, Vec::new());
     for number in 0..USERS {
-        // One part of the three, or all.
+        // One of the three parts, or all.
         let mut part = |place: u64, plain: &str| match number % 4 {
             of if of == place || of == 3 => name(&mut rng).replace(['@', '/'], "-"),
             _ => plain.to_owned(),

@@ -14,8 +14,8 @@ pub fn name(rng: &mut Rng) -> String {
     (0..length).map(|_| one()).collect()
 }
 
-/// Scripts of both directions, upper and lower case, what normalisation changes, shortens and
-/// lengthens, what is prohibited, and what Unicode 3.2 did not have, or no Unicode has.
+/// Scripts of both directions, upper and lower case, characters that normalisation changes, shortens
+/// or lengthens, prohibited ones, and ones that Unicode 3.2, or any Unicode, does not have.
 const POOLS: [&str; 16] = [
     "abcdefghijklmnopqrstuvwxyz",
     "ABCXYZ0123456789-_.+~!$*",

@@ -34,10 +34,10 @@ fn a_reload_after_a_denial_asks_again_at_once(kind: Kind) {
     service.receive_where("the request", |it| it.attr("type") == Some("subscribe"));
     service.send(format!("<presence type='unsubscribed' to='{}'/>", scene.domain));
     wait_refusal(&scene.domain, &mut user, "denied");
-    // ejabberd may tell of a request twice; the second time is dropped here with all else that came
-    // before this answer.
+    // ejabberd may deliver a request twice; this discards the second one, and all else before this
+    // answer.
     service.fetch_roster();
-    // By itself it would ask within 45 s to 60 s.
+    // Without the reload it would ask in 45 s to 60 s.
     let denied = Instant::now();
     scene.proxy.signal(Signal::HUP);
     accept_subscription(&mut service, &scene.domain);
@@ -87,7 +87,7 @@ fn offline_is_told_apart_from_withdrawn(kind: Kind) {
 
 case!(a_subscription_that_failed_says_so: both);
 fn a_subscription_that_failed_says_so(kind: Kind) {
-    // A host that this server does not have and may not reach.
+    // A host that this server does not have, and may not connect to.
     let scene = Scene::with(kind, |settings| settings.target = "bot@nowhere.example".into());
     let mut user = scene.user();
     wait_refusal(&scene.domain, &mut user, "failed");
@@ -109,7 +109,7 @@ fn a_target_that_comes_late_is_served_at_once(kind: Kind) {
     let mut service = first_login(server, &proxy, "late");
     test_support::interop::scene::round_trip(&domain, &mut user, &mut service);
 
-    // Gone and back: no new subscription, its presence is enough.
+    // It leaves and comes back: its presence is enough, without a new subscription.
     drop(service);
     proxy.wait_offline(&format!("{target}/late"));
     let offline = refusal(&domain, &mut user);
@@ -131,7 +131,7 @@ fn refusal(domain: &str, user: &mut Client) -> String {
     text
 }
 
-/// Asks until the text says this: the server takes its time with presence.
+/// Sends requests until the text is this, since presence may take a while.
 fn wait_refusal(domain: &str, user: &mut Client, fragment: &str) -> String {
     let mut text = String::new();
     test_support::wait::wait_until(&format!("a refusal that says {fragment:?}"), || {

@@ -26,7 +26,7 @@ fn a_library_finds_the_service_whoever_is_online(kind: Kind) {
     let mut service = scene.service("a");
     browse(&scene);
     scene.round_trip(&mut user, &mut service);
-    // The target is no user, and asks like one.
+    // The target is not a user, but can send requests like one.
     service.send(format!(
         "<iq type='get' id='mine' to='{}'><ping xmlns='urn:xmpp:ping'/></iq>",
         scene.domain
@@ -44,7 +44,7 @@ fn a_library_finds_the_service_whoever_is_online(kind: Kind) {
     assert_eq!(scene.proxy.reason("own-answer"), 4 * 3 + 1);
     assert_eq!(scene.proxy.status()["components"][0]["answer"], json!(["disco", "ping"]));
 
-    // Without it the client is asked.
+    // Without it the client gets the request.
     scene.proxy.settings.component = String::new();
     scene.proxy.reload();
     for payload in [PING, INFO] {
@@ -54,12 +54,12 @@ fn a_library_finds_the_service_whoever_is_online(kind: Kind) {
         assert!(user.receive_reply("now").child("mine").is_some());
     }
 
-    // A proxy that is gone: the server answers for it.
+    // Without a proxy, the server answers.
     scene.proxy.kill();
     refused_by_the_server(&scene, &mut user);
 }
 
-/// Pings until the server has noticed: what it sends before that is lost.
+/// Pings until the server has noticed; until then stanzas are lost.
 fn refused_by_the_server(scene: &Scene, user: &mut Client) {
     let mut pings = 0;
     wait_until("an error of the server's", || {
@@ -79,7 +79,7 @@ fn refused_by_the_server(scene: &Scene, user: &mut Client) {
 const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 
-/// A user of its own looks at the component.
+/// A new user looks at the component.
 fn browse(scene: &Scene) {
     let jid = format!("{}/browser", scene.server.new_account("user"));
     let browser = Bot::start("browse.py", scene.server, &jid, &[&scene.domain]);

@@ -4,7 +4,7 @@ use test_support::interop::client::{Client, is_request};
 use test_support::interop::scene::Scene;
 use test_support::interop::server::Kind;
 
-/// Enough that one of two random resources stays unused once in 8 million runs.
+/// Enough that one of two random resources stays unused only once in 8 million runs.
 pub const REQUESTS: usize = 24;
 
 case!(requests_are_spread_over_what_is_online: all);
@@ -34,7 +34,7 @@ fn dnd_drains_a_client(kind: Kind) {
     scene.proxy.wait_dnd(&services[first].jid, true);
     let spread = ask_many(&scene, &mut user, &mut services);
     assert_eq!(spread[first], 0, "{spread:?}");
-    // What it has still to answer is delivered.
+    // It can still answer its requests.
     services[first].answer(&request, "");
     user.receive_reply("before");
 
@@ -106,7 +106,7 @@ case!(strange_presence_of_the_target_is_survived: all);
 fn strange_presence_of_the_target_is_survived(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
-    // What its login brings with it has come before its answer.
+    // The stanzas of its login have arrived before its answer.
     scene.round_trip(&mut user, &mut service);
     let used = scene.proxy.reason("presence-used");
     let mut sent = 0;
@@ -123,7 +123,7 @@ fn strange_presence_of_the_target_is_survived(kind: Kind) {
         service.available(inside);
         sent += 1;
     }
-    // Fifty flaps, and available at last.
+    // Fifty changes, and available at the end.
     for _ in 0..50 {
         service.send("<presence type='unavailable'/>");
         service.available("");
@@ -136,7 +136,7 @@ fn strange_presence_of_the_target_is_survived(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-/// How many of `REQUESTS` each service got; all were answered.
+/// Sends `REQUESTS` requests, which must all be answered; returns how many each service got.
 pub fn ask_many(scene: &Scene, user: &mut Client, services: &mut [Client]) -> Vec<usize> {
     let mut spread = vec![0; services.len()];
     for _ in 0..REQUESTS {

@@ -1,5 +1,5 @@
-//! `config/prosody/mod_component_fleet.lua`, which lets Prosody have a fleet: what it does beyond
-//! what every fleet must, on whatever server.
+//! `config/prosody/mod_component_fleet.lua`, which lets Prosody have a fleet: what is special about it,
+//! compared with a fleet on any server.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ fn nothing_goes_to_a_connection_that_is_gone(kind: Kind) {
     let mut fleet = Fleet::fixed(kind, |_, _| ());
     let client = Answerer::start(fleet.service("a"), Duration::ZERO);
     for going in [2, 0] {
-        // The latest, whose end is the end of all for Prosody itself; and one that says nothing.
+        // The latest, with which Prosody alone would lose all; and one that ends without a closing tag.
         match going {
             2 => assert_eq!(fleet.replicas[going].stop_with(Signal::TERM).code(), Some(0)),
             _ => fleet.replicas[going].kill(),
@@ -60,7 +60,7 @@ fn a_reload_of_the_module_loses_nothing(kind: Kind) {
     let user = Asker::in_flight(fleet.user(), &fleet.domain, 32);
     for reload in 1..=RELOADS {
         heard(&user, reload * 100);
-        // The second reloads Prosody's own module, and ours with it.
+        // The second name reloads Prosody's own module, and ours with it.
         for module in ["component_fleet", "component"] {
             let said = format!("module:reload('{module}', '{}')", fleet.domain);
             let answer = fleet.server.shell(&said);
@@ -112,7 +112,7 @@ fn a_replica_that_does_not_read_is_left_out(kind: Kind) {
     let stopped = &fleet.replicas[0];
     let before = stopped.count(FORWARDED);
     stopped.signal(Signal::STOP);
-    // What it is given fills the kernel's buffers first, and then what Prosody allows.
+    // Its stanzas fill the kernel's buffers first, and then what Prosody allows.
     let payload = "x".repeat(4_000);
     let (mut asked, mut answered) = (0, 0);
     let start = Instant::now();
@@ -133,7 +133,7 @@ fn a_replica_that_does_not_read_is_left_out(kind: Kind) {
         held = asked - answered;
     }
     println!("{kind}: one that does not read holds {held} of {asked}, and then others get all");
-    // Without a limit the kernel alone takes a thousand.
+    // Without the module the kernel's buffers alone would hold a thousand.
     assert!((1..300).contains(&held), "{held}");
 
     stopped.signal(Signal::CONT);
@@ -150,7 +150,7 @@ fn a_replica_that_does_not_read_is_left_out(kind: Kind) {
     assert_eq!(account.answered.len(), account.sent(), "missing: {:?}", account.missing);
 }
 
-// What Prosody says itself is the same with the module and without it.
+// Prosody's own answers are the same with the module and without it.
 case!(other_components_are_as_they_were: prosody);
 fn other_components_are_as_they_were(kind: Kind) {
     let server = Server::shared(kind);
@@ -167,7 +167,7 @@ fn other_components_are_as_they_were(kind: Kind) {
     assert_eq!(with, without);
     assert!(with.contains("remote-server-timeout") && with.contains("Component unavailable"));
 
-    // A wrong secret, while another is connected too.
+    // A wrong secret, also while another one is connected.
     let [first_with, first_without] =
         domains.each_ref().map(|domain| Proxy::start(server, Settings::new(domain, &target)));
     for domain in &domains {
@@ -177,13 +177,13 @@ fn other_components_are_as_they_were(kind: Kind) {
         refused.wait_until("the cause", |it| cause(it) == "not-authorized");
     }
 
-    // The second one.
+    // A second connection.
     let second = Proxy::launch(server, Settings::new(&domains[1], &target));
     second.wait_until("the conflict", |it| cause(it) == "conflict");
     Proxy::start(server, Settings::new(&domains[0], &target));
     assert!([&first_with, &first_without].iter().all(|it| it.logins() == 1 && it.is_connected()));
 
-    // The last one is gone.
+    // No connection is left.
     drop((first_with, first_without, second));
     let [with_again, without_again] = domains.each_ref().map(|domain| {
         let mut error = None;
@@ -192,7 +192,7 @@ fn other_components_are_as_they_were(kind: Kind) {
             asked += 1;
             let id = asked.to_string();
             user.ask(domain, &id);
-            // What went to one that was just killed is lost.
+            // A stanza to one that was just killed is lost.
             let reply = user.try_receive_where(Duration::from_secs(1), |it| {
                 it.attr("type") == Some("error") && it.attr("id") == Some(id.as_str())
             });
@@ -204,7 +204,7 @@ fn other_components_are_as_they_were(kind: Kind) {
     assert_eq!((with_again, without_again), (with, without));
 }
 
-// Prosody looks for the component of a handshake in the handshake, if that is addressed.
+// Prosody takes the component from the `to` of a handshake, if there is one.
 case!(a_handshake_is_for_the_component_of_its_stream: prosody);
 fn a_handshake_is_for_the_component_of_its_stream(kind: Kind) {
     let server = Server::shared(kind);
@@ -241,7 +241,7 @@ fn unloading_the_module_leaves_one_connection(kind: Kind) {
     assert_eq!(account.answered.len(), account.sent(), "missing: {:?}", account.missing);
 }
 
-/// Reads until so many replies have come, or none for a while; gives their number.
+/// Reads until so many replies have arrived, or none for a while; returns their number.
 fn replies(user: &mut Wire, wanted: usize) -> usize {
     let (mut count, mut last) = (0, Instant::now());
     while count < wanted && last.elapsed() < 2 * SILENCE {
@@ -253,7 +253,7 @@ fn replies(user: &mut Wire, wanted: usize) -> usize {
     count
 }
 
-/// Why it has no stream, if it has none.
+/// The cause for which it has no stream, if it has none.
 fn cause(proxy: &Proxy) -> String {
     let status = proxy.status();
     status["components"][0]["stream"]["cause"].as_str().unwrap_or_default().to_string()

@@ -1,4 +1,4 @@
-//! Payloads that nobody thought of: a seeded generator, straight and through the proxy.
+//! Random payloads: a seeded generator, directly and through the proxy.
 
 use core_tests::xml::escaped;
 use fastrand::Rng;
@@ -60,7 +60,7 @@ impl Payload {
         }
         let name = self.name(&declared);
         self.out.push_str(&format!("<{name}{declarations}"));
-        // Different local names, or two prefixes of one namespace would clash.
+        // Different local names, since two prefixes may have the same namespace.
         for local in ["id", "to", "type", "x.y-z"] {
             if self.rng.u8(..3) == 0 {
                 let prefix = self.prefix(&declared);

@@ -1,4 +1,4 @@
-//! What is not relayed: answered with the right error, or dropped and counted, and the
+//! Stanzas that are not relayed: answered with the right error, or dropped and counted, and the
 //! stream serves the next request.
 
 use test_support::interop::client::{Client, SILENCE};
@@ -22,7 +22,7 @@ fn requests_that_are_no_requests_get_bad_request(kind: Kind) {
         user.send(format!("<iq {head} to='{domain}/res'>{payload}</iq>"));
         let what = format!("an error for {head} {payload}");
         let reply = user.receive_where(&what, |it| it.attr("type") == Some("error"));
-        // Some of these the server itself refuses, on the component's behalf.
+        // Some of these the server itself refuses, in place of the component.
         assert_eq!(reply.attr("from"), Some(format!("{domain}/res").as_str()), "{what}");
         assert_eq!(reply.error().unwrap().0, "bad-request", "{what}");
         let error = reply.child("error").unwrap();
@@ -73,7 +73,7 @@ fn messages_and_presence_of_users(kind: Kind) {
     });
     scene.round_trip(&mut user, &mut service);
     assert_eq!(scene.proxy.reason("message-refused"), 5);
-    // A user who says that it is available is no resource of the target.
+    // A user who sends presence is not a resource of the target.
     assert!(!scene.proxy.status().to_string().contains(&user.jid));
 }
 
@@ -84,7 +84,7 @@ fn forged_replies_are_dropped_with_their_reason(kind: Kind) {
     let mut sibling = scene.another("b");
     let mut stranger = scene.user();
     let domain = scene.domain.as_str();
-    // Only one resource may get the request, or the case would be another one.
+    // Only the other resource may get the request.
     sibling.send("<presence><show>dnd</show></presence>");
     scene.proxy.wait_dnd(&sibling.jid, true);
     user.ask(domain, "r");
@@ -174,7 +174,7 @@ case!(errors_that_the_server_makes_for_a_gone_client_are_reverted: both);
 fn errors_that_the_server_makes_for_a_gone_client_are_reverted(kind: Kind) {
     let scene = Scene::with(kind, |settings| settings.target.push_str("/fixed"));
     let mut user = scene.user();
-    // A fixed full JID that is not logged in: the server itself says so.
+    // A fixed full JID that is not logged in: the server itself answers.
     user.ask(&scene.domain, "r");
     let reply = user.receive_reply("r");
     assert_eq!(reply.attr("from"), Some(scene.domain.as_str()));
@@ -192,7 +192,7 @@ fn errors_that_the_server_makes_for_a_gone_client_are_reverted(kind: Kind) {
     let mut service = Client::login(scene.server, &bare, "fixed");
     scene.round_trip(&mut user, &mut service);
     assert!(service.jid.ends_with(&format!("@{HOST}/fixed")));
-    // It was asked for no subscription.
+    // It got no subscription request.
     service.available("");
     let subscribe = service.try_receive_where(SILENCE, |it| it.attr("type") == Some("subscribe"));
     assert!(subscribe.is_none());
@@ -200,7 +200,7 @@ fn errors_that_the_server_makes_for_a_gone_client_are_reverted(kind: Kind) {
 
 case!(errors_from_beyond_the_server_are_reverted: both);
 fn errors_from_beyond_the_server_are_reverted(kind: Kind) {
-    // This server may not reach other servers, and says so in the target's name.
+    // This server may not connect to others, and answers from the target's address.
     let scene = Scene::with(kind, |settings| settings.target = "bot@nowhere.example/fixed".into());
     let mut user = scene.user();
     user.ask(&scene.domain, "r");

@@ -1,4 +1,4 @@
-//! Keys are rotated in a fleet under load, by the book and too early.
+//! Keys are rotated in a fleet under load, as documented and too early.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::keys::key_id;
 use crate::load::{Account, Answerer, Asker, Seen, alone, answer, carried};
 use crate::wire::{Class, Iq, Wire};
 
-/// Between a request and its reply, so that many are in flight when the keys change.
+/// The time between a request and its reply, so that many are in flight when the keys change.
 const DELAY: Duration = Duration::from_millis(700);
 
 case!(a_rotation_under_load_loses_nothing: both);
@@ -24,7 +24,7 @@ fn a_rotation_under_load_loses_nothing(kind: Kind) {
     carried(|| rotate(kind));
 }
 
-/// An error says that the machine was too slow for it.
+/// An error means that the machine was too slow for it.
 fn rotate(kind: Kind) -> Result<(), String> {
     let (fleet, key_file) = fleet(kind);
     let client = Answerer::start(fleet.service("a"), DELAY);
@@ -42,7 +42,7 @@ fn rotate(kind: Kind) -> Result<(), String> {
     while SystemTime::now() < switch + 2 * DELAY {
         sleep(Duration::from_millis(50));
     }
-    // As far as keys are concerned an hour has passed: nothing that key 1 signed is in flight.
+    // For the keys an hour has passed: no token of key 1 is in flight.
     let forwarded = fleet.count(FORWARDED);
     fleet.replicas[0].wait_until("the older replies", |_| fleet.count(REVERTED) >= forwarded);
     sleep(DELAY);
@@ -78,12 +78,12 @@ fn rotate(kind: Kind) -> Result<(), String> {
     Ok(())
 }
 
-/// Tokens change their key by the clock, whenever the replicas had it.
+/// The clock decides when tokens change their key, whenever the replicas got it.
 fn judge_switch(account: &Account, seen: &[Seen], switch: SystemTime) {
     for Seen { request, at } in seen {
         let sent = account.sent_at[request.id.parse::<usize>().unwrap()];
         match signed_by(request) {
-            // What was signed between these two moments may have either.
+            // Tokens from between these two moments may have either key.
             1 => assert!(sent < switch, "key 1 signed after the switch"),
             2 => assert!(*at >= switch, "key 2 signed before the switch"),
             other => panic!("signed by key {other}"),
@@ -154,7 +154,7 @@ fn fleet(kind: Kind) -> (Fleet, PathBuf) {
     (fleet, key_file)
 }
 
-/// SIGHUP: gives the log lines up to what came of it.
+/// SIGHUP; returns the log lines up to the result.
 fn reload(replica: &Proxy) -> Vec<String> {
     let before = replica.log().len();
     replica.signal(Signal::HUP);
@@ -174,7 +174,7 @@ fn not_before(key_file: &Path) -> SystemTime {
     moment.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-/// Lets the last key of the file have taken over long ago.
+/// Changes the file so that the last key took over long ago.
 fn back_date(key_file: &Path) {
     let text = fs::read_to_string(key_file).unwrap();
     let at = text.rfind("not-before").unwrap();

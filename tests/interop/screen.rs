@@ -1,4 +1,4 @@
-//! A terminal with a program in it: what it shows, and a keyboard. See screen.py.
+//! A terminal with a program in it: its screen and its keyboard. See screen.py.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,13 +15,12 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Runs a program whose home this folder is. The terminal is wide enough for an address to
-    /// stand on one line.
+    /// Runs a program with this home folder. The terminal is wide enough for an address on one line.
     pub fn start(program: &str, home: &Path) -> Screen {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/screen.py");
         let mut python = command("/usr/bin/python3");
         python.arg("-B").arg(script).args([COLUMNS, LINES]);
-        // The kernel ends it with the terminal, if it does not end itself.
+        // The kernel kills it with the terminal, if it does not end by itself.
         python.args(["setpriv", "--pdeathsig", "KILL", program]);
         for (variable, folder) in [
             ("HOME", ""),
@@ -44,7 +43,7 @@ impl Screen {
         Screen { lines, keyboard, _terminal: terminal }
     }
 
-    /// Types a line, and the key behind it.
+    /// Types a line, and Enter.
     pub fn enter(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).unwrap();
     }
@@ -54,7 +53,7 @@ impl Screen {
         self.lines.lock().unwrap().clone()
     }
 
-    /// Waits for a line that has all of these in it.
+    /// Waits for a line that contains all of these.
     pub fn shows(&self, words: &[&str]) -> String {
         let find = |lines: &[String]| {
             lines.iter().find(|line| words.iter().all(|it| line.contains(it))).cloned()
@@ -67,7 +66,7 @@ impl Screen {
         found.unwrap()
     }
 
-    /// Waits until what it shows is like that.
+    /// Waits until the screen fulfils this condition.
     pub fn comes_to(&self, what: &str, mut is_so: impl FnMut(&[String]) -> bool) {
         let shown = || self.lines.lock().unwrap().join("\n");
         assert!(comes(|| is_so(&self.lines.lock().unwrap())), "no {what} on\n{}", shown());

@@ -1,4 +1,4 @@
-//! The pictures in the documents, of the page on a real server and of the demo:
+//! The pictures in the documents: the page on a real server, and the demo.
 //! `tests/screenshots --documents` makes them.
 
 use std::fs;
@@ -54,7 +54,7 @@ fn for_the_documents(kind: Kind) {
     );
 }
 
-/// What a terminal shows, as a page.
+/// A terminal with this text, as a page.
 fn terminal(text: &str) -> String {
     let text = text.replace('\r', "").replace('&', "&amp;").replace('<', "&lt;");
     let codes =
@@ -68,7 +68,7 @@ fn terminal(text: &str) -> String {
 }
 
 const A_MOMENT: Duration = Duration::from_millis(1);
-/// A dark one of 80 columns.
+/// A dark terminal with 80 columns.
 const TERMINAL: &str = "\
     body { margin: 0; background: #1b1d23; color: #d7dae0 } \
     pre { margin: 0; padding: 18px; font: 14px/1.35 'DejaVu Sans Mono', monospace; \

@@ -1,5 +1,5 @@
 //! What a replica on a cluster can know of others, and of bots that disappeared without notice; and what
-//! only those see who compare replicas.
+//! only a comparison of replicas shows.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn a_missing_presence_domain_and_a_node_that_dies(kind: Kind) {
     two.available("");
     good_ones.iter().for_each(|it| it.wait_online(&[&one.jid, &two.jid]));
 
-    // Each asks twice within 90 s of its login, or of the subscription: a minute later at most.
+    // Each sends two probes within 90 s of its login, or at most a minute after the subscription.
     let found = |it: &Proxy| it.count(&[ELSEWHERE]) == 1;
     wait_within(Duration::from_secs(300), "the missing presence domains to be found", || {
         found(&mixed_ones[1]) && none_ones.iter().all(found)
@@ -47,7 +47,7 @@ fn a_missing_presence_domain_and_a_node_that_dies(kind: Kind) {
         assert!(warning.contains("on another node of the server's cluster"), "{warning}");
         finder.wait_log(0, "on another node of the server's cluster");
     }
-    // Who can't know, and those for whom all is well.
+    // The one that can't know, and those for which all is well.
     for well in good_ones.iter().chain([&mixed_ones[0], &lone]) {
         assert!(is_quiet(well), "{}: {}", well.settings.domain, well.status());
     }
@@ -84,7 +84,7 @@ fn bots_that_come_and_go_raise_no_alarm(kind: Kind) {
     replicas.iter().for_each(|it| it.wait_online(&[&stays.jid]));
     let mut user = Client::login(&nodes[1], &nodes[1].new_account("user"), "abc");
     for turn in 0..60 {
-        // It takes its resource over from the other node, goes in good order, or without a word.
+        // It takes its resource over from the other node, logs out, or disappears without notice.
         let mut moves = Client::login(&nodes[turn % 2], &target, "moves");
         moves.available("");
         user.ask(&domain, &turn.to_string());
@@ -113,7 +113,7 @@ fn bots_that_come_and_go_raise_no_alarm(kind: Kind) {
     assert!(same());
 }
 
-// Killed, upgraded, and for as long as a lone process needs to ask twice.
+// Killed, upgraded, and for as long as a lone process needs for two probes.
 case!(a_lone_replica_raises_no_alarm: both);
 fn a_lone_replica_raises_no_alarm(kind: Kind) {
     let mut scene = Scene::new(kind);
@@ -133,7 +133,7 @@ fn a_lone_replica_raises_no_alarm(kind: Kind) {
     assert!(scene.proxy.cli(&["check", "--connect"]).contains("all is well"));
 }
 
-/// Two questions have been judged since: with a pause, so that none takes the place of another.
+/// Waits until two more probes have been evaluated, with a pause, so that they stay separate.
 fn ask_twice(replica: &Proxy) {
     for _ in 0..4 {
         let confirmed = || replica.status()["components"][0]["subscription"]["confirmed"].clone();

@@ -1,4 +1,4 @@
-//! Which resources serve: as docs/dispatch.md says it, and what is said when none may.
+//! Which resources serve, as docs/dispatch.md says, and what is reported when none may.
 
 use rustix::process::Signal;
 use test_support::interop::client::Client;
@@ -80,7 +80,7 @@ fn nobodys_phone(kind: Kind) {
     scene.proxy.wait_offline(&services[0].jid);
     refused(&scene, &mut user);
     services[1].hears_no_iq();
-    // An operator sees it wherever one looks.
+    // An operator sees it everywhere.
     let status = scene.proxy.cli(&["status"]);
     assert!(status.contains(&format!("{}, never asked", services[1].jid)), "{status}");
     assert!(status.contains("with a resource that `resources` names (\"bot*\")"), "{status}");
@@ -93,7 +93,7 @@ fn nobodys_phone(kind: Kind) {
     assert_eq!(scene.proxy.count(&["jat_proxy_resources{"]), 0);
 }
 
-/// Without anybody who may be asked.
+/// Checks the refusal when no resource may be asked.
 fn refused(scene: &Scene, user: &mut Client) {
     user.ask(&scene.domain, "nobody");
     let reply = user.receive_reply("nobody");
@@ -111,7 +111,7 @@ fn wait_asked(scene: &Scene, service: &Client, asked: &str) {
     });
 }
 
-/// With what the page shows below this heading.
+/// A scene with the configuration below this heading of the page.
 fn scene(kind: Kind, heading: &str) -> Scene {
     let shown = block(PAGE, heading, "toml").text;
     Scene::with(kind, |settings| settings.component = shown)

@@ -1,5 +1,5 @@
-//! A proxy that has its domain to itself never says that it shares it, whatever the server has
-//! to do; two on one domain say so. For the figures:
+//! A proxy that has its domain to itself never says that it shares it, however busy the server is; two
+//! on one domain say so. For the figures:
 //! `cargo test --test interop -- --ignored --nocapture self_test`.
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn a_lone_proxy_warns_of_nothing_under_load(kind: Kind) {
         }
         known_after.push(alone_without_warning(&proxy));
     }
-    // What is still under way to it does not change that.
+    // Stanzas still under way to it do not change that.
     let end = Instant::now() + IN_TIME;
     while Instant::now() < end {
         assert_eq!(sharing(&proxy), "alone");
@@ -86,7 +86,7 @@ fn two_proxies_on_one_domain_both_say_so(kind: Kind) {
     }
 }
 
-/// How long it took a proxy that is logged in to know that it is alone.
+/// Returns how long a proxy that is logged in took to know that it is alone.
 fn alone_without_warning(proxy: &Proxy) -> Duration {
     let begun = Instant::now();
     loop {
@@ -117,7 +117,8 @@ struct Load {
 }
 
 impl Load {
-    /// Two that send as much as the server takes, and one that asks the proxy all the time.
+    /// Two clients that send as much as the server takes, and one that sends requests to the proxy all
+    /// the time.
     fn start(server: &Server, domain: &str) -> Load {
         let mut load = Load {
             ends: Arc::default(),
@@ -137,7 +138,7 @@ impl Load {
         let domain = domain.to_owned();
         load.run(&load.requests.clone(), 20, move || {
             (0..20).for_each(|_| user.ask(&domain, "r"));
-            // A killed proxy answers nothing.
+            // A killed proxy does not answer.
             for _ in 0..20 {
                 user.try_receive_where(Duration::from_millis(100), is_reply);
             }

@@ -1,4 +1,4 @@
-//! A server that takes smaller stanzas from a component than the proxy's limit.
+//! A server whose limit for stanzas from a component is lower than the proxy's.
 
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
@@ -19,7 +19,7 @@ fn a_lower_limit_of_the_server_is_found_out(kind: Kind) {
         let payload = format!("<q xmlns='urn:q'>{}</q>", "x".repeat(size));
         format!("<iq type='get' id='{id}' to='{domain}'>{payload}</iq>")
     };
-    // A limit that is half as high as what was too large may still be too high.
+    // Half the size of a stanza that was too large may still be too large.
     let mut ended = 0;
     while proxy.reason("over-limit") == 0 {
         let logins = proxy.logins();

@@ -8,7 +8,7 @@ use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{Scene, first_login, round_trip};
 use test_support::interop::server::{Kind, SECRET, Server};
 
-// ejabberd takes both and shares the stanzas out between them.
+// ejabberd accepts both and spreads the stanzas over them.
 case!(a_second_process_stands_by: prosody);
 fn a_second_process_stands_by(kind: Kind) {
     const TAKEOVERS: usize = 6;
@@ -20,7 +20,7 @@ fn a_second_process_stands_by(kind: Kind) {
         standby.wait_until("a line about the conflict", |it| lines(it, "conflict").len() == 1);
         assert_eq!(standby.status()["components"][0]["stream"]["cause"], "conflict");
         let quiet = standby.log().len();
-        // Several attempts of its own; and the end comes at another moment between two of them.
+        // Time for several attempts; the end comes at a different moment between two of them.
         std::thread::sleep(Duration::from_millis(2_500 + 150 * takeover as u64));
         assert_eq!(standby.log().len(), quiet, "one line when it begins: {:#?}", standby.log());
         assert!(!standby.is_connected());
@@ -49,7 +49,7 @@ fn a_second_process_stands_by(kind: Kind) {
         scene.proxy = std::mem::replace(&mut standby, next);
     }
     println!("{TAKEOVERS} takeovers, every other one after kill -9: {took:.2?}");
-    // A machine that does too much may delay some.
+    // A busy machine may delay some.
     took.sort();
     assert!(took[TAKEOVERS / 2] < Duration::from_secs(2), "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! A server that processes nothing is seen from outside, and told from one that is slow.
+//! A server that processes nothing is recognised, and distinguished from one that is slow.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {
     assert_eq!(proxy.try_get("/readyz").unwrap().0, 200);
 
     server.signal(Signal::STOP);
-    // What the domain says of itself goes out, and nothing comes back.
+    // Echoes are sent, and none comes back.
     wait_within(LIMIT, "the standstill to be noticed", || stands_still(&proxy));
     let component = &proxy.status()["components"][0];
     assert_eq!(component["stream"]["state"], "up", "{component}");
@@ -59,7 +59,7 @@ fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
     round_trip(&domain, &mut user, &mut service);
 
     knife.hold(true);
-    // Bytes come all the time, which are no proof of anything.
+    // Bytes arrive all the time, but they prove nothing.
     wait_within(3 * LIMIT, "the stream to be given up", || {
         user.ask(&domain, "unheard");
         std::thread::sleep(Duration::from_millis(500));
@@ -72,7 +72,7 @@ fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
     knife.hold(false);
     wait_within(3 * LIMIT, "a new stream", || proxy.logins() == 2 && proxy.is_connected());
     proxy.wait_online(&[&service.jid]);
-    // This one gets what was held back.
+    // The new stream gets what was held back.
     let gone = service.jid.clone();
     drop(service);
     proxy.wait_offline(&gone);
@@ -83,7 +83,7 @@ fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
     round_trip(&domain, &mut user, &mut fresh);
 }
 
-// The presence domain is the witness of a stream that others share.
+// The presence domain gets the echoes of a stream that others share.
 case!(one_of_several_replicas_notices_it_too: both);
 fn one_of_several_replicas_notices_it_too(kind: Kind) {
     let server = Server::shared(kind);
@@ -125,5 +125,5 @@ fn stands_still(proxy: &Proxy) -> bool {
 }
 
 const OWN: &str = "stream=\"component\"";
-/// What is noticed after 15 s at the latest gets four times as long on a loaded machine.
+/// It should be noticed within 15 s; a busy machine gets four times as long.
 const LIMIT: Duration = Duration::from_secs(60);

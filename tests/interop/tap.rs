@@ -12,12 +12,12 @@ use test_support::interop::between::{self, in_front_of};
 use crate::wire::{IQS, Iq, Tags};
 
 pub struct Tap {
-    /// Where the replica is to connect to.
+    /// The port for the replica to connect to.
     pub port: u16,
     ways: Arc<Mutex<Ways>>,
 }
 
-/// Of each connection: what the server said, and what the replica said.
+/// What the server and the replica sent on each connection.
 #[derive(Default)]
 struct Ways {
     down: Vec<Way>,
@@ -28,18 +28,18 @@ type Way = JoinHandle<(Tags, Vec<Passed>)>;
 
 pub struct Passed {
     pub iq: Iq,
-    /// Between these two moments it was written.
+    /// It was written between these two moments.
     pub begun: Instant,
     pub done: Instant,
-    /// Whether the other end still took it.
+    /// Whether the other end still accepted it.
     taken: bool,
 }
 
-/// All that went by.
+/// All that passed.
 pub struct Record {
-    /// What the server said.
+    /// What the server sent.
     pub down: Vec<Passed>,
-    /// What the replica said.
+    /// What the replica sent.
     pub up: Vec<Passed>,
     /// What the server sent after the replica had ended.
     pub late: Vec<Passed>,
@@ -50,7 +50,7 @@ impl Tap {
         Tap::noting(server_port, IQS)
     }
 
-    /// As `start`, but these are noted: [`IQS`] or [`MESSAGES`](crate::wire::MESSAGES).
+    /// As `start`, but records these: [`IQS`] or [`MESSAGES`](crate::wire::MESSAGES).
     pub fn noting(server_port: u16, open: &'static [u8]) -> Tap {
         let ways = Arc::new(Mutex::new(Ways::default()));
         let shared = Arc::clone(&ways);

@@ -1,8 +1,8 @@
-//! Runs what a page shows on a terminal, and compares what comes out with what the page says.
+//! Runs the terminal sessions of a page, and compares the output with that on the page.
 //!
-//! A line that begins with `$` is a command, and the lines behind it are its output: all of it
-//! and no other, `...` for any, times masked. `systemctl` and `journalctl` act on the test's own
-//! processes, since a test has no systemd.
+//! A line that begins with `$` is a command, and the lines after it are its output: complete, with
+//! `...` for any lines, and times masked. `systemctl` and `journalctl` act on the test's own processes,
+//! since a test has no systemd.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +20,7 @@ pub struct Terminal {
     folder: PathBuf,
     daemon: Option<Process>,
     http_port: u16,
-    /// Names of the page, and what they are here.
+    /// Names on the page, and those that the test uses instead.
     names: Vec<(String, String)>,
 }
 
@@ -34,7 +34,7 @@ impl Terminal {
         Terminal { server, folder, daemon: None, http_port, names }
     }
 
-    /// A text of the page with the names that things have here.
+    /// A text of the page with the test's names.
     pub fn here(&self, text: &str) -> String {
         self.names.iter().fold(text.into(), |text, (page, here)| text.replace(page, here))
     }
@@ -75,7 +75,7 @@ impl Terminal {
                 _ => {
                     let shown = || self.execute(typed).lines().map(masked).collect::<Vec<_>>();
                     let mut output = shown();
-                    // What the daemon sees takes a moment to become what the page shows.
+                    // It takes a moment until the daemon's state is as on the page.
                     let end = Instant::now() + PATIENCE;
                     while typed.contains("status") && output != expected && Instant::now() < end {
                         output = shown();
@@ -103,7 +103,7 @@ impl Terminal {
         assert!(status.success(), "{status}");
     }
 
-    /// Runs a line of shell in the folder; what it printed, with the page's names.
+    /// Runs a line of shell in the folder; returns its output, with the page's names.
     pub fn execute(&self, typed: &str) -> String {
         let program = env!("CARGO_BIN_EXE_jat-proxy");
         let config = self.server.configuration();
@@ -130,7 +130,7 @@ impl Terminal {
         without_advice(&said.replace(&format!(":{server_port}"), ":5347"))
     }
 
-    /// The usual ports are not ours to take.
+    /// Uses free ports, since the usual ones may be taken.
     fn take_free_ports(&self) {
         let text = self.read("jat-proxy.toml").replace(":9114", &format!(":{}", self.http_port));
         std::fs::write(self.folder.join("jat-proxy.toml"), self.on_ports(&text)).unwrap();
@@ -145,7 +145,7 @@ impl Terminal {
     }
 }
 
-/// What prosodyctl printed, less its advice to install lua-unbound, which only some need.
+/// The output of prosodyctl without its advice to install lua-unbound, which is not always there.
 fn without_advice(text: &str) -> String {
     let mut inside = false;
     let mut kept = String::new();
@@ -160,7 +160,7 @@ fn without_advice(text: &str) -> String {
     kept
 }
 
-/// With 0 for every digit of each time such as 2026-11-22T16:23:44Z.
+/// The line with 0 for every digit of times such as 2026-11-22T16:23:44Z.
 fn masked(line: &str) -> String {
     let masked = |word: &str| {
         let bare = word.trim_end_matches(',');

@@ -1,4 +1,4 @@
-//! `token-in = "id"`: services written for mod_client_proxy, and what becomes of a forged id.
+//! `token-in = "id"`: services written for mod_client_proxy, and what happens to a forged id.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::bot::Bot;
 case!(a_client_that_reads_as_jicofo_does_finds_the_user: both);
 fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
     let scene = scene(kind, "1h");
-    // The roster entry is there before, as in an installation of Jitsi: jicofo.py accepts none.
+    // The roster entry exists already, as in an installation of Jitsi: jicofo.py accepts no requests.
     let first = scene.service("first");
     let gone = first.jid.clone();
     drop(first);
@@ -22,7 +22,7 @@ fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
     jicofo.report("ready");
     scene.proxy.wait_online(&[&jid]);
 
-    // A resource may hold anything, an address as well.
+    // A resource may contain anything, even an address.
     for resource in ["abc", "admin@host.example/x", "it's <\u{e4}>"] {
         let mut user = scene.user_with_resource(resource);
         let conference = "<conference xmlns='http://jitsi.org/protocol/focus' room='r@muc'/>";
@@ -48,7 +48,7 @@ fn a_client_named_in_full_needs_no_subscription(kind: Kind) {
         user.send(format!("<iq type='set' id='{id}' to='{}'>{conference}</iq>", scene.domain));
         user.receive_reply(id)
     };
-    // Its server answers in its place, and the user is told.
+    // Its server answers in its place, and the user gets the error.
     let error = ask(&mut user, "before").error().expect("nobody is there");
     assert_eq!(error.0, "service-unavailable");
     let jicofo = Bot::start("jicofo.py", scene.server, &jid, &[&scene.domain]);
@@ -83,7 +83,7 @@ fn a_forged_id_is_refused(kind: Kind) {
     let mut stranger = Client::login(scene.server, &account, "a");
     let (mut user, mut victim) = (scene.user(), scene.user());
 
-    // The random choice brings a request to "a" in the end.
+    // Sooner or later the random choice is "a".
     let request = loop {
         user.ask(&scene.domain, "mine");
         if let Some(request) =
@@ -109,10 +109,10 @@ fn a_forged_id_is_refused(kind: Kind) {
         *count += 1;
         scene.proxy.wait_reason(reason, *count);
     };
-    // Before the answer: it would be the first to arrive if it were believed.
+    // Sent before the answer: if it were accepted, it would arrive first.
     forge(&mut service, &to_user, &name, "token-signature");
     forge(&mut service, &to_user, &tag, "token-signature");
-    // The address in clear is looked at first, and is no token either.
+    // The address in clear is checked first, and is no token either.
     forge(&mut service, &to_user, "mine", "token-length");
     forge(&mut service, &to_user, &id.to_uppercase(), "token-length");
     forge(&mut other, &to_user, &id, "token-signature");

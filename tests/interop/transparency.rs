@@ -1,8 +1,8 @@
 //! Promise 2: apart from addresses, what arrives through the proxy is what the same
 //! server delivers between the same two clients directly.
 //!
-//! Servers themselves rewrite stanzas (prefixes, references, attributes they do not
-//! know), so each case is sent twice, straight and through the proxy.
+//! Servers themselves rewrite stanzas (prefixes, references, unknown attributes), so each case is sent
+//! twice, directly and through the proxy.
 
 use test_support::interop::client::Client;
 use test_support::interop::scene::Scene;
@@ -29,7 +29,7 @@ const PAYLOADS: &[&str] = &[
     "<error xmlns='urn:1'><error/></error>",
 ];
 
-/// More attributes of the stanza itself.
+/// Additional attributes of the stanza itself.
 const ATTRIBUTES: &[&str] = &[
     "",
     "xml:lang='de'",
@@ -55,7 +55,7 @@ fn requests_arrive_as_sent(kind: Kind) {
     PAYLOADS.iter().for_each(|payload| drop(check("", payload)));
     ATTRIBUTES.iter().for_each(|attributes| drop(check(attributes, PAYLOADS[0])));
 
-    // The comparison itself can fail: these infosets are not empty.
+    // To see that the comparison can fail: these infosets are not empty.
     let seen = check("xml:lang='de'", "<p:q xmlns:p='urn:1' p:a='1'>&lt;</p:q>");
     assert_eq!(seen.attr_in(XML, "lang"), Some("de"));
     let payload = seen.child("q").unwrap();
@@ -68,14 +68,14 @@ fn replies_arrive_as_sent(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
     let errors = [
-        // The request echoed beside the error.
+        // With a copy of the request in addition to the error.
         "<q xmlns='urn:1'>echo</q><error type='cancel' by='x.example'><conflict \
          xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xml:lang='de' \
          xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>nein</text><app xmlns='urn:app'/></error>",
         "<error type='wait' code='500'><strange xmlns='urn:1'/></error>",
         "<error type='foo'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
         "<error/><error/>",
-        // No error at all in it.
+        // Without an error element.
         "<q xmlns='urn:1'/>",
     ];
     let results = PAYLOADS.iter().map(|payload| ("result", *payload));
@@ -91,7 +91,7 @@ fn replies_arrive_as_sent(kind: Kind) {
     }
 }
 
-/// Sends one reply, to a request through the proxy or straight, and tells what arrived.
+/// Sends one reply, to a request through the proxy or a direct one; returns what arrived.
 fn reply(
     service: &mut Client,
     user: &mut Client,
@@ -117,7 +117,7 @@ fn large_payloads_pass_up_to_the_limit(kind: Kind) {
     let (mut service, mut user) = (scene.service("a"), scene.user());
     let long = |count: usize| "v".repeat(count);
     for payload in [
-        // Typed relays refuse 9 kB in one attribute.
+        // Relays that parse stanzas into types refuse 9 kB in one attribute.
         format!("<q xmlns='urn:1' a='{}'/>", long(9_000)),
         format!("<q xmlns='urn:1' a='{}'/>", long(200_000)),
         format!("<{0} xmlns='urn:1'><b xmlns='urn:{0}'/></{0}>", long(20_000)),

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use test_support::interop::server::{HOST, Kind, SECRET, Server, Software, paste, prosody};
 
 pub struct TwoServers {
-    /// That of the components.
+    /// The server of the components.
     pub near: Server,
-    /// That of their targets.
+    /// The server of their targets.
     pub far: Server,
     domains: Vec<String>,
     given: AtomicUsize,
 }
 
 impl TwoServers {
-    /// `components` domains at the near server; `change` is what the operators of both change.
+    /// With so many domains of components at the near server; `change` changes the configuration of both.
     pub fn start(
         [near, far]: [Kind; 2],
         components: usize,
@@ -28,7 +28,7 @@ impl TwoServers {
                 Software::Prosody => {
                     format!("Component \"{domain}\"\n\tcomponent_secret = \"{SECRET}\"\n")
                 }
-                // Its listener takes a component of any name.
+                // Its listener accepts a component with any name.
                 _ => String::new(),
             };
             let text = federating(near, &change(near, text), &domains);
@@ -54,7 +54,7 @@ impl TwoServers {
     }
 }
 
-/// The configuration of a server that listens for others at these addresses, which are its domains.
+/// The configuration of a server that listens for others on these addresses, which are its domains.
 fn federating(kind: Kind, text: &str, addresses: &[String]) -> String {
     match kind.software {
         Software::Prosody => {
@@ -81,12 +81,12 @@ fn federating(kind: Kind, text: &str, addresses: &[String]) -> String {
     }
 }
 
-/// An address of loopback where nobody listens for servers.
+/// A loopback address where nobody listens for servers.
 fn free_address() -> String {
     let some = || format!("127.78.{}.{}", fastrand::u8(..), fastrand::u8(1..255));
     let free = |address: &String| TcpListener::bind((&**address, PORT)).is_ok();
     std::iter::repeat_with(some).take(100).find(free).expect("a free address")
 }
 
-/// Where servers look for each other.
+/// The port on which servers connect to each other.
 const PORT: u16 = 5269;

@@ -26,7 +26,7 @@ fn twenty_upgrades_in_a_row_lose_nothing(kind: Kind) {
             log.iter().filter(|line| line.contains("upgraded in place")).count() >= upgrade
         };
         scene.proxy.wait_until("the upgrade", |proxy| done(&proxy.log()));
-        // Spread over all of the load.
+        // Spread over the whole load.
         while user.heard() < REQUESTS * upgrade / UPGRADES {
             sleep(Duration::from_millis(5));
         }

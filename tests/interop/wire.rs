@@ -1,5 +1,5 @@
-//! A stream on which thousands of stanzas go by: written in batches, read in bulk, and of what
-//! comes in only the start tags of IQs, or of messages, are looked at.
+//! A stream for thousands of stanzas: written in batches, and read in bulk, with only the start tags of
+//! IQs, or of messages, parsed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use memchr::{memchr, memmem};
 use test_support::interop::client::Client;
 
-/// What is looked at of an IQ, or a message. Tests that use this choose addresses and ids without references.
+/// The parsed part of an IQ, or a message. Tests that use it have addresses and ids without
+/// references.
 #[derive(Clone, Debug)]
 pub struct Iq {
     pub id: String,
@@ -21,7 +22,7 @@ pub enum Class {
     Request,
     Result,
     Error,
-    /// No IQ, and no error.
+    /// A message that is not an error.
     Message,
 }
 
@@ -36,7 +37,7 @@ impl Wire {
         Wire::noting(client, IQS)
     }
 
-    /// The same, on which these are looked at: [`IQS`] or [`MESSAGES`].
+    /// The same, with these parsed: [`IQS`] or [`MESSAGES`].
     pub fn noting(client: Client, open: &'static [u8]) -> Wire {
         Wire { socket: client.into_socket(), tags: Tags::of(open) }
     }
@@ -50,7 +51,7 @@ impl Wire {
         self.socket.write_all(text.as_bytes()).expect("the server takes what the client sends");
     }
 
-    /// Reads once, and waits for that no longer than `limit`.
+    /// Reads once, for at most `limit`.
     pub fn read(&mut self, limit: Duration, each: impl FnMut(Iq)) {
         let mut buffer = [0; 64 * 1024];
         self.socket.set_read_timeout(Some(limit.max(Duration::from_millis(1)))).unwrap();
@@ -70,7 +71,7 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// Those that begin so: [`IQS`] or [`MESSAGES`].
+    /// Those with this beginning: [`IQS`] or [`MESSAGES`].
     pub fn of(open: &'static [u8]) -> Tags {
         Tags { open, rest: Vec::new() }
     }
@@ -81,7 +82,7 @@ impl Tags {
         let rest = loop {
             let Some(start) = memmem::find(&self.rest[done..], self.open).map(|at| done + at)
             else {
-                // Perhaps the beginning of one.
+                // This may be the beginning of one.
                 break self.rest.len().saturating_sub(self.open.len() - 1).max(done);
             };
             let Some(end) = memchr(b'>', &self.rest[start..]).map(|at| start + at) else {

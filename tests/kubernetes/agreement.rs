@@ -1,5 +1,4 @@
-//! What the objects name exists, and agrees with what others say of it: schemas know nothing of
-//! that.
+//! Everything that the objects refer to exists and fits, which schemas don't check.
 
 use std::fs;
 
@@ -69,7 +68,7 @@ fn what_the_objects_name_exists() {
     }
 }
 
-/// The node that a replica is for has a name, and the listener its port.
+/// A replica's node has the name that it uses, and the listener the port.
 #[test]
 #[ignore = "needs kubectl, which tests/kubernetes/install gets"]
 fn replicas_and_nodes_find_each_other() {
@@ -91,7 +90,7 @@ fn replicas_and_nodes_find_each_other() {
     assert!(
         ours.contains("{env:SERVER}:5347") && theirs.contains("port: 5347\n    ip: COMPONENT_IP")
     );
-    // Where the others are, the listener is for them alone.
+    // With replicas in the same pods, the listener is for them alone.
     let env = Objects::of("sidecar");
     let env = &container(
         &env.get("StatefulSet", "ejabberd")["spec"]["template"]["spec"],
@@ -127,12 +126,12 @@ fn a_replica_may_do_nothing_and_has_time_to_end() {
             "seccompProfile": { "type": "RuntimeDefault" },
         });
         assert_eq!(replica["securityContext"], context, "{layout}");
-        // A bot that is offline takes no users from ejabberd.
+        // A bot that is offline must not make ejabberd lose its users.
         assert_eq!(replica["readinessProbe"].is_null(), set == "ejabberd", "{layout}");
     }
 }
 
-/// Whether labels choose a pod.
+/// Whether labels select a pod.
 fn selects(labels: &Value, template: &Value) -> bool {
     let of_pod = &template["metadata"]["labels"];
     let labels = labels.as_object().expect("labels");

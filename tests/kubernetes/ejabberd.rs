@@ -1,4 +1,4 @@
-//! The configuration of ejabberd, on real ones.
+//! The configuration of ejabberd, on real servers.
 
 use test_support::daemon::DOMAIN;
 use test_support::interop::proxy::{Proxy, Settings};
@@ -16,8 +16,8 @@ fn ejabberd_takes_its_configuration(kind: Kind) {
     Proxy::start(&server, Settings::new(DOMAIN, &format!("bot@{HOST}")));
 }
 
-/// On the ports of the test's own configuration, without certificates, and with what the environment
-/// of the pod would add: older ones know no macros from there.
+/// Adapted to the ports of the test's own configuration, without certificates, and with the values
+/// that the pod's environment would give to macros, since older versions don't read those.
 fn adapted(file: &str, test: &str) -> String {
     let mut ports = test.lines().filter_map(|line| line.strip_prefix("    port: "));
     let mut text = file.to_owned();

@@ -1,16 +1,16 @@
-//! packaging/kubernetes: what is in it fits Kubernetes and itself, and jat-proxy works where it says.
+//! packaging/kubernetes: the manifests are valid and consistent, and jat-proxy works as they say.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | manifests | the objects of a layout, as the kustomize of the real kubectl builds them |
-//! | schemas | they fit the schemas of Kubernetes, and those of the Prometheus operator its types |
-//! | agreement | what they name exists, and agrees with what others say of it |
+//! | schemas | the objects fit the schemas of Kubernetes and of the Prometheus operator |
+//! | agreement | everything that they refer to exists and fits |
 //! | page | the commands of docs/kubernetes.md |
-//! | pod | what kubelet makes of a pod, without it: namespaces, files, environment |
+//! | pod | a pod as kubelet makes it, without kubelet: namespaces, files, environment |
 //! | replica | a replica in a pod of each layout, from its start to its end |
-//! | ejabberd | the configuration of ejabberd, on real ones |
+//! | ejabberd | the configuration of ejabberd, on real servers |
 //!
-//! What they need, `install` puts below target/.
+//! `install` puts what they need below target/.
 
 #[macro_use]
 extern crate test_support;

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 pub const FOLDER: &str = "packaging/kubernetes";
 
-/// What a layout comes to, or what somebody applies.
+/// The objects of a layout, or those that somebody applies.
 pub struct Objects(pub Vec<Value>);
 
 impl Objects {
-    /// Of a folder of packaging/kubernetes.
+    /// Those of a folder of packaging/kubernetes.
     pub fn of(layout: &str) -> Self {
         Self::read(&build(&Path::new(FOLDER).join(layout)))
     }
@@ -41,23 +41,23 @@ pub fn container<'v>(pod: &'v Value, name: &str) -> &'v Value {
     containers.find(|it| it["name"] == name).expect(name)
 }
 
-/// What kustomize makes of a folder.
+/// The output of kustomize for a folder.
 pub fn build(folder: &Path) -> String {
     let output = Command::new(installed("kubectl")).arg("kustomize").arg(folder).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // What is deprecated is said there.
+    // Deprecations are reported there.
     assert!(output.status.success() && said.is_empty(), "{}: {said}", folder.display());
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Reads objects, and holds them against the schemas of versions of Kubernetes.
+/// Reads objects, and checks them with the schemas of versions of Kubernetes.
 pub fn examine(yaml: &str, versions: &[&str]) -> Value {
     let mut python = Command::new("/usr/bin/python3");
     python.arg("tests/kubernetes/validate.py").args(versions);
     answer(python.env("PYTHONPATH", installed("python")), yaml)
 }
 
-/// The JSON that a command makes of what it is given.
+/// The JSON that a command prints for this input.
 pub fn answer(command: &mut Command, input: &str) -> Value {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());

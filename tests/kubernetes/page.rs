@@ -1,5 +1,5 @@
-//! docs/kubernetes.md: its commands are run, with a stand-in for what needs a cluster, and what they
-//! would apply is what a cluster would get.
+//! docs/kubernetes.md: its commands are run, with a stand-in for those that need a cluster, and the
+//! objects that they would apply are checked.
 
 use std::env;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::manifests::{FOLDER, Objects, build, container, installed};
 
 const DOCUMENT: &str = "docs/kubernetes.md";
 
-/// Where they run: a copy of the repository's files that they name.
+/// Where they run: a copy of the repository's files that they use.
 pub struct Page {
     folder: TempDir,
 }
@@ -37,7 +37,7 @@ impl Page {
         Self { folder }
     }
 
-    /// Runs the block that begins so, and gives what it would apply.
+    /// Runs the block with this beginning, and returns what it would apply.
     pub fn run(&self, begins: &str) -> Objects {
         let block = text(begins);
         let applied = self.path("applied");
@@ -50,7 +50,7 @@ impl Page {
             .env("KUBECTL", installed("kubectl"))
             .env("APPLIED", &applied)
             .env("CALLS", self.path("calls"))
-            // No cluster that this user may have.
+            // Not a cluster of the user's own.
             .env("KUBECONFIG", "/dev/null")
             .stdin(Stdio::null())
             .output()
@@ -59,7 +59,7 @@ impl Page {
         Objects::read(&fs::read_to_string(applied).unwrap())
     }
 
-    /// The Secret that its commands make of what `init` does.
+    /// The Secret that its commands make from the output of `init`.
     pub fn secret(&self) -> Objects {
         self.run("jat-proxy init")
     }
@@ -68,7 +68,7 @@ impl Page {
         self.folder.path().join(name)
     }
 
-    /// What would have been asked of a cluster.
+    /// The calls for a cluster.
     fn calls(&self) -> String {
         fs::read_to_string(self.path("calls")).unwrap_or_default()
     }
@@ -105,7 +105,7 @@ fn the_commands_lead_from_nothing_to_three_nodes() {
     assert!(page.calls().is_empty());
 }
 
-/// What the commands have asked of the cluster since, is in it.
+/// Checks that all that the commands refer to is in the cluster.
 fn assert_named(page: &Page, objects: &Objects) {
     let calls = page.calls();
     assert!(!calls.is_empty());
@@ -120,7 +120,7 @@ fn assert_named(page: &Page, objects: &Objects) {
                 let command = &container(pod_of(objects, pod), name)["image"];
                 let ours = command.as_str().unwrap().contains("jat-proxy");
                 assert_eq!(ours, rest[0] == "/jat-proxy", "{call}");
-                // What is exec'd in our image is what the program knows.
+                // Commands in our image are commands of the program.
                 let known = !ours || rest[1..] == ["check", "--connect"];
                 assert!(known, "{call}");
             }
@@ -131,7 +131,7 @@ fn assert_named(page: &Page, objects: &Objects) {
     fs::write(page.path("calls"), "").unwrap();
 }
 
-/// The template that a pod is made by.
+/// The template of a pod.
 fn pod_of<'o>(objects: &'o Objects, pod: &str) -> &'o Value {
     let (set, number) = pod.rsplit_once('-').unwrap();
     let set = &objects.get("StatefulSet", set)["spec"];

@@ -1,4 +1,4 @@
-//! What kubelet makes of a pod with a replica in it, without kubelet: files, environment, user, host
+//! A pod with a replica in it as kubelet makes it, without kubelet: files, environment, user, host
 //! name, network.
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub struct Pod {
 const IP: &str = "10.244.1.17";
 
 impl Pod {
-    /// The one of this number in a StatefulSet, with all that it needs of `objects`.
+    /// The one with this number in a StatefulSet, with all that it needs from `objects`.
     pub fn new(objects: &Objects, set: &str, number: u64) -> Self {
         let spec = objects.get("StatefulSet", set)["spec"]["template"]["spec"].clone();
         let replica = container(&spec, "jat-proxy").clone();
@@ -75,12 +75,12 @@ impl Pod {
         self.replica["securityContext"]["runAsUser"].to_string()
     }
 
-    /// kubelet swaps the files for those of other objects.
+    /// Replaces the files with those of other objects, as kubelet does.
     pub fn update(&self, objects: &Objects) {
         self.volume.put(objects);
     }
 
-    /// As `kubectl exec` does.
+    /// Runs a command, as `kubectl exec` does.
     pub fn exec(&self, arguments: &[&str]) -> Output {
         Command::new("nsenter")
             .args(["--target", &self.init().as_raw_nonzero().to_string()])
@@ -97,7 +97,7 @@ impl Pod {
             .unwrap()
     }
 
-    /// What kubelet, or Prometheus, gets for a path: it asks the pod's address.
+    /// What kubelet, or Prometheus, gets for a path at the pod's address.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let ports = self.replica["ports"].as_array().unwrap();
         let port = ports.iter().find(|it| it["name"] == "http").expect("the port")["containerPort"]
@@ -106,7 +106,7 @@ impl Pod {
         http::get(address, path).ok().map(|answer| (answer.status, answer.body))
     }
 
-    /// Whether a probe of the manifest is answered as it must be.
+    /// Whether a probe of the manifest succeeds.
     pub fn probe(&self, probe: &str) -> bool {
         let asks = &self.replica[probe]["httpGet"];
         assert_eq!(asks["port"], "http", "{probe}");
@@ -126,7 +126,7 @@ impl Pod {
         init.unwrap_or_else(|| panic!("it has ended: {}", self.said()))
     }
 
-    /// Tells it to end, and waits for its exit code.
+    /// Terminates it, and waits for its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         kill_process(self.init(), Signal::TERM).unwrap();
         let mut container = self.container.take().unwrap();
@@ -143,7 +143,7 @@ impl Pod {
     }
 }
 
-/// The variables that a container gets. `$(NAME)` stands for one that is defined before it.
+/// The variables that a container gets. `$(NAME)` refers to one that is defined before it.
 fn environment(container: &Value, pod: &str, number: u64) -> BTreeMap<String, String> {
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     for variable in container["env"].as_array().unwrap() {
@@ -192,8 +192,8 @@ impl Volume {
         }
     }
 
-    /// Writes a folder with the content of all sources, and swaps it in by one rename; the names are
-    /// links into it. What is missing in `objects` stays as it was.
+    /// Writes a folder with the content of all sources, and puts it in place by one rename; the names
+    /// are links into it. Files that are missing in `objects` stay as they were.
     fn put(&self, objects: &Objects) {
         let mut files = self.current();
         for source in self.sources.as_array().unwrap() {
@@ -249,6 +249,6 @@ pub fn network<F: Future<Output = ()>>(doing: impl FnOnce() -> F + Send + 'stati
         }
         Builder::new_current_thread().enable_all().build().unwrap().block_on(doing());
     };
-    // On a thread of its own: the network is that of the thread, and of what it starts.
+    // On a thread of its own, since only the thread, and what it starts, has this network.
     thread::spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }

@@ -50,21 +50,21 @@ async fn lives(layout: &'static str, set: &'static str, number: u64) {
         if !seen.replica["readinessProbe"].is_null() {
             assert!(seen.probe("readinessProbe"));
         }
-        // As who the manifest says.
+        // As the user in the manifest.
         for (field, words) in [("Uid", "65532"), ("Gid", "65532"), ("CapEff", "0000000000000000")] {
             assert!(seen.process(field).starts_with(words), "{field}");
         }
         let group = seen.spec["securityContext"]["fsGroup"].to_string();
         assert_eq!(seen.process("Groups"), group);
         assert_eq!(seen.process("NoNewPrivs"), "1");
-        // The one warning is about [http], which the network policy closes.
+        // The only warning is about [http], which the network policy restricts.
         let checked = seen.exec(&["check"]);
         let said = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
         assert!(checked.status.success() && said.matches("warning").count() == 1, "{said}");
         assert!(said.contains("can be read from other machines"), "{said}");
     });
     alive.await.unwrap();
-    // Named by the pod.
+    // Named after the pod.
     assert!(server.connected(&presence_domain, 1).await.is_some());
 
     // A key is added, under load.
@@ -95,7 +95,7 @@ async fn lives(layout: &'static str, set: &'static str, number: u64) {
     assert!(said.lines().all(|line| line.starts_with('{')), "the log is JSON: {said}");
 }
 
-/// Whether there is a key that will sign later, as docs/kubernetes.md tells the operator to check.
+/// Whether there is a key that will sign later, which docs/kubernetes.md has the operator check.
 fn next_key(pod: &Pod) -> bool {
     pod.get("/metrics").is_some_and(|(_, text)| text.contains("\njat_proxy_key_next_seconds{"))
 }

@@ -44,7 +44,7 @@ fn slips_are_found() {
     }
 }
 
-/// Those of the operator: the alerts too, as docs/kubernetes.md makes them.
+/// Those for the operator, including the alerts, as docs/kubernetes.md makes them.
 #[test]
 #[ignore = "needs Node.js, and types that tests/kubernetes/install gets"]
 fn what_is_for_the_prometheus_operator_fits_its_types() {
@@ -67,10 +67,10 @@ fn what_is_for_the_prometheus_operator_fits_its_types() {
     assert_eq!(operator(&alerts), json!([]));
 }
 
-/// What is wrong with these.
+/// The errors in these objects.
 fn operator(objects: &[Value]) -> Value {
     let folder = installed("node_modules").parent().unwrap().to_owned();
-    // Newer than Debian's, if that is too old.
+    // A newer one, if Debian's is too old.
     let newer = folder.with_file_name("clients").join("node");
     let node = if newer.exists() { newer } else { "node".into() };
     let mut command = Command::new(node);

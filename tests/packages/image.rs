@@ -1,4 +1,4 @@
-//! The container image's program, where nothing else is.
+//! The program of the container image, with nothing else around it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,21 +20,21 @@ async fn the_static_program_serves_where_nothing_else_is() {
     let mut crowd = Crowd::of(&server, TARGET);
     let image = spawn_blocking(Image::build).await.unwrap();
 
-    // As the Containerfile says.
+    // As in the Containerfile.
     let init = ["init", "--domain", DOMAIN, "--target", TARGET, "/etc/jat-proxy"];
     let output = run(&image, &init);
     assert!(output.status.success(), "{output:?}");
     let file = image.root().join("etc/jat-proxy/jat-proxy.toml");
     let http = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let text = fs::read_to_string(&file).unwrap();
-    // A name that only /etc/hosts has, which container engines write.
+    // A name that is only in /etc/hosts, which container engines write.
     let text = text.replace("127.0.0.1:5347", &format!("xmpp.test:{}", server.address().port()));
     fs::write(&file, text.replace("127.0.0.1:9114", &http.to_string())).unwrap();
     fs::write(image.root().join("etc/jat-proxy/proxy.secret"), "s\n").unwrap();
     fs::write(image.root().join("etc/hosts"), "127.0.0.1 localhost xmpp.test\n").unwrap();
     let output = run(&image, &["check"]);
     assert!(output.status.success(), "{output:?}");
-    // The health check, when nobody is there.
+    // The health check, when no daemon runs.
     assert_eq!(run(&image, &["status"]).status.code(), Some(69));
 
     let _daemon = Container(start(&image, &["run"]));

@@ -42,7 +42,7 @@ fn it_is_installed_configured_removed_and_purged() {
     manuals(&it);
     completions(&it);
 
-    // The examples are good ones, and an operator's first steps work as that user.
+    // The examples are valid, and an operator's first steps work as that user.
     it.does(
         "runuser -u jat-proxy -- jat-proxy init --domain proxy.example \
              --target bot@some-domain.example /etc/jat-proxy",
@@ -77,12 +77,12 @@ fn it_is_installed_configured_removed_and_purged() {
     let reloaded = format!("process {pid} has reloaded: components: 1; key 1 signs");
     assert_eq!(it.does("jat-proxy reload"), reloaded);
 
-    // Removed: stopped, and what the operator has made stays.
+    // Removed: stopped, and the operator's files stay.
     it.does("dpkg -r jat-proxy");
     assert!(!it.run(&format!("test -d /proc/{pid}")).good);
     assert_eq!(it.does("ls /etc/jat-proxy /etc/default/jat-proxy").lines().count(), 6);
     assert_eq!(it.does("systemctl --failed --no-legend"), "");
-    // Back again: it starts, unless the operator said otherwise.
+    // Installed again: it starts, unless the operator has disabled it.
     let said = it.does(&install);
     assert!(!said.contains("next:"), "{said}");
     assert_eq!(it.does("systemctl is-active jat-proxy"), "active");
@@ -91,7 +91,7 @@ fn it_is_installed_configured_removed_and_purged() {
     assert_eq!(it.run("systemctl is-enabled jat-proxy").said, "disabled");
     assert_eq!(it.run("systemctl is-active jat-proxy").said, "inactive");
 
-    // Purged: the account is left, and nothing else.
+    // Purged: only the account is left.
     it.does("dpkg -P jat-proxy");
     let after = it.files();
     assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
@@ -101,7 +101,7 @@ fn it_is_installed_configured_removed_and_purged() {
     assert_eq!(it.does("systemctl is-system-running"), "running");
 }
 
-/// They are where man(1) looks, and it has nothing to say about them.
+/// man(1) finds them, and has no warnings.
 fn manuals(it: &Machine) {
     for (page, heading) in [("1 jat-proxy", "EXIT STATUS"), ("5 jat-proxy.toml", "COMPONENTS")] {
         let text = it.does(&format!("MANWIDTH=80 man --warnings=w -P cat {page}"));

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Everything of it ends, and goes, when this does.
+/// It ends, and is removed, when this is dropped.
 pub struct Machine {
     unshare: Child,
-    /// The number of its process 1, out here.
+    /// The id of its process 1, on this machine.
     init: String,
     folder: TempDir,
 }
 
-/// What a command in the machine came to.
+/// The result of a command in the machine.
 #[derive(Debug)]
 pub struct CommandResult {
     pub good: bool,
@@ -70,7 +70,7 @@ impl Machine {
         }
     }
 
-    /// Runs a line of shell that must succeed, and gives what it says.
+    /// Runs a line of shell that must succeed, and returns its output.
     pub fn does(&self, line: &str) -> String {
         let CommandResult { good, said } = self.run(line);
         let journal = || self.run("journalctl -n 30 --no-pager").said;
@@ -85,12 +85,12 @@ impl Machine {
         name
     }
 
-    /// Where a file of it, not of its /tmp or /run, is for us.
+    /// The path of one of its files on this machine; not for its /tmp and /run.
     pub fn outside(&self, path: &Path) -> PathBuf {
         self.folder.path().join("root").join(path.strip_prefix("/").expect("an absolute path"))
     }
 
-    /// All files that are there to stay; what the system itself writes as it runs is left out.
+    /// All permanent files, without those that the running system itself writes.
     pub fn files(&self) -> BTreeSet<String> {
         // dpkg's and man's own lists, journals, and the backups of the lists of accounts.
         let find = "find / -xdev -path /var/log -prune -o -path /var/cache -prune -o \
@@ -112,10 +112,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Its process 1 is killed along, and with that all others.
+        // This kills its process 1 too, and with that all others.
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
-        // The cgroups of its services are in its own, and can go when the last process has.
+        // The cgroups of its services are in its own, and can be removed after the last process.
         let mut remove = Command::new("find");
         remove
             .args(["/sys/fs/cgroup", "-depth", "-type", "d", "-path"])
@@ -129,8 +129,8 @@ impl Drop for Machine {
     }
 }
 
-/// That which `CLEAN_DEBIAN` asks for, else that of this system: a package does not fit an older
-/// one than it was built on.
+/// The release in `CLEAN_DEBIAN`, else that of this system: a package does not run on an older one
+/// than it was built on.
 fn release() -> String {
     std::env::var("CLEAN_DEBIAN").unwrap_or_else(|_| {
         let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
@@ -145,5 +145,5 @@ fn cgroup(folder: &TempDir) -> String {
     format!("jat-proxy-test-{}", name.trim_start_matches('.'))
 }
 
-/// For what a loaded machine takes seconds for.
+/// For things that take a busy machine seconds.
 const LONG: Duration = Duration::from_secs(120);

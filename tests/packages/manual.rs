@@ -26,7 +26,7 @@ fn man_and_the_shells_take_what_the_program_prints() {
             (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
         };
         assert_eq!(judge(&text), (true, String::new()), "{file}");
-        // They do notice mistakes.
+        // They notice mistakes.
         let wrong = if arguments.starts_with("man") { "\n.XY z\n\\*[qq]\n" } else { "\nif (\n" };
         assert_ne!(judge(&(text + wrong)), (true, String::new()), "{file}");
     }
@@ -39,5 +39,5 @@ fn said_by(arguments: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// As lintian does it.
+/// As lintian runs it.
 const MAN: &[&str] = &["man", "--warnings", "-E", "UTF-8", "-Tutf8", "-Z", "-l"];

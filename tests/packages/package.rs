@@ -21,13 +21,13 @@ pub fn built() -> &'static Path {
     })
 }
 
-/// A package made from the built one; gone with its folder.
+/// A package made from the built one, removed with its folder.
 pub struct Other {
     pub file: PathBuf,
     _folder: TempDir,
 }
 
-/// The version after this one, in the same number of bytes.
+/// The version after this one, with the same number of bytes.
 pub fn next_version() -> String {
     format!("{}9", &VERSION[..VERSION.len() - 1])
 }
@@ -50,7 +50,7 @@ pub fn next() -> Other {
     })
 }
 
-/// A version that takes no configuration.
+/// A version that accepts no configuration.
 pub fn broken() -> Other {
     Other::new(&format!("{}9.1", &VERSION[..VERSION.len() - 1]), |program| {
         let script = "#!/bin/sh\necho 'error: no such key, says the new version' >&2\nexit 78\n";

@@ -1,4 +1,4 @@
-//! The installed service on the built-in server, and a user who asks all the time.
+//! The installed service on the built-in server, and a user who sends requests all the time.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,12 +20,12 @@ pub struct Service {
     pub server: Server,
 }
 
-/// What stays as it is as long as the process does.
+/// What stays the same as long as the process lives.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Life {
-    /// Process, restarts and since when systemd has it as active.
+    /// Process, restarts, and since when it is active, from systemd.
     pub unit: String,
-    /// Since when, as the daemon says.
+    /// When the daemon started, from itself.
     pub started: Value,
 }
 
@@ -49,13 +49,13 @@ impl Service {
         (service, crowd)
     }
 
-    /// `dpkg -i`, and what it says.
+    /// `dpkg -i`; returns its output.
     pub async fn install(&self, package: &Path) -> String {
         let name = self.machine.take(package);
         self.does(&format!("dpkg -i {}", name.display())).await
     }
 
-    /// Runs a line of shell while others go on.
+    /// Runs a line of shell without blocking other tasks.
     pub async fn does(&self, line: &str) -> String {
         let (machine, line) = (self.machine.clone(), line.to_owned());
         spawn_blocking(move || machine.does(&line)).await.expect("it succeeds")
@@ -74,7 +74,7 @@ impl Service {
     }
 }
 
-/// What `init` makes, for this server and with a free port for HTTP.
+/// The configuration from `init`, for this server and with a free port for HTTP.
 pub fn configure(machine: &Machine, server: &Server) {
     machine.does(&format!(
         "runuser -u jat-proxy -- jat-proxy init --domain {DOMAIN} --target {TARGET} /etc/jat-proxy"

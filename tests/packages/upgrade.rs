@@ -13,7 +13,7 @@ async fn another_version_takes_over_under_load_and_nothing_is_lost() {
     let next = package::next();
     let asked = crowd
         .asks_while(async {
-            // Up, the same once more, down again, and once more the same.
+            // An upgrade, the same version again, a downgrade, and the same again.
             for (file, version) in [
                 (&*next.file, next_version()),
                 (&next.file, next_version()),
@@ -34,7 +34,7 @@ async fn another_version_takes_over_under_load_and_nothing_is_lost() {
     assert_eq!(service.server.accepted(), 1, "another stream");
     let journal = service.does("journalctl -u jat-proxy -o cat --no-pager").await;
     assert_eq!(journal.matches("upgraded in place").count(), 4, "{journal}");
-    // Neither dpkg nor systemd sees anything that is left to do.
+    // Neither dpkg nor systemd reports a problem.
     assert_eq!(service.does("dpkg --audit; systemctl --failed --no-legend").await, "");
     assert_eq!(service.does("systemctl show -p NeedDaemonReload --value jat-proxy").await, "no");
 }
@@ -54,10 +54,10 @@ async fn a_version_that_refuses_leaves_the_old_one_at_work_and_says_so() {
                 said.contains("systemctl kill --kill-whom=main -s USR2 jat-proxy.service"),
                 "{said}"
             );
-            // The package is in order all the same, and so is the daemon.
+            // The package is nevertheless in order, and so is the daemon.
             let status = service.does("dpkg-query -W -f '${Status}' jat-proxy").await;
             assert_eq!(status, "install ok installed");
-            // The program at its path is the broken one, so HTTP is asked from out here.
+            // The program at its path is the broken one, so this uses HTTP.
             assert!(
                 service.does("systemctl show -p ActiveState jat-proxy").await.contains("=active")
             );
@@ -75,7 +75,7 @@ async fn a_version_that_refuses_leaves_the_old_one_at_work_and_says_so() {
 async fn an_operators_own_arrangements_stay() {
     let (service, _crowd) = Service::new().await;
     let next = package::next();
-    // Another replica of it, under a unit of the operator's.
+    // Another replica, with a unit of the operator's own.
     let unit = "/usr/lib/systemd/system/jat-proxy.service";
     service
         .does(&format!(
@@ -93,7 +93,7 @@ async fn an_operators_own_arrangements_stay() {
         assert!(said.contains(&format!("{unit} was upgraded in place")), "{said}");
     }
     assert_eq!(service.does(pids).await, before);
-    // One that runs another program is left alone; USR2 would upgrade it to what it is.
+    // A unit with another program is left alone.
     service
         .does("systemctl stop jat-proxy-b; install -m 755 /usr/bin/jat-proxy /usr/local/bin/")
         .await;
@@ -107,7 +107,7 @@ async fn an_operators_own_arrangements_stay() {
     service.does("systemctl stop jat-proxy jat-proxy-b").await;
     service.install(&next.file).await;
     assert_eq!(service.machine.run("systemctl is-active jat-proxy").said, "inactive");
-    // And its environment is the operator's file.
+    // The environment file is the operator's.
     let file = service.machine.outside(Path::new("/etc/default/jat-proxy"));
     std::fs::write(&file, "NAME=mine\n").unwrap();
     service.install(package::built()).await;

@@ -35,7 +35,7 @@ pub fn alerts() -> Vec<Alert> {
     rules.collect()
 }
 
-/// What a panel of the dashboard asks for, and the panel's title.
+/// The expression of a panel of the dashboard, and the panel's title.
 pub struct Panel {
     pub title: String,
     pub expression: String,

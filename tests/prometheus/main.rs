@@ -1,5 +1,5 @@
-//! The dashboard, the alerts and the documented set-up, against the daemon, `promtool` and a
-//! Prometheus that scrapes.
+//! The dashboard, the alerts and the documented set-up, with the daemon, `promtool` and a Prometheus
+//! that scrapes.
 
 mod expressions;
 mod names;

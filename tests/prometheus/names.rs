@@ -1,4 +1,4 @@
-//! Dashboard and alerts name what the daemon serves: metrics, labels and their values.
+//! Dashboard and alerts use only names that the daemon serves: metrics, labels and their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ fn collect<'v>(value: &'v serde_json::Value, key: &str, found: &mut Vec<&'v serd
     inside.chain(value.as_array().into_iter().flatten()).for_each(|v| collect(v, key, found));
 }
 
-/// Reads what the daemon serves, and adds what Prometheus does to it.
+/// Reads what the daemon serves, and adds the names that Prometheus adds.
 fn read(text: &str) -> Served {
     let mut served = Served::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -91,7 +91,7 @@ fn read(text: &str) -> Served {
     for labels in served.values_mut() {
         labels.extend(["job", "instance"].map(|label| (label.to_owned(), BTreeSet::new())));
     }
-    // The streams of presence domains are served where there are some.
+    // Streams of presence domains exist only in some configurations.
     for labels in served.values_mut() {
         if let Some(streams) = labels.get_mut("stream") {
             streams.insert("presence".to_owned());

@@ -11,7 +11,7 @@ use test_support::http::{ask, get};
 use test_support::port::free_address;
 use test_support::wait::comes;
 
-/// It ends when it goes out of scope.
+/// It ends when this is dropped.
 pub struct Prometheus {
     address: SocketAddr,
     child: Child,
@@ -19,7 +19,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// One that scrapes `target` every second.
+    /// A Prometheus that scrapes `target` every second.
     pub fn start(target: SocketAddr) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().to_owned();
@@ -50,7 +50,7 @@ impl Prometheus {
 
     /// The `data` of an answer of its API.
     pub fn api(&self, path: &str) -> Value {
-        // In one piece, which HTTP/1.1 would not have.
+        // HTTP/1.0, so that the answer is in one piece.
         let request = format!("GET /api/v1/{path} HTTP/1.0\r\n\r\n");
         let answer = ask(self.address, &request).expect("it answers");
         let mut answer: Value = serde_json::from_str(&answer.body).expect("JSON");
@@ -58,7 +58,7 @@ impl Prometheus {
         answer["data"].take()
     }
 
-    /// The series that an expression gives now.
+    /// The series of an expression, at this moment.
     pub fn query(&self, expression: &str) -> Vec<Value> {
         let escaped: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let mut data = self.api(&format!("query?query={escaped}"));
@@ -77,7 +77,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// The configuration that docs/metrics.md shows.
+/// The configuration in docs/metrics.md.
 pub fn documented() -> String {
     let document = fs::read_to_string("docs/metrics.md").expect("the document");
     let block = document.split_once("```yaml\n").and_then(|(_, rest)| rest.split_once("```"));

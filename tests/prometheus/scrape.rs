@@ -1,4 +1,4 @@
-//! A Prometheus scrapes the daemon, and answers what alerts and dashboard ask.
+//! A Prometheus scrapes the daemon, and evaluates the expressions of alerts and dashboard.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,10 +62,11 @@ fn a_prometheus_scrapes_the_daemon() {
     }
 }
 
-/// Panels that show only what did not happen here; this server does not tell its time.
+/// Panels that stay empty here; this server does not send its time.
 const QUIET: [&str; 2] = ["Failures by cause", "Clock of the server"];
 
-/// A relayed request, which the target refuses, a refused one, a refused message, and a reply without a token.
+/// A relayed request, which the target refuses, a refused one, a refused message, and a reply without
+/// a token.
 fn traffic(server: &Server) {
     server.say(
         "proxy.example",

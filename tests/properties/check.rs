@@ -1,5 +1,5 @@
-//! Configuration, key file and secret file: whatever stands in them, they end in a verdict, and
-//! nothing that is said quotes a secret.
+//! Configuration, key file and secret file: whatever their content, the result is a configuration or
+//! errors, and no message quotes a secret.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,7 +45,7 @@ impl Folder {
     }
 }
 
-/// Nothing asks again what the configuration has made sure of.
+/// Checks what later code takes for granted.
 fn is_ready(config: &Config) {
     let streams: Vec<_> = config.components.iter().flat_map(|c| c.streams()).collect();
     assert!(!streams.is_empty());
@@ -65,8 +65,8 @@ fn is_ready(config: &Config) {
     assert!(config.keyring.verifying(config.keyring.signing(START.unix).id()).is_some());
 }
 
-/// The words that stand where secrets do, and nowhere else: the secret file, and what follows
-/// `secret =` on a line of the others.
+/// The words in the places of secrets: the secret file, and what follows `secret =` on a line of the
+/// others.
 fn secrets(files: [&[u8]; 3]) -> BTreeSet<String> {
     let [config, keys, secret_file] = files.map(String::from_utf8_lossy);
     let (mut secret, mut public) = (words(&secret_file), BTreeSet::new());
@@ -76,7 +76,7 @@ fn secrets(files: [&[u8]; 3]) -> BTreeSet<String> {
             None => public.append(&mut words(line)),
         }
     }
-    // A text over several lines may quote such a line.
+    // A text over several lines may contain such a line.
     if [config, keys].iter().any(|file| file.contains("\"\"\"") || file.contains("'''")) {
         return BTreeSet::new();
     }
@@ -92,7 +92,7 @@ fn secret_value(line: &str) -> Option<&str> {
     (!value.starts_with('{')).then_some(value)
 }
 
-/// Long enough that they stand in no message by chance.
+/// Words that are long enough not to occur in a message by chance.
 fn words(text: &str) -> BTreeSet<String> {
     let split = text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/".contains(c));
     split.filter(|word| word.len() >= 10).map(str::to_owned).collect()

@@ -1,5 +1,4 @@
-//! Configuration and key file: whatever is done to them, they end in a verdict that quotes no
-//! secret.
+//! Configuration and key file: however they are damaged, the result quotes no secret.
 
 use core_tests::checks::DIVIDER;
 use proptest::collection::vec;
@@ -68,7 +67,7 @@ fn undamaged_configurations_load() {
     }
 }
 
-/// What is taken out of a file, and what comes in its place.
+/// What is removed from a file, and what replaces it.
 fn edit() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
     let put = prop_oneof![
         "[\\[\\]{}=\",.#a-z0-9\n-]{0,12}",

@@ -20,7 +20,7 @@ pub async fn server() -> Server {
     server
 }
 
-/// A request comes to the target, as soon as that is known to be online.
+/// Checks that a request reaches the target, once that is known to be online.
 pub async fn serves(server: &Server) {
     let mut service = server.client(&format!("{TARGET}/a"));
     let user = server.client("user@some-domain.example/abc");
@@ -35,7 +35,7 @@ pub async fn serves(server: &Server) {
     }
 }
 
-/// A running daemon, and what it told its manager.
+/// A running daemon, and its notifications to the service manager.
 pub struct Daemon {
     daemon: daemon::Daemon,
     notices: Arc<Mutex<Vec<Notice>>>,
@@ -50,7 +50,7 @@ impl Daemon {
         Self::launch(&configuration(server, more), Launch::start)
     }
 
-    /// Started as `start` says.
+    /// Started by `start`.
     pub fn launch(configuration: &str, start: impl FnOnce(Launch) -> daemon::Daemon) -> Self {
         let mut launch = Launch::new(configuration);
         let path = launch.folder.path("notify");
@@ -61,13 +61,13 @@ impl Daemon {
         Self { daemon: start(launch), notices }
     }
 
-    /// When it told something that begins with `word`.
+    /// The times of notifications that begin with `word`.
     pub fn told(&self, word: &str) -> Vec<Instant> {
         let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.iter().filter(|(_, text)| text.starts_with(word)).map(|(at, _)| *at).collect()
     }
 
-    /// What it told, in order.
+    /// Its notifications, in order.
     pub fn notices(&self) -> Vec<String> {
         let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.iter().map(|(_, text)| text.clone()).collect()
@@ -82,20 +82,20 @@ impl Daemon {
         has("SigBlk") || has("SigCgt")
     }
 
-    /// From now on it has only so much.
+    /// From now on it has only so much of a resource.
     pub fn limit(&self, resource: Resource, most: u64) {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         let pid = Pid::from_raw(self.pid().cast_signed());
         prlimit(pid, resource, limit).unwrap();
     }
 
-    /// Waits until it has told something that begins with `word`, so many times in all.
+    /// Waits until there were so many notifications that begin with `word`, in all.
     pub async fn has_told(&self, word: &str, times: usize) {
         let told = comes_meanwhile(|| self.told(word).len() >= times).await;
         assert!(told, "not {times} times {word} in {:?}", self.notices());
     }
 
-    /// Waits until it has told something that begins with `word` so many times more.
+    /// Waits for so many more notifications that begin with `word`.
     pub async fn tells(&self, word: &str, times: usize) {
         self.has_told(word, self.told(word).len() + times).await;
     }
@@ -115,7 +115,7 @@ impl DerefMut for Daemon {
     }
 }
 
-/// Always at it: a service manager that does not read holds up who tells it something.
+/// Reads all the time, since a service manager that does not read blocks its services.
 async fn listen(socket: UnixDatagram, notices: Arc<Mutex<Vec<Notice>>>) {
     let mut buffer = [0; 4096];
     while let Ok(length) = socket.recv(&mut buffer).await {

@@ -1,4 +1,4 @@
-//! Whatever hangs, the relay goes on, and the daemon ends when it is told to.
+//! Whatever hangs, relaying continues, and the daemon ends on request.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -15,7 +15,7 @@ use test_support::wait::comes_meanwhile;
 use crate::daemon::{Daemon, server, serves};
 use crate::shim::Shim;
 
-/// Sends until there is no room.
+/// Sends until the socket is full.
 fn fill(socket: &Path) {
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
@@ -27,7 +27,7 @@ fn fill(socket: &Path) {
     assert_eq!(full.kind(), ErrorKind::WouldBlock, "{full}");
 }
 
-/// All that was told so far, and is now read.
+/// Reads all notifications so far.
 fn drain(manager: &UnixDatagram) -> Vec<String> {
     let mut told = Vec::new();
     let mut buffer = [0; 4096];
@@ -50,7 +50,7 @@ async fn a_service_manager_that_does_not_read() {
         it.start()
     });
     serves(&server).await;
-    // What it did not take it is told again.
+    // Notifications that it did not read are sent again.
     let mut told: Vec<String> = Vec::new();
     let has = |told: &[String], word: &str| told.iter().any(|told| told.starts_with(word));
     let both = comes_meanwhile(|| {
@@ -100,7 +100,7 @@ async fn check_connect_with_a_resolver_that_does_not_answer() {
     assert!(said.contains("the resolver did not answer within 15 s"), "{said}");
 }
 
-/// As with a network file system that is away, in the middle of a reload.
+/// As with a network file system that is unavailable, in the middle of a reload.
 #[tokio::test]
 async fn a_disk_that_does_not_answer() {
     let (server, shim) = (server().await, Shim::new());
@@ -139,7 +139,7 @@ async fn a_program_on_a_disk_that_does_not_answer() {
     }
 }
 
-/// The kernel gives process 1, that of a container, no signal that has its default action.
+/// The kernel does not deliver a signal with its default action to process 1, as in a container.
 #[tokio::test]
 #[ignore = "needs root"]
 async fn a_stop_that_comes_while_a_container_begins() {
@@ -175,7 +175,7 @@ async fn a_reload_from_a_disk_that_does_not_answer() {
     daemon.until_logged("configuration reloaded", 1).await;
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ended().await.code(), Some(0));
-    // At the start it ends, and systemd tries again.
+    // At its start it ends, and systemd tries again.
     shim.hang("open64");
     let mut daemon = shim.daemon(&configuration(server.address(), ""));
     assert_eq!(daemon.ended().await.code(), Some(69), "{}", daemon.log());

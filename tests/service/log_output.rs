@@ -1,4 +1,4 @@
-//! Nobody reads the log, or it can't be written: the relay goes on, and what was lost is counted.
+//! Nobody reads the log, or it can't be written: relaying continues, and lost lines are counted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, pipe};
@@ -44,7 +44,7 @@ impl Stage {
         Self { server, service, user, daemon, asked: 0 }
     }
 
-    /// More than anything takes: each time that there is one, each kind is a line of the log.
+    /// More than any buffer takes: the first refusal of each kind is a line of the log.
     async fn says_much(&mut self) {
         let connection = self.server.connected(DOMAIN, 1).await.expect("one connection").remove(0);
         let user = format!("from='user@some-domain.example/abc' to='{DOMAIN}'");
@@ -67,7 +67,7 @@ impl Stage {
         }
     }
 
-    /// A request and its answer, all the way.
+    /// A request and its answer, through the proxy.
     async fn serves(&mut self) {
         self.asked += 1;
         let id = format!("ask-{}", self.asked);
@@ -83,14 +83,14 @@ impl Stage {
         value.expect("the metric").parse().unwrap()
     }
 
-    /// Ends within a time that no reader has a part in.
+    /// Ends in time, without waiting for a reader.
     async fn stops(&mut self) {
         self.daemon.signal(Signal::TERM);
         assert_eq!(self.daemon.ended().await.code(), Some(0));
     }
 }
 
-/// Reads until `until` has come, or all that comes until the end.
+/// Reads until `until` has come, or to the end.
 async fn read(log: &mut (impl Read + Send), until: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     let (mut said, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
@@ -117,7 +117,7 @@ fn does_not_block(log: &OwnedFd) {
 async fn is_not_read(mut log: impl Read + Send, stderr: OwnedFd) {
     let mut it = Stage::new(stderr).await;
     it.says_much().await;
-    // Read again, it says so at once, and goes on.
+    // When it is read again, it reports that at once, and continues.
     let said = read(&mut log, DROPPED).await;
     let line = said.lines().find(|line| line.contains(DROPPED)).unwrap();
     let lost = it.dropped();
@@ -136,7 +136,7 @@ async fn a_pipe_that_nobody_reads() {
     is_not_read(File::from(log), stderr.into()).await;
 }
 
-/// As to journald.
+/// As with journald.
 #[tokio::test]
 async fn a_socket_that_nobody_reads() {
     let (log, stderr) = UnixStream::pair().unwrap();
@@ -144,7 +144,7 @@ async fn a_socket_that_nobody_reads() {
     is_not_read(log, stderr.into()).await;
 }
 
-/// Neither the end nor an upgrade waits for a reader.
+/// Neither a stop nor an upgrade waits for a reader.
 #[tokio::test]
 async fn an_upgrade_and_a_stop_while_nobody_reads() {
     let (_log, stderr) = pipe().unwrap();

@@ -1,5 +1,4 @@
-//! The real daemon under a service manager: what it reports, and what happens to it when something
-//! hangs.
+//! The real daemon under a service manager: what it reports, and what happens when something hangs.
 
 mod daemon;
 mod hangs;
@@ -8,6 +7,6 @@ mod notices;
 mod shim;
 mod shortage;
 mod standstill;
-// Which calls there are differs from processor to processor.
+// The system calls differ between processors.
 #[cfg(target_arch = "x86_64")]
 mod system_calls;

@@ -12,7 +12,7 @@ use crate::daemon::{Daemon, server};
 
 #[tokio::test]
 async fn it_is_ready_after_its_first_attempt_and_not_before() {
-    // Takes connections and says nothing, until it goes away.
+    // Accepts connections and sends nothing, until it is closed.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let daemon = Daemon::start(silent.local_addr().unwrap(), "");
     daemon.tells("WATCHDOG=1", 4).await;
@@ -21,7 +21,7 @@ async fn it_is_ready_after_its_first_attempt_and_not_before() {
     assert!(daemon.told("READY=1").is_empty(), "{said:?}");
     drop(silent);
     daemon.tells(&format!("{NONE}not connected since"), 1).await;
-    // Nobody is restarted because the server is down.
+    // It is not restarted because the server is down.
     daemon.tells("WATCHDOG=1", 6).await;
     assert_eq!(daemon.told("READY=1").len(), 1);
 }
@@ -46,14 +46,14 @@ async fn its_status_follows_the_stream_and_stopping_is_its_last_word() {
     daemon.signal(Signal::TERM);
     let status = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
-    // What it told before its end may be read after it.
+    // Notifications from before its end may be read after it.
     daemon.has_told("STOPPING=1", 1).await;
     let said = daemon.notices();
     assert_eq!(said.last().unwrap(), "STOPPING=1", "{said:?}");
     assert_eq!(daemon.told("READY=1").len(), 1, "{said:?}");
 }
 
-/// For as long as an upgrade waits, for streams that a reload took away, say.
+/// For as long as an upgrade waits, for streams that a reload removed, for example.
 #[tokio::test]
 async fn the_watchdog_is_fed_during_an_upgrade() {
     let server = server().await;
@@ -70,7 +70,7 @@ async fn the_watchdog_is_fed_during_an_upgrade() {
     logs("logged in to", 2).await;
     daemon.reconfigure(&other, "");
     daemon.signal(Signal::USR2);
-    // Its stream gets 8 s.
+    // Its stream has 8 s to close.
     let began = logs("configuration reloaded", 1).await;
     let ended = logs("handing over", 1).await;
     let fed = daemon.told("WATCHDOG=1");
@@ -78,7 +78,7 @@ async fn the_watchdog_is_fed_during_an_upgrade() {
     assert!(meanwhile > 2, "{meanwhile} times in {:?}", ended - began);
 }
 
-/// Takes a component's login, and answers nothing after that.
+/// Accepts a component's login, and answers nothing after that.
 fn server_that_never_closes() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -9,13 +9,13 @@ use tempfile::TempDir;
 
 use crate::daemon::Daemon;
 
-/// What goes wrong in a process that was started with it.
+/// The faults of a process that was started with it.
 pub struct Shim {
     faults: TempDir,
 }
 
 impl Shim {
-    /// Nothing, so far.
+    /// No faults, at first.
     pub fn new() -> Self {
         Self { faults: TempDir::new().unwrap() }
     }
@@ -48,14 +48,14 @@ impl Shim {
     }
 
     fn write(&self, function: &str, fault: &str) {
-        // Whole or not at all.
+        // Written and then renamed, so that it is never read in part.
         let new = self.faults.path().join("new");
         fs::write(&new, fault).unwrap();
         fs::rename(new, self.faults.path().join(function)).unwrap();
     }
 }
 
-/// Made once for a run of the tests.
+/// Built once for a run of the tests.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Too little of something is one failed attempt, with a name; what works goes on.
+//! A shortage is one failed attempt, whose cause is named; everything else continues.
 
 use std::fs;
 use std::time::Instant;
@@ -67,7 +67,7 @@ async fn no_thread_for_a_name() {
     );
     let mut it = Stage::new(server.address(), &other);
     serves(&server).await;
-    // It does not know the domain: there is an attempt from time to time.
+    // The server does not know this domain, so there is an attempt from time to time.
     it.logs("not connected, retrying").await;
     it.shim.fail("pthread_create", Errno::AGAIN);
     it.daemon.signal(Signal::HUP);
@@ -121,7 +121,7 @@ async fn no_memory_file_for_an_upgrade() {
     it.stops().await;
 }
 
-/// At its start it says what is missing, and ends so that systemd starts it again.
+/// At its start it reports the shortage, and ends with a code after which systemd restarts it.
 #[tokio::test]
 async fn no_thread_to_begin_with() {
     let shim = Shim::new();
@@ -134,7 +134,7 @@ async fn no_thread_to_begin_with() {
     assert_eq!(said, reason);
 }
 
-/// Nobody has to correct the configuration then, so it says that it is to be tried again.
+/// The configuration is not wrong then, so the exit code is one after which it is restarted.
 #[tokio::test]
 async fn no_descriptor_for_the_certificates_of_the_system() {
     let shim = Shim::new();
@@ -168,7 +168,7 @@ async fn no_descriptor_for_the_certificates_of_the_system() {
     assert_eq!(daemon.ended().await.code(), Some(0));
 }
 
-/// It ends, with what to do about it, or it serves: with any number.
+/// With any number of descriptors it either serves, or ends with a remedy.
 #[tokio::test]
 async fn few_descriptors_to_begin_with() {
     let server = server().await;
@@ -199,13 +199,13 @@ async fn few_descriptors_to_begin_with() {
     assert!(ended > 0 && served > 0, "{ended} ended, {served} served");
 }
 
-/// SIGHUP and SIGUSR2 as early as a process can hold them back, and SIGUSR1 at any time.
+/// SIGHUP and SIGUSR2 as early as the process blocks them, and SIGUSR1 at any time.
 #[tokio::test]
 async fn sigusr1_has_no_effect() {
     let server = server().await;
     for signal in [Signal::HUP, Signal::USR2, Signal::USR1] {
         let mut it = Stage::new(server.address(), "");
-        // As early as can be: without a pause between two looks.
+        // As early as possible, by polling without a pause.
         let began = Instant::now();
         while !it.daemon.holds_back(signal) {
             assert!(began.elapsed() < PATIENCE, "{signal:?} is never held back");

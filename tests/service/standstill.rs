@@ -1,5 +1,5 @@
-//! A hung replica is worse than a dead one: what hangs for 30 s is given up. These tests only wait,
-//! so they run all at once.
+//! A replica that hangs is worse than a dead one, so a hang of 30 s ends its stream or its process.
+//! These tests mostly wait, so they run all at once.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::shim::Shim;
 const REQUEST: &str =
     "<iq type='get' id='1' from='user@some-domain.example/abc' to='proxy.example'/>";
 
-/// It never comes back from waiting for what there is to do.
+/// It never returns from waiting for events.
 #[tokio::test]
 #[ignore = "takes 40 s"]
 async fn an_event_loop_that_hangs_takes_its_process_with_it() {
@@ -35,7 +35,7 @@ async fn an_event_loop_that_hangs_takes_its_process_with_it() {
     assert!(said.contains("ERROR the event loop has hung for more than 30 s"), "{said}");
 }
 
-/// A link that has ended gives no sign of life, and need not.
+/// A stream that has ended need not report to the watchdog.
 #[tokio::test]
 #[ignore = "takes 55 s"]
 async fn a_slow_end_is_not_a_standstill() {
@@ -49,7 +49,7 @@ async fn a_slow_end_is_not_a_standstill() {
     daemon.tells("READY=1", 1).await;
     let connection = server.connected(DOMAIN, 1).await.expect("one connection").remove(0);
     connection.set_reading(false);
-    // The read that is under way takes the answer.
+    // The read that is under way still gets the answer.
     connection.inject(REQUEST.as_bytes());
     sleep(Duration::from_secs(1)).await;
     let began = Instant::now();
@@ -95,7 +95,7 @@ async fn a_server_that_does_not_read_is_left_and_found_again() {
     let connection = server.connections(DOMAIN).remove(0);
     connection.set_reading(false);
     let began = Instant::now();
-    // Of many, as one alone gets few errors.
+    // From many users, since one sender gets few errors.
     let requests = (0..100_000).map(|user| REQUEST.replace("user@", &format!("{user}@")));
     connection.inject(requests.collect::<String>().as_bytes());
     let component = loop {
@@ -115,7 +115,7 @@ async fn a_server_that_does_not_read_is_left_and_found_again() {
     assert_eq!(said.matches("did not read for 30 s").count(), 1, "{said}");
     assert!(said.contains("cause=\"unresponsive\""), "{said}");
     assert_eq!(said.matches("logged in again").count(), 1, "{said}");
-    // It waited for the server, and not its event loop.
+    // The server was waited for; the event loop did not hang.
     let fed = daemon.told("WATCHDOG=1");
     let longest = fed.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert!(longest < Duration::from_secs(10), "{longest:?} without a word");

@@ -1,5 +1,5 @@
-//! Each system call of the daemon fails, always and from the start on: it ends with a reason and a
-//! code that systemd restarts, or it goes on without.
+//! Each system call of the daemon fails, always and from the start: it ends with a reason and a code
+//! after which systemd restarts it, or it works without it.
 
 use std::process::{Child, Command};
 use std::thread;
@@ -15,8 +15,8 @@ use test_support::wait::comes_meanwhile;
 
 use crate::daemon::{Daemon, server};
 
-/// Those that `strace` shows, but for what the C library or the runtime can't do without: memory,
-/// files to load it from, the handling of signals, and bytes on a socket.
+/// Those that `strace` shows, except those that the C library or the runtime needs: memory, loading
+/// libraries, signal handling, and bytes on a socket.
 const CALLS: [(&str, c_long, c_int); 31] = [
     ("accept4", SYS_accept4, EMFILE),
     ("bind", SYS_bind, ENOBUFS),
@@ -109,7 +109,7 @@ impl Run {
         code.and(if panicked { Err("it panicked".to_owned()) } else { Ok(()) })
     }
 
-    /// Waits until it says one of these: false if it ends before that.
+    /// Waits until it logs one of these; returns false if it ends before that.
     async fn says(&mut self, texts: &[&str]) -> Result<bool, String> {
         let said = |it: &Self| texts.iter().any(|text| it.log().contains(text));
         match comes_meanwhile(|| said(self) || !self.daemon.is_running()).await {
@@ -123,8 +123,8 @@ impl Run {
     }
 }
 
-/// A process, and all that it starts, in which `call` fails: the filter of a thread is that of its
-/// children.
+/// Starts a process in which, and in whose children, `call` fails: children inherit the filter of a
+/// thread.
 fn spawn_without(mut command: Command, call: c_long, errno: c_int) -> Child {
     let spawn = move || {
         let (rest, failing) = (SeccompAction::Allow, SeccompAction::Errno(errno.unsigned_abs()));

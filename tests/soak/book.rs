@@ -1,4 +1,4 @@
-//! The accounts of all that is said.
+//! The records of all requests and messages.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::talk::Talk;
 
 pub type Shared = Arc<Mutex<Book>>;
 
-/// A ledger for each talk.
+/// A ledger for each kind of talk.
 pub struct Book {
     pub requests: Ledger,
     pub messages: Ledger,
@@ -43,28 +43,28 @@ impl Book {
         self.all().into_iter().for_each(|ledger| ledger.kill(connection));
     }
 
-    /// Connections but these have ended.
+    /// All connections except these have ended.
     pub fn settle(&mut self, connected: &[u64]) {
         self.all().into_iter().for_each(|ledger| ledger.settle(connected));
     }
 
-    /// All is over, and what has no account by now has none.
+    /// At the end: everything that is not accounted for by now is lost.
     pub fn close(&mut self) {
         self.all().into_iter().for_each(Ledger::close);
     }
 
-    /// Notes what is done to the replicas now.
+    /// Records a fault of the replicas.
     pub fn fault(&mut self, what: &str) {
         self.all().into_iter().for_each(|ledger| ledger.violations.fault(what));
     }
 
-    /// How far users were behind their rate at most, since somebody took it.
+    /// The maximum delay of users behind their rate, since the last call.
     pub fn take_late(&mut self) -> Duration {
         let [requests, messages] = self.all().map(|ledger| std::mem::take(&mut ledger.late));
         requests.max(messages)
     }
 
-    /// How many have an end.
+    /// How many are finished.
     pub fn answered(&self) -> usize {
         self.requests.answered() + self.messages.answered()
     }

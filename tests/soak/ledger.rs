@@ -1,4 +1,4 @@
-//! What became of each request, or of each message.
+//! What happened to each request, or to each message.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -11,32 +11,32 @@ use crate::talk::{Said, Step, Talk, user_of};
 use crate::traffic::{self, MAX_UNDERWAY, USERS};
 use crate::violations::{Violations, Wrong};
 
-/// The account of a talk.
+/// The records of a kind of talk.
 pub struct Ledger {
     talk: Talk,
     /// By number.
     fates: Vec<Fate>,
     sent: [usize; USERS],
-    /// Since when.
+    /// With the time since when they are under way.
     underway: HashMap<usize, Instant>,
     lines: BTreeMap<u64, Line>,
     pub counts: Counts,
-    /// In microseconds, of what the implementing client answers at once.
+    /// In microseconds, of those that the implementing client answers at once.
     pub latencies: Vec<u32>,
-    /// How far the users were behind their rate at most, since somebody took it.
+    /// The maximum delay of users behind their rate, since the last call.
     pub late: Duration,
     pub violations: Violations,
 }
 
-/// What users asked, by what became of it.
+/// What users sent, by result.
 #[derive(Clone, Copy, Default)]
 pub struct Counts {
     pub replied: usize,
-    /// Answered with an error by a replica that knew nobody yet.
+    /// Answered with an error by a replica that had no presence yet.
     pub refused: usize,
-    /// Inside a replica when it was killed: on the way there, and on the way back.
+    /// Inside a replica when it was killed, on the way to the client and on the way back.
     pub killed: [usize; 2],
-    /// Most of these at one kill.
+    /// The most of these at one kill.
     pub killed_at_once: usize,
 }
 
@@ -53,7 +53,7 @@ enum Fate {
     Replied,
     Refused,
     Killed,
-    /// Without an excuse, which has been said.
+    /// Lost without an excuse; this has been reported.
     Lost,
 }
 
@@ -72,7 +72,7 @@ impl Ledger {
         }
     }
 
-    /// The number of what the user asks next; `None`: too many are underway already.
+    /// The number of the user's next one; `None` if too many are under way already.
     pub fn ask(&mut self, user: usize) -> Option<usize> {
         if self.underway.len() >= MAX_UNDERWAY {
             return None;
@@ -91,7 +91,7 @@ impl Ledger {
     pub fn hear(&mut self, user: usize, xml: &str) {
         let stanza = Stanza::read(xml);
         let said = self.read(&stanza).filter(|said| {
-            // Nothing tells who the client is.
+            // Nothing reveals the client's address.
             user_of(said.number) == user
                 && self.talk.is_address(stanza.from)
                 && !xml.contains(self.talk.target())
@@ -148,7 +148,7 @@ impl Ledger {
             }
             (Direction::FromComponent, Step::Refusal) => {
                 line.out.refused += 1;
-                // One that has just started has not heard yet who is online.
+                // One that has just started does not know yet who is online.
                 if line.out.forwarded > 0 {
                     self.violations.report(Wrong::Refused, passed.xml.clone());
                 }
@@ -173,8 +173,8 @@ impl Ledger {
         }
     }
 
-    /// The replica of this connection is about to be killed. That does not excuse what stood
-    /// still inside it while others went on.
+    /// The replica of this connection is about to be killed. That does not excuse stanzas that were
+    /// already stuck in it.
     pub fn kill(&mut self, connection: u64) {
         let reached = self.lines.values().filter_map(|line| line.reached).max();
         let stuck = |inside: &Inside| {
@@ -187,7 +187,7 @@ impl Ledger {
         }
     }
 
-    /// Connections but these have ended.
+    /// All connections except these have ended.
     pub fn settle(&mut self, connected: &[u64]) {
         let lines = std::mem::take(&mut self.lines);
         let (stand, ended) = lines.into_iter().partition(|(id, _)| connected.contains(id));
@@ -208,7 +208,7 @@ impl Ledger {
         }
     }
 
-    /// All is over, and what has no account by now has none.
+    /// At the end: everything that is not accounted for by now is lost.
     pub fn close(&mut self) {
         let inside: Vec<_> =
             self.lines.iter().flat_map(|(id, line)| line.rest().map(|i| (*id, i))).collect();
@@ -235,7 +235,7 @@ impl Ledger {
         self.violations.report(Wrong::Unaccounted, text);
     }
 
-    /// What came out of a connection that stands.
+    /// What came out of an open connection.
     pub fn out(&self, connection: u64) -> Option<Out> {
         self.lines.get(&connection).map(|line| line.out)
     }
@@ -248,19 +248,19 @@ impl Ledger {
         self.underway.len()
     }
 
-    /// How many have an end.
+    /// How many are finished.
     pub fn answered(&self) -> usize {
         self.counts.replied + self.counts.refused
     }
 
-    /// Of what a user has asked.
+    /// Reads a stanza that belongs to what a user has sent.
     fn read(&self, stanza: &Stanza<'_>) -> Option<Said> {
         let said = self.talk.read(stanza)?;
         (*self.fates.get(said.number)? != Fate::Unasked).then_some(said)
     }
 }
 
-/// How far one replica may be behind the other, for what takes both milliseconds.
+/// How far one replica may be behind the other, for things that take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
-//! What is inside a replica, seen from its connection.
+//! What is inside a replica, as seen on its connection.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A connection of a replica. What goes in comes out in the same order, whatever is done to the
-/// replica; so what was overtaken is lost, and a kill can have taken only what is behind the last
-/// that came out.
+/// A connection of a replica. Stanzas come out in the order in which they went in, whatever happens to
+/// the replica. So one that was overtaken is lost, and a kill can have lost only those after the last
+/// one that came out.
 #[derive(Default)]
 pub struct Line {
     inside: VecDeque<Inside>,
-    /// When the last that came out went in.
+    /// When the last one that came out went in.
     pub reached: Option<Instant>,
     /// The replica is being killed.
     pub killed: bool,
     pub out: Out,
 }
 
-/// What came out, and what did not because it was forged.
+/// What came out, and what must not because it was forged.
 #[derive(Clone, Copy, Default)]
 pub struct Out {
     pub forwarded: u64,
@@ -46,7 +46,7 @@ impl Line {
         self.out.forged += u64::from(leg == Leg::Forgery);
     }
 
-    /// Takes out what comes out; gives what it has overtaken. `None`: it was not inside.
+    /// Removes a stanza that comes out; returns those that it has overtaken. `None`: it was not inside.
     pub fn comes_out(&mut self, number: usize, leg: Leg) -> Option<Vec<Inside>> {
         let at = self.inside.iter().position(|i| (i.number, i.leg) == (number, leg))?;
         let mut overtaken: Vec<_> = self.inside.drain(..=at).collect();
@@ -55,7 +55,7 @@ impl Line {
         Some(overtaken)
     }
 
-    /// What is inside when the connection has ended, or all is over.
+    /// What is inside when the connection has ended, or at the end.
     pub fn rest(&self) -> impl Iterator<Item = Inside> {
         self.inside.iter().copied().filter(|inside| inside.leg != Leg::Forgery)
     }

@@ -1,21 +1,20 @@
-//! Two replicas for a long time, at a rate that is kept: 2,000 requests and 200 messages a second on
-//! the built-in server, each with its answer, and in every minute a replica is killed, both read
-//! their configuration again, both are upgraded in place, and the key is rotated. Nothing may be
-//! unaccounted for.
+//! Two replicas for a long time, at a constant rate: 2,000 requests and 200 messages a second on
+//! the built-in server, each with its answer. In every minute a replica is killed, both reload their
+//! configuration, both are upgraded in place, and the key is rotated. Nothing may be unaccounted for.
 //!
-//! Replica a lives from the beginning to the end, replica b from kill to kill. An account of each
-//! request, and of each message, says what became of it; only a kill excuses a loss, and only of
-//! what was inside. What goes through a replica comes out in the order in which it went in.
+//! Replica a lives from the beginning to the end, replica b from kill to kill. A ledger has the result
+//! of each request and of each message. Only a kill excuses a loss, and only of what was inside.
+//! Stanzas come out of a replica in the order in which they went in.
 //!
 //! `SOAK_MINUTES=n cargo test --release --test soak an_hour -- --ignored --nocapture` takes n
 //! minutes instead of 60, prints a line for each and at the end a table.
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | book, ledger, line | what became of each request and message, and what is inside each replica |
+//! | book, ledger, line | what happened to each request and message, and what is inside each replica |
 //! | talk | what requests and messages look like, and who sends them |
 //! | traffic | users who ask, and the implementing clients |
-//! | operator, replica | what is done to the replicas, and these |
+//! | operator, replica | the replicas, and what the operator does with them |
 //! | summary | the table |
 
 mod book;
@@ -56,7 +55,7 @@ fn an_hour() {
     soak(minutes, Duration::from_secs(60));
 }
 
-/// In each round everything is done once.
+/// Each round has everything once.
 fn soak(rounds: u32, round: Duration) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -80,14 +79,14 @@ fn soak(rounds: u32, round: Duration) {
         }
         traffic.spawn(watch(server.clone(), book.clone()));
         let operated = book.clone();
-        // What operators do blocks, and the traffic must not wait for it.
+        // The operator's actions block, and the traffic must not wait for them.
         let operating = spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(operator.run(&operated, rounds, round))
         });
         let operator = operating.await.expect("the replicas do what they are told");
         let in_time = settled(&book, due, round).await;
-        // Nobody asks or answers any more; the last stanzas have been looked at.
+        // There are no more requests or answers, and the last stanzas have been recorded.
         traffic.shutdown().await;
         let mut book = book.lock().unwrap();
         look(&server, &mut book);
@@ -100,8 +99,8 @@ fn soak(rounds: u32, round: Duration) {
     });
 }
 
-/// Waits until all have been sent, and answered or nothing more comes. False: it took much longer
-/// than it should.
+/// Waits until all have been sent, and are answered or nothing more arrives. Returns false if it took
+/// much longer than it should.
 async fn settled(book: &Shared, due: usize, patience: Duration) -> bool {
     let deadline = Instant::now() + patience.max(traffic::HELD_FOR * 4);
     let mut last = (book.lock().unwrap().answered(), Instant::now());
@@ -121,7 +120,7 @@ async fn settled(book: &Shared, due: usize, patience: Duration) -> bool {
     }
 }
 
-/// Enters into the book what passes between the server and the replicas.
+/// Records what passes between the server and the replicas.
 async fn watch(server: Arc<Server>, book: Shared) {
     loop {
         sleep(Duration::from_millis(50)).await;
@@ -130,7 +129,7 @@ async fn watch(server: Arc<Server>, book: Shared) {
 }
 
 fn look(server: &Server, book: &mut Book) {
-    // In this order: what came from a connection that is gone by now has passed.
+    // In this order, so that stanzas of a connection that is gone by now are recorded.
     let connected: Vec<u64> = server.connections(DOMAIN).iter().map(|c| c.id()).collect();
     for passed in server.take_passed() {
         book.pass(&passed);

@@ -1,4 +1,4 @@
-//! What is done to the replicas, once in every round.
+//! The operator's actions on the replicas, each once in every round.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::violations::Wrong;
 
 pub struct Operator {
     server: Arc<Server>,
-    /// Of the key file.
+    /// The folder of the key file.
     folder: TempDir,
     /// Lives from the beginning to the end.
     a: Replica,
@@ -24,13 +24,13 @@ pub struct Operator {
     b: Replica,
     pub done: Done,
     pub took: Duration,
-    /// Of replica a, after each round, in kB.
+    /// The resident set of replica a after each round, in kB.
     pub resident: Vec<u64>,
-    /// Of the driver, and of all replicas.
+    /// Processor time of the driver, and of all replicas.
     pub processor_time: [f64; 2],
-    /// Of replicas that were killed.
+    /// Processor time of replicas that were killed.
     processor_time_killed: f64,
-    /// How far the users were behind their rate at most.
+    /// The maximum delay of users behind their rate.
     pub late: Duration,
     latencies_seen: usize,
 }
@@ -138,7 +138,7 @@ impl Operator {
         self.done.kills += 1;
     }
 
-    /// A line for each round.
+    /// Prints a line for each round.
     fn tell(&mut self, round: u32, book: &Shared) {
         let mut new = book.lock().unwrap().requests.latencies[self.latencies_seen..].to_vec();
         self.latencies_seen += new.len();
@@ -157,7 +157,7 @@ impl Operator {
         );
     }
 
-    /// What the replicas themselves say, at the end.
+    /// Checks the replicas' own counters at the end.
     pub fn judge(&self, book: &mut Book) {
         self.a.judge(book);
         self.b.judge(book);
@@ -174,7 +174,7 @@ impl Operator {
     }
 }
 
-/// Two that have signed long ago, so that the first one can go at once, and one for names.
+/// Two keys that signed long ago, so that the first one can be pruned at once, and a name key.
 fn first_keys() -> String {
     let key = |id: u32, letter: &str, year: u32| {
         let secret = letter.repeat(42);
@@ -187,7 +187,7 @@ fn first_keys() -> String {
 }
 
 const KEYS: &str = "keys.toml";
-/// No fault in the rest of a round, so that it is over before the next.
+/// The rest of a round has no faults, so that all are over before the next round.
 const LATEST: f64 = 0.8;
-/// In kB: an upgrade is a fresh process, and none is like the other to the page.
+/// In kB: an upgrade starts a new process, whose memory differs by some pages.
 const GROWTH: u64 = 2048;

@@ -19,7 +19,7 @@ use crate::violations::Wrong;
 
 pub struct Replica {
     daemon: Daemon,
-    /// Of the component's stream, as the server counts them.
+    /// The server's number of the component's stream.
     pub connection: u64,
 }
 
@@ -48,18 +48,18 @@ impl Replica {
         Self { daemon, connection: new.expect("it is connected") }
     }
 
-    /// Ends it where it stands, and waits until it is gone: the next one has its name.
+    /// Kills it, and waits until it is gone, since the next one has its name.
     pub async fn kill(&mut self) {
         self.daemon.signal(Signal::KILL);
         self.daemon.ended().await;
     }
 
-    /// SIGHUP, until it has read its configuration and keys.
+    /// SIGHUP; waits until it has read its configuration and keys.
     pub async fn reload(&self) {
         self.tell(Signal::HUP, "configuration reloaded").await;
     }
 
-    /// Changes something in its configuration that changes nothing for users, and reloads.
+    /// Changes something in its configuration that makes no difference for users, and reloads.
     pub async fn reconfigure(&self, round: u32) {
         let [from, to] = if round.is_multiple_of(2) { [RANDOM, STICKY] } else { [STICKY, RANDOM] };
         // One that was killed meanwhile has started with the first again.
@@ -70,8 +70,8 @@ impl Replica {
         self.reload().await;
     }
 
-    /// SIGUSR2, until the next program is at work. Meanwhile the end of the last stanza always
-    /// is on its way, so that a part of one waits for the rest when the program changes.
+    /// SIGUSR2; waits until the new program works. Meanwhile the end of the last stanza is held back, so
+    /// that there is an incomplete one when the program changes.
     pub async fn upgrade(&self, server: &Server) {
         let connections = server.connections(DOMAIN);
         let connection = connections.iter().find(|c| c.id() == self.connection);
@@ -103,7 +103,7 @@ impl Replica {
         processor_time(&self.daemon.pid().to_string())
     }
 
-    /// Its own counters against what came out of its connection, and what it complained about.
+    /// Compares its own counters with what came out of its connection, and checks its log.
     pub fn judge(&self, book: &mut Book) {
         let out = [&book.requests, &book.messages].map(|ledger| ledger.out(self.connection));
         let violations = &mut book.requests.violations;
@@ -134,21 +134,21 @@ impl Replica {
     }
 }
 
-/// What a series of requests, replies and messages must have counted; `None`: that is for others.
+/// What a series of requests, replies and messages must have counted; `None` if it is not checked.
 fn due(series: &str, out: Out) -> Option<u64> {
     let has = |label: &str, value: &str| series.contains(&format!("{label}=\"{value}\""));
     let (inward, relayed) = (has("way", "inward"), has("reason", "relayed"));
     if has("stanza", "message") {
-        // Those that are relayed count for one of several reasons, and its echoes are dropped.
+        // Relayed ones have one of several reasons, and its echoes are dropped.
         return has("outcome", "answered").then_some(0);
     }
     match [has("stanza", "request"), has("stanza", "reply")] {
         [true, _] if relayed && inward => Some(out.forwarded),
         [_, true] if relayed && !inward => Some(out.reverted),
         [_, true] if series.contains(OF_FORGERIES) => Some(out.forged),
-        // The server's time, which each replica asks for by itself.
+        // The server's time, which each replica requests by itself.
         [_, true] if has("reason", "server-time") => None,
-        // Who is not online yet differs by moment; the ledger knows the sum.
+        // The reason depends on the moment; the ledger has the sum.
         [true, _] if has("outcome", "answered") && out.refused > 0 => None,
         [true, _] | [_, true] => Some(0),
         _ => None,
@@ -170,10 +170,10 @@ pub fn processor_time(pid: &str) -> f64 {
     ticks as f64 / 100.0
 }
 
-/// For the next stanzas to come.
+/// Time for the next stanzas to arrive.
 const AHEAD: Duration = Duration::from_millis(50);
 const RANDOM: &str = "dispatch = \"random\"";
 const STICKY: &str = "dispatch = \"sticky\"";
-/// How the program counts and calls them.
+/// The reason that the program counts them with.
 const OF_FORGERIES: &str = "reason=\"token-signature\"";
 const STANZAS: &str = "jat_proxy_stanzas_total";

@@ -1,4 +1,4 @@
-//! What a run comes to, as a table.
+//! The results of a run, as a table.
 
 use std::fs;
 
@@ -59,7 +59,7 @@ pub fn table(operator: &Operator, book: &mut Book) -> String {
     format!("\n| | |\n|---|---|\n{}", lines.collect::<String>())
 }
 
-/// One line of a run that goes on.
+/// One line about a run in progress.
 pub fn progress(book: &Book) -> String {
     let Counts { replied, refused, .. } = book.requests.counts;
     format!(

@@ -5,7 +5,7 @@ use test_support::daemon::{DOMAIN, TARGET};
 
 use crate::traffic::USERS;
 
-/// One of the two; each has users, an implementing client and an account of its own.
+/// One of the two kinds, each with its own users, implementing client and account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Talk {
     /// To the domain itself.
@@ -14,7 +14,7 @@ pub enum Talk {
     Messages,
 }
 
-/// What a stanza says.
+/// The content of a stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     pub number: usize,
@@ -27,7 +27,7 @@ pub enum Step {
     Answer,
     /// An answer that the implementing client did not write.
     Forgery,
-    /// An error of a replica, in place of an answer.
+    /// An error from a replica, instead of an answer.
     Refusal,
 }
 
@@ -70,7 +70,7 @@ impl Talk {
         }
     }
 
-    /// The answer to something that a user asked, or one that is forged.
+    /// The answer to a user's request or message, or a forged one.
     pub fn answer(self, asked: &Stanza<'_>, number: usize, step: Step) -> String {
         let Stanza { id, from, .. } = asked;
         let name = if step == Step::Forgery { FORGED } else { ANSWER };
@@ -84,13 +84,13 @@ impl Talk {
         }
     }
 
-    /// The number of what a user asked, as the implementing client has it.
+    /// The number of a user's request or message, as the implementing client gets it.
     pub fn asked(self, stanza: &Stanza<'_>) -> Option<usize> {
         payload(stanza.content, ASK)
     }
 
-    /// Whether a stanza between the server and a replica is a part of this talk, and nothing that
-    /// the replica has to do with its server.
+    /// Whether a stanza between the server and a replica belongs to this talk, and not to the replica's
+    /// own traffic.
     pub fn has(self, xml: &str) -> bool {
         match self {
             Self::Requests if xml.starts_with("<iq") => {
@@ -98,14 +98,14 @@ impl Talk {
                 ![stanza.from, stanza.to].contains(&HOST) || !stanza.id.starts_with("jat-time-")
             }
             Self::Messages if xml.starts_with("<message") => {
-                // An echo is one.
+                // Echoes are headlines.
                 Stanza::read(xml).type_ != "headline"
             }
             Self::Requests | Self::Messages => false,
         }
     }
 
-    /// `None`: nobody says this.
+    /// `None` for stanzas that nobody sends.
     pub fn read(self, stanza: &Stanza<'_>) -> Option<Said> {
         let of = |name| payload(stanza.content, name);
         let steps = [(Step::Ask, ASK), (Step::Answer, ANSWER), (Step::Forgery, FORGED)];
@@ -114,7 +114,7 @@ impl Talk {
             (Self::Requests, "error", _) => {
                 Some(Said { number: stanza.id.parse().ok()?, step: Step::Refusal })
             }
-            // The id is the user's on each part of the way.
+            // The id is the user's in each part of the exchange.
             (Self::Requests, "get", Some((step @ Step::Ask, number)))
             | (Self::Requests, "result", Some((step @ (Step::Answer | Step::Forgery), number)))
             | (Self::Messages, "chat", Some((step, number)))
@@ -126,11 +126,11 @@ impl Talk {
         }
     }
 
-    /// Whether users know this as the address that they wrote to.
+    /// Whether this is the address that users wrote to.
     pub fn is_address(self, from: &str) -> bool {
         match self {
             Self::Requests => from == DOMAIN,
-            // And a name for the resource of the client.
+            // With an alias of the client's resource.
             Self::Messages => {
                 let bare = from.split('/').next().unwrap_or_default();
                 bare.strip_suffix(DOMAIN).and_then(|rest| rest.strip_suffix('@')) == Some(NODE)
@@ -143,7 +143,7 @@ impl Talk {
     pub fn service(self) -> String {
         match self {
             Self::Requests => String::new(),
-            // It is quoted in another way than what a reload changes.
+            // Quoted in another way than what a reload changes.
             Self::Messages => format!(
                 "[[component.face]]\nnode = \"{NODE}\"\ntarget-address = \"{CHAT_TARGET}\"\n\
                  relay = [\"iq\", \"messages\"]\nallow-from = [\"{HOST}\"]\ndispatch = 'sticky'\n"
@@ -152,12 +152,12 @@ impl Talk {
     }
 }
 
-/// Of the user who asked it.
+/// The user of a number.
 pub fn user_of(number: usize) -> usize {
     number % USERS
 }
 
-/// The number in the payload of a stanza that has this payload and no other.
+/// The number in the payload of a stanza that has only this payload.
 fn payload(content: &str, name: &str) -> Option<usize> {
     let rest = content.strip_prefix('<')?.strip_prefix(name)?.strip_prefix(" n='")?;
     let number = rest.strip_suffix("'/></iq>").or_else(|| rest.strip_suffix("'/></message>"));

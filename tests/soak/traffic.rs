@@ -1,4 +1,4 @@
-//! Users who ask at a constant rate, and the implementing clients.
+//! Users who send at a constant rate, and the implementing clients.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::book::Shared;
 use crate::talk::{Step, Talk};
 
-/// Of each talk.
+/// The users of each talk.
 pub const USERS: usize = 4;
-/// So many requests may wait for their replies: what is held, and 10 s of all else.
+/// So many requests may wait for their replies: the held ones, and 10 s of all others.
 pub const MAX_UNDERWAY: usize = 30_000;
 
 /// The implementing client answers one of so many late, so that there are always replies to
-/// requests from before whatever was done.
+/// requests from before a fault.
 const HELD_ONE_OF: usize = 8;
 pub const HELD_FOR: Duration = Duration::from_secs(3);
 
@@ -24,7 +24,7 @@ pub fn is_held(number: usize) -> bool {
     number.is_multiple_of(HELD_ONE_OF)
 }
 
-/// One of those who ask.
+/// A user who sends.
 pub struct User {
     client: Client,
     talk: Talk,
@@ -34,7 +34,7 @@ pub struct User {
 }
 
 impl User {
-    /// All of them; how many things they ask together is in `count`.
+    /// All users, who send `count` requests or messages together.
     pub fn all(server: &Server, talk: Talk, book: &Shared, count: usize) -> Vec<Self> {
         let user = |user| Self {
             client: server.client(&talk.user(user)),
@@ -46,7 +46,7 @@ impl User {
         (0..USERS).map(user).collect()
     }
 
-    /// Asks, and enters the answers into the book, for ever.
+    /// Sends, and records the answers, until it is aborted.
     pub async fn ask(mut self) {
         let (began, rate) = (Instant::now(), self.talk.rate() / USERS as f64);
         let mut tick = interval(TICK);
@@ -71,7 +71,7 @@ impl User {
         }
     }
 
-    /// Sends what is due, at most as much as may be underway.
+    /// Sends what is due, as far as it may be under way.
     fn send(&self, due: usize) -> usize {
         for sent in 0..due {
             let number = self.book.lock().unwrap().of(self.talk).ask(self.user);
@@ -83,7 +83,7 @@ impl User {
 }
 
 /// A resource of an implementing client, and another one, not available, that forges its replies:
-/// only the resource that was asked may reply. Messages may come from any.
+/// only the resource that was asked may reply. Messages may come from any resource.
 pub struct Service {
     client: Client,
     forger: Client,
@@ -98,7 +98,7 @@ impl Service {
         Self { client: server.client(&format!("{target}/{resource}")), forger, talk }
     }
 
-    /// Answers, for ever.
+    /// Answers until it is aborted.
     pub async fn serve(mut self) {
         let mut held = VecDeque::<(Instant, String)>::new();
         loop {
@@ -124,8 +124,8 @@ impl Service {
     }
 }
 
-/// Between two writes of a user.
+/// The time between two writes of a user.
 const TICK: Duration = Duration::from_millis(5);
-/// Until something comes.
+/// A timeout that is never reached.
 const LONG: Duration = Duration::from_secs(3600);
 const FORGED_ONE_OF: usize = 50;

@@ -1,29 +1,29 @@
-//! What went wrong, for whoever has to find out why.
+//! What went wrong, to find out why.
 
 use std::fmt;
 use std::time::Instant;
 
-/// What must not be.
+/// What must not happen.
 #[derive(Clone, Copy, Debug)]
 pub enum Wrong {
-    /// Nothing came of a request, and nothing excuses it.
+    /// There was no answer to a request, and no excuse for it.
     Unaccounted,
-    /// Something came twice, or without a cause.
+    /// Something arrived twice, or without a cause.
     Twice,
     /// A reply for another user, from another sender, or to another request.
     Forged,
-    /// An error from a replica that has nothing to complain about.
+    /// An error from a replica without a reason.
     Refused,
-    /// A replica's own counters say something else.
+    /// A replica's own counters differ.
     Tally,
-    /// A replica that must be there was away, complained or grew.
+    /// A replica was not connected when it had to be, logged a warning, or grew.
     Replica,
 }
 
-/// All that went wrong: how often, and the first few in words.
+/// All violations: how often each kind, and a description of the first few.
 pub struct Violations {
     began: Instant,
-    /// What was done last to the replicas.
+    /// The last fault of the replicas.
     last_fault: String,
     named: Vec<String>,
     count: usize,
@@ -43,7 +43,7 @@ impl Violations {
         }
     }
 
-    /// Notes what is done to the replicas now.
+    /// Records a fault of the replicas.
     pub fn fault(&mut self, what: &str) {
         self.last_fault = what.to_owned();
     }
@@ -63,5 +63,5 @@ impl Violations {
     }
 }
 
-/// How many are told.
+/// How many are described.
 const NAMED: usize = 10;

@@ -18,10 +18,10 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Has the server read no more, and send requests until the replica's backlog is full, and some
-    /// above that. What goes before is as much as the system's buffers have room for, some
-    /// megabytes; in a few long answers, since a busy machine takes its time for many short ones,
-    /// and a server that has not read for half a minute is given up.
+    /// Stops the server's reading, and has it send requests until the replica's backlog is full, and some
+    /// more. The first ones fill the kernel's buffers, some megabytes; they have a few long answers,
+    /// since many short ones take long on a busy machine, and a stream is closed if the server has not
+    /// read for half a minute.
     pub async fn fill(it: &Fixture, connection: &Connection) -> Self {
         let before = connection.received().len();
         connection.set_reading(false);
@@ -40,7 +40,7 @@ impl Backlog {
         Self { requests: sent.get(), before }
     }
 
-    /// The server got an answer to each of the first `count` requests, once and in order.
+    /// Checks that the server got an answer to each of the first `count` requests, once and in order.
     pub fn assert_answers(&self, connection: &Arc<Connection>, count: usize) {
         let said = String::from_utf8(connection.received()[self.before..].to_vec()).unwrap();
         let ids = said.split(" id='n").skip(1).map(|rest| rest.split('.').next().unwrap());
@@ -61,7 +61,7 @@ pub async fn is_taken_later(mut it: Fixture) {
     connection.set_reading(true);
     it.until("all are answered", |r| r.count(Reason::ChildCount) == requests).await;
     it.until("the backlog is gone", |r| r.component().stream().backlog == 0).await;
-    // What the server has not read is before what it is asked next.
+    // What the server has not read comes before the answer to its next request.
     let last = format!(" id='n{}.", requests - 1);
     let finder = memchr::memmem::Finder::new(last.as_bytes());
     it.until("the server has read all", |_| finder.find(&connection.received()).is_some()).await;
@@ -70,7 +70,7 @@ pub async fn is_taken_later(mut it: Fixture) {
     backlog.assert_answers(&connection, requests as usize);
 }
 
-/// So many requests that are answered with an error, from as many users: one alone gets few.
+/// So many requests that are answered with an error, from as many users, since one gets few errors.
 pub fn flood(requests: usize) -> String {
     (0..requests).map(request_of).collect()
 }
@@ -79,9 +79,9 @@ fn request_of(user: usize) -> String {
     REQUEST.replace("flood", &format!("flood{user}"))
 }
 
-/// It has no child element, and so is answered.
+/// It has no child element, so it is answered with an error.
 pub const REQUEST: &str =
     "<iq type='get' id='1' from='flood@some-domain.example/abc' to='proxy.example'/>";
 const ID_SIZE: usize = 8_000;
-/// As long together as a replica reads at a time, and longer.
+/// Together longer than what a replica reads at a time.
 const MORE: usize = 100;

@@ -1,4 +1,4 @@
-//! However a stream ends, its cause is named, and the next one serves.
+//! However a stream ends, the cause is named, and the next one serves.
 
 use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
@@ -66,7 +66,7 @@ async fn a_server_that_wants_us_elsewhere() {
     comes_back(Cause::Redirected, |c| c.fail("see-other-host", "over there")).await;
 }
 
-/// These wait for seconds, so only the cause is looked at.
+/// These wait for seconds, so only the cause is checked.
 #[tokio::test]
 async fn stream_errors_that_have_a_remedy() {
     for (condition, cause) in [
@@ -100,7 +100,7 @@ async fn a_server_that_was_away_is_found_again_at_once() {
     it.serves().await;
 }
 
-/// A task that fails is no end of the process, and costs no other stream.
+/// A task that fails does not end the process, nor any other stream.
 #[tokio::test]
 async fn a_bug_in_the_task_of_a_stream() {
     let mut it = Fixture::start().await;
@@ -110,12 +110,12 @@ async fn a_bug_in_the_task_of_a_stream() {
     it.until_logged_in(2).await;
     it.until("the service is online", |r| r.online() == 1).await;
     it.serves().await;
-    // Again and again it takes longer, but it comes back.
+    // After each failure it takes longer, but it comes back.
     it.replica.crash().await;
     it.until_logged_in(3).await;
 }
 
-/// Looked at one by one.
+/// Each of these has a test of its own.
 const OF_OTHER_CAUSES: [&str; 6] = [
     "conflict",
     "host-gone",

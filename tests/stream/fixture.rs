@@ -17,7 +17,7 @@ use test_support::wait::comes_meanwhile;
 use zeroize::Zeroizing;
 
 pub const SECRET: &str = "a secret of the tests";
-/// Little, so that it is soon full on a busy machine, too.
+/// Small, so that it is soon full even on a busy machine.
 pub const MAX_BACKLOG: usize = 1 << 18;
 
 pub struct Fixture {
@@ -76,7 +76,7 @@ impl Fixture {
         self.server.connected(DOMAIN, 1).await.expect("one connection")[0].clone()
     }
 
-    /// A request and its reply, all the way.
+    /// Checks a request and its reply.
     pub async fn serves(&mut self) {
         self.asked += 1;
         round_trip(DOMAIN, self.asked, &mut self.user, &mut self.service).await;
@@ -93,7 +93,7 @@ impl Replica {
         Self { tasks: ComponentTasks::start(config) }
     }
 
-    /// What the rest of a process would see of it.
+    /// What the rest of a process sees of it.
     pub fn component(&self) -> MutexGuard<'_, Component> {
         lock(&self.tasks.component)
     }

@@ -1,4 +1,4 @@
-//! Logins that go wrong, or are odd.
+//! Logins that fail, or are unusual.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn scripted(header: &str, handshake: &str, chunk: usize) -> Login {
     Login::Scripted { header: header.into(), handshake: handshake.into(), chunk }
 }
 
-/// Fails to log in for `cause`; the message that says so.
+/// Checks that the login fails for `cause`; returns the message.
 async fn fails(login: Login, cause: Cause, config: impl Fn(&Server) -> ComponentConfig) -> String {
     let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| {
         server.set_login(login.clone());
@@ -93,7 +93,7 @@ async fn what_is_not_an_answer_to_the_handshake() {
     }
 }
 
-/// [37] What reads logins makes a tree of each element, whose depth is that of the stack.
+/// The code that reads logins is limited in depth and size.
 #[tokio::test]
 async fn what_is_too_deep_or_too_large() {
     let header = format!("{HEADER} id='x'>");
@@ -114,7 +114,8 @@ async fn what_is_too_deep_or_too_large() {
     }
 }
 
-/// What XEP-0114 and XML allow, whatever servers make of it today; how many bytes at a time.
+/// Everything that XEP-0114 and XML allow, whether or not servers send it; with pieces of different
+/// lengths.
 #[tokio::test]
 async fn odd_but_legal() {
     let header = |more: &str| format!("{HEADER} id='x'{more}>");
@@ -122,7 +123,7 @@ async fn odd_but_legal() {
     let long = format!(" xmlns:y='{0}' xmlns:z='{0}z' xmlns:zz='zz{0}'", "y".repeat(7_000));
     let mechanisms = "<mechanism>PLAIN</mechanism>".repeat(10);
     for (header, handshake) in [
-        // With a version, features come first: jabberd2 means them, and takes the handshake.
+        // With a version, features come first: jabberd2 sends them, and accepts the handshake.
         (header(" version='1.0'") + "<stream:features/>", "<handshake/>".to_owned()),
         (
             header(" version='1.0'"),
@@ -158,7 +159,7 @@ async fn odd_but_legal() {
         (header(&long), "<handshake/>".into()),
     ] {
         for chunk in [1, 10_000] {
-            // One byte at a time takes its time.
+            // One byte at a time would take long.
             if chunk == 1 && header.len() > 1_000 {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The stream over real TCP, against the built-in server and its faults.
+//! The stream over real TCP, with the built-in server and its faults.
 
 mod backlog;
 mod ends;

@@ -27,7 +27,7 @@ async fn a_stop_answers_what_was_read_and_closes_the_stream() {
     it.replica.ended().await;
 }
 
-/// What was read before the closing tag is translated, even if the server is slow to take it.
+/// Stanzas that were read before the closing tag are translated, even if the server reads slowly.
 #[tokio::test]
 async fn a_stop_behind_a_backlog_waits_for_the_server() {
     const REQUESTS: usize = 20_000;
@@ -58,12 +58,12 @@ async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
     it.replica.stop(Duration::from_secs(1));
     it.until("closed", |r| r.component().stream().state == State::Closed).await;
     assert!(it.replica.component().stream().unsent > MAX_BACKLOG as u64);
-    // What had been read and had to wait for the server is translated, and counted as unsent.
+    // Stanzas that had been read and had to wait for the server are translated, and counted as unsent.
     assert!(it.replica.count(Reason::ChildCount) > translated);
 }
 
-/// Another process takes the domain over while this one leaves: that is worth a long wait, but
-/// not for one that leaves.
+/// Another process takes the domain over while this one leaves. Otherwise it would wait long before it
+/// reconnects, but not when it has to end.
 #[tokio::test]
 async fn a_stop_is_obeyed_though_the_stream_fails_meanwhile() {
     let it = Fixture::start().await;
@@ -122,7 +122,7 @@ async fn another_secret_is_tried_at_once() {
     let corrected = std::time::Instant::now();
     it.replica.reload(&component(&it.server));
     it.until_logged_in(2).await;
-    // Unasked it would be after 5 s at the earliest.
+    // Without the reload it would be after 5 s at the earliest.
     assert!(corrected.elapsed().as_secs() < 4, "{:?}", corrected.elapsed());
     it.serves().await;
 }

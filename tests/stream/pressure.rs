@@ -18,7 +18,7 @@ async fn a_server_that_stops_reading_gets_everything_later() {
     backlog::is_taken_later(Fixture::start().await).await;
 }
 
-/// What one read brought may be more than a backlog, although the server takes all.
+/// One read may bring more than the backlog's limit, although the server reads everything.
 #[tokio::test]
 async fn a_small_backlog_holds_up_nobody() {
     let it = small_backlog().await;

@@ -1,4 +1,4 @@
-//! What is done to a replica, as a daemon does it, or what befalls a daemon.
+//! What a daemon does with a replica, and what can happen to a daemon.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use jat_proxy::link::order::Order;
 use crate::fixture::Replica;
 
 impl Replica {
-    /// Takes a new configuration as a daemon does on SIGHUP.
+    /// Applies a new configuration as a daemon does on SIGHUP.
     pub fn reload(&mut self, config: &ComponentConfig) {
         self.tasks.reconfigure(config);
         self.tasks.ask_again();
     }
 
-    /// Closes its streams in good order within a time.
+    /// Closes its streams cleanly within a time.
     pub fn stop(&self, within: Duration) {
         self.tasks.order(|_| Order::Stop { within });
     }
 
-    /// Waits until its links have ended.
+    /// Waits until its tasks have ended.
     pub async fn ended(self) {
         for link in self.tasks.into_links() {
-            // A panic there is a panic here.
+            // A panic in a task is a panic here.
             link.task.await.expect("the link ends in good order");
         }
     }
 
-    /// Has its tasks fail, as a bug would, and starts them again as a daemon does.
+    /// Makes its tasks fail, as a bug would, and restarts them as a daemon does.
     pub async fn crash(&mut self) {
         for link in self.tasks.links() {
             link.task.abort();
@@ -36,11 +36,11 @@ impl Replica {
         self.tasks.revive();
     }
 
-    /// Ends it at once, as kill -9 does: nothing more is written on its streams.
+    /// Kills it, as kill -9 does: nothing more is written on its streams.
     pub async fn kill(self) {
         for link in self.tasks.into_links() {
             link.task.abort();
-            // Its socket is closed when the task is gone.
+            // Its socket is closed when the task has ended.
             let _ = link.task.await;
         }
     }

@@ -1,4 +1,4 @@
-//! A server that takes smaller stanzas than the configuration says.
+//! A server whose limit for stanzas is lower than the configuration's.
 
 use jat_proxy::jat::reason::Reason;
 use jat_proxy::link::cause::Cause;
@@ -7,7 +7,7 @@ use test_support::daemon::DOMAIN;
 
 use crate::fixture::{Fixture, component};
 
-/// Any user could end the stream again and again.
+/// Otherwise any user could end the stream any number of times.
 #[tokio::test]
 async fn a_stream_that_a_large_stanza_ended_takes_smaller_ones_until_a_reload() {
     let mut it = Fixture::start().await;
@@ -35,7 +35,7 @@ async fn a_stream_that_a_large_stanza_ended_takes_smaller_ones_until_a_reload() 
         };
         assert!(lowered < large.len() && lowered > large.len() / 2, "{lowered}");
         assert!(warning.contains("max-stanza-bytes") && warning.contains(&lowered.to_string()));
-        // The same again is refused, and does not get to the server.
+        // The same stanza again is refused, and is not sent to the server.
         ask(&it, large);
         let refused = it.user.recv_iq().await.expect("an answer");
         assert!(refused.contains("policy-violation"), "{refused}");
@@ -49,7 +49,7 @@ async fn a_stream_that_a_large_stanza_ended_takes_smaller_ones_until_a_reload() 
     assert_eq!(it.replica.component().stream().logins, 3);
 }
 
-/// What ended it was something else.
+/// Something else ended the stream.
 #[tokio::test]
 async fn a_stanza_that_the_server_has_read_or_a_small_one_is_not_blamed() {
     for size in [100_000, 100] {
@@ -57,7 +57,7 @@ async fn a_stanza_that_the_server_has_read_or_a_small_one_is_not_blamed() {
         ask(&it, &"x".repeat(size));
         it.service.recv_iq().await.expect("the request");
         if size > 10_000 {
-            // An echo of our own goes out some seconds behind it, and comes back.
+            // Our own echo is sent some seconds after it, and comes back.
             let echoes = it.replica.count(Reason::Echo);
             it.until("an echo", |r| r.count(Reason::Echo) > echoes).await;
         }

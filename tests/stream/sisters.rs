@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::fixture::{Fixture, SECRET, component};
 
-/// If the host is gone, one that is idle would show it a minute later.
+/// If the host is gone, an idle stream would otherwise show it a minute later.
 #[tokio::test]
 async fn when_one_stream_dies_the_other_is_asked_at_once() {
     for (dies, lives) in [(PRESENCE, DOMAIN), (DOMAIN, PRESENCE)] {
@@ -23,8 +23,7 @@ async fn when_one_stream_dies_the_other_is_asked_at_once() {
             (own, presence) == (Sharing::Alone, Some(Sharing::Alone))
         })
         .await;
-        // Behind what was said, and behind the sixteen of the beginning, an echo follows some
-        // seconds later anyway.
+        // // An echo follows some seconds after other output, and after the first sixteen.
         it.until("nothing is left to ask about", |_| {
             let said = said(&it, lives);
             let last = said.rfind("jat-echo-");
@@ -33,7 +32,7 @@ async fn when_one_stream_dies_the_other_is_asked_at_once() {
         .await;
         let before = echoes(&it, lives);
         it.server.connections(dies)[0].reset();
-        // Unasked it would be a minute after the last one.
+        // Otherwise it would be a minute after the last one.
         let deadline = Instant::now() + Duration::from_secs(40);
         while echoes(&it, lives) == before {
             assert!(Instant::now() < deadline, "{lives} was not asked: {}", said(&it, lives));

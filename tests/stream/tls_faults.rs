@@ -1,4 +1,4 @@
-//! An encrypted stream on a network, and before a server, that do what they can.
+//! An encrypted stream with all faults of networks and servers.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -44,11 +44,11 @@ async fn records_and_segments_of_every_size() {
     assert_eq!(it.replica.component().stream().logins, 1);
 }
 
-/// Wherever the connection is cut within a record, what was whole before is translated, the cut
+/// Wherever the connection is cut within a record, whole stanzas before it are translated, the cause
 /// is named, and the next stream serves.
 #[tokio::test]
 async fn a_cut_at_every_byte_of_a_record() {
-    // A record of TLS 1.3 has 5 bytes before and 17 behind.
+    // A record of TLS 1.3 has 5 bytes before and 17 after the content.
     let length = REQUEST.len() + 22;
     for cuts in (0..=length).collect::<Vec<_>>().chunks(24) {
         let cuts: JoinSet<()> = cuts.iter().map(|cut| cut_at(*cut, length)).collect();
@@ -61,7 +61,7 @@ async fn cut_at(cut: usize, length: usize) {
     let connection = it.connection().await;
     connection.inject(REQUEST.as_bytes());
     it.until("the first", |r| r.count(Reason::ChildCount) == 1).await;
-    // What else there is to say was said.
+    // Time for other output.
     sleep(Duration::from_millis(20)).await;
     port.habits.cut_after.store(cut, Ordering::Relaxed);
     let before = port.habits.written.load(Ordering::Relaxed);
@@ -112,7 +112,7 @@ async fn a_server_that_stops_reading_gets_everything_later() {
     backlog::is_taken_later(it).await;
 }
 
-/// What was read before the closing tag is translated, even if the server is slow to take it.
+/// Stanzas that were read before the closing tag are translated, even if the server reads slowly.
 #[tokio::test]
 async fn a_stop_behind_a_backlog_waits_for_the_server() {
     let (it, port) = good().await;

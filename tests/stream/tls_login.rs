@@ -1,4 +1,4 @@
-//! TLS to the server: which certificates are good, and what is said about those that are not.
+//! TLS to the server: which certificates are accepted, and what is reported about others.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::fixture::{Fixture, SECRET, component};
 
 pub const NAME: &str = "xmpp.example";
 
-/// How a component trusts a server of this name.
+/// The TLS settings for a server with this name.
 pub fn trusting(ca: &str, server_name: &str) -> Option<TlsConfig> {
     Some(TlsConfig::new(name(server_name).unwrap(), Trust::from_pem(ca.as_bytes()).unwrap()))
 }
@@ -42,7 +42,7 @@ pub fn at(port: &Terminator, server: &Server) -> ComponentConfig {
     ComponentConfig { server: port.address.to_string(), ..component(server) }
 }
 
-/// As everything should be.
+/// With a valid certificate.
 pub async fn good() -> (Fixture, Terminator) {
     let ca = Authority::new("CA");
     let identity = ca.sign(&[NAME], Valid::Now);
@@ -51,7 +51,8 @@ pub async fn good() -> (Fixture, Terminator) {
     (it, port)
 }
 
-/// Fails for `cause`; what is said about it, and how many had a stream to the server behind.
+/// Checks that the login fails for `cause`; returns the message, and how many streams reached the
+/// server behind the port.
 async fn fails(identity: &Identity, ca: &Authority, wanted: &str, cause: Cause) -> String {
     let (it, _port) = encrypted(identity, trusting(&ca.pem(), wanted)).await;
     it.until_failed(cause).await;
@@ -158,7 +159,7 @@ async fn another_ca() {
     assert!(said.contains("is that of a CA itself"), "{said}");
 }
 
-/// What is at the other end of a connection, if not TLS; the cause and the message.
+/// Checks the cause with something else than TLS at the other end; returns the message.
 async fn met<F>(cause: Cause, with: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
@@ -176,7 +177,7 @@ where
 }
 
 async fn say(mut tcp: tokio::net::TcpStream, bytes: &'static [u8]) {
-    // It may be gone.
+    // The peer may be gone.
     let _ = tcp.write_all(bytes).await;
     sleep(Duration::from_secs(60)).await;
 }
@@ -187,7 +188,7 @@ async fn a_server_without_tls() {
     assert_eq!(said, "the server does not speak TLS there");
     let said = met(Cause::NoTls, |tcp| say(tcp, b"HTTP/1.1 400 Bad Request\r\n\r\n")).await;
     assert_eq!(said, "the server does not speak TLS there");
-    // TLS, as far as a first byte can tell, and then none.
+    // TLS, as far as the first bytes show, and then none.
     let junk = met(Cause::Tls, |tcp| say(tcp, b"\x16\x03\x03\x00\x04\xff\xff\xff\xff")).await;
     assert!(junk.starts_with("TLS failed: "), "{junk}");
     let alert = met(Cause::Tls, |tcp| say(tcp, b"\x15\x03\x03\x00\x02\x02\x28")).await;
@@ -211,7 +212,7 @@ async fn a_server_with_tls_that_is_not_expected() {
     let (it, _port) = encrypted(&ca.sign(&[NAME], Valid::Now), None).await;
     it.until_failed(Cause::TlsWanted).await;
     assert_eq!(message(&it), "the server speaks TLS there, and we do not");
-    // ejabberd says nothing.
+    // ejabberd sends nothing.
     let (address, _task) = listen(|tcp| async move { drop(tcp) });
     let it = Fixture::with(Options::prosody(DOMAIN, SECRET), |server| ComponentConfig {
         server: address.to_string(),
@@ -234,7 +235,7 @@ async fn another_ca_or_name_opens_a_new_stream_and_the_same_does_not() {
     it.until("the service is online", |r| r.online() == 1).await;
     it.serves().await;
     assert_eq!(it.replica.component().stream().logins, 1);
-    // More is trusted than before: the content counts.
+    // One more CA is trusted: the content of the file counts.
     let more = with(&it, trusting(&(other.pem() + &ca.pem()), NAME));
     it.replica.reload(&more);
     it.until_logged_in(2).await;
@@ -251,7 +252,7 @@ async fn another_ca_or_name_opens_a_new_stream_and_the_same_does_not() {
     it.until_failed(Cause::TlsWanted).await;
 }
 
-/// Stanzas that come together with the answer to the handshake are in the TLS layer already.
+/// Stanzas that arrive together with the answer to the handshake are already in the TLS layer.
 #[tokio::test]
 async fn what_comes_early_is_not_lost() {
     let ca = Authority::new("CA");
@@ -259,7 +260,7 @@ async fn what_comes_early_is_not_lost() {
     for (chunk, count) in [(1, 5), (10_000, 1000)] {
         let header = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
                       xmlns:stream='http://etherx.jabber.org/streams' from='proxy.example' id='x'>";
-        // Of many senders, since one gets few errors.
+        // From many senders, since one gets few errors.
         let early = |sender: usize| {
             format!(
                 "<iq type='get' id='early' from='u{sender}@some-domain.example/r' \

@@ -1,5 +1,5 @@
-//! Who answers where no components are taken, or nobody does: what is said about it, and that there
-//! is a remedy.
+//! Ports that are not for components, or where nobody answers: what is reported about them, and that
+//! there is a remedy.
 
 use jat_proxy::config::ComponentConfig;
 use jat_proxy::link::cause::Cause;
@@ -18,8 +18,8 @@ use crate::tls_login::{NAME, trusting};
 const STREAM: &str = "<?xml version='1.0'?><stream:stream id='1' version='1.0' \
                       xmlns:stream='http://etherx.jabber.org/streams'";
 
-/// What is said of one who answers our header, and then whatever we say, with these bytes, and
-/// then reads on.
+/// What is reported about a peer that answers our header, and then anything else, with these bytes,
+/// and then only reads.
 async fn answered(cause: Cause, header: &str, more: &str) -> String {
     let (header, more) = (header.to_owned(), more.to_owned());
     let (address, _task) = listen(move |tcp| talk(tcp, header.clone(), more.clone()));
@@ -45,7 +45,7 @@ async fn connecting(server: &str, cause: Cause) -> String {
 async fn talk(mut tcp: TcpStream, header: String, more: String) {
     let mut buffer = [0; 4096];
     for answer in [header, more] {
-        // Whoever is at the other end may be gone by then.
+        // The peer may be gone by then.
         if !matches!(tcp.read(&mut buffer).await, Ok(1..))
             || tcp.write_all(answer.as_bytes()).await.is_err()
         {
@@ -63,7 +63,7 @@ fn error(condition: &str, text: &str) -> String {
     )
 }
 
-/// As Prosody and ejabberd answer there.
+/// The answers of Prosody and ejabberd there.
 #[tokio::test]
 async fn the_ports_for_clients_and_for_servers() {
     let features = "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\
@@ -89,7 +89,7 @@ async fn the_ports_for_clients_and_for_servers() {
     assert_eq!(said, "the server ended the stream: invalid-namespace (\"x\")");
 }
 
-/// A secret that is wrong is wrong wherever the server says so.
+/// A wrong secret is reported as such, even after an unusual header.
 #[tokio::test]
 async fn an_answer_that_only_a_port_for_components_gives() {
     let header = format!("{STREAM} xmlns='jabber:client'>");
@@ -122,7 +122,7 @@ async fn what_does_not_speak_xmpp() {
     }
 }
 
-/// It takes the 15 s that a server has for its answer: offers of what components do not have.
+/// Features are not for components, so this takes the 15 s that a server has for its answer.
 #[tokio::test]
 async fn features_and_then_nothing() {
     let header = format!("{STREAM} xmlns='jabber:component:accept'><stream:features/>");
@@ -135,7 +135,7 @@ async fn a_server_that_hangs_up() {
     let (address, _task) = listen(|tcp| async move { drop(tcp) });
     let said = connecting(&address.to_string(), Cause::HungUp).await;
     assert_eq!(said, "the server ended the connection before it had sent anything");
-    // Not before it has read our header, so that nothing is reset.
+    // After it has read our header, so that there is no reset.
     let (address, _task) = listen(|mut tcp| async move {
         let _ = tcp.read(&mut [0; 4096]).await;
     });
@@ -159,8 +159,8 @@ async fn a_server_that_hangs_up() {
     }
 }
 
-/// A queue of connections that is full does not answer, like a firewall that drops. It takes the
-/// 5 s that an address has.
+/// A listener whose queue of connections is full does not answer, like a firewall that drops packets.
+/// It takes the 5 s that an address has.
 #[tokio::test]
 async fn a_port_that_does_not_answer() {
     let socket = TcpSocket::new_v4().unwrap();
@@ -182,7 +182,7 @@ async fn a_port_that_does_not_answer() {
 async fn names_and_addresses_that_lead_nowhere() {
     let said = connecting("no-such-host.invalid:5347", Cause::Unreachable).await;
     assert!(said.starts_with("can't find no-such-host.invalid:5347: "), "{said}");
-    // Documentation only (RFC 3849), or the machine has no IPv6 at all.
+    // An address for documentation (RFC 3849); or the machine has no IPv6 at all.
     let said = connecting("255.255.255.255:5347", Cause::Unreachable).await;
     assert!(said.starts_with("can't connect to 255.255.255.255:5347: "), "{said}");
 }
@@ -197,10 +197,10 @@ async fn a_server_that_is_elsewhere() {
     assert_eq!(said, "the server ended the stream: see-other-host (\"b.example:5348\")");
 }
 
-/// All of RFC 6120 section 4.9.3, at a login.
+/// All of those in RFC 6120 section 4.9.3, at a login.
 #[tokio::test]
 async fn each_stream_error_has_a_cause() {
-    // For a server that shuts down there is nothing to do but to wait.
+    // For a server that shuts down the only remedy is to wait.
     let known = STREAM_ERRORS.into_iter().filter(|it| *it != "system-shutdown");
     for condition in known.chain(["never-heard-of-it"]) {
         let cause = match condition {

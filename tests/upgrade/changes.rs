@@ -1,4 +1,4 @@
-//! Files that change or vanish at every step of an upgrade: what was checked is what is used.
+//! Files that change or vanish at every step of an upgrade: the new program uses what was checked.
 
 use std::fs;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use test_support::daemon::{DOMAIN, Daemon, component};
 use test_support::stage::{Stage, reply_to};
 use tokio::time::sleep;
 
-/// What the configuration is and names.
+/// The configuration and the files that it names.
 const FILES: [&str; 4] = ["jat-proxy.toml", "keys.toml", "proxy.secret", "ca.pem"];
 
-/// What is done in front of the new program, in a shell, when it is to do what `step` says.
+/// A shell script that does something before the new program runs the given `step`.
 pub fn script(step: &str, does: &str) -> String {
     let built = env!("CARGO_BIN_EXE_jat-proxy");
     format!(
@@ -42,7 +42,7 @@ async fn with_files() -> Stage {
     fs::write(folder.join(FILES[0]), config).unwrap();
     it.daemon.signal(Signal::HUP);
     it.daemon.until_logged("configuration reloaded", 1).await;
-    // To put them back.
+    // To restore them later.
     fs::create_dir(folder.join("good")).unwrap();
     for file in FILES {
         fs::copy(folder.join(file), folder.join("good").join(file)).unwrap();
@@ -57,7 +57,7 @@ fn put_back(it: &Stage) {
     }
 }
 
-/// What can become of a file while somebody edits or copies it.
+/// What can happen to a file while somebody edits or copies it.
 fn damages(file: &str) -> [String; 3] {
     [
         format!("rm -f {file}"),
@@ -66,7 +66,7 @@ fn damages(file: &str) -> [String; 3] {
     ]
 }
 
-/// Upgrades while requests are on their way; each is answered, on the same stream.
+/// Upgrades while requests are under way; each is answered, on the same stream.
 async fn upgrades(it: &mut Stage) {
     const REQUESTS: usize = 20;
     let before = it.daemon.logged("upgraded in place");
@@ -94,7 +94,7 @@ async fn every_file_may_break_once_it_was_read() {
             let all = FILES.map(|file| damages(file)[damage].clone()).join("\n");
             it.daemon.replace_with_script(&script(step, &format!("{hook}() {{ {all}\n}}")));
             upgrades(&mut it).await;
-            // It did break, and this program reads the disk again when it is told to.
+            // The file is broken, and this program reads it at a reload.
             let refused = it.daemon.logged("was not reloaded");
             it.daemon.signal(Signal::HUP);
             it.daemon.until_logged("was not reloaded", refused + 1).await;
@@ -112,7 +112,7 @@ async fn every_file_may_break_once_it_was_read() {
 async fn a_file_that_is_broken_before_is_named() {
     let mut it = with_files().await;
     for file in FILES {
-        // Whatever is in a secret file is a secret, unless there is nothing.
+        // Any content of a secret file is a secret, unless it is empty.
         let broken = |damage: &&String| !(file == "proxy.secret" && damage.contains("[[["));
         for damage in damages(file).iter().filter(broken) {
             let before = it.daemon.logged("not upgraded, the old program keeps running");
@@ -156,7 +156,7 @@ async fn the_program_itself_may_change() {
     upgrades(&mut it).await;
 }
 
-/// A reload that is asked for while the new program reads the files is the last word.
+/// A reload that is requested while the new program reads the files takes place after the upgrade.
 #[tokio::test]
 async fn a_reload_during_the_check_comes_after_the_upgrade() {
     let mut it = with_files().await;
@@ -177,7 +177,7 @@ async fn a_reload_during_the_check_comes_after_the_upgrade() {
     assert_eq!(it.server.accepted(), 1);
 }
 
-/// As an older program does, which says nothing of files: they are read by the new one.
+/// Like an older program, which hands over no files: the new one reads them.
 pub const OLDER: &str = "unset JAT_PROXY_ASKED";
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! A stream with TLS, which can't be handed over: it is closed for the next program, and only when
-//! that has shown that it can take over everything else.
+//! A stream with TLS, which can't be handed over: it is closed only when the new program has shown
+//! that it can take over everything else.
 
 use std::fs;
 

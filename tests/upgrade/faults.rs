@@ -1,5 +1,5 @@
-//! System calls that fail in the midst of an upgrade, one at a time, in this program and in the
-//! next: whatever fails, the stream stays, nothing is lost, and one line says what happened.
+//! System calls that fail in the middle of an upgrade, one at a time, in the old and in the new
+//! program: whatever fails, the stream stays up, nothing is lost, and one line says what happened.
 //!
 //! strace(1) makes them fail, from the moment when it attaches.
 
@@ -10,9 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use test_support::daemon::{DOMAIN, Daemon};
 use test_support::stage::{Stage, reply_to};
 
-/// Calls that an upgrade makes, in the order in which it does, with an error that a shortage
-/// brings. Those of the system's loader are left out: it ends a program before its first line, in
-/// the rehearsal as well.
+/// The calls of an upgrade, in their order, each with an error that a shortage causes. Those of the
+/// system's loader are omitted: it would end a program before its first line, in the rehearsal too.
 const CALLS: [(&str, &str, By); 9] = [
     // The check and the rehearsal.
     ("pipe2", "EMFILE", By::Any),
@@ -28,15 +27,15 @@ const CALLS: [(&str, &str, By); 9] = [
     ("epoll_ctl", "ENOMEM", By::MainThread),
 ];
 
-/// Who makes a call that is to fail.
+/// The caller of a call that fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     MainThread,
-    /// Any thread, and the processes that are asked.
+    /// Any thread, and the child processes.
     Any,
 }
 
-/// How often each is made at most.
+/// The maximum number of times for each.
 const TIMES: usize = 40;
 
 #[tokio::test]
@@ -59,7 +58,7 @@ async fn one_system_call_after_the_other() {
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
-/// What became of an upgrade in whose midst somebody asks: it came about, or the reason why not.
+/// The result of an upgrade with a request in the middle of it: success, or the reason why not.
 async fn upgrade(it: &mut Stage) -> String {
     const REQUESTS: usize = 5;
     let decided = |d: &Daemon| d.logged("upgraded in place") + d.logged("not upgraded");
@@ -109,7 +108,7 @@ impl Strace {
         Self { child, output }
     }
 
-    /// Detaches; says whether the call came, and failed.
+    /// Detaches; returns whether the call was made, and failed.
     fn has_struck(mut self) -> bool {
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("it runs");
         self.child.wait().expect("it ends");

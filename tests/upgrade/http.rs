@@ -1,4 +1,4 @@
-//! Requests by HTTP that an upgrade finds half read or half answered.
+//! HTTP requests that are half read or half answered at an upgrade.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ fn asks(daemon: &Daemon, cut: usize) -> TcpStream {
     socket
 }
 
-/// All that is answered, up to the end of the connection.
+/// The whole answer, up to the end of the connection.
 fn answer(socket: &mut TcpStream) -> String {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("the connection is not reset");
@@ -30,10 +30,10 @@ async fn a_request_that_is_cut_at_any_byte_is_answered() {
     let it = Stage::new().await;
     for refused in [true, false] {
         let mut clients: Vec<_> = (0..=REQUEST.len()).map(|cut| asks(&it.daemon, cut)).collect();
-        // Those who came last are served by now, and so are those before.
+        // The latest connection is served by now, and so are earlier ones.
         assert!(it.daemon.try_get("/healthz").is_some());
         if refused {
-            // Nobody takes over, and the old program goes on with them.
+            // The upgrade fails, and the old program continues with them.
             let script = "case \"$*\" in *--rehearse*) exit 3;; esac; exec";
             let built = env!("CARGO_BIN_EXE_jat-proxy");
             it.daemon.replace_with_script(&format!("{script} {built} \"$@\""));
@@ -41,12 +41,12 @@ async fn a_request_that_is_cut_at_any_byte_is_answered() {
             it.daemon.until_logged("not upgraded", 1).await;
             it.daemon.replace_with_built();
         } else {
-            // Twice, so that what was handed over is handed over.
+            // Twice, so that handed-over requests are handed over again.
             it.upgrade().await;
             it.upgrade().await;
         }
         for (cut, client) in clients.iter_mut().enumerate() {
-            // One that is whole may be answered, and closed.
+            // A whole request may have been answered, and its connection closed.
             let _ = client.write_all(&REQUEST.as_bytes()[cut..]);
             let answer = answer(client);
             assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{cut}: {answer}");
@@ -55,7 +55,7 @@ async fn a_request_that_is_cut_at_any_byte_is_answered() {
     }
 }
 
-/// More than the system keeps for a client that does not read.
+/// The answer is larger than what the kernel buffers for a client that does not read.
 #[tokio::test]
 async fn an_answer_that_is_half_read_is_whole() {
     const RESOURCES: usize = 1_900;

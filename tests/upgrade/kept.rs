@@ -1,4 +1,4 @@
-//! What one program has found out and counted is what the next one goes on with.
+//! The new program continues with what the old one has learned and counted.
 
 use mock_server::RosterState;
 use rustix::process::Signal;
@@ -6,7 +6,7 @@ use serde_json::json;
 use test_support::daemon::{DOMAIN, Daemon, TARGET, component};
 use test_support::stage::Stage;
 
-/// Else each upgrade would let any user end the stream once more.
+/// Otherwise after each upgrade any user could end the stream again.
 #[tokio::test]
 async fn the_limit_of_the_server_is_known_after_an_upgrade_until_a_reload() {
     let mut it = Stage::new().await;
@@ -17,7 +17,7 @@ async fn the_limit_of_the_server_is_known_after_an_upgrade_until_a_reload() {
     refuses(&mut it).await;
     let warnings = it.daemon.status()["components"][0]["warnings"].to_string();
     assert!(warnings.contains("because of a large stanza"), "{warnings}");
-    // It goes wrong when the configuration was taken already.
+    // It fails when the configuration has already been applied.
     it.daemon.replace_with_script(&crate::changes::script("rehearse", "after() { exit 1; }"));
     let failed = it.daemon.logged("not upgraded");
     it.daemon.signal(Signal::USR2);

@@ -10,7 +10,7 @@ use test_support::launch::Launch;
 use test_support::stage::{Stage, configuration};
 use tokio::time::{Instant, sleep};
 
-/// The new program's check does not notice, but this one does when it reloads.
+/// The new program's check does not notice, but the old one does when it reloads.
 #[tokio::test]
 async fn http_is_to_move_to_an_address_that_is_taken() {
     let mut it = Stage::new().await;
@@ -25,7 +25,7 @@ async fn http_is_to_move_to_an_address_that_is_taken() {
     assert_eq!(it.server.accepted(), 1);
 }
 
-/// A program that goes on after all must not die of a reader of its log that went away.
+/// The program that keeps running must not die because the reader of its log has gone.
 #[tokio::test]
 async fn a_failed_upgrade_leaves_the_process_as_it_was() {
     let it = Stage::new().await;
@@ -37,7 +37,7 @@ async fn a_failed_upgrade_leaves_the_process_as_it_was() {
     it.daemon.until("the state from before", |_| state(&it) == before).await;
 }
 
-/// The old program sends what waits for the old server, and closes the stream there.
+/// The old program sends its output for the old server, and closes the stream there.
 #[tokio::test]
 async fn another_server_behind_a_backlog() {
     const REQUESTS: usize = 40_000;
@@ -45,7 +45,7 @@ async fn another_server_behind_a_backlog() {
     let other = Server::start(Options::ejabberd("s")).await.unwrap();
     let connection = it.server.connections(DOMAIN).remove(0);
     connection.set_reading(false);
-    // One sender alone gets few errors.
+    // One sender gets few errors.
     let from = |n| format!("other-{}@some-domain.example/abc", n % 1_000);
     let request = |n| format!("<iq type='get' id='n' from='{}' to='{DOMAIN}'/>", from(n));
     connection.inject((0..REQUESTS).map(request).collect::<String>().as_bytes());
@@ -57,7 +57,7 @@ async fn another_server_behind_a_backlog() {
     it.daemon.signal(Signal::USR2);
     sleep(Duration::from_millis(300)).await;
     connection.set_reading(true);
-    // A server that takes its time may delay the upgrade for too long, and then it is refused.
+    // A slow server may delay the upgrade for too long; then it is refused.
     let done = |d: &Daemon| d.logged("upgraded in place") + d.logged("not upgraded") == 1;
     it.daemon.until("a decision", done).await;
     it.daemon.until("the new server", |_| !other.connections(DOMAIN).is_empty()).await;
@@ -66,7 +66,7 @@ async fn another_server_behind_a_backlog() {
     assert!(said.ends_with("</stream:stream>"));
 }
 
-/// The link that closes the old stream must not speak for the new one.
+/// The task that closes the old stream must not report for the new one.
 #[tokio::test]
 async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
     let it = Stage::new().await;
@@ -76,7 +76,7 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
     it.daemon.configure(&with);
     it.daemon.signal(Signal::HUP);
     it.daemon.until("its stream", up).await;
-    // This one reads no closing tag.
+    // This connection does not read the closing tag.
     it.server.connections("a.proxy.example")[0].set_reading(false);
     it.daemon.reconfigure("[server]", "shutdown-timeout = \"2s\"\n[server]");
     it.daemon.configure(&component(DOMAIN));

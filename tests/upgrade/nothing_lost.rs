@@ -1,4 +1,4 @@
-//! What an upgrade must carry over.
+//! What an upgrade must preserve.
 
 use std::fs;
 use std::net::TcpStream;
@@ -78,7 +78,7 @@ async fn output_that_was_not_yet_written_is_written_once() {
     let already = connection.received().len();
     connection.set_reading(false);
     for id in 0..REQUESTS {
-        // One sender alone gets few errors.
+        // One sender gets few errors.
         let from = format!("other-{}@some-domain.example/abc", id % 1_000);
         connection
             .inject(format!("<iq type='get' id='n{id}' from='{from}' to='{DOMAIN}'/>").as_bytes());
@@ -162,7 +162,7 @@ async fn whoever_asks_by_http_meanwhile_is_answered() {
         while !stop.load(Ordering::Relaxed) {
             TcpStream::connect(http).expect("somebody listens");
             count.fetch_add(1, Ordering::Relaxed);
-            // A backlog of connections may fill up faster than they are taken.
+            // Connections may arrive faster than they are accepted.
             std::thread::sleep(Duration::from_micros(500));
         }
     });
@@ -176,7 +176,7 @@ async fn whoever_asks_by_http_meanwhile_is_answered() {
     assert!(it.daemon.try_get("/healthz").is_some());
 }
 
-/// The running image is then "deleted", and another one is at its path.
+/// The running file is then "deleted", and another one is at its path.
 #[tokio::test]
 async fn another_version_takes_over() {
     let mut it = Stage::new().await;
@@ -258,7 +258,7 @@ async fn another_target_holds_after_an_upgrade() {
     assert_eq!(it.server.accepted(), 1, "the stream is the same all the time");
 }
 
-/// The old program takes the new configuration first, and closes its stream in good order.
+/// The old program applies the new configuration first, and closes its stream cleanly.
 #[tokio::test]
 async fn another_server_holds_after_an_upgrade() {
     let it = Stage::new().await;
@@ -276,7 +276,7 @@ async fn another_server_holds_after_an_upgrade() {
     other.serves().await;
 }
 
-/// Of one over a limit nothing is left but how deep it is, and where in it the bytes end.
+/// For a stanza over a limit only its depth, and the position in it, are handed over.
 #[tokio::test]
 async fn a_stanza_that_is_skipped_is_skipped_to_its_end() {
     let mut it = Stage::new().await;
@@ -294,7 +294,7 @@ async fn a_stanza_that_is_skipped_is_skipped_to_its_end() {
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
-/// An older program can't go on within it.
+/// An older program can't continue in the middle of it.
 #[tokio::test]
 async fn a_stanza_that_is_skipped_may_end_first() {
     let mut it = Stage::new().await;
@@ -312,7 +312,7 @@ async fn a_stanza_that_is_skipped_may_end_first() {
     it.serves().await;
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 
-    // One that does not end costs the stream, which is closed and opened again.
+    // If the stanza does not end, the stream is closed and opened again.
     connection.inject(format!("{head}{large}").as_bytes());
     it.user.recv_iq().await.expect("the refusal");
     it.daemon.replace_with_script(&crate::changes::script("no", crate::changes::OLDER));
@@ -324,7 +324,7 @@ async fn a_stanza_that_is_skipped_may_end_first() {
     assert!(said.ends_with("</stream:stream>"), "{said}");
 }
 
-/// The beginning of a request that gets too large.
+/// The beginning of a request that becomes too large.
 fn large_head() -> String {
     format!("<iq type='get' id='l' from='user@some-domain.example/abc' to='{DOMAIN}'><a>")
 }

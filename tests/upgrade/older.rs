@@ -1,5 +1,5 @@
-//! A program of an earlier commit, before and after this one: what they hand each other works both
-//! ways, so that an upgrade can be taken back.
+//! A program of an earlier commit, before and after this one: the hand-over works both ways, so that
+//! an upgrade can be undone.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,7 +17,7 @@ async fn programs_of_two_commits_follow_each_other() {
     let built = program();
     for program in [&built, &older, &older, &built, &built, &older] {
         it.daemon.replace_with(program);
-        // One that is asked before is answered after.
+        // A request from before is answered after it.
         it.user.send("<iq type='get' id='held' to='proxy.example'><ask/></iq>").unwrap();
         let request = it.service.recv_iq().await.expect("the request");
         it.upgrade().await;

@@ -1,4 +1,4 @@
-//! When the next program can't take over, the old one goes on and says why.
+//! If the new program can't take over, the old one keeps running and says why.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use test_support::stage::{Stage, configuration};
 use test_support::wait::comes_meanwhile;
 use tokio::time::Instant;
 
-/// Asks for an upgrade that must not come about, and looks for the `reason` in the log.
+/// Requests an upgrade that must fail, and checks for the `reason` in the log.
 pub async fn is_refused(it: &mut Stage, reason: &str) {
     let before = it.daemon.logged(NOT_UPGRADED);
     let upgraded = it.daemon.logged("upgraded in place");
@@ -49,7 +49,7 @@ async fn a_program_that_refuses() {
     is_refused(&mut it, "signal: 11").await;
 }
 
-/// What is kept of it is bounded.
+/// Only a limited part of its output is kept.
 #[tokio::test]
 async fn a_program_that_says_too_much() {
     let mut it = Stage::new().await;
@@ -61,7 +61,7 @@ async fn a_program_that_says_too_much() {
     is_refused(&mut it, "refuses: the reason").await;
 }
 
-/// What it starts ends with it.
+/// Its children end with it.
 #[tokio::test]
 async fn a_program_that_does_not_say() {
     let mut it = Stage::new().await;
@@ -69,15 +69,15 @@ async fn a_program_that_does_not_say() {
     it.daemon.replace_with_script(&format!("sleep 100 &\necho $! > {}\nwait", child.display()));
     let began = Instant::now();
     is_refused(&mut it, "did not say within 5 s").await;
-    // It does not wait for what the program waits for.
+    // The daemon does not wait for the program's own children.
     assert!(began.elapsed().as_secs() < 90);
     let child = fs::read_to_string(child).unwrap();
-    // The kernel takes a moment to end what it was told to kill.
+    // It takes a moment until a killed process has ended.
     let ends = comes_meanwhile(|| running(child.trim()).is_none()).await;
     assert!(ends, "it runs: {:?}", running(child.trim()));
 }
 
-/// What the kernel says of a process, unless that has ended.
+/// The state of a process, unless it has ended.
 fn running(pid: &str) -> Option<String> {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     (!state.contains(") Z ")).then_some(state)
@@ -101,7 +101,7 @@ async fn another_version_of_the_handover() {
     is_refused(&mut it, "hands over in version 99, only in 1").await;
 }
 
-/// It said that it can, and then it is gone: by then everything was halted for it.
+/// It said that it can take over, and then it is gone, when everything is already paused for it.
 #[tokio::test]
 async fn a_program_that_vanishes_at_the_last_moment() {
     let mut it = Stage::new().await;
@@ -109,7 +109,7 @@ async fn a_program_that_vanishes_at_the_last_moment() {
         it.daemon.replace_with_script("rm -- \"$0\"");
         is_refused(&mut it, "can't execute").await;
     }
-    // Signals are taken as before.
+    // Signals are handled as before.
     it.daemon.signal(Signal::HUP);
     it.daemon.until_logged("configuration reloaded", 4).await;
     it.daemon.replace_with_built();
@@ -118,7 +118,7 @@ async fn a_program_that_vanishes_at_the_last_moment() {
     assert_eq!(it.server.accepted(), 1);
 }
 
-/// As when the environment of a daemon that was upgraded is copied.
+/// As if the environment of an upgraded daemon were copied.
 #[tokio::test]
 async fn a_handover_that_nobody_made() {
     let it = Stage::new().await;
@@ -134,5 +134,5 @@ async fn a_handover_that_nobody_made() {
     }
 }
 
-/// What all programs say, of whatever commit: the rest of the line is not the same in all.
+/// The part of the line that is the same in programs of all commits.
 const NOT_UPGRADED: &str = "not upgraded, ";

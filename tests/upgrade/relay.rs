@@ -1,5 +1,5 @@
-//! More than requests of users: it is there after a reload and after an upgrade in place, on the same
-//! stream, and a program that does not know the keys of it does not take over.
+//! Relaying more than users' requests: it works after a reload and after an upgrade in place, on the
+//! same stream, and a program that does not know its keys does not take over.
 
 use mock_server::Client;
 use rustix::process::Signal;
@@ -29,7 +29,7 @@ fn two_way(daemon: &Daemon) -> Value {
     two_way
 }
 
-/// Has the daemon take these keys of the component, and waits until it says so.
+/// Reloads with these keys of the component, and waits until the status shows them.
 async fn reload(it: &mut Stage, keys: &str, expected: &Value) {
     it.daemon.configure(&with(keys));
     let before = it.daemon.logged("configuration reloaded");
@@ -74,7 +74,7 @@ async fn each_key_is_taken_by_a_reload_and_the_stream_stays() {
     assert_eq!(it.daemon.status()["components"][0]["logins"], 1);
 }
 
-/// What users and the client meet of it.
+/// The effect of each key for users and the client.
 #[tokio::test]
 async fn each_key_is_at_work_after_a_reload() {
     let mut it = Stage::new().await;
@@ -128,7 +128,7 @@ async fn each_key_is_at_work_after_a_reload() {
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
-/// Waits for a stanza in which all of this stands.
+/// Waits for a stanza that contains all of this.
 async fn hears(client: &mut Client, parts: &[&str]) {
     let mut others = Vec::new();
     loop {
@@ -148,7 +148,7 @@ async fn the_next_program_reads_the_relay_settings_again() {
     it.upgrade().await;
     assert_eq!(two_way(&it.daemon), all());
     it.serves().await;
-    // What was written since.
+    // A configuration that was written since then.
     it.daemon.configure(&with(""));
     it.upgrade().await;
     assert_eq!(two_way(&it.daemon), Value::Null);
@@ -156,7 +156,7 @@ async fn the_next_program_reads_the_relay_settings_again() {
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
-/// Neither when it is to go nor when it is to come back; each time the one that runs goes on.
+/// In both directions; each time the running one keeps running.
 #[tokio::test]
 #[ignore = "needs the older program, which tests/older builds"]
 async fn an_older_program_that_does_not_know_the_keys_refuses() {
@@ -164,7 +164,7 @@ async fn an_older_program_that_does_not_know_the_keys_refuses() {
     let mut it = Stage::of(&older).await;
     it.serves().await;
     it.daemon.replace_with(&program());
-    // It reads the configuration itself before it goes.
+    // It reads the configuration itself before the upgrade.
     it.daemon.configure(&with(ALL));
     is_refused(&mut it, "the configuration was not reloaded").await;
     assert!(
@@ -177,7 +177,7 @@ async fn an_older_program_that_does_not_know_the_keys_refuses() {
     reload(&mut it, ALL, &all()).await;
     it.daemon.replace_with(&older);
     is_refused(&mut it, "unknown key `relay`").await;
-    // Without them it does take over.
+    // Without these keys it takes over.
     it.daemon.configure(&component(DOMAIN));
     it.upgrade().await;
     it.serves().await;

@@ -1,4 +1,4 @@
-//! Signals around an upgrade: none is lost, none kills.
+//! Signals around an upgrade: none is lost, and none kills the process.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn twice_within_10_ms_and_a_reload_right_behind() {
         sleep(Duration::from_millis(n)).await;
         it.daemon.signal(Signal::USR2);
         it.daemon.signal(Signal::HUP);
-        // One reload is the upgrade's own.
+        // One reload is part of the upgrade.
         it.daemon.until_logged("configuration reloaded", before + 2).await;
         it.serves().await;
         assert!(it.daemon.is_running());
@@ -26,7 +26,7 @@ async fn twice_within_10_ms_and_a_reload_right_behind() {
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
-/// Through all of the upgrade, so that some hit each moment of it.
+/// During the whole upgrade, so that some arrive at each moment of it.
 #[tokio::test]
 async fn reloads_all_the_time() {
     let mut it = Stage::new().await;

@@ -76,11 +76,11 @@ fn subscribers_of_all_nodes_and_chats_outlive_a_node(kind: Kind) {
         wait_until("some chats", || cluster.book.chats().mark() >= mark + RATE);
         cluster.kill_host(1);
         let known = cluster.wait_departure(1);
-        // An error for a request says who is offline. One for a message never comes.
+        // The error for a request shows who is offline. For a message there is none.
         cluster.wait_served(3 * RATE);
         chats.stop();
         requests.stop();
-        // What was on its way when the node died may be lost.
+        // Stanzas that were under way when the node died may be lost.
         comes(|| {
             let chats = cluster.book.chats();
             let mut waiting = chats.since(mark).filter(|it| !it.is_over());
@@ -96,7 +96,7 @@ fn subscribers_of_all_nodes_and_chats_outlive_a_node(kind: Kind) {
 
         let there: Vec<usize> = all.iter().copied().filter(|it| it % HOSTS != 1).collect();
         say_and_see(cluster, "second", &there);
-        // Its users are on other nodes by now, and were told the truth when they logged in.
+        // Its users are on other nodes by now, and got correct presence when they logged in.
         for user in cluster.users.iter().filter(|it| it.home == 1) {
             let chats = cluster.book.chats();
             assert_eq!(chats.seen_by(user.number), said("second", &there), "user {}", user.number);
@@ -139,7 +139,7 @@ fn status(word: &str, bot: usize) -> String {
     format!("{word} {bot}")
 }
 
-/// Users write to the bots from now on, one after the other.
+/// Users write to the bots from now on, one after another.
 fn chat(cluster: &Cluster) -> Load {
     let (users, book) = (cluster.users.clone(), cluster.book.clone());
     Load::start(RATE, move |number| {
@@ -157,8 +157,8 @@ fn wait_answered(cluster: &Cluster, mark: usize) {
     assert_eq!(chats.copied(mark), 0, "some were given to all bots");
 }
 
-/// Nothing is lost that was written, or answered, after the other nodes knew, by a user who was
-/// there all the time.
+/// Checks that nothing is lost that was written, or answered, after the other nodes knew, by a user
+/// who was logged in all the time.
 fn account(cluster: &Cluster, mark: usize, known: Instant) {
     let kind = cluster.kind;
     let chats = cluster.book.chats();

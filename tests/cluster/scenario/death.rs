@@ -8,7 +8,7 @@ use test_support::wait::wait_until;
 use crate::LOADED;
 use crate::cluster::{Cluster, RATE, on_cluster};
 
-// The kernel closes its connections: the others know at once.
+// The kernel closes its connections, so the others know at once.
 case!(a_host_is_killed_with_a_third_of_the_bots: ejabberd);
 fn a_host_is_killed_with_a_third_of_the_bots(kind: Kind) {
     on_cluster(kind, |cluster| {
@@ -37,7 +37,7 @@ fn a_node_is_stopped_in_good_order(kind: Kind) {
     });
 }
 
-// Nobody is told. The other nodes miss it after net_ticktime.
+// There is no notice. The other nodes consider it dead after net_ticktime.
 case!(a_host_loses_its_power_with_a_third_of_the_bots: ejabberd);
 fn a_host_loses_its_power_with_a_third_of_the_bots(kind: Kind) {
     on_cluster(kind, |cluster| {
@@ -47,7 +47,7 @@ fn a_host_loses_its_power_with_a_third_of_the_bots(kind: Kind) {
     });
 }
 
-/// It does, under load.
+/// The host dies, under load.
 fn dies(cluster: &mut Cluster, host: usize, first: impl Fn(&Cluster)) {
     let kind = cluster.kind;
     let mark = cluster.mark();
@@ -63,7 +63,7 @@ fn dies(cluster: &mut Cluster, host: usize, first: impl Fn(&Cluster)) {
     missed(cluster, mark, known);
 }
 
-/// Nothing is lost that was sent after the others knew, and soon nothing fails.
+/// Checks that nothing is lost that was sent after the others knew, and soon nothing fails.
 pub fn missed(cluster: &Cluster, mark: usize, known: Instant) {
     let kind = cluster.kind;
     let account = cluster.account_of_rest(mark);
@@ -74,7 +74,7 @@ pub fn missed(cluster: &Cluster, mark: usize, known: Instant) {
     assert!(last < DEAD_RESOURCE_FAILS * LOADED, "{last:.1?}");
 }
 
-/// How many requests failed that were sent after that moment, and when the last one of them was.
+/// How many requests that were sent after that moment failed, and when the last of them was sent.
 fn failures_after(cluster: &Cluster, mark: usize, moment: Instant) -> (usize, Duration) {
     let ledger = cluster.book.ledger();
     let failed = |it: &&crate::ledger::Request| {
@@ -84,7 +84,7 @@ fn failures_after(cluster: &Cluster, mark: usize, moment: Instant) -> (usize, Du
     (sent.len(), sent.into_iter().max().unwrap_or_default())
 }
 
-/// All is as before, and its bots are asked by users everywhere.
+/// All is as before, and its bots get requests from users everywhere.
 fn comes_back(cluster: &mut Cluster, host: usize) {
     let kind = cluster.kind;
     let begun = Instant::now();
@@ -127,7 +127,7 @@ fn bots_are_used(cluster: &Cluster, host: usize) {
     assert!(known < RETURN * LOADED, "{known:.1?}");
 }
 
-/// For so long after the server could know of its death, requests fail because of a dead resource.
+/// For how long after the server could know of it requests fail because of a dead resource.
 const DEAD_RESOURCE_FAILS: Duration = Duration::from_secs(5);
-/// After so long a bot that comes back is used.
+/// How long it takes until a bot that comes back is used.
 const RETURN: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! A node joins, and leaves in good order.
+//! A node joins, and leaves cleanly.
 
 use std::sync::Arc;
 use std::time::Instant;

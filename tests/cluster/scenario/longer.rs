@@ -1,4 +1,4 @@
-//! What takes minutes.
+//! Scenarios that take minutes.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::cluster::{HOSTS, RATE, on_cluster};
 case!(a_partition_of_90_seconds: ejabberd);
 fn a_partition_of_90_seconds(kind: Kind) {
     on_cluster(kind, |cluster| {
-        // As ejabberd has it if nobody says otherwise.
+        // ejabberd's default.
         cluster.set_ticktime(60);
         splits(cluster, &[1, 2], Duration::from_secs(90));
     });
 }
 
-// All that one host exchanges with the others.
+// Everything between one host and the others is slow and lossy.
 case!(a_slow_and_lossy_way_loses_nothing: ejabberd);
 fn a_slow_and_lossy_way_loses_nothing(kind: Kind) {
     const MILLISECONDS: u32 = 100;

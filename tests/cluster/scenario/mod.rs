@@ -1,4 +1,4 @@
-//! What happens to a cluster, one after the other.
+//! What happens to a cluster, one scenario after another.
 
 mod chat;
 mod death;

@@ -1,4 +1,4 @@
-//! The way between hosts is cut: packets vanish, clients stay where they are.
+//! The network between hosts is cut: packets are lost, clients stay where they are.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::death::missed;
 use crate::LOADED;
 use crate::cluster::{Cluster, RATE, on_cluster};
 
-// Shorter than net_ticktime, so that nobody is given up, and what was sent comes late.
+// Shorter than net_ticktime, so no node is considered dead, and stanzas are only late.
 case!(a_partition_of_10_seconds_loses_nothing: ejabberd);
 fn a_partition_of_10_seconds_loses_nothing(kind: Kind) {
     on_cluster(kind, |cluster| {
@@ -30,7 +30,7 @@ fn a_partition_of_10_seconds_loses_nothing(kind: Kind) {
     });
 }
 
-// As long as both sides need to give each other up, and Erlang to let go of what it had to say.
+// Until both sides consider each other dead, and Erlang no longer tries to send to the other.
 case!(a_split_cluster_is_mended_by_a_restart_of_the_minority: ejabberd);
 fn a_split_cluster_is_mended_by_a_restart_of_the_minority(kind: Kind) {
     on_cluster(kind, |cluster| splits(cluster, &[1, 2], Duration::ZERO));
@@ -55,7 +55,7 @@ pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     load.stop();
     missed(cluster, mark, split);
 
-    // Nodes that see each other again have two truths until an operator chooses one.
+    // Nodes that can connect again disagree until an operator chooses a side.
     cluster.hosts[0].reconnect(&others);
     let mark = cluster.mark();
     let load = cluster.load(RATE);
@@ -63,7 +63,7 @@ pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     load.stop();
     println!("{kind}: on the healed way {}", cluster.account_of_rest(mark).figures());
 
-    // As those have it that start.
+    // The value that nodes start with.
     cluster.set_ticktime(10);
     let begun = Instant::now();
     for host in cluster.minority() {
@@ -85,11 +85,10 @@ pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     assert!(right < MENDED * LOADED, "{right:.1?}");
 }
 
-/// So long after nodes have given each other up they have stopped trying to say something. With what
-/// one says of a second that it misses to a third that it misses too, but a moment later, ejabberd
-/// deletes sessions on the other side, where they are alive, if the way is back by then. Erlang tries
-/// for 7 s.
+/// How long after nodes consider each other dead they stop sending to each other; Erlang tries for
+/// 7 s. If the network is back before that, what a node tells a third one about the sessions of a
+/// second one makes ejabberd delete these sessions on the other side, where they are alive.
 const SILENCED: Duration = Duration::from_secs(10);
 
-/// So long after the restart of the minority everything is right.
+/// How long after the restart of the minority everything is right.
 const MENDED: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, RATE, on_cluster};
 case!(replies_held_over_a_kill_arrive: ejabberd);
 fn replies_held_over_a_kill_arrive(kind: Kind) {
     on_cluster(kind, |cluster| {
-        // One, and both of a node.
+        // One replica, and both of a node.
         for killed in [&[0][..], &[1, 4]] {
             let mark = cluster.mark();
             cluster.book.hold();
@@ -46,7 +46,7 @@ fn all_replicas_are_upgraded_in_place(kind: Kind) {
     });
 }
 
-// docs/replicas.md says how: the next one is restarted 2 s after this one is ready.
+// docs/cluster.md says how: the next one is restarted 2 s after this one is ready.
 case!(all_replicas_are_restarted_one_after_another: ejabberd);
 fn all_replicas_are_restarted_one_after_another(kind: Kind) {
     on_cluster(kind, |cluster| {
@@ -61,8 +61,8 @@ fn replicas_are_killed_under_load(kind: Kind) {
     });
 }
 
-/// Ends each replica under load, and starts it again; nothing is lost but while the server does not
-/// know yet, and nothing fails.
+/// Ends each replica under load, and restarts it. Stanzas may be lost only until the server knows,
+/// and nothing fails.
 fn each_in_turn(cluster: &mut Cluster, end: impl Fn(&mut Cluster, usize)) {
     let kind = cluster.kind;
     let mark = cluster.mark();
@@ -75,7 +75,7 @@ fn each_in_turn(cluster: &mut Cluster, end: impl Fn(&mut Cluster, usize)) {
         times.push((begun, cluster.wait_routes(cluster.replicas[number].host)));
         cluster.replicas[number].restart();
         cluster.replicas[number].proxy.wait_ready();
-        // Not to wait for anything: so is the operator told to do.
+        // This is no wait for an event: docs/cluster.md has the operator do it.
         sleep(Duration::from_secs(2));
     }
     load.stop();

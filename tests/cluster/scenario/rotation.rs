@@ -58,7 +58,7 @@ fn set_clocks(cluster: &mut Cluster, off: &str) {
             _ => vec![
                 ("LD_PRELOAD", library()),
                 ("FAKETIME", off.into()),
-                // Only what the clock says is wrong, not how fast it goes.
+                // Only the time is wrong, not the speed of the clock.
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
             ],
         };

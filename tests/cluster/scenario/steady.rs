@@ -1,4 +1,4 @@
-//! Nothing happens.
+//! No fault.
 
 use test_support::interop::server::Kind;
 

@@ -1,6 +1,6 @@
-//! A Debian on which nothing was configured yet, for commands as a reader gives them: at the usual
-//! ports, in the usual files, with the packages of its servers installed. What it is not: a machine
-//! that booted, so that `stand_in` takes the place of systemd, apt and cargo.
+//! A Debian on which nothing was configured yet, for commands as a reader types them: with the usual
+//! ports and files, and the packages of its servers installed. It has not booted, so `stand_in`
+//! replaces systemd, apt and cargo.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::Path;
 use test_support::interop::server::{Suite, fresh_folder};
 use test_support::process::command;
 
-/// What is to be done there, in this order.
+/// What to do there, in this order.
 #[derive(Default)]
 pub struct Script {
     text: String,
@@ -17,8 +17,8 @@ pub struct Script {
 }
 
 impl Script {
-    /// Runs these commands, all of which must succeed; gives the number by which
-    /// [`Output::of`] knows what they print.
+    /// Runs these commands, all of which must succeed; returns the number of their output for
+    /// [`Output::of`].
     pub fn run(&mut self, commands: &str) -> usize {
         self.count += 1;
         writeln!(self.text, "printf '\\n{MARK}{}\\n'\n{commands}", self.count).unwrap();

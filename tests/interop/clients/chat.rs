@@ -1,5 +1,5 @@
-//! The chat bots of docs/clients/chat-bots.md, run as they are printed there: they know nothing of
-//! mirrors, and people chat with them.
+//! The chat bots of docs/clients/chat-bots.md, run as printed there: they have no code for mirrors,
+//! and people chat with them.
 
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{Settings, name_key};
@@ -42,7 +42,7 @@ fn code(heading: &str, language: &str) -> String {
 }
 
 /// A user writes to the bot's face and to the resource that answers, sees that it is online, and
-/// meets nothing of the account.
+/// never sees the account's address.
 fn chats(kind: Kind, launch: &Launch) {
     let scene = Scene::with(kind, both_ways);
     let _bot = launch(&BotOptions::plain(scene.server, &scene.target, &scene.domain));
@@ -66,7 +66,7 @@ fn chats(kind: Kind, launch: &Launch) {
     user.receive_where("the bot's presence", is_of_the_bot);
 }
 
-/// What the bot says to that.
+/// The bot's answer.
 pub(super) fn says(user: &mut Client, to: &str, body: &str) -> Stanza {
     user.send(format!("<message type='chat' to='{to}' id='q'><body>{body}</body></message>"));
     user.receive_where("an answer", |it| it.name == "message" && it.child("body").is_some())
@@ -81,7 +81,7 @@ pub(super) fn both_ways(settings: &mut Settings) {
 
 // sid has no aioxmpp.
 case!(bots_tell_who_asks_with_every_setting: [prosody ejabberd] []);
-/// With a token in the resource they are run in `super`.
+/// Those with a token in the resource are in `super`.
 fn bots_tell_who_asks_with_every_setting(kind: Kind) {
     for settings in [in_the_id, both_ways as fn(&mut Settings)] {
         let scene = Scene::with(kind, settings);

@@ -1,4 +1,4 @@
-//! A port in front of a server that notes who comes, and when.
+//! A port in front of a server that records connections and their times.
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ impl Door {
     pub fn before(server_port: u16) -> Self {
         let (told, visits) = mpsc::channel();
         let port = in_front_of(server_port, move |client, server| {
-            // Whoever comes after the test is let in, too.
+            // Connections after the test are accepted, too.
             let _ = told.send(Instant::now());
             pass_all(client, server);
             pass_all(server, client);
@@ -23,14 +23,14 @@ impl Door {
         Self { port, visits }
     }
 
-    /// Waits for a few attempts and looks at the time between them. One is up to three connections:
-    /// with TLS from the start, with STARTTLS, and without.
+    /// Waits for a few attempts and checks the time between them. An attempt is up to three
+    /// connections: with TLS from the start, with STARTTLS, and without.
     pub fn is_visited_with_pauses_of(&self, pause: Duration) {
         let next = |_| self.visits.recv_timeout(2 * PATIENCE).expect("another connection");
         let visits: Vec<_> = (0..5).map(next).collect();
         let least = visits.windows(4).map(|it| it[3] - it[0]).min().unwrap();
         println!("of four connections the last came {least:.2?} after the first");
-        // A pause is never shorter, but that somebody came may be noticed late.
+        // A pause is never shorter, but a connection may be noticed late.
         assert!(least > pause / 2, "{least:?}");
     }
 }

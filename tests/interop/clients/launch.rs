@@ -1,5 +1,4 @@
-//! The bots as their pages print them, with the addresses and the server of a test in place of the
-//! page's.
+//! The bots as their pages print them, with the addresses and the server of a test.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use test_support::pages::{Block, block};
 use test_support::process::{self, Process};
 use test_support::repository;
 
-/// What a bot is told.
+/// The options of a bot.
 #[derive(Clone, Copy)]
 pub struct BotOptions<'a> {
     pub server: &'a Server,
@@ -24,7 +23,7 @@ pub struct BotOptions<'a> {
 #[derive(Clone, Copy, PartialEq)]
 pub enum Way<'a> {
     Plain,
-    /// With TLS as its page has it, and told of this CA.
+    /// With TLS as on its page, and with this CA.
     Tls(Option<&'a Path>),
 }
 
@@ -50,7 +49,7 @@ impl<'a> BotOptions<'a> {
         if let Way::Tls(ca) = self.way { ca } else { None }
     }
 
-    /// As a reader puts an account and a proxy into the code.
+    /// The code with the account and the proxy filled in, as a reader does.
     fn filled_in(&self, code: &str) -> String {
         let code = put(code, "proxy.domain.example", self.domain);
         let code = put(&code, "some-user@some-domain.example", self.target);
@@ -63,7 +62,7 @@ impl<'a> BotOptions<'a> {
         self.start_slixmpp(source, &folder, &self.filled_in(code))
     }
 
-    /// The same for code that is filled in.
+    /// The same for code that is already filled in.
     pub fn start_slixmpp(&self, source: Source, folder: &Path, code: &str) -> Process {
         Process::start(self.with_slixmpp(source, folder, code), &folder.join("log"))
     }
@@ -111,7 +110,7 @@ impl<'a> BotOptions<'a> {
         python
     }
 
-    /// Node.js is this system's: of Debian's some are too old.
+    /// With this system's Node.js, since some of Debian's are too old.
     pub fn xmpp_js(&self, code: &str) -> Process {
         let modules = installed().join("node_modules");
         assert!(modules.join("@xmpp/client").is_dir(), "{} is {MADE}", modules.display());
@@ -126,7 +125,7 @@ impl<'a> BotOptions<'a> {
         std::fs::create_dir(&own).unwrap();
         symlink(modules.join("@xmpp"), own.join("@xmpp")).unwrap();
         symlink(repository().join("clients/javascript"), own.join("jat-proxy")).unwrap();
-        // `tests/run` puts one there where the system's is too old.
+        // `tests/run` installs one there if the system's is too old.
         let ours = modules.with_file_name("node");
         let program = if ours.exists() { ours.to_str().unwrap() } else { "node" };
         let mut node = process::command(program);
@@ -160,7 +159,7 @@ impl<'a> BotOptions<'a> {
     }
 }
 
-/// The code below this heading of a beginner's page, with the names that the other pages have.
+/// The code below this heading of a beginner's page, with the names that the other pages use.
 pub fn first_steps(heading: &str) -> String {
     let code = block("docs/first-steps-prosody.md", heading, "python").text;
     code.replace("proxy.localhost", "proxy.domain.example")
@@ -180,12 +179,12 @@ pub fn from_pypi(suite: Suite) -> PathBuf {
     folder
 }
 
-/// The folder below target/ into which tests/run installs what is no package of Debian.
+/// The folder below target/ into which tests/run installs what Debian does not have.
 pub fn installed() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients")
 }
 
-/// The code with something else for what the page has, which must be there.
+/// The code with `page` replaced by `here`; `page` must be in it.
 pub fn put(code: &str, page: &str, here: &str) -> String {
     assert!(code.contains(page), "the page's code has no {page}");
     code.replace(page, here)
@@ -195,7 +194,7 @@ fn write(folder: &Path, file: &str, text: &str) {
     std::fs::write(folder.join(file), text).unwrap();
 }
 
-/// Debian's own Python is the one that has Debian's libraries.
+/// Debian's own Python, which has Debian's libraries.
 pub const PYTHON: &str = "/usr/bin/python3";
 
 const MADE: &str = "not there: tests/run makes it";

@@ -1,5 +1,5 @@
-//! The bots of docs/clients/ and of the README, run as they are printed there, with each version of
-//! their library: that of the server's Debian, and the newest of the language's registry.
+//! The bots of docs/clients/ and of the first steps, run as printed there, with each version of their
+//! library: that of the server's Debian, and the newest in the language's registry.
 
 mod chat;
 mod door;
@@ -80,7 +80,7 @@ fn bots_come_back_after_their_server(kind: Kind) {
     for (name, domain, target, proxy, _bot) in &bots {
         wait_within(3 * PATIENCE, &format!("an answer of {name}"), || {
             who(&mut user, domain, "again");
-            // A user who keeps asking while nobody is online gets none.
+            // After many requests while nobody is online, the user gets no more errors.
             let reply = user.try_receive_where(A_WHILE, |it| it.attr("id") == Some("again"));
             reply.is_some_and(|it| it.attr("type") == Some("result"))
         });
@@ -142,7 +142,7 @@ fn bots_trust_what_they_are_told(kind: Kind) {
 
 type Launch<'a> = dyn Fn(&BotOptions) -> Process + 'a;
 
-/// What there is of slixmpp.
+/// The available versions of slixmpp.
 fn sources(suite: Suite) -> Vec<Source> {
     match suite {
         Suite::Debian12 | Suite::Debian13 => vec![Source::Debian, Source::Registry],
@@ -174,16 +174,16 @@ fn go_xmpp(options: &BotOptions) -> Process {
     options.go_xmpp(&block(page, "The bot", "go").text, &block(page, "The decoder", "go"))
 }
 
-/// The bot accepts the proxy and nobody else, answers a user of the proxy under the address that
-/// the token tells, believes no token of anybody else, and answers what it does not know.
+/// The bot accepts the proxy and nobody else, answers a user of the proxy with the address in the
+/// token, believes no token from anybody else, and answers unknown requests.
 fn serves_users_of_the_proxy_only(kind: Kind, launch: &Launch) {
     let scene = Scene::new(kind);
     let jid = format!("{}/a", scene.target);
-    // Its resource is a token, of the README; it names user@some-domain.example/abc.
+    // Its resource is the token of the README, which names user@some-domain.example/abc.
     let account = scene.server.new_account("stranger");
     let mut stranger = Client::login(scene.server, &account, TOKEN);
     stranger.available("");
-    // Asked before the bot is there, so that it is the first thing that the bot hears.
+    // Sent before the bot logs in, so that it is the first stanza that the bot gets.
     stranger.send(format!("<presence type='subscribe' to='{}'/>", scene.target));
     let _bot = launch(&BotOptions::plain(scene.server, &scene.target, &scene.domain));
     scene.proxy.wait_online(&[&jid]);
@@ -199,7 +199,7 @@ fn serves_users_of_the_proxy_only(kind: Kind, launch: &Launch) {
     let reply = user.receive_reply("unknown");
     assert_eq!(reply.attr("type"), Some("error"), "{reply:?}");
 
-    // A bot refuses a subscription by silence, or says so; either before it answers.
+    // A bot refuses a subscription or does not answer it; either way, before it answers this.
     who(&mut stranger, &jid, "direct");
     let presence = RefCell::new(Vec::new());
     let reply = stranger.receive_where("the answer", |it| {
@@ -252,12 +252,12 @@ impl Encrypting {
         Self { server, ca: file }
     }
 
-    /// A bot that does not know the certificate.
+    /// A bot that does not trust the certificate.
     fn refused(&self, launch: &Launch) -> Running {
         self.launch(launch, None)
     }
 
-    /// One that was told.
+    /// A bot that trusts it.
     fn told(&self, launch: &Launch) -> Running {
         self.launch(launch, Some(&self.ca))
     }
@@ -274,7 +274,7 @@ impl Encrypting {
 }
 
 impl Running {
-    /// Or ends, if there is no pause.
+    /// `pause`: `None` if the bot has to end instead.
     fn tries_again_after(mut self, pause: Option<Duration>) {
         match pause {
             Some(pause) => self.door.is_visited_with_pauses_of(pause),
@@ -289,10 +289,10 @@ impl Running {
     }
 }
 
-/// A server answers sooner; if not, the answer was withheld.
+/// A server answers within this time; otherwise the answer was withheld.
 const A_WHILE: Duration = Duration::from_secs(1);
 const A_SECOND: Option<Duration> = Some(Duration::from_secs(1));
 const FIVE_SECONDS: Option<Duration> = Some(Duration::from_secs(5));
 
-/// The token of the README: user@some-domain.example/abc asked.
+/// The token of the README, of user@some-domain.example/abc.
 const TOKEN: &str = "aeaqcadljhqbaaa4ovzwk4saonxw2zjnmrxw2yljnyxgk6dbnvygyzjpmfrggaaagezdgnh4aa7ulrg472rfhjdbc5h77sj3";

@@ -1,4 +1,4 @@
-//! The documents say which versions the bots were run with: those that are there.
+//! The versions in the documents are those that the bots are run with.
 
 use std::fs;
 use std::process::Command;

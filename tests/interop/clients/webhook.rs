@@ -52,7 +52,7 @@ fn a_webhook_answers_and_its_failures_are_told(kind: Kind) {
     }
     serve_empty(&mut user, &face, &other);
 
-    // It takes connections, and says nothing.
+    // It accepts connections, and sends nothing.
     fails_for_now(&mut user, &face);
     drop(other);
     fails_for_now(&mut user, &face);
@@ -62,7 +62,7 @@ fn a_webhook_answers_and_its_failures_are_told(kind: Kind) {
     assert_eq!(answer.child("body").unwrap().text(), "You said: again");
 }
 
-/// The webhook of the page, which listens.
+/// The webhook of the page, once it listens.
 fn shown(port: u16) -> Process {
     let folder = fresh_folder("webhook");
     let code = put(&first(PAGE, "python").text, "8080", &port.to_string());
@@ -82,7 +82,7 @@ fn environment(port: u16) -> String {
     put(&commands.expect("the commands").text, "8080", &port.to_string())
 }
 
-/// Takes one request, and answers it with this.
+/// Accepts one request, and answers it with this.
 fn serve(listener: &TcpListener, answer: &str) {
     let (mut client, _) = listener.accept().unwrap();
     let mut said = Vec::new();
@@ -94,7 +94,7 @@ fn serve(listener: &TcpListener, answer: &str) {
     client.write_all(answer.as_bytes()).unwrap();
 }
 
-/// An answer without anything in it is an empty result.
+/// An empty answer is an empty result.
 fn serve_empty(user: &mut Client, face: &str, listener: &TcpListener) {
     who(user, face, "empty");
     serve(listener, "HTTP/1.0 204 No Content\r\n\r\n");

@@ -1,4 +1,4 @@
-//! What ends a stream with TLS under load, with a man in the middle who can read it.
+//! The ends of a stream with TLS under load, with a man in the middle who can read it.
 
 use std::fs;
 use std::thread::sleep;
@@ -34,7 +34,7 @@ fn upgrades_under_load_account_for_every_stanza(kind: Kind) {
     });
 }
 
-// What TLS costs one replica at an upgrade, the others carry.
+// While one replica with TLS is upgraded, the others serve.
 case!(an_upgrade_beside_other_replicas: both);
 fn an_upgrade_beside_other_replicas(kind: Kind) {
     const UPGRADES: usize = 5;
@@ -59,7 +59,7 @@ fn an_upgrade_beside_other_replicas(kind: Kind) {
     println!("{UPGRADES} upgrades with TLS beside two replicas: {}", account.figures());
     assert!(account.repeated.is_empty());
     assert_eq!(account.refused.len(), 0, "somebody is connected all the time");
-    // Given to the one that leaves, behind its closing tag; and ejabberd itself drops some.
+    // Some were sent to the one that leaves, after its closing tag; and ejabberd itself drops some.
     let late = fleet.replicas[0].reason("arrived-after-close") as usize;
     let missing = account.missing.len();
     assert!(missing <= late + account.sent() / 100, "{missing}, {late} of them late");
@@ -105,9 +105,9 @@ impl Load {
         Self { scene, tap, client, user }
     }
 
-    /// Each stanza that ejabberd gave us was relayed, or came too late and was counted; and each
-    /// request that got no reply has its cause. `stop` stops the proxy, if that is still to be
-    /// done, and gives how many came after its closing tag.
+    /// Checks that each stanza from ejabberd was relayed, or came too late and was counted, and that
+    /// each request without a reply has a cause. `stop` stops the proxy, if necessary, and returns how
+    /// many came after its closing tag.
     fn finish(self, stop: impl FnOnce(&mut Proxy) -> usize) {
         let Self { mut scene, tap, client, user } = self;
         let account = user.finish();
@@ -133,7 +133,7 @@ impl Load {
     }
 }
 
-/// A port that speaks TLS in front of this one, as long as the test run lives.
+/// A port that speaks TLS in front of this one, until the end of the test run.
 fn terminate(port: u16, identity: Identity) -> u16 {
     let (sender, address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

@@ -19,14 +19,15 @@ use test_support::tls::authority::{Authority, Identity, Valid};
 
 use crate::load::{Answerer, Asker, alone};
 
-/// Prosody knows no other name than those of its hosts.
+/// Prosody accepts only the names of its hosts.
 const NAME: &str = HOST;
 
-/// A server with a port for each certificate, and the CA that signed those that are good.
+/// A server with a port for each certificate, and the CA that signed the valid ones.
 struct Stage {
     server: Server,
     folder: PathBuf,
-    /// For [`NAME`], for 127.0.0.1, for another name, expired, and of another CA.
+    /// Ports with a certificate for [`NAME`], for 127.0.0.1, for another name, an expired one, and one
+    /// from another CA.
     named: u16,
     numbered: u16,
     other: u16,
@@ -59,7 +60,7 @@ impl Stage {
         Self { server, folder, named, numbered, other, expired, untrusted }
     }
 
-    /// Settings for this port, with these lines more for TLS.
+    /// Settings for this port, with these additional lines for TLS.
     fn settings(&self, port: u16, tls: &str) -> Settings {
         let target = self.server.new_account("service");
         let mut settings = Settings::new(&self.server.new_domain(), &target);
@@ -72,7 +73,7 @@ impl Stage {
         format!("tls = true\nca-file = {:?}\n", self.folder.join(name))
     }
 
-    /// As it should be.
+    /// The settings that work.
     fn good(&self) -> Settings {
         let name = format!("server-name = \"{NAME}\"\n");
         self.settings(self.named, &(self.ca_file("ca.pem") + &name))
@@ -86,7 +87,7 @@ impl Stage {
     }
 }
 
-/// Puts a certificate where the server looks for that of this port.
+/// Writes a certificate to the file that the server uses for this port.
 fn write(folder: &Path, port: u16, identity: &Identity) -> PathBuf {
     let file = folder.join(format!("{port}.pem"));
     fs::write(&file, identity.pem()).unwrap();
@@ -205,7 +206,7 @@ fn what_is_wrong_is_named(kind: Kind) {
     }
 }
 
-// ejabberd shows its certificate to whoever asks for another host, too.
+// ejabberd uses its certificate for other host names, too.
 case!(a_name_that_is_no_host_of_the_server: prosody);
 fn a_name_that_is_no_host_of_the_server(kind: Kind) {
     let stage = Stage::shared(kind);
@@ -218,7 +219,7 @@ fn a_name_that_is_no_host_of_the_server(kind: Kind) {
     assert!(log(&proxy).contains("cause=\"certificate-name\""), "{}", log(&proxy));
 }
 
-// The commands that docs/tls.md shows make a CA and a certificate that work.
+// The commands in docs/tls.md make a CA and a certificate that work.
 case!(the_commands_of_the_document_make_good_certificates: both);
 fn the_commands_of_the_document_make_good_certificates(kind: Kind) {
     let folder = fresh_folder("tls-document");

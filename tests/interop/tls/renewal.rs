@@ -12,8 +12,8 @@ use test_support::tls::authority::{Authority, Identity, Valid};
 
 use super::{NAME, Stage, start, write};
 
-// A reload makes Prosody read it again for those that name a host; others get the one from its
-// start (docs/servers.md#old-certificate). ejabberd looks at the file for each connection.
+// At a reload Prosody reads it again for clients that send a host name; others get the one from its
+// start (docs/servers.md#old-certificate). ejabberd reads the file for each connection.
 case!(a_certificate_that_is_renewed_while_the_server_runs: prosody);
 fn a_certificate_that_is_renewed_while_the_server_runs(kind: Kind) {
     let (folder, ca) = (fresh_folder("tls-renewed"), Authority::new("CA"));
@@ -101,7 +101,7 @@ fn a_reload_takes_another_ca(kind: Kind) {
         proxy.signal(Signal::HUP);
         proxy.wait_until("a reload", |it| it.log().join("\n").matches(RELOADED).count() == times);
     };
-    // The same again, a broken one, and then another one that does as well.
+    // The same one again, a broken one, and then another valid one.
     reload(2);
     fs::write(&file, "garbage").unwrap();
     proxy.signal(Signal::HUP);

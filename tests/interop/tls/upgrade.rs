@@ -1,4 +1,4 @@
-//! Upgrades in place, which no stream with TLS outlives.
+//! Upgrades in place, which close every stream with TLS.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated(kind: Kind) {
     let _alone = alone();
     let scene = Stage::shared(kind).scene();
     let (mut service, mut user) = (scene.service("a"), scene.user());
-    // Nothing is under way: then nothing at all is lost, and the first request after it is served.
+    // With nothing under way nothing at all is lost, and the first request after it is served.
     scene.round_trip(&mut user, &mut service);
     upgrade(&scene.proxy, 1);
     scene.proxy.wait_online(&[&service.jid]);
@@ -31,7 +31,7 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated(kind: Kind) {
     let client = Answerer::start(service, Duration::ZERO);
     let user = Asker::start(user, &scene.domain, 500);
     let relayed = |proxy: &Proxy| proxy.count(&RELAYED);
-    // A server that is busy may be slow to close its side, and then it drops much.
+    // A busy server may be slow to close its side, and drops much meanwhile.
     let relays = |stanzas| {
         let before = relayed(&scene.proxy);
         scene.proxy.wait_until("more relayed", |it| relayed(it) >= before + stanzas);
@@ -61,7 +61,7 @@ fn an_upgrade_in_place_loses_nothing_that_was_translated(kind: Kind) {
     scene.proxy.wait_until("the last login to be said", last);
     let log = scene.proxy.log().join("\n");
     assert_eq!(log.matches("a stream with TLS can't be handed over").count(), UPGRADES);
-    // What one program has said the next does not say again.
+    // The new program does not repeat the old one's log lines.
     for (said, times) in [("accepted", 1), ("is online", 1), ("logged in again to", UPGRADES)] {
         assert_eq!(log.matches(said).count(), times, "{said}: {log}");
     }
@@ -84,7 +84,7 @@ case!(an_upgrade_that_fails_opens_the_stream_again: both);
 fn an_upgrade_that_fails_opens_the_stream_again(kind: Kind) {
     let stage = Stage::shared(kind);
     let mut settings = stage.good();
-    // The configuration turns bad in the midst of it: the child that checks it refuses.
+    // The configuration becomes invalid in the middle of it: the child that checks it refuses.
     settings.top = "reply-ttl = \"1h\"".to_owned();
     let mut proxy = Proxy::start(&stage.server, settings);
     proxy.settings.top = "reply-ttl = 1".to_owned();

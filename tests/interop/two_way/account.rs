@@ -31,7 +31,7 @@ fn the_account_answers_for_itself(kind: Kind) {
 
     let vcard = asks(&scene, &mut user, "<vCard xmlns='vcard-temp'/>");
     assert_eq!(vcard.child("vCard").unwrap().child("FN").unwrap().text(), "The Bot");
-    // A stranger gets no more than that.
+    // A stranger gets nothing else.
     for (node, _) in PUBLISHED {
         let it = asks(&scene, &mut user, &items(node));
         assert!(it.error().is_some(), "{it:?}");
@@ -48,7 +48,7 @@ fn the_account_answers_for_itself(kind: Kind) {
         );
     }
 
-    // With nobody online, too; and never what is not listed.
+    // With nobody online, too; and never a namespace that is not listed.
     drop(service);
     scene.proxy.wait_offline(&format!("{}/a", scene.target));
     asks(&scene, &mut user, "<vCard xmlns='vcard-temp'/>").child("vCard").unwrap();
@@ -78,7 +78,7 @@ fn what_the_account_publishes_is_told_to_its_contacts(kind: Kind) {
     user.available(&format!(
         "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:1' ver='{CAPABILITIES}'/>"
     ));
-    // Its own server asks as well.
+    // The bot's server sends requests as well.
     let request = user.receive("a request of the bot's server", |it| {
         let from = it.attr("from").unwrap_or_default();
         it.name == "iq" && it.child("query").is_some() && bare(from) == helper
@@ -93,7 +93,7 @@ fn what_the_account_publishes_is_told_to_its_contacts(kind: Kind) {
          </query></iq>",
         query.attr("node").unwrap_or_default()
     ));
-    // It is told what it said that it wants, when the server has taken that in.
+    // It gets the events that it has asked for, once the server has processed that.
     let (mut number, mut event) = (0, None);
     assert!(comes(|| {
         number += 1;
@@ -109,7 +109,7 @@ fn what_the_account_publishes_is_told_to_its_contacts(kind: Kind) {
     assert_eq!(bare(event.attr("from").unwrap()), helper);
     let items = event.child("event").unwrap().child("items").unwrap();
     assert!(items.child("item").unwrap().child("news").is_some(), "{event:?}");
-    // ejabberd takes the answer to its own request, wherever that was sent.
+    // ejabberd accepts the answer to its own request, whatever address it was sent to.
     assert_eq!(scene.proxy.count(ANSWERED) > 0, kind.is(Prosody));
 }
 
@@ -138,7 +138,7 @@ fn items(node: &str) -> String {
     format!("<pubsub xmlns='{PUBSUB}'><items node='{node}'/></pubsub>")
 }
 
-/// XEP-0115: of `client/pc//<urn:example:news+notify<`.
+/// The XEP-0115 hash of `client/pc//<urn:example:news+notify<`.
 const CAPABILITIES: &str = "sqfxFOxaXMOcHx52ZJrJWsKd3c8=";
 const ANSWERED: &[&str] = &["stanza=\"reply\"", "way=\"inward\"", "outcome=\"relayed\""];
 const PUBSUB: &str = "http://jabber.org/protocol/pubsub";

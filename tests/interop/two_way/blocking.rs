@@ -1,4 +1,4 @@
-//! XEP-0191: a user's block of a face, and the target's block of a mirror, are their own servers'.
+//! XEP-0191: the user's server blocks a face, and the target's server a mirror.
 
 use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::server::Kind;
@@ -68,7 +68,7 @@ fn the_bot_blocks_a_user(kind: Kind) {
         it.attr("from").is_some_and(|from| from.starts_with(&mirrored))
     });
     assert!(seen.is_none(), "{seen:?}");
-    // It is this user, at this face.
+    // Only this user is blocked, at this face.
     learn_alias(&scene, &mut service, &mut other, "helper");
     learn_alias(&scene, &mut service, &mut user, "alice");
     block(&mut service, &mirrored, "unblock");

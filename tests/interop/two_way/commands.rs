@@ -1,4 +1,4 @@
-//! Services of more than one step, and a library's own answers, with slixmpp on two resources.
+//! Services with more than one step, and a library's own answers, with slixmpp on two resources.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn a_command_of_two_steps_reaches_one_resource(kind: Kind) {
     let done: BTreeSet<_> = outcomes.iter().flatten().cloned().collect();
     println!("{kind}: sticky, {} of {USERS}", outcomes.iter().flatten().count());
     assert!(outcomes.iter().all(Option::is_some), "{outcomes:?}");
-    // That one of them gets all users happens once in half a million runs.
+    // All users have the same one only once in half a million runs.
     assert_eq!(done, ["3 at a", "3 at b"].map(str::to_owned).into());
 }
 
@@ -32,7 +32,7 @@ fn dispatched_at_random_half_of_the_commands_fail(kind: Kind) {
     let outcomes: Vec<_> = (0..USERS).map(|_| two_steps(&scene, &mut user)).collect();
     let done = outcomes.iter().flatten().count();
     println!("{kind}: random, {done} of {USERS}");
-    // All of them, or none, once in half a million runs.
+    // All or none of them succeed only once in half a million runs.
     assert!((1..USERS).contains(&done), "{outcomes:?}");
 }
 
@@ -80,9 +80,9 @@ fn a_library_that_knows_nothing_of_mirrors_chats(kind: Kind) {
     assert_eq!(aliases.len(), 2, "one for each resource, the same for each user");
 }
 
-/// Two resources of the target that the proxy has found.
+/// Two resources of the target that the proxy knows.
 fn two_bots(scene: &Scene) -> [Bot; 2] {
-    // The first login grants what the others need.
+    // The first login grants the subscription for the others.
     let granted: Client = scene.service("first");
     let bots = ["a", "b"].map(|resource| {
         let jid = format!("{}/{resource}", scene.target);
@@ -97,7 +97,7 @@ fn two_bots(scene: &Scene) -> [Bot; 2] {
     bots
 }
 
-/// The note of the last step, or nothing when the second step came to another resource.
+/// The note of the last step, or `None` if the second step reached another resource.
 fn two_steps(scene: &Scene, user: &mut User) -> Option<String> {
     let helper = face(scene, "helper");
     let step = |more: &str, payload: &str| {
@@ -118,7 +118,7 @@ fn two_steps(scene: &Scene, user: &mut User) -> Option<String> {
         "<x xmlns='jabber:x:data' type='submit'><field var='number'><value>3</value></field></x>",
     ));
     let second = user.answer_to("s");
-    // slixmpp starts again when it does not know the session; others say item-not-found.
+    // slixmpp starts over if it does not know the session; others answer item-not-found.
     if command(&second, "status").as_deref() != Some("completed") {
         return None;
     }

@@ -1,7 +1,7 @@
-//! A bot with many subscribers: all are told, and requests are served meanwhile.
+//! A bot with many subscribers: all get its presence, and requests are served meanwhile.
 //!
 //! `SUBSCRIBERS=10000 cargo test --test interop -- --ignored --nocapture crowd::` takes minutes on
-//! ejabberd and hours on Prosody, which write down the whole roster at each subscription.
+//! ejabberd and hours on Prosody, which write the whole roster to disk at each subscription.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -20,9 +20,9 @@ fn subscribers() -> usize {
     env::var("SUBSCRIBERS").map_or(500, |n| n.parse().expect("a number of subscribers"))
 }
 
-/// This many are on their way at once.
+/// So many are under way at once.
 const AT_ONCE: usize = 250;
-/// Requests while presence passes.
+/// Requests while presence is relayed.
 const REQUESTS: usize = 50;
 
 case!(every_subscriber_is_told: both);
@@ -30,7 +30,7 @@ fn every_subscriber_is_told(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
     service.fetch_roster();
-    // All are at one domain, which this test is.
+    // All are at one domain, of which this test is the component.
     let mut crowd = Component::login(scene.server, &scene.server.new_domain());
     let helper = face(&scene, "helper");
     let began = Instant::now();
@@ -90,7 +90,7 @@ fn is_presence(stanza: &Stanza, type_: &str) -> bool {
     stanza.name == "presence" && stanza.attr("type") == Some(type_)
 }
 
-/// Waits until each subscriber got such presence of the face, and none got it twice.
+/// Waits until each subscriber has got such presence from the face, and none twice.
 fn hear(crowd: &mut Component, helper: &str, fits: impl Fn(&Stanza) -> bool) {
     let mut told = BTreeSet::new();
     while told.len() < subscribers() {

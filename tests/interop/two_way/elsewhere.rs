@@ -1,4 +1,4 @@
-//! A target whose account is on another server than the component, and of another software.
+//! A target whose account is on another server than the component, with other software.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ case!(chats_and_requests_pass_between_servers: both);
 fn chats_and_requests_pass_between_servers(kind: Kind) {
     let (servers, scene) = stage(kind);
     let mut service = first_login(&servers.far, &scene.proxy, "a");
-    // Users of the component's server, and of the target's.
+    // Users on the component's server, and on the target's.
     for server in [&servers.near, &servers.far] {
         let account = server.new_account("user");
         let mut user = User::connect_to(server, &scene, &account, "abc");
@@ -48,7 +48,7 @@ fn chats_and_requests_pass_between_servers(kind: Kind) {
             }
         }
 
-        // Both ask with one id.
+        // Both use the same id.
         service.send(ask("same", &seen_as));
         user.send(ask("same", &alias));
         let asked = user.receive("the request", |it| it.name == "iq" && it.child("ask").is_some());
@@ -72,7 +72,7 @@ fn chats_and_requests_pass_between_servers(kind: Kind) {
         let reply = service.answer_to("p");
         assert_eq!((reply.attr("type"), reply.attr("from")), (Some("result"), Some(&*account)));
 
-        // And says who is offline.
+        // And reports who is offline.
         for gone in ["nobody", "user@nowhere.example"] {
             let address =
                 if gone.contains('@') { gone.into() } else { format!("{gone}@{}", server.host) };
@@ -163,7 +163,7 @@ fn what_another_server_keeps_is_answered_later(kind: Kind) {
 case!(every_mirror_passes_between_servers: both);
 fn every_mirror_passes_between_servers(kind: Kind) {
     let (servers, mut scene) = stage(kind);
-    // All are signed.
+    // All mirrors are signed.
     reload(&mut scene, TwoWay { initiate: "[]", ..TwoWay::default() });
     let mut service = first_login(&servers.far, &scene.proxy, "a");
     let mut users = Component::login(&servers.near, ABROAD);
@@ -195,7 +195,7 @@ fn every_mirror_passes_between_servers(kind: Kind) {
         let (from, to, id) =
             (it.attr("from").unwrap(), it.attr("to").unwrap(), it.attr("id").unwrap());
         if it.attr("type") == Some("error") {
-            // Of the component's own server, or of the proxy, before it went there.
+            // The component's own server, or the proxy, refused it before it went there.
             refused += 1;
             continue;
         }
@@ -203,7 +203,7 @@ fn every_mirror_passes_between_servers(kind: Kind) {
         match prepared::node(name).as_deref() {
             Ok("") => assert_eq!(to, format!("{ABROAD}/r")),
             Ok(node) => assert_eq!(to, format!("{node}@{ABROAD}/r")),
-            // Prosody prepares characters that Unicode 3.2 did not have, too.
+            // Prosody accepts characters that Unicode 3.2 did not have, too.
             Err(_) => assert!(to.ends_with(&format!("@{ABROAD}/r")), "{name:?}: {it:?}"),
         }
         assert_eq!(bare(from), helper, "{it:?}");
@@ -232,7 +232,7 @@ fn without_the_other_server_users_are_told(kind: Kind) {
     let helper = face(&scene, "helper");
     far.stop();
     drop(service);
-    // ejabberd tells nobody on other servers.
+    // ejabberd sends nothing to other servers.
     if far.kind.is(Software::Prosody) {
         user.receive("the end", |it| is_presence(it, Some("unavailable"), &alias));
     }
@@ -250,7 +250,7 @@ fn without_the_other_server_users_are_told(kind: Kind) {
         assert_eq!(told.attr("from"), Some(&**to), "{told:?}");
         condition(&told);
     }
-    // Nothing tells who asks for a subscription: an error is no presence that is relayed.
+    // Nobody is told about a subscription: an error is not relayed as presence.
     let dropped = scene.proxy.reason("presence-error");
     let mut stranger = User::new(&scene);
     stranger.send(format!("<presence type='subscribe' to='{helper}'/>"));
@@ -302,10 +302,10 @@ fn other(kind: Kind) -> Kind {
     kind.with(if kind.is(Software::Prosody) { Software::Ejabberd } else { Software::Prosody })
 }
 
-/// How many of them share two servers.
+/// How many tests share two servers.
 const TESTS: usize = 4;
 
-/// A domain of users whose name is not of ASCII.
+/// A users' domain that is not ASCII.
 const ABROAD: &str = "bücher.example";
 
 /// Nodes that look like something else, or that servers prepare: escapes, percent signs, other
@@ -330,5 +330,5 @@ const NAMES: [&str; 14] = [
 const RELAYED_INWARD: &[&str] =
     &["jat_proxy_stanzas_total", "stanza=\"message\"", "way=\"inward\"", "outcome=\"relayed\""];
 
-/// To another server.
+/// To and from another server.
 const ONE_MESSAGE: Duration = Duration::from_secs(5);

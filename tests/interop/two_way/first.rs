@@ -1,5 +1,5 @@
-//! Who may write to whom first; and that no change of it, or of a name key, breaks the answer to
-//! what was relayed before.
+//! Who may write to whom first; and changes of that, or of a name key, after which stanzas from before
+//! can still be answered.
 
 use test_support::interop::client::Client;
 use test_support::interop::proxy::{key, name_key};
@@ -26,7 +26,7 @@ fn who_wrote_first_can_be_answered_for_ever(kind: Kind) {
     let mut service = scene.service("a");
     service.fetch_roster();
     let (mut user, mut silent) = (User::new(&scene), User::new(&scene));
-    // Nobody can be written to in clear.
+    // No clear mirror can be written to.
     for user in [&user, &silent] {
         let clear = mirror(&scene, &user.jid, "helper");
         for stanza in [chat("m", &clear, "hello"), ask("m", &clear)] {
@@ -42,7 +42,7 @@ fn who_wrote_first_can_be_answered_for_ever(kind: Kind) {
 
     user.send(chat("q", &face(&scene, "helper"), "hello"));
     let signed = service.reads("hello").attr("from").unwrap().to_owned();
-    // Its form is that of the public specification.
+    // Its form is as specified.
     let (node, rest) = signed.split_once('@').unwrap();
     let clear = mirror(&scene, &user.jid, "helper");
     let mac = node.strip_prefix(&format!(r"{}\2f", clear.split_once('@').unwrap().0)).unwrap();
@@ -62,7 +62,7 @@ fn who_wrote_first_can_be_answered_for_ever(kind: Kind) {
     let helper = face(&scene, "helper");
     user.receive("the bot's request", |it| is_presence(it, Some("subscribe"), &helper));
 
-    // It is for this user, and this face.
+    // It is valid for this user and this face only.
     let other = mirror(&scene, &silent.jid, "helper").replacen('@', &format!(r"\2f{mac}@"), 1);
     let forged = format!("{}{}@{rest}", &node[..node.len() - 1], changed(node));
     let another_face = signed.replacen("helper", "alice", 1);
@@ -89,7 +89,7 @@ fn a_wider_initiate_breaks_no_answer(kind: Kind) {
     assert_eq!(service.reads("again").attr("from"), Some(&*clear));
 }
 
-// A clear mirror is nothing that only the proxy could have made, so messages to it are refused.
+// Anybody could have composed a clear mirror, so messages to it are refused.
 case!(a_narrower_initiate_breaks_no_reply: all);
 fn a_narrower_initiate_breaks_no_reply(kind: Kind) {
     let mut scene = scene(kind);
@@ -99,7 +99,7 @@ fn a_narrower_initiate_breaks_no_reply(kind: Kind) {
     before.requests_are_answered(&mut service, &mut user);
     service.send(chat("r", before.message.attr("from").unwrap(), "too late"));
     assert_eq!(condition(&service.answer_to("r")), "forbidden");
-    // Who writes again is answered.
+    // A user who writes again can be answered.
     let after = Before::new(&scene, &mut service, &mut user);
     after.is_answered(&mut service, &mut user);
     assert_ne!(after.message.attr("from"), before.message.attr("from"));
@@ -154,13 +154,13 @@ fn another_name_key_breaks_no_answer(kind: Kind) {
     let before = Before::new(&scene, &mut service, &mut user);
     let alias = learn_alias(&scene, &mut service, &mut user, "helper");
 
-    // Appended, it opens names and makes none.
+    // Appended, it only opens names.
     scene.proxy.settings.keys = key(1, 'A', None) + &name_key(1, 'N') + &name_key(2, 'M');
     scene.proxy.reload();
     before.is_answered(&mut service, &mut user);
     assert_eq!(learn_alias(&scene, &mut service, &mut user, "helper"), alias);
 
-    // Moved to the front, it makes them, and the other opens those that it has made.
+    // As the first key it makes them, and the old one still opens its own.
     let before = Before::new(&scene, &mut service, &mut user);
     scene.proxy.settings.keys = key(1, 'A', None) + &name_key(2, 'M') + &name_key(1, 'N');
     scene.proxy.reload();
@@ -171,7 +171,7 @@ fn another_name_key_breaks_no_answer(kind: Kind) {
         user.send(chat("to", to, to));
         service.reads(to);
     }
-    // A request cannot be answered by the address that it was sent to, which has another name now.
+    // A request can't be answered from the address that it was sent to, since the user has a new one.
     let old = before.message.attr("from").unwrap();
     service.send(ask("v", old));
     let told = service.answer_to("v");
@@ -180,7 +180,7 @@ fn another_name_key_breaks_no_answer(kind: Kind) {
     let new = service.reads("by what name?").attr("from").unwrap().to_owned();
     assert!(told.error().unwrap().1.contains(bare(&new)), "{told:?} names {new}");
 
-    // Taken out, it opens nothing.
+    // Removed, it opens nothing.
     let mut sibling = scene.another("b");
     scene.proxy.settings.keys = key(1, 'A', None) + &name_key(2, 'M');
     scene.proxy.reload();
@@ -243,7 +243,7 @@ impl Before {
     }
 }
 
-/// The user may not write any more, and is told.
+/// The user may not write any more, and gets an error.
 fn refused(
     scene: &mut Scene,
     service: &mut Client,
@@ -260,7 +260,7 @@ fn refused(
     }
     user.send(format!("<presence type='subscribe' to='{helper}'/>"));
     scene.proxy.wait_reason("forbidden", 3);
-    // Nothing of it came to the bot.
+    // The bot did not get it.
     service.send("<iq type='get' id='after'><query xmlns='jabber:iq:roster'/></iq>");
     let roster = service.receive_where("the roster", |it| {
         assert!(it.name != "message" && it.attr("type") != Some("subscribe"), "{it:?}");

@@ -1,4 +1,4 @@
-//! A target for which its server keeps no more messages.
+//! A target for which its server stores no more messages.
 
 use test_support::interop::client::Client;
 use test_support::interop::scene::Scene;
@@ -9,7 +9,7 @@ use super::stage::{Listens, TwoWay, User, chat, condition, face, learn_alias, mi
 // docs/servers.md#full-store
 case!(what_is_over_the_limit_comes_back: both);
 fn what_is_over_the_limit_comes_back(kind: Kind) {
-    // What is in an archive is stored: docs/servers.md#archive-stores.
+    // Without an archive, which would store them: docs/servers.md#archive-stores.
     let scene = stage(kind, |text| text.replace("\"mam\"; ", ""));
     let mut user = User::new(&scene);
     let (helper, seen_as) = (face(&scene, "helper"), mirror(&scene, &user.jid, "helper"));
@@ -66,7 +66,7 @@ fn an_archive_stores_what_is_over_the_limit(kind: Kind) {
     });
 }
 
-/// A server that keeps few messages for an account, and a proxy on it.
+/// A server that stores few messages for an account, and a proxy on it.
 fn stage(kind: Kind, change: impl FnOnce(String) -> String) -> Scene {
     let server = Server::start_changed(kind, |text| {
         change(limited(kind, &with_modules_for_people(kind, text)))
@@ -77,7 +77,7 @@ fn stage(kind: Kind, change: impl FnOnce(String) -> String) -> Scene {
     })
 }
 
-/// A configuration in which the server keeps so many messages for an account.
+/// A configuration in which the server stores so many messages for an account.
 fn limited(kind: Kind, text: &str) -> String {
     let (before, lines) = match kind.software {
         Software::Prosody => {

@@ -91,7 +91,7 @@ fn what_is_no_mirror_is_answered_and_the_stream_lives(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-// Both directions at once: what a node may be made of, put together at random.
+// Both directions at once, with nodes of random characters and escapes.
 case!(random_nodes_do_not_end_the_stream: all);
 fn random_nodes_do_not_end_the_stream(kind: Kind) {
     const NODES: usize = 300;
@@ -105,11 +105,11 @@ fn random_nodes_do_not_end_the_stream(kind: Kind) {
         service.send(chat(&id, &format!("{node}@{}/r", scene.domain), "?"));
         user.send(chat(&id, &format!("{node}@{}", scene.domain), "?"));
     }
-    // Whatever came of them, both still talk.
+    // Whatever happened to them, both can still write to each other.
     service.send(chat("last", &mirror(&scene, &user.jid, "helper"), "last"));
     user.reads("last");
     user.send(chat("last", &face(&scene, "helper"), "last"));
-    // What had come before is answered, by the mirror that it came from.
+    // Earlier ones are answered, from the mirror that they came from.
     let mut heard = Vec::new();
     loop {
         let it = service.receive_where("a message", |it| says(it, "?") || says(it, "last"));
@@ -135,7 +135,7 @@ fn names_that_no_node_can_hold_come_back(kind: Kind) {
     let scene = scene_with(kind, TwoWay { faces: r#"["*"]"#, ..TwoWay::default() });
     let (mut service, mut user) = (scene.service("a"), User::new(&scene));
     for (name, what, everywhere) in NAMES {
-        // As a face.
+        // With the name as a face.
         let to = face(&scene, name);
         user.send(chat("q", &to, "to a face"));
         let passed = arrives(&mut service, &mut user, "q", "to a face");
@@ -144,7 +144,7 @@ fn names_that_no_node_can_hold_come_back(kind: Kind) {
             service.send(chat("r", seen_as, "from it"));
             let from = user.reads("from it").attr("from").unwrap().to_owned();
             println!("{kind}: {what}: {seen_as}, {from}");
-            // It is an address that can be written to, and the same one.
+            // It can be written to, and is the same address.
             user.send(chat("q", bare(&from), "again"));
             assert_eq!(service.reads("again").attr("from"), Some(seen_as), "{what}");
         }
@@ -171,7 +171,7 @@ fn users_with_such_names_are_answered(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-// As many bytes as servers take.
+// As many bytes as servers accept.
 case!(what_is_too_long_for_a_node_is_answered: all);
 fn what_is_too_long_for_a_node_is_answered(kind: Kind) {
     let scene = scene_with(kind, TwoWay { faces: r#"["*"]"#, ..TwoWay::default() });
@@ -193,7 +193,7 @@ fn what_is_too_long_for_a_node_is_answered(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-/// The message, or nothing when the user is told that its server does not take it.
+/// The message, or `None` if the user's server refuses it.
 fn arrives(service: &mut Client, user: &mut User, id: &str, text: &str) -> Option<Stanza> {
     use test_support::wait::comes;
     let (mut came, mut refused) = (None, false);
@@ -247,7 +247,7 @@ const PIECES: [&str; 16] = [
     "-",
 ];
 
-/// And whether every server passes it on.
+/// Names, and whether every server passes them on.
 const NAMES: [(&str, &str, bool); 5] = [
     ("f\u{307}", "a combining dot", true),
     ("\u{1F916}", "an emoji", false),

@@ -1,4 +1,4 @@
-//! Messages of each type, both ways, with what belongs to chats; and those that cannot pass.
+//! Messages of each type, both ways, with the elements of chats; and those that can't be relayed.
 
 use test_support::interop::client::SILENCE;
 use test_support::interop::server::{Kind, ROOMS};
@@ -50,7 +50,7 @@ fn messages_of_rooms_and_errors_go_to_who_is_meant(kind: Kind) {
     let (helper, seen_as) = (face(&scene, "helper"), mirror(&scene, &user.jid, "helper"));
     let error = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 
-    // A room writes to its occupant, and nobody else.
+    // A room writes to its occupant, and to nobody else.
     user.send(format!("<message type='groupchat' id='g' to='{helper}'><body>g</body></message>"));
     let told = user.answer_to("g");
     assert_eq!(condition(&told), "service-unavailable");
@@ -92,7 +92,7 @@ fn what_belongs_to_a_chat_passes(kind: Kind) {
         service.send(message(&seen_as));
         let outward = user.receive(&id, |it| it.attr("id") == Some(&*id));
         for it in [&inward, &outward] {
-            // Servers put them into another order, and add their own.
+            // Servers change their order, and add their own.
             for element in &sent {
                 assert!(it.elements().any(|got| got == element), "{element:?} is not in {it:?}");
             }
@@ -243,7 +243,7 @@ fn what_cannot_pass_is_answered(kind: Kind) {
     assert_eq!(scene.proxy.logins(), 1);
 }
 
-/// A message without a type is a normal one, and ejabberd writes it so.
+/// The type of a message; without one it is `normal`, which ejabberd adds.
 fn kind_of(stanza: &test_support::interop::stanza::Stanza) -> &str {
     stanza.attr("type").unwrap_or("normal")
 }

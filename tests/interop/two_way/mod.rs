@@ -1,8 +1,8 @@
 //! Messages, presence and requests of the target, through a component that relays them: chats of
-//! users with a bot at the component's addresses, on servers for people.
+//! users with a bot at the component's addresses, on servers with the modules that people use.
 //!
-//! [`stage`] has what the tests share: the configuration, addresses, and users who look at every
-//! byte that they are given.
+//! [`stage`] has what the tests share: the configuration, addresses, and users who check every byte
+//! that they get.
 
 pub(crate) mod stage;
 

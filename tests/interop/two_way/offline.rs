@@ -1,4 +1,4 @@
-//! Messages to a bot of which nothing is online, and to users who are away or not there.
+//! Messages to a bot that is offline, and to users who are offline or do not exist.
 
 use test_support::interop::client::Client;
 use test_support::interop::scene::Scene;
@@ -21,7 +21,7 @@ fn what_is_written_while_nobody_is_online_is_answered_later(kind: Kind) {
     scene.proxy.wait_offline(&format!("{}/a", scene.target));
     user.send(chat("1", &helper, "first"));
     user.send(format!("<message id='2' to='{helper}'><body>second</body></message>"));
-    // An alias names a resource that has left.
+    // The alias names a resource that has left.
     user.send(chat("3", &alias, "third"));
     scene.proxy.wait_reason("to-account", 2);
     passed(&scene, &mut user);
@@ -35,7 +35,7 @@ fn what_is_written_while_nobody_is_online_is_answered_later(kind: Kind) {
         service.send(chat(&format!("r{id}"), it.attr("from").unwrap(), &format!("re: {text}")));
         assert_eq!(user.reads(&format!("re: {text}")).attr("from"), Some(&*alias));
     }
-    // It was not before.
+    // It was offline until now.
     scene.proxy.wait_online(&[&service.jid]);
     user.send(super::stage::ask("v", &alias));
     let request = service.receive_request();
@@ -84,7 +84,7 @@ fn a_user_who_is_away_gets_it_later(kind: Kind) {
     let account = scene.server.new_account("user");
     let seen_as = mirror(&scene, &account, "helper");
     service.send(chat("1", &seen_as, "are you there?"));
-    // The same way, and its answer says that the message has been through there.
+    // A request goes the same way, so its answer shows that the message has been there.
     service
         .send(format!("<iq type='get' id='p' to='{seen_as}'><ping xmlns='urn:xmpp:ping'/></iq>"));
     service.answer_to("p");
@@ -96,7 +96,7 @@ fn a_user_who_is_away_gets_it_later(kind: Kind) {
     let it = service.reads("now I am");
     assert_eq!(it.attr("from"), Some(&*format!("{seen_as}/abc")));
 
-    // To a resource that has gone: the others get it.
+    // To a resource that has left: the others get it.
     service.send(chat("3", &format!("{seen_as}/gone"), "who is there?"));
     assert_eq!(user.reads("who is there?").attr("from"), Some(&*alias));
 }
@@ -123,7 +123,7 @@ fn what_a_user_cannot_get_comes_back(kind: Kind) {
         assert_eq!(told.attr("from"), Some(&**to), "{told:?}");
         condition(&told);
     }
-    // And it still works.
+    // The bot still works.
     learn_alias(&scene, &mut service, &mut user, "helper");
     assert_eq!(scene.proxy.logins(), 1);
 }

@@ -1,4 +1,4 @@
-//! In what order messages arrive.
+//! The order in which messages arrive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ fn one_replica_keeps_the_order_over_upgrades(kind: Kind) {
         user.send(burst(number, &helper));
         service.send(burst(number, &seen_as));
         if number % 3 == 1 {
-            // It takes the stream over with what is on its way.
+            // It takes over the stream with all that is under way.
             scene.proxy.signal(Signal::USR2);
         }
     }
@@ -90,13 +90,13 @@ fn by_source_three_replicas_keep_the_order(kind: Kind) {
     assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
     assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
 
-    // One upgrades in place, and nobody notices.
+    // An upgrade in place makes no difference.
     stage.replicas[1].upgrade();
     let (arrived, swapped) = stage.chat();
     assert!(arrived.iter().all(|it| *it == BURSTS * BURST), "{arrived:?}");
     assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
 
-    // One is missing: who was its own loses all, and is not told.
+    // One is missing: its users lose all messages, without an error.
     stage.replicas[1].kill();
     let (arrived, swapped) = stage.chat();
     println!("{kind}: by source, two of three: {arrived:?}, swapped: {swapped:?}");
@@ -110,7 +110,7 @@ fn by_source_three_replicas_keep_the_order(kind: Kind) {
     assert!(swapped.iter().all(|it| *it == 0), "{swapped:?}");
 }
 
-// Pairs of presence back to back: which of both a contact sees last, and believes.
+// Pairs of presence in quick succession: which of both a contact gets last.
 case!(one_replica_keeps_the_order_of_presence: both);
 fn one_replica_keeps_the_order_of_presence(kind: Kind) {
     let scene = Scene::on(Server::shared(kind), |settings| TwoWay::default().apply(settings));
@@ -156,8 +156,8 @@ fn of_two_replicas(server: &'static Server, domain: String) -> usize {
     wrong_pairs(&pair.domain, &mut pair.service, &mut pair.user, |_| ())
 }
 
-/// How many pairs of presence of the bot, unavailable and available, its contact gets the other way
-/// round.
+/// How many pairs of the bot's presence, unavailable and available, its contact gets in the wrong
+/// order.
 fn wrong_pairs(
     domain: &str,
     service: &mut Client,
@@ -207,7 +207,7 @@ fn balanced(kind: Kind, replicas: usize) -> &'static Server {
 
 const BALANCED: &str = "balanced.ejabberd.example";
 
-/// So many that each of three replicas has some, but once in 4,000 runs.
+/// So many that each of three replicas has some, except once in 4,000 runs.
 const USERS: usize = 24;
 
 /// Three replicas for the resource `a` of an account.
@@ -235,8 +235,8 @@ impl Three {
         Three { server, domain, account, replicas }
     }
 
-    /// Each user writes in bursts: gives for each how many messages arrived, and how many of them
-    /// came before one that was sent earlier.
+    /// Each user writes in bursts. Returns for each how many messages arrived, and how many of them came
+    /// before one that was sent earlier.
     fn chat(&self) -> (Vec<usize>, Vec<usize>) {
         let mut service = Client::login(self.server, &self.account, "a");
         service.available("");
@@ -256,7 +256,7 @@ impl Three {
             let from = it.attr("from").unwrap().to_owned();
             arrived.entry(from).or_default().push(number(&it).unwrap());
             missing -= 1;
-            // When some are lost, nothing says that the last has come.
+            // When some are lost, there is no sign that the last one has arrived.
             limit = LOST;
         }
         let of = |user: &Client| {
@@ -271,14 +271,14 @@ impl Three {
         }
         let swapped =
             all.iter().map(|it| it.windows(2).filter(|pair| pair[0] > pair[1]).count()).collect();
-        // What is said to nobody any more would be said to the next client.
+        // Otherwise the next client would get the messages that are stored.
         service.send("<presence type='unavailable'/>");
         while service.try_receive(SILENCE).is_some() {}
         (all.iter().map(Vec::len).collect(), swapped)
     }
 }
 
-/// How long nothing must come before what is missing is taken for lost.
+/// After so long without a stanza, missing ones are considered lost.
 const LOST: std::time::Duration = std::time::Duration::from_secs(6);
 
 fn burst(number: usize, to: &str) -> String {
@@ -287,7 +287,7 @@ fn burst(number: usize, to: &str) -> String {
     (number * BURST..(number + 1) * BURST).map(message).collect()
 }
 
-/// The ids of so many numbered messages, as they come.
+/// The ids of so many numbered messages, in the order of arrival.
 fn numbers(client: &mut Client, count: usize) -> Vec<usize> {
     let next = |_| number(&client.receive_where("a number", |it| number(it).is_some())).unwrap();
     (0..count).map(next).collect()

@@ -16,7 +16,7 @@ fn a_person_chats_with_the_bot_in_one_window(kind: Kind) {
     let mut service = scene.service("a");
     service.fetch_roster();
     let helper = face(&scene, "helper");
-    // Somebody else learns the alias, which is the same for all.
+    // Another user finds out the alias, which is the same for all.
     let mut other = User::new(&scene);
     let alias = learn_alias(&scene, &mut service, &mut other, "helper");
 
@@ -34,7 +34,7 @@ fn a_person_chats_with_the_bot_in_one_window(kind: Kind) {
     service.send(chat("2", &from, "never better"));
     person.shows(&[&format!(" - {alias}: never better")]);
 
-    // It becomes a contact, and is seen online.
+    // The bot becomes a contact, and is shown online.
     person.enter("/sub request");
     service.presence(Some("subscribe"), bare(&seen_as));
     service.send(format!("<presence type='subscribed' to='{}'/>", bare(&seen_as)));
@@ -92,7 +92,7 @@ fn a_person_answers_as_the_bot(kind: Kind) {
     let answer = user.reads("and you");
     let alias = answer.attr("from").unwrap().to_owned();
     assert_eq!(bare(&alias), helper);
-    // To the alias, as clients do that have got an answer, and to the face.
+    // To the alias, as clients do after an answer, and to the face.
     user.send(chat("2", &alias, "how are you"));
     person.shows(&[&format!(" - {seen_as}: how are you")]);
     person.enter("never better");
@@ -119,7 +119,7 @@ fn a_person_answers_as_the_bot(kind: Kind) {
     is_in_window(&person, &account, "online");
     user.available("<show>away</show>");
     is_in_window(&person, &account, "away");
-    // A name of the person's own makes it short.
+    // The person can give it a short name.
     person.enter(&format!("/roster nick {account} Juliet"));
     is_in_window(&person, "Juliet", "away");
     user.send(chat("4", &helper, "good night"));
@@ -146,7 +146,7 @@ fn a_person_writes_first_as_the_bot(kind: Kind) {
     let account = bare(&seen_as).to_owned();
     person.enter(&format!("/msg {account} are you there"));
     is_in_window(&person, &account, "offline");
-    // The answer names the key that would change it.
+    // The error names the key that would allow it.
     person.shows(&["Error from ", &account, "initiate"]);
 
     reload(&mut scene, TwoWay { initiate: r#"["host.example"]"#, ..NOBODY_FIRST });
@@ -172,12 +172,12 @@ const NOBODY_FIRST: TwoWay = TwoWay {
     more: "",
 };
 
-/// A signed mirror of this account for the face, up to the signature.
+/// A signed mirror of this account for the face, without the signature.
 fn signed_mirror(account: &str) -> String {
     format!(r"{}\2fhelper\2f", account.replace('@', r"\40"))
 }
 
-/// As many characters are the signature.
+/// The length of the signature.
 const MAC: usize = 16;
 
 /// Profanity as the target, which has accepted the proxy and is online.
@@ -205,14 +205,14 @@ fn person(scene: &Scene, account: &str, resource: &str) -> Screen {
     person
 }
 
-/// Waits until this chat is what it shows, with this presence.
+/// Waits until this chat is on the screen, with this presence.
 fn is_in_window(person: &Screen, address: &str, presence: &str) {
     let title = format!(" {address} [{presence}]");
     person.comes_to(&title, |lines| lines.first().is_some_and(|it| it.starts_with(&title)));
 }
 
-/// Shows the lines that the page has below this heading, one below the other, at whatever time; with
-/// each name of the page as what it is here.
+/// Checks that the screen has the lines below this heading of the page, in a row, with any times and
+/// with the test's names.
 fn is_as_printed(person: &Screen, heading: &str, names: &[(&str, &str)]) {
     let printed = block("docs/clients/people.md", heading, "text").text;
     let printed = names.iter().fold(printed, |text, (page, here)| text.replace(page, here));
@@ -223,7 +223,7 @@ fn is_as_printed(person: &Screen, heading: &str, names: &[(&str, &str)]) {
     });
 }
 
-/// What stands behind the time of a line of a chat.
+/// A line of a chat without its time.
 fn without_time(line: &str) -> &str {
     match line.split_once(" - ") {
         Some((time, said)) if time.chars().all(|it| it.is_ascii_digit() || it == ':') => said,
@@ -235,6 +235,6 @@ fn resource(address: &str) -> &str {
     address.split_once('/').unwrap().1
 }
 
-/// Chats have the whole width, and nothing is asked of the network.
+/// Chats have the whole width, and nothing uses the network.
 const PREFERENCES: &str = "[ui]\nsplash=false\nvercheck=false\nroster=false\n\
     [notifications]\nmessage=false\nroom=false\nsub=false\n";

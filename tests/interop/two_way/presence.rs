@@ -1,4 +1,4 @@
-//! Presence: the bot's own roster is the list of who sees it.
+//! Presence: the bot's own roster decides who sees it.
 
 use test_support::interop::client::{Client, SILENCE};
 use test_support::interop::proxy::{key, name_key};
@@ -22,7 +22,7 @@ fn both_subscribe_and_see_each_other(kind: Kind) {
     assert_eq!(bare(&alias), helper);
     let seen_as = mirror(&scene, &user.jid, "helper");
 
-    // What changes, with what clients put into it.
+    // A change of presence, with the elements that clients add.
     let caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:bot' ver='v'/>";
     service.available(&format!("<show>dnd</show><status>busy</status>{caps}"));
     let it = user.receive("dnd", |it| it.child("show").is_some());
@@ -34,7 +34,7 @@ fn both_subscribe_and_see_each_other(kind: Kind) {
     service
         .receive_where("away", |it| is_presence(it, None, &seen_as) && it.child("show").is_some());
 
-    // A second resource is seen as another alias, and goes alone.
+    // A second resource appears as another alias, and leaves alone.
     let mut b = scene.another("b");
     let other = user.receive("the other", |it| is_from(it, &helper, None, &alias));
     let other = other.attr("from").unwrap().to_owned();
@@ -46,10 +46,10 @@ fn both_subscribe_and_see_each_other(kind: Kind) {
     service.presence(Some("unavailable"), &seen_as);
     user.available("");
     service.presence(None, &seen_as);
-    // And sees at once who is online.
+    // The user sees at once who is online.
     user.receive("the bot", |it| is_presence(it, None, &alias));
 
-    // So is the bot, without a notice.
+    // The bot comes and goes, without a notice.
     drop(service);
     user.receive("the end", |it| is_presence(it, Some("unavailable"), &alias));
     let mut service = Client::login(scene.server, &scene.target, "a");
@@ -89,7 +89,7 @@ fn who_unsubscribes_is_out_of_the_roster(kind: Kind) {
     let seen = service.try_receive_where(SILENCE, |it| is_from(it, &account, None, ""));
     assert!(seen.is_none(), "{seen:?}");
 
-    // And refuse.
+    // And refuse a request.
     user.send(format!("<presence type='subscribe' to='{helper}'/>"));
     service.presence(Some("subscribe"), &account);
     service.send(format!("<presence type='unsubscribed' to='{account}'/>"));
@@ -126,7 +126,7 @@ fn the_servers_answer_who_logs_in(kind: Kind) {
         let it = late.receive("the bot's resources", |it| is_from(it, &helper, None, ""));
         seen.retain(|alias| it.attr("from") != Some(alias));
     }
-    // And is seen.
+    // And is seen by the bot.
     service.presence(None, &format!("{seen_as}/late"));
 
     // A client that logs in sees every resource of the user.
@@ -163,7 +163,7 @@ fn a_stranger_sees_nothing(kind: Kind) {
     user.hears_no("presence of the bot", |it| {
         it.attr("from").is_some_and(|from| from.starts_with(&helper)) && it.attr("type").is_none()
     });
-    // What is sent to the bot, it sees; and it can do the same.
+    // Directed presence reaches the bot, and the bot can send it, too.
     user.send(format!("<presence to='{helper}'><status>hi</status></presence>"));
     service.presence(None, &seen_as);
     let alias = learn_alias(&scene, &mut service, &mut user, "helper");
@@ -184,7 +184,7 @@ fn after_a_kill_the_next_login_is_right(kind: Kind) {
     let helper = face(&scene, "helper");
     let alias = befriend(&scene, &mut service, &mut user, "helper");
     scene.proxy.kill();
-    // Nobody tells the user.
+    // The user gets no notice.
     service.available("<show>xa</show>");
     user.send("<presence type='unavailable'/>");
     scene.proxy.restart();
@@ -194,7 +194,7 @@ fn after_a_kill_the_next_login_is_right(kind: Kind) {
     assert_eq!(it.attr("from"), Some(&*alias), "its name is still the same");
     assert_eq!(it.child("show").unwrap().text(), "xa");
     service.presence(None, &mirror(&scene, &late.jid, "helper"));
-    // An upgrade in place is not even noticed.
+    // An upgrade in place makes no difference.
     scene.proxy.upgrade();
     service.available("<show>dnd</show>");
     let it = late.receive("dnd", |it| it.child("show").is_some_and(|it| it.text() == "dnd"));
@@ -251,7 +251,7 @@ fn a_reduced_relay_leaves_nobody_online(kind: Kind) {
 case!(what_the_server_says_of_the_target_is_taken_out: both);
 fn what_the_server_says_of_the_target_is_taken_out(kind: Kind) {
     let scene = scene(kind);
-    // As it was typed is how ejabberd shows it.
+    // ejabberd writes the address as it was typed.
     let mut service = Client::login(scene.server, &scene.target.to_uppercase(), "A");
     service.fetch_roster();
     service.available("");
@@ -264,7 +264,7 @@ fn what_the_server_says_of_the_target_is_taken_out(kind: Kind) {
     let helper = face(&scene, "helper");
     befriend(&scene, &mut service, &mut user, "helper");
     service.available("<status>since then</status>");
-    // Each login gets the answer to a probe, with a stamp.
+    // Each login gets the answer to a probe, with a `delay`.
     for resource in ["late", "later"] {
         let mut late = User::login(&scene, &account, resource);
         let it = late.receive("the bot", |it| is_from(it, &helper, None, ""));
@@ -279,13 +279,13 @@ fn what_the_server_says_of_the_target_is_taken_out(kind: Kind) {
     user.reads("last");
 }
 
-/// The user subscribes to this face, and the bot to the user: gives the alias that the user sees.
+/// The user subscribes to this face, and the bot to the user; returns the alias that the user sees.
 pub fn befriend(scene: &Scene, service: &mut Client, user: &mut User, node: &str) -> String {
     let (face, account) = (face(scene, node), mirror(scene, bare(&user.jid), node));
     user.send(format!("<presence type='subscribe' to='{face}'/>"));
     service.presence(Some("subscribe"), &account);
     service.send(format!("<presence type='subscribed' to='{account}'/>"));
-    // Servers tell of both in any order.
+    // Servers send both in any order.
     let (mut accepted, mut alias) = (false, None);
     while !accepted || alias.is_none() {
         let it = user.receive("the bot", |it| {
@@ -314,7 +314,7 @@ pub fn befriend(scene: &Scene, service: &mut Client, user: &mut User, node: &str
     alias.unwrap()
 }
 
-/// Whether it is such presence of a resource of this face, other than `but`.
+/// Whether it is such presence from a resource of this face, other than `but`.
 fn is_from(stanza: &Stanza, face: &str, type_: Option<&str>, but: &str) -> bool {
     stanza.name == "presence"
         && stanza.attr("type") == type_
@@ -323,7 +323,7 @@ fn is_from(stanza: &Stanza, face: &str, type_: Option<&str>, but: &str) -> bool 
         })
 }
 
-/// Whether it says that this contact has such a subscription.
+/// Whether this roster push gives this contact such a subscription.
 fn subscription(stanza: &Stanza, contact: &str, value: &str) -> bool {
     stanza.child("query").and_then(|it| it.child("item")).is_some_and(|item| {
         item.attr("jid") == Some(contact) && item.attr("subscription") == Some(value)

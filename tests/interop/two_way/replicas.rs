@@ -1,5 +1,5 @@
-//! Two replicas on one domain of ejabberd, or of Prosody with `mod_component_fleet`: what one has relayed the other one answers for, and what
-//! becomes of chats when one is upgraded in place, and one is killed.
+//! Two replicas on one domain of ejabberd, or of Prosody with `mod_component_fleet`: stanzas that one
+//! has relayed can be answered through the other, and chats while one is upgraded in place or killed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -76,7 +76,7 @@ impl Pair {
     }
 }
 
-// That all of so many go back by the replica by which they came happens once in 2^60 runs.
+// All of them go back through the replica that they came through only once in 2^60 runs.
 case!(what_one_replica_relays_another_one_answers: both);
 fn what_one_replica_relays_another_one_answers(kind: Kind) {
     const EACH: usize = 60;
@@ -105,7 +105,7 @@ fn what_one_replica_relays_another_one_answers(kind: Kind) {
         let fragments = [&*format!("stanza=\"{stanza}\""), &format!("way=\"{way}\""), RELAYED];
         let counts = pair.by_replica(&fragments);
         assert_eq!(counts.iter().sum::<u64>(), EACH as u64, "{stanza} {way} {counts:?}");
-        // mod_component_fleet keeps the messages of one to the other together.
+        // mod_component_fleet sends all messages from one address to another to one replica.
         let spread = kind.is(Ejabberd) || stanza == "reply";
         assert!(!spread || counts.iter().all(|it| *it > 0), "{stanza} {way} {counts:?}");
     }
@@ -124,7 +124,7 @@ fn the_answer_to_a_killed_replicas_request_arrives(kind: Kind) {
         let after = pair.by_replica(&asked);
         let by = (0..2).find(|it| after[*it] > before[*it]).expect("one of them relayed it");
         pair.replicas[by].kill();
-        // Until the server has noticed, what comes for the component can be lost.
+        // Until the server has noticed, stanzas for the component can be lost.
         let (mut probe, mut in_a_row) = (0, 0);
         assert!(comes(|| {
             probe += 1;
@@ -133,7 +133,7 @@ fn the_answer_to_a_killed_replicas_request_arrives(kind: Kind) {
             let fits = |it: &Stanza| super::stage::says(it, &text);
             let came = pair.service.try_receive_where(Duration::from_millis(500), fits).is_some();
             in_a_row = if came { in_a_row + 1 } else { 0 };
-            // The other one has got all of them by chance once in a million runs.
+            // The other one gets all of them by chance once in a million runs.
             in_a_row == 20
         }));
         answer(&mut pair.user, &request);
@@ -143,8 +143,8 @@ fn the_answer_to_a_killed_replicas_request_arrives(kind: Kind) {
     }
 }
 
-// Losses are told apart: what a replica had read and not written, and what the server dropped with
-// the connection (docs/servers.md#lost-at-close).
+// This distinguishes what a replica had read and not written from what the server dropped with the
+// connection (docs/servers.md#lost-at-close).
 case!(a_fleet_under_chats_loses_only_what_was_inside_the_killed_one: both);
 fn a_fleet_under_chats_loses_only_what_was_inside_the_killed_one(kind: Kind) {
     let _alone = alone();
@@ -162,7 +162,7 @@ fn run(kind: Kind) -> Result<String, String> {
     let Pair { mut replicas, service, user, server, .. } = pair;
     assert_eq!(server.kind, kind);
 
-    // The bot answers each message, under its id.
+    // The bot answers each message, with its id.
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let mut wire = Wire::noting(service, MESSAGES);
@@ -253,12 +253,12 @@ fn run(kind: Kind) -> Result<String, String> {
     let lost_in: BTreeSet<_> = all.difference(&seen).copied().collect();
     let lost_out: BTreeSet<_> = seen.difference(&answers).copied().collect();
 
-    // By replica and way: what it was given, what it relayed.
+    // By replica and way: what it got, and what it relayed.
     let mut inside = BTreeMap::new();
     for (replica, record) in records.iter().enumerate() {
         for inward in [true, false] {
             let numbers = |list: &[Passed]| -> BTreeSet<usize> {
-                // Inward it comes from the user and goes on from the user's mirror.
+                // Inward it comes from the user and is passed on from the user's mirror.
                 let fits = |it: &&Passed| is_inward(&it.iq.from) == inward;
                 list.iter().filter(fits).filter_map(|it| it.iq.id.parse().ok()).collect()
             };
@@ -273,7 +273,7 @@ fn run(kind: Kind) -> Result<String, String> {
         |lost: &BTreeSet<usize>, inward: bool| lost.difference(&inside[&(1, inward)]).count();
     let unexplained = [by_server(&lost_in, true), by_server(&lost_out, false)];
     for record in &records {
-        // What a replica wrote has arrived.
+        // All that a replica wrote has arrived.
         let wrote = |it: &&Passed| it.iq.id.parse::<usize>().is_ok();
         for it in record.up.iter().filter(wrote) {
             let number: usize = it.iq.id.parse().unwrap();
@@ -296,5 +296,5 @@ fn is_inward(from: &str) -> bool {
 
 const RELAYED: &str = "outcome=\"relayed\"";
 const POLL: Duration = Duration::from_millis(50);
-/// How long nothing must come before what is missing is taken for lost.
+/// After so long without a stanza, missing ones are considered lost.
 const QUIET: Duration = Duration::from_secs(6);

@@ -1,4 +1,4 @@
-//! Requests that the target starts, and what answers them.
+//! Requests that the target sends, and their answers.
 
 use test_support::interop::client::SILENCE;
 use test_support::interop::server::Kind;
@@ -39,7 +39,7 @@ fn the_bot_asks_a_user(kind: Kind) {
             }
         }
     }
-    // And both ways at a time, with one id; a sibling gets none of it.
+    // Both ways at a time, with the same id; another resource gets none of it.
     let alias = learn_alias(&scene, &mut service, &mut user, "helper");
     let mut sibling = scene.another("b");
     let seen_as = mirror(&scene, &user.jid, "helper");
@@ -80,7 +80,7 @@ fn a_users_server_answers_for_the_account(kind: Kind) {
     ] {
         assert!(asks(refused).is_some(), "what a stranger may not: {refused}");
     }
-    // jabberd2 answers this with the roster of who asks.
+    // jabberd2 answers this with the sender's own roster.
     if !kind.is(Jabberd2) {
         assert!(asks("<query xmlns='jabber:iq:roster'/>").is_some());
     }
@@ -95,13 +95,13 @@ fn an_answer_that_nobody_asked_for_is_dropped(kind: Kind) {
     service.send(ask("v", &mirror(&scene, &user.jid, "helper")));
     let request = user.receive("the request", is_ask);
 
-    // Who does not know the alias reaches nobody.
+    // Without the right alias nobody is reached.
     let forged = format!("{}a", &alias[..alias.len() - 1]);
     let forged = if forged == alias { format!("{}b", &alias[..alias.len() - 1]) } else { forged };
     mallory.send(format!("<iq type='result' id='v' to='{forged}'/>"));
     mallory.send(format!("<iq type='result' id='v' to='{}/x'/>", face(&scene, "helper")));
     scene.proxy.wait_reason("no-alias", 2);
-    // Who knows it is seen for who he is.
+    // With the right alias, the true sender is shown.
     mallory.send(format!("<iq type='result' id='v' to='{alias}'/>"));
     let it = service.answer_to("v");
     assert_eq!(it.attr("from"), Some(&*mirror(&scene, &mallory.jid, "helper")));

@@ -18,10 +18,10 @@ fn the_bot_joins_a_room(kind: Kind) {
     let here = mirror(&scene, &room, "helper");
     join(&mut service, &here, "bot");
     let seen = user.receive("the bot", |it| is_presence(it, None, &format!("{room}/bot")));
-    // The owner of the room sees who it is.
+    // The owner of the room sees the bot's address.
     assert_eq!(bare(&occupant(&seen)), face(&scene, "helper"));
 
-    // What is said, both ways.
+    // Messages to the room, both ways.
     user.send(format!("<message type='groupchat' id='1' to='{room}'><body>hello</body></message>"));
     let it = service.reads("hello");
     assert_eq!(
@@ -32,7 +32,7 @@ fn the_bot_joins_a_room(kind: Kind) {
     assert_eq!(user.reads("hi").attr("from"), Some(&*format!("{room}/bot")));
     assert_eq!(service.reads("hi").attr("from"), Some(&*format!("{here}/bot")), "its own words");
 
-    // In private.
+    // Private messages.
     let x = "<x xmlns='http://jabber.org/protocol/muc#user'/>";
     user.send(format!(
         "<message type='chat' id='3' to='{room}/bot'><body>psst</body>{x}</message>"
@@ -52,7 +52,7 @@ fn the_bot_joins_a_room(kind: Kind) {
     let request = user.receive("the bot's request", |it| it.child("ask").is_some());
     answer(&mut user, &request);
     assert_eq!(service.answer_to("6").attr("from"), Some(&*format!("{here}/owner")));
-    // And of the room.
+    // And to the room.
     service.send(format!(
         "<iq type='get' id='7' to='{here}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
     ));
@@ -126,7 +126,7 @@ fn one_client_is_three_occupants(kind: Kind) {
     assert_eq!(gone, BTreeSet::from(["alice", "nobody"].map(|nick| format!("{room}/{nick}"))));
 }
 
-/// A room of this user's, who is in it as `owner`.
+/// A room of this user, who is in it as `owner`.
 fn open_room(user: &mut User, name: &str) -> String {
     let node = user.jid.split('@').next().unwrap();
     let room = format!("{name}-{node}@{ROOMS}");
@@ -140,7 +140,7 @@ fn open_room(user: &mut User, name: &str) -> String {
     room
 }
 
-/// Who the room says it is.
+/// The real address of an occupant, as the room shows it.
 fn occupant(presence: &Stanza) -> String {
     let mut items = presence.elements().filter_map(|it| it.child("item"));
     items.find_map(|it| it.attr("jid")).unwrap_or_else(|| panic!("{presence:?}")).to_owned()

@@ -1,4 +1,5 @@
-//! A proxy that relays everything, between a bot and users whose server has what people want.
+//! A proxy that relays everything, between a bot and users, on a server with the modules that people
+//! use.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
@@ -10,13 +11,13 @@ use test_support::interop::server::{Kind, Server};
 use test_support::interop::stanza::{Element, Item, Stanza, StanzaReader};
 use test_support::wait::PATIENCE;
 
-/// What the tests vary in the `[[component]]` table.
+/// The keys of the `[[component]]` table that the tests vary.
 pub struct TwoWay {
     pub relay: &'static str,
     pub faces: &'static str,
     pub allow_from: &'static str,
     pub initiate: &'static str,
-    /// More lines.
+    /// Additional lines.
     pub more: &'static str,
 }
 
@@ -41,7 +42,7 @@ impl TwoWay {
         )
     }
 
-    /// Puts it, and a name key, into the configuration.
+    /// Writes it, and a name key, into the configuration.
     pub fn apply(&self, settings: &mut Settings) {
         settings.component = self.lines();
         settings.keys = key(1, 'A', None) + &name_key(1, 'N');
@@ -57,7 +58,7 @@ pub fn scene_with(kind: Kind, two_way: TwoWay) -> Scene {
     Scene::on(Server::for_people(kind), |settings| two_way.apply(settings))
 }
 
-/// The running proxy has read this configuration.
+/// Has the running proxy read this configuration.
 pub fn reload(scene: &mut Scene, two_way: TwoWay) {
     scene.proxy.settings.component = two_way.lines();
     scene.proxy.reload();
@@ -82,10 +83,10 @@ pub fn bare(address: &str) -> &str {
     address.split('/').next().unwrap()
 }
 
-/// A user who looks at every byte that comes: nothing of the target's address may be in it.
+/// A user who checks that no byte reveals the target's address.
 pub struct User {
     client: Client,
-    /// What no byte may hold: the target's node and its `@`.
+    /// Text that must not occur: the target's node and its `@`.
     secret: String,
 }
 
@@ -96,7 +97,7 @@ impl User {
         User::login(scene, &account, "abc")
     }
 
-    /// Online.
+    /// A user who is online.
     pub fn login(scene: &Scene, account: &str, resource: &str) -> User {
         let mut user = User::connect(scene, account, resource);
         user.fetch_roster();
@@ -179,7 +180,7 @@ impl DerefMut for User {
     }
 }
 
-/// What the target's own client waits for.
+/// Waiting for stanzas, for the target's own client.
 pub trait Listens {
     fn reads(&mut self, text: &str) -> Stanza;
     fn answer_to(&mut self, id: &str) -> Stanza;
@@ -201,7 +202,7 @@ impl Listens for Client {
     }
 }
 
-/// Whether it is a message, not of an error, whose body is this.
+/// Whether it is a message with this body, and not an error.
 pub fn says(stanza: &Stanza, text: &str) -> bool {
     stanza.name == "message"
         && stanza.attr("type") != Some("error")
@@ -226,7 +227,7 @@ pub fn ask(id: &str, to: &str) -> String {
     format!("<iq type='get' id='{id}' to='{to}'><ask xmlns='urn:example:ask'/></iq>")
 }
 
-/// The error's condition; panics when it is none.
+/// The error's condition; panics if it is not an error.
 pub fn condition(stanza: &Stanza) -> String {
     stanza.error().unwrap_or_else(|| panic!("an error, but {stanza:?}")).0
 }
@@ -236,8 +237,8 @@ pub fn answer(service: &mut Client, request: &Stanza) {
     service.answer(request, "<answer xmlns='urn:example:ask'/>");
 }
 
-/// The user writes to this face and is answered, which shows the alias that it has for it: the
-/// whole address.
+/// The user writes to this face and is answered; returns the alias that the answer comes from, as a
+/// full address.
 pub fn learn_alias(scene: &Scene, service: &mut Client, user: &mut User, node: &str) -> String {
     user.send(chat("hello", &face(scene, node), "hello"));
     let seen = service.reads("hello");
@@ -253,8 +254,8 @@ pub fn parsed(xml: &str) -> Vec<Element> {
     stanza.root.elements().cloned().collect()
 }
 
-/// Waits until all that this user sent before has been through the proxy and the target's server:
-/// a request that this server answers goes the same way. `account-queries` has to have vcard-temp.
+/// Waits until all that this user sent before has passed the proxy and the target's server, by a
+/// request that this server answers. `account-queries` has to have vcard-temp.
 pub fn passed(scene: &Scene, user: &mut User) {
     user.send(format!(
         "<iq type='get' id='passed' to='{}'><vCard xmlns='vcard-temp'/></iq>",
@@ -263,7 +264,7 @@ pub fn passed(scene: &Scene, user: &mut User) {
     user.answer_to("passed");
 }
 
-/// The same for what the target sent before: it belongs to nobody.
+/// The same for what the target sent before.
 pub fn flushed(scene: &Scene, service: &mut Client) {
     service.send(ask("flushed", &scene.server.host));
     service.answer_to("flushed");

@@ -1,4 +1,4 @@
-//! ejabberd's `mod_block_strangers`: what it lets through to the target, and to users.
+//! ejabberd's `mod_block_strangers`: what passes to the target, and to users.
 
 use test_support::interop::scene::Scene;
 use test_support::interop::server::{Each, Kind, Server, with_modules_for_people};
@@ -17,15 +17,15 @@ fn users_write_to_an_account_that_takes_contacts_only(kind: Kind) {
     service.fetch_roster();
     let mut user = User::new(&scene);
     let (helper, seen_as) = (face(&scene, "helper"), mirror(&scene, &user.jid, "helper"));
-    // The component's domain is a contact, and that does for all mirrors.
+    // The component's domain is a contact, which is enough for all mirrors.
     user.send(chat("in", &helper, "hello"));
     assert_eq!(service.reads("hello").attr("from"), Some(&*seen_as));
-    // The user's account takes no message of the face, though the user has written to it.
+    // The user's account accepts no message from the face, though the user has written to it.
     service.send(chat("out", &seen_as, "hello to you"));
     let told = service.answer_to("out");
     assert_eq!(told.attr("from"), Some(&*seen_as));
     assert_eq!(condition(&told), "policy-violation");
-    // But requests, both ways.
+    // Requests pass, both ways.
     service.send(ask("i", &seen_as));
     let request = user.receive("the request", |it| it.child("ask").is_some());
     answer(&mut user, &request);
@@ -34,7 +34,7 @@ fn users_write_to_an_account_that_takes_contacts_only(kind: Kind) {
     let request = service.receive_request();
     answer(&mut service, &request);
     assert_eq!(user.answer_to("j").attr("type"), Some("result"));
-    // And presence, which makes it a contact.
+    // So does presence, which makes the face a contact.
     befriend(&scene, &mut service, &mut user, "helper");
     learn_alias(&scene, &mut service, &mut user, "helper");
 }

@@ -1,10 +1,10 @@
-//! What the account calls wrong.
+//! What the ledger reports as wrong.
 
 use test_support::daemon::DOMAIN;
 
 use super::*;
 
-/// User 1 has asked one thing, which replica 7 has forwarded.
+/// User 1 has sent a request, which replica 7 has forwarded.
 fn ledger() -> Ledger {
     let mut ledger = Ledger::new(Talk::Requests);
     assert_eq!(ledger.ask(1), Some(1));
@@ -64,7 +64,7 @@ fn only_a_kill_excuses_what_was_inside() {
     assert!(stood_still.violations.named()[0].contains("number 1 (Revert) stood still"));
     assert_eq!(stood_still.counts.excused(), 0);
 
-    // It came out, and nobody has it.
+    // It came out, and nobody got it.
     let mut vanished = ledger();
     pass(&mut vanished, Direction::FromComponent, "result", "answer");
     vanished.kill(7);

@@ -1,11 +1,11 @@
-//! Pictures of pages in a real browser, headless, and without a way to any other machine.
+//! Pictures of pages in a real browser, headless, and without a network.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// What the reader prefers.
+/// The colour scheme that the reader prefers.
 pub const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
 pub const DARK: &str = "--blink-settings=preferredColorScheme=0";
 
@@ -14,7 +14,7 @@ pub const DARK: &str = "--blink-settings=preferredColorScheme=0";
 /// # Panics
 /// If chromium makes none.
 pub fn shoot(url: &str, file: &Path, size: &str, option: &str) {
-    // One of an earlier run would look like success.
+    // A file of an earlier run would look like success.
     let _ = fs::remove_file(file);
     let profile = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new("chromium")
@@ -35,7 +35,7 @@ pub fn shoot(url: &str, file: &Path, size: &str, option: &str) {
     println!("{}", file.display());
 }
 
-/// Works as long as `SCREENSHOT_SECONDS` says, ten times a second.
+/// Calls `work` ten times a second, for `SCREENSHOT_SECONDS`.
 pub fn for_a_while(mut work: impl FnMut(Duration)) {
     let seconds = env::var("SCREENSHOT_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(45);
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! A user who asks all the time, and a client that answers, on the built-in server.
+//! A user who sends requests all the time, and a client that answers, on the built-in server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,8 +20,8 @@ impl Crowd {
         Self { user: server.client("user@some-domain.example/abc"), client }
     }
 
-    /// Asks and answers while something is done, and until the last reply is there; gives the
-    /// number of requests. All have been answered.
+    /// Sends and answers requests while something is done, and until the last reply has arrived; returns
+    /// the number of requests. All must have been answered.
     pub async fn asks_while(&mut self, doing: impl Future<Output = ()>) -> usize {
         const AT_A_TIME: usize = 64;
         let Self { user, client } = self;

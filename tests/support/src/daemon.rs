@@ -27,7 +27,7 @@ pub fn component(domain: &str) -> String {
     format!("[[component]]\ndomain = \"{domain}\"\nsecret = \"s\"\ntarget-address = \"{TARGET}\"\n")
 }
 
-/// A configuration for [`DOMAIN`] on a server, with `more` in front of it.
+/// A configuration for [`DOMAIN`] on a server, preceded by `more`.
 pub fn configuration(server: SocketAddr, more: &str) -> String {
     format!("{more}\n[server]\naddress = \"{server}\"\n{}{KEY}", component(DOMAIN))
 }
@@ -36,7 +36,7 @@ pub fn configuration(server: SocketAddr, more: &str) -> String {
 pub struct Daemon {
     pub(crate) child: Child,
     pub folder: Folder,
-    /// Where it answers by HTTP, unless a reload has changed that.
+    /// Its address for HTTP, unless a reload has changed that.
     pub http: Option<SocketAddr>,
 }
 
@@ -61,7 +61,7 @@ impl Daemon {
         self.child.wait().expect("it is ours")
     }
 
-    /// The same for an end that takes its time.
+    /// The same for an end that may take longer.
     pub async fn ended_within(&mut self, limit: Duration) -> ExitStatus {
         let begin = Instant::now();
         while self.is_running() {
@@ -89,14 +89,14 @@ impl Daemon {
         all.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
     }
 
-    /// A line of /proc/PID/status, behind its name.
+    /// A line of /proc/PID/status, without its name.
     pub fn process_status(&self, field: &str) -> String {
         let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = text.lines().find_map(|line| line.strip_prefix(field));
         line.expect("the kernel has it").trim_start_matches(':').trim().to_owned()
     }
 
-    /// The same where it is a number, of bytes or of something else.
+    /// The same for a number, of bytes or of something else.
     pub fn process_number(&self, field: &str) -> u64 {
         let text = self.process_status(field);
         match text.strip_suffix(" kB") {
@@ -108,17 +108,17 @@ impl Daemon {
 
 /// Its folder.
 impl Daemon {
-    /// Where its program is.
+    /// The path of its program.
     pub fn program(&self) -> PathBuf {
         self.folder.path(PROGRAM)
     }
 
-    /// The program that it runs, whatever is in its place now.
+    /// The program that it runs, whatever is at its path now.
     pub fn running(&self) -> PathBuf {
         format!("/proc/{}/exe", self.pid()).into()
     }
 
-    /// Puts another program in the place of its own.
+    /// Replaces its program with another one.
     pub fn replace_with(&self, program: &Path) {
         let wanted = fs::metadata(program).expect("the program is there").ino();
         if fs::metadata(self.program()).is_ok_and(|there| there.ino() == wanted) {
@@ -129,7 +129,7 @@ impl Daemon {
         fs::rename(new, self.program()).expect("the folder is ours");
     }
 
-    /// Puts the program that was built back in its place.
+    /// Replaces its program with the built one.
     pub fn replace_with_built(&self) {
         self.replace_with(&program());
     }
@@ -168,7 +168,7 @@ impl Daemon {
         self.write_configuration(&format!("{front}{components}{KEY}"));
     }
 
-    /// Takes another configuration, and waits until it logs `word`.
+    /// Loads another configuration, and waits until it logs `word`.
     pub fn reload(&self, configuration: &str, word: &str) {
         self.write_configuration(configuration);
         let before = self.log().len();
@@ -204,13 +204,13 @@ impl Daemon {
         self.until(&format!("{times} times {text:?}"), |d| d.logged(text) >= times).await;
     }
 
-    /// Waits for something of it, while other tasks go on.
+    /// Waits for a condition, while other tasks go on.
     pub async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
         assert!(comes_meanwhile(|| is(self)).await, "not in time: {what}; {}", self.log());
     }
 }
 
-/// What it answers by HTTP.
+/// Its answers by HTTP.
 impl Daemon {
     pub fn get(&self, path: &str) -> HttpAnswer {
         self.try_get(path).unwrap_or_else(|| panic!("no answer to {path}: {}", self.log()))
@@ -220,7 +220,7 @@ impl Daemon {
         http::get(self.http(), path).ok()
     }
 
-    /// Asks for `path` until the answer is a `good` one.
+    /// Requests `path` until the answer is `good`.
     pub fn wait_for(&self, path: &str, good: impl Fn(&HttpAnswer) -> bool) -> HttpAnswer {
         let mut last = None;
         let come = comes(|| {
@@ -231,13 +231,13 @@ impl Daemon {
         last.expect("a good one")
     }
 
-    /// The status, or nothing while it does not answer.
+    /// The status, or null while it does not answer.
     pub fn status(&self) -> Value {
         let answer = self.try_get("/status");
         answer.and_then(|it| serde_json::from_str(&it.body).ok()).unwrap_or_default()
     }
 
-    /// Whether it has so many components, and can forward on all of them.
+    /// Whether it has so many components, all of which are ready.
     pub fn is_ready(&self, components: usize) -> bool {
         let all = self.status()["components"].as_array().map_or(0, Vec::len);
         all == components && self.try_get("/readyz").is_some_and(|answer| answer.status == 200)
@@ -256,7 +256,7 @@ impl Drop for Daemon {
     }
 }
 
-/// How many threads a process has; none, if it has ended.
+/// How many threads a process has; 0 if it has ended.
 pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }

@@ -12,7 +12,7 @@ use crate::{program, scratch};
 
 pub const SECRET: &str = "U0VDUkVULUEtU0VDUkVULUEtU0VDUkVULUEtU0VDUkU=";
 
-/// What a run of the program came to, with `DIR` for the folder.
+/// The result of a run of the program, with `DIR` for the folder.
 #[derive(Debug)]
 pub struct RunResult {
     pub code: i32,
@@ -20,7 +20,7 @@ pub struct RunResult {
     pub err: String,
 }
 
-/// Has keys.toml and proxy.secret, for the owner alone.
+/// A folder with keys.toml and proxy.secret, readable by the owner alone.
 pub struct Folder(TempDir);
 
 impl Folder {
@@ -31,12 +31,12 @@ impl Folder {
         folder
     }
 
-    /// An empty one, where a link to the program can be made.
+    /// An empty one, on the file system of the program, so that it can be linked.
     pub fn beside_the_program() -> Self {
         Self(TempDir::new_in(scratch()).unwrap())
     }
 
-    /// One with a good configuration, whose server is not there.
+    /// One with a good configuration, whose server does not exist.
     pub fn alone() -> Self {
         let folder = Self::ready();
         folder.on_no_server();
@@ -50,7 +50,7 @@ impl Folder {
         self.write(CONFIG, &config);
     }
 
-    /// One with a good configuration, too.
+    /// One with a good configuration.
     pub fn ready() -> Self {
         let folder = Self::new();
         folder.write_config("secret = { file = \"proxy.secret\" }");
@@ -103,7 +103,7 @@ pub fn jat_proxy() -> Command {
     Command::new(program())
 }
 
-/// Writes a file that only its owner may read, as the program wants it.
+/// Writes a file that only its owner may read, as the program requires.
 pub fn write_private(path: &Path, text: &str) {
     let mut options = File::options();
     let file = options.create(true).write(true).truncate(true).mode(0o600).open(path);

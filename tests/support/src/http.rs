@@ -8,7 +8,7 @@ use crate::wait::PATIENCE;
 #[derive(Debug)]
 pub struct HttpAnswer {
     pub status: u16,
-    /// In lower case.
+    /// Status line and headers, in lower case.
     pub head: String,
     pub body: String,
 }

@@ -1,5 +1,5 @@
-//! The container image, without a container engine: the program, built the way the Containerfile
-//! builds it, as the only file of a root folder, for a user that no file knows.
+//! The container image, without a container engine: the program, built as in the Containerfile, as
+//! the only file of a root folder, for a user without an entry in any file.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::scratch;
 
-/// Who no file of the image names.
+/// A user without an entry in any file of the image.
 pub const USER: u32 = 65532;
 
 /// An image's files.
@@ -19,7 +19,7 @@ pub struct Image(TempDir);
 
 impl Image {
     /// # Panics
-    /// When it can't be built, or is built in another way than the Containerfile says.
+    /// When it can't be built, or not as in the Containerfile.
     pub fn build() -> Self {
         assert!(rustix::process::geteuid().is_root(), "only root can change the root folder");
         let root = TempDir::new_in(scratch()).unwrap();
@@ -28,8 +28,8 @@ impl Image {
         let folder = root.path().join("etc/jat-proxy");
         fs::create_dir_all(&folder).unwrap();
         chown(folder, Some(USER), Some(USER)).unwrap();
-        // Container engines bring /proc and /dev along. (Statically linked, the C library's random
-        // numbers are not found, and come from there.)
+        // Container engines add /proc and /dev. (A static program's random numbers may come from
+        // /dev.)
         fs::create_dir(root.path().join("proc")).unwrap();
         fs::create_dir(root.path().join("dev")).unwrap();
         for (name, minor) in [("random", "8"), ("urandom", "9")] {
@@ -50,7 +50,7 @@ impl Image {
 /// The static program.
 fn program() -> PathBuf {
     let file = fs::read_to_string("packaging/Containerfile").unwrap();
-    // Without optimisation, which takes minutes and changes nothing about what is looked for.
+    // Without optimisation, which takes minutes and makes no difference here.
     let flags = "RUSTFLAGS=\"-C target-feature=+crt-static\"";
     let build = "cargo build --locked --release --target \"$(uname -m)-unknown-linux-gnu\"";
     assert!(file.contains(flags) && file.contains(build), "it is built in another way");
@@ -67,11 +67,11 @@ fn program() -> PathBuf {
     scratch().with_file_name(folder)
 }
 
-/// unshare(1), whose child is process 1 of a container. Both end with this.
+/// unshare(1), whose child is process 1 of a container. Both end when this is dropped.
 pub struct Container(pub Child);
 
 impl Container {
-    /// The number of its process 1 out here, while there is one.
+    /// The id of its process 1 on this machine, while there is one.
     pub fn init(&self) -> Option<Pid> {
         let pid = self.0.id();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
@@ -81,7 +81,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // unshare's own --kill-child does not end a process that has changed its user since.
+        // unshare's own --kill-child does not end a process that has changed its user.
         if let Some(init) = self.init() {
             let _ = kill_process(init, Signal::KILL);
         }

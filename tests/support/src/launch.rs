@@ -1,4 +1,4 @@
-//! How a daemon is started: with which program, by what, in which folder.
+//! How a daemon is started: the program, the command, the folder.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,9 +8,9 @@ use crate::daemon::Daemon;
 use crate::folder::{CONFIG, Folder, LOG, PROGRAM};
 use crate::program;
 
-/// A daemon that is about to start; a test may change how.
+/// A daemon before its start; a test may change how it starts.
 pub struct Launch {
-    /// It runs the program in its folder, and logs to a file there.
+    /// The command that runs the program in its folder, with a log file there.
     pub command: Command,
     pub folder: Folder,
 }
@@ -20,8 +20,8 @@ impl Launch {
         Self::of(&program(), configuration)
     }
 
-    /// With another build of the program, or with a program that another will replace: it has a
-    /// link to it in its folder.
+    /// With another build of the program, or with one that will be replaced: there is a link to it in the
+    /// folder.
     pub fn of(program: &Path, configuration: &str) -> Self {
         let folder = Folder::beside_the_program();
         folder.write(CONFIG, configuration);
@@ -38,14 +38,14 @@ impl Launch {
         Self { command, folder }.at_home()
     }
 
-    /// Has these words run it: the program and its arguments are what follows them.
+    /// Runs it by these words, followed by the program and its arguments.
     pub fn behind(self, words: &[&str]) -> Self {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).arg(self.command.get_program());
         self.by(command)
     }
 
-    /// Runs it under another path that leads to it.
+    /// Runs it by another path to the program.
     pub fn under(self, path: &Path) -> Self {
         self.by(Command::new(path))
     }

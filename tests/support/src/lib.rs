@@ -26,20 +26,20 @@ use std::path::PathBuf;
 
 pub use core_tests::repository;
 
-/// The program under test: cargo builds it before it runs a test, into the folder above that of
-/// the test's own program.
+/// The program under test: cargo builds it before it runs a test, in the folder above that of the
+/// test's own program.
 pub fn program() -> PathBuf {
     target().join("jat-proxy")
 }
 
-/// A folder for what tests leave behind, as cargo has one.
+/// A folder for temporary files of tests, like cargo's.
 pub fn scratch() -> PathBuf {
     let folder = target().with_file_name("tmp");
     std::fs::create_dir_all(&folder).expect("cargo's target folder can be written");
     folder
 }
 
-/// Where the programs of this build are.
+/// The folder of the programs of this build.
 fn target() -> PathBuf {
     let test = env::current_exe().expect("a test knows its own program");
     test.ancestors().nth(2).expect("it is in deps/").to_owned()

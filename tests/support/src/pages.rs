@@ -1,6 +1,6 @@
-//! The blocks of code in the documents, for tests that run what readers are invited to copy.
+//! The blocks of code in the documents, for tests that run them.
 //!
-//! A block is fenced, or indented by four columns behind an empty line, in a list item as well.
+//! A block is fenced, or indented by four columns after an empty line, also in a list item.
 
 use std::fs;
 
@@ -13,13 +13,13 @@ pub struct Block {
     pub line: usize,
     /// The nearest heading above, without its `#`.
     pub heading: String,
-    /// What stands behind the opening fence; empty for an indented block.
+    /// The text after the opening fence; empty for an indented block.
     pub language: String,
     /// Without fences and indentation; every line ends with a newline.
     pub text: String,
 }
 
-/// All blocks of a document, which is named as it is from the repository's root.
+/// All blocks of a document, by its path from the repository's root.
 pub fn blocks(document: &str) -> Vec<Block> {
     let path = repository().join(document);
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{document}: {error}"));
@@ -29,7 +29,7 @@ pub fn blocks(document: &str) -> Vec<Block> {
 /// The only block in this language below this heading.
 ///
 /// # Panics
-/// When there is none, or another one.
+/// When there is none, or more than one.
 pub fn block(document: &str, heading: &str, language: &str) -> Block {
     let mut found = blocks(document);
     found.retain(|block| block.heading == heading && block.language == language);
@@ -52,7 +52,7 @@ fn parse(document: &str, text: &str) -> Vec<Block> {
     let lines: Vec<&str> = text.lines().collect();
     let mut blocks = Vec::new();
     let mut heading = String::new();
-    // Columns that belong to the list items around this line.
+    // The columns of the list items around this line.
     let mut margin = 0;
     let mut behind_empty = true;
     let mut at = 0;

@@ -5,9 +5,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as LocalAddr, UnixDatagram};
 use std::sync::Mutex;
 
-/// Ports of 127.0.0.1 that nobody listens on now, and that no other test is given, of any program,
-/// while this one runs. They are below those that the system gives to outgoing connections, of
-/// which there are many: one that is free now stays so.
+/// Ports of 127.0.0.1 that nobody listens on now, and that no other test, of any program, gets while
+/// this one runs. They are below those of outgoing connections, of which there are many, so that a
+/// free port stays free.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
     [(); N].map(|()| {
@@ -20,8 +20,8 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     })
 }
 
-/// Keeps a port from other tests while it lives. A name without a file is let go with the process,
-/// and belongs to the same network namespace as the port.
+/// Reserves a port until this is dropped. An abstract socket's name is released with the process, and
+/// belongs to the same network namespace as the port.
 fn claim(port: u16) -> Option<UnixDatagram> {
     let name = LocalAddr::from_abstract_name(format!("jat-proxy test port {port}")).ok()?;
     UnixDatagram::bind_addr(&name).ok()
@@ -37,7 +37,7 @@ pub fn free_address() -> SocketAddr {
 mod tests {
     use super::*;
 
-    /// A name is bound once in a network namespace, by whichever process.
+    /// In a network namespace a name can be bound once, by any process.
     #[test]
     fn a_port_is_given_once() {
         let [port] = free_ports();

@@ -1,9 +1,8 @@
 //! Child processes that never outlive the test.
 //!
-//! A `Process` is killed when it is dropped, also while a test panics. The
-//! servers that all tests share sit in statics, which are never dropped, and a
-//! test run can itself be killed: so the kernel is asked to end every child with
-//! us (`PR_SET_PDEATHSIG`, through `setpriv` since it needs no unsafe code).
+//! A `Process` is killed when it is dropped, also while a test panics. The servers that all tests
+//! share are in statics, which are never dropped, and a test run can itself be killed. So the kernel
+//! kills every child with us (`PR_SET_PDEATHSIG`, set by `setpriv`, which needs no unsafe code).
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -60,7 +59,7 @@ impl Process {
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
-    /// The exit status, or nothing when the process still runs after `limit`.
+    /// The exit status, or `None` if the process still runs after `limit`.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + limit;
         loop {

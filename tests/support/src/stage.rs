@@ -37,7 +37,7 @@ impl Stage {
         Self { server, daemon, service, user, asked: 0 }
     }
 
-    /// A request and its reply, all the way.
+    /// Checks a request and its reply.
     pub async fn serves(&mut self) {
         self.serves_at(DOMAIN).await;
     }
@@ -52,9 +52,8 @@ impl Stage {
         answers(&mut self.service).await;
     }
 
-    /// SIGUSR2, until the next program is at work. On a machine that is so loaded that the next
-    /// program does not say in time whether it can take over, the daemon goes on, and is told
-    /// again, as its operator would.
+    /// SIGUSR2; waits until the new program works. If a busy machine makes the new program too slow to
+    /// say in time whether it can take over, the daemon keeps running, and gets the signal again.
     pub async fn upgrade(&self) {
         let upgraded = |d: &Daemon| d.logged("upgraded in place");
         let late = |d: &Daemon| d.logged("did not say within 5 s whether it can take over");
@@ -72,7 +71,7 @@ impl Stage {
     }
 }
 
-/// A request of the user and the service's reply to it, all the way.
+/// A request of the user and the service's reply, through the proxy.
 pub async fn round_trip(domain: &str, number: u32, user: &mut Client, service: &mut Client) {
     let id = format!("ask-{number}");
     user.send(&format!("<iq type='get' id='{id}' to='{domain}'><ask/></iq>")).expect("a stanza");
@@ -93,7 +92,7 @@ pub fn reply_to(request: &str) -> String {
     format!("<iq type='result' id='{id}' to='{from}'><answer/></iq>")
 }
 
-/// The daemon's, with HTTP and a limit on stanzas.
+/// The daemon's configuration, with HTTP and a limit on stanzas.
 pub fn configuration(server: &Server) -> String {
     format!(
         "[server]\naddress = \"{}\"\n[http]\nlisten = \"{}\"\n\
@@ -104,5 +103,5 @@ pub fn configuration(server: &Server) -> String {
     )
 }
 
-/// About a minute of them.
+/// So many take about a minute.
 const ATTEMPTS: usize = 12;

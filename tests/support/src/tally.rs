@@ -4,8 +4,8 @@ use jat_core::jat::reason::{Outcome, Reason};
 use jat_core::jat::tally::Tally;
 use jat_core::jat::traffic::{TARGET_REPLY, Traffic};
 
-/// The counters of stanzas in what `/metrics` shows, but for our own echoes: how many come is up
-/// to time, and to how much was said.
+/// The counters of stanzas in `/metrics`, without our own echoes, whose number depends on time and on
+/// the amount of output.
 pub fn read(metrics: &str) -> Tally {
     let mut tally = Tally::default();
     for line in metrics.lines().filter(|line| line.starts_with("jat_proxy_stanzas_total{")) {
@@ -22,7 +22,7 @@ pub fn read(metrics: &str) -> Tally {
     tally
 }
 
-/// What was counted between these two.
+/// The counts between these two.
 pub fn difference(now: &Tally, before: &Tally) -> Tally {
     let mut since = Tally::default();
     for (traffic, reason, count) in now.iter() {
@@ -31,13 +31,13 @@ pub fn difference(now: &Tally, before: &Tally) -> Tally {
     since
 }
 
-/// All of them, but for presence of the target: how often it is asked for that is up to time.
+/// All of them, without presence of the target, whose number depends on time.
 pub fn total(tally: &Tally) -> u64 {
     tally.iter().filter(|(_, r, _)| *r != Reason::PresenceUsed).map(|(.., count)| count).sum()
 }
 
-/// What was withheld since its sender got too many errors, as what it would have been counted as;
-/// no more than is missing there.
+/// Counts those whose answer was withheld, because the sender got too many errors, as what they would
+/// have been counted as; no more than are missing there.
 pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
     let mut all = Tally::default();
     for traffic in Traffic::all() {
@@ -45,7 +45,7 @@ pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
         for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Throttled) {
             let count = counted.of(traffic, *reason);
             let missing = sent.of(traffic, *reason).saturating_sub(count);
-            // One that is too large to be answered counts so where it is tried.
+            // One that is too large to be answered is counted as such when the answer is tried.
             let answered =
                 matches!(reason.outcome(), Outcome::Answered(_)) || *reason == Reason::HeadTooLarge;
             let may = answered && traffic != TARGET_REPLY;
@@ -58,7 +58,7 @@ pub fn unbraked(counted: &Tally, sent: &Tally) -> Tally {
     all
 }
 
-/// The counts of [`total`] that are not zero, to be compared and read.
+/// The counts of [`total`] that are not zero, as text.
 pub fn shown(tally: &Tally) -> Vec<String> {
     let counts = tally.iter().filter(|(_, r, count)| *count > 0 && *r != Reason::PresenceUsed);
     counts.map(|(t, r, count)| format!("{t} {} {count}", r.name())).collect()

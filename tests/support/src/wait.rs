@@ -1,19 +1,19 @@
-//! Waiting for what must happen: there is one limit, and it is generous.
+//! Waiting for something that must happen, with one generous limit.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// Long enough for a loaded machine; a test that passes never waits for it.
+/// Long enough for a busy machine; a test that passes never waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until `found` says so; the panic names what was waited for.
+/// Waits until `found` returns true; the panic names what was waited for.
 pub fn wait_until(what: &str, found: impl FnMut() -> bool) {
     wait_within(PATIENCE, what, found);
 }
 
-/// As [`wait_until`], for what may take another time.
+/// As [`wait_until`], with another limit.
 pub fn wait_within(limit: Duration, what: &str, mut found: impl FnMut() -> bool) {
     let end = Instant::now() + limit;
     while !found() {
@@ -22,7 +22,7 @@ pub fn wait_within(limit: Duration, what: &str, mut found: impl FnMut() -> bool)
     }
 }
 
-/// Whether it comes to that within [`PATIENCE`], for those who have more to say when it does not.
+/// Whether it happens within [`PATIENCE`], for callers with a message of their own.
 pub fn comes(mut found: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + PATIENCE;
     loop {

@@ -1,7 +1,7 @@
-//! Plays the server, the users and the service at once, on one socket. It must be much cheaper
-//! than what it measures: its stanzas are put together from prebuilt parts, and of what
-//! comes back it reads two attributes. What a component says for itself is rare, and is left to
-//! the built-in server.
+//! Acts as the server, the users and the service at once, on one socket. It must be much cheaper than
+//! what it measures: its stanzas are composed from prebuilt parts, and of those that come back it
+//! reads two attributes. What a component sends by itself is rare, and is left to the built-in
+//! server.
 
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
@@ -22,7 +22,7 @@ pub const PEER: &str = "some-user@some-domain.example/a";
 pub struct Driver {
     socket: TcpStream,
     input: Box<[u8]>,
-    /// What was read and not looked at yet is `input[begin..end]`.
+    /// Bytes that were read and not processed yet are `input[begin..end]`.
     begin: usize,
     end: usize,
     output: Vec<u8>,
@@ -31,34 +31,34 @@ pub struct Driver {
     responder: Responder,
     /// The resources of the target.
     online: Vec<Client>,
-    /// Where replies go, if not to where the request seems to come from.
+    /// The address of replies, if not the `from` of the request.
     reply_to: Option<String>,
     next_id: u64,
 }
 
-/// Requests to keep going, and their replies if there are to be some.
+/// Requests to send, with or without replies.
 #[derive(Clone, Copy)]
 pub struct Load {
     pub replies: bool,
     pub in_flight: u64,
     pub requests: u64,
-    /// With one in flight: how long nothing happens before each but the first.
+    /// With one in flight: the pause before each except the first.
     pub pause: Duration,
 }
 
-/// What came of a [`Load`].
+/// The results of a [`Load`].
 pub struct LoadResult {
     pub elapsed: Duration,
     /// Stanzas that came back.
     pub stanzas: u64,
     /// All bytes that came back.
     pub bytes: u64,
-    /// With one in flight: for each stanza, from when it was sent until it came back.
+    /// With one in flight: for each stanza, the time from when it was sent until it came back.
     pub waits: Vec<Duration>,
 }
 
 impl Driver {
-    /// Accepts a connection and logs a component in, whoever it is.
+    /// Accepts a connection and logs in any component.
     pub fn log_in(listener: &TcpListener) -> Self {
         let mut driver = Self::accept(listener);
         let header = driver.read_through(b"<stream:stream", b">");
@@ -77,8 +77,8 @@ impl Driver {
         driver
     }
 
-    /// Accepts a connection of something that just sends everything back. `token` is an address
-    /// that replies go to, so that it gets to see the same bytes as others.
+    /// Accepts a connection from a program that just sends everything back. `token` is the address of
+    /// replies, so that it gets the same bytes as others.
     pub fn echo(listener: &TcpListener, token: &str) -> Self {
         Self { reply_to: Some(token.to_owned()), ..Self::accept(listener) }
     }
@@ -103,7 +103,7 @@ impl Driver {
         }
     }
 
-    /// Lets the component know of these resources of the target, and waits until it uses each.
+    /// Sends the component the presence of these resources of the target, and waits until it uses each.
     pub fn bring_online(&mut self, resources: impl Iterator<Item = String>) {
         let jids: HashSet<String> = resources.map(|name| format!("{TARGET}/{name}")).collect();
         self.online.extend(jids.iter().map(|jid| self.responder.client(jid)));
@@ -112,13 +112,13 @@ impl Driver {
         let (mut asked, begin) = (HashSet::new(), Instant::now());
         while asked != jids {
             assert!(begin.elapsed() < PATIENCE, "it uses {asked:?} of {jids:?}");
-            // Until it knows of one, it answers that there is none.
+            // Until it knows one, it answers with an error.
             let to = self.one_request(TO);
             asked.extend(Some(to).filter(|to| jids.contains(to)));
         }
     }
 
-    /// The address that one request is forwarded from: with a token as all others have.
+    /// The address that one request is forwarded from, with a token as long as all others.
     pub fn encoded_from(&mut self) -> String {
         self.one_request(FROM)
     }
@@ -137,7 +137,7 @@ impl Driver {
         }
     }
 
-    /// Does nothing for a time but answer what the components say for themselves.
+    /// For a time, only answers what the components send by themselves.
     pub fn rest(drivers: &mut [&mut Self], time: Duration) {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -146,7 +146,7 @@ impl Driver {
         }
     }
 
-    /// Answers what the component has said for itself meanwhile.
+    /// Answers what the component has sent by itself meanwhile.
     pub fn attend(&mut self) {
         self.socket.set_nonblocking(true).expect("a socket");
         let read = self.read();
@@ -236,12 +236,12 @@ impl Driver {
         digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
     }
 
-    /// Where the next whole stanza of the input is that was asked for; those that were not are
-    /// dealt with.
+    /// The position of the next whole reply or request of ours in the input; other stanzas are
+    /// answered.
     fn next_stanza(&mut self) -> Option<(usize, usize)> {
         loop {
             let rest = &self.input[self.begin..self.end];
-            // Some come behind a stanza, and some alone, as signs of life.
+            // Some spaces follow a stanza, and some arrive alone, as signs of life.
             let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             self.begin += spaces;
             let (begin, rest) = (self.begin, &rest[spaces..]);
@@ -282,7 +282,7 @@ impl Driver {
         self.flush();
     }
 
-    /// Reads up to what begins with `begin` and ends with `end`; gives that.
+    /// Reads up to something that begins with `begin` and ends with `end`; returns it.
     fn read_through(&mut self, begin: &[u8], end: &[u8]) -> Vec<u8> {
         loop {
             let rest = &self.input[self.begin..self.end];
@@ -299,7 +299,7 @@ impl Driver {
     }
 }
 
-/// Bytes of a stanza that a relay reads, on average: of a request, and of its reply to
+/// The average length of a stanza that a relay reads: of a request, and of its reply to
 /// `encoded_from` if there are replies.
 pub fn mean_stanza(encoded_from: &str, replies: bool) -> usize {
     let id = FIRST_ID.to_string().len();
@@ -309,15 +309,15 @@ pub fn mean_stanza(encoded_from: &str, replies: bool) -> usize {
     if replies { (request + reply) / 2 } else { request }
 }
 
-/// Whether these bytes begin with an IQ that this driver has asked for: its ids are numbers, and
-/// those of what components ask themselves are not.
+/// Whether these bytes begin with an IQ of this driver, whose ids are numbers, unlike those of
+/// components' own requests.
 fn is_asked_for(bytes: &[u8]) -> bool {
     let head = memchr::memchr(b'>', bytes).map(|end| &bytes[..end]);
     let id = head.filter(|head| head.starts_with(b"<iq ")).and_then(|head| attribute(head, ID));
     id.is_some_and(|id| id.iter().all(u8::is_ascii_digit))
 }
 
-/// The value of an attribute, in whichever quotes.
+/// The value of an attribute, in either kind of quotes.
 fn attribute<'a>(stanza: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let value = &stanza[find(stanza, name)? + name.len()..];
     let quote = *value.first()?;
@@ -330,7 +330,7 @@ const ID: &[u8] = b" id=";
 const FROM: &[u8] = b" from=";
 const TO: &[u8] = b" to=";
 const IQ_END: &[u8] = b"</iq>";
-/// All ids are of one length.
+/// All ids have the same length.
 const FIRST_ID: u64 = 10_000_000;
 const REQUEST_BEGIN: &str = "<iq type='get' id='";
 const REPLY_BEGIN: &str = "<iq type='result' id='";

@@ -16,23 +16,23 @@ use crate::program;
 /// A child process; it is killed when it goes out of scope.
 pub struct Process {
     child: Child,
-    /// Where its configuration is.
+    /// The folder of its configuration.
     _folder: Option<Folder>,
 }
 
 impl Process {
-    /// This program once more, with other arguments.
+    /// This program again, with other arguments.
     pub fn of_this_program(arguments: &[&str]) -> Self {
         let program = std::env::current_exe().expect("a path of this program");
         Self::start(Command::new(program).args(arguments), None)
     }
 
-    /// `jat-proxy run` for [`DOMAIN`] on the server at `address`, and for `more` components.
+    /// `jat-proxy run` for [`DOMAIN`] on the server at `address`, and for `more` further components.
     pub fn daemon(address: &str, more: usize) -> Self {
         Self::daemon_of(&program(), address, more)
     }
 
-    /// The same of the program at this path, another build of it perhaps.
+    /// The same with the program at this path, which may be another build.
     pub fn daemon_of(program: &Path, address: &str, more: usize) -> Self {
         let mut config =
             format!("[server]\naddress = \"{address}\"\n[log]\nlevel = \"warn\"\n{KEY}");

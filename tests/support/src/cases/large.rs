@@ -2,8 +2,7 @@
 
 use super::*;
 
-/// What is over a limit, or large and within all of them [3, 27 to 29], where `most` bytes are
-/// allowed.
+/// Stanzas that are over a limit, or large and within all of them, with a limit of `most` bytes.
 pub fn large(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     let Cast { domain, service, .. } = cast;
     let good = &format!("{domain}/{}", cast.token(1, token::MAX_EXPIRY, domain, service));
@@ -28,7 +27,7 @@ pub fn large(cast: &Cast<'_>, most: usize) -> Vec<Case> {
             Reason::HeadTooLarge,
         ),
         (iq(&"h".repeat(most / 25), ASK), USER_REQUEST, Reason::TooLong),
-        // As much again may have to follow a tag.
+        // As many bytes again may have to follow a tag.
         (
             iq("h", &format!("<q xmlns='u' a='{}'/>", "v".repeat(most / 5 * 4))),
             USER_REQUEST,
@@ -51,10 +50,10 @@ pub fn large(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     users.chain(from_service.into_iter().map(of(Sender::Service))).collect()
 }
 
-/// The like that only a server can bring.
+/// Similar stanzas that only a server can send.
 pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     let domain = cast.domain;
-    // Too large only when it is answered.
+    // Only the answer would be too large.
     let id = "\"".repeat(most / 5);
     let quotes = format!("<iq type='get' to='{domain}' id='{id}'>{ASK}</iq>");
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(10_000));
@@ -64,7 +63,7 @@ pub fn large_of_servers(cast: &Cast<'_>, most: usize) -> Vec<Case> {
     ]
 }
 
-/// A million levels (28).
+/// A million levels.
 pub fn deepest(cast: &Cast<'_>) -> Case {
     let payload = nested(1_000_000);
     let xml = format!("<iq type='get' id='h' to='{}'>{payload}</iq>", cast.domain);

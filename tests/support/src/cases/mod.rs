@@ -1,5 +1,4 @@
-//! Hostile stanzas, and what each must count as. The numbers in brackets are those of the list
-//! of bad inputs that `core/tests/bad_inputs` is made from, which looks at every answer.
+//! Hostile stanzas, and how each must be counted. `core/tests/bad_inputs` checks the answers, too.
 
 mod large;
 mod servers;
@@ -20,9 +19,9 @@ pub use servers::of_servers;
 pub use service::of_service;
 pub use users::of_users;
 
-/// Who takes part.
+/// The participants.
 pub struct Cast<'a> {
-    /// The component's.
+    /// The component's domain.
     pub domain: &'a str,
     /// The hostile user's full JID.
     pub user: &'a str,
@@ -33,7 +32,7 @@ pub struct Cast<'a> {
 }
 
 impl Cast<'_> {
-    /// A token for a request of the user with the id h, signed with the key of this id.
+    /// A token for a request of the user with the id h, signed with the key with this id.
     fn token(&self, kid: u8, expires: u64, asked: &str, peer: &str) -> String {
         let key = Key::new(kid, &Zeroizing::new(vec![self.secret; 32]), None).unwrap();
         let claims = Claims::new(self.user, "", "h").unwrap();
@@ -41,13 +40,13 @@ impl Cast<'_> {
     }
 }
 
-/// A hostile stanza, or some that belong together.
+/// A hostile stanza, or several that belong together.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub sender: Sender,
     /// As the sender writes it.
     pub xml: String,
-    /// What it counts as.
+    /// How it is counted.
     pub counts: Vec<(Traffic, Reason)>,
 }
 
@@ -56,7 +55,7 @@ pub struct Case {
 pub enum Sender {
     User,
     Service,
-    /// Whoever the stanza says; only a server can write that.
+    /// The `from` in the stanza; only a server can send that.
     Server,
 }
 
@@ -65,7 +64,7 @@ impl Case {
         Self { sender, xml, counts: vec![(traffic, reason)] }
     }
 
-    /// As a server writes it on the component's stream.
+    /// The stanza as a server sends it on the component's stream.
     pub fn stamped(&self, cast: &Cast<'_>) -> String {
         let from = match self.sender {
             Sender::User => cast.user,
@@ -91,7 +90,7 @@ impl Case {
         self.counts.iter().any(refused)
     }
 
-    /// Adds what it and the reply to it count as.
+    /// Adds how it and the reply to it are counted.
     pub fn account(&self, tally: &mut Tally) {
         for (traffic, reason) in &self.counts {
             tally.count(*traffic, *reason);

@@ -1,9 +1,9 @@
-//! Hostile stanzas that only servers can bring.
+//! Hostile stanzas that only servers can send.
 
 use super::*;
 
-/// The like that real servers answer themselves or change, and what the stream can bring besides
-/// [1, 5 to 7, 12, 33, 47, 48].
+/// Those that real servers would answer themselves or change, and anything else that a stream can
+/// contain.
 pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
     let Cast { domain, user, service, .. } = cast;
     let target = service.split_once('/').unwrap().0;
@@ -61,7 +61,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
     ] {
         add(Sender::Server, format!("<iq {addressed} {from}>{ASK}</iq>"), USER_REQUEST, reason);
     }
-    // Presence that leaves the service where it is.
+    // Presence that does not change the list of resources.
     let mut presence = |from: &str, type_: &str, payload: &str, reason| {
         let type_ = if type_.is_empty() { String::new() } else { format!(" type='{type_}'") };
         let xml = format!("<presence to='{domain}' from='{from}'{type_}>{payload}</presence>");
@@ -89,7 +89,7 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
             presence(liar, type_, "", reason);
         }
     }
-    // A good token from others, and one that no address has room for.
+    // A good token from others, and one that is too long for an address.
     let token = cast.token(1, token::MAX_EXPIRY, domain, service);
     for from in
         [&format!("{service}x"), service.split_once('/').unwrap().0, &format!("{service}/x")]
@@ -101,14 +101,14 @@ pub fn of_servers(cast: &Cast<'_>) -> Vec<Case> {
         let xml = format!("<iq type='result' id='h' to='{domain}/{token}' from='{from}'/>");
         cases.push(Case::new(Sender::Server, xml, Reply.inward(), Reason::NotFromTarget));
     }
-    // Prosody keeps back these errors.
+    // Prosody holds back these errors.
     let empty = format!("<iq type='error' id='h' to='{domain}/{token}'/>");
     cases.push(Case::new(Sender::Service, empty, TARGET_REPLY, Reason::RelayedError));
     let error = format!("<message type='error' to='{domain}' id='h'>{ERROR}</message>");
     cases.push(Case::new(Sender::User, error, Message.inward(), Reason::ErrorIgnored));
     let beyond = format!("<iq type='result' id='h' to='{domain}/{}'/>", "a".repeat(3_000));
     cases.push(Case::new(Sender::Service, beyond, TARGET_REPLY, Reason::TokenLength));
-    // It goes and is back before anybody else has a word.
+    // It goes and comes back before anybody else sends anything.
     for gone in [target, service] {
         cases.push(Case {
             sender: Sender::Server,

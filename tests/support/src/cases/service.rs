@@ -1,8 +1,8 @@
-//! Hostile stanzas of the implementing client, and of others with a token of it.
+//! Hostile stanzas from the implementing client, and from others with one of its tokens.
 
 use super::*;
 
-/// What the implementing client can send [19 to 27], and others with a token of it.
+/// Those from the implementing client, and from others with one of its tokens.
 pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
     let Cast { domain, service, .. } = cast;
     let sealed = |id, expires, asked: &str, peer: &str| cast.token(id, expires, asked, peer);
@@ -40,7 +40,7 @@ pub fn of_service(cast: &Cast<'_>) -> Vec<Case> {
             reply(Sender::Service, type_, &forged, ERROR, reason);
         }
     }
-    // The user itself, and a good token again and again.
+    // The user itself, and a good token several times.
     reply(Sender::User, "result", token, "", Reason::NotFromTarget);
     for (type_, payload) in [
         ("result", ""),

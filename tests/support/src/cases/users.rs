@@ -1,8 +1,8 @@
-//! Hostile stanzas of users.
+//! Hostile stanzas from users.
 
 use super::*;
 
-/// What a user can send [1 to 18, 28 to 31], none of it over 4 kB.
+/// Those from users, none of them over 4 kB.
 pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
     let Cast { domain, user, .. } = cast;
     let mut cases = Vec::new();
@@ -12,7 +12,7 @@ pub fn of_users(cast: &Cast<'_>) -> Vec<Case> {
     let iq = |more: &str, to: &str, payload: &str| {
         format!("<iq type='get' to='{to}' {more}>{payload}</iq>")
     };
-    // Served, however odd.
+    // Served, however unusual.
     for id in ["", "'", "h\"<&", "h😀", "h]]>", "h\u{85}\u{2028}"] {
         add(iq(&format!("id='{}'", escaped(id)), domain, ASK), USER_REQUEST, Reason::Relayed);
     }

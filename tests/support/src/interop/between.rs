@@ -1,11 +1,11 @@
-//! A port in front of a server, for tests that look at what passes, change it or delay it.
+//! A port in front of a server, for tests that inspect, change or delay the traffic.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
-/// Connects each who comes to a port of its own with a server's, and hands both ends to `connected`:
-/// the client's, then the server's. Gives the port.
+/// Connects each client of a new port with a server's port, and passes both ends to `connected`: the
+/// client's, then the server's. Returns the new port.
 pub fn in_front_of(
     server_port: u16,
     mut connected: impl FnMut(&TcpStream, &TcpStream) + Send + 'static,
@@ -21,8 +21,8 @@ pub fn in_front_of(
     port
 }
 
-/// Has `write` pass on what comes, up to `most` bytes at a time, until it fails or nothing more comes;
-/// then gives `state`.
+/// Passes on all input with `write`, up to `most` bytes at a time, until it fails or the input ends;
+/// then returns `state`.
 pub fn pass_on<S: Send + 'static>(
     from: &TcpStream,
     to: &TcpStream,
@@ -44,7 +44,7 @@ pub fn pass_on<S: Send + 'static>(
     })
 }
 
-/// Passes on all as it comes.
+/// Passes on everything unchanged.
 pub fn pass_all(from: &TcpStream, to: &TcpStream) {
     pass_on(from, to, 64 * 1024, (), |(), to, bytes| to.write_all(bytes));
 }

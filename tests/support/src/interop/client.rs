@@ -12,10 +12,10 @@ use crate::interop::server::{PASSWORD, Server};
 use crate::interop::stanza::Stanza;
 use crate::wait::PATIENCE;
 
-/// How long to listen before believing that nothing comes.
+/// How long to listen before concluding that nothing comes.
 pub const SILENCE: Duration = Duration::from_millis(400);
 
-/// A client with a resource; it is not available until it says so.
+/// A client with a resource; it is not available until it sends presence.
 pub struct Client {
     connection: Connection,
     /// The full JID, as the server bound it.
@@ -23,7 +23,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Logs in; `bare` may be spelled in any way that the server takes.
+    /// Logs in; `bare` may have any spelling that the server accepts.
     pub fn login(server: &Server, bare: &str, resource: &str) -> Client {
         Client::login_declaring(server, bare, resource, "")
     }
@@ -34,7 +34,7 @@ impl Client {
         Client::authenticate(connection, bare, resource).unwrap()
     }
 
-    /// Logs in on a connection that has only been opened; fails if the server goes meanwhile.
+    /// Logs in on a connection that has only been opened; fails if the server ends meanwhile.
     pub fn authenticate(
         mut connection: Connection,
         bare: &str,
@@ -63,12 +63,12 @@ impl Client {
         }
     }
 
-    /// Its socket; what was received before is gone.
+    /// Its socket; earlier input is discarded.
     pub fn into_socket(self) -> TcpStream {
         self.connection.into_socket()
     }
 
-    /// Whether nothing more can come.
+    /// Whether the stream has ended.
     pub fn ended(&self) -> bool {
         self.connection.ended().is_some()
     }
@@ -86,7 +86,7 @@ impl Client {
         self.send(format!("<presence>{inside}</presence>"));
     }
 
-    /// Asks for the roster, as clients do: servers tell of subscriptions only who has.
+    /// Requests the roster, as clients do: servers deliver subscription requests only after that.
     pub fn fetch_roster(&mut self) {
         self.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
         self.receive_reply("roster");

@@ -1,6 +1,6 @@
 //! A raw XMPP stream: exact bytes out, exact bytes in, every wait bounded.
 //!
-//! Client libraries repair, reorder or refuse what these tests need to send.
+//! Client libraries repair, reorder or refuse some of what these tests need to send.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,18 +16,18 @@ pub struct Connection {
     reader: StanzaReader,
     received: VecDeque<Stanza>,
     header: Option<Element>,
-    /// Why nothing more can come.
+    /// Why the stream has ended, if it has.
     ended: Option<String>,
-    /// More attributes for our own stream header.
+    /// Additional attributes for our own stream header.
     declarations: String,
-    /// A stanza may wait in the server for as many bytes more.
+    /// Whether a stanza may wait in the server for as many further bytes.
     defers: bool,
     host: String,
 }
 
 impl Connection {
-    /// Connects, and waits for the features of `host`; `declarations` are more attributes for our
-    /// stream header. A server that `defers` is helped on.
+    /// Connects, and waits for the features of `host`; `declarations` are additional attributes for our
+    /// stream header. For a server that `defers`, white space follows each stanza.
     pub fn open(host: &str, port: u16, defers: bool, declarations: &str) -> io::Result<Self> {
         let connection = Self::to(host, port, defers)?;
         let mut connection = Self { declarations: declarations.into(), ..connection };
@@ -35,7 +35,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// One on which nothing has been said yet.
+    /// A connection without any input or output yet.
     pub fn to(host: &str, port: u16, defers: bool) -> io::Result<Self> {
         let socket = TcpStream::connect(("127.0.0.1", port))?;
         socket.set_nodelay(true)?;
@@ -60,7 +60,7 @@ impl Connection {
         self.header.as_ref()
     }
 
-    /// Why nothing more can come.
+    /// Why the stream has ended, if it has.
     pub fn ended(&self) -> Option<&str> {
         self.ended.as_deref()
     }
@@ -105,7 +105,7 @@ impl Connection {
         self.received.pop_front()
     }
 
-    /// Its socket; what was received before is gone.
+    /// Its socket; earlier input is discarded.
     pub fn into_socket(self) -> TcpStream {
         self.socket
     }

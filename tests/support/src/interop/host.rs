@@ -1,5 +1,5 @@
 //! Hosts that are network namespaces on this machine, with cables between them that can be cut. They
-//! have no names, so that nothing is left of them when the test run ends. Needs root and iproute2.
+//! have no names, so that nothing remains after the test run. Needs root and iproute2.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -35,8 +35,8 @@ impl Network {
         Network { switch }
     }
 
-    /// One more host, whose address ends with this number, which is below 100. What manages a server
-    /// there has another one, higher by [`OPERATOR`].
+    /// Adds a host, whose address ends with this number, which is below 100. The operator of a server
+    /// there has another address, higher by [`OPERATOR`].
     pub fn host(&self, number: u8) -> Arc<Host> {
         let space = Space::new();
         let address = Ipv4Addr::new(10, 77, 0, number);
@@ -55,9 +55,9 @@ impl Network {
         Arc::new(Host { address, space })
     }
 
-    /// All that the host with this number sends and gets takes so long from now on, and so many
-    /// percent of the packets are lost, each way. Only one host at a time. Not every kernel has a
-    /// queue for that, so a program does it.
+    /// Delays all packets to and from the host with this number from now on, and drops so many percent,
+    /// each way. Only for one host at a time. Not every kernel has a queue for that, so a program does
+    /// it.
     pub fn slow_down(&self, number: u8, milliseconds: u32, percent: u32) -> SlowWay {
         let mut program = command("/usr/bin/python3");
         program.arg(repository().join("tests/cluster/slow_way.py"));
@@ -76,21 +76,21 @@ impl Network {
         SlowWay { number, _program: program }
     }
 
-    /// The way is as before.
+    /// Restores the network.
     pub fn mend(&self, way: SlowWay) {
         let number = way.number;
         self.switch.shell(&format!("ip link set port{number} master switch && ip link delete far"));
     }
 }
 
-/// A way to a host that is slow and loses packets.
+/// A network to a host that is slow and loses packets.
 pub struct SlowWay {
     number: u8,
     _program: Process,
 }
 
 impl Host {
-    /// What these hosts send to each other is silently dropped from now on.
+    /// Packets between these hosts are silently dropped from now on.
     pub fn cut_off(&self, others: &[Arc<Host>]) {
         for other in others {
             self.lose_packets_for(other);
@@ -98,7 +98,7 @@ impl Host {
         }
     }
 
-    /// The cables between them are as they were.
+    /// Restores the cables between them.
     pub fn reconnect(&self, others: &[Arc<Host>]) {
         for other in others {
             self.find_again(other);
@@ -107,7 +107,7 @@ impl Host {
     }
 
     fn lose_packets_for(&self, other: &Host) {
-        // A hardware address that nobody has: what is sent there is taken by nobody.
+        // A hardware address that nobody has, so that nobody gets these packets.
         let to = other.address;
         self.space.shell(&format!(
             "ip neighbour replace {to} lladdr 02:00:00:00:00:fe nud permanent dev eth0"
@@ -118,9 +118,9 @@ impl Host {
         self.space.shell(&format!("ip neighbour delete {} dev eth0", other.address));
     }
 
-    /// Runs this on the host: sockets that it opens belong there.
+    /// Runs this on the host: its sockets are in that namespace.
     pub fn run<T: Send>(&self, job: impl FnOnce() -> T + Send) -> T {
-        // A namespace is a thread's, which is not used for anything else.
+        // A namespace belongs to a thread, which is used for nothing else.
         thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 let space = File::open(self.space.path()).expect("it is there as long as the host");
@@ -149,7 +149,7 @@ pub fn command_on(host: Option<&Arc<Host>>, command: Command) -> Command {
     }
 }
 
-/// A network namespace, which a process of ours keeps.
+/// A network namespace, kept by a process of ours.
 struct Space {
     holder: Process,
 }
@@ -200,5 +200,5 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
-/// How much higher the number is of the address for what manages a server.
+/// How much higher the number in the address of a server's operator is.
 pub const OPERATOR: u8 = 100;

@@ -1,6 +1,6 @@
 //! What tests on real servers share: [`server`] starts the servers, [`proxy`] the program under
-//! test, [`client`] speaks exact bytes on a [`connection`], [`stanza`] compares what arrives, [`scene`] puts them
-//! together, and [`case!`](crate::case) makes tests of a function, one for each server.
+//! test, [`client`] sends exact bytes on a [`connection`], [`stanza`] compares what arrives, [`scene`]
+//! combines them, and [`case!`](crate::case) makes tests from a function, one for each server.
 
 pub mod between;
 pub mod client;
@@ -12,9 +12,9 @@ pub mod server;
 pub mod stanza;
 pub mod tcp;
 
-/// `case!(name: both)` makes a test of the function `name` for Prosody and for ejabberd of each
+/// `case!(name: both)` makes tests from the function `name`, for Prosody and for ejabberd of each
 /// Debian: `name::debian_12::prosody`, `name::debian_13::ejabberd`, `name::sid::prosody` and so
-/// on. `prosody`, `ejabberd` and `jabberd2` are one of them, `all` is all three; jabberd2 comes
+/// on. `prosody`, `ejabberd` and `jabberd2` are for one of them, `all` is for all three; jabberd2 is
 /// from sid only.
 #[macro_export]
 macro_rules! case {

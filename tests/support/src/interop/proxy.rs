@@ -17,23 +17,23 @@ use crate::process::{Process, command};
 use crate::program;
 use crate::wait::wait_until;
 
-/// What a test varies in the configuration.
+/// The parts of the configuration that tests vary.
 pub struct Settings {
     pub domain: String,
     pub target: String,
-    /// More lines for the `[[component]]` table.
+    /// Additional lines for the `[[component]]` table.
     pub component: String,
-    /// More lines for the `[server]` table.
+    /// Additional lines for the `[server]` table.
     pub server: String,
-    /// More lines and tables before everything else.
+    /// Additional lines and tables before everything else.
     pub top: String,
-    /// The content of the key file, and where it is if replicas share it.
+    /// The content of the key file, and its path if replicas share it.
     pub keys: String,
     pub key_file: PathBuf,
-    /// More environment variables of the process.
+    /// Additional environment variables of the process.
     pub environment: Vec<(&'static str, String)>,
     pub secret: String,
-    /// Where the server listens for components, if not at its usual port.
+    /// The server's port for components, if not the usual one.
     pub server_port: Option<u16>,
 }
 
@@ -123,7 +123,7 @@ impl Proxy {
         proxy
     }
 
-    /// Where its configuration is.
+    /// The path of its configuration.
     pub fn configuration(&self) -> PathBuf {
         self.folder.join("jat-proxy.toml")
     }
@@ -144,7 +144,7 @@ impl Proxy {
         self.count(&["jat_proxy_stream_up", OWN_STREAM]) == 1
     }
 
-    /// Waits until it says that it can serve.
+    /// Waits until it is ready.
     pub fn wait_ready(&self) {
         self.wait_until("readiness", |it| {
             it.try_get("/readyz").is_some_and(|(code, _)| code == 200)
@@ -170,8 +170,8 @@ impl Proxy {
         });
     }
 
-    /// Waits until the status says that this full JID is to get no new requests, or that it is.
-    /// Presence may come more than once, so a count of it says less.
+    /// Waits until the status says that this full JID gets no new requests, or that it does. (Presence
+    /// may come more than once, so a count of it would not be enough.)
     pub fn wait_dnd(&self, jid: &str, dnd: bool) {
         self.wait_until(&format!("dnd {dnd} of {jid}"), |proxy| {
             let resources = &proxy.status()["components"][0]["resources"];
@@ -192,7 +192,7 @@ impl Proxy {
         serde_json::from_str(&body).unwrap()
     }
 
-    /// The sum of all counters whose line holds every one of these fragments.
+    /// The sum of all counters whose line contains every one of these fragments.
     pub fn count(&self, fragments: &[&str]) -> u64 {
         let (code, body) = self.try_get("/metrics").expect("the metrics page answers");
         assert_eq!(code, 200, "{body}");
@@ -202,7 +202,7 @@ impl Proxy {
             .sum()
     }
 
-    /// How many stanzas had a verdict with this reason.
+    /// How many stanzas were counted with this reason.
     pub fn reason(&self, reason: &str) -> u64 {
         self.count(&["jat_proxy_stanzas_total", &format!("reason=\"{reason}\"")])
     }
@@ -213,14 +213,14 @@ impl Proxy {
         });
     }
 
-    /// The log lines so far, at the configured level.
-    /// The lines that it has written so far: what it has just said may still wait in its queue.
+    /// The log lines that it has written so far, at the configured level. The latest may still be in its
+    /// queue.
     pub fn log(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.join("log")).unwrap();
         text.lines().map(str::to_string).collect()
     }
 
-    /// Waits for the first line behind the first `skipped` that has these words in it.
+    /// Waits for a line, after the first `skipped` ones, that contains these words.
     pub fn wait_log(&self, skipped: usize, words: &str) -> String {
         let find = |it: &Proxy| it.log().into_iter().skip(skipped).find(|it| it.contains(words));
         self.wait_until(words, |it| find(it).is_some());
@@ -231,7 +231,7 @@ impl Proxy {
         self.process.signal(signal);
     }
 
-    /// A signal that ends it, and the exit status that follows.
+    /// Sends a signal that ends it; returns its exit status.
     pub fn stop_with(&mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
         // Its shutdown-timeout is 8 s.
@@ -252,12 +252,12 @@ impl Proxy {
         self.wait_connected();
     }
 
-    /// Writes the changed settings where the running process will read them.
+    /// Writes the changed settings, for the running process to read.
     pub fn rewrite(&self) {
         self.settings.write(&self.folder, self.component_port, self.http_port);
     }
 
-    /// Has the running process read the changed settings, and waits until it says that it has.
+    /// Has the running process read the changed settings, and waits until it says so.
     pub fn reload(&self) {
         let lines = self.log().len();
         self.rewrite();
@@ -273,7 +273,7 @@ impl Proxy {
         self.wait_log(lines, "upgraded in place");
     }
 
-    /// Runs another subcommand on this configuration; gives what it printed.
+    /// Runs another subcommand on this configuration; returns its output.
     pub fn cli(&self, arguments: &[&str]) -> String {
         let mut command = command(program());
         command.args(arguments).arg("-c").arg(self.folder.join("jat-proxy.toml"));
@@ -296,7 +296,7 @@ impl Proxy {
     }
 }
 
-/// Not that of a presence domain.
+/// The component's own stream, not that of a presence domain.
 const OWN_STREAM: &str = "stream=\"component\"";
 
 fn start(folder: &Path, settings: &Settings, place: Option<&Arc<Host>>) -> Process {

@@ -1,4 +1,4 @@
-//! The stage of most tests: a server, a running proxy, an implementing client, users.
+//! What most tests need: a server, a running proxy, an implementing client, users.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A proxy that is connected; its target exists and was never online.
+    /// With a proxy that is connected, and whose target exists and was never online.
     pub fn new(kind: Kind) -> Scene {
         Scene::with(kind, |_| ())
     }
@@ -60,7 +60,7 @@ impl Scene {
         Client::login(self.server, &account, resource)
     }
 
-    /// One request and its reply between these two; the proof that the proxy works.
+    /// One request and its reply between these two, to check that the proxy works.
     pub fn round_trip(&self, user: &mut Client, service: &mut Client) {
         round_trip(&self.domain, user, service);
     }
@@ -75,8 +75,8 @@ pub fn round_trip(domain: &str, user: &mut Client, service: &mut Client) {
     assert!(reply.child("answer").is_some(), "{reply:?}");
 }
 
-/// Asks, and lets the service answer, if it is there, and grant a subscription, for so long; what
-/// came in place of a result.
+/// Sends a request, and for so long lets the service, if it is online, answer and grant a subscription;
+/// returns what came instead of a result.
 pub fn asked_once(
     domain: &str,
     user: &mut Client,
@@ -118,7 +118,7 @@ pub fn accept_subscription(service: &mut Client, domain: &str) {
     accept_subscriptions(service, [domain]);
 }
 
-/// The same for several, which come in whatever order the server likes.
+/// The same for several, which may come in any order.
 pub fn accept_subscriptions<'a>(service: &mut Client, domains: impl IntoIterator<Item = &'a str>) {
     let mut awaited: Vec<&str> = domains.into_iter().collect();
     while !awaited.is_empty() {

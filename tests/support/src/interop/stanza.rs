@@ -28,7 +28,7 @@ impl Deref for Stanza {
     }
 }
 
-/// An element of the XML infoset: prefixes, declarations and attribute order are gone.
+/// An element of the XML infoset, without prefixes, declarations and attribute order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Element {
     pub namespace: String,
@@ -81,7 +81,7 @@ impl Element {
         Some((condition.name.clone(), text.map(Element::text).unwrap_or_default()))
     }
 
-    /// The same without the addresses and the id: what a relay must not touch.
+    /// The same without the addresses and the id, as a relay must not change it.
     pub fn without_addresses(&self) -> Element {
         let mut element = self.clone();
         for name in ["to", "from", "id"] {
@@ -98,7 +98,7 @@ impl Element {
     }
 }
 
-/// Not by recursion, since servers pass on 30,000 levels.
+/// Without recursion, since servers pass on 30,000 levels.
 impl Drop for Element {
     fn drop(&mut self) {
         let mut nodes = std::mem::take(&mut self.nodes);
@@ -110,7 +110,7 @@ impl Drop for Element {
     }
 }
 
-/// Cuts a stream into its header and its stanzas, strictly as RFC 6120 wants them.
+/// Cuts a stream into its header and its stanzas, strictly by RFC 6120.
 pub struct StanzaReader {
     parser: Parser,
     /// Elements that are open, the stream header first.

@@ -9,11 +9,11 @@ pub struct TcpConnection {
     pub remote: SocketAddrV4,
     /// The kernel's number of its state.
     pub state: u8,
-    /// That of the timer that runs for it.
+    /// The kernel's number of the timer that runs for it.
     pub timer: u8,
 }
 
-/// Those that there are, listening sockets included.
+/// All connections, and listening sockets.
 pub fn connections() -> Vec<TcpConnection> {
     let table = fs::read_to_string("/proc/thread-self/net/tcp").expect("the kernel has it");
     table.lines().skip(1).map(read).collect()
@@ -31,7 +31,7 @@ fn read(line: &str) -> TcpConnection {
     }
 }
 
-/// The address is in the machine's own order of bytes.
+/// Reads an address, which is in the machine's own byte order.
 fn address(text: &str) -> SocketAddrV4 {
     let (address, port) = text.split_once(':').expect("both");
     let address = u32::from_str_radix(address, 16).expect("hexadecimal");
@@ -43,5 +43,5 @@ pub const ESTABLISHED: u8 = 1;
 pub const TIME_WAIT: u8 = 6;
 pub const LISTEN: u8 = 10;
 
-/// A timer of keepalive; another one is for what is on its way.
+/// The keepalive timer; there is another one for unacknowledged data.
 pub const KEEPALIVE: u8 = 2;

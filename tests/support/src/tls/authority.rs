@@ -5,7 +5,7 @@ use rcgen::{
     SignatureAlgorithm, date_time_ymd,
 };
 
-/// A CA that nobody knows.
+/// A CA that no system trusts.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its private key, both PEM.
@@ -44,7 +44,7 @@ impl Authority {
     fn with(name: &str, key: KeyPair) -> Self {
         let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Python 3.13 is strict about it, and about whose key has signed, below.
+        // Python 3.13 requires this, and the key identifier below.
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
@@ -67,13 +67,13 @@ impl Authority {
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
-    /// Its own certificate and key, as a server that was set up in a hurry would use them.
+    /// Its own certificate and key, as carelessly configured servers use them.
     pub fn identity(&self) -> Identity {
         Identity { certificate: self.pem(), key: self.0.key().serialize_pem() }
     }
 }
 
-/// A certificate for `name` that nobody but itself has signed.
+/// A self-signed certificate for `name`.
 pub fn self_signed(name: &str) -> Identity {
     let key = KeyPair::generate().unwrap();
     let certificate = params("self-signed", &[name]).self_signed(&key).unwrap();
@@ -81,7 +81,7 @@ pub fn self_signed(name: &str) -> Identity {
 }
 
 impl Identity {
-    /// In one file, as servers want it.
+    /// Both in one file, as servers need them.
     pub fn pem(&self) -> String {
         format!("{}{}", self.certificate, self.key)
     }

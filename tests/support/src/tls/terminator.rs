@@ -1,4 +1,4 @@
-//! Speaks TLS in front of a server that does not, and breaks it in every way on demand.
+//! Speaks TLS in front of a server that does not, with all kinds of faults on demand.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -19,21 +19,21 @@ use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion}
 
 use super::authority::Identity;
 
-/// A port that speaks TLS; it ends with what it is in front of.
+/// A port that speaks TLS; it ends with the server behind it.
 pub struct Terminator {
     pub address: SocketAddr,
     pub habits: Arc<Habits>,
     task: JoinHandle<()>,
 }
 
-/// How it treats those that connect; all of it may change under their feet.
+/// How it treats connections; all of it may change while they are open.
 pub struct Habits {
-    /// Bytes of one record, and of one write to TCP, at the most.
+    /// The maximum number of bytes of a record, and of a write to TCP.
     pub record: AtomicUsize,
     pub write: AtomicUsize,
-    /// How many bytes more it writes to TCP before it cuts the connection.
+    /// How many more bytes it writes to TCP before it cuts the connection.
     pub cut_after: AtomicUsize,
-    /// 1: it ends what the server has ended without a close_notify.
+    /// 1: when the server ends a connection, it sends no close_notify.
     pub abrupt: AtomicUsize,
     /// How many components have ended with a close_notify.
     pub farewells: AtomicUsize,
@@ -64,7 +64,7 @@ impl Terminator {
         let (address, task) = listen(move |tcp| {
             let (acceptor, habits) = (acceptor.clone(), Arc::clone(&shared));
             async move {
-                // Those whose handshake fails are of no more interest, nor is how one ends.
+                // Failed handshakes are not of interest, nor how a connection ends.
                 let _ = serve(tcp, server, acceptor, &habits).await;
             }
         });
@@ -78,12 +78,12 @@ impl Drop for Terminator {
     }
 }
 
-/// Does something with everyone who connects to a port; gives it.
+/// Handles everyone who connects to a new port; returns the port.
 pub fn listen<F: Future<Output = ()> + Send + 'static>(
     with: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    // Else the system's buffers grow to some 10 MB, which a busy machine takes minutes to fill.
+    // Otherwise the kernel's buffers grow to some 10 MB, which take minutes to fill on a busy machine.
     sockopt::set_socket_recv_buffer_size(&listener, BUFFER).unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -161,14 +161,14 @@ async fn serve(
             if habits.abrupt.load(Ordering::Relaxed) != 0 {
                 return Ok(());
             }
-            // What the component still has to say to a server that is gone.
+            // What the component still sends to a server that is gone.
             let _ = tokio::time::timeout(std::time::Duration::from_secs(5), up).await;
             Ok(())
         }
     }
 }
 
-/// A connection that is slow, or gets cut, in one direction.
+/// A connection that is slow, or is cut, in one direction.
 struct Faulty {
     tcp: TcpStream,
     habits: Arc<Habits>,

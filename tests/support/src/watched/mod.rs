@@ -1,5 +1,5 @@
-//! A daemon that is looked at by HTTP: it has two components, one with an account as its target and
-//! one with a fixed destination, and two keys, of which one is to come.
+//! A daemon that is observed by HTTP: it has two components, one with an account as its target and
+//! one with a fixed destination, and two keys, one of which is for later.
 
 pub mod server;
 
@@ -47,7 +47,7 @@ pub fn configuration(server: SocketAddr, http: Option<SocketAddr>) -> String {
     )
 }
 
-/// As above, but the key that signs has a beginning, and the first component a face.
+/// As above, but the signing key has a `not-before`, and the first component a face.
 pub fn with_keys(server: SocketAddr, http: SocketAddr) -> String {
     let since = "id = 1\nnot-before = \"2026-01-01T00:00:00Z\"\n";
     let own = "target-address = \"bot@some.example\"\n";

@@ -1,5 +1,5 @@
-//! The least of an XMPP server: it lets every component in and says what it is told to; resources
-//! of the target may answer on it.
+//! A minimal XMPP server: it accepts every component and sends what it is told to; resources of the
+//! target may answer on it.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ pub struct Server {
     bots: Bots,
 }
 
-/// What a resource of the target answers, or its server in its place; silence, if it is not there.
+/// What a resource of the target answers, or its server in its place; none, if it is missing here.
 type Bots = Arc<Mutex<HashMap<String, BotAnswer>>>;
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub fn start() -> Server {
     Server { address, streams, bots }
 }
 
-/// The mock server, which says what time it is. It runs until the test ends.
+/// The mock server, which answers time queries. It runs until the test ends.
 pub fn with_a_clock() -> SocketAddr {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
@@ -70,7 +70,7 @@ impl Server {
         stream.write_all(xml.as_bytes()).expect("it is open");
     }
 
-    /// From now on the resource with this full JID answers like this; `None`: nothing.
+    /// From now on the resource with this full JID answers like this; `None`: not at all.
     pub fn let_answer(&self, resource: &str, answer: Option<BotAnswer>) {
         let mut bots = self.bots.lock().expect("no thread panics");
         match answer {
@@ -79,7 +79,7 @@ impl Server {
         };
     }
 
-    /// How many requests for a version came on the stream of `domain`: the daemon itself makes none.
+    /// How many version queries arrived on the stream of `domain`; the daemon itself sends none.
     pub fn version_requests(&self, domain: &str) -> usize {
         let streams = self.streams.lock().expect("no thread panics");
         streams.get(domain).map_or(0, |(_, requests)| requests.load(Ordering::Relaxed))
@@ -104,7 +104,7 @@ fn serve(mut stream: TcpStream, streams: &Streams, bots: &Bots) {
     let (mut buffer, mut text) = ([0; 65536], String::new());
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         text += &String::from_utf8_lossy(&buffer[..count]);
-        // Nothing else ends like this.
+        // Only IQs end like this.
         while let Some((iq, rest)) = text.split_once("</iq>") {
             requests.fetch_add(iq.contains("jabber:iq:version").into(), Ordering::Relaxed);
             stream.write_all(answer_to(iq, bots).as_bytes()).expect("it is open");
@@ -113,7 +113,7 @@ fn serve(mut stream: TcpStream, streams: &Streams, bots: &Bots) {
     }
 }
 
-/// To a request without its end tag; empty for anything else, and where nobody answers.
+/// The answer to a request without its end tag; empty for anything else, and if nobody answers.
 fn answer_to(iq: &str, bots: &Bots) -> String {
     let begin = iq.rfind("<iq ").expect("its end was there");
     let Stanza { id, to, from, .. } = Stanza::read(&iq[begin..]);

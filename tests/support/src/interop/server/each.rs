@@ -5,8 +5,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::Kind;
 
-/// One of something for each kind of server, made when it is first asked for. If that fails, it
-/// fails for all at once.
+/// A value for each kind of server, made when it is first needed. If that fails, it fails for all
+/// tests at once.
 pub struct Each<T: 'static> {
     make: fn(Kind) -> T,
     made: Mutex<BTreeMap<Kind, &'static Lazy<T>>>,
@@ -22,7 +22,7 @@ impl<T> Each<T> {
     pub fn of(&self, kind: Kind) -> &'static T {
         let make = self.make;
         let lazy = || &*Box::leak(Box::new(Lazy::new(Box::new(move || make(kind)))));
-        // Others can be had while this one is made.
+        // Other kinds are available while this one is made.
         let one: &'static Lazy<T> = self
             .made
             .lock()

@@ -56,8 +56,8 @@ modules:
     std::fs::write(folder.join("ejabberd.yml"), text).unwrap();
 }
 
-/// The same configuration for a server whose accounts are people's: what is written to them while
-/// they are away is kept, all of their clients are told, and there are rooms.
+/// The same configuration with the modules that people use: offline messages, copies for all of a
+/// user's clients, rooms.
 pub fn for_people(configuration: &str) -> String {
     let modules = format!(
         r#"
@@ -88,7 +88,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// One with an address of loopback; they differ in the number.
+    /// One with a loopback address that contains the number.
     pub fn on_loopback(number: u8, port: u16) -> Node {
         Node { address: Ipv4Addr::new(127, 0, 77, number), port }
     }
@@ -105,7 +105,7 @@ impl Node {
             ["-name", &self.name()],
             ["-setcookie", "interop"],
             ["-erl_epmd_port", &port],
-            // As in the configuration; alone that is taken only a minute after the start.
+            // As in the configuration, which takes effect only a minute after the start.
             ["-kernel", "net_ticktime"],
             [&NET_TICKTIME.to_string(), "inet_dist_use_interface"],
         ];
@@ -113,7 +113,7 @@ impl Node {
         words.as_flattened().iter().chain(&more).map(|word| word.to_string()).collect()
     }
 
-    /// What [`super::operator`] runs.
+    /// The command for [`super::operator`].
     pub fn operator(self, suite: Suite) -> Command {
         let [a, b, c, d] = self.address.octets();
         let operator = Node { address: Ipv4Addr::new(a, b, c, d + OPERATOR), ..self };
@@ -134,7 +134,7 @@ pub fn command_line(suite: Suite, folder: &Path, node: Option<Node>) -> Command 
     command
         .args(["-noinput", "-start_epmd", "false"])
         .args(node.map(Node::arguments).unwrap_or_default())
-        // Two cores are for everybody: no scheduler spins while it waits.
+        // All tests share two cores, so no scheduler spins while it waits.
         .args(["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"])
         .arg("-mnesia")
         .arg("dir")
@@ -169,5 +169,5 @@ fn libraries(suite: Suite) -> PathBuf {
     Path::new("/").join(folder.strip_prefix(root).unwrap())
 }
 
-/// After so many seconds, a fourth more or less, nodes miss one that says nothing.
+/// After so many seconds of silence, a quarter more or less, nodes consider another one dead.
 const NET_TICKTIME: u32 = 10;

@@ -1,5 +1,5 @@
-//! jabberd2: its router takes the components, `sm` has the accounts, `c2s` the clients. Debian's own
-//! configuration, on other ports and in another folder.
+//! jabberd2: its router accepts the components, `sm` has the accounts, `c2s` the clients. This is
+//! Debian's own configuration, with other ports and in another folder.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ pub fn configure(suite: Suite, folder: &Path, client_port: u16, component_port: 
             .replace("<stanzasize>65535<", "<stanzasize>524288<")
             .replace("<stanzas>1000<", "<stanzas>0<");
         if program == "router" {
-            // Not that of its own programs, which is in router-users.xml.
+            // Not the secret of its own programs, which is in router-users.xml.
             text = text.replace("<secret>secret<", &format!("<secret>{SECRET}<"));
         }
         for place in ["run", "log", "lib"] {

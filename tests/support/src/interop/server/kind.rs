@@ -1,4 +1,4 @@
-//! Which server a test is given: its software, and the Debian that it comes from.
+//! The server of a test: its software, and the Debian that it comes from.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub enum Software {
     Jabberd2,
 }
 
-/// The one that the tests run on is used as it is; the others are folders, which tests/run makes.
+/// The one that the tests run on is used as installed; the others are in folders, which tests/run makes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Suite {
     Debian12,
@@ -39,12 +39,12 @@ impl Kind {
         self.software == software
     }
 
-    /// Whether a start tag that comes in pieces can wait in it for as many bytes more
+    /// Whether a start tag that arrives in pieces can wait in it for as many further bytes
     /// (docs/servers.md#reparse-deferral).
     pub fn defers(self) -> bool {
         match self.software {
             Software::Prosody => self.suite.expat_defers(),
-            // Newer ones have libexpat not do it.
+            // Newer ones disable it in libexpat.
             Software::Ejabberd => self.suite == Suite::Debian12 && self.suite.expat_defers(),
             Software::Jabberd2 => true,
         }
@@ -68,7 +68,7 @@ impl fmt::Display for Software {
 }
 
 impl Suite {
-    /// That of the system that this runs on, if it is one of them.
+    /// The Debian that this runs on, if it is one of them.
     pub fn here() -> Option<Suite> {
         static HERE: LazyLock<Option<Suite>> = LazyLock::new(|| {
             let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
@@ -91,7 +91,7 @@ impl Suite {
         }
     }
 
-    /// The folder that its files are in, out here.
+    /// The folder of its files on this machine.
     pub fn root(self) -> PathBuf {
         if self.is_here() {
             return "/".into();
@@ -102,8 +102,8 @@ impl Suite {
         root
     }
 
-    /// A program of it, whose process the kernel kills when this test run ends. It sees the
-    /// project and the tests' folders at the paths that they have here.
+    /// One of its programs, whose process the kernel kills when this test run ends. The project and the
+    /// tests' folders have the same paths there.
     pub fn command(self, program: &str) -> Command {
         let mut words = self.enter();
         words.push(program.into());
@@ -112,7 +112,7 @@ impl Suite {
         command
     }
 
-    /// What comes before a command's words to run it there.
+    /// The words before a command that run it there.
     pub fn enter(self) -> Vec<String> {
         if self.is_here() {
             return Vec::new();

@@ -1,8 +1,8 @@
 //! The real XMPP servers, each on free loopback ports in a folder of its own.
 //!
-//! One server of each [`Kind`] serves all tests of a run, since starting them
-//! is the slow part; tests keep apart by using accounts and component domains
-//! that nobody else has. A test that restarts its server starts its own.
+//! One server of each [`Kind`] serves all tests of a run, since starting one is slow; tests stay
+//! separate by accounts and component domains of their own. A test that restarts its server starts
+//! its own.
 
 mod each;
 mod ejabberd;
@@ -37,7 +37,7 @@ pub use kind::{Kind, Software, Suite};
 /// The domain of all accounts.
 pub const HOST: &str = "host.example";
 
-/// The domain of the rooms of a server for people.
+/// The domain of the rooms of a server [for people](Server::for_people).
 pub const ROOMS: &str = "rooms.host.example";
 
 /// Two component domains of ejabberd's routing listener.
@@ -58,15 +58,15 @@ pub struct Server {
     /// ejabberd's other listener, which routes both [`ROUTED`] domains to each connection.
     pub routing_port: u16,
     folder: PathBuf,
-    /// How many component domains tests have been given, and how many of those for fleets.
+    /// How many component domains, and how many of those for fleets, are in use.
     domains: AtomicUsize,
     fleets: AtomicUsize,
-    /// Which one it is in a cluster of ejabberds.
+    /// The node that it is in a cluster of ejabberds.
     node: Option<ejabberd::Node>,
-    /// Where it runs, if not beside the test.
+    /// The host that it runs on, if not that of the test.
     place: Option<Arc<Host>>,
     operator: Mutex<Option<Operator>>,
-    /// One, but jabberd2 is several programs.
+    /// One process; for jabberd2 several.
     processes: Vec<Process>,
 }
 
@@ -77,9 +77,9 @@ impl Server {
         ALL.of(kind)
     }
 
-    /// Another one that tests share, for people: with offline messages, archives, carbons, rooms,
-    /// block lists, vCards and personal eventing; jabberd2 with what it has of that. Its archives
-    /// make it slow under load.
+    /// Another one that tests share, with the modules that people use: offline messages, archives,
+    /// carbons, rooms, block lists, vCards and personal eventing; jabberd2 with those that it has. The
+    /// archives make it slow under load.
     pub fn for_people(kind: Kind) -> &'static Server {
         static ALL: Each<Server> = Each::new(|kind| {
             Server::start_changed(kind, |text| with_modules_for_people(kind, text))
@@ -130,7 +130,7 @@ impl Server {
         Server::start_node(kind, Some(node), Some(Arc::clone(host)), |text| text)
     }
 
-    /// Has it join another one's cluster, of so many nodes then.
+    /// Has it join another one's cluster, which then has so many nodes.
     pub fn join(&self, other: &Server, nodes: usize) {
         let other = other.node.expect("it is a node").name();
         let said = self.evaluate(&format!(
@@ -141,7 +141,7 @@ impl Server {
         self.wait_ready();
     }
 
-    /// Where it runs, if not beside the test.
+    /// The host that it runs on, if not that of the test.
     pub fn place(&self) -> Option<&Arc<Host>> {
         self.place.as_ref()
     }
@@ -151,7 +151,7 @@ impl Server {
         self.node.expect("it is a node").name()
     }
 
-    /// Has an operator evaluate these Erlang expressions, in which `Node` is this one; gives the
+    /// Has an operator evaluate these Erlang expressions, in which `Node` is this one; returns the
     /// value.
     pub fn evaluate(&self, expressions: &str) -> String {
         let mut operator = self.operator.lock().unwrap();
@@ -201,7 +201,7 @@ impl Server {
         server
     }
 
-    /// Ends the server as its operator would, and waits until it is gone.
+    /// Stops the server as its operator would, and waits until it has ended.
     pub fn stop(&mut self) {
         for process in self.processes.iter_mut().rev() {
             process.signal(Signal::TERM);
@@ -217,7 +217,7 @@ impl Server {
         }
     }
 
-    /// To all of its processes.
+    /// Sends a signal to all of its processes.
     pub fn signal(&self, signal: Signal) {
         self.processes.iter().for_each(|process| process.signal(signal));
     }
@@ -236,13 +236,13 @@ impl Server {
         self.wait_ready();
     }
 
-    /// Has it read its configuration again, and what belongs to that.
+    /// Has it read its configuration again, and the files that it names.
     pub fn reload(&self) {
         assert!(self.kind.is(Software::Prosody), "ejabberd has a command for it");
         self.processes.iter().for_each(|it| it.signal(Signal::HUP));
     }
 
-    /// What its operator changes in its configuration, for the next start or reload.
+    /// Changes its configuration, for the next start or reload.
     pub fn reconfigure(&self, change: impl FnOnce(String) -> String) {
         let file = self.configuration();
         let text = std::fs::read_to_string(&file).unwrap();
@@ -257,7 +257,7 @@ impl Server {
         })
     }
 
-    /// An account that no other test has, by its bare JID; `name` is for the reader of a log.
+    /// A new account, as a bare JID; `name` helps readers of a log.
     pub fn new_account(&self, name: &str) -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
         let node = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -272,7 +272,7 @@ impl Server {
              <username>{node}</username><password>{PASSWORD}</password></query></iq>",
             self.host
         );
-        // In jabberd2 a stanza can wait between its own programs until another one comes.
+        // In jabberd2 a stanza can wait between its own programs until another one arrives.
         let asks = if self.kind.is(Software::Jabberd2) { 6 } else { 1 };
         let answer = (0..asks).find_map(|_| {
             connection.send(&request);
@@ -282,7 +282,7 @@ impl Server {
         assert_eq!(answer.attr("type"), Some("result"), "{answer:?}");
     }
 
-    /// A component domain that no other test on this server has, and no server of another software.
+    /// A component domain that no other test on any server uses.
     pub fn new_domain(&self) -> String {
         let number = 1 + self.domains.fetch_add(1, Ordering::Relaxed);
         assert!(number <= COMPONENTS, "more component domains than Prosody is configured for");
@@ -297,22 +297,22 @@ impl Server {
         fleet_domain(self.kind.software, number)
     }
 
-    /// What Prosody's operator says to it; gives what it answers.
+    /// Runs a command in Prosody's shell; returns the output.
     pub fn shell(&self, said: &str) -> String {
         assert!(self.kind.is(Software::Prosody));
         prosody::shell(self.kind.suite, &self.folder, said)
     }
 
-    /// A stream for a client, with these attributes more in its header.
+    /// A stream for a client, with these additional attributes in its header.
     pub fn connect(&self, declarations: &str) -> io::Result<Connection> {
         let (host, port, defers) = (&self.host, self.client_port, self.kind.defers());
         on(self.place(), || Connection::open(host, port, defers, declarations))
     }
 
-    /// Ready means: the host that has the accounts answers, and components can log in.
+    /// Waits until the host with the accounts answers, and components can log in.
     fn wait_ready(&self) {
         let what = format!("{} to listen, see {}", self.kind, self.folder.display());
-        // One that starts computes for seconds, of which a busy machine can make more than a minute.
+        // A start takes seconds of processor time, and can take more than a minute on a busy machine.
         wait_within(3 * PATIENCE, &what, || {
             on(self.place(), || TcpStream::connect(("127.0.0.1", self.component_port)).is_ok())
                 && self.connect("").is_ok()
@@ -320,7 +320,7 @@ impl Server {
     }
 }
 
-/// An empty folder under target/; it stays after the run, for its logs.
+/// An empty folder below target/; it remains after the run, for its logs.
 pub fn fresh_folder(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(1);
     let run = scratch().join("interop");
@@ -352,7 +352,7 @@ pub fn with_modules_for_people(kind: Kind, text: String) -> String {
     match kind.software {
         Software::Prosody => prosody::for_people(&text),
         Software::Ejabberd => ejabberd::for_people(&text),
-        // It keeps what is written to those who are away, and has vCards, as it is.
+        // By default it stores offline messages, and has vCards.
         Software::Jabberd2 => text,
     }
 }
@@ -365,7 +365,7 @@ fn command_lines(kind: Kind, folder: &Path, node: Option<ejabberd::Node>) -> Vec
     }
 }
 
-/// Prosody wants every component in its configuration, so domains are numbered.
+/// Prosody needs every component in its configuration, so domains are numbered.
 fn component_domain(software: Software, number: usize) -> String {
     format!("proxy{number}.{software}.example")
 }
@@ -374,8 +374,8 @@ fn fleet_domain(software: Software, number: usize) -> String {
     format!("fleet{number}.{software}.example")
 }
 
-/// The more, the longer it takes to start.
+/// The more there are, the longer the start takes.
 const COMPONENTS: usize = 150;
 const FLEETS: usize = 32;
-/// Where the nodes of a cluster on several hosts find each other.
+/// The port on which the nodes of a cluster on several hosts find each other.
 const CLUSTER_PORT: u16 = 4370;

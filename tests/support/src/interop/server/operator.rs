@@ -1,4 +1,4 @@
-//! Who manages a node of a cluster: an Erlang of its own, which is no part of it.
+//! The operator of a node of a cluster: a separate Erlang node, which is not a part of the cluster.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -21,7 +21,7 @@ impl Operator {
     /// The value of these Erlang expressions, in which `Node` is the node.
     pub fn evaluate(&mut self, expressions: &str) -> String {
         writeln!(self.input, "{expressions}.").expect("it reads");
-        // Erlang itself writes lines in between, of connections that end for example.
+        // Erlang itself writes lines in between, about connections that end for example.
         loop {
             let mut line = String::new();
             assert_ne!(self.output.read_line(&mut line).expect("it answers"), 0, "it has ended");
@@ -32,8 +32,8 @@ impl Operator {
     }
 }
 
-/// Evaluates each line that comes for the node of this name, and writes its value, or what is wrong,
-/// on a line that begins with [`VALUE`].
+/// Evaluates each line of input for the node with this name, and writes its value, or the error, on a
+/// line that begins with [`VALUE`].
 pub fn program(node: &str) -> String {
     format!(
         "Loop = fun Loop() ->

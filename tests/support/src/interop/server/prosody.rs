@@ -57,8 +57,8 @@ VirtualHost "{HOST}"
     std::fs::write(folder.join("prosody.cfg.lua"), text).unwrap();
 }
 
-/// The same configuration for a server whose accounts are people's: what is written to them while
-/// they are away is kept, all of their clients are told, and there are rooms.
+/// The same configuration with the modules that people use: offline messages, copies for all of a
+/// user's clients, rooms.
 pub fn for_people(configuration: &str) -> String {
     let modules = "offline\"; \"carbons\"; \"mam\"; \"pep\"; \"blocklist\"; \"vcard_legacy";
     let text = with_module(configuration, modules, "");
@@ -66,7 +66,7 @@ pub fn for_people(configuration: &str) -> String {
     format!("{text}Component \"{ROOMS}\" \"muc\"\n")
 }
 
-/// What an operator says to the running server; gives what it answers.
+/// Runs a command in the running server's shell; returns the output.
 pub fn shell(suite: Suite, folder: &Path, said: &str) -> String {
     let mut command = suite.command("prosodyctl");
     command.arg("--config").arg(folder.join("prosody.cfg.lua")).args(["shell", said]);
@@ -76,7 +76,7 @@ pub fn shell(suite: Suite, folder: &Path, said: &str) -> String {
     answer
 }
 
-/// A configuration with one module more, and these lines more in the global section.
+/// A configuration with an additional module, and additional lines in the global section.
 pub fn with_module(configuration: &str, module: &str, lines: &str) -> String {
     let start = "\nmodules_enabled = { ";
     let modules = format!("\n{lines}{start}\"{module}\"; ");
