@@ -1,4 +1,4 @@
-//! Bytes as text, for what one program hands to the next as JSON: `#[serde(with = "base64")]`.
+//! Bytes as text, for the JSON that one program hands over to the next: `#[serde(with = "base64")]`.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
-//! Enums whose variants have names for people: in the configuration, the status, the log, and as
+//! Enums whose variants have names for people: in the configuration, the status and the log, and as
 //! labels of metrics.
 
-/// An enum as a table of its variants and their names. None can be left out of the list of all.
+/// An enum as a table of its variants and their names, so that the list of all is complete.
 ///
 /// Without fields it has `ALL`, in which `ALL[it as usize]` is `it`; with fields it has `NAMES`, in
 /// the same order.

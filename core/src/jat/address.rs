@@ -1,7 +1,7 @@
 //! Addresses as text, and their normal form.
 //!
-//! The server decides what an address is: what it sends is split and kept byte for byte, never
-//! refused for its spelling. Only comparisons and MACs use the normal form, since some servers pass
+//! The server decides what an address is: the text is split and kept byte for byte, and never refused
+//! for its spelling. Only comparisons and MACs use the normal form, since some servers pass
 //! addresses on as their users typed them (docs/servers.md#as-typed).
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use jid::{BareJid, Jid};
 
 use super::jid_parts;
 
-/// An address as it stands in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
+/// An address as written in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address<'a> {
     text: &'a str,
@@ -69,8 +69,8 @@ impl<'a> Address<'a> {
         self.text.get(self.bare + 1..).filter(|r| !r.is_empty())
     }
 
-    /// Whether nothing is before its `@` or behind its `/`. No server takes that, but some send it,
-    /// when nothing is left of a part that was prepared (docs/servers.md#empty-part).
+    /// Whether nothing is before its `@` or after its `/`. No server accepts that, but some send it, when
+    /// a part becomes empty in normal form (docs/servers.md#empty-part).
     pub fn has_empty_part(&self) -> bool {
         self.domain == 1 || self.bare + 1 == self.text.len()
     }
@@ -87,8 +87,8 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// The whole address in normal form, if all of it has one: the one for what an operator
-    /// gives. [`Self::normal`] is for what comes from a server.
+    /// The whole address in normal form, if all of it has one, for addresses from an operator.
+    /// [`Self::normal`] is for those from a server.
     pub fn jid(&self) -> Result<Jid, jid::Error> {
         let bare = self.bare_jid()?;
         match self.text.get(self.bare + 1..) {
@@ -97,7 +97,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// Part by part: given a whole address, the library leaves the final dot where it is.
+    /// Part by part, since the library keeps the final dot of a whole address.
     fn bare_jid(&self) -> Result<BareJid, jid::Error> {
         let domain = jid_parts::domain(self.domain())?;
         // An empty node is an error.
@@ -115,8 +115,8 @@ impl<'a> Address<'a> {
         self.domain() == normal || !self.plain && normal_bare(self.domain()) == normal
     }
 
-    /// The whole address in normal form; its two parts are normalised apart, so that a
-    /// resource that a stricter library refuses leaves the rest comparable.
+    /// The whole address in normal form. Bare address and resource are normalised separately, so that the
+    /// rest can be compared even if a stricter library refuses the resource.
     pub fn normal(&self) -> Cow<'a, str> {
         let bare = self.normal_bare();
         let Some(resource) = self.resource() else {
@@ -129,7 +129,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// This address with `domain` in place of its own, resource and node kept as they are.
+    /// This address with `domain` in place of its own, with its node and this resource.
     pub fn at_domain(&self, domain: &str, resource: Option<&str>) -> String {
         let mut address = String::new();
         self.write_at_domain(domain, resource, &mut address);
@@ -147,7 +147,7 @@ impl<'a> Address<'a> {
     }
 }
 
-/// Appends a resource to a bare address; nothing for none, and for an empty one.
+/// Appends a resource to a bare address, unless it is missing or empty.
 pub fn write_resource(resource: Option<&str>, output: &mut String) {
     if let Some(resource) = resource.filter(|r| !r.is_empty()) {
         output.push('/');
@@ -173,8 +173,8 @@ pub fn normal_resource(resource: &str) -> Cow<'_, str> {
     }
 }
 
-/// Bytes that separate nothing, and that normalisation does not change anywhere in a node or a
-/// domain, apart from the final dot of a domain.
+/// Bytes that are no separators, and that normalisation does not change in a node or a domain, except
+/// for the final dot of a domain.
 static IS_PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = u8::MAX;

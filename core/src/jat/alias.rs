@@ -1,4 +1,4 @@
-//! Aliases: the resources of the target as users see them, each sealed and the same each time.
+//! Aliases: the resources of the target as users see them, sealed, and always the same for a resource.
 //!
 //! Lower-case base32 of
 //!
@@ -8,8 +8,8 @@
 //!
 //! The tag is the first 16 bytes of `HMAC-SHA256(K1, PAE("jat-proxy/v1", the first three bytes, face,
 //! target, resource))`; the resource is sealed with a stream of blocks `HMAC-SHA256(K2, tag, number)`.
-//! That is SIV (Rogaway and Shrimpton) with HMAC as both functions: no nonce, and one resource has one
-//! alias. docs/addresses.md is the public specification.
+//! This is SIV (Rogaway and Shrimpton) with HMAC for both functions: no nonce, and one alias for a
+//! resource. docs/addresses.md is the public specification.
 
 use hmac::Mac;
 
@@ -17,7 +17,7 @@ use super::base32;
 use super::name_keys::{NameKey, NameKeys};
 use super::pae;
 
-/// Most bytes of a resource that has an alias: as many as 1,023 characters of base32 have room for.
+/// The longest resource that has an alias, in bytes: as many as fit into 1,023 characters of base32.
 pub const MAX_RESOURCE_BYTES: usize = MAX_BYTES - FIXED;
 
 /// What an alias is bound to, in normal form.
@@ -61,8 +61,8 @@ pub fn write(
     Ok(())
 }
 
-/// Appends the resource that `alias` stands for to `output`, and gives the id of its key; `None`
-/// for anything that is not an alias of this holder under a key of the ring.
+/// Appends the resource that `alias` stands for to `output`, and returns the id of its key; `None` for
+/// anything that is not an alias of this holder with a key of the ring.
 pub fn open(keys: &NameKeys, holder: &Holder<'_>, alias: &str, output: &mut String) -> Option<u8> {
     let mut bytes = [0; MAX_BYTES];
     let bytes = decode(alias, &mut bytes)?;
@@ -107,7 +107,7 @@ fn mac(key: &NameKey, header: &[u8], holder: &Holder<'_>, resource: &[u8]) -> im
     mac
 }
 
-/// Seals what is open, and opens what is sealed.
+/// Seals or opens a text: both are the same operation.
 fn apply_stream(key: &NameKey, tag: &[u8], text: &mut [u8]) {
     for (number, part) in (0_u32..).zip(text.chunks_mut(BLOCK)) {
         let mut block = key.alias_enc();
@@ -119,20 +119,20 @@ fn apply_stream(key: &NameKey, tag: &[u8], text: &mut [u8]) {
 }
 
 const VERSION: u8 = 1;
-/// Different from the kinds of tokens, which have the same first bytes.
+/// Different from the kinds of tokens, which begin with the same fields.
 const KIND: u8 = 2;
-/// Where the key id stands.
+/// The offset of the key id.
 const KID: usize = 2;
 /// Bytes of version, kind and kid.
 const HEADER: usize = 3;
 const TAG: usize = 16;
-/// All bytes but those of the resource.
+/// All bytes except those of the resource.
 const FIXED: usize = HEADER + TAG;
 /// Bytes of a block of the stream: those of SHA-256.
 const BLOCK: usize = 32;
-/// Most characters of a resource.
+/// The maximum length of a resource, in characters.
 const MAX_CHARS: usize = super::resourcepart::MAX_BYTES;
-/// Most bytes whose base32 fits [`MAX_CHARS`].
+/// The maximum number of bytes whose base32 fits [`MAX_CHARS`].
 const MAX_BYTES: usize = MAX_CHARS * 5 / 8;
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Whether there may be one more; then it is noted in `due`, the moment from which on `at_once`
-    /// may come again. What is refused costs nothing.
+    /// Whether one more is allowed. If so, it updates `due`, the moment from which on `at_once` are
+    /// allowed again; a refusal changes nothing.
     pub fn admits(&self, due: &mut Duration, now: Duration) -> bool {
         let next = now.max(*due) + self.pause;
         let admits = next <= now + self.pause * self.at_once;

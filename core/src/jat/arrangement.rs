@@ -18,13 +18,13 @@ impl From<Settings> for Arrangement {
 }
 
 impl Arrangement {
-    /// The face of each, in the same order, as it is configured: empty for the domain itself.
+    /// The face of each service, in the same order, as configured: empty for the domain itself.
     pub(super) fn names(&self) -> Vec<String> {
         let faces = self.faces.iter().map(|(face, _)| face.as_str());
         self.own.iter().map(|_| "").chain(faces).map(str::to_owned).collect()
     }
 
-    /// The settings of all services: that of the domain itself is the first.
+    /// The settings of all services, beginning with that of the domain itself.
     pub(super) fn into_all(self) -> impl Iterator<Item = Settings> {
         self.own.into_iter().chain(self.faces.into_iter().map(|(_, settings)| settings))
     }

@@ -1,17 +1,18 @@
 //! Bytes as lower-case base32 (RFC 4648 section 6), without padding, canonical: text that no server
 //! changes in a node or a resource.
 //!
-//! Five bytes are eight characters, of five bits each. Both are worked on as one word, whose highest
-//! byte is the first: a look into a table for each character takes half as many instructions more.
+//! Five bytes are eight characters, of five bits each. Both are processed as one word, whose highest
+//! byte is the first: looking up each character in a table takes one and a half times as many
+//! instructions.
 
 use crate::wide::{HIGHS, all, at_least};
 
-/// How many characters so many bytes become.
+/// The number of characters for so many bytes.
 pub const fn encoded_len(bytes: usize) -> usize {
     (bytes * 8).div_ceil(5)
 }
 
-/// How many bytes so many characters stand for, if any bytes have as many.
+/// The number of bytes for so many characters, if there is one.
 pub const fn decoded_len(chars: usize) -> Option<usize> {
     let bytes = chars / 8 * 5 + chars % 8 * 5 / 8;
     if encoded_len(bytes) == chars { Some(bytes) } else { None }
@@ -46,8 +47,8 @@ fn write(bytes: &[u8], text: &mut [u8]) {
     }
 }
 
-/// Reads what `text` stands for into `room`, which has as many bytes as [`decoded_len`] says. `None`
-/// if it is no base32: it may have neither upper case nor padding, nor bits behind the last byte.
+/// Decodes `text` into `room`, which has as many bytes as [`decoded_len`] says. `None` if it is not
+/// canonical: it may have neither upper case nor padding, nor bits after the last byte.
 pub fn decode<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
     let bytes = room.get_mut(..decoded_len(text.len())?)?;
     let (groups, rest) = text.as_bytes().as_chunks();
@@ -81,7 +82,7 @@ fn characters([a, b, c, d, e]: [u8; 5]) -> [u8; GROUP] {
     (values + all(b'a') - digits * LETTERS_ABOVE).to_be_bytes()
 }
 
-/// The five bytes that eight characters stand for, and marks of those that are none of base32.
+/// The five bytes of eight characters, and marks of invalid characters.
 #[inline]
 fn values(characters: [u8; GROUP]) -> ([u8; 5], u64) {
     let text = u64::from_be_bytes(characters);
@@ -89,7 +90,7 @@ fn values(characters: [u8; GROUP]) -> ([u8; 5], u64) {
     let letters = at_least(ascii, b'a') & !at_least(ascii, b'z' + 1);
     let digits = at_least(ascii, b'2') & !at_least(ascii, b'7' + 1);
     let others = ((letters | digits) & !text) ^ HIGHS;
-    // What is none of base32 may borrow from the next: it is refused.
+    // Invalid characters may borrow from the next; they are refused.
     let values = text.wrapping_sub(all(b'2' - 26)).wrapping_sub((letters >> 7) * LETTERS_ABOVE);
     // And back.
     let bits = (values & four_times(0x1f)) | ((values >> 3) & four_times(0x3e0));
@@ -109,9 +110,9 @@ const fn four_times(part: u64) -> u64 {
     part * 0x0001_0001_0001_0001
 }
 
-/// By how much more the character of a letter is above its value than that of a digit.
+/// How much larger the distance of a letter from its value is than that of a digit.
 const LETTERS_ABOVE: u64 = (b'a' - (b'2' - 26)) as u64;
-/// Characters that are read and written at a time.
+/// The number of characters that are processed at a time.
 const GROUP: usize = 8;
 /// The character of the value 0.
 const ZERO: u8 = b'a';

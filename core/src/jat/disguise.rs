@@ -1,4 +1,4 @@
-//! What users see in place of the target's own address, where its server writes that.
+//! What users see instead of the target's own address, where its server writes it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::address::{Address, normal_resource};
 use super::alias::{self, Holder};
 use super::name_keys::NameKeys;
 
-/// The face under which one user sees the target.
+/// The face as which one user sees the target.
 #[derive(Clone, Debug)]
 pub struct Disguise<'t> {
     pub holder: Holder<'t>,
@@ -14,13 +14,13 @@ pub struct Disguise<'t> {
 }
 
 impl<'t> Disguise<'t> {
-    /// The bare address that is not to be seen.
+    /// The bare address to hide.
     pub fn account(&self) -> &'t str {
         self.holder.target
     }
 
-    /// Appends what takes the place of `text` if it is the target's address: that of the face, with
-    /// the alias if there is a resource. Says whether it is.
+    /// If `text` is the target's address, appends the replacement: the face, with the alias if there is a
+    /// resource. Returns whether it is.
     pub fn replace(&self, text: &str, output: &mut String) -> bool {
         let address = Address::new(text);
         if !is_bare(&address, self.account()) {
@@ -43,7 +43,7 @@ impl<'t> Disguise<'t> {
 /// addresses, and finding the normal form takes longer than everything else.
 fn is_bare(address: &Address<'_>, account: &str) -> bool {
     let bare = address.bare();
-    // An A-label has another normal form.
+    // An A-label has a different normal form.
     if !bare.is_ascii() || bare.contains("--") {
         return address.is_bare(account);
     }

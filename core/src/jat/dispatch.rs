@@ -8,14 +8,15 @@ named! {
     /// How requests are spread over the online resources of the target.
     #[derive(Default)]
     pub enum Dispatch {
-        /// Each request to a resource drawn at random.
+        /// Each request to a random resource.
         #[default]
         Random = "random",
         /// All requests of one user to the same resource, by rendezvous hashing: replicas agree
         /// without communicating, and when a resource leaves, only its own users move.
         Sticky = "sticky",
-        /// To the resource with the highest priority of its presence (RFC 6121 section 4.7.2.3), and
-        /// as [`Self::Sticky`] where several have it. A negative one is never asked.
+        /// /// To the resource with the highest priority in its presence (RFC 6121 section
+        /// 4.7.2.3), and as     /// [`Self::Sticky`] among several with the same. One with a
+        /// negative priority is never asked.
         Priority = "priority",
     }
 }
@@ -26,7 +27,7 @@ pub fn sticky_hash(text: &str) -> u64 {
     Sha256::digest(text.as_bytes())[..8].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
-/// How much a user, by its [`sticky_hash`], wants a resource, by its own; the highest wins.
+/// The weight of a resource for a user, from both [`sticky_hash`]es; the highest wins.
 /// The finalizer of SplitMix64 over both hashes xored.
 pub fn sticky_weight(user: u64, resource: u64) -> u64 {
     let mut z = user ^ resource;

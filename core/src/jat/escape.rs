@@ -11,7 +11,7 @@ pub fn escaped(text: &str) -> impl Iterator<Item = &str> {
             rest = &rest[1..];
             return Some(*sequence);
         }
-        // A backslash that stays begins a piece, too.
+        // A backslash that is not escaped begins a piece, too.
         let end = rest.bytes().skip(1).position(is_special).map_or(rest.len(), |at| at + 1);
         let (piece, behind) = rest.split_at(end);
         rest = behind;
@@ -24,8 +24,9 @@ pub fn escape(text: &str, output: &mut String) {
     output.extend(escaped(text));
 }
 
-/// Appends `node` with its sequences replaced by what they stand for, in one pass from left to right.
-/// Upper case stands for itself: servers pass it on in places, but no node in normal form has it.
+/// Appends `node` with its sequences replaced by their characters, in one pass from left to right.
+/// Sequences in upper case are not replaced: some servers pass them on, but no node in normal form has
+/// them.
 pub fn unescape(node: &str, output: &mut String) {
     let mut rest = node;
     while let Some(at) = rest.find('\\') {
@@ -38,12 +39,12 @@ pub fn unescape(node: &str, output: &mut String) {
     output.push_str(rest);
 }
 
-/// Whether the special character at the front of `text` is escaped.
+/// Whether the special character at the beginning of `text` has to be escaped.
 fn needs_one(text: &str) -> bool {
     !text.starts_with('\\') || sequence_at(text).is_some()
 }
 
-/// What the sequence at the front of `text` stands for.
+/// The character of the sequence at the beginning of `text`.
 fn sequence_at(text: &str) -> Option<u8> {
     TEN.iter().find(|(_, sequence)| text.starts_with(sequence)).map(|(byte, _)| *byte)
 }

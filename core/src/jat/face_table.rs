@@ -15,7 +15,7 @@ pub enum Face {
 }
 
 impl Face {
-    /// As it is configured, in normal form.
+    /// The name or pattern as configured, in normal form.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Node(node) => node,
@@ -23,14 +23,14 @@ impl Face {
         }
     }
 
-    /// How much of a node it fixes: the more, the more exact it is.
+    /// How many characters of a node it fixes: the more, the more exact it is.
     pub fn exactness(&self) -> usize {
         self.as_str().chars().filter(|c| !matches!(c, '*' | '?')).count()
     }
 }
 
 /// Finds the face of a node. A name takes the same time however many there are; patterns are tried
-/// one after the other.
+/// one after another.
 #[derive(Clone, Debug, Default)]
 pub struct FaceTable {
     names: HashMap<String, usize>,
@@ -41,7 +41,7 @@ pub struct FaceTable {
 }
 
 impl FaceTable {
-    /// With the numbers of the faces; `rest` has all nodes that none of them has.
+    /// With the numbers of the faces; `rest` has all other nodes.
     pub fn new<'f>(
         faces: impl IntoIterator<Item = (&'f Face, usize)>,
         rest: Option<usize>,
@@ -67,7 +67,7 @@ impl FaceTable {
         self.names.is_empty() && self.patterns.is_empty()
     }
 
-    /// The number of the face that this node, in normal form, belongs to. No pattern fits the domain
+    /// The number of the face that this node, in normal form, belongs to. No pattern matches the domain
     /// itself.
     pub fn of(&self, node: &str) -> Option<usize> {
         let by_pattern = || {

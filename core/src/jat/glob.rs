@@ -55,7 +55,7 @@ impl Glob {
         Ok(Self { text: normal_resource(text).into_owned() })
     }
 
-    /// As it was written, in normal form.
+    /// The pattern as written, in normal form.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -70,11 +70,10 @@ impl Glob {
         !self.text.contains(['*', '?'])
     }
 
-    /// Whether some text matches both. Takes time in proportion to the product of their lengths at
-    /// most.
+    /// Whether some text matches both. Takes time at most in proportion to the product of their lengths.
     pub fn overlaps(&self, other: &Self) -> bool {
         let others: Vec<char> = other.text.chars().collect();
-        // Whether the pattern up to here, and the other up to each place, can stand for one text.
+        // Whether the pattern up to here, and the other up to each position, can match the same text.
         let mut reached = vec![false; others.len() + 1];
         reached[0] = true;
         let mut own = self.text.chars();
@@ -104,11 +103,11 @@ impl Glob {
         }
     }
 
-    /// Whether it matches this resource, which is in normal form. Takes time in proportion to both
-    /// lengths at most.
+    /// Whether it matches this resource, which is in normal form. Takes time at most in proportion to the
+    /// product of both lengths.
     pub fn fits(&self, resource: &str) -> bool {
         let (mut pattern, mut rest) = (self.text.chars(), resource.chars());
-        // Where to go on when the last `*` has to stand for one more character.
+        // Where to continue when the last `*` has to match one more character.
         let mut again = None;
         loop {
             let before = rest.clone();
@@ -222,7 +221,7 @@ mod tests {
 
     #[test]
     fn it_is_compared_in_normal_form() {
-        // The second is composed of two code points, which resourceprep puts together.
+        // The second has two code points, which resourceprep composes.
         assert!(fits("caf\u{e9}", "caf\u{e9}"));
         assert_eq!(Glob::new("cafe\u{301}").unwrap().as_str(), "caf\u{e9}");
     }

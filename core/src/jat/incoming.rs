@@ -6,26 +6,26 @@ use crate::stanza::head::Head;
 
 use super::reason::Reason;
 
-/// A stanza, and what its stream knows of it.
+/// A stanza, and what its stream knows about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
     /// The domain of the stream: the component's, or its presence domain.
     pub at: &'a DomainPart,
     pub head: &'a Head<'a>,
     pub body: Body<'a>,
-    /// Which of our own stanzas came back in it.
+    /// Which of our own stanzas it is, come back.
     pub ours: Option<Ours>,
     /// Whether it arrived after we had closed the stream.
     pub late: bool,
 }
 
-/// The content of a stanza, as far as it matters to a verdict.
+/// The content of a stanza, as far as it matters for a verdict.
 #[derive(Clone, Copy, Debug)]
 pub enum Body<'a> {
     Whole {
         /// Number of child elements.
         children: usize,
-        /// [`crate::stanza::splitter::Element::namespaces_ok`]: else it may not be sent on.
+        /// [`crate::stanza::splitter::Element::namespaces_ok`]: if not, it may not be sent on.
         namespaces_ok: bool,
         /// The whole stanza.
         stanza: &'a [u8],
@@ -42,14 +42,14 @@ pub enum Body<'a> {
 pub enum Ours {
     /// A message to ourselves.
     Echo,
-    /// The answer to a question for the time.
+    /// The answer to a time query.
     Time,
-    /// The target's answer to a probe that shows who has our domain too.
+    /// The target's answer to a probe that shows other processes with our domain.
     Answer,
 }
 
 impl<'a> Body<'a> {
-    /// The whole stanza; nothing of one that was over a limit.
+    /// The whole stanza; empty for one over a limit.
     pub fn bytes(&self) -> &'a [u8] {
         match self {
             Self::Whole { stanza, .. } => stanza,

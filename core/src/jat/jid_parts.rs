@@ -5,15 +5,15 @@ use std::borrow::Cow;
 
 use jid::{DomainPart, Error, NodePart, NodeRef, ResourcePart, ResourceRef};
 
-/// Bytes of the longest address (RFC 7622 section 3.1). A part has a third of it at most once it is
-/// prepared; before that it can have more, as some characters go.
+/// The length of the longest address (RFC 7622 section 3.1), in bytes. A part in normal form has at
+/// most a third of it; before that it can be longer, as some characters are removed.
 pub(super) const MAX_BYTES: usize = 3071;
 
 pub(super) fn node(text: &str) -> Result<Cow<'_, NodeRef>, Error> {
     if text.len() > MAX_BYTES { Err(Error::NodeTooLong) } else { NodePart::new(text) }
 }
 
-/// A-labels (`xn--…`, RFC 5890) become U-labels, as it stands in addresses (RFC 7622 section 3.2.1).
+/// A-labels (`xn--…`, RFC 5890) become U-labels, as in addresses (RFC 7622 section 3.2.1).
 pub(super) fn domain(text: &str) -> Result<DomainPart, Error> {
     if text.len() > MAX_BYTES {
         return Err(Error::Idna);
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn texts_too_long_for_an_address_are_not_prepared() {
-        // Each soft hyphen goes, which leaves a part that is short enough.
+        // Soft hyphens are removed, which makes the part short enough.
         let shrinking = "a".to_owned() + &"\u{ad}".repeat(1535);
         assert_eq!(shrinking.len(), MAX_BYTES);
         assert_eq!(node(&shrinking).unwrap().as_str(), "a");

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// Clock skew between replicas that a rotation tolerates, in seconds.
+/// The clock skew between replicas that a rotation tolerates, in seconds.
 pub const SKEW: u64 = 300;
 
 /// Shortest secret that is accepted, in bytes: the output length of SHA-256 (RFC 2104 section 3).
@@ -21,7 +21,7 @@ pub struct Key {
     id: u8,
     not_before: Option<u64>,
     mac: Hmac<Sha256>,
-    /// Tells two secrets apart without keeping them.
+    /// Distinguishes secrets without keeping them.
     fingerprint: [u8; 16],
 }
 
@@ -52,7 +52,7 @@ impl Key {
         self.not_before
     }
 
-    /// A fresh MAC under this key.
+    /// A new MAC with this key.
     pub(super) fn mac(&self) -> Hmac<Sha256> {
         self.mac.clone()
     }
@@ -93,7 +93,7 @@ pub enum KeyringError {
 #[derive(Clone, Debug)]
 pub struct Keyring {
     keys: Vec<Key>,
-    /// Place of a key id in `keys`. A table, since whoever sends a token names the id of its key.
+    /// The place of a key id in `keys`. A table, since the sender of a token chooses the id.
     places: [Option<u8>; 256],
 }
 
@@ -126,7 +126,7 @@ impl Keyring {
         Ok(Self { keys, places })
     }
 
-    /// All keys, the one that became active first in front.
+    /// All keys, in the order of their activation.
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
@@ -154,13 +154,13 @@ impl Keyring {
         self.keys.iter().filter(move |k| k.since() > now.saturating_add(MAX_AHEAD))
     }
 
-    /// The key with this id, active or not: replicas need not switch at one moment.
+    /// The key with this id, active or not: replicas need not switch at the same moment.
     pub fn verifying(&self, id: u8) -> Option<&Key> {
         self.places[usize::from(id)].map(|place| &self.keys[usize::from(place)])
     }
 
-    /// Unix second from which on no live token carries the key, so that it can be removed; `None`
-    /// for the key that has no successor. Tokens live `reply_ttl` seconds.
+    /// Unix second from which on no valid token was signed with the key, so that it can be removed; `None`
+    /// for a key without a successor. Tokens live `reply_ttl` seconds.
     pub fn retires(&self, id: u8, reply_ttl: u64) -> Option<u64> {
         let place = self.keys.iter().position(|k| k.id == id)?;
         let successor = self.keys.get(place + 1)?;
@@ -175,7 +175,7 @@ impl Keyring {
         (needed > now).then_some(needed)
     }
 
-    /// Ids of keys that live tokens may carry and that `newer` no longer verifies.
+    /// Ids of keys that valid tokens may have and that `newer` no longer verifies.
     pub fn dropped_by(&self, newer: &Keyring, now: u64, reply_ttl: u64) -> Vec<u8> {
         let signing = self.signing(now).id;
         let live = |key: &&Key| {

@@ -1,4 +1,4 @@
-//! How much each asker may send: what is configured, and who has sent how much.
+//! How much each asker may send: the configuration, and how much each has sent.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::address::Address;
 use super::allowance::Allowance;
 use super::recent_senders::RecentSenders;
 
-/// A burst of stanzas of one asker, and then a rate.
+/// A burst of stanzas from one asker, and then a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     pub rate: Rate,
@@ -19,7 +19,7 @@ pub struct Limit {
     pub burst: u32,
 }
 
-/// A rate of at least one. Displays as it is written: `20/s`.
+/// A rate of at least one. It is displayed as it is written: `20/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     pub count: u32,
@@ -36,7 +36,7 @@ named! {
 }
 
 impl Limit {
-    /// The rounding makes a rate lower by less than one in a thousand.
+    /// Rounding lowers the rate by less than one in a thousand.
     fn allowance(&self) -> Allowance {
         let Rate { count, per } = self.rate;
         let nanos = per.seconds() * 1_000_000_000;
@@ -73,7 +73,7 @@ impl Per {
     }
 }
 
-/// What the last askers of one target have sent.
+/// What the latest askers of one target have sent.
 #[derive(Debug, Default)]
 pub struct Askers {
     /// `None` until there is a limit.
@@ -95,9 +95,9 @@ impl Askers {
     }
 }
 
-/// The most that a rate, and a burst, can have.
+/// The maximum of a rate, and of a burst.
 pub const MOST: u32 = 1_000_000;
-/// How many are remembered, in 192 KiB.
+/// How many askers are remembered, in 192 KiB.
 pub const ASKERS: usize = 8192;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Name keys: what makes aliases and signed mirrors, which last as long as contacts have them.
+//! Name keys, which make aliases and signed mirrors. These are valid as long as contacts keep them.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use super::keyring::{MIN_SECRET_BYTES, ShortSecret};
 #[derive(Clone)]
 pub struct NameKey {
     id: u8,
-    /// Of aliases: their tag, which is their IV as well.
+    /// For aliases: their tag, which is their IV as well.
     alias_mac: Hmac<Sha256>,
-    /// Of aliases: the key stream.
+    /// For aliases: the key stream.
     alias_enc: Hmac<Sha256>,
-    /// Of signed mirrors.
+    /// For signed mirrors.
     mirror_mac: Hmac<Sha256>,
-    /// Tells two secrets apart without keeping them.
+    /// Distinguishes secrets without keeping them.
     fingerprint: [u8; 16],
 }
 
@@ -113,7 +113,7 @@ impl NameKeys {
         &self.keys[0]
     }
 
-    /// All of them, that which makes names in front.
+    /// All of them, beginning with the one that makes names.
     pub fn keys(&self) -> &[NameKey] {
         &self.keys
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// A moment, as the core sees it: it reads no clock of its own.
+/// A moment, passed to the core, which reads no clock of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Wall clock, Unix seconds: for keys and expiry. May step in both directions.
+    /// The wall clock in Unix seconds, for keys and expiry. It may step in both directions.
     pub unix: u64,
-    /// A clock that never steps back, with any origin: for timers.
+    /// A clock that never steps back, with any origin, for timers.
     pub mono: Duration,
 }
 

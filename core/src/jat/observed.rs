@@ -3,7 +3,7 @@
 use super::access::domain_of;
 use super::address::Address;
 
-/// Counts, and the domains that they are of.
+/// Counts, and the senders' domains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     stanzas: u64,
@@ -20,7 +20,7 @@ impl Observed {
         Self { stanzas, domains, forgotten: 0 }
     }
 
-    /// A stanza of this sender was let pass.
+    /// A stanza of this sender was allowed to pass.
     pub fn note(&mut self, from: &Address<'_>) {
         self.stanzas += 1;
         let domain = domain_of(from);
@@ -38,13 +38,13 @@ impl Observed {
         self.forgotten += other.forgotten + 1;
     }
 
-    /// Other lists begin with no domains; the sum goes on.
+    /// Called for new lists, which begin without domains; the sum continues.
     pub fn forget_domains(&mut self) {
         self.domains.clear();
         self.forgotten += 1;
     }
 
-    /// How often the domains were forgotten: until it changes they only become more.
+    /// How often the domains were forgotten. Until this changes, domains are only added.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -59,9 +59,9 @@ impl Observed {
     }
 }
 
-/// Senders must not fill the memory, nor the log.
+/// Senders must not be able to fill memory or the log.
 const MOST_DOMAINS: usize = 16;
-/// Of a name that can be looked up (RFC 1035 section 2.3.4).
+/// The longest name that can be looked up (RFC 1035 section 2.3.4).
 const LONGEST_DOMAIN: usize = 253;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The addresses of the process, none of which is a user.
+//! The addresses of the process, none of which belongs to a user.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ impl OwnAddresses {
         Self { domains: domains.into_iter().collect(), targets: targets.collect() }
     }
 
-    /// Whether the address is at one of the domains, or of a target or one of its resources.
+    /// Whether the address is at one of the domains, or is that of a target or one of its resources.
     pub fn have(&self, address: &Address<'_>) -> bool {
         self.domains.iter().any(|own| address.is_at(own.as_str()))
             || self.targets.contains(&*address.normal_bare())

@@ -9,8 +9,8 @@ use super::access::Access;
 use super::incoming::{Body, Incoming};
 use super::reason::Reason;
 
-/// Which requests are answered, and with what. There is one for each component that answers
-/// anything; what is built from it is for each stanza the same.
+/// Which requests are answered, and with what, for a component that answers any. The answers are the
+/// same for every stanza.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnAnswers {
     ping: bool,
@@ -18,13 +18,13 @@ pub struct OwnAnswers {
     access: Access,
 }
 
-/// What service discovery tells of the component's domain.
+/// What service discovery reports about the component's domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
     pub identity: Identity,
-    /// What the target serves at the domain, besides what the proxy answers.
+    /// Features that the target serves at the domain, in addition to the proxy's own answers.
     pub features: Vec<String>,
-    /// Addresses that are listed.
+    /// The listed addresses.
     pub items: Vec<Item>,
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Question {
 }
 
 impl OwnAnswers {
-    /// `None`: the target gets everything.
+    /// `None` if the target gets all requests.
     pub fn new(ping: bool, discovery: Option<Discovery>) -> Option<Self> {
         let discovery = discovery.map(|told| {
             let own = [Some(INFO), Some(ITEMS), ping.then_some(PING)];
@@ -50,12 +50,12 @@ impl OwnAnswers {
         (ping || discovery.is_some()).then_some(Self { ping, discovery, access })
     }
 
-    /// With the lists of who may ask where the domain itself has no service, whose lists count else.
+    /// With the lists of who may ask, for a domain without a service of its own, whose lists would apply.
     pub fn with_access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
-    /// Who may ask where the domain itself has no service.
+    /// Who may ask, if the domain has no service of its own.
     pub(super) fn access(&self) -> &Access {
         &self.access
     }
@@ -71,8 +71,8 @@ impl OwnAnswers {
         self.discovery.as_ref().map(|told| &*told.items).unwrap_or_default()
     }
 
-    /// Which own answer a request to the domain asks for. What no server may relay, or what is over
-    /// a limit, is refused as everywhere.
+    /// Which own answer a request to the domain needs, if any. A request that no server may relay, or that
+    /// is over a limit, is refused as everywhere.
     pub(super) fn question(&self, iq: &Incoming<'_>) -> Option<Question> {
         let Body::Whole { children: 1, namespaces_ok: true, stanza } = iq.body else { return None };
         let type_ = iq.type_().filter(|type_| matches!(*type_, "get" | "set"))?;
@@ -84,8 +84,8 @@ impl OwnAnswers {
             ITEMS if self.discovery.is_some() => (Question::Items, "query"),
             _ => return None,
         };
-        // Both protocols have a get with this element only; what else is in it is ignored (RFC 6120
-        // section 8.4).
+        // // Both protocols have a get with this element only; other content is ignored (RFC 6120
+        // section             // 8.4).
         if type_ != "get" || payload.name() != name {
             return Some(Question::Wrong(Reason::MalformedQuery));
         }

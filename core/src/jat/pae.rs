@@ -21,13 +21,13 @@ pub(super) fn length(piece: &[u8]) -> [u8; LENGTH] {
     (piece.len() as u64).to_le_bytes()
 }
 
-/// Feeds `mac` the list of [`PURPOSE`] and these pieces.
+/// Updates `mac` with the list of [`PURPOSE`] and these pieces.
 pub(super) fn write<const N: usize>(mac: &mut Hmac<Sha256>, pieces: [&[u8]; N]) {
     begin(mac, N);
     pieces.into_iter().for_each(|piece| write_whole(mac, piece));
 }
 
-/// Begins a list of [`PURPOSE`] and `count` pieces, each of which is [written](write_piece) apart.
+/// Begins a list of [`PURPOSE`] and `count` pieces, each of which is [written](write_piece) separately.
 pub(super) fn begin(mac: &mut Hmac<Sha256>, count: usize) {
     mac.update(&(count as u64 + 1).to_le_bytes());
     write_whole(mac, PURPOSE);
@@ -38,7 +38,7 @@ fn write_whole(mac: &mut Hmac<Sha256>, piece: &[u8]) {
     mac.update(piece);
 }
 
-/// One piece, whose bytes lie in `slices`.
+/// One piece, whose bytes are in `slices`.
 pub(super) fn write_piece(mac: &mut Hmac<Sha256>, slices: &[&[u8]]) {
     let length: usize = slices.iter().map(|slice| slice.len()).sum();
     mac.update(&(length as u64).to_le_bytes());

@@ -1,8 +1,8 @@
-//! Nodes and domains in normal form, each by itself: by the profiles of RFC 3454 that servers
-//! compare them by, with the tables of Unicode 3.2 and without the checks of IDNA.
+//! Nodes and domains in normal form, each separately: with the profiles of RFC 3454 that servers
+//! compare them with, the tables of Unicode 3.2, and without the checks of IDNA.
 //!
-//! [`Address`](super::address::Address) has the normal form of whole addresses, which gives up if
-//! one of the parts has none. Here a part does not depend on the others.
+//! [`Address`](super::address::Address) has the normal form of whole addresses, which does not exist
+//! if one of the parts has none. Here a part does not depend on the others.
 
 use core::net::Ipv6Addr;
 use std::borrow::Cow;
@@ -17,13 +17,13 @@ pub enum Refused {
     /// A character is newer than Unicode 3.2 or has been changed since, or writing directions are
     /// mixed. Some servers pass that on.
     Newer,
-    /// A character is one that no server takes in this part, or nothing is left of a domain.
+    /// A character is one that no server accepts in this part, or a domain becomes empty.
     Prohibited,
 }
 
-/// The node by nodeprep (RFC 6122 appendix A). It may become empty, a lone soft hyphen for example:
-/// to a server that passes it on as it was typed (docs/servers.md#as-typed), that is the address
-/// without a node.
+/// The node by nodeprep (RFC 6122 appendix A). It may become empty, for example if it is only a soft
+/// hyphen. To a server that passes it on as it was typed (docs/servers.md#as-typed), that is the
+/// address without a node.
 pub fn node(text: &str) -> Result<Cow<'_, str>, Refused> {
     if text.bytes().all(|byte| is_plain(byte) || byte == b'\\') {
         return Ok(Cow::Borrowed(text));
@@ -31,13 +31,13 @@ pub fn node(text: &str) -> Result<Cow<'_, str>, Refused> {
     prepare(text, |text| stringprep::nodeprep(text).ok())
 }
 
-/// The node in normal form, or as it stands if it has none.
+/// The node in normal form, or unchanged if it has none.
 pub fn node_or_as_it_stands(text: &str) -> Cow<'_, str> {
     node(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// The domain by nameprep (RFC 3491), without dots at its end (RFC 7622 section 3.2). Nameprep
-/// itself has nothing against ASCII characters that no domain has; here they are prohibited.
+/// itself allows ASCII characters that no domain has; here they are prohibited.
 pub fn domain(text: &str) -> Result<Cow<'_, str>, Refused> {
     let domain = match text.bytes().all(is_plain) {
         true => Cow::Borrowed(text),
@@ -72,12 +72,12 @@ fn prepare(
     text: &str,
     profile: impl Fn(&str) -> Option<Cow<'_, str>>,
 ) -> Result<Cow<'_, str>, Refused> {
-    // It takes time for each character.
+    // Preparing takes time for each character.
     if text.len() > MAX_BYTES {
         return Err(Refused::Prohibited);
     }
-    // The library looks for what is unassigned only after it has mapped by the Unicode of today:
-    // U+1F130, an `A` in a square, would become an `A`.
+    // The library checks for unassigned characters only after mapping by today's Unicode: U+1F130, an
+    // `A` in a square, would become an `A`.
     if !text.chars().any(|c| tables::unassigned_code_point(c) || is_corrected(c))
         && let Some(once) = profile(text)
         // Otherwise there would be two spellings of one name.
@@ -94,13 +94,13 @@ fn prepare(
     Err(if text.contains(is_prohibited) { Refused::Prohibited } else { Refused::Newer })
 }
 
-/// Whether Unicode 4.0 has corrected what it is normalised to (its Corrigendum 4): some servers have
-/// the tables of Unicode 3.2 for that, others those of today, as the library.
+/// Whether Unicode 4.0 has corrected what it is normalised to (Corrigendum 4): some servers have the
+/// tables of Unicode 3.2 for that, others, like the library, today's.
 fn is_corrected(c: char) -> bool {
     matches!(c, '\u{2f868}' | '\u{2f874}' | '\u{2f91f}' | '\u{2f95f}' | '\u{2f9bf}')
 }
 
-/// Bytes that both profiles leave alone wherever they stand; final dots of a domain go apart.
+/// Bytes that both profiles never change; final dots of a domain are removed separately.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_')
 }
@@ -124,7 +124,7 @@ mod tests {
             ("אbב", NEWER),
             ("א1", NEWER),
             ("😀", NEWER),
-            // Newer than the tables, though the Unicode of today makes an `A` of it.
+            // Newer than the tables, though today's Unicode maps it to `A`.
             ("\u{1f130}", NEWER),
             ("\u{1e9e}", NEWER),
             ("\u{2f874}", NEWER),

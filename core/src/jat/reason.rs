@@ -1,4 +1,4 @@
-//! What became of each stanza, and why: the table.
+//! What happened to each stanza, and why: the table.
 
 use crate::named;
 use crate::stanza::condition::DefinedCondition;
@@ -8,12 +8,12 @@ use super::traffic::{Class, Traffic, Way};
 use super::{alias, mirror};
 
 named! {
-    /// What became of a stanza.
+    /// What happened to a stanza.
     pub enum Outcome with fields {
         /// It was relayed to its addressee.
         Relayed = "relayed",
-        /// A sender got an error, or an answer to presence. Where more than requests of users is
-        /// relayed, what asks for no answer counts so, too.
+        /// /// A sender got an error, or an answer to presence. Where more than users' requests is
+        /// relayed, this     /// includes refused stanzas that are never answered.
         Answered(Answer) = "answered",
         /// It was for us.
         Consumed = "consumed",
@@ -22,7 +22,7 @@ named! {
     }
 }
 
-/// What a sender is answered.
+/// The answer to a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A stanza error.
@@ -64,7 +64,7 @@ macro_rules! outcome {
     };
 }
 
-/// A set of traffic, one bit for each; a class without its way has both ways.
+/// A set of traffic, one bit for each; a class without a way means both ways.
 macro_rules! set {
     ($($class:ident $($way:ident)?),*) => {
         0 $(| set!(@ways $($way)?) << Class::$class.inward().index())*
@@ -83,8 +83,8 @@ macro_rules! quiet {
     };
 }
 
-/// The table of reasons. Its columns: variant, name, the stanzas that it is given for, the outcome
-/// with what is answered, and whether, or for which of the stanzas, it is not logged.
+/// The table of reasons. Its columns: variant, name, the stanzas that it applies to, the outcome with
+/// the answer, and whether, or for which of the stanzas, it is not logged.
 macro_rules! reasons {
     ($(
         $(#[doc = $doc:literal])+
@@ -101,15 +101,15 @@ macro_rules! reasons {
                 match self { $(Self::$variant => outcome!($outcome $(($($answer)+))?),)+ }
             }
 
-            /// Whether it is given for such stanzas.
+            /// Whether it applies to such stanzas.
             pub fn occurs_in(self, traffic: Traffic) -> bool {
                 let set: u16 = match self { $(Self::$variant => set!($($occurs)+),)+ };
                 set & 1 << traffic.index() != 0
             }
 
-            /// Whether such a stanza is not worth a line in the log: the echoes of other replicas,
-            /// errors and presence that mean nothing to us, and what came after our closing tag,
-            /// which has a line of its own there.
+            /// Whether such a stanza is not logged: the echoes of other replicas, errors and presence
+            /// without a meaning for us, and stanzas after our closing tag, which have a line of their
+            /// own.
             pub fn is_quiet(self, traffic: Traffic) -> bool {
                 let set: u16 = match self {
                     $(Self::$variant => 0 $(| quiet!($([$($quiet)+])?))?,)+
@@ -126,13 +126,13 @@ macro_rules! reasons {
 }
 
 impl Reason {
-    /// Whether a stanza went on to whom it was for.
+    /// Whether a stanza was relayed to its addressee.
     pub fn is_relay(self) -> bool {
         matches!(self.outcome(), Outcome::Relayed)
     }
 
-    /// Whether presence is dropped for it where more is relayed than requests of users, a subscription
-    /// too: there is nothing at that address, or not for this sender, or not now.
+    /// Whether presence, even a subscription, is dropped for it where more than users' requests is
+    /// relayed: there is nothing at that address, or not for this sender, or not now.
     pub fn hides_from_presence(self) -> bool {
         matches!(
             self,
@@ -338,7 +338,8 @@ reasons! {
         Dropped, quiet;
 }
 
-/// As the texts of [`Reason::TooLong`], [`Reason::MirrorTooLong`] and [`Reason::NoReplyAddress`] say.
+/// The numbers in the texts of [`Reason::TooLong`], [`Reason::MirrorTooLong`] and
+/// [`Reason::NoReplyAddress`].
 const _: () = {
     assert!(MAX_CLAIM_BYTES == 611);
     assert!(mirror::MAX_NODE_BYTES == 1023);
@@ -370,7 +371,7 @@ mod tests {
             if let Outcome::Answered(Answer::Error { text, .. }) = reason.outcome() {
                 assert!(text.ends_with('.') && !text.contains("  "), "{text}");
             }
-            // What is relayed or for us is not logged anyway.
+            // Relayed and consumed stanzas are not logged anyway.
             assert!(reason.is_refusal() || !somewhere(&|traffic| reason.is_quiet(traffic)));
         }
         assert!(Reason::OwnAddress.is_quiet(Class::Message.inward()));

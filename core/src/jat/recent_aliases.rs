@@ -1,5 +1,5 @@
-//! The most recent aliases: making one takes longer than all else that is done with a stanza of the
-//! target, and it has few resources.
+//! The most recent aliases: making one takes longer than the rest of the work on a stanza of the
+//! target, and the target has few resources.
 
 use super::alias::{self, Holder, NoAlias};
 use super::name_keys::NameKey;
@@ -8,7 +8,7 @@ use super::name_keys::NameKey;
 #[derive(Debug, Default)]
 pub(super) struct RecentAliases {
     entries: Vec<Entry>,
-    /// The entry that goes next.
+    /// The entry to replace next.
     oldest: usize,
 }
 
@@ -53,7 +53,7 @@ impl RecentAliases {
     }
 }
 
-/// More than there are resources, and faces in use, of nearly all targets.
+/// More than nearly all targets have resources, and faces in use.
 const MOST: usize = 16;
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
         let key = NameKey::new(1, &Zeroizing::new(vec![1; 32])).unwrap();
         let mut recent = RecentAliases::default();
         let faces = ["d.example", "a@d.example", "b@d.example"];
-        // Some that are kept, and then more than are.
+        // Some that are kept, and then more than fit.
         for resources in [3, 3, 2 * MOST, 3, 1] {
             for resource in (0..resources).map(|n| n.to_string()) {
                 for face in faces {

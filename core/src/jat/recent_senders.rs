@@ -15,7 +15,7 @@ use super::address::Address;
 pub struct RecentSenders<const N: usize> {
     /// Keeps users from choosing addresses that push others out of the table.
     seed: u64,
-    /// Empty until the first sender; [`WAYS`] in a row can be a sender's.
+    /// Empty until the first sender. A sender can be in any of [`WAYS`] slots in a row.
     slots: Vec<Slot<N>>,
     size: usize,
 }
@@ -24,7 +24,7 @@ pub struct RecentSenders<const N: usize> {
 #[derive(Clone, Copy, Debug)]
 struct Slot<const N: usize> {
     sender: u64,
-    /// From when on each allowance is whole again, on [`Now::mono`]'s clock.
+    /// When each allowance is full again, on [`Now::mono`]'s clock.
     ///
     /// [`Now::mono`]: super::now::Now::mono
     due: [Duration; N],
@@ -36,12 +36,12 @@ impl<const N: usize> RecentSenders<N> {
         Self { seed, slots: Vec::new(), size }
     }
 
-    /// From when on the allowances of `sender` are whole again: now, if nothing is known of it.
+    /// When the allowances of `sender` are full again: now, if nothing is known of it.
     pub fn due(&mut self, sender: &Address<'_>, now: Duration) -> &mut [Duration; N] {
         if self.slots.is_empty() {
             self.slots = vec![Slot { sender: 0, due: [Duration::ZERO; N] }; self.size];
         }
-        // SipHash with the seed in front.
+        // SipHash, beginning with the seed.
         let mut hasher = std::hash::DefaultHasher::new();
         hasher.write_u64(self.seed);
         hasher.write(sender.normal_bare().as_bytes());
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(due("v@s.example"), NOW);
     }
 
-    /// However many there are, the memory stays, and so does who has used most.
+    /// However many there are, memory does not grow, and the one that has used most stays.
     #[test]
     fn many_senders_do_not_push_out_one_that_has_used_more() {
         let mut senders = RecentSenders::<1>::new(SIZE, 1);

@@ -1,4 +1,4 @@
-//! Whether what we compose can be a resource.
+//! Whether a text that we compose is valid as a resource.
 //!
 //! Servers prepare a resource as a whole (RFC 6122 appendix B), and refuse a stanza whose address
 //! can't be prepared. Most have the tables of Unicode 3.2 for it, some newer ones
@@ -6,19 +6,19 @@
 
 use super::jid_parts;
 
-/// Whether every server takes `text`, an address that one has sent, as a resource. So its parts are
-/// valid; together they can be too long, or mix writing directions, which no resource may (RFC 3454
-/// section 6).
+/// Whether every server accepts `text`, an address that one has sent, as a resource. Its parts are
+/// valid, but together they can be too long, or mix writing directions, which no resource may (RFC
+/// 3454 section 6).
 pub(super) fn is_resource(text: &str) -> bool {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text.len() <= MAX_BYTES;
     }
-    // What the library refuses may have characters that are newer than its tables.
+    // The library may refuse characters that are newer than its tables.
     jid_parts::resource(text).is_ok()
         || longest(text) <= MAX_BYTES && !text.chars().any(is_right_to_left)
 }
 
-/// How many bytes it can have when prepared.
+/// The maximum of its bytes when prepared.
 fn longest(text: &str) -> usize {
     text.chars().map(|c| if c.is_ascii() { 1 } else { c.len_utf8() * MOST_GROWTH }).sum()
 }
@@ -32,8 +32,8 @@ fn is_right_to_left(c: char) -> bool {
 
 /// Bytes of a resource (RFC 7622 section 3.4).
 pub(super) const MAX_BYTES: usize = 1023;
-/// Of the UTF-8 of characters that are not written from right to left, in NFKC: three bytes of
-/// U+3316 are eighteen.
+/// The growth of the UTF-8 of characters that are not written from right to left, in NFKC: the three
+/// bytes of U+3316 become eighteen.
 const MOST_GROWTH: usize = 6;
 
 #[cfg(test)]

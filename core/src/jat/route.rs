@@ -1,4 +1,4 @@
-//! Who wrote a stanza, to what, and which way it goes: worked out once, before any rule.
+//! Who wrote a stanza, to what address, and which way it goes: determined once, before any rule.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(super) struct Route<'a> {
     pub sender: Sender,
     pub place: Place,
     pub traffic: Traffic,
-    /// The number of the service of the target that it is for.
+    /// The number of the target's service that it is for.
     pub service: usize,
 }
 
@@ -30,14 +30,14 @@ pub(super) struct Route<'a> {
 pub(super) enum Sender {
     /// It has no sender, or one with an empty part.
     Nobody,
-    /// An address of our own: this process, or a sibling that shares the domain.
+    /// An address of our own: this process, or another one that shares the domain.
     Own,
     /// The target, or one of its resources.
     Target,
     Other,
 }
 
-/// What a stanza was written to.
+/// The address that a stanza was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// A domain that is not the stream's.
@@ -46,12 +46,12 @@ pub(super) enum Place {
     Presence,
     /// An address of the component.
     Plain,
-    /// By an IQ of the target, with a token that opens, in [`Scratch::token`].
+    /// For an IQ of the target: the token opens, and is in [`Scratch::token`].
     Token(Fields),
-    /// By an IQ of the target, without one; why.
+    /// For an IQ of the target: no token opens, for this reason.
     Bad(Reason),
-    /// By the target, where more is relayed than requests of users: an address that can only be
-    /// the mirror of a user.
+    /// For the target, where more than users' requests is relayed: an address that can only be the
+    /// mirror of a user.
     Mirror,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Route<'a> {
                 match &settings.two_way {
                     None if class == Class::Reply => {
                         let found = iq.find_token(scratch);
-                        // While more was relayed it was asked from a mirror.
+                        // The request may have come from a mirror, while more was relayed.
                         Place::found(found.or_else(|reason| {
                             iq.find_token_by_mirror(&normal_node(&to), scratch).or(Err(reason))
                         }))
@@ -89,7 +89,7 @@ impl<'a> Route<'a> {
                         match (class, mirror::is_reserved(&node)) {
                             (Class::Reply, true) => {
                                 let found = iq.find_token_by_mirror(&node, scratch);
-                                // While requests alone were relayed any node could be asked.
+                                // While only requests were relayed, any node could be asked.
                                 Place::found(
                                     found.or_else(|reason| iq.find_token(scratch).or(Err(reason))),
                                 )
@@ -103,7 +103,7 @@ impl<'a> Route<'a> {
             }
         };
         let traffic = match (sender, class, place) {
-            // Otherwise the target asks like any user.
+            // Otherwise the target is like any user.
             (Sender::Target, Class::Request, Place::Token(_) | Place::Mirror)
             | (Sender::Target, Class::Reply | Class::Message | Class::Presence, _) => {
                 class.outward()
@@ -133,7 +133,7 @@ impl Place {
     }
 }
 
-/// An IQ of the target, whose token is looked for.
+/// An IQ of the target, in which to look for a token.
 struct FromTarget<'a> {
     settings: &'a Settings,
     from: Address<'a>,
@@ -143,8 +143,8 @@ struct FromTarget<'a> {
 }
 
 impl FromTarget<'_> {
-    /// Opens the token in the resource that it was sent to, else that in its id, whatever the
-    /// settings are now.
+    /// Opens the token in the resource that it was sent to, or otherwise in its id, whatever the present
+    /// settings.
     fn find_token(&self, scratch: &mut Scratch) -> Result<Fields, Reason> {
         scratch.clear();
         let Scratch { written_to, token, .. } = scratch;
@@ -158,12 +158,12 @@ impl FromTarget<'_> {
         })
     }
 
-    /// Opens that in its id alone: it was sent to a mirror, whose resource the user chooses. The
-    /// mirror tells which face was asked.
+    /// Opens a token in its id alone: it was sent to a mirror, whose resource the user chooses. The mirror
+    /// names the face that was asked.
     fn find_token_by_mirror(&self, node: &str, scratch: &mut Scratch) -> Result<Fields, Reason> {
         scratch.clear();
         let Scratch { mirror, written_to, token, .. } = scratch;
-        // The token says who asked, whether the mirror is valid or not.
+        // The token names the user, whether the mirror is valid or not.
         let (_, face, _) = mirror::inspect(node, mirror).map_err(|_| Reason::NoToken)?;
         write_face(face, self.settings.domain.as_str(), written_to);
         self.open(self.id, &Binding { asked: written_to, peer: &self.from.normal() }, token)
@@ -181,7 +181,7 @@ impl FromTarget<'_> {
     }
 }
 
-/// The bare address that was written to, in normal form; `room` holds it if need be.
+/// The bare address that was written to, in normal form; `room` is for the text if needed.
 pub(super) fn bare_written_to<'a>(
     settings: &'a Settings,
     to: &Address<'_>,
@@ -191,7 +191,7 @@ pub(super) fn bare_written_to<'a>(
     if to.node().is_none() {
         return Cow::Borrowed(home);
     }
-    // Our domain as it is configured, since another spelling ends the stream on some servers
+    // Our domain as configured, since another spelling ends the stream on some servers
     // (docs/servers.md#from-spelling).
     to.write_at_domain(home, None, room);
     normal_bare(room)

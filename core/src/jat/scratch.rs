@@ -1,4 +1,4 @@
-//! Memory for what a verdict says, used again for each stanza.
+//! Memory for the texts of a verdict, reused for each stanza.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ pub(super) struct Scratch {
     pub new_from: String,
     /// The token, if it is written as the id.
     pub token_id: String,
-    /// The address that is written as the receiver's, if it is put together.
+    /// The address that is written as the receiver's, if it is composed.
     pub new_to: String,
     /// All addresses that are written as the sender's, if there are several.
     pub all_from: Vec<String>,
-    /// The bare address that was written to; or, by the mirror that was, the one of the target.
+    /// The bare address that was written to; or, for a mirror, that of the face in it.
     pub written_to: String,
-    /// What a mirror says.
+    /// The text of a mirror.
     pub mirror: String,
     /// The token that is sealed, or was opened.
     pub token: Message,

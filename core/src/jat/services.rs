@@ -32,21 +32,21 @@ use super::verdict::Verdict;
 #[derive(Debug)]
 pub struct Services {
     table: FaceTable,
-    /// Where each service is, in the order of the configuration.
+    /// The place of each service, in the order of the configuration.
     seats: Vec<Seat>,
     translators: Vec<Translator>,
-    /// Where the translator of a target is, by the bare address in normal form.
+    /// The number of a target's translator, by the bare address in normal form.
     targets: HashMap<String, usize>,
-    /// That which judged the last stanza, and the number of the service that it was for.
+    /// The translator that judged the last stanza, and the number of the service that it was for.
     last: (usize, Option<usize>),
     /// The face of each service, in the order of the configuration, and what it relayed.
     names: Vec<String>,
     counts: Vec<FaceCounts>,
     /// The number of each translator's first service.
     first: Vec<usize>,
-    /// Not after the earliest [`Translator::deadline`].
+    /// At or before the earliest [`Translator::deadline`].
     due: Option<Duration>,
-    /// For one stanza at a time: what a mirror says.
+    /// For one stanza at a time: the text of a mirror.
     room: String,
 }
 
@@ -61,7 +61,7 @@ pub struct FaceCounts {
     pub refused: u64,
 }
 
-/// Where a service is.
+/// The place of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// The number of its translator: that of its target.
@@ -88,7 +88,7 @@ impl Services {
         services
     }
 
-    /// Takes another arrangement. What is known of a target is kept while some service leads to it.
+    /// Changes to another arrangement. What is known of a target is kept while some service leads to it.
     pub fn reconfigure(&mut self, arrangement: Arrangement) {
         let mut before: Vec<_> = self.translators.drain(..).map(Some).collect();
         let targets = before.iter().flatten().map(|it| it.settings().target.as_str().to_owned());
@@ -100,7 +100,7 @@ impl Services {
         self.table = FaceTable::new(faces, rest);
         self.seats.clear();
         self.first.clear();
-        // By the target, as it is configured.
+        // By the target, as configured.
         let mut groups: Vec<Vec<Settings>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for settings in arrangement.into_all() {
@@ -150,7 +150,7 @@ impl Services {
         self.names = names;
     }
 
-    /// The settings of the first service: of the component, and the keys, all have the same.
+    /// The settings of the first service. The component's settings and the keys are the same in all.
     pub fn settings(&self) -> &Settings {
         self.translators[self.seats[0].translator].settings()
     }
@@ -165,13 +165,13 @@ impl Services {
         self.translators.iter().position(|it| it.settings().target.as_str() == target)
     }
 
-    /// Where each service is, in the order of the configuration.
+    /// The place of each service, in the order of the configuration.
     pub fn seats(&self) -> &[Seat] {
         &self.seats
     }
 
-    /// The face of each service, in the order of the configuration, as it is configured: empty for
-    /// the domain itself; and what it relayed.
+    /// The face of each service, in the order of the configuration, as configured (empty for the domain
+    /// itself), and its counts.
     pub fn faces(&self) -> impl Iterator<Item = (&str, FaceCounts, Seat)> {
         let names = self.names.iter().map(String::as_str);
         let counts = self.counts.iter().copied().zip(self.seats.iter().copied());
@@ -203,14 +203,14 @@ impl Services {
         self.translators[translator].judge_for(service, stanza, now, rng)
     }
 
-    /// The number of the service that a stanza is for; if it is for none, that of the translator that
+    /// The number of the service that a stanza is for; if there is none, that of the translator that
     /// refuses it.
     fn find(&mut self, stanza: &Incoming<'_>) -> Result<usize, usize> {
         let class = Class::of(stanza.head);
         let from = Address::new(stanza.head.from.as_deref().unwrap_or_default());
         let to = Address::new(stanza.head.to.as_deref().unwrap_or_default());
         let by_sender = self.targets.get(&*from.normal_bare()).copied();
-        // It shows who is online, whichever of our domains it is for.
+        // It shows who is online, whichever of our domains it was sent to.
         if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {
             return Ok(self.first[sender]);
         }
@@ -218,7 +218,7 @@ impl Services {
         let mut mirrors = None;
         if by_sender.is_some() && mirror::is_reserved(&node) {
             self.room.clear();
-            // A mirror says for which face it is; one that can't be read is refused by any.
+            // A mirror names its face; one that can't be read is refused by any service.
             mirrors = mirror::inspect(&node, &mut self.room).ok().map(|(_, face, _)| face);
         }
         let number = self.table.of(mirrors.unwrap_or(&node));
@@ -226,17 +226,17 @@ impl Services {
             self.translators[self.seats[*number].translator].settings().target.owns(&from)
         };
         match (class, by_sender) {
-            // The face may have gone, or have another target by now: the token says who was asked.
+            // The face may be gone, or have another target by now: the token says who was asked.
             (Class::Reply, Some(sender)) => {
                 Ok(number.filter(answers).unwrap_or(self.first[sender]))
             }
-            // Under any other face it is not an address: a face has no such node.
+            // With another face it is not an address: no face has such a node.
             (_, Some(sender)) if mirrors.is_some() => number.filter(answers).ok_or(sender),
             (_, sender) => number.ok_or(sender.unwrap_or_default()),
         }
     }
 
-    /// The last verdict was carried out, and counts as this.
+    /// The last verdict was carried out, with this result.
     pub fn note_outcome(&mut self, traffic: Traffic, reason: Reason, now: u64) {
         let (translator, number) = self.last;
         let translator = &mut self.translators[translator];
@@ -260,19 +260,19 @@ impl Services {
         self.find_due();
     }
 
-    /// Notes whether another process has the domain `at` too.
+    /// Records whether another process has the domain `at` too.
     pub fn shares(&mut self, at: &DomainPart, shared: bool) {
         self.translators.iter_mut().for_each(|it| it.shares(at, shared));
     }
 
-    /// The next [`Self::tick`] requests all subscriptions, whatever was heard so far.
+    /// The next [`Self::tick`] requests all subscriptions, whatever their state.
     pub fn ask_again(&mut self) {
         self.translators.iter_mut().for_each(Translator::ask_again);
         self.find_due();
     }
 
-    /// Does what is due on the stream of the domain `at`, which is up: the numbers of translators,
-    /// and what is to be sent to their targets.
+    /// Does what is due on the stream of the domain `at`, which is up: returns the numbers of translators,
+    /// and what to send to their targets.
     pub fn tick(&mut self, at: &DomainPart, now: Now, rng: &mut Rng) -> Vec<(usize, OwnPresence)> {
         let translators = self.translators.iter_mut().enumerate();
         let due = translators.filter_map(|(number, it)| Some((number, it.tick(at, now, rng)?)));
@@ -285,7 +285,7 @@ impl Services {
     pub fn deadline(&self, at: &DomainPart) -> Option<Duration> {
         match &self.translators[..] {
             [only] => only.deadline(at),
-            // All subscribe at the same domain.
+            // All subscribe from the same domain.
             [first, ..] => (first.settings().subscribing() == at).then_some(self.due).flatten(),
             [] => None,
         }
@@ -295,12 +295,12 @@ impl Services {
         self.due = self.translators.iter().filter_map(Translator::next_due).min();
     }
 
-    /// Whether some service has anybody to forward to.
+    /// Whether some service has a resource to forward to.
     pub fn has_resources(&self) -> bool {
         self.translators.iter().any(Translator::has_resources)
     }
 
-    /// Whether some service has anybody to forward to who is not known to fail. `now` in Unix
+    /// Whether some service has a resource to forward to that is not known to fail. `now` in Unix
     /// seconds.
     pub fn is_ready(&self, now: u64) -> bool {
         self.translators.iter().any(|it| it.is_ready(now))
@@ -318,13 +318,13 @@ impl Services {
         self.translators.iter().map(|it| it.observed().stanzas()).sum()
     }
 
-    /// Resources that went without a word after they had been there for long, of all targets.
+    /// Resources of all targets that disappeared without notice after they had been online for long.
     pub fn vanished(&self) -> u64 {
         self.translators.iter().map(|it| it.presence().vanished().total).sum()
     }
 
-    /// A number for which resources of which targets are online, for comparison with other
-    /// replicas; `None` where none subscribes, or where there may be more than are known.
+    /// A number that is the same for replicas that know the same online resources of all targets; `None` if
+    /// there is no subscription, or if there may be more than are known.
     pub fn fingerprint(&self) -> Option<u64> {
         let subscribed = self.translators.iter().filter(|it| it.subscription().is_some());
         let of_target = |it: &Translator| {

@@ -1,4 +1,4 @@
-//! Whom requests go to, and whether they are served there, as far as is known.
+//! The resources that requests go to, and whether they serve them, as far as is known.
 
 use super::address::Address;
 use super::answers::{Record, Trouble};
@@ -6,16 +6,16 @@ use super::resources::{Asked, Resource};
 use super::target::Target;
 use super::translator::Translator;
 
-/// One of those whom requests go to.
+/// A resource that requests go to.
 #[derive(Clone, Copy, Debug)]
 pub struct Serving<'t> {
     /// The full JID.
     pub address: &'t str,
-    /// What presence tells; `None` for a fixed destination.
+    /// Its presence; `None` for a fixed destination.
     pub listed: Option<&'t Resource>,
     /// Whether it gets requests.
     pub asked: Asked,
-    /// What it made of its requests; `None` before the first.
+    /// What happened to its requests; `None` before the first.
     pub record: Option<&'t Record>,
 }
 
@@ -36,8 +36,8 @@ impl Serving<'_> {
 }
 
 impl Translator {
-    /// All of them: the resources that are online, or the fixed destination; as the service of this
-    /// number sees them.
+    /// All of them, the online resources or the fixed destination, as the service with this number sees
+    /// them.
     pub fn serving(&self, service: usize) -> impl Iterator<Item = Serving<'_>> {
         let fixed = match &self.settings().target {
             Target::Resource { full, .. } => Some(Serving {
@@ -57,36 +57,35 @@ impl Translator {
         fixed.into_iter().chain(listed)
     }
 
-    /// The same of all services: each of them once, as the first one sees it that asks it, if any
-    /// does.
+    /// The same for all services: each once, as seen by the first service that asks it, if any does.
     pub fn serving_all(&self) -> impl Iterator<Item = Serving<'_>> {
         let others = (1..self.services().len()).map(|service| self.serving(service));
         let mut others: Vec<_> = others.collect();
         self.serving(0).map(move |serving| {
-            // All advance by one, whichever is taken.
+            // All advance by one, whichever is used.
             let seen: Vec<_> = others.iter_mut().filter_map(Iterator::next).collect();
             let asks = |it: &Serving<'_>| it.asked != Asked::Never;
             std::iter::once(serving).chain(seen).find(asks).unwrap_or(serving)
         })
     }
 
-    /// Whether some service has anybody to forward to: somebody who may be asked.
+    /// Whether some service has a resource to forward to.
     pub fn has_resources(&self) -> bool {
         (0..self.services().len()).any(|service| self.serves(service))
     }
 
-    /// The same of the service of this number.
+    /// The same for the service with this number.
     pub fn serves(&self, service: usize) -> bool {
         self.settings().subscriber().is_none() || self.presence().resources.eligible(service) > 0
     }
 
-    /// Whether there is anybody to forward to who is not known to fail. `now` in Unix seconds.
+    /// Whether there is a resource to forward to that is not known to fail. `now` in Unix seconds.
     pub fn is_ready(&self, now: u64) -> bool {
         (0..self.services().len()).any(|service| self.serves(service) && !self.fails(service, now))
     }
 
-    /// Whether everybody that the service of this number forwards to is known to fail: by what they
-    /// answer, they are not there.
+    /// Whether all resources of the service with this number are known to fail: by their answers they are
+    /// gone.
     pub fn fails(&self, service: usize, now: u64) -> bool {
         // Called at each turn, and hardly ever true.
         self.answers().is_any_missing(now)
@@ -94,12 +93,12 @@ impl Translator {
             && self.serving(service).all(|it| it.asked == Asked::Never || it.fails(now))
     }
 
-    /// Whether everybody to forward to is known to fail.
+    /// Whether all resources to forward to are known to fail.
     pub fn is_failing(&self, now: u64) -> bool {
         self.has_resources() && !self.is_ready(now)
     }
 }
 
-/// After so many errors as of a missing resource a fixed one is known to fail: no presence tells
+/// After so many errors for a missing resource a fixed destination is known to fail: no presence shows
 /// whether they are its own.
 const UNCONFIRMED: u64 = 3;

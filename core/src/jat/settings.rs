@@ -1,4 +1,4 @@
-//! What one service is configured with.
+//! The configuration of one service.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::selection::Selection;
 use super::target::Target;
 use super::two_way::TwoWay;
 
-/// Configuration of one service, ready to use. A reload replaces it whole.
+/// The configuration of one service, ready to use. A reload replaces all of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The component's domain.
@@ -32,20 +32,20 @@ pub struct Settings {
     /// Which resources serve: [`Selection::patterns`].
     pub resources: Arc<[Glob]>,
     pub access: Access,
-    /// How much each asker may send; `None`: as much as it likes.
+    /// How much each asker may send; `None` means any amount.
     pub limit: Option<Limit>,
     pub token_in: TokenIn,
     pub keyring: Arc<Keyring>,
     /// How long a reply may take, in seconds: the life of a token.
     pub reply_ttl: u64,
-    /// `None`: the target gets everything.
+    /// `None` if the target gets all requests.
     pub own_answers: Option<Arc<OwnAnswers>>,
-    /// `None`: requests of users are relayed, and nothing else.
+    /// `None` if only users' requests are relayed.
     pub two_way: Option<Arc<TwoWay>>,
 }
 
 impl Settings {
-    /// Those of a component with the domain `domain`, and the defaults of the rest.
+    /// The settings of a component with the domain `domain`, and otherwise the defaults.
     pub fn new(domain: DomainPart, target: Target, keyring: Arc<Keyring>) -> Self {
         Self {
             domain,
@@ -63,14 +63,14 @@ impl Settings {
         }
     }
 
-    /// Where the target's presence is subscribed to from; `None` for a fixed destination, which
-    /// needs none.
+    /// The domain that subscribes to the target's presence; `None` for a fixed destination, which needs no
+    /// subscription.
     pub fn subscriber(&self) -> Option<&DomainPart> {
         let account = matches!(self.target, Target::Account(_));
         account.then(|| self.subscribing())
     }
 
-    /// Where the presence of targets is subscribed to from, if that of any is.
+    /// The domain that subscribes to the presence of targets, if there is any subscription.
     pub fn subscribing(&self) -> &DomainPart {
         self.presence_domain.as_ref().unwrap_or(&self.domain)
     }
@@ -80,7 +80,7 @@ impl Settings {
         Selection { patterns: self.resources.clone(), dispatch: self.dispatch }
     }
 
-    /// What mirrors are made and read with.
+    /// Makes and reads mirrors.
     pub fn mirrors<'a>(&'a self, two_way: &'a TwoWay) -> Mirrors<'a> {
         Mirrors {
             domain: self.domain.as_str(),
@@ -108,8 +108,8 @@ named! {
         #[default]
         Resource = "resource",
         /// In the id; the resource of `from` is the user's address in clear, as services written
-        /// for mod_client_proxy expect it. An address that can be no resource is not written there:
-        /// such a request is as with [`Self::Resource`].
+        /// for mod_client_proxy expect it. If the address is not valid as a resource, the request
+        /// is as     /// with [`Self::Resource`].
         Id = "id",
     }
 }

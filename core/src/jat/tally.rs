@@ -1,4 +1,4 @@
-//! How many stanzas went each way, and why.
+//! Counts of stanzas by class, way and reason.
 
 use super::reason::Reason;
 use super::traffic::Traffic;
@@ -7,7 +7,7 @@ use super::traffic::Traffic;
 #[derive(Clone, Debug)]
 pub struct Tally {
     counts: [[u64; Reason::ALL.len()]; Traffic::COUNT],
-    /// Of all kinds that were answered or dropped.
+    /// All that were answered or dropped.
     refused: u64,
 }
 
@@ -32,12 +32,12 @@ impl Tally {
         self.counts[traffic.index()][reason as usize]
     }
 
-    /// All that was neither relayed nor for us.
+    /// All that were neither relayed nor for us.
     pub fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// All that went for this reason, whatever it was.
+    /// All with this reason, of any kind.
     pub fn total(&self, reason: Reason) -> u64 {
         Traffic::all().map(|traffic| self.of(traffic, reason)).sum()
     }

@@ -1,4 +1,4 @@
-//! Whom requests are forwarded to.
+//! The target, which requests are forwarded to.
 
 use jid::{BareJid, FullJid, Jid};
 
@@ -7,8 +7,7 @@ use super::address::Address;
 /// The target address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// An account: requests go to one of its online resources, which a presence subscription
-    /// tells.
+    /// An account: requests go to one of its online resources, known by a presence subscription.
     Account(BareJid),
     /// A fixed destination: no subscription.
     Resource { bare: BareJid, full: FullJid },
@@ -29,7 +28,7 @@ impl Target {
         }
     }
 
-    /// The address as it is configured, in normal form.
+    /// The address as configured, in normal form.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Account(bare) => bare.as_str(),

@@ -1,4 +1,4 @@
-//! What kind of stanza goes which way: what stanzas are counted by.
+//! The class of a stanza and its way, by which stanzas are counted.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ named! {
         Message = "message",
         /// Presence of any type.
         Presence = "presence",
-        /// A top-level element that is no stanza.
+        /// A top-level element that is not a stanza.
         Other = "other",
     }
 }
@@ -24,7 +24,7 @@ named! {
 named! {
     /// The way of a stanza between users and the target.
     pub enum Way {
-        /// From a user to the target, and all that is not from the target.
+        /// From a user to the target, and everything that is not from the target.
         Inward = "inward",
         /// From the target to a user.
         Outward = "outward",
@@ -44,7 +44,7 @@ pub const USER_REQUEST: Traffic = Class::Request.inward();
 pub const TARGET_REPLY: Traffic = Class::Reply.outward();
 
 impl Class {
-    /// That of a stanza with this start tag.
+    /// The traffic of a stanza with this start tag.
     pub fn of(head: &Head<'_>) -> Self {
         match (head.kind, head.type_.as_deref()) {
             (Kind::Iq, Some("result" | "error")) => Self::Reply,

@@ -1,4 +1,4 @@
-//! What a component relays besides the requests of users.
+//! What a component relays in addition to users' requests.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::name_keys::NameKeys;
 use super::own_addresses::OwnAddresses;
 use super::prepared;
 
-/// The settings of a component that relays more than requests of users.
+/// The settings of a component that relays more than users' requests.
 #[derive(Clone, Debug)]
 pub struct TwoWay {
     /// Messages, both ways.
@@ -45,19 +45,19 @@ impl TwoWay {
     }
 }
 
-/// The nodes of addresses that exist beside the domain itself.
+/// The nodes of addresses that exist in addition to the domain itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faces(pub Arc<[Glob]>);
 
 impl Faces {
-    /// Whether there is a face with this node, which is in normal form; empty for the domain
-    /// itself, which is always there.
+    /// Whether there is a face with this node, which is in normal form. The empty node is the domain
+    /// itself, which always exists.
     pub fn has(&self, node: &str) -> bool {
         node.is_empty() || self.0.iter().any(|glob| glob.fits(node))
     }
 }
 
-/// The node of an address in normal form, which faces are told by; empty without one.
+/// The node of an address in normal form, which identifies its face; empty if there is none.
 pub(super) fn normal_node<'a>(address: &Address<'a>) -> Cow<'a, str> {
     prepared::node_or_as_it_stands(address.node().unwrap_or_default())
 }
@@ -72,7 +72,7 @@ pub fn write_face(node: &str, domain: &str, output: &mut String) {
 }
 
 named! {
-    /// Where messages of users go that do not name a resource.
+    /// Where users' messages without an alias go.
     #[derive(Default)]
     pub enum MessagesTo {
         /// To a resource that serves, as requests do; to the account if there is none.

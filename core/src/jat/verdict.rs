@@ -9,7 +9,7 @@ use super::presence::OwnPresence;
 use super::reason::{Answer, Outcome, Reason};
 use super::traffic::{Class, Traffic};
 
-/// The translator's decision, and what the stanza counts as.
+/// The translator's decision, and how the stanza is counted.
 #[derive(Debug)]
 pub struct Verdict<'t> {
     pub act: Act<'t>,
@@ -17,18 +17,18 @@ pub struct Verdict<'t> {
     pub reason: Reason,
 }
 
-/// What goes out.
+/// What is sent.
 #[derive(Debug)]
 pub enum Act<'t> {
-    /// The stanza itself, with other addresses; in its payload too, if there is a disguise.
+    /// The stanza itself, with other addresses, also in its payload if there is a disguise.
     Relay(Rewrite<'t>, Option<Disguise<'t>>),
     /// The same to one address, once from each of these.
     RelayFromAll { to: &'t str, from: &'t [String], disguise: Option<Disguise<'t>> },
-    /// An error in its place.
+    /// An error instead.
     Refuse(Recipient<'t>, Refusal),
     /// A result to the sender, from the component's domain.
     AnswerRequest(compose::ResultContent<'t>),
-    /// Presence of this type to the sender, from the address that it wrote to without a resource.
+    /// Presence of this type to the sender, from the bare address that it wrote to.
     AnswerPresence(PresenceType, SenderAddress),
     /// Own presence to the target's bare address.
     SendPresence { target: &'t str, presence: &'static [OwnPresence] },
@@ -41,25 +41,25 @@ pub enum Act<'t> {
 pub enum Recipient<'t> {
     /// The sender, from the address that it wrote to.
     Sender(WithoutId),
-    /// Whoever asked, for a reply; under the reply's id if the envelope has none.
+    /// For a reply, the one who asked; with the reply's id if the envelope has none.
     Asker(Envelope<'t>),
 }
 
-/// What an error has in answer to a stanza without an id.
+/// The id of an error in answer to a stanza without an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithoutId {
     /// An empty one.
     Empty,
-    /// An empty one if it is an IQ, else none.
+    /// An empty one for an IQ, otherwise none.
     EmptyForIq,
 }
 
-/// Where presence in answer to presence goes.
+/// The address for presence in answer to presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderAddress {
-    /// To the address that its server stamped.
+    /// The address that its server set.
     Stamped,
-    /// To the same without a resource (RFC 6121 section 3.1.2).
+    /// The same without a resource (RFC 6121 section 3.1.2).
     Bare,
 }
 
@@ -69,7 +69,7 @@ impl<'t> Verdict<'t> {
         Self { act: Act::Relay(rewrite, None), traffic, reason }
     }
 
-    /// The same, and the target's address is taken out of the payload.
+    /// The same, with the target's address removed from the payload.
     pub fn disguised(mut self, with: Option<Disguise<'t>>) -> Self {
         if let Act::Relay(_, disguise) = &mut self.act {
             *disguise = with;
@@ -82,8 +82,8 @@ impl<'t> Verdict<'t> {
         Self { act: Act::AnswerRequest(answer), traffic, reason: Reason::OwnAnswer }
     }
 
-    /// It is not relayed: what the table of reasons says is done, and what is answered goes to its
-    /// sender. Presence is never answered with an error.
+    /// It is not relayed: the table of reasons decides, and an answer goes to its sender. Presence is never
+    /// answered with an error.
     pub fn by_table(traffic: Traffic, reason: Reason) -> Self {
         debug_assert!(reason.outcome() != Outcome::Relayed, "{reason:?} needs its new addresses");
         let presence = |type_| Act::AnswerPresence(type_, SenderAddress::Stamped);
@@ -100,9 +100,8 @@ impl<'t> Verdict<'t> {
         Self { act, traffic, reason }
     }
 
-    /// The same where more is relayed than requests of users, so that there is more that asks for
-    /// no answer: replies, messages of type error, and presence unless it is to subscribe or a
-    /// probe.
+    /// The same where more than users' requests is relayed. Then more stanzas must not be answered: replies,
+    /// messages of type error, and presence except subscriptions and probes.
     pub fn refused(traffic: Traffic, type_: Option<&str>, reason: Reason) -> Self {
         let asks = match traffic.class {
             Class::Request => true,
@@ -130,12 +129,12 @@ impl<'t> Verdict<'t> {
         if silent { Self { act: Act::Drop, ..verdict } } else { verdict }
     }
 
-    /// The verdict on an element whose start tag was over a limit, so that nothing is known of it.
+    /// The verdict on an element whose start tag was over a limit, so that nothing is known about it.
     pub fn unread() -> Self {
         Self::by_table(Class::Other.inward(), Reason::HeadTooLarge)
     }
 
-    /// The same, but an error goes to whoever asked.
+    /// The same, but with an error for the one who asked.
     pub fn for_asker(self, asker: Envelope<'t>) -> Self {
         let act = match self.act {
             Act::Refuse(_, refusal) => Act::Refuse(Recipient::Asker(asker), refusal),
@@ -152,8 +151,8 @@ impl<'t> Verdict<'t> {
         self
     }
 
-    /// How many answers to the sender it counts as: errors in answer to such answers must not go on
-    /// for ever, and a long list counts as more than one.
+    /// How many answers to the sender it counts as, since answers to errors must not lead to an endless
+    /// loop; a long list counts as more than one.
     pub fn answers(&self) -> usize {
         match &self.act {
             Act::AnswerRequest(compose::ResultContent::Items(items)) => {
@@ -166,13 +165,13 @@ impl<'t> Verdict<'t> {
         }
     }
 
-    /// What is done instead, since the sender got too many answers.
+    /// What is done instead if the sender got too many answers.
     pub fn withheld(self) -> Self {
         Self::by_table(self.traffic, Reason::Throttled)
     }
 
-    /// What is done instead, since it would be too large for the server: longer addresses, or an id
-    /// full of quotes, can make it so. `type_`: of the stanza.
+    /// What is done instead if it would be too large for the server, because of longer addresses or an id
+    /// full of quotes. `type_`: that of the stanza.
     pub fn too_large(self, type_: Option<&str>) -> Self {
         let traffic = self.traffic;
         match self.act {
@@ -189,8 +188,7 @@ impl<'t> Verdict<'t> {
     }
 }
 
-/// This many items of a list have some hundred bytes, as many as the answer to a query for
-/// information.
+/// So many items of a list have some hundred bytes, like the answer to a query for information.
 const ITEMS_OF_ONE: usize = 16;
 /// Less than what one sender may get at once, so that the longest list is sent, too.
 const MOST_OF_ONE: usize = 100;

@@ -1,5 +1,5 @@
-//! How many errors one sender gets: with a program that answers each of them with a new stanza
-//! there must be no endless loop.
+//! How many errors one sender gets: a program that answers each of them with a new stanza must not
+//! cause an endless loop.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::jat::allowance::Allowance;
 use crate::jat::recent_senders::RecentSenders;
 use crate::stanza::head::Kind;
 
-/// What each of the last senders got: for requests, messages, and presence.
+/// How many errors each of the latest senders got: for requests, messages, and presence.
 #[derive(Debug)]
 pub(super) struct Brake {
     senders: RecentSenders<3>,
@@ -32,10 +32,10 @@ impl Brake {
     }
 }
 
-/// An IQ request has to be answered (RFC 6120 section 8.2.3), so as many as a client can have in
-/// flight always are; a sender that keeps sending more is a loop.
+/// An IQ request has to be answered (RFC 6120 section 8.2.3), so as many as a client can have in flight
+/// always are; more than that is a loop.
 const REQUESTS: Allowance = Allowance { at_once: 200, pause: Duration::from_millis(50) };
-/// Errors for messages, and refused subscriptions, are a courtesy (RFC 6121 section 8.5).
+/// Errors for messages, and refusals of subscriptions, are optional (RFC 6121 section 8.5).
 const OTHERS: Allowance = Allowance { at_once: 5, pause: Duration::from_secs(1) };
 const SENDERS: usize = 1024;
 

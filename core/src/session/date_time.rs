@@ -1,9 +1,9 @@
 //! Dates with times as XMPP writes them (XEP-0082 section 3.2).
 
-/// Unix seconds of a `CCYY-MM-DDThh:mm:ss[.sss]TZD`, whose fraction is left out.
+/// Unix seconds of a `CCYY-MM-DDThh:mm:ss[.sss]TZD`, without its fraction.
 ///
-/// By hand, since what a library for dates brings is a clock and the time zones of the system, and
-/// it reads other formats besides.
+/// Written by hand, since a library for dates would bring a clock and the time zones of the system,
+/// and read other formats as well.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let mut rest = text.as_bytes();
     let year = number(&mut rest, 4)?;
@@ -47,7 +47,7 @@ fn is_time_of_day(hour: i64, minute: i64) -> bool {
     hour < 24 && minute < 60
 }
 
-/// A number of two digits behind `separator`.
+/// A number of two digits after `separator`.
 fn after(rest: &mut &[u8], separator: u8) -> Option<i64> {
     expect(rest, separator)?;
     number(rest, 2)
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// What a library says of the text.
+    /// The result of a library for the text.
     fn oracle(text: &str) -> Option<i64> {
         let time: Timestamp = text.parse().ok()?;
         i64::try_from(time.as_nanosecond().div_euclid(1_000_000_000)).ok()

@@ -3,7 +3,7 @@
 use crate::stanza::peek;
 use crate::stanza::xml_error::XmlError;
 
-/// The end of a stream, seen from inside it.
+/// The end of a stream, as the session sees it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ending {
     /// RFC 6120 section 4.9.
@@ -30,7 +30,7 @@ impl Ending {
     /// Reads a `<stream:error/>`.
     pub fn from_stream_error(element: &[u8]) -> Self {
         let condition = peek::find(element, &["*", "*"]);
-        // see-other-host holds the address itself (RFC 6120 section 4.9.3.19).
+        // see-other-host contains the address itself (RFC 6120 section 4.9.3.19).
         let texts = [peek::find(element, &["*", "text"]), condition.clone()];
         let mut texts = texts.into_iter().flatten().map(|t| shortened(t.text.trim_ascii()));
         Self::StreamError {
@@ -40,8 +40,8 @@ impl Ending {
         }
     }
 
-    /// The same, if the last stanza that the server may not have read all of has so many bytes,
-    /// more than any before it: servers give no clearer sign that it is over their limit
+    /// The same, if the last stanza that the server may not have read completely has so many bytes, more
+    /// than any before it: servers give no clearer sign that it is over their limit
     /// (docs/servers.md#own-limit).
     pub fn behind(self, largest: Option<usize>) -> Self {
         match (self, largest) {

@@ -68,8 +68,8 @@ impl Session {
         echo.then_some(Ours::Echo)
     }
 
-    /// The same of presence: the target may answer the probe of a process that has no presence
-    /// domain, ours or another.
+    /// The same for presence: the target may answer the probe of a process without a presence domain, this
+    /// one or another.
     fn recognise_answer(&mut self, head: &Head<'_>, turn: &Turn<'_>) -> Option<Ours> {
         let to = Address::new(head.to.as_deref()?);
         let resource = to.resource().filter(|it| it.starts_with(OUR_IDS) && to.node().is_none())?;
@@ -83,8 +83,8 @@ impl Session {
         is_answer.then_some(Ours::Answer)
     }
 
-    /// Does what the verdict on a stanza says, or what can be done instead; returns what it then
-    /// counts as.
+    /// Carries out the verdict on a stanza, or an alternative if that is not possible; returns how the stanza
+    /// is counted then.
     fn carry_out(
         &mut self,
         mut verdict: Verdict<'_>,
@@ -94,8 +94,8 @@ impl Session {
     ) -> (Traffic, Reason) {
         let sender = head.from.as_deref().unwrap_or_default();
         loop {
-            // If not all of several are released, those that are count as well: asking again at once
-            // does not help.
+            // If not all of several are released, those that are count as well, so that asking again at
+            // once does not help.
             if !(0..verdict.answers()).all(|_| self.brake.releases(sender, head.kind, now)) {
                 verdict = verdict.withheld();
             }
@@ -109,8 +109,8 @@ impl Session {
         }
     }
 
-    /// Writes what goes out, if it is not too large for the server, which may count what has to
-    /// wait behind a tag as well (docs/servers.md#counts-what-waits).
+    /// Writes the output, if it is not too large for the server, which may also count what has to wait
+    /// after a tag (docs/servers.md#counts-what-waits).
     fn write(
         &mut self,
         act: &Act<'_>,
@@ -164,8 +164,7 @@ impl Session {
         Ok(Written::AsItWas)
     }
 
-    /// Writes a stanza with other addresses, and its payload as it is, or without the target's
-    /// address.
+    /// Writes a stanza with other addresses, and its payload unchanged, or without the target's address.
     fn relay(
         &mut self,
         head: &Head<'_>,
@@ -220,16 +219,16 @@ enum Written {
     Scrubbed,
 }
 
-/// What stands behind the start tag.
+/// What follows the start tag.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Payload<'a> {
     bytes: &'a [u8],
-    /// [`Element::reach`], from its beginning on.
+    /// [`Element::reach`], counted from its beginning.
     reach: usize,
 }
 
 impl<'a> Payload<'a> {
-    /// That of an element in `input`.
+    /// The payload of an element in `input`.
     pub(super) fn of(element: &Element<'_>, input: &'a [u8]) -> Self {
         let Element { tag, end, reach, .. } = element;
         Self { bytes: &input[tag.end..*end], reach: reach.saturating_sub(tag.end - tag.start) }

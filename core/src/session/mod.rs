@@ -69,7 +69,7 @@ pub struct Session {
     other_node: OtherNode,
     brake: Brake,
     scrubber: Scrubber,
-    /// Whether input was left, as too much waited for the server.
+    /// Whether input was left unread, as too much output waited for the server.
     held_up: bool,
     phase: Phase,
     /// Stanzas that came after our closing tag.
@@ -86,7 +86,7 @@ enum Phase {
     Closed,
 }
 
-/// What a turn needs besides the session itself.
+/// What a turn needs in addition to the session itself.
 #[derive(Debug)]
 pub struct Turn<'a> {
     pub services: &'a mut Services,
@@ -128,12 +128,12 @@ impl Session {
         }
     }
 
-    /// What the stream logged in as.
+    /// The domain that the stream logged in as.
     pub fn domain(&self) -> &DomainPart {
         &self.domain
     }
 
-    /// The buffer that what was read is appended to.
+    /// The buffer to append input to.
     pub fn input(&mut self) -> &mut Vec<u8> {
         &mut self.input
     }
@@ -146,7 +146,7 @@ impl Session {
         let mut input = std::mem::take(&mut self.input);
         let ended = self.process_pieces(&input, turn);
         let done = self.splitter.done();
-        // Behind a backlog much may be left, and moving it must be paid for by what went before.
+        // After a backlog much may be left; it is moved only when at least as much was processed.
         if self.wants_input() || done >= input.len() - done {
             input.drain(..done);
             self.splitter.rebase();
@@ -160,9 +160,9 @@ impl Session {
         ended.map_err(|ending| ending.behind(largest))
     }
 
-    /// What was read so far is the last that is translated: however much waits for the server,
-    /// [`Self::process`] no longer leaves any of it, nor of what comes behind [`Self::close`], which
-    /// leads to no output.
+    /// The input so far is the last that is translated: however much waits for the server,
+    /// [`Self::process`] no longer leaves any of it, nor of what comes after [`Self::close`], which causes
+    /// no output.
     pub fn begin_close(&mut self) {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
@@ -174,7 +174,7 @@ impl Session {
         self.held_up && self.wants_input()
     }
 
-    /// Notes that bytes arrived.
+    /// Records that bytes arrived.
     pub fn received(&mut self, now: Now) {
         self.echo.input(now.mono);
     }
@@ -237,11 +237,11 @@ impl Session {
         Ok(())
     }
 
-    /// Another stream to the same server was lost: what is sent now soon shows whether this one
-    /// works. The caller writes [`Self::output`], and calls [`Self::tick`].
+    /// Another stream to the same server was lost: output now soon shows whether this one works. The caller
+    /// writes [`Self::output`], and calls [`Self::tick`].
     pub fn doubt(&mut self) {
         self.echo.doubt();
-        // Where no echo shows this, the system still notices that nobody reads it.
+        // Even without an echo, the kernel notices if nobody reads it.
         if !self.is_closed() && self.output().is_empty() {
             self.output.space(1);
         }
@@ -262,13 +262,13 @@ impl Session {
         soonest.unwrap_or(Duration::MAX)
     }
 
-    /// Takes new bounds.
+    /// Changes the bounds.
     pub fn set_bounds(&mut self, bounds: Bounds) {
         self.bounds = bounds;
         self.splitter.set_limits(bounds.limits);
     }
 
-    /// Closes the stream: nothing is translated any more, what still arrives is counted.
+    /// Closes the stream: nothing more is translated, and stanzas that still arrive are counted.
     pub fn close(&mut self) {
         if !self.is_closed() {
             self.phase = Phase::Closed;
@@ -276,7 +276,7 @@ impl Session {
         }
     }
 
-    /// How many stanzas of others came after [`Self::close`].
+    /// How many stanzas of others arrived after [`Self::close`].
     pub fn arrived_after_close(&self) -> u64 {
         self.late
     }
@@ -292,20 +292,19 @@ impl Session {
         self.other_node.is_found()
     }
 
-    /// Whether nothing that we send to ourselves comes back, although the server sends other
-    /// stanzas.
+    /// Whether none of our messages to ourselves comes back, although the server sends other stanzas.
     pub fn is_unheard(&self) -> bool {
         self.echo.is_unheard()
     }
 
-    /// How long the server has processed nothing, if for longer than a server may be slow; known
-    /// for a stream that is not shared, and where a witness listens.
+    /// How long the server has processed nothing, if that is too long; known for a stream that is not shared,
+    /// and where there is a presence domain.
     pub fn standstill(&self) -> Option<Duration> {
         self.echo.standstill()
     }
 
-    /// Seconds by which the server's clock is ahead of ours, negative when it is behind; give or
-    /// take a second. `None` as long as it was not told.
+    /// Seconds by which the server's clock is ahead of ours, negative if it is behind, give or take a
+    /// second. `None` until it has sent its time.
     pub fn clock_offset(&self) -> Option<i64> {
         self.server_time.offset()
     }
@@ -350,7 +349,7 @@ impl Session {
         Flow { said, blocked, hearing: self.wants_input(), witnessed: false }
     }
 
-    /// Whether the stream of the presence domain receives what this stream sends there.
+    /// Whether the stream of the presence domain gets what this stream sends there.
     fn is_witnessed(&self, turn: &Turn<'_>) -> bool {
         turn.witness.listens && turn.services.settings().domain == self.domain
     }

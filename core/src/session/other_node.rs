@@ -1,43 +1,43 @@
 //! Whether a process on another node of the server's cluster has the domain too, and no presence
-//! domain, so that it is told of a part of the target's resources only.
+//! domain, so that it gets the presence of only some of the target's resources.
 //!
-//! A node gives what it routes to connections of its own, if it has one
-//! (docs/servers.md#own-node-first). So an echo tells nothing of other nodes; and a process that is
-//! alone on its node is told of the resources of that node, and of no other, and can't know it. But
-//! the answers to its questions go to others, who can: so it probes the target now and then from
-//! an address of its own, and each of its resources answers to that, on the node where it is
-//! (docs/servers.md#probe-resource). Whoever gets answers to questions of another process knows of
-//! that one.
+//! A node sends what it routes to connections of its own, if it has any
+//! (docs/servers.md#own-node-first). So an echo shows nothing about other nodes, and a process that is
+//! alone on its node gets only the presence of resources on that node, and can't notice. But other
+//! processes can: it probes the target now and then from an address of its own, and each of the
+//! target's resources answers to that address on its own node (docs/servers.md#probe-resource). A
+//! process that gets answers to another one's probes knows that the other one exists.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one stream asks, and hears of others that ask.
+/// The probes of one stream, and what it knows of other processes.
 #[derive(Clone, Debug)]
 pub(super) struct OtherNode {
     nonce: u64,
-    /// When the next question goes out, and how many of the first, which follow sooner.
+    /// When the next probe is due, and how many of the first, closer ones are left.
     due: Duration,
     first: u8,
     heard: Vec<Asker>,
     found: bool,
 }
 
-/// A process, whose questions were answered to us.
+/// Another process, for whose probes we got answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asker {
     nonce: u64,
-    /// The number of the first of its questions.
+    /// The number of its first known probe.
     number: u64,
-    /// From when on the answer to another one shows that it lives. Before, it may be our predecessor.
+    /// From when on an answer to a later probe proves that it is alive. Before that, it may be our
+    /// predecessor.
     proves: Duration,
     /// When it is forgotten.
     until: Duration,
     lives: bool,
 }
 
-/// An [`Asker`] on its way to another process: times are from now on.
+/// An [`Asker`] on its way to another process: times are relative to now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskerSnapshot {
     nonce: u64,
@@ -53,7 +53,7 @@ impl OtherNode {
         Self { nonce, due: now + FIRST, first: 2, heard: Vec::new(), found: false }
     }
 
-    /// Goes on where another process left off.
+    /// Continues where another process stopped.
     pub(super) fn resume(nonce: u64, from: &[AskerSnapshot], now: Duration) -> Self {
         let mut resumed = Self::new(nonce, now);
         resumed.heard.extend(from.iter().take(MOST).map(|it| Asker {
@@ -83,8 +83,7 @@ impl OtherNode {
         self.found
     }
 
-    /// The target answered to this resource of our domain. Says whether that is one that questions
-    /// come from.
+    /// The target answered to this resource of our domain. Returns whether probes come from such a resource.
     pub(super) fn hear(&mut self, resource: &str, now: Duration) -> bool {
         let Some((nonce, number)) = parse(resource) else { return false };
         if nonce == self.nonce {
@@ -101,20 +100,19 @@ impl OtherNode {
                 let (proves, until) = (now + APART, now + LASTS);
                 self.heard.push(Asker { nonce, number, proves, until, lives: false });
             }
-            // They are enough to tell.
+            // Those that are remembered are enough.
             None => {}
         }
         self.look(now);
         true
     }
 
-    /// Whether a question is due, if any is to be asked.
+    /// Whether a probe is due, if probes are sent at all.
     pub(super) fn is_due(&self, now: Duration) -> bool {
         now >= self.due
     }
 
-    /// The resource that a question is to come from, if one is due; `number` was never given
-    /// before.
+    /// The resource to send a probe from, if one is due; `number` was never used before.
     pub(super) fn tick(&mut self, asks: bool, number: u64, now: Duration) -> Option<String> {
         self.look(now);
         if !asks || !self.is_due(now) {
@@ -125,7 +123,7 @@ impl OtherNode {
         Some(format!("{PREFIX}{:016x}-{number}", self.nonce))
     }
 
-    /// When [`Self::tick`] has something to do, if that is sooner than all else.
+    /// When [`Self::tick`] has something to do.
     pub(super) fn deadline(
         &self,
         asks: impl FnOnce() -> bool,
@@ -139,7 +137,7 @@ impl OtherNode {
         soonest
     }
 
-    /// Forgets those that have asked nothing for long.
+    /// Forgets those without a probe for a long time.
     fn look(&mut self, now: Duration) {
         self.heard.retain(|it| now < it.until);
         self.found = self.heard.iter().any(|it| it.lives);
@@ -152,16 +150,16 @@ fn parse(resource: &str) -> Option<(u64, u64)> {
 }
 
 const PREFIX: &str = "jat-probe-";
-/// From the login to the first question: by then it is known whether the stream is alone on its
+/// The time from the login to the first probe: by then it is known whether the stream is alone on its
 /// node.
 const FIRST: Duration = Duration::from_secs(15);
-/// From there to the second, so that others know soon.
+/// From there to the second probe, so that others know soon.
 const SECOND: Duration = Duration::from_secs(75);
-/// From then on: each resource answers.
+/// The time between further probes, to each of which every resource answers.
 const EVERY: Duration = Duration::from_secs(300);
-/// What a process asked before it died is answered sooner.
+/// Answers to the probes of a process that died come within this time.
 const APART: Duration = Duration::from_secs(60);
-/// One answer may be lost.
+/// How long a process is remembered: one answer may be lost.
 const LASTS: Duration = Duration::from_secs(660);
 const MOST: usize = 16;
 
@@ -173,7 +171,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Asks at each time that it is due until then.
+    /// Sends all probes that are due until then.
     fn asked(one: &mut OtherNode, until: u64) -> Vec<(u64, String)> {
         let mut asked = Vec::new();
         while let Some(due) = one.deadline(|| true, None).filter(|due| *due <= at(until)) {
@@ -210,7 +208,7 @@ mod tests {
         assert!(one.hear("jat-probe-0000000000000001-7", at(170)));
         assert!(one.hear("jat-probe-0000000000000003-9", at(171)));
         assert!(!one.is_found());
-        // Two questions in short order before its end, both answered late.
+        // Two probes in quick succession before its end, both answered late.
         assert!(one.hear("jat-probe-0000000000000003-8", at(230)));
         assert!(!one.is_found());
         for other in ["", "jat-probe-", "jat-probe-x-1", "jat-probe-0000000000000001", "a"] {

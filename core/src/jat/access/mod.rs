@@ -13,12 +13,12 @@ use sender::NormalSender;
 pub use pattern::{Pattern, PatternError};
 pub use sender::domain_of;
 
-/// Whose stanzas are taken. Without lists, everybody's.
+/// Whose stanzas are accepted. Without lists, everybody's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// `None`: everybody.
     pub allow: Option<Arc<Senders>>,
-    /// It counts more than [`Self::allow`].
+    /// It takes precedence over [`Self::allow`].
     pub deny: Arc<Senders>,
     pub mode: Mode,
 }
@@ -59,7 +59,7 @@ impl Access {
 pub struct Senders {
     /// Bare addresses and domains, each in normal form, sorted.
     names: Box<[String]>,
-    /// Domains whose subdomains are meant, likewise.
+    /// Domains whose subdomains match, likewise.
     parents: Box<[String]>,
     /// Bytes of the longest of [`Self::parents`].
     longest: usize,
@@ -90,7 +90,7 @@ impl Senders {
         self.names.len() + self.parents.len() + usize::from(self.everybody)
     }
 
-    /// Whether this address, as its server stamped it, is in the set.
+    /// Whether this address, as its server passed it on, is in the set.
     pub fn has(&self, address: &Address<'_>) -> bool {
         // An address that has no normal form can't be compared.
         self.everybody || NormalSender::of(address).is_some_and(|sender| self.contains(&sender))
@@ -106,7 +106,7 @@ impl Senders {
         {
             return true;
         }
-        // Behind each dot; what is longer than any parent is none of them.
+        // After each dot; anything longer than the longest parent can't be one.
         let dots = memchr::memchr_iter(b'.', sender.domain.as_bytes());
         let parents = dots.map(|dot| &sender.domain[dot + 1..]);
         parents.filter(|it| it.len() <= self.longest).any(|it| within(&self.parents, it))
@@ -169,13 +169,13 @@ mod tests {
             ("*.münchen.example", "u@a.xn--mnchen-3ya.example"),
             ("jürgen@münchen.example", "JÜRGEN@xn--mnchen-3ya.example/r"),
             ("a.example", "u@ａ.example"),
-            // What nameprep drops (RFC 3454 table B.1), and IDNA refuses.
+            // Characters that nameprep drops (RFC 3454 table B.1) and IDNA refuses.
             ("a.example", "u@\u{200c}a.exam\u{200d}ple"),
             ("a.example", "u@a.\u{ad}example\u{3002}"),
             ("*.münchen.example", "u@ab--c.münchen.example"),
             ("*.münchen.example", "u@a-.mu\u{308}nchen.example."),
             ("straße.example", "u@strasse.example"),
-            // What the library refuses elsewhere in the address changes nothing about the domain.
+            // Something that the library refuses in another part does not affect the domain.
             ("a.example", "😀@A.example"),
             ("a.example", "u@A.example/\u{5d0}x"),
         ] {
@@ -184,7 +184,7 @@ mod tests {
         // Another domain, which may belong to somebody else.
         assert!(!has(&["straße.example"], "u@XN--STRAE-OQA.example"));
         assert!(!has(&["strasse.example"], "u@xn--strae-oqa.example"));
-        // It is another account: servers do not take it apart (XEP-0106 is for clients).
+        // It is another account: servers do not unescape it (XEP-0106 is for clients).
         assert!(!has(&["u@a.example"], r"\75@a.example"));
     }
 

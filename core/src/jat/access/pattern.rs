@@ -13,9 +13,9 @@ use super::sender::NormalSender;
 pub enum Pattern {
     /// An account, whatever its resource.
     Address(String),
-    /// All at a domain, and the domain itself.
+    /// Everybody at a domain, and the domain itself.
     Domain(String),
-    /// All at the subdomains of a domain, at any depth; neither the domain nor those at it.
+    /// Everybody at the subdomains of a domain, at any depth; not at the domain itself.
     Subdomains(String),
     /// Everybody: `*`.
     Everybody,
@@ -82,7 +82,7 @@ impl Pattern {
         })
     }
 
-    /// Whether everybody of `other` is of this one, too.
+    /// Whether this one matches everybody that `other` matches.
     pub fn covers(&self, other: &Self) -> bool {
         let is_below = |domain: &str, parent: &str| {
             domain.strip_suffix(parent).is_some_and(|labels| labels.ends_with('.'))

@@ -1,4 +1,4 @@
-//! A sender in normal form, as it is compared.
+//! A sender in normal form, for comparison.
 
 use std::borrow::Cow;
 
@@ -26,12 +26,12 @@ impl<'a> NormalSender<'a> {
     }
 }
 
-/// The domain of a sender as a list has it, or as it is; for the log.
+/// The domain of a sender in the form of a list, or unchanged if it has none; for the log.
 pub fn domain_of(from: &Address<'_>) -> String {
     normal_domain(from.domain()).unwrap_or(Cow::Borrowed(from.domain())).into_owned()
 }
 
-/// Apart from its domain, which a stricter library may refuse.
+/// Prepared separately from the domain, which a stricter library may refuse.
 fn normal_node(node: &str) -> Cow<'_, str> {
     if node.bytes().all(is_plain) {
         return Cow::Borrowed(node);
@@ -42,10 +42,9 @@ fn normal_node(node: &str) -> Cow<'_, str> {
     }
 }
 
-/// One spelling for all of a domain: lower case, no final dot, and A-labels in place of the
-/// U-labels that they stand for, since a server elsewhere may be known by either. A-labels stay
-/// as they are: preparing what they stand for can make another domain of it (`xn--strae-oqa`
-/// stands for `straße`, which is prepared to `strasse`).
+/// One spelling for a whole domain: lower case, no final dot, and A-labels in place of U-labels,
+/// since another server may be known by either. A-labels stay unchanged: preparing their U-labels can
+/// give another domain (`xn--strae-oqa` is `straße`, which is prepared to `strasse`).
 fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
     if domain.bytes().all(is_plain) && !domain.ends_with('.') {
         return Some(Cow::Borrowed(domain));
@@ -53,9 +52,9 @@ fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
     let ascii = if domain.is_ascii() {
         domain.to_ascii_lowercase()
     } else {
-        // ejabberd stamps domains as they were typed and compares them by nameprep, which drops some
-        // characters, and takes others that no IDNA has. Of the library's profiles that of nodes maps
-        // as nameprep does, without the checks of IDNA.
+        // // ejabberd passes domains on as they were typed and compares them by nameprep, which
+        // drops some     // characters, and accepts others that IDNA does not have. Of the
+        // library's profiles, that of nodes     // maps like nameprep, without the checks of IDNA.
         let prepared = jid_parts::node(domain).ok()?;
         let dots = ['.', '\u{3002}', '\u{ff61}'];
         prepared.as_str().split(dots).map(a_label).collect::<Vec<_>>().join(".")
@@ -63,7 +62,7 @@ fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(ascii.trim_end_matches('.').to_owned()))
 }
 
-/// A label for the DNS; as it is, if it has none there.
+/// A label's form in the DNS; unchanged if it has none.
 fn a_label(label: &str) -> Cow<'_, str> {
     let deny = AsciiDenyList::URL;
     let ascii = Uts46::new().to_ascii(label.as_bytes(), deny, Hyphens::Allow, DnsLength::Ignore);

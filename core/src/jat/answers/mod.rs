@@ -1,7 +1,7 @@
 //! How the target's resources answer, counted.
 //!
-//! Counters only: nothing is kept of a single request, so a reply may go through another replica
-//! than its request did.
+//! These are only counters: no single request is remembered, so a reply may pass through another
+//! replica than its request.
 
 mod outage;
 mod record;
@@ -40,12 +40,12 @@ pub enum Event {
     Asked,
     /// It answers one with a result.
     Result,
-    /// It, or a server in its place, answers one with an error; or the user gets one since the
+    /// It, or a server in its place, answers one with an error; or the user gets an error because the
     /// answer can't be relayed.
     Error(DefinedCondition),
 }
 
-/// How many errors of each kind.
+/// How many errors with each condition.
 #[derive(Clone, Debug)]
 pub struct Errors([u64; DefinedCondition::ALL.len()]);
 
@@ -80,7 +80,7 @@ impl Answers {
         self.pending = Some((record, event));
     }
 
-    /// What was prepared will not be relayed.
+    /// The prepared stanza will not be relayed.
     pub fn forget(&mut self) {
         self.pending = None;
     }
@@ -92,7 +92,7 @@ impl Answers {
         }
     }
 
-    /// What was prepared was relayed, at this Unix second.
+    /// The prepared stanza was relayed, at this Unix second.
     pub fn relayed(&mut self, now: u64) {
         let Some((record, event)) = self.pending.take() else { return };
         if let Event::Error(condition) = event {
@@ -111,7 +111,7 @@ impl Answers {
         self.records.iter_mut().for_each(Record::disconnected);
     }
 
-    /// Available presence of this resource: it is there. `new`: it was not listed before.
+    /// Available presence of this resource, which is online. `new`: it was not listed before.
     pub fn seen(&mut self, resource: &str, new: bool) {
         if let Ok(place) = self.find(resource) {
             let record = &mut self.records[place];
@@ -122,7 +122,7 @@ impl Answers {
         }
     }
 
-    /// So many resources were taken off the list at once, as no presence confirmed them.
+    /// So many resources were removed from the list at once, as no presence confirmed them.
     pub fn unconfirmed(&mut self, resources: usize, now: u64) {
         self.outage.unconfirmed(resources, now);
     }
@@ -142,7 +142,7 @@ impl Answers {
         &self.outage
     }
 
-    /// Whether some resource may be known to fail. This costs nothing to ask.
+    /// Whether some resource may be known to fail. This is a cheap check.
     pub fn is_any_missing(&self, now: u64) -> bool {
         self.outage.is_recent(now)
     }
@@ -165,12 +165,12 @@ impl Answers {
         answers
     }
 
-    /// What is not of a single resource: all that lasts when the target becomes another one.
+    /// The counters that are not of a single resource: those that stay when the target changes.
     pub fn totals_only(&self) -> Self {
         Self { errors: self.errors.clone(), ..Self::default() }
     }
 
-    /// Counts what another one has counted that is not of a single resource.
+    /// Adds the counters of another one that are not of a single resource.
     pub fn add_totals(&mut self, other: &Self) {
         self.errors.add(&other.errors);
     }
@@ -179,7 +179,7 @@ impl Answers {
         self.records.binary_search_by(|record| record.resource.as_str().cmp(resource))
     }
 
-    /// Where the record of this resource is; it gets one if it has none.
+    /// The place of this resource's record, which is added if there is none.
     fn find_or_insert(&mut self, resource: &str, listed: &Resources) -> usize {
         self.find(resource).unwrap_or_else(|mut place| {
             if self.records.len() >= MOST {
@@ -191,8 +191,8 @@ impl Answers {
         })
     }
 
-    /// Forgets the half of those that are not listed of which nothing was heard for the longest
-    /// time. As the list is shorter than [`MOST`], there are some.
+    /// Forgets half of the unlisted ones, those without any news for the longest time. As the list is
+    /// shorter than [`MOST`], there are some.
     fn drop_oldest(&mut self, listed: &Resources) {
         let addresses = listed.iter().map(|listed| Address::new(listed.normal()));
         let listed: BTreeSet<&str> = addresses.filter_map(|address| address.resource()).collect();
@@ -204,7 +204,7 @@ impl Answers {
     }
 }
 
-/// On the way to another process.
+/// The counters on their way to another process.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AnswersSnapshot {
     records: Vec<Record>,
@@ -212,7 +212,7 @@ pub struct AnswersSnapshot {
 }
 
 impl AnswersSnapshot {
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.errors.is_empty()
     }

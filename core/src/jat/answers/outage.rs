@@ -1,24 +1,23 @@
 //! Several resources that seem to be missing all at once.
 
-/// Errors as of missing resources that came shortly after each other, after none. Times are Unix
-/// seconds.
+/// Errors for missing resources in quick succession, after a time without any. Times are Unix seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Outage {
     began: u64,
     last: u64,
-    /// Resources that such errors came from, and have not been seen since.
+    /// Resources with such errors that have not been seen since.
     missing: usize,
     /// Resources that no presence confirmed meanwhile.
     unconfirmed: usize,
 }
 
 impl Outage {
-    /// An outage that another process knew of: when such an error came last.
+    /// An outage that another process knew, from the time of the last such error.
     pub fn resume(last: u64) -> Self {
         Self { last, ..Self::default() }
     }
 
-    /// A resource seems to be missing; `new`: it did not before.
+    /// A resource seems to be missing; `new`: for the first time in this outage.
     pub fn missing(&mut self, new: bool, now: u64) {
         if self.last.abs_diff(now) > QUIET {
             *self = Self { began: now, ..Self::default() };
@@ -29,7 +28,7 @@ impl Outage {
         }
     }
 
-    /// A resource that seemed to be missing is there.
+    /// A resource that seemed to be missing is online.
     pub fn found(&mut self) {
         self.missing = self.missing.saturating_sub(1);
     }
@@ -42,8 +41,8 @@ impl Outage {
         }
     }
 
-    /// When it began, and how many resources it took, if several; said once it is clear that they
-    /// stay away.
+    /// When it began, and how many resources it affects, if there are several; `None` until it is clear
+    /// that they stay away.
     pub fn of_several(&self, now: u64) -> Option<(u64, usize)> {
         let resources = self.missing.max(self.unconfirmed);
         let clear = now.saturating_sub(self.began) >= SETTLES && self.is_recent(now);

@@ -1,4 +1,4 @@
-//! What became of the requests to one resource.
+//! What happened to the requests to one resource.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::stanza::condition::DefinedCondition;
 
 use super::{Event, Trouble};
 
-/// The counters of one resource, and what they say of it. Times are Unix seconds.
+/// The counters of one resource, and what they mean. Times are Unix seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// In normal form.
@@ -30,11 +30,10 @@ struct Recently {
     /// Requests since its last answer, and when it got the first of them.
     asked_since_answer: u64,
     first_asked: Option<u64>,
-    /// Errors as of a missing resource since it was last known to be there, and when it gave the
-    /// last of them.
+    /// Errors for a missing resource since it was last known to be online, and the time of the last.
     missing: u64,
     last_missing: u64,
-    /// Presence showed that it is online after such an error: it sends them itself.
+    /// Presence showed that it is online after such an error, so it sends these errors itself.
     gives_such_errors: bool,
 }
 
@@ -64,7 +63,7 @@ impl Record {
                 self.last_error = Some(condition);
                 match condition.is_of_missing() && !now.gives_such_errors {
                     true => (now.missing, now.last_missing) = (now.missing + 1, at),
-                    // No server sends any other error in its place.
+                    // Any other error can't be from a server.
                     false => now.missing = 0,
                 }
             }
@@ -73,12 +72,12 @@ impl Record {
         (now.asked_since_answer, now.first_asked) = (0, None);
     }
 
-    /// Our stream is down: requests without an answer say nothing of it.
+    /// Our stream is down, so requests without an answer mean nothing.
     pub fn disconnected(&mut self) {
         (self.now.asked_since_answer, self.now.first_asked) = (0, None);
     }
 
-    /// Presence shows that it is online. `new`: it was not before.
+    /// Presence shows that it is online. `new`: it was offline before.
     pub fn seen(&mut self, new: bool) {
         if new {
             self.now = Recently::default();
@@ -87,9 +86,9 @@ impl Record {
         }
     }
 
-    /// What is wrong with it. `enough`: so many errors as of a missing resource tell that it is
-    /// one, for a minute: if nobody asks, nobody learns that it is there again. `hears_all`:
-    /// whether all its answers come to us.
+    /// What is wrong with it. `enough`: so many errors for a missing resource mean that it is missing, for
+    /// a minute, since without requests nothing shows that it is back. `hears_all`: whether all its
+    /// answers come to us.
     pub fn trouble(&self, enough: u64, hears_all: bool, at: u64) -> Option<Trouble> {
         let Recently { results, errors, errors_since_result, .. } = self.now;
         let Recently { asked_since_answer, first_asked, missing, last_missing, .. } = self.now;
@@ -105,29 +104,29 @@ impl Record {
         silent.then_some(Trouble::Silent { requests: asked_since_answer, seconds })
     }
 
-    /// Whether its last answer was an error that servers make for a missing resource, and no
-    /// presence has said otherwise since.
+    /// Whether its last answer was an error that servers send for a missing resource, and no presence has
+    /// shown it online since.
     pub fn is_missing(&self) -> bool {
         self.now.missing > 0
     }
 
-    /// When it gave the last of these errors.
+    /// When the last of these errors came.
     pub fn last_missing(&self) -> Option<u64> {
         self.is_missing().then_some(self.now.last_missing)
     }
 
-    /// When it was last heard of.
+    /// The time of the last news of it.
     pub fn touched(&self) -> u64 {
         self.last_answer.max(self.now.first_asked).unwrap_or_default()
     }
 }
 
-/// Errors of a resource that gave no result since it came online, or requests that it did not
-/// answer: fewer may be chance.
+/// Errors of a resource that sent no result since it came online, or requests that it did not answer:
+/// fewer may be chance.
 const FEW: u64 = 3;
-/// Errors in a row of one that gives results, too: users may ask for what it does not know.
+/// Errors in a row of one that also sends results: some requests may be unknown to it.
 const MANY: u64 = 20;
 /// Seconds that every answer may take.
 const PATIENCE: u64 = 10;
-/// Seconds for which an error tells that a resource fails.
+/// Seconds for which an error means that a resource fails.
 const LASTS: u64 = 60;

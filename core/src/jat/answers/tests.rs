@@ -43,7 +43,7 @@ fn a_resource_that_gives_only_errors_or_nothing_is_named() {
     assert!(!gives_only_errors(&answers, "a"));
     count(&mut answers, "a", &[Event::Asked, REFUSED], T);
     assert!(gives_only_errors(&answers, "a"));
-    // One that gives results is allowed more.
+    // One that sends results may have more errors.
     count(&mut answers, "b", &[Event::Result], T);
     count(&mut answers, "b", &[REFUSED; 19], T);
     assert!(!gives_only_errors(&answers, "b"));
@@ -96,7 +96,7 @@ fn an_error_of_a_missing_resource_marks_it_as_failing_for_a_minute() {
     count(&mut answers, "a", &[GONE], T);
     assert!(fails(&answers, T) && fails(&answers, T + 59) && answers.is_any_missing(T + 59));
     assert!(!fails(&answers, T + 60));
-    // Nor is it known for longer if the clock was wrong.
+    // Nor does it last longer if the clock was wrong.
     assert!(!fails(&answers, T - 60));
     for answer in [Event::Result, REFUSED] {
         count(&mut answers, "a", &[GONE, answer], T);
@@ -133,7 +133,7 @@ fn several_missing_at_once_are_noticed_and_one_by_one_are_not() {
     answers.seen("c", false);
     assert_eq!(answers.outage().of_several(T + 5), None);
 
-    // The probe that the first error caused is not sent any more.
+    // The probe for the first error is no longer under way.
     answers.unconfirmed(3, T + 4);
     assert_eq!(answers.outage().of_several(T + 5), Some((T, 3)));
     // A minute later everything starts over.

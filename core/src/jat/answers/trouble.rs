@@ -10,7 +10,7 @@ named! {
         /// Servers send this error for a resource that does not exist, and no presence has
         /// contradicted it.
         Missing(DefinedCondition) = "missing",
-        /// It gave no result for a long time.
+        /// It sent no result for a long time.
         OnlyErrors(DefinedCondition) = "only-errors",
         /// It answers nothing, not even with an error (docs/servers.md#sleeping-session).
         Silent { requests: u64, seconds: u64 } = "silent",
@@ -23,7 +23,7 @@ impl Trouble {
         matches!(self, Self::Missing(_))
     }
 
-    /// What it does, as people read it after its name.
+    /// What it does, as text that follows its name.
     pub fn describe(self) -> String {
         match self {
             Self::Missing(condition) => {

@@ -23,7 +23,7 @@ fn a_burst_passes_and_then_the_rate() {
     assert_eq!(passing(limit("1/s", 1), 9, &[0, 999, 1000, 9000]), [1, 0, 1, 1]);
     assert_eq!(passing(limit("100/min", 2), 9, &[0, 600, 60_000]), [2, 1, 2]);
     assert_eq!(passing(limit("1/h", 1), 9, &[0, 3_599_999, 3_600_000]), [1, 0, 1]);
-    // A third of a second has no end in nanoseconds.
+    // A third of a second is not a whole number of nanoseconds.
     assert_eq!(passing(limit("3/s", 3), 9, &[0, 334, 667, 1001]), [3, 1, 1, 1]);
     let most = limit("1000000/h", MOST);
     assert_eq!(passing(most, MOST as usize + 9, &[0, 3_600_000]), [MOST as usize; 2]);
@@ -78,7 +78,7 @@ fn a_million_askers_take_no_more_memory_and_push_out_nobody_who_is_over() {
     assert_eq!(askers.recent.unwrap().capacity(), ASKERS);
 }
 
-/// A sender that is pushed out starts again, so that nobody who keeps to the rate is ever refused.
+/// A sender that is pushed out starts over, so that nobody who keeps to the rate is ever refused.
 #[test]
 fn an_asker_within_the_rate_is_served_while_the_table_overflows() {
     let (mut askers, mut rng) = (Askers::default(), Rng::with_seed(1));
@@ -94,12 +94,12 @@ fn an_asker_within_the_rate_is_served_while_the_table_overflows() {
     }
 }
 
-/// Where others have used up theirs too, and later, somebody who is over is pushed out in the end,
-/// by about as many as the table has room for.
+/// Somebody over the limit is pushed out only by others who have used up theirs too, and later, and by
+/// about as many as the table has room for.
 #[test]
 fn an_asker_over_the_rate_is_forgotten_only_after_a_full_table_of_others() {
     let (mut askers, mut rng) = (Askers::default(), Rng::with_seed(1));
-    // How many of `domain` are over already; then all are.
+    // Returns how many of `domain` are already over the limit; afterwards all are.
     let mut come = |domain: &str, numbers: std::ops::Range<usize>, millis: usize| {
         let now = NOW + Duration::from_millis(millis as u64);
         let mut is_over = |number: usize| {

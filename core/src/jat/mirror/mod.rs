@@ -1,7 +1,7 @@
 //! Mirrors: the addresses of users as the target sees them.
 //!
-//! The node of a mirror is a text of the user's bare address, the face, and a MAC if it
-//! is signed, escaped by XEP-0106 or in base32. docs/addresses.md is the public specification.
+//! The node of a mirror is a text made of the user's bare address, the face, and a MAC if it is
+//! signed, escaped by XEP-0106 or in base32. docs/addresses.md is the public specification.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -19,10 +19,10 @@ mod text;
 
 use text::Text;
 
-/// Most bytes of a node (RFC 7622 section 3.3.1).
+/// The maximum length of a node in bytes (RFC 7622 section 3.3.1).
 pub const MAX_NODE_BYTES: usize = 1023;
 
-/// What mirrors are made and read with; addresses and domains are in normal form.
+/// Makes and reads mirrors; addresses and domains are in normal form.
 #[derive(Clone, Copy, Debug)]
 pub struct Mirrors<'a> {
     /// The component's domain.
@@ -34,7 +34,7 @@ pub struct Mirrors<'a> {
     pub initiate: &'a Senders,
 }
 
-/// A mirror that was read: whose it is, and for which face.
+/// A mirror that was read: its user and its face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mirror<'a> {
     /// The user's bare address, in normal form.
@@ -47,7 +47,7 @@ pub struct Mirror<'a> {
 /// The proof that a mirror contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// None; whether the user's domain is one that may be written to first.
+    /// No proof; with whether the user's domain may be written to first.
     Clear { initiated: bool },
     /// A valid MAC, by the key with this id.
     Signed { kid: u8 },
@@ -62,13 +62,13 @@ pub struct TooLong {
     pub bytes: usize,
 }
 
-/// A node that no mirror has.
+/// The node is not that of a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the mirror of an address")]
 pub struct Malformed;
 
 impl Mirrors<'_> {
-    /// Appends the mirror of `user`, an address as its server stamped it, for the face with this
+    /// Appends the mirror of `user`, an address as its server passed it on, for the face with this
     /// node (empty for the domain itself): `node@domain`, and the user's resource if it has one.
     /// Appends nothing if it is too long.
     pub fn write(
@@ -102,9 +102,9 @@ impl Mirrors<'_> {
         Ok(())
     }
 
-    /// Reads the node of an address that the target wrote to, as the server passed it on. `room`
-    /// holds what is read. Whatever reads is written again as the same node, in normal form, but for
-    /// a signed one whose key is not the first or whose user may be written to first.
+    /// Reads the node of an address that the target wrote to, as the server passed it on. `room` is for
+    /// the text. Writing a mirror again gives the same node, in normal form, except for a signed one
+    /// whose key is not the first or whose user may be written to first.
     pub fn read<'r>(&self, node: &str, room: &'r mut String) -> Result<Mirror<'r>, Malformed> {
         let (user, text) = Text::read(node, room).ok_or(Malformed)?;
         let form = if text.mac.is_empty() {
@@ -112,7 +112,7 @@ impl Mirrors<'_> {
         } else {
             let mut mac = [0; MAC_BYTES];
             base32::decode(text.mac, &mut mac).ok_or(Malformed)?;
-            // A mirror does not tell which key it is signed with.
+            // A mirror does not say which key it was signed with.
             let is_by = |key: &&NameKey| self.mac(key, &text).verify_truncated_left(&mac).is_ok();
             let key = self.keys.keys().iter().find(is_by);
             key.map_or(Form::Forged, |key| Form::Signed { kid: key.id() })
@@ -131,7 +131,7 @@ impl Mirrors<'_> {
     }
 }
 
-/// Reads the node of a mirror without a key: whose it is, for which face, and whether it has a MAC.
+/// Reads the node of a mirror without a key: its user, its face, and whether it has a MAC.
 pub fn inspect<'r>(
     node: &str,
     room: &'r mut String,
@@ -140,7 +140,7 @@ pub fn inspect<'r>(
     Ok((user, text.face, !text.mac.is_empty()))
 }
 
-/// Whether no face has this node, in normal form: it has a `\40`.
+/// Whether no face can have this node, in normal form, because of a `\40`.
 pub fn is_reserved(node: &str) -> bool {
     node.contains(r"\40")
 }
@@ -148,5 +148,5 @@ pub fn is_reserved(node: &str) -> bool {
 /// Bytes of a MAC. Each guess takes a stanza of the target's own account, and a correct one reaches
 /// one user.
 const MAC_BYTES: usize = 10;
-/// Characters of a MAC: of base32, without rest.
+/// The length of a MAC in characters of base32, without a remainder.
 const MAC_CHARS: usize = base32::encoded_len(MAC_BYTES);

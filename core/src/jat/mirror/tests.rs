@@ -56,7 +56,7 @@ impl Maker {
         Ok((user.into(), face.into(), form))
     }
 
-    /// Whether this is the mirror, and reads as the bare user and the face.
+    /// Checks that this is the mirror, and is read as the bare user and the face.
     #[track_caller]
     fn holds(&self, user: &str, face: &str, mirror: &str) {
         assert_eq!(self.write(user, face).as_deref(), Ok(mirror));
@@ -152,7 +152,7 @@ fn what_servers_would_change_is_opaque() {
     maker.holds("😀@example", "", r"\40\406cpzracamv4gc3lqnrsq");
     maker.holds("u@example", "\u{1e9e}", r"\40\40ovagk6dbnvygyzjp4g5j4");
     maker.holds("u@😀.example", "", r"\40\40ovapbh4yqaxgk6dbnvygyzi");
-    // The whole has a normal form, and each of its parts; an `f` is written from left to right.
+    // The whole has a normal form, and so has each part; there is no left-to-right `f` in it.
     maker.holds("אב@דה", "", r"אב\40דה");
     maker.holds("אב@דה", "ז", r"\40\4026inpeka26j5pfbp26la");
     // The whole has one, but its first part has none.
@@ -172,7 +172,7 @@ fn all_parts_are_in_normal_form_first() {
         ("u@example", r"helper\2Fx", r"u\40example\2fhelper\5c2fx"),
         // The prepared node is empty.
         ("\u{ad}@example", "\u{feff}", r"\40example"),
-        // One part falls alone.
+        // Only one part is refused.
         ("A😀@EXAMPLE", "", r"\40\40ihyj7geaibsxqylnobwgk"),
     ] {
         assert_eq!(maker.write(user, face).as_deref(), Ok(mirror), "{user} {face}");
@@ -225,11 +225,11 @@ fn all_else_is_malformed() {
     .into();
     bad.extend(
         [
-            // A clear one would do.
+            // A clear form is possible.
             "u@dom",
             "u@dom/helper",
             "@dom",
-            // No clear one would do, but no address has these parts either.
+            // No clear form is possible, but these parts are not of an address either.
             "😀",
             "😀@",
             "😀@dom/",
@@ -269,8 +269,8 @@ fn all_else_is_malformed() {
 fn a_node_has_1023_bytes() {
     let clear = Maker::new(&["*.example", "example"]);
     let node = |bytes: usize| "u".repeat(bytes);
-    // With one `@` and one `/`, which grow by two each, the bare address and the face with the slash
-    // between them have 1,019 bytes.
+    // With one `@` and one `/`, which grow by two bytes each, the bare address and the face with the
+    // slash between them may have 1,019 bytes.
     let user = format!("{}@some.example/r", node(1019 - 13 - 7));
     let mirror = clear.write(&user, "helper").unwrap();
     assert_eq!(mirror.len(), 1023 + 2);

@@ -1,4 +1,4 @@
-//! What the node of a mirror says, and how.
+//! The text in the node of a mirror, and its encoding.
 
 use std::borrow::Cow;
 
@@ -12,9 +12,9 @@ use super::{MAC_CHARS, MAX_NODE_BYTES, TooLong, is_reserved};
 /// text with a MAC has both slashes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a> {
-    /// Of the user; empty for a server.
+    /// The user's node; empty for a server.
     pub node: &'a str,
-    /// Of the user.
+    /// The user's domain.
     pub domain: &'a str,
     /// Empty for the component's domain itself.
     pub face: &'a str,
@@ -28,7 +28,7 @@ impl<'a> Text<'a> {
         [self.node, "@", self.domain]
     }
 
-    /// The text in one piece each.
+    /// The pieces of the text.
     fn pieces(&self) -> impl Iterator<Item = &'a str> {
         let [node, at, domain] = self.bare();
         let count = match (self.face, self.mac) {
@@ -39,14 +39,14 @@ impl<'a> Text<'a> {
         [node, at, domain, "/", self.face, "/", self.mac].into_iter().take(count)
     }
 
-    /// The pieces of the clear form. No sequence reaches from one piece of the text to the next, since
-    /// each second one is a single `@` or `/`.
+    /// The pieces of the clear form. No sequence extends from one piece to the next, since every second
+    /// one is a single `@` or `/`.
     fn escaped(&self) -> impl Iterator<Item = &'a str> {
         self.pieces().flat_map(escape::escaped)
     }
 
-    /// Appends the node that says this: the clear form if all parts are in normal form and every
-    /// server leaves it as it is, else the opaque one.
+    /// Appends the node for this text: the clear form if all parts are in normal form and every server
+    /// leaves it unchanged, otherwise the opaque one.
     pub(super) fn write_node(&self, is_prepared: bool, output: &mut String) -> Result<(), TooLong> {
         let start = output.len();
         output.extend(self.escaped());
@@ -63,10 +63,10 @@ impl<'a> Text<'a> {
         Ok(())
     }
 
-    /// Reads `node`, which need not be in normal form, into `room`. It is strict: there is one node
-    /// for a text, and one text for a user, a face and a MAC, and all of its parts can stand in an
-    /// address. A face `a/b` would else become the sender of a stanza, and end the component's
-    /// stream. Gives the user's bare address as well.
+    /// Reads `node`, which need not be in normal form, into `room`. It is strict: there is one node for a
+    /// text, and one text for a user, a face and a MAC, and all of its parts are valid in an address.
+    /// Otherwise a face `a/b` could become the sender of a stanza, and end the component's stream. Also
+    /// returns the user's bare address.
     pub(super) fn read(node: &str, room: &'a mut String) -> Option<(&'a str, Self)> {
         room.clear();
         let node = prepared::node(node).ok().filter(|node| node.len() <= MAX_NODE_BYTES)?;
@@ -102,7 +102,7 @@ impl<'a> Text<'a> {
         Some((user, Self { node, domain, face, mac }))
     }
 
-    /// Whether all parts have a normal form; `None` if one has another than it is, or can't be in an
+    /// Whether all parts have a normal form; `None` if one is not in normal form, or not valid in an
     /// address at all.
     fn is_prepared(&self) -> Option<bool> {
         if self.domain.is_empty() || is_reserved(self.face) {
@@ -125,15 +125,15 @@ fn is_mac(text: &str) -> bool {
     text.len() == MAC_CHARS && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
 }
 
-/// Whether every server leaves this node as it is (docs/servers.md#normal-nodes).
+/// Whether every server leaves this node unchanged (docs/servers.md#normal-nodes).
 fn is_left_alone(node: &str) -> bool {
     matches!(prepared::node(node), Ok(Cow::Borrowed(_)))
 }
 
-/// Whether `text` is these pieces, one behind the other.
+/// Whether `text` consists of these pieces.
 fn is_made_of<'p>(text: &str, mut pieces: impl Iterator<Item = &'p str>) -> bool {
     pieces.try_fold(text, |rest, piece| rest.strip_prefix(piece)) == Some("")
 }
 
-/// Begins the opaque form. No clear one begins like this, since no domain has an `@`.
+/// The beginning of the opaque form. No clear form begins like this, since no domain has an `@`.
 const OPAQUE: &str = r"\40\40";

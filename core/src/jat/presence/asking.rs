@@ -1,4 +1,4 @@
-//! What the target is asked, and what its answer or its silence means.
+//! When the target is probed, and what its answer, or none, means.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::probing::{AFTER_LOGIN, ANSWER_TIME, GRANT_TIME, ProbeCause, Round};
 use super::{Hearing, OwnPresence, Presence, Subscription};
 
 impl Presence {
-    /// Does what is due on a stream that is up; call it at [`Self::deadline`] at the latest. The
-    /// first call on each stream sends a question.
+    /// Does what is due on a stream that is up; call it at [`Self::deadline`] at the latest. The first
+    /// call on each stream sends a probe or a request.
     pub fn tick(&mut self, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         if !self.connected {
             return Some(self.connect(now, rng));
@@ -32,8 +32,8 @@ impl Presence {
             return Some(OwnPresence::Probe);
         }
         if self.resources.is_empty() {
-            // Servers are silent to a probe without a subscription, or take it for the end of
-            // one (docs/servers.md#lost-subscription, docs/servers.md#pending-probe).
+            // Without a subscription servers do not answer a probe, or take it for the end of the
+            // request (docs/servers.md#lost-subscription, docs/servers.md#pending-probe).
             return Some(self.subscribe(ProbeCause::Empty, now, rng));
         }
         self.begin_round();
@@ -49,12 +49,12 @@ impl Presence {
         [self.retry_at, self.probing.deadline()].into_iter().flatten().min()
     }
 
-    /// When the next `subscribe` goes out if nothing is heard.
+    /// When the next `subscribe` is sent if there is no answer.
     pub fn retry_at(&self) -> Option<Duration> {
         self.retry_at
     }
 
-    /// The answer to a question is complete, or there is none: asks again, or concludes.
+    /// The answer to a probe is complete, or there is none: probes again, or concludes.
     fn judge(&mut self, round: Round, now: Now, rng: &mut Rng) -> Option<OwnPresence> {
         let silent = !round.answered;
         if silent && round.once_more {
@@ -63,15 +63,15 @@ impl Presence {
         }
         let limit = match self.hearing {
             Hearing::Part => Some(MISSED_OF_PART),
-            // Each answer may have gone to a replica on another node, and nothing was heard that
-            // speaks against the list: silence is no reason to doubt it.
+            // Each answer may have gone to a replica on another node, and there is no sign that the list
+            // is wrong: a missing answer is no reason to doubt it.
             Hearing::Likely if silent && round.is_routine() => None,
             Hearing::Likely | Hearing::All => Some(1),
         };
         let Gone { all: lapsed, steady } =
             limit.map_or_else(Gone::default, |limit| self.resources.end_round(limit));
         self.lapsed += lapsed as u64;
-        // Else another process may have got the answers. Silence may be that of a server where the
+        // Otherwise another process may have got the answers. A missing answer may also mean that the
         // subscription was lost (docs/servers.md#lost-subscription).
         if self.hearing == Hearing::All && !silent {
             self.vanished.note(steady, now.unix);
@@ -103,16 +103,15 @@ impl Presence {
         }
         self.become_(Subscription::Pending, now);
         self.attempts = self.attempts.saturating_add(1);
-        // If it exists, servers confirm it at once; after a crash of ours that may go to the old
-        // stream. Otherwise a person has to decide: so a minute after the second request, and so
-        // on.
+        // If it exists, servers confirm it at once; after a crash of ours the answer may go to the old
+        // stream. Otherwise a person has to decide, so the next request is a minute later, and so on.
         let first = if self.attempts == 1 { QUICK_RETRY } else { SLOW_RETRY / 2 };
         self.retry_later(first, now, rng);
         self.plan(now, rng);
         OwnPresence::Subscribe
     }
 
-    /// The stream is up: asks, since servers do not tell by themselves what has changed
+    /// The stream is up: requests the subscription, since servers do not report changes by themselves
     /// (docs/servers.md#no-push).
     fn connect(&mut self, now: Now, rng: &mut Rng) -> OwnPresence {
         self.connected = true;
@@ -122,8 +121,8 @@ impl Presence {
         self.subscribe(ProbeCause::Order, now, rng)
     }
 
-    /// `first` after the first attempt, twice as much after each further one, up to an hour, or
-    /// to a minute when it only has to be told again; less up to a quarter at random.
+    /// Waits `first` after the first attempt, and twice as long after each further one, up to an hour, or
+    /// up to a minute if it was granted before; up to a quarter less, at random.
     pub(super) fn retry_later(&mut self, first: Duration, now: Now, rng: &mut Rng) {
         let doublings = self.attempts.saturating_sub(1).min(16);
         let last = if self.granted { SLOW_RETRY } else { LAST_RETRY };
@@ -132,13 +131,13 @@ impl Presence {
     }
 }
 
-/// After an answer that may be due to a fault of a server (its hosts are not up yet, for example).
+/// After an answer that may be caused by a fault of a server, whose hosts may not be up yet.
 pub(super) const QUICK_RETRY: Duration = Duration::from_secs(5);
 /// After a denial, or no answer at all: a person decides.
 pub(super) const SLOW_RETRY: Duration = Duration::from_secs(60);
 const LAST_RETRY: Duration = Duration::from_secs(3600);
-/// How long resources stay without being heard of while there is no subscription.
+/// How long resources stay without presence or results while there is no subscription.
 pub(super) const CONFIRM_WITHOUT_GRANT: Duration = Duration::from_secs(60);
-/// Where answers are shared by three, an answer to one of twenty questions has come to us in all
-/// likelihood: all but 1 in 3,000, and questions of the others are answered to us, too.
+/// If three processes share the answers, at least one of twenty comes to us, except once in 3,000
+/// times; and we get answers to the others' probes, too.
 const MISSED_OF_PART: u8 = 20;

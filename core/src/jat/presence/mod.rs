@@ -65,7 +65,7 @@ pub struct Presence {
     /// When to subscribe again, and how often that has failed.
     retry_at: Option<Duration>,
     attempts: u32,
-    /// Whether it was granted, and not refused since. Then no person has to decide.
+    /// Whether it was granted, and not refused since; then no person has to decide.
     granted: bool,
     probing: Probing,
     recent: Recent,
@@ -74,7 +74,7 @@ pub struct Presence {
     confirmed: Option<u64>,
     /// Resources that were removed because an answer lacked them, without unavailable presence.
     lapsed: u64,
-    /// Those of them that had been there for long, on one stream.
+    /// Those of them that had been online for long, on one stream.
     vanished: Vanished,
     /// Whether there is a stream on which the subscription was requested.
     connected: bool,
@@ -85,10 +85,10 @@ pub struct Presence {
 /// How much of the target's presence reaches us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hearing {
-    /// All: the domain is of this replica alone.
+    /// All: only this replica has the domain.
     All,
-    /// All, unless another node of the server's cluster has a replica without a presence domain
-    /// too: that shows late, if at all.
+    /// All, unless another node of the server's cluster also has a replica without a presence domain,
+    /// which is noticed late, if at all.
     #[default]
     Likely,
     /// A share, as another process has the same domain.
@@ -127,7 +127,7 @@ impl Presence {
         }
     }
 
-    /// Whether we are told of every resource, and the list has been complete since we connected.
+    /// Whether we get all presence, and the list has been complete since we connected.
     pub fn is_settled(&self) -> bool {
         self.subscription == Subscription::Subscribed && self.connected && self.settled
     }
@@ -137,7 +137,7 @@ impl Presence {
         self.since
     }
 
-    /// Unix second at which the target's server last confirmed it, or said who is online.
+    /// Unix second at which the target's server last confirmed it, or reported who is online.
     pub fn confirmed(&self) -> Option<u64> {
         self.confirmed
     }
@@ -147,17 +147,17 @@ impl Presence {
         self.lapsed
     }
 
-    /// Those of them that had been there for long: what they were on has died, or is cut off.
+    /// Those of them that had been online for long: their host has died, or is cut off.
     pub fn vanished(&self) -> Vanished {
         self.vanished
     }
 
-    /// Counts never go back: goes on with the sum of another one.
+    /// Continues with the counts of another one, since counters never decrease.
     pub fn inherit(&mut self, other: &Self) {
         self.vanished.total += other.vanished.total;
     }
 
-    /// The stream is down: nothing is asked until it is up again.
+    /// The stream is down: nothing is sent until it is up again.
     pub fn disconnected(&mut self) {
         self.connected = false;
         self.retry_at = None;
@@ -166,13 +166,13 @@ impl Presence {
     }
 
     /// The subscription changes: the resources stay until the new one reports them.
-    pub fn start_anew(&mut self) {
+    pub fn start_over(&mut self) {
         let (resources, vanished) = (std::mem::take(&mut self.resources), self.vanished);
         *self = Self { resources, vanished, ..Self::new() };
     }
 
-    /// The next [`Self::tick`] asks, whatever was heard so far, and what follows an answer that is no
-    /// consent starts from the beginning: an operator may have changed what made it so.
+    /// The next [`Self::tick`] sends a request, whatever the state, and the pauses after a refusal start
+    /// over, since an operator may have removed its reason.
     pub fn ask_again(&mut self) {
         self.attempts = 0;
         self.retry_at = self.connected.then_some(Duration::ZERO);
@@ -183,8 +183,8 @@ impl Presence {
         self.hearing = hearing;
     }
 
-    /// The target, or its server in its name, sent presence from `from`; what to answer, and
-    /// whether it told anything.
+    /// The target, or its server in its place, sent presence from `from`; returns what to answer, and
+    /// whether it was of use.
     pub fn hear(
         &mut self,
         from: &Address<'_>,
@@ -233,7 +233,7 @@ impl Presence {
                 let new = self.resources.add(from, dnd, priority);
                 self.confirm(new, now, rng);
                 let on_heels = self.recent.note(from, true, now.mono);
-                // While a question is open it is most likely the answer.
+                // While a probe is open it is most likely the answer.
                 if on_heels && self.may_probe() && !self.probing.is_open() {
                     self.probing.want(ProbeCause::Came, AFTER_HEELS, now.mono, rng);
                 }
@@ -243,7 +243,7 @@ impl Presence {
             }
             TargetPresence::Unavailable if full => {
                 self.resources.remove(from);
-                // It may be online, so this waits for no pause.
+                // It may be online, so this probe does not wait for a pause.
                 if self.recent.note(from, false, now.mono) && self.may_probe() {
                     self.probing.need(ProbeCause::Left, AFTER_HEELS, now.mono, rng);
                 }
@@ -255,20 +255,20 @@ impl Presence {
             }
             TargetPresence::Subscribed => return Reaction::Used(self.accepted(now, rng)),
             TargetPresence::Unsubscribed => {
-                // One that was granted may be lost by accident, when the account is created again
-                // for example: asking once repairs that.
+                // One that was granted may be lost by accident, for example when the account is created
+                // again: one request repairs that.
                 let was_granted = std::mem::take(&mut self.granted);
                 self.become_(Subscription::Denied, now);
                 self.resources.clear();
                 self.probing.rest();
                 self.retry_later(if was_granted { QUICK_RETRY } else { SLOW_RETRY }, now, rng);
             }
-            // An error from a resource is that client's reply to something else.
+            // An error from a resource is a reply of that client to something else.
             TargetPresence::Error(condition) if !full => {
                 if self.subscription != Subscription::Subscribed {
                     self.become_(Subscription::Failed(condition), now);
                 }
-                // It says nothing of who is online, so a question is open as before.
+                // It says nothing about who is online, so an open probe stays open.
                 if !self.probing.is_open() || self.subscription != Subscription::Subscribed {
                     let before = self.retry_at;
                     self.retry_later(QUICK_RETRY, now, rng);
@@ -290,8 +290,8 @@ impl Presence {
     /// The target has accepted the subscription, or its server confirms it.
     fn accepted(&mut self, now: Now, rng: &mut Rng) -> &'static [OwnPresence] {
         if self.subscription == Subscription::Denied {
-            // Nobody was asked since the denial, and servers pass such a stanza on without a
-            // subscription behind it (docs/servers.md#unasked-acceptance): ask for one that holds.
+            // There was no request since the denial, and servers pass on such a stanza without a subscription
+            // (docs/servers.md#unasked-acceptance): so request one.
             if self.probing.takes_turn(ProbeCause::Accepted, now.mono) {
                 self.become_(Subscription::Pending, now);
                 return &[OwnPresence::Subscribe];
@@ -302,7 +302,7 @@ impl Presence {
         }
         self.confirmed = Some(now.unix);
         if self.subscription == Subscription::Subscribed && !self.probing.is_to_be_probed() {
-            // This answers nothing of ours.
+            // This answers no request of ours.
             self.probing.want(ProbeCause::Accepted, SOON, now.mono, rng);
             return &[];
         }
@@ -324,8 +324,8 @@ impl Presence {
         if self.may_probe() {
             self.probing.plan(self.resources.len(), now.mono, rng);
         } else if self.connected && !self.resources.is_empty() && !self.probing.is_open() {
-            // Known from another subscription, or told without one. A probe could cancel the
-            // request (docs/servers.md#pending-probe), so all that can be done is to wait.
+            // Known from another subscription, or from presence without one. A probe could cancel the request
+            // (docs/servers.md#pending-probe), so there is nothing to do but wait.
             self.begin_round();
             self.probing.ask(ProbeCause::Order, false, CONFIRM_WITHOUT_GRANT, false, now.mono);
         }
@@ -359,7 +359,7 @@ impl Default for Presence {
 /// The result of a presence stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// It had news; these go out.
+    /// It was used; these are sent.
     Used(&'static [OwnPresence]),
     Ignored,
 }

@@ -1,8 +1,8 @@
-//! When the target is asked what is online, and when its answer is taken for complete.
+//! When the target is asked who is online, and when its answer counts as complete.
 //!
-//! Presence is not trusted for ever, since servers lose it, or deliver it in the wrong order
-//! (docs/servers.md#dead-node, docs/servers.md#late-unavailable). A question is a probe; or a
-//! request for the subscription, whose answer leads to one.
+//! Presence alone can't be trusted, since servers lose it, or deliver it in the wrong order
+//! (docs/servers.md#dead-node, docs/servers.md#late-unavailable). A *question* is a probe, or a request
+//! for the subscription, whose answer leads to a probe.
 
 use std::time::Duration;
 
@@ -18,23 +18,23 @@ pub(super) struct Probing {
     round: Option<Round>,
     /// When each cause wants a question, if it does.
     due: [Option<Duration>; CAUSES],
-    /// When it last had one, and how long it waits then; it grows while nothing comes of it.
+    /// When each last had one, and the pause after it, which grows while nothing changes.
     last: [Option<Duration>; CAUSES],
     pause: [Duration; CAUSES],
-    /// When the last question went out.
+    /// When the last question was sent.
     asked: Option<Duration>,
-    /// How often it was asked without an answer while nobody was online.
+    /// How many questions had no answer while nobody was online.
     vain: u32,
 }
 
 /// Why the target is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProbeCause {
-    /// An error came that servers send in the name of a resource that they do not find.
+    /// An error that servers send for a resource that they do not find.
     Error,
-    /// A resource left right after it came online.
+    /// A resource left just after it came online.
     Left,
-    /// A resource came online right after it had left.
+    /// A resource came online just after it had left.
     Came,
     /// The target accepted a subscription that was not asked for.
     Accepted,
@@ -42,7 +42,7 @@ pub(super) enum ProbeCause {
     Loss,
     /// Nobody is online.
     Empty,
-    /// Nobody has asked for some minutes.
+    /// There was no question for some minutes.
     Routine,
     /// The first answer on a new stream is complete: part of it may have gone to the one before,
     /// whose end the server had not noticed.
@@ -54,14 +54,14 @@ pub(super) enum ProbeCause {
 /// A question whose answer is not complete yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Round {
-    /// When it is judged, and when at the latest.
+    /// When it is evaluated, and when at the latest.
     ends: Duration,
     latest: Duration,
     /// Whether it has been answered.
     pub answered: bool,
-    /// How many unknown resources have come meanwhile.
+    /// How many unknown resources have appeared meanwhile.
     pub found: usize,
-    /// Whether it may be asked once more. One answer that is lost does not empty the list.
+    /// Whether the question may be repeated: a single lost answer must not empty the list.
     pub once_more: bool,
     /// Whether the probe was sent, and not only the request for the subscription.
     pub probed: bool,
@@ -75,13 +75,13 @@ pub struct Open {
     pub answered: bool,
     pub once_more: bool,
     pub probed: bool,
-    /// Whether nothing that was heard led to it.
+    /// Whether it had no other cause than the time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub routine: bool,
 }
 
 impl Round {
-    /// Whether nothing that was heard led to it.
+    /// Whether it had no other cause than the time.
     pub(super) fn is_routine(&self) -> bool {
         let mut others = self.causes;
         others[ProbeCause::Routine as usize] = false;
@@ -91,8 +91,8 @@ impl Round {
 }
 
 impl Probing {
-    /// Goes on with a question that another process asked, whose answer comes to this one, and asks
-    /// the next one soon if it is `wanted`.
+    /// Continues with a question of another process, whose answer comes to this one, and asks the next
+    /// one soon if it is `wanted`.
     pub(super) fn resume(open: Option<Open>, wanted: bool, now: Duration) -> Self {
         let mut probing = Self::default();
         if let Some(Open { ends_in, answered, once_more, probed, routine }) = open {
@@ -101,7 +101,7 @@ impl Probing {
             probing.round.iter_mut().for_each(|round| round.answered = answered);
         }
         if wanted {
-            // The cause that waits for nothing: it may be this one.
+            // The cause without a pause, since it may be this one.
             probing.due[ProbeCause::Left as usize] = Some(now + SOON);
         }
         probing
@@ -115,7 +115,7 @@ impl Probing {
         Some(Open { ends_in, answered, once_more, probed, routine })
     }
 
-    /// Whether something that has happened wants a question.
+    /// Whether some event needs a question.
     pub(super) fn is_wanted(&self) -> bool {
         use ProbeCause::{Accepted, Came, Error, Left, Login, Loss, Order};
         [Error, Left, Came, Accepted, Loss, Login, Order]
@@ -123,7 +123,7 @@ impl Probing {
             .any(|cause| self.due[*cause as usize].is_some())
     }
 
-    /// A question is wanted, within `within`; later if its cause had one recently.
+    /// Schedules a question within this time; later if its cause had one recently.
     pub(super) fn want(
         &mut self,
         cause: ProbeCause,
@@ -134,8 +134,8 @@ impl Probing {
         self.want_at(cause, self.soon(within, now, rng).max(self.rests_until(cause)));
     }
 
-    /// The same, however often its cause had one: something new is not to wait for what was said
-    /// of others. On a long list it is, since one resource is little there.
+    /// The same, however often its cause had one: a new event must not wait because of others. On a long
+    /// list it does, since one resource matters little there.
     pub(super) fn need(
         &mut self,
         cause: ProbeCause,
@@ -159,7 +159,7 @@ impl Probing {
         *due = Some(due.map_or(at, |due| due.min(at)));
     }
 
-    /// Whether a question of this cause may go out at once, which then counts as one.
+    /// Whether a question for this cause may be sent at once; if so, it is counted.
     pub(super) fn takes_turn(&mut self, cause: ProbeCause, now: Duration) -> bool {
         let takes = self.rests_until(cause) <= now;
         if takes {
@@ -178,7 +178,7 @@ impl Probing {
         self.due[cause as usize] = None;
     }
 
-    /// After each piece of news, from one that is subscribed: how many are online.
+    /// Called after each change, while subscribed, with how many are online.
     pub(super) fn plan(&mut self, resources: usize, now: Duration, rng: &mut Rng) {
         self.pace = Pace::of(resources);
         if resources > 0 {
@@ -192,7 +192,7 @@ impl Probing {
                     wait.min(self.pace.longest_pause())
                 }
             };
-            // A pause of its own: one that has come in the meantime is not to wait for the last.
+            // With a pause of its own: a resource that has come meanwhile must not wait for the old one.
             self.need(ProbeCause::Empty, wait, now, rng);
         }
         if self.due[ProbeCause::Routine as usize].is_none() {
@@ -200,13 +200,13 @@ impl Probing {
         }
     }
 
-    /// Nothing is wanted while there is no stream, or no subscription.
+    /// Cancels all questions, while there is no stream or no subscription.
     pub(super) fn rest(&mut self) {
         let Self { pace, last, pause, .. } = *self;
         *self = Self { pace, last, pause, ..Self::default() };
     }
 
-    /// A question goes out now, for this cause and all that want one by now.
+    /// A question is sent now, for this cause and all others that are due.
     pub(super) fn ask(
         &mut self,
         cause: ProbeCause,
@@ -228,14 +228,14 @@ impl Probing {
         self.round = Some(Round { ends, latest, answered, found, once_more, probed, causes });
     }
 
-    /// Another probe goes out for one that left, whatever the answer to the open question is.
+    /// Another probe is sent for a resource that left, whatever the answer to the open question is.
     pub(super) fn ask_also(&mut self, now: Duration) {
         self.drop(ProbeCause::Left);
         self.last[ProbeCause::Left as usize] = Some(now);
         self.asked = Some(now);
     }
 
-    /// The question of this round goes out once more, or the probe after its request.
+    /// The question of this round is repeated, or the probe follows its request.
     pub(super) fn go_on(&mut self, probed: bool, once_more: bool, now: Duration) {
         match &mut self.round {
             None => self.ask(ProbeCause::Order, probed, ANSWER_TIME, once_more, now),
@@ -247,7 +247,7 @@ impl Probing {
         }
     }
 
-    /// An answer came, and others may follow.
+    /// An answer arrived, and others may follow.
     pub(super) fn answered(&mut self, new: bool, now: Duration, rng: &mut Rng) {
         if let Some(round) = self.round.as_mut().filter(|round| round.probed) {
             round.answered = true;
@@ -256,12 +256,12 @@ impl Probing {
         }
     }
 
-    /// The round that is to be judged.
+    /// The round to evaluate now.
     pub(super) fn ended(&mut self, now: Duration) -> Option<Round> {
         self.round.filter(|round| round.ends <= now)
     }
 
-    /// It was judged, and so many were taken for gone.
+    /// It was evaluated, and so many were considered gone.
     pub(super) fn judged(&mut self, lost: usize, now: Duration, rng: &mut Rng) {
         let Some(round) = self.round.take() else { return };
         let news = self.pace.minds(lost + round.found);
@@ -276,11 +276,11 @@ impl Probing {
         }
     }
 
-    /// When a question is to go out.
+    /// When to send a question.
     pub(super) fn due(&self) -> Option<Duration> {
         let first = match self.round {
             None => self.due.iter().flatten().min().copied()?,
-            // It may be online, and others that come and go can put off the end of the round.
+            // The resource may be online, and others that come and go can delay the end of the round.
             Some(round) if round.probed => self.due[ProbeCause::Left as usize]?,
             Some(_) => return None,
         };
@@ -288,13 +288,13 @@ impl Probing {
         Some(rested.max(first))
     }
 
-    /// When something is to be done.
+    /// When something is due.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let ends = self.round.map(|round| round.ends);
         [ends, self.due()].into_iter().flatten().min()
     }
 
-    /// Whether the subscription was requested, and the probe follows once it is said to stand.
+    /// Whether the subscription was requested, and the probe follows once it is confirmed.
     pub(super) fn is_to_be_probed(&self) -> bool {
         self.round.is_some_and(|round| !round.probed)
     }
@@ -306,20 +306,20 @@ impl Probing {
 
 const CAUSES: usize = ProbeCause::Order as usize + 1;
 
-/// How long a probe may take to be answered. ejabberd answers none while nobody is online.
+/// How long the answer to a probe may take. ejabberd sends none while nobody is online.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(3);
 /// The same for a request for a subscription, which may have to go to another server.
 pub(super) const GRANT_TIME: Duration = Duration::from_secs(5);
-/// How soon after the last answer no more are expected; up to half as much again, at random.
+/// The time after the last answer in which more are expected; up to half as long again, at random.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long answers may keep coming.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
-/// What is wanted at once is spread a little, since all replicas, and all components with the
-/// same target, hear of a failure at the same time.
+/// Immediate questions are spread a little, since all replicas, and all components with the same
+/// target, notice a failure at the same time.
 pub(super) const SOON: Duration = Duration::from_millis(200);
-/// The end of a session may be told after its successor's beginning; the truth is known then.
+/// The end of a session may be reported after its successor's beginning; a probe is right after this.
 pub(super) const AFTER_HEELS: Duration = Duration::from_secs(1);
-/// No server takes longer to notice that the stream before is dead, if its machine lives.
+/// No running server takes longer to notice that the previous stream is dead.
 pub(super) const AFTER_LOGIN: Duration = Duration::from_secs(5);
 const FIRST_IF_NOBODY: Duration = Duration::from_secs(2);
 const NEXT_IF_NOBODY: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! What came and went just now: servers can tell these in the wrong order.
+//! Recent arrivals and departures, which servers can report in the wrong order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::jat::address::Address;
 use crate::jat::dispatch::sticky_hash;
 
-/// The resources that presence was heard of within [`HEELS`].
+/// The resources with presence within [`HEELS`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
-    /// By the hash of the resource: when it was heard of last, and what.
+    /// By the hash of the resource: its last presence, and when.
     heard: BTreeMap<u64, LastPresence>,
-    /// Those that left right after they came online, and were not heard of since.
+    /// Those that left just after they came online, without presence since.
     doubtful: BTreeMap<u64, Duration>,
-    /// When what is old was taken out last. That looks at everything, so it is not for each stanza.
+    /// When old entries were last removed. That looks at all of them, so it is not done for each stanza.
     cleared: Duration,
-    /// Until when the previous program may have heard of any of them.
+    /// Until then the previous program may have had presence of any of them.
     resumed: Option<Duration>,
 }
 
@@ -26,13 +26,13 @@ struct LastPresence {
 }
 
 impl Recent {
-    /// Continues where another program stopped, which does not say what it heard just before.
+    /// Continues where another program stopped, whose latest presence is not handed over.
     pub(super) fn resume(now: Duration) -> Self {
         Self { resumed: Some(now + HEELS), ..Self::default() }
     }
 
-    /// Notes that a resource, a full JID, is online or is not; returns whether this follows right
-    /// after the opposite.
+    /// Records that a resource, a full JID, is online or not; returns whether this comes just after the
+    /// opposite.
     pub(super) fn note(&mut self, address: &Address<'_>, online: bool, now: Duration) -> bool {
         if self.cleared + CLEARED_AFTER <= now {
             self.cleared = now;
@@ -63,8 +63,8 @@ impl Recent {
     }
 }
 
-/// How long after one the other is suspicious.
+/// How long after one the opposite is suspicious.
 const HEELS: Duration = Duration::from_secs(5);
-/// With more than this the oldest news is no longer looked at.
+/// With more than this the oldest entries are ignored.
 const MOST_RECENT: usize = 4_000;
 const CLEARED_AFTER: Duration = Duration::from_secs(1);

@@ -11,20 +11,20 @@ use super::probing::{Open, Probing};
 use super::recent::Recent;
 use super::{Presence, Subscription, Vanished};
 
-/// All that is known.
+/// All that is known of a target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PresenceSnapshot {
     pub resources: Vec<ResourceSnapshot>,
     pub subscription: Subscription,
     /// Unix second of its last change.
     pub since: u64,
-    /// Until the subscription is requested again, and how often that was done in vain.
+    /// Time until the subscription is requested again, and how often that had no success.
     pub retry_in: Option<Duration>,
     pub attempts: u32,
-    /// Until entries go that the answer to a question has not confirmed.
+    /// Time until unconfirmed entries are removed.
     pub doubt_ends_in: Option<Duration>,
     pub connected: bool,
-    /// That question, and the Unix second of the last answer.
+    /// The open question, and the Unix second of the last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Open>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct PresenceSnapshot {
     pub granted: bool,
     #[serde(default, skip_serializing_if = "Vanished::is_none")]
     pub vanished: Vanished,
-    /// Whether another question was wanted, and not for routine.
+    /// Whether another question was scheduled, and not as routine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wanted: bool,
 }

@@ -6,7 +6,7 @@ use crate::jat::reason::Reason;
 use crate::named;
 
 named! {
-    /// What the target's server last said of our subscription.
+    /// What the target's server last said about our subscription.
     #[derive(Serialize, Deserialize)]
     #[serde(rename_all = "kebab-case")]
     pub enum Subscription with fields {
@@ -22,7 +22,7 @@ named! {
 }
 
 impl Subscription {
-    /// Why nobody is online, for the user who asked.
+    /// Why nobody is online, for the error to a user.
     pub fn reason_for_nobody(&self) -> Reason {
         match self {
             Self::Never | Self::Failed(_) => Reason::NeverSubscribed,

@@ -18,9 +18,9 @@ pub use resource::{Asked, Known, Resource};
 /// The resources that are known to be online.
 #[derive(Clone, Debug)]
 pub struct Resources {
-    /// In no order: where one goes, the last one takes its place.
+    /// In no order: when one is removed, the last one takes its place.
     online: Vec<Resource>,
-    /// Where they are there, in the order of their normal forms.
+    /// Their places in `online`, in the order of their normal forms.
     order: Vec<u32>,
     /// One for each of the target's services.
     views: Vec<View>,
@@ -35,17 +35,17 @@ impl Default for Resources {
     }
 }
 
-/// How many went, since an answer did not name them.
+/// How many were removed because an answer did not name them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gone {
     pub all: usize,
-    /// Those that had been there after some questions: no accident of presence that servers tell in
-    /// the wrong order.
+    /// Those that had been online after several questions, so that presence in the wrong order can't be
+    /// the reason.
     pub steady: usize,
 }
 
 impl Resources {
-    /// Takes what the configuration says of resources, for each of the target's services.
+    /// Applies the configuration of resources, for each of the target's services.
     pub fn select(&mut self, selections: impl IntoIterator<Item = Selection>) {
         self.views = selections.into_iter().map(View::of).collect();
         for at in 0..self.online.len() {
@@ -54,9 +54,9 @@ impl Resources {
         }
     }
 
-    /// A full JID is available; `dnd` and `priority`: as in [`Resource`]. Says whether that is new.
-    /// It is ignored if it is longer than any may be; or if there are more than any real service
-    /// has, unless it can replace one in doubt: a foreign server could claim any number.
+    /// A full JID is available; `dnd` and `priority`: as in [`Resource`]. Returns whether it is new.
+    /// It is ignored if it is too long for an address, or if there are more than any real service has,
+    /// unless it can replace one in doubt: another server could report any number.
     pub fn add(&mut self, address: &Address<'_>, dnd: bool, priority: i8) -> bool {
         let new = self.put(address, Known { dnd, priority, verified: true, confirmed: true });
         if let Some(at) = self.locate(&address.normal()) {
@@ -122,7 +122,7 @@ impl Resources {
         }
     }
 
-    /// Where in the order one can be put in that belongs at this `index`.
+    /// The place in the order to insert one that belongs at this `index`.
     fn room_at(&mut self, index: usize) -> Option<usize> {
         if self.online.len() < MOST_ONLINE {
             return Some(index);
@@ -141,22 +141,22 @@ impl Resources {
         self.find(normal).is_ok()
     }
 
-    /// Where the resource is whose full JID is this one, in normal form, or would be, in the order.
+    /// The place in the order of the resource with this full JID, in normal form, or where it would be.
     fn find(&self, normal: &str) -> Result<usize, usize> {
         self.order.binary_search_by(|at| self.online[*at as usize].normal.as_str().cmp(normal))
     }
 
-    /// Where in the list the one is that has this place in the order.
+    /// The place in the list of the one with this place in the order.
     fn at(&self, index: usize) -> usize {
         self.order[index] as usize
     }
 
-    /// Where in the list the resource with this full JID is, in normal form.
+    /// The place in the list of the resource with this full JID, in normal form.
     fn locate(&self, normal: &str) -> Option<usize> {
         self.find(normal).ok().map(|index| self.at(index))
     }
 
-    /// Changes one, and who gets the next requests by that.
+    /// Changes one, and updates who gets the next requests.
     fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut Resource) -> T) -> T {
         let resource = &mut self.online[at];
         self.doubtful -= usize::from(!resource.verified);
@@ -166,7 +166,7 @@ impl Resources {
         changed
     }
 
-    /// Finds out for each service how one stands with it by now.
+    /// Updates the rank of one for each service.
     fn rank(&mut self, at: usize) {
         for service in 0..self.views.len() {
             let dispatch = self.views[service].selection.dispatch;
@@ -212,7 +212,7 @@ impl Resources {
         self.doubtful = 0;
     }
 
-    /// Our stream was down: what is in the list may have gone meanwhile.
+    /// Our stream was down: listed resources may have left meanwhile.
     pub fn doubt(&mut self) {
         (0..self.online.len())
             .for_each(|at| self.change(at, |r| (r.verified, r.found) = (false, 0)));
@@ -223,18 +223,18 @@ impl Resources {
         self.online.iter_mut().for_each(|r| r.confirmed = false);
     }
 
-    /// The answer is complete: what it did not name `limit` times in a row is removed. Returns how
-    /// many are.
+    /// The answer is complete: removes resources that were missing `limit` times in a row, and returns how
+    /// many.
     pub fn end_round(&mut self, limit: u8) -> Gone {
         let mut gone = Gone::default();
-        // From the end, as the last one takes the place of one that goes.
+        // From the end, as the last one takes the place of a removed one.
         for at in (0..self.online.len()).rev() {
             let resource = &mut self.online[at];
             if resource.confirmed {
                 resource.found = (resource.found + 1).min(STEADY);
                 continue;
             }
-            // That some answers don't come to us is no reason to prefer those whose did.
+            // Answers that did not reach us are no reason to prefer the resources of those that did.
             resource.missed = resource.missed.saturating_add(1);
             if resource.missed >= limit {
                 gone.all += 1;
@@ -245,7 +245,7 @@ impl Resources {
         gone
     }
 
-    /// A result came from a full JID, in normal form: it is there.
+    /// A result came from a full JID, in normal form, so it is online.
     pub fn vouch(&mut self, normal: &str) {
         let Some(at) = self.locate(normal) else { return };
         let known = &mut self.online[at];
@@ -256,9 +256,9 @@ impl Resources {
         }
     }
 
-    /// An error came from a full JID, in normal form, that servers send in the name of one that is
-    /// not there. Clients may send the same, so it is only put in doubt. Returns whether it was not
-    /// in doubt before; `None` if it is not listed.
+    /// An error came from a full JID, in normal form, that servers send for a resource that is gone.
+    /// Clients may send the same, so it is only put in doubt. Returns whether this is new; `None` if it
+    /// is not listed.
     pub fn suspect(&mut self, normal: &str) -> Option<bool> {
         let at = self.locate(normal)?;
         let known = &mut self.online[at];
@@ -318,8 +318,8 @@ impl Resources {
         })
     }
 
-    /// A number for which resources these are: the same for all who know the same. `None`: there may be
-    /// more, of which others know others.
+    /// A number that is the same for replicas that know the same resources. `None` if there may be more
+    /// than are listed.
     pub fn fingerprint(&self) -> Option<u64> {
         let all = self.online.iter().fold(0, |all, it| all ^ it.hash);
         (self.online.len() < MOST_ONLINE).then_some(all)
@@ -351,10 +351,10 @@ fn name(normal: &str) -> &str {
 
 /// More sessions than servers give to one account.
 pub(super) const MOST_ONLINE: usize = 10_000;
-/// What came out of order during a question is gone after the next one.
+/// A resource listed by mistake is removed after the next question.
 const STEADY: u8 = 2;
-/// Bytes of an address: of its three parts, of which none may be longer than a resource (RFC 7622
-/// sections 3.2 to 3.4), and what stands between them.
+/// The maximum length of an address: three parts, none longer than a resource (RFC 7622 sections 3.2
+/// to 3.4), and the separators.
 const MAX_ADDRESS: usize = 3 * resourcepart::MAX_BYTES + 2;
 
 #[cfg(test)]

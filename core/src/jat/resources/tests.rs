@@ -14,7 +14,7 @@ fn selection(patterns: &[&str], dispatch: Dispatch) -> Selection {
     Selection { patterns, dispatch }
 }
 
-/// Names of those that 200 users are sent to.
+/// The resources that 200 users are sent to.
 fn chosen(resources: &Resources) -> Vec<&str> {
     let mut rng = Rng::with_seed(1);
     let mut chosen: Vec<&str> = (0..200)
@@ -80,7 +80,7 @@ fn the_highest_priority_serves_and_a_negative_one_never() {
     assert!((0..50).all(|seed| pick(seed) == pick(0)));
     ["b@s/a", "b@s/b", "b@s/c"].iter().for_each(|it| resources.remove(&Address::new(it)));
     assert_eq!((chosen(&resources), resources.eligible(0)), (vec![], 0));
-    // Elsewhere they do not count.
+    // With other kinds of dispatch they do not count.
     resources.select([selection(&[], Dispatch::Random)]);
     assert_eq!(chosen(&resources), ["b@s/d"]);
 }
@@ -98,11 +98,11 @@ fn confirmed_comes_first_then_not_dnd_then_the_pattern_then_the_priority() {
             }
         }
     }
-    // Each comes when the one after it is there, and takes its place.
+    // Each comes online after the next one in the order, and replaces it.
     for better in order.windows(2) {
         resources.clear();
         for (address, verified, dnd, priority) in better {
-            // Two of one name are told apart by the address, not by the resource.
+            // Two with the same resource differ by their addresses.
             let address = address.replace("b@s", &format!("b@{verified}-{dnd}"));
             let (dnd, priority, verified) = (*dnd, *priority, *verified);
             let known = Known { dnd, priority, verified, confirmed: true };
@@ -182,7 +182,7 @@ fn resources_that_a_probe_does_not_confirm_are_removed() {
     }
 }
 
-/// What is kept up to date one resource at a time is what looking at all of them says.
+/// Updates for single resources give the same result as looking at all of them.
 #[test]
 fn who_is_asked_is_the_same_however_the_list_came_about() {
     let mut rng = Rng::with_seed(1);

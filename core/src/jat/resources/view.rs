@@ -2,31 +2,31 @@
 
 use crate::jat::selection::{Selection, Standing};
 
-/// What one service makes of the resources. A resource that comes, goes or changes costs the same
+/// The ranks of the resources for one service. A resource that comes, goes or changes costs the same
 /// however many there are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
     pub(super) selection: Selection,
-    /// Those that may be asked, by how they stand; the last ones get the next requests.
+    /// Those that may be asked, by rank; the last ones get the next requests.
     ranks: Vec<(Standing, Vec<Member>)>,
-    /// How many may be asked, now or when others have gone.
+    /// How many may be asked, now or when others have left.
     pub(super) eligible: usize,
 }
 
 /// A resource of a rank.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
-    /// Where it is in [`Resources::online`](super::Resources).
+    /// Its place in [`Resources::online`](super::Resources).
     pub(super) at: usize,
     pub(super) hash: u64,
 }
 
-/// Where a resource is in a view.
+/// The position of a resource in a view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
     /// [`Selection::place`].
     pub(super) place: Option<usize>,
-    /// The rank that it is in, and where there.
+    /// Its rank, and its place there.
     standing: Option<Standing>,
     pub(super) index: usize,
 }
@@ -41,19 +41,18 @@ impl View {
         self.ranks.last().map_or(&[], |(_, members)| members)
     }
 
-    /// How these stand.
+    /// The rank of these.
     pub(super) fn best(&self) -> Option<Standing> {
         self.ranks.last().map(|(standing, _)| *standing)
     }
 
-    /// Nobody is in it.
+    /// Removes all of them.
     pub(super) fn clear(&mut self) {
         self.ranks.clear();
         self.eligible = 0;
     }
 
-    /// A resource stands like this from now on. Says which other one has the given place in its
-    /// rank instead.
+    /// Gives a resource this rank from now on. Returns which other one takes its old place.
     pub(super) fn rank(
         &mut self,
         member: Member,
@@ -90,7 +89,7 @@ impl View {
         moved
     }
 
-    /// The resource with this position is elsewhere in the list.
+    /// The resource with this position has another place in the list.
     pub(super) fn relocate(&mut self, position: &Position, at: usize) {
         if let Some(standing) = position.standing {
             let rank = self.find(standing).expect("its rank is there");

@@ -102,7 +102,7 @@ impl World {
         Now { unix: 1_800_000_000 + self.at, mono: Duration::from_secs(self.at) }
     }
 
-    /// The targets that something is sent to.
+    /// The targets that get something.
     fn tick(&mut self) -> Vec<String> {
         let now = self.now();
         let due = self.services.tick(&D.parse().unwrap(), now, &mut self.rng);
@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    /// A request of the user to this node; what the target gets.
+    /// Sends a request of the user to this node; returns what the target gets.
     fn ask(&mut self, node: &str) -> Judged {
         let at = if node.is_empty() { "" } else { "@" };
         self.judge(&format!("<iq type='get' id='7' to='{node}{at}{D}' from='{U}'>"))
@@ -177,7 +177,7 @@ struct Judged {
     face: Option<String>,
     target: String,
     reason: Reason,
-    /// Where it went, and in whose name; `answered` if its sender got an answer.
+    /// Its new addresses; `answered` if its sender got an answer.
     to: String,
     from: String,
     id: String,
@@ -247,7 +247,7 @@ fn the_component_itself_has_what_no_face_names() {
     }
 }
 
-/// Item-not-found to what asks for an answer, and to nothing else.
+/// Stanzas that need an answer get `item-not-found`, others none.
 #[test]
 fn an_unknown_face_is_an_error_for_requests() {
     for relayed in [Requests, All] {
@@ -275,7 +275,7 @@ fn an_unknown_face_is_an_error_for_requests() {
                 assert_eq!(judged.reason, due, "{tag}");
             }
         }
-        // Whoever wrote it, it was for no service.
+        // Whoever wrote them, they were for no service.
         assert!(world.services.faces().all(|(.., counts, _)| counts == FaceCounts::default()));
     }
 }
@@ -340,7 +340,7 @@ fn a_target_is_a_user_of_the_others() {
         let tag = format!("<iq type='get' id='7' to='two@{D}' from='{asker}'>");
         let asked = world.judge(&tag);
         assert_eq!(asked.found(), (Some("two"), B, Reason::Relayed));
-        // The one that was asked answers, and nobody else.
+        // Only the one that was asked can answer.
         for other in [format!("{A}/x"), format!("{C}/x"), format!("{B}/y")] {
             assert_ne!(world.judge(&asked.answer(&other)).reason, Reason::Relayed, "{other}");
         }
@@ -349,7 +349,7 @@ fn a_target_is_a_user_of_the_others() {
     }
 }
 
-/// What a target writes to a user it writes as a face of its own.
+/// A target writes to users as its own faces only.
 #[test]
 fn a_mirror_leads_to_its_face_and_no_other() {
     let mut world = World::online(Some(C), &FACES, All);
@@ -383,7 +383,7 @@ fn a_mirror_leads_to_its_face_and_no_other() {
     }
 }
 
-/// Where only requests are relayed a face has its own nodes, and none that reads like a mirror.
+/// If only requests are relayed, a node that looks like a mirror of a face does not belong to it.
 #[test]
 fn a_user_cannot_reach_a_face_by_a_mirror_for_it() {
     let mut world = World::online(None, &FACES, Requests);
@@ -395,7 +395,7 @@ fn a_user_cannot_reach_a_face_by_a_mirror_for_it() {
 fn a_reply_is_matched_by_its_token_even_if_the_face_is_gone() {
     for relayed in [Requests, All] {
         for after in [
-            // Gone; another target's; all nodes another one's.
+            // The face is gone; has another target; all nodes have another target.
             vec![("two", B), ("again", A)],
             vec![("one", B), ("again", A)],
             vec![("*", B), ("again", A)],
@@ -416,7 +416,7 @@ fn a_reply_is_matched_by_its_token_even_if_the_face_is_gone() {
             }
         }
     }
-    // Of a target that no face has any more nothing is taken.
+    // A target without a face any more is not accepted.
     let mut world = World::online(None, &FACES, Requests);
     let asked = world.ask("one");
     world.rearrange(None, &[("one", B)], Requests);
@@ -441,7 +441,7 @@ fn two_faces_of_a_target_are_two_services() {
     assert_eq!((asked.reason, &*asked.to), (Reason::Relayed, &*format!("{A}/q1")));
     world.judge(&format!("<presence to='{D}' from='{A}/p1'>"));
     assert_eq!(world.ask("one").to, format!("{A}/p1"));
-    // Its token opens at the face that was asked alone.
+    // Its token opens only at the face that was asked.
     let moved = asked.answer(&asked.to).replace("two@", "one@");
     assert_eq!(world.judge(&moved).reason, Reason::TokenSignature);
     assert_eq!(world.judge(&asked.answer(&asked.to)).reason, Reason::Relayed);
@@ -453,7 +453,7 @@ fn two_faces_of_a_target_are_two_services() {
 #[test]
 fn what_is_known_of_a_target_stays_while_a_face_leads_to_it() {
     let mut world = World::online(Some(C), &FACES, Requests);
-    // An error, and a result of a resource that nobody told of.
+    // An error, and a result of a resource without presence.
     let asked = world.ask("one");
     let error = asked.answer(&asked.to).replace("result", "error");
     assert_eq!(world.judge(&error).reason, Reason::RelayedError);
@@ -472,10 +472,10 @@ fn what_is_known_of_a_target_stays_while_a_face_leads_to_it() {
     assert_eq!(counts(&world, "one").unwrap().refused, of_one.unwrap().refused);
     assert_eq!(counts(&world, "one").unwrap().inward, of_one.unwrap().inward + 1);
     assert_eq!((counts(&world, "two"), world.totals()), (None, before));
-    // The target that has counted goes.
+    // The target with the counts is removed.
     world.rearrange(None, &[("new", B)], Requests);
     assert_eq!(world.totals(), before);
-    // It comes back, and nothing is known of it.
+    // It is added again, and nothing is known of it.
     world.rearrange(None, &[("new", B), ("one", A)], Requests);
     assert_eq!(world.tick(), [A]);
     assert_eq!(world.ask("one").reason, Reason::SubscriptionPending);
@@ -497,7 +497,7 @@ fn the_deadline_is_the_earliest_of_all_targets() {
         let sent = world.tick().len();
         asked += sent;
         idle = if sent == 0 { idle + 1 } else { 0 };
-        // What was due may be to wait for no answer; then there is another time.
+        // A timer may end without an action; then there is another one.
         assert!(idle < 20, "round {round}: nothing is done again and again");
         assert!(world.deadline().is_none_or(|due| due > world.now().mono), "round {round}");
         let target = [A, B, C][rng.usize(..3)];
@@ -531,7 +531,7 @@ fn faces_with_different_limits_are_counted_separately() {
     for (node, reason) in [
         ("slow", Reason::Relayed),
         ("slow", Reason::OverRate),
-        // What is over there says nothing of the other limit, and faces with one limit share it.
+        // Reaching that limit does not affect the other one, and faces with the same limit share it.
         ("fast", Reason::Relayed),
         ("also-fast", Reason::Relayed),
         ("fast", Reason::OverRate),

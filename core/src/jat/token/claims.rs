@@ -1,6 +1,6 @@
-//! What a token says.
+//! The content of a token.
 
-/// What a token is for: its second byte. One that is added gets claims of its own.
+/// The purpose of a token, which is its second byte. A new one gets claims of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TokenKind {
@@ -9,7 +9,7 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    /// The kind that this byte stands for, if this program knows it.
+    /// The kind with this byte, if this program knows it.
     pub(super) fn of(byte: u8) -> Option<Self> {
         [Self::IqReply].into_iter().find(|kind| *kind as u8 == byte)
     }
@@ -24,7 +24,7 @@ pub struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Claims that fit into a token: the user's address exactly as the server stamped it, the
+    /// Claims that fit into a token: the user's address exactly as the server passed it on, the
     /// resource of the address that the user wrote to (empty if none), and the user's IQ id.
     pub fn new(user: &'a str, resource: &'a str, id: &'a str) -> Result<Self, TooLong> {
         let bytes = user.len() + resource.len() + id.len();
@@ -57,6 +57,6 @@ pub struct TooLong {
     pub bytes: usize,
 }
 
-/// Most bytes of user + resource + id together: what is left of a JID resource of 1,023
+/// The maximum length of user + resource + id in bytes: the rest of a JID resource of 1,023
 /// characters (RFC 7622 section 3.4).
 pub const MAX_CLAIM_BYTES: usize = super::MAX_BYTES - super::FIXED;

@@ -1,4 +1,4 @@
-//! What the tag of a token is for, in one piece of memory that is used again.
+//! The input of a token's tag, in one piece of memory that is reused.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -10,15 +10,15 @@ use super::claims::{Claims, TokenKind};
 use super::{Binding, FIXED, HEADER, KID, MAX_CHARS, MAX_EXPIRY, TAG, TokenError, VERSION};
 
 /// The list `PAE("jat-proxy/v1", signed, asked, peer)`, where `signed` is all of a token before its
-/// tag. It is written, and read, where it stands in the list.
+/// tag, which is written and read in place.
 #[derive(Clone, Default)]
 pub(in crate::jat) struct Message {
     list: Vec<u8>,
-    /// Where `signed` ends.
+    /// The end of `signed`.
     end: usize,
 }
 
-/// What a token is for, and where its claims end.
+/// The kind of a token, and the ends of its claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::jat) struct Fields {
     pub(super) kind: TokenKind,
@@ -34,7 +34,7 @@ impl Message {
         }
     }
 
-    /// Writes what a token of this key says.
+    /// Writes the content of a token with this key.
     pub(super) fn write(&mut self, key: &Key, claims: &Claims<'_>, expires: u64) {
         self.begin();
         let list = &mut self.list;
@@ -59,8 +59,8 @@ impl Message {
         base32::append(&self.list[START..], output);
     }
 
-    /// Reads a token's bytes, of which only the version is known; returns the tag. Until that has
-    /// been verified, they say which key to verify it with, and nothing else.
+    /// Reads a token's bytes and checks only the version; returns the tag. Until the tag is verified, only
+    /// the key id may be used.
     pub(super) fn decode(&mut self, text: &str) -> Result<[u8; TAG], TokenError> {
         if text.len() > MAX_CHARS || text.len() < base32::encoded_len(FIXED) {
             return Err(TokenError::Length);
@@ -77,7 +77,7 @@ impl Message {
         Ok(tag)
     }
 
-    /// Whether it has this tag under `key`.
+    /// Whether it has this tag with `key`.
     pub(super) fn has(&mut self, tag: &[u8; TAG], key: &Key, binding: &Binding<'_>) -> bool {
         self.bind(binding);
         self.mac(key).verify_truncated_left(tag).is_ok()
@@ -93,7 +93,7 @@ impl Message {
         self.signed()[KID + 1..HEADER].iter().fold(0, |exp, byte| exp << 8 | u64::from(*byte))
     }
 
-    /// What it claims; its fields were found there.
+    /// Its claims, in these fields.
     pub(in crate::jat) fn claims(&self, fields: &Fields) -> Claims<'_> {
         let Fields { kind, user_end, resource_end } = *fields;
         let signed = self.signed();
@@ -131,7 +131,7 @@ impl Message {
 
     /// Leaves room for the length of `signed`, which comes next.
     fn begin(&mut self) {
-        // What is before that is always the same.
+        // The bytes before that are always the same.
         if self.list.is_empty() {
             pae::append_beginning(3, &mut self.list);
             self.list.extend([0; pae::LENGTH]);
@@ -157,9 +157,9 @@ impl Message {
 }
 
 fn is_text(bytes: &[u8]) -> bool {
-    // Mostly it is, and this is told sooner.
+    // It mostly is, which is faster to check.
     bytes.is_ascii() || str::from_utf8(bytes).is_ok()
 }
 
-/// Where `signed` begins.
+/// The beginning of `signed`.
 const START: usize = pae::BEGINNING + pae::LENGTH;

@@ -1,4 +1,4 @@
-//! Token, version 1: what a replica must know to revert a reply, authenticated.
+//! The token, version 1: everything that a replica needs to revert a reply, authenticated.
 //!
 //! Lower-case base32 (RFC 4648 section 6, without padding, canonical) of
 //!
@@ -21,14 +21,14 @@ pub(super) use message::{Fields, Message};
 
 pub use claims::{Claims, MAX_CLAIM_BYTES, TokenKind, TooLong};
 
-/// Most characters of a token.
+/// The maximum length of a token, in characters.
 pub const MAX_CHARS: usize = 1023;
 
-/// Latest expiry that fits, Unix seconds.
+/// The latest expiry that fits, in Unix seconds.
 pub const MAX_EXPIRY: u64 = (1 << 40) - 1;
 
-/// What a token is bound to besides its claims; both are rebuilt from the reply, in normal
-/// form, and cost no bytes.
+/// What a token is bound to in addition to its claims. Both are taken from the reply, in normal form,
+/// and need no bytes in the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding<'a> {
     /// The bare address that the user wrote to.
@@ -66,7 +66,8 @@ pub fn seal(key: &Key, claims: &Claims<'_>, expires: u64, binding: &Binding<'_>)
     text
 }
 
-/// Appends what [`seal`] gives to `output`, without taking memory if that and `room` have enough.
+/// Appends the result of [`seal`] to `output`, without allocating if `output` and `room` are large
+/// enough.
 pub(super) fn write_sealed(
     key: &Key,
     claims: &Claims<'_>,
@@ -91,7 +92,7 @@ pub fn open(
     Ok(Token { message, fields })
 }
 
-/// As [`open`], without taking memory if `room` has enough: it has the token then.
+/// As [`open`], without allocating if `room` is large enough; the token is in it then.
 pub(super) fn open_in(
     room: &mut Message,
     ring: &Keyring,
@@ -111,7 +112,7 @@ pub(super) fn open_in(
     Ok(fields)
 }
 
-/// Reads `token` without any key: what it claims, not whether that is true.
+/// Reads `token` without any key: its claims, not whether they are true.
 pub fn inspect(token: &str) -> Result<Token, TokenError> {
     let mut message = Message::default();
     message.decode(token)?;
@@ -155,14 +156,14 @@ impl fmt::Debug for Token {
 }
 
 const VERSION: u8 = 1;
-/// Where the key id stands.
+/// The offset of the key id.
 const KID: usize = 2;
 /// Bytes of version, kind, kid and exp.
 const HEADER: usize = 8;
 const TAG: usize = 16;
-/// All bytes but those of the claims: the lengths of two of these are among them.
+/// All bytes except those of the claims, including the lengths of two of them.
 const FIXED: usize = HEADER + 4 + TAG;
-/// Most bytes whose base32 fits [`MAX_CHARS`].
+/// The maximum number of bytes whose base32 fits [`MAX_CHARS`].
 const MAX_BYTES: usize = MAX_CHARS * 5 / 8;
 
 #[cfg(test)]

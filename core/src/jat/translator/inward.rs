@@ -1,5 +1,5 @@
-//! What users write, where more is relayed than their requests: each stanza goes on to the target
-//! from the mirror of its sender.
+//! Stanzas of users, where more than their requests is relayed: each is passed on to the target from
+//! the mirror of its sender.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ use super::Translator;
 use super::iq::{choose, nobody, resource_of, well_formed};
 
 impl Translator {
-    /// A stanza of a user, or a request of the target, which may ask like one.
+    /// A stanza of a user, or a request of the target, which it may send like a user.
     pub(super) fn inward(
         &mut self,
         two_way: &TwoWay,
@@ -86,7 +86,7 @@ impl Translator {
             Err(reason) => return refuse(reason),
         };
         match stanza.body.fault() {
-            // For a reply: other stanzas were refused before.
+            // This is for replies; other stanzas were refused before.
             Some(fault) => {
                 let asker = Envelope { to, from: new_from, id: None };
                 Verdict::by_table(traffic, fault).for_asker(asker)
@@ -114,13 +114,13 @@ fn why_not(two_way: &TwoWay, class: Class, stanza: &Incoming<'_>, face: &str) ->
     if is_reserved(face) {
         return Some(Reason::FaceReserved);
     }
-    // What answers something was asked for by a face that there was.
+    // An answer may be for a face that existed before.
     let answers = class == Class::Reply || type_ == Some("error");
     if !answers && !two_way.faces.has(face) {
         return Some(Reason::NoSuchFace);
     }
     match class {
-        // Whoever asked is told.
+        // The resource that asked gets an error.
         Class::Reply => None,
         Class::Presence => match PresenceType::of(type_) {
             None => Some(Reason::PresenceIgnored),
@@ -134,8 +134,8 @@ fn why_not(two_way: &TwoWay, class: Class, stanza: &Incoming<'_>, face: &str) ->
     }
 }
 
-/// Writes the address of the target that the alias in `to`, an address of this face, stands for;
-/// what does not open as an alias counts as no alias.
+/// Writes the address of the target that the alias in `to`, an address of this face, stands for; a
+/// resource that does not open counts as no alias.
 fn open_alias<'r>(
     settings: &Settings,
     two_way: &TwoWay,
@@ -155,7 +155,7 @@ fn open_alias<'r>(
     is_target.then_some(room)
 }
 
-/// The addresses of the target that a stanza of a user can go to.
+/// The addresses of the target that a user's stanza can go to.
 struct Receivers<'t, 's> {
     settings: &'t Settings,
     service: usize,
@@ -181,7 +181,7 @@ impl<'t> Receivers<'t, '_> {
     fn of_reply(&self, type_: Option<&str>) -> Result<(&'t str, Reason), Reason> {
         match (self.alias, self.to.resource()) {
             (Some(alias), _) => Ok((alias, relayed(type_))),
-            // The target's server asks, too, and has no resource.
+            // The target's server sends requests, too, and has no resource.
             (None, None) => Ok((self.account(), relayed(type_))),
             (None, Some(_)) => Err(Reason::NoAlias),
         }
@@ -192,7 +192,7 @@ impl<'t> Receivers<'t, '_> {
             (Some(alias), _) => Ok((alias, relayed(type_))),
             // Servers drop errors to an account (RFC 6121 section 8.5.2).
             (None, Some("error")) => Err(Reason::ErrorUnrouted),
-            // A room writes to those who have entered it.
+            // A room writes only to those who have entered it.
             (None, Some("groupchat")) => Err(Reason::GroupchatRefused),
             (None, _) if self.two_way.messages_to == MessagesTo::Account => {
                 Ok((self.account(), Reason::Relayed))
@@ -207,7 +207,7 @@ impl<'t> Receivers<'t, '_> {
 
     fn of_presence(&self, type_: Option<&str>) -> Result<(&'t str, Reason), Reason> {
         match PresenceType::of(type_) {
-            // It would give the target the mirror of a user who never wrote.
+            // It would give the target the signed mirror of a user who never wrote.
             Some(PresenceType::Error) if !self.two_way.initiate.has(&self.from) => {
                 Err(Reason::PresenceError)
             }
@@ -229,7 +229,7 @@ impl<'t> Receivers<'t, '_> {
         namespace.is_some_and(|it| queries.iter().any(|query| *query == it))
     }
 
-    /// The resource that gets what its sender writes to no resource.
+    /// The resource that gets stanzas without an alias.
     fn choose(&self, rng: &mut Rng) -> Option<(&'t str, Cow<'t, str>)> {
         choose(self.settings, self.service, self.presence, &self.from, rng)
     }
@@ -239,7 +239,7 @@ impl<'t> Receivers<'t, '_> {
     }
 }
 
-/// What a stanza of this type counts as.
+/// The reason for a relayed stanza of this type.
 pub(super) fn relayed(type_: Option<&str>) -> Reason {
     if type_ == Some("error") { Reason::RelayedError } else { Reason::Relayed }
 }

@@ -1,4 +1,4 @@
-//! Requests of users where nothing else is relayed, and replies of the target everywhere.
+//! Users' requests where nothing else is relayed, and the target's replies everywhere.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Translator {
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
         let new_id = match settings.token_in {
-            // Otherwise the token takes the place of an address that can't be written.
+            // If the address is not valid as a resource, the token takes its place.
             TokenIn::Id if is_resource(from.as_str()) => {
                 to.write_at_domain(home, Some(from.as_str()), new_from);
                 token::write_sealed(key, &claims, expires, &binding, token, token_id);
@@ -106,13 +106,13 @@ impl Translator {
             Body::Whole { stanza, .. } if !result => Some(DefinedCondition::of(stanza)),
             _ => None,
         };
-        // The account itself is not a resource: its server has answered for it.
+        // The account itself is not a resource; its server has answered for it.
         let resource = resource_of(settings, &peer);
         if settings.subscriber().is_some() && resource.is_some() {
             if result && presence.is_settled() {
                 *unlisted_replies += u64::from(!presence.resources.contains(&peer));
             }
-            // One that is too large may be either.
+            // A reply that is too large may be either.
             if result || error.is_some() {
                 presence.answered(&peer, error, now, rng);
             }
@@ -148,7 +148,7 @@ pub(super) fn well_formed<'a>(iq: &'a Incoming<'_>) -> Result<&'a str, Reason> {
     }
     let one_child = match iq.body {
         Body::Whole { children, .. } => children == 1,
-        // The first one may still have been missing.
+        // The child may have come later.
         Body::OverLimit { children } => children <= 1,
     };
     if one_child { Ok(id) } else { Err(Reason::ChildCount) }
@@ -164,8 +164,9 @@ pub(super) fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
     }
 }
 
-/// The resource that gets a request of this user to the service of this number: its address, and that in normal form. Never the
-/// bare address, for which the server answers itself (docs/servers.md#bare-address).
+/// /// The resource that gets a request of this user to the service with this number: its address,
+/// and that     /// in normal form. Never the bare address, for which the server answers itself
+/// /// (docs/servers.md#bare-address).
 pub(super) fn choose<'t>(
     settings: &'t Settings,
     service: usize,

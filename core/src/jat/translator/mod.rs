@@ -1,6 +1,5 @@
-//! What is done with each stanza: the table of rows of which the first that fits decides, and the
-//! rules that it leads to: by kind of stanza, and by the way that it goes where more is relayed than
-//! requests of users.
+//! What is done with each stanza: a table, of which the first matching row decides, and the rules that
+//! it leads to, by kind of stanza, and by way where more than users' requests is relayed.
 
 mod inward;
 mod iq;
@@ -31,19 +30,19 @@ use super::settings::Settings;
 use super::traffic::{Class, Traffic};
 use super::verdict::Verdict;
 
-/// The translator of one target: the settings of its services, and what presence told of it.
+/// The translator of one target: the settings of its services, and its presence.
 #[derive(Debug)]
 pub struct Translator {
-    /// Those of one component that lead to this target; there is one at least.
+    /// The services of one component that lead to this target, at least one.
     services: Vec<Settings>,
     presence: Presence,
     answers: Answers,
     unlisted_replies: u64,
-    /// What its lists of senders would have refused.
+    /// Stanzas that the lists of senders would have refused.
     observed: Observed,
-    /// The askers' use of each limit that some service has: limits are independent of each other.
+    /// The askers' use of each limit of some service; limits are independent of each other.
     askers: Vec<(Limit, Askers)>,
-    /// Of the target, under the key that makes names.
+    /// The target's recent aliases, with the key that makes names.
     aliases: RecentAliases,
     scratch: Scratch,
 }
@@ -53,7 +52,7 @@ pub struct Translator {
 pub enum Stale {
     /// Everything: the target is another one.
     Target,
-    /// That we get the target's presence: another domain got it.
+    /// Whether we get all of the target's presence, since another domain got it.
     Subscription,
     Nothing,
 }
@@ -81,7 +80,8 @@ impl Translator {
         translator
     }
 
-    /// Those of the first service: of the component, the target and the keys all have the same.
+    /// The settings of the first service. Those of the component, the target and the keys are the same in
+    /// all.
     pub fn settings(&self) -> &Settings {
         &self.services[0]
     }
@@ -100,8 +100,8 @@ impl Translator {
         &self.answers
     }
 
-    /// Takes new settings. Another target starts with an empty list; for another domain to
-    /// subscribe from the list is in doubt. The next [`Self::tick`] requests the subscription.
+    /// Changes to new settings. A new target starts with an empty list; if another domain subscribes, the
+    /// list is in doubt. The next [`Self::tick`] requests the subscription.
     pub fn reconfigure(&mut self, services: Vec<Settings>) {
         let same_access = self.services.len() == services.len()
             && self.services.iter().zip(&services).all(|(old, new)| old.access == new.access);
@@ -121,7 +121,7 @@ impl Translator {
         });
     }
 
-    /// Keeps of what was known what still holds.
+    /// Discards what is no longer true.
     pub fn drop_stale(&mut self, stale: Stale) {
         match stale {
             Stale::Target => {
@@ -129,18 +129,18 @@ impl Translator {
                 self.presence.inherit(&before);
                 self.answers = self.answers.totals_only();
             }
-            Stale::Subscription => self.presence.start_anew(),
+            Stale::Subscription => self.presence.start_over(),
             Stale::Nothing => {}
         }
         self.select();
     }
 
-    /// The next [`Self::tick`] requests the subscription, whatever was heard so far.
+    /// The next [`Self::tick`] requests the subscription, whatever its state.
     pub fn ask_again(&mut self) {
         self.presence.ask_again();
     }
 
-    /// Takes what another process knew of the target's presence, and counted.
+    /// Continues with what another process knew of the target's presence, and counted.
     pub fn resume(
         &mut self,
         presence: PresenceSnapshot,
@@ -181,7 +181,7 @@ impl Translator {
         }
     }
 
-    /// Notes whether another process has the domain `at` too.
+    /// Records whether another process has the domain `at` too.
     pub fn shares(&mut self, at: &DomainPart, shared: bool) {
         if self.subscribes_at(at) {
             self.presence.set_hearing(match shared {
@@ -213,8 +213,8 @@ impl Translator {
         self.judge_for(Some(0), stanza, now, rng)
     }
 
-    /// Decides what is done with a stanza for the service of this number, `None` if it is for none:
-    /// the first row that fits does.
+    /// Decides what is done with a stanza for the service with this number, `None` if it is for none: the
+    /// first matching row does.
     pub fn judge_for(
         &mut self,
         service: Option<usize>,
@@ -227,7 +227,7 @@ impl Translator {
         let route =
             Route::of(stanza, settings, service.unwrap_or_default(), now, &mut self.scratch);
         let Route { sender, place, traffic, .. } = route;
-        // `None`: only requests of users are relayed.
+        // `None`: only users' requests are relayed.
         let two_way = settings.two_way.clone();
         let question = self.question(&route, stanza);
         let why = |reason| match two_way {
@@ -235,11 +235,11 @@ impl Translator {
             Some(_) => Verdict::refused(traffic, stanza.type_(), reason),
         };
         match (traffic.class, sender, place, &two_way) {
-            // Also where the server itself is the target.
+            // Even if the server itself is the target.
             _ if stanza.ours == Some(Ours::Time) => {
                 Verdict::by_table(Class::Reply.inward(), Reason::ServerTime)
             }
-            // It says nothing that the answers to other probes do not say.
+            // It has no news beyond the answers to other probes.
             _ if stanza.ours == Some(Ours::Answer) => {
                 Verdict::by_table(Class::Presence.outward(), Reason::PresenceUsed)
             }
@@ -286,8 +286,8 @@ impl Translator {
         }
     }
 
-    /// What was judged last was carried out, and counts as this: it is booked to the resource that
-    /// was asked or has answered.
+    /// The last verdict was carried out, with this result: it is counted for the resource that was asked or
+    /// has answered.
     pub fn note_outcome(&mut self, traffic: Traffic, reason: Reason, now: u64) {
         match (traffic.class, reason.outcome()) {
             (_, Outcome::Relayed) => self.answers.relayed(now),
@@ -299,30 +299,30 @@ impl Translator {
         }
     }
 
-    /// There were so many resources before some went that did not say so themselves.
+    /// Called when resources were removed without presence of their own, with how many there were before.
     fn note_unconfirmed(&mut self, before: usize, now: Now) {
         let gone = before.saturating_sub(self.presence.resources.len());
         self.answers.unconfirmed(gone, now.unix);
     }
 
-    /// When [`Self::tick`] has something to do, on the stream that the subscription is made on.
+    /// When [`Self::tick`] has something to do, on the stream of the subscription.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.settings().subscriber().and_then(|_| self.presence.deadline())
     }
 
-    /// Whether the subscription is made on the stream of this domain.
+    /// Whether the subscription is on the stream of this domain.
     pub(super) fn subscribes_at(&self, at: &DomainPart) -> bool {
         self.settings().subscriber() == Some(at)
     }
 
-    /// Results with a good token from resources that we were not told are online. Some come from
-    /// resources that have just left; many mean that another process, on another node of the
-    /// server's cluster perhaps, gets the target's presence instead of us.
+    /// Results with a valid token from resources without presence. Some come from resources that have just
+    /// left; many mean that another process, maybe on another node of the server's cluster, gets the
+    /// target's presence instead of us.
     pub fn unlisted_replies(&self) -> u64 {
         self.unlisted_replies
     }
 
-    /// What the lists of senders would have refused while they were only observed.
+    /// Stanzas that the lists of senders would have refused while they were only observed.
     pub fn observed(&self) -> &Observed {
         &self.observed
     }

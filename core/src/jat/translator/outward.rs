@@ -1,5 +1,5 @@
-//! What the target writes to mirrors, where more is relayed than the requests of users: each stanza
-//! goes on to the user, from the alias of its sender.
+//! Stanzas of the target to mirrors, where more than users' requests is relayed: each is passed on to
+//! the user, from the alias of its sender.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::inward::relayed;
 use super::iq::well_formed;
 
 impl Translator {
-    /// A stanza of the target that is no reply.
+    /// A stanza of the target that is not a reply.
     pub(super) fn outward(
         &mut self,
         two_way: &TwoWay,
@@ -59,7 +59,7 @@ impl Translator {
         {
             let refused = refuse(Reason::MirrorOldKey);
             return match present {
-                // It is too long.
+                // The resource is too long.
                 "" => refused,
                 _ => refused.with_text(format!("This user has another address now: {present}")),
             };
@@ -106,7 +106,7 @@ impl Translator {
     }
 }
 
-/// Why a stanza of the target is not relayed, whatever the mirror says.
+/// Why a stanza of the target is not relayed, whatever the mirror.
 fn why_not(
     settings: &Settings,
     two_way: &TwoWay,
@@ -161,10 +161,10 @@ fn why_not_to(
     }
     match mirror.form {
         Form::Forged => Some(Reason::MirrorSignature),
-        // It shows that the user wrote, and to this face.
+        // It proves that the user wrote to this face.
         Form::Signed { .. } => None,
         Form::Clear { .. } if is_late => {
-            // The target can name any face here, one that no server takes in a `from` as well.
+            // Here the target can name any face, even one that no server accepts in a `from`.
             (!two_way.faces.has(mirror.face) && prepared::node(mirror.face).is_err())
                 .then_some(Reason::NoSuchFace)
         }
@@ -175,15 +175,15 @@ fn why_not_to(
     }
 }
 
-/// The mirror that this user has now, if it is another one: the user's reply would come from there,
-/// and what is no reply from the address that was asked is none for any library.
+/// The user's present mirror, if it is another one: the user's reply would come from there, and no
+/// library accepts a reply from another address than the one that was asked.
 fn other_mirror<'r>(
     mirrors: &Mirrors<'_>,
     mirror: &Mirror<'_>,
     node: &str,
     room: &'r mut String,
 ) -> Option<&'r str> {
-    // Of one that is too long nothing is written: its user can't answer.
+    // If it is too long nothing is written: its user can't answer.
     let _ = mirrors.write(&Address::new(mirror.user), mirror.face, room);
     let now = room.strip_suffix(mirrors.domain).and_then(|it| it.strip_suffix('@'));
     if now == Some(node) {

@@ -9,19 +9,19 @@ use crate::jat::verdict::Verdict;
 use super::Translator;
 
 impl Translator {
-    /// Which of our own answers a stanza asks for. Only the domain itself is asked: an address with
-    /// a node or a resource is one of the target's.
+    /// Which of our own answers a stanza needs, if any. Only the domain itself answers: an address with a
+    /// node or a resource is the target's.
     pub(super) fn question(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> Option<Question> {
         let own = self.services[route.service].own_answers.as_deref()?;
         let is_for_us = route.traffic.class == Class::Request
-            // The target may ask, too; what it sends has no token then.
+            // The target may send such requests, too, without a token.
             && matches!(route.place, Place::Plain | Place::Bad(_))
             && route.to.node().is_none()
             && route.to.resource().is_none();
         if is_for_us { own.question(stanza) } else { None }
     }
 
-    /// The answer to that.
+    /// The answer to a request of that kind.
     pub(super) fn own_answer(&self, route: &Route<'_>, question: Option<Question>) -> Verdict<'_> {
         let traffic = route.traffic;
         let own = self.services[route.service].own_answers.as_deref().zip(question);

@@ -27,7 +27,7 @@ impl Translator {
         Verdict::by_table(route.traffic, reason)
     }
 
-    /// Presence of the target to a domain of ours: it tells who is online.
+    /// Presence of the target to one of our domains, which shows who is online.
     pub(super) fn presence_of_target(
         &mut self,
         route: &Route<'_>,
@@ -41,7 +41,7 @@ impl Translator {
         }
         let ignored = Verdict::by_table(traffic, Reason::PresenceIgnored);
         if !self.subscribes_at(stanza.at) {
-            // It belongs on the presence domain; here only one random replica would get it.
+            // It should go to the presence domain; here only one random replica would get it.
             return ignored;
         }
         let bytes = stanza.body.bytes();
@@ -85,12 +85,12 @@ impl Translator {
     }
 }
 
-/// What is no integer from -128 to 127 is none, so 0 (RFC 6121 section 4.7.2.3).
+/// The priority; 0 if it is not an integer from -128 to 127 (RFC 6121 section 4.7.2.3).
 fn priority(text: &str) -> i8 {
     text.trim().parse().unwrap_or_default()
 }
 
-/// Whether it looks like a stanza error condition (RFC 6120 section 8.3.3). Users are told it.
+/// Whether it looks like a stanza error condition (RFC 6120 section 8.3.3), which users get to see.
 fn is_condition(name: &str) -> bool {
     name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }

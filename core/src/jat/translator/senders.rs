@@ -1,5 +1,4 @@
-//! Whose stanzas are judged: those of senders that the lists allow, while they stay below the
-//! limit.
+//! Which senders' stanzas are judged: those that the lists allow, and that are within the limit.
 
 use fastrand::Rng;
 
@@ -14,7 +13,7 @@ use crate::jat::traffic::Class;
 use super::Translator;
 
 impl Translator {
-    /// Whether the sender may have this judged: the lists apply only to what it begins.
+    /// Whether the lists allow this sender's stanza. They apply only to stanzas that begin something.
     pub(super) fn permits(
         &mut self,
         service: Option<usize>,
@@ -37,7 +36,7 @@ impl Translator {
         observes
     }
 
-    /// Whether the sender is below its limit. Only what it begins counts, and nothing of the
+    /// Whether the sender is within its limit. Only stanzas that begin something count, and none of the
     /// target.
     pub(super) fn admits(
         &mut self,
@@ -47,7 +46,7 @@ impl Translator {
         now: Now,
         rng: &mut Rng,
     ) -> bool {
-        // Answers of our own where there is no service are limited all the same, like errors.
+        // Our own answers without a service are limited nevertheless, like errors.
         let Some(limit) = service.and_then(|service| self.services[service].limit) else {
             return true;
         };
@@ -62,9 +61,9 @@ impl Translator {
         self.askers[place].1.admit(&limit, &route.from, now.mono, rng)
     }
 
-    /// Whether the sender begins something with this: by requests, messages, and subscriptions of
-    /// others than the target. Where more is relayed, by all presence but errors too, and the target
-    /// by nothing.
+    /// Whether the stanza begins something, rather than answers: requests, messages, and subscriptions of
+    /// others than the target. Where more is relayed, also all presence except errors, and nothing of
+    /// the target.
     fn begins(&self, route: &Route<'_>, stanza: &Incoming<'_>) -> bool {
         let two_way = &self.services[route.service].two_way;
         let is_target = route.sender == Sender::Target;

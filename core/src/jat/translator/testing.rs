@@ -1,4 +1,4 @@
-//! A translator that relays both ways, and what becomes of a stanza.
+//! A translator that relays both ways, and the results for stanzas.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl Proxy {
         &self.translator
     }
 
-    /// Takes other settings for what relays more than requests.
+    /// Changes the settings for relaying more than requests.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut TwoWay)) {
         let mut settings = self.translator.settings().clone();
         let two_way = settings.two_way.as_mut().unwrap();
@@ -94,8 +94,8 @@ impl Proxy {
         self.translator.reconfigure(vec![settings]);
     }
 
-    /// The reason, and what goes out: the new addresses, with the id if it has changed; or the
-    /// condition of an error.
+    /// The reason, and what is sent: the new addresses, with the id if it has changed; or the condition of
+    /// an error.
     pub(super) fn judge(&mut self, stanza: &str) -> String {
         let mut splitter = Splitter::new(Limits::default());
         let Piece::Element(element) = splitter.next(stanza.as_bytes()).unwrap().unwrap() else {
@@ -110,7 +110,7 @@ impl Proxy {
         self.judge_with(&head, body)
     }
 
-    /// The same of a stanza of which there is only this start tag, since it is over a limit.
+    /// The same for a stanza over a limit, of which there is only this start tag.
     pub(super) fn judge_too_large(&mut self, tag: &str) -> String {
         self.judge_with(&Head::parse(tag).unwrap(), Body::OverLimit { children: 1 })
     }

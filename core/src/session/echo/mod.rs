@@ -26,23 +26,23 @@ pub struct Echo {
     standstill: Standstill,
     /// How many of the bytes that were sent the server has certainly processed.
     processed: u64,
-    /// Where the echoes that `standstill` watches come back; `None` if that is not certain.
+    /// Where the echoes for `standstill` come back; `None` if that is not certain.
     path: Option<EchoPath>,
-    /// Whether there is a reason to ask the server at once.
+    /// Whether there is a reason to send an echo at once.
     doubted: bool,
 }
 
-/// Where what we send to ourselves comes back to us, and to nobody else.
+/// Where our messages to ourselves come back to us, and to nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EchoPath {
-    /// On this stream, as nobody shares it.
+    /// On this stream, which is not shared.
     Echo,
-    /// On that of the presence domain.
+    /// On the stream of the presence domain.
     Witness,
 }
 
 impl Echo {
-    /// A stream that has just logged in. `nonce` is its own, drawn at random.
+    /// A stream that has just logged in. `nonce` is a random number of its own.
     pub fn new(nonce: u64, now: Duration) -> Self {
         Self::resume(nonce, 0, Sharing::Unknown, now)
     }
@@ -67,12 +67,12 @@ impl Echo {
         self.test.sharing()
     }
 
-    /// Whether nothing that we send to ourselves comes back.
+    /// Whether none of our messages to ourselves comes back.
     pub fn is_unheard(&self) -> bool {
         self.test.is_unheard()
     }
 
-    /// A message from our own address arrived under this id.
+    /// A message from our own address arrived, with this id.
     pub fn hear(&mut self, id: &str) -> EchoOrigin {
         match parse(id) {
             Some((nonce, number)) if nonce == self.nonce => {
@@ -96,7 +96,7 @@ impl Echo {
         self.standstill.lasts()
     }
 
-    /// The proof with this number came where the witness listens.
+    /// The proof with this number arrived at the presence domain.
     pub fn proven(&mut self, number: u64) {
         self.came_back(number);
         self.standstill.heard(number);
@@ -108,7 +108,7 @@ impl Echo {
     }
 
     fn came_back(&mut self, number: u64) {
-        // How much was said is known of the last one only.
+        // The number of bytes before it is known for the last one only.
         if number + 1 == self.next {
             self.processed = self.standstill.said();
         }
@@ -124,7 +124,7 @@ impl Echo {
         self.test.other();
     }
 
-    /// The server may have died: the next [`Self::tick`] asks it, where an answer would tell.
+    /// The server may have died: the next [`Self::tick`] sends an echo, if its return would prove anything.
     pub fn doubt(&mut self) {
         self.doubted = true;
     }
@@ -145,7 +145,7 @@ impl Echo {
         match (step, path) {
             (Step::Nudge, _) => Due::Nudge,
             (Step::End, _) => Due::Silent,
-            // An echo behind a backlog would only measure the backlog.
+            // An echo after a backlog would only measure the backlog.
             _ if !flow.blocked && self.test.tick(self.next, now) => Due::Send(self.echoes(ROUND)),
             (Step::Ask, Some(EchoPath::Witness)) => self.prove(),
             (Step::Ask, _) => Due::Send(self.echoes(1)),
@@ -153,8 +153,8 @@ impl Echo {
         }
     }
 
-    /// The witness may be what hangs. So while a proof does not come, echoes go with it, of which
-    /// some will be ours if the server processes them.
+    /// The stream of the presence domain may be what hangs. So while a proof does not come, echoes are sent
+    /// with it, some of which come to us if the server processes them.
     fn prove(&mut self) -> Due {
         let waiting = self.standstill.is_waiting(self.next);
         let echoes = self.echoes(if waiting { ROUND } else { 0 });
@@ -169,14 +169,14 @@ impl Echo {
         (first..self.next).map(|number| id(self.nonce, number)).collect()
     }
 
-    /// Echoes that [`Self::tick`] asked for were sent, behind everything so far.
+    /// Echoes that [`Self::tick`] returned were sent, after everything so far.
     pub fn asked(&mut self, said: u64, now: Duration) {
         if self.path == Some(EchoPath::Echo) {
             self.standstill.asked(said, now);
         }
     }
 
-    /// The proof that [`Self::tick`] asked for was sent, behind everything so far.
+    /// The proof that [`Self::tick`] returned was sent, after everything so far.
     pub fn asked_witness(&mut self, said: u64, now: Duration) {
         self.standstill.asked(said, now);
     }
@@ -199,26 +199,26 @@ impl Echo {
     }
 }
 
-/// What goes to the server, and what comes from it.
+/// The state of output and input.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flow {
     /// How many bytes of stanzas were sent so far.
     pub said: u64,
-    /// Whether some of it waits for the server to take it.
+    /// Whether some of it waits for the server to read it.
     pub blocked: bool,
-    /// Whether what comes is read at all.
+    /// Whether input is read at all.
     pub hearing: bool,
-    /// Whether a witness listens at the presence domain.
+    /// Whether the stream of the presence domain is up.
     pub witnessed: bool,
 }
 
-/// What [`Echo::tick`] asks for.
+/// The result of [`Echo::tick`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     Nothing,
     /// Send echoes with these ids, in this order.
     Send(Vec<String>),
-    /// Send this to the presence domain, behind echoes with these ids.
+    /// Send this to the presence domain, after echoes with these ids.
     Prove(Proof, Vec<String>),
     /// The server processes nothing: white space may help.
     Nudge,

@@ -1,4 +1,4 @@
-//! What is said when, and what follows from what is heard.
+//! What is sent when, and the conclusions from what comes back.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn sent(due: Due) -> Vec<String> {
     }
 }
 
-/// One that has heard so many of its first sixteen.
+/// One that got back so many of its first sixteen.
 fn tested(heard: usize) -> Echo {
     let mut echo = Echo::new(7, at(0));
     let ids = sent(echo.tick(flow(0), at(0)));
@@ -95,9 +95,9 @@ fn of_a_stream_that_may_be_shared_nothing_follows() {
     }
 }
 
-/// Ticks a shared stream with a witness for so many seconds; says whether it was given up.
-/// `proven`: whether proofs come; `heard`: whether some echoes do, of which a sibling gets the
-/// others.
+/// Ticks a shared stream with a presence domain for so many seconds; returns whether it was considered
+/// dead. `proven`: whether proofs come back; `heard`: whether some echoes do, while another process
+/// gets the others.
 fn witnessed(echo: &mut Echo, from: u64, seconds: u64, proven: bool, heard: bool) -> bool {
     let mut ended = false;
     for second in from..from + seconds {

@@ -103,10 +103,10 @@ fn the_targets_address_is_taken_out_of_what_its_server_writes() {
         told,
         format!("<message to='user@some-domain.example' from='{D}'><address jid='{D}'/></message>")
     );
-    // It may reveal what it likes.
+    // A resource may reveal it.
     let told = proxy.say(&format!("<message to='{M}' from='{T}/a'>{event}</message>"));
     assert!(told.ends_with(&format!(">{event}</message>")), "{told}");
-    // There is nothing to take out.
+    // There is nothing to remove.
     proxy.say(&format!("<presence to='{M}' from='{T}/a'><show>away</show></presence>"));
     let outward = |class: Class| class.outward();
     assert_eq!(

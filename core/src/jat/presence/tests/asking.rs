@@ -1,11 +1,11 @@
-//! When it asks by itself, and what it makes of the answer.
+//! When it probes by itself, and what it concludes from the answer.
 
 use super::*;
 
 #[test]
 fn what_was_known_before_the_subscription_stays_for_a_minute() {
     let mut it = Fixture::with(&[A]);
-    it.presence.start_anew();
+    it.presence.start_over();
     it.after(0);
     it.until(59_000);
     assert_eq!(it.online(), [A]);
@@ -20,7 +20,7 @@ fn an_unavailable_on_the_heels_of_an_available_is_looked_into() {
     let mut it = Fixture::with(&[A, B]);
     it.after(60);
     for round in 0..20 {
-        // The old session's end is told after the new one's beginning.
+        // The old session's end is reported after the new one's beginning.
         it.hear(A, AVAILABLE);
         it.hear(A, TargetPresence::Unavailable);
         assert_eq!(it.online(), [B]);
@@ -28,7 +28,7 @@ fn an_unavailable_on_the_heels_of_an_available_is_looked_into() {
         assert_eq!(it.online(), [A, B]);
         it.served(2_000, &[A, B]);
     }
-    // The other order is looked into, too, but told soon to be the usual one.
+    // The other order causes a probe, too, but it is soon clear that it is the usual one.
     let mut probes = 0;
     for _ in 0..100 {
         it.hear(A, TargetPresence::Unavailable);
@@ -102,7 +102,7 @@ fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() 
     it.until(2_000);
     assert_eq!(it.online(), [B]);
 
-    // One that says so behind its answer stays, too.
+    // One that sends such an error after its answer stays, too.
     it.error(B, DefinedCondition::Gone);
     assert_eq!(it.until(2_300), [OwnPresence::Probe]);
     it.hear(B, AVAILABLE);
@@ -110,7 +110,7 @@ fn an_error_in_the_name_of_a_resource_puts_it_in_doubt_and_the_answer_decides() 
     it.until(1_600);
     assert_eq!(it.online(), [B]);
 
-    // A client that says so itself stays, and is asked for less and less.
+    // A client that sends it itself stays, and causes fewer and fewer probes.
     let mut probes = 0;
     for second in 0..600 {
         it.error(B, DefinedCondition::ServiceUnavailable);
@@ -172,7 +172,7 @@ fn where_answers_are_shared_none_is_preferred_for_its_answer() {
     it.presence.set_hearing(Hearing::Part);
     assert_eq!(it.served(310_000, &[B]), 1);
     assert_eq!(it.verified(), [A, B]);
-    // An error that servers send for one that is missing speaks against it.
+    // An error that servers send for a missing resource puts it in doubt.
     it.error(A, DefinedCondition::ServiceUnavailable);
     assert_eq!(it.verified(), [B]);
 }
@@ -194,7 +194,7 @@ fn a_share_of_the_answers_empties_no_list() {
         lost += 3 - it.online().len();
     }
     assert_eq!(lost, 0);
-    // One that has gone is not believed for ever.
+    // One that has gone is removed in the end.
     for _ in 0..36_000 {
         if it.until(1_000).contains(&OwnPresence::Probe) {
             it.hear(A, AVAILABLE);
@@ -282,8 +282,8 @@ fn without_a_subscription_nobody_stays_who_is_not_heard_of() {
     }
 }
 
-/// A is online alone, and its server tells the end of its last session so late; for how many
-/// milliseconds it is taken for gone.
+/// A is online alone, and its server reports the end of its last session so late; returns for how many
+/// milliseconds it is considered gone.
 fn absence(it: &mut Fixture, late: u64) -> u64 {
     it.hear(A, AVAILABLE);
     it.served(late, &[A]);
@@ -301,7 +301,7 @@ fn one_whose_end_is_told_late_is_missed_for_three_seconds_at_most() {
         for late in [100, 700, 2_000, 6_000] {
             let mut it = Fixture::with(&[A]);
             it.after(60);
-            // It crashes again and again, which each question confirms.
+            // It crashes all the time, which each probe confirms.
             for round in 0..100 {
                 it.hear(A, AVAILABLE);
                 it.served(up, &[A]);
@@ -323,7 +323,7 @@ fn others_that_come_and_go_meanwhile_make_that_no_longer() {
     it.after(60);
     let mut longest = 0;
     for round in 0..200 {
-        // B is up for 200 ms, and for 200 ms it is not.
+        // B is online for 200 ms, and offline for 200 ms.
         let mut up = round % 2 == 0;
         it.hear(A, AVAILABLE);
         it.hear(A, TargetPresence::Unavailable);

@@ -1,4 +1,4 @@
-//! What is asked and when, and what is believed of whom.
+//! Which questions are asked and when, and who is considered online.
 
 use super::*;
 use crate::jat::reason::Reason;
@@ -20,7 +20,7 @@ impl Fixture {
         Self { presence: Presence::new(), rng: Rng::with_seed(1), now: START }
     }
 
-    /// One that was told of these, and has asked twice whether that is all.
+    /// One with these online, after two probes.
     fn with(online: &[&str]) -> Self {
         let mut it = Self::connected();
         it.hear(BARE, TargetPresence::Subscribed);
@@ -57,7 +57,7 @@ impl Fixture {
         self.presence.tick(self.now, &mut self.rng)
     }
 
-    /// What it asks in so many milliseconds, each at its time.
+    /// Its questions within so many milliseconds.
     fn until(&mut self, milliseconds: u64) -> Vec<OwnPresence> {
         let end = self.now.mono + Duration::from_millis(milliseconds);
         let mut asked = Vec::new();
@@ -69,8 +69,8 @@ impl Fixture {
         asked
     }
 
-    /// Lets a server with these online answer at once for so many milliseconds; how many probes
-    /// it got.
+    /// Lets a server with these online answer at once for so many milliseconds; returns how many probes it
+    /// got.
     fn served(&mut self, milliseconds: u64, online: &[impl AsRef<str>]) -> usize {
         let mut probes = 0;
         for _ in 0..milliseconds / 100 {
@@ -100,7 +100,7 @@ impl Fixture {
     }
 }
 
-/// A and B are online, and A after such an error, too, so it was its own.
+/// A and B are online, and A was also online after such an error, so it sent that itself.
 fn one_answers_so() -> Fixture {
     let mut it = Fixture::with(&[A, B]);
     it.after(60);
@@ -138,7 +138,7 @@ fn it_asks_again_ever_more_slowly() {
         gaps.push(wait.as_secs());
         assert_eq!(it.after(wait.as_secs() + 1), Some(OwnPresence::Subscribe));
     }
-    // The first answer may have gone to the stream before.
+    // The first answer may have gone to the previous stream.
     assert!((3..=5).contains(&gaps[0]), "{gaps:?}");
     assert!((45..=60).contains(&gaps[1]) && (90..=120).contains(&gaps[2]), "{gaps:?}");
     assert!(gaps[9..].iter().all(|g| (2700..=3600).contains(g)), "{gaps:?}");
@@ -155,7 +155,7 @@ fn causes_of_nobody_online_are_told_apart() {
     assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(5));
     it.hear(BARE, TargetPresence::Unsubscribed);
     assert_eq!(reason(&it), Reason::SubscriptionDenied);
-    // One that nobody asked for proves nothing, the answer to our asking again does.
+    // An unrequested consent proves nothing, unlike the answer to our new request.
     let again = it.hear(BARE, TargetPresence::Subscribed);
     assert_eq!(
         (again, reason(&it)),
@@ -178,7 +178,7 @@ fn asked_to_ask_again_it_does_at_once_and_waits_as_after_a_login() {
     assert_eq!(it.presence.subscription(), &Subscription::Pending);
     assert!(it.presence.retry_at().unwrap() - it.now.mono <= Duration::from_secs(60));
 
-    // One that holds stays while it is asked for again.
+    // A granted one stays while it is requested again.
     it.hear(BARE, TargetPresence::Subscribed);
     it.presence.ask_again();
     assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
@@ -216,7 +216,7 @@ fn after_a_reconnect_what_the_probe_does_not_confirm_goes() {
     assert_eq!(it.online(), [A]);
     assert!(it.presence.is_settled());
 
-    // Silence is an answer, too: the second time.
+    // A missing answer counts, too, the second time.
     it.presence.disconnected();
     it.after(0);
     it.hear(BARE, TargetPresence::Subscribed);
@@ -233,13 +233,13 @@ fn what_the_first_answer_after_a_login_lacks_is_found_within_seconds() {
     let mut it = Fixture::connected();
     for _ in 0..2 {
         it.hear(BARE, TargetPresence::Subscribed);
-        // The rest went to the connection that was there before.
+        // The rest went to the previous connection.
         it.hear(A, AVAILABLE);
         assert_eq!(it.served(8_000, &[A, B]), 1);
         assert_eq!(it.online(), [A, B]);
         assert_eq!(it.served(60_000, &[A, B]), 0, "once is enough");
         it.presence.disconnected();
-        it.presence.start_anew();
+        it.presence.start_over();
         it.hear(A, TargetPresence::Unavailable);
         it.hear(B, TargetPresence::Unavailable);
         assert_eq!(it.after(0), Some(OwnPresence::Subscribe));
@@ -265,12 +265,12 @@ fn the_target_may_ask_for_our_presence() {
     assert_eq!(it.hear(BARE, AVAILABLE), Reaction::Ignored);
 }
 
-/// Two of them, of which the server says no more after it had named them twice.
+/// Two of them, which the server no longer names after it had named them twice.
 #[test]
 fn what_goes_without_a_word_is_counted_if_it_had_been_there_for_long() {
     for (hearing, at_login, expected) in [
         (Hearing::All, &[A, B, C][..], 2),
-        // They may have come out of order during the one question after which they were there.
+        // They may have come out of order during the only probe that named them.
         (Hearing::All, &[C], 0),
         // Another process may have got the answers.
         (Hearing::Likely, &[A, B, C], 0),
@@ -294,7 +294,7 @@ fn what_goes_without_a_word_is_counted_if_it_had_been_there_for_long() {
     }
 }
 
-/// The account may be another one that has the name, or have lost its subscriptions.
+/// The account may be a new one with the same name, or have lost its subscriptions.
 #[test]
 fn silence_to_all_questions_says_nothing_of_what_vanished() {
     let mut it = Fixture::with(&[A, B]);
@@ -308,7 +308,7 @@ fn silence_to_all_questions_says_nothing_of_what_vanished() {
     assert_eq!(it.presence.vanished(), Vanished::default());
 }
 
-/// It says so, or the stream was down meanwhile.
+/// It sent `unavailable`, or the stream was down meanwhile.
 #[test]
 fn what_goes_with_a_word_is_not_counted() {
     let mut it = Fixture::with(&[A, B]);

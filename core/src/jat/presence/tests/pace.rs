@@ -1,8 +1,8 @@
-//! How often a target with a long list is asked.
+//! How often a target with a long list is probed.
 
 use super::*;
 
-/// One that was told of so many, and is in its second minute.
+/// One with so many online, in its second minute.
 fn with_many(resources: usize) -> (Fixture, Vec<String>) {
     let mut it = Fixture::with(&[BARE; 0]);
     let names: Vec<String> = (0..resources).map(|n| format!("{BARE}/{n}")).collect();
@@ -49,7 +49,7 @@ fn one_of_many_is_not_worth_a_question_each_time() {
 fn many_that_are_gone_are_looked_into_whatever_was_asked_in_vain_before() {
     let (mut it, names) = with_many(1_200);
     for second in 0..600 {
-        // All answer so themselves.
+        // All send such errors themselves.
         it.error(&names[second * 2], DefinedCondition::ServiceUnavailable);
         it.error(&names[second * 2 + 1], DefinedCondition::ServiceUnavailable);
         it.served(1_000, &names);

@@ -1,11 +1,11 @@
-//! What another process goes on with.
+//! What another process continues with.
 
 use super::*;
 
 #[test]
 fn a_question_that_is_wanted_is_asked_by_the_next_process() {
     let mut it = one_answers_so();
-    // It answers so itself, so this puts it in no doubt.
+    // It sends such errors itself, so this does not put it in doubt.
     it.error(A, DefinedCondition::ServiceUnavailable);
     assert_eq!(it.verified(), [A, B]);
     let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
@@ -20,7 +20,7 @@ fn what_the_process_before_heard_may_be_on_the_heels_of_what_this_one_hears() {
     it.hear(A, AVAILABLE);
     let presence = Presence::resume(it.presence.hand_over(it.now), it.now);
     let mut next = Fixture { presence, now: it.now, ..Fixture::new() };
-    // The old session's end, told late.
+    // The old session's end, reported late.
     next.hear(A, TargetPresence::Unavailable);
     assert_eq!(next.online(), [B]);
     assert_eq!(next.served(2_000, &[A, B]), 1);

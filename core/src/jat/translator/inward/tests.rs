@@ -3,7 +3,7 @@ use crate::jat::two_way::MessagesTo;
 
 use super::super::testing::{A, AH, D, M, MH, Proxy, T, U, senders};
 
-/// A message of the user of this type.
+/// A message of this type from the user.
 fn message(type_: &str, to: &str) -> String {
     format!("<message type='{type_}' to='{to}' from='{U}'><body>x</body></message>")
 }
@@ -33,7 +33,7 @@ fn an_alias_names_the_resource_that_gets_it() {
     }
     let error = offline.judge(&message("error", &format!("{D}/{A}")));
     assert_eq!(error, format!("relayed-error: {M}/abc -> {T}/a"));
-    // It is of another face.
+    // It is the alias of another face.
     let told = offline.judge(&message("groupchat", &format!("{D}/{AH}")));
     assert_eq!(told, "groupchat-refused: service-unavailable to sender");
 }
@@ -56,7 +56,7 @@ fn users_write_to_faces_and_not_to_mirrors() {
     let mut proxy = Proxy::new();
     for (node, told) in [
         (r"victim\40some-domain.example", "face-reserved"),
-        // Full width; prepared it is the same.
+        // Full width, which is the same in normal form.
         ("v\\\u{ff14}\u{ff10}x", "face-reserved"),
         ("other", "no-such-face"),
         (r"helper\2Fx", "no-such-face"),
@@ -66,7 +66,7 @@ fn users_write_to_faces_and_not_to_mirrors() {
         assert_eq!(proxy.judge(&message("chat", &to)), told);
         let ping = format!("<iq type='get' id='1' to='{to}' from='{U}'><ping/></iq>");
         assert_eq!(proxy.judge(&ping), told);
-        // The target may have asked by a face that there was.
+        // The target may have sent its request from a face that existed before.
         let result = proxy.judge(&format!("<iq type='result' id='1' to='{to}' from='{U}'/>"));
         assert_eq!(result.starts_with("relayed: "), told.starts_with("no-such-face"), "{result}");
         for silent in [
@@ -120,7 +120,7 @@ fn a_user_who_may_not_write_costs_the_target_nothing() {
     ] {
         assert!(!proxy.judge(&judged).starts_with("forbidden"), "{judged}");
     }
-    // The target is no user.
+    // The target is not a user.
     let to = r"user\40some-domain.example@proxy.domain.example";
     let own = proxy.judge(&format!("<message to='{to}' from='{T}/a'/>"));
     assert!(own.starts_with("relayed"), "{own}");
@@ -166,12 +166,12 @@ fn request(to: &str) -> String {
     format!("<iq type='get' id='1234' to='{to}' from='{U}'><q xmlns='urn:q'/></iq>")
 }
 
-/// The target's result under this id.
+/// The target's result with this id.
 fn result(id: &str, to: &str, from: &str) -> String {
     format!("<iq type='result' id='{id}' to='{to}' from='{from}'/>")
 }
 
-/// The id under which a request was relayed.
+/// The id with which a request was relayed.
 fn token(told: &str) -> &str {
     told.split_once(" id ").unwrap().1
 }
@@ -183,7 +183,7 @@ fn a_request_has_its_token_as_id_and_its_reply_comes_from_the_address_asked() {
         let told = proxy.judge(&request(&to));
         let token = token(&told);
         assert_eq!(told, format!("relayed: {mirror}/abc -> {T}/a id {token}"));
-        // Whatever resource it is sent to.
+        // Whatever the resource that it is sent to.
         for resource in ["/abc", "", "/x"] {
             let reply =
                 proxy.judge(&result(token, &format!("{mirror}{resource}"), &format!("{T}/a")));
@@ -194,7 +194,7 @@ fn a_request_has_its_token_as_id_and_its_reply_comes_from_the_address_asked() {
             let reply = proxy.judge(&result(token, to, &from));
             assert_eq!(reply, "token-signature: nothing");
         }
-        // As before there was more to relay.
+        // As before more was relayed.
         let reply = proxy.judge(&result(
             "1234",
             &format!("{}/{token}", to.trim_end_matches("/x")),
@@ -262,7 +262,7 @@ fn the_account_answers_account_queries() {
     let reply = proxy.judge(&result(token, &format!("{MH}/abc"), T));
     assert_eq!(reply, format!("relayed: helper@{D} -> {U} id 25 disguised"));
     assert_eq!(proxy.judge(&result(token, MH, &format!("{T}/a"))), "token-signature: nothing");
-    // To a client, by its alias or not.
+    // To a client, with an alias or not.
     for to in [format!("{D}/{A}"), format!("{D}/x")] {
         assert!(proxy.judge(&vcard(&to)).contains(&format!("-> {T}/a ")));
     }
@@ -283,7 +283,7 @@ fn a_reply_goes_to_the_resource_that_asked() {
     assert_eq!(mallory, format!("relayed: mallory\\40evil.example@{D}/x -> {T}/a"));
     let bit = A.replace("aebac3", "aebac4");
     assert_eq!(proxy.judge(&result("v", &format!("{D}/{bit}"), U)), "no-alias: nothing");
-    // The server asks, too.
+    // The server sends requests, too.
     let told = proxy.judge(&result("d", &format!("helper@{D}"), U));
     assert_eq!(told, format!("relayed: {MH}/abc -> {T}"));
     let error = format!("<iq type='error' id='v' to='{D}/{A}' from='{U}'/>");

@@ -30,7 +30,7 @@ fn a_message_goes_to_the_user_from_the_alias() {
     ] {
         assert_eq!(proxy.judge(&message(&to, &from)), told);
     }
-    // Its server.
+    // From its server.
     let told = proxy.judge(&message(MH, T));
     assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U} disguised"));
     let bounce = format!("<message type='error' to='{MH}/abc' from='{from}'/>");
@@ -128,7 +128,7 @@ fn only_users_who_wrote_or_are_in_initiate_can_be_written_to() {
     // A bounce is an answer.
     let bounce = format!("<message type='error' to='{M}' from='{from}'/>");
     assert_eq!(proxy.judge(&bounce), format!("relayed-error: {D}/{A} -> {BARE_U}"));
-    // A mirror that it may answer can be answered for ever.
+    // A signed mirror can always be answered.
     proxy.change(|two_way| two_way.initiate = senders(&["some-domain.example"]));
     assert_eq!(proxy.judge(&message(&to, &from)), format!("relayed: {D}/{A} -> {BARE_U}"));
     proxy.change(|two_way| two_way.faces = Default::default());
@@ -190,7 +190,7 @@ fn presence_comes_from_the_alias() {
     assert_eq!(told, format!("relayed: helper@{D} -> {BARE_U} disguised"));
     assert_eq!(proxy.judge(&presence("error", MH, &from)), "presence-error: nothing");
     assert_eq!(proxy.judge(&presence("odd", MH, &from)), "presence-ignored: nothing");
-    // To an address of its own, or for the list.
+    // To one of its own addresses, or for the list of resources.
     let told = proxy.judge(&presence("", &format!("helper@{D}"), &from));
     assert_eq!(told, "own-face: nothing");
     assert_eq!(proxy.judge(&presence("", D, &from)), "presence-used: ours");
@@ -242,7 +242,7 @@ fn presence_that_ends_something_is_always_relayed() {
     for type_ in ["", "subscribed", "probe"] {
         assert_eq!(proxy.judge(&presence(type_, M, &from)), "presence-ignored: nothing");
     }
-    // Nor does it need to be one that may be written to, at a face that is there.
+    // Neither the user nor the face need be allowed.
     proxy.change(|two_way| {
         two_way.initiate = senders(&[]);
         two_way.faces = Faces::default();
@@ -290,7 +290,7 @@ fn a_request_goes_to_the_present_address_only() {
         two_way.initiate = senders(&["*"]);
     });
     assert_eq!(proxy.judge(&request), "mirror-old-key: gone to sender");
-    // The key is gone.
+    // The key was removed.
     proxy.change(|two_way| two_way.names = Arc::new(NameKeys::new(vec![key(2)]).unwrap()));
     assert_eq!(proxy.judge(&request), "mirror-signature: forbidden to sender");
 }
