@@ -1,13 +1,13 @@
-//! Jabber Address Translation: lets an XMPP client serve at the address of a component, behind
-//! any server and in any number of replicas.
+//! Jabber Address Translation: lets an XMPP client serve at the address of a component, with any
+//! server and any number of replicas.
 //!
 //! A request goes on to a resource of the *target address* from an *encoded-from*, an address whose
 //! resource is an authenticated token; any replica that can verify the token reverts the reply. No
 //! request is stored. With more in `relay`, users and client see each other under addresses that
-//! say what they stand for, *mirrors* and *aliases*, and messages, presence and requests of the
-//! client pass, too.
+//! hold what they stand for, *mirrors* and *aliases*, and messages, presence and requests of the
+//! client are relayed, too.
 //!
-//! Dependencies go one way, and the middle is pure: it takes bytes and time, and returns bytes,
+//! Dependencies go one way, and one half is pure: it takes bytes and the time, and returns bytes,
 //! reasons and deadlines.
 //!
 //! ```text
@@ -15,8 +15,9 @@
 //!   ╰──────── jat-proxy ───╯    ╰──────── jat-core ──────╯
 //! ```
 //!
-//! Beside it `cli` ──► `demo` ──► `link`. `config` is read by `cli`, `demo`, `daemon` and `link`,
-//! and gives ready-to-use types of the pure half. The other modules may be used by all of these.
+//! In addition, `cli` ──► `demo` ──► `link`. `config` is used by `cli`, `demo`, `daemon` and
+//! `link`, and produces ready-to-use types of the pure half. The other modules may be used by all
+//! of these.
 //!
 //! | module | what is in it |
 //! |---|---|
@@ -37,23 +38,25 @@
 //!
 //! [`daemon`] starts a [task](link::component_tasks) for each stream of each component, which logs
 //! in and then pumps. One turn of the pump, under one lock of the component and at one moment, has
-//! [`Session::process`](session::Session::process) take what was read; [`jat_core`] says what happens
-//! there to a request, a reply and a message. What it has written goes out, what has changed is
-//! noted in the [component](link::component), where [metrics](daemon::metrics) and
-//! `daemon::status` find it, and what an operator has to know goes to the log. Then the
-//! pump waits for bytes, for room to write, for the time that the session names, or for an
-//! [order](link::order): to stop, to take another configuration, or to pause for the next program,
-//! which goes on with a `link::snapshot`.
+//! [`Session::process`](session::Session::process) take what was read; [`jat_core`] says what
+//! happens there to a request, a reply and a message. Its output is written to the socket, changes
+//! are noted in the [component](link::component), where [metrics](daemon::metrics) and
+//! `daemon::status` find them, and what an operator has to know is logged. Then the pump waits for
+//! bytes, for room to write, for the session's next deadline, or for an [order](link::order): to
+//! stop, to take another configuration, or to pause for the next program, which continues from a
+//! `link::snapshot`.
 //!
-//! The library is for this program and its tests; only the binary, its files and its formats are
-//! versioned, so that any release may change this interface.
+//! The library is for this program and its tests. Only the binary, its files and its formats are
+//! versioned, so any release may change this interface.
 
-// Tests may; here lengths and times come from outside, and what can't fail says why.
+// Allowed in tests only: here lengths and times come from outside, and a call that can't fail says
+// why.
 #![cfg_attr(
     not(test),
     warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unwrap_used)
 )]
-// What is public is for main.rs and the tests: of all else the compiler says whether it is used.
+// What is public is for main.rs and the tests. For everything else the compiler reports what is
+// unused.
 #![cfg_attr(not(test), warn(unreachable_pub))]
 
 pub mod cli;

@@ -17,8 +17,8 @@ pub(crate) fn is_misleading(c: char) -> bool {
         || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Those of them that join characters to one, as in names in Persian and in emoji: they may stay
-/// where nothing is copied from.
+/// Those of them that join characters into one, as in Persian names and in emoji: they may stay in
+/// text that is not meant to be copied.
 pub(crate) fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
 }

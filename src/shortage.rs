@@ -1,4 +1,4 @@
-//! Shortages of the process or the machine: each is one failed attempt, and may pass by itself.
+//! Shortages of the process or the machine: each makes one attempt fail, and may pass by itself.
 
 use std::io;
 use std::thread::sleep;
@@ -30,7 +30,7 @@ pub(crate) fn explain(error: &io::Error) -> String {
 
 /// What to do about a shortage; `None` if it is not one.
 pub(crate) fn remedy(error: &io::Error) -> Option<&'static str> {
-    // In this program only the start of a thread gives this error.
+    // In this program only the start of a thread causes this error.
     if error.kind() == io::ErrorKind::WouldBlock {
         return Some("raise TasksMax= or LimitNPROC= in its unit");
     }
@@ -50,8 +50,8 @@ fn of_errno(errno: Errno) -> Option<&'static str> {
     })
 }
 
-/// What `attempt` gives when it succeeds, or at the end of `patience`. Blocks: for where nothing
-/// else can be done anyway.
+/// The result of `attempt` when it succeeds, or at the end of `patience`. Blocks, so it is only
+/// for where there is nothing else to do.
 pub(crate) fn patiently<T, E>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<T, E>,

@@ -1,5 +1,5 @@
-//! Threads beside the event loop, for what may block. Nobody waits for their end, so a thread that
-//! hangs delays neither the relay nor the end of the process.
+//! Threads next to the event loop, for work that may block. Nobody waits for their end, so a thread
+//! that hangs delays neither the relay nor the end of the process.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Runs `work` on a thread of its own, which leaves all signals to the main thread.
+/// Runs `work` on a new thread, which leaves all signals to the main thread.
 ///
 /// # Errors
 /// The system gives no thread: see TasksMax= and LimitNPROC= in its unit.
@@ -32,7 +32,7 @@ pub(crate) struct Workers {
     busy: AtomicUsize,
 }
 
-/// Why work has no result.
+/// Why there is no result.
 #[derive(Debug)]
 pub(crate) enum Unfinished {
     /// It takes too long, or earlier work hangs.
@@ -46,8 +46,8 @@ impl Workers {
         Self { name, busy: AtomicUsize::new(0) }
     }
 
-    /// What `work` gives, if it does so within `limit`. Otherwise it goes on, and what it gives is
-    /// dropped.
+    /// The result of `work`, if it comes within `limit`. Otherwise the work continues, and its
+    /// result is dropped.
     pub(crate) async fn run<T: Send + 'static>(
         &'static self,
         limit: Duration,
@@ -61,7 +61,7 @@ impl Workers {
         }
     }
 
-    /// The same where there is nothing else to do.
+    /// The same, but blocks.
     pub(crate) fn run_waiting<T: Send + 'static>(
         &'static self,
         limit: Duration,
@@ -88,7 +88,7 @@ impl Workers {
     }
 }
 
-/// A thread that works, or that is to.
+/// A thread that is working, or about to.
 struct Busy {
     counter: &'static AtomicUsize,
     others: usize,
@@ -106,5 +106,5 @@ impl Drop for Busy {
     }
 }
 
-/// Of each kind of work.
+/// At most this many threads for each kind of work.
 const MOST: usize = 4;

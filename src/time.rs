@@ -10,7 +10,7 @@ pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A duration such as "1h", "90min" or "1h 30m"; `None` for anything else, less than nothing
+/// A duration such as "1h", "90min" or "1h 30m"; `None` for anything else, negative durations
 /// included.
 pub fn duration(text: &str) -> Option<Duration> {
     text.parse::<SignedDuration>().ok()?.try_into().ok()

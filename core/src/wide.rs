@@ -1,7 +1,7 @@
-//! Eight bytes at a time, as one word: what is quick this way is so on every processor, whatever the
-//! compiler makes of a loop over single bytes.
+//! Eight bytes at a time, as one word: this is fast on every processor, whatever the compiler
+//! makes of a loop over single bytes.
 //!
-//! A word of marks has the high bit of each byte that something is true of, and no other bit.
+//! A word of marks has the high bit set in each byte for which something is true, and no other bit.
 
 /// The high bit of each byte.
 pub(crate) const HIGHS: u64 = all(0x80);
@@ -17,7 +17,7 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|eight| u64::from_le_bytes(*eight))
 }
 
-/// The word that a name of at most eight bytes begins, with zeros behind it.
+/// The word for a name of at most eight bytes, filled up with zeros.
 pub(crate) const fn short(name: &[u8]) -> u64 {
     let (mut word, mut at) = (0, name.len());
     while at > 0 {
@@ -27,7 +27,7 @@ pub(crate) const fn short(name: &[u8]) -> u64 {
     word
 }
 
-/// The first `count` bytes of a word, one to eight, with zeros behind them.
+/// The first `count` bytes of a word, one to eight, followed by zeros.
 #[inline]
 pub(crate) const fn first_of(word: u64, count: usize) -> u64 {
     word & (u64::MAX >> (64 - 8 * count))
@@ -39,14 +39,14 @@ pub(crate) const fn at_least(ascii: u64, least: u8) -> u64 {
     (ascii + all(0x80 - least)) & HIGHS
 }
 
-/// Marks the bytes that are less than `bound`, which is within ASCII; perhaps some behind the first
-/// of them, too.
+/// Marks the bytes that are less than `bound`, which is within ASCII; after the first of them it
+/// may mark others, too.
 #[inline]
 pub(crate) const fn below(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(all(bound)) & !word & HIGHS
 }
 
-/// Marks the bytes that are `byte`; perhaps some behind the first of them, too.
+/// Marks the bytes that are `byte`; after the first of them it may mark others, too.
 #[inline]
 pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ all(byte), 1)
@@ -65,9 +65,9 @@ pub(crate) const fn first(marks: u64) -> usize {
     marks.trailing_zeros() as usize / 8
 }
 
-/// Whether this is true of every word that `bytes` are made of: it is true where `doubts` are 0, and
-/// elsewhere `is` tells. The last word reaches back into the one before it, or has letters behind its
-/// bytes.
+/// Whether something is true of every word that `bytes` are made of: it is true where `doubts` is
+/// 0, and elsewhere `is` decides. The last word overlaps with the one before it, or is filled up
+/// with letters.
 #[inline]
 pub(crate) fn every(bytes: &[u8], doubts: impl Fn(u64) -> u64, is: impl Fn(u64) -> bool) -> bool {
     let each = |word: &[u8; 8]| {
@@ -96,9 +96,9 @@ pub(crate) fn every(bytes: &[u8], doubts: impl Fn(u64) -> u64, is: impl Fn(u64) 
         }
 }
 
-/// Offset of the first byte that `marks` marks among the next `WORDS` words from `at` on; else where to
-/// go on. Further away a search with instructions for more bytes is quicker, although it has to be
-/// called.
+/// Offset of the first byte that `marks` marks among the next `WORDS` words from `at` on;
+/// otherwise where to continue. For bytes further away, a search with wider instructions is
+/// faster, although it costs a call.
 #[inline(always)]
 pub(crate) fn find_near<const WORDS: usize>(
     bytes: &[u8],
@@ -120,7 +120,7 @@ pub(crate) fn find_near<const WORDS: usize>(
 mod tests {
     use super::*;
 
-    /// Words in which every byte stands at every place, beside others.
+    /// Words in which every byte occurs at every place, among others.
     fn words() -> impl Iterator<Item = [u8; 8]> {
         let byte = |value: u8| move |place: usize| value.wrapping_add(31 * place as u8);
         (0..=u8::MAX).map(move |value| std::array::from_fn(byte(value)))

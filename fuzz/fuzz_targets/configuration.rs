@@ -1,6 +1,7 @@
 #![no_main]
 
-// The daemon has the configuration, and what the tests share is not compiled with the daemon.
+// The configuration is part of the daemon's crate, and what the other targets share is compiled
+// without that crate.
 #[path = "../../tests/properties/check.rs"]
 mod check;
 

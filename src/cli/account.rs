@@ -1,4 +1,4 @@
-//! What the daemon's account may read, as far as root, who may read everything, can tell.
+//! What the daemon's account may read, as far as root, which may read everything, can find out.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -57,7 +57,7 @@ impl Account {
         ))
     }
 
-    /// Only the mode is considered: whoever sets access lists knows what they allow.
+    /// Only the mode is considered: somebody who sets access lists knows what they allow.
     fn may(&self, found: &Metadata, bit: u32) -> bool {
         let shift = match () {
             () if found.uid() == self.uid => 6,
@@ -68,7 +68,7 @@ impl Account {
     }
 }
 
-/// The groups of an account, from the files of the system.
+/// The groups of an account, from the system's files.
 fn groups(uid: u32) -> Vec<u32> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let (users, groups) = (read("/etc/passwd"), read("/etc/group"));

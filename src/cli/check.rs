@@ -78,8 +78,8 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
     }
 }
 
-/// Whether the daemon may read it, too: root reads everything, and the daemon may run as another
-/// user.
+/// Whether the daemon may read it, too: root may read everything, and the daemon may run as
+/// another user.
 fn for_the_daemon(path: &Path, config: &Config) -> Exit {
     let account = Account::of_folder(path).filter(|_| rustix::process::geteuid().is_root());
     // The daemon has credentials of its own.
@@ -96,10 +96,10 @@ fn for_the_daemon(path: &Path, config: &Config) -> Exit {
     if problems.is_empty() { Exit::Success } else { Exit::Config }
 }
 
-/// Prints the files of a valid configuration, only for the program that asks.
+/// Prints the files of a valid configuration, for the running program that asks for them.
 fn give_snapshot(path: &Path, now: u64) -> Exit {
     let snapshot = Snapshot::take(path, now).map_err(|mut problems| {
-        // For one line of a log.
+        // It becomes one line of a log.
         problems.retain(Problem::is_error);
         config::render(&problems)
     });
@@ -170,7 +170,7 @@ fn token_in(settings: &Settings) -> TokenIn {
     settings.two_way.as_ref().map_or(settings.token_in, |_| TokenIn::Id)
 }
 
-/// What the target is not asked.
+/// What the target is not asked, since the proxy answers it.
 fn answers(settings: &Settings) -> String {
     let Some(own) = &settings.own_answers else { return String::new() };
     format!(

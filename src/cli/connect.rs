@@ -14,8 +14,8 @@ use super::findings::{Finding, findings, target};
 use super::status::{self, NoStatus};
 use super::{Exit, complain, say};
 
-/// Asks the daemon that runs with this configuration, or connects in its place. With `wait`, until
-/// all is well, or for as many seconds as it says.
+/// Asks the daemon that runs with this configuration, or connects in its place. With `wait`,
+/// repeats that until all is well, at most for that many seconds.
 pub(super) fn run(config: &Config, wait: Option<Option<u32>>) -> Exit {
     let listen = config.http.as_ref().map(|http| http.listen);
     let mut waiting = wait.map(|seconds| Waiting::new(config, seconds));
@@ -39,8 +39,8 @@ pub(super) fn run(config: &Config, wait: Option<Option<u32>>) -> Exit {
     }
 }
 
-/// Connects until nothing more is to be expected, or until what is waited for has come: all is
-/// well, or the daemon has started.
+/// Stays connected until nothing more is to be expected, or until what is waited for has happened:
+/// all is well, or the daemon has started.
 fn in_its_place(
     config: &Config,
     listen: Option<SocketAddr>,
@@ -63,7 +63,7 @@ fn in_its_place(
 struct Waiting<'c> {
     config: &'c Config,
     deadline: Option<Instant>,
-    /// What was said last.
+    /// What was printed last.
     told: String,
 }
 
@@ -73,7 +73,8 @@ impl<'c> Waiting<'c> {
         Self { config, deadline, told: String::new() }
     }
 
-    /// Whether something is still to be waited for, and time is left; says so when it changes.
+    /// Whether there is still something to wait for, and time left; prints what is waited for when
+    /// that changes.
     fn goes_on(&mut self, status: &Status) -> bool {
         let problems: String = findings(self.config, status)
             .flat_map(|(_, findings)| findings)
@@ -89,8 +90,8 @@ impl<'c> Waiting<'c> {
     }
 }
 
-/// What the running daemon sees; `None` when there is none that could be asked. A connected daemon
-/// must not be disturbed: its server would refuse us, or give us a part of its stanzas.
+/// What the running daemon sees; `None` when there is none that could be asked. We must not
+/// connect next to a connected daemon: the server would refuse us, or give us some of its stanzas.
 fn running(http: Option<SocketAddr>) -> Result<Option<Status>, String> {
     let Some(listen) = http else { return Ok(None) };
     match status::of_daemon(listen) {

@@ -25,7 +25,7 @@ pub enum Exit {
 
 impl Exit {
     /// The exit code for a configuration that can't be used. A service manager tries again after
-    /// what may pass by itself, and not after other errors.
+    /// errors that may pass by themselves, and not after others.
     pub fn of_problems(problems: &[Problem]) -> Self {
         if problems.iter().all(Problem::passes) { Self::Unavailable } else { Self::Config }
     }

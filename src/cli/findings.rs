@@ -1,4 +1,4 @@
-//! What was seen of each component, each with what to do where it is not as it should be.
+//! What was observed of each component, with what to do where it is not as it should be.
 
 use crate::config::{ComponentConfig, Config, FaceConfig};
 use crate::daemon::status::{
@@ -7,7 +7,7 @@ use crate::daemon::status::{
 use crate::jat::glob::Glob;
 use crate::time::unix_now;
 
-/// What was seen of each component of the configuration.
+/// What was observed of each component of the configuration.
 pub(super) fn findings<'c>(
     config: &'c Config,
     status: &'c Status,
@@ -25,7 +25,7 @@ pub(super) fn findings<'c>(
     })
 }
 
-/// Something that was seen of a component.
+/// Something observed of a component.
 pub(super) struct Finding {
     what: &'static str,
     text: String,
@@ -84,7 +84,7 @@ fn of_component(config: &ComponentConfig, seen: &ComponentStatus) -> Vec<Finding
         let text = words::domain(seen, stream);
         all.push(Finding::good("domain", format!("{}: {text}", stream.domain)));
     }
-    // Each says what to do.
+    // Each warning says what to do.
     all.extend(seen.warnings.iter().map(|w| Finding::problem("warning", w.as_str(), "")));
     if presence.as_ref().unwrap_or(own).stream.is_up() {
         if !seen.target.is_empty() {
@@ -144,7 +144,7 @@ fn face(seen: &FaceStatus) -> Finding {
     let name = format!("{} -> {}", words::face_name(seen), seen.target);
     match &seen.not_ready {
         None => Finding::good("face", format!("{name}: {}", words::resources_of_face(seen))),
-        // It says what to do.
+        // The reason says what to do.
         Some(why) => Finding::problem("face", format!("{name}: {why}"), ""),
     }
 }
@@ -183,5 +183,5 @@ fn clock(config: &ComponentConfig, seen: &ComponentStatus) -> String {
 const RELOAD: &str = "reload it, and look for errors in its log";
 const CONFLICT: &str = "is that the running daemon? With [http] in its configuration, `check \
                         --connect` asks it instead; otherwise stop the process that is connected";
-/// More are counted.
+/// More than these are only counted.
 const SHOWN_RESOURCES: usize = 5;

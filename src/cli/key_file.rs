@@ -1,4 +1,5 @@
-//! Edits of `[[key]]` and `[[name-key]]` tables in the text of a file; comments and all else stay.
+//! Edits of `[[key]]` and `[[name-key]]` tables in the text of a file; comments and everything else
+//! stay.
 
 use base64ct::{Base64, Encoding};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
@@ -16,7 +17,7 @@ pub(super) fn add(
     append(text, "key", id, secret, not_before)
 }
 
-/// `text` with one more name key, behind those that are there.
+/// `text` with one more name key, after those that are there.
 pub(super) fn add_name_key(text: &str, id: u8, secret: &[u8; 32]) -> Result<String, EditError> {
     append(text, "name-key", id, secret, None)
 }

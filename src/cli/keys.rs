@@ -134,7 +134,8 @@ fn secret() -> Result<Zeroizing<[u8; 32]>, getrandom::Error> {
     Ok(secret)
 }
 
-/// A rotation is under way already: started twice, by hand and by a timer for example.
+/// Warns when a rotation is under way already: it may have been started twice, by hand and by a
+/// timer for example.
 fn warn_of_another(ring: &Keyring, now: u64) {
     if let Some((key, at)) = ring.next(now) {
         let when = key_states::from(at, now);

@@ -41,7 +41,7 @@ pub fn main() -> Exit {
         Err(error) => {
             // Help and version come this way too.
             let printed = error.print();
-            // Nobody is left to tell if this fails.
+            // If this fails, there is nobody to report it to.
             return if error.use_stderr() { Exit::Usage } else { said(printed) };
         }
     };
@@ -70,8 +70,8 @@ pub fn main() -> Exit {
     }
 }
 
-/// Lets an XMPP client serve at a component's address: it answers requests and, if configured, chats,
-/// shows its presence and asks users.
+/// Lets an XMPP client serve at a component's address: it answers requests and, if configured,
+/// chats, shows its presence and asks users.
 #[derive(Parser)]
 #[command(name = PROGRAM, version)]
 struct Arguments {
@@ -144,7 +144,7 @@ pub fn configuration(path: &Path, now: u64) -> Result<Config, Exit> {
     printed(config::load(path, now))
 }
 
-/// What was read; its problems are printed.
+/// The result of a reading; its problems are printed.
 fn printed(loaded: Result<(Config, Vec<Problem>), Vec<Problem>>) -> Result<Config, Exit> {
     match loaded {
         Ok((config, warnings)) => {
@@ -165,7 +165,7 @@ pub fn say(text: &str) -> Exit {
 }
 
 /// The exit code after printing to standard output: output that is lost is an error, but a reader
-/// that has gone away (`| head`) has what it wants.
+/// that has gone away (`| head`) has seen what it wanted.
 pub fn said(printed: io::Result<()>) -> Exit {
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

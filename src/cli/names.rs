@@ -1,4 +1,4 @@
-//! What `jat-proxy token inspect` says of mirrors and aliases.
+//! What `jat-proxy token inspect` prints for mirrors and aliases.
 
 use crate::config::{ComponentConfig, Config};
 use crate::jat::address::Address;
@@ -12,7 +12,7 @@ use crate::misleading::printable;
 use super::Exit;
 
 /// What a mirror says, and with a configuration whether the target may write to it; `None` if the
-/// address is none.
+/// address is not a mirror.
 pub(super) fn mirror(address: &Address<'_>, config: Option<&Config>) -> Option<(String, Exit)> {
     let node = address.node()?;
     let mut room = String::new();
@@ -51,8 +51,8 @@ pub(super) fn mirror(address: &Address<'_>, config: Option<&Config>) -> Option<(
     Some((format!("{text}verifies  {verdict}\n"), exit))
 }
 
-/// What an alias shows, and with a configuration which resource it stands for; `None` if the text is
-/// none. Without an address it counts as one of the domains themselves.
+/// What an alias shows, and with a configuration which resource it stands for; `None` if the text
+/// is not an alias. Without an address it is taken as an alias at one of the domains themselves.
 pub(super) fn alias(
     address: Option<&Address<'_>>,
     text: &str,

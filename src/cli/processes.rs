@@ -24,11 +24,12 @@ pub(super) struct Process {
 /// What was found.
 pub(super) struct Found {
     pub processes: Vec<Process>,
-    /// A process called like this program that this one may not look into; if it can be, one that
-    /// has the configuration among its arguments.
+    /// A process with the name of this program that this one may not inspect; if there are
+    /// several, preferably one that has the configuration among its arguments.
     pub hidden: Option<Pid>,
-    /// One that looks like a daemon with this configuration, but does not say what its reloads come
-    /// to: it starts, another program takes its place (SIGUSR2), or it is too old for that.
+    /// One that looks like a daemon with this configuration but does not report the results of its
+    /// reloads: it is starting, another program is taking its place (SIGUSR2), or it is too old to
+    /// report them.
     pub mute: Option<Pid>,
 }
 
@@ -87,18 +88,19 @@ impl Process {
             let path = entry?.path();
             match fs::read_link(&path) {
                 Ok(link) if link == wanted => {}
-                // Of all of its files: it is in another user namespace, say.
+                // All of its files are closed to us: it is in another user namespace, say.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
                 Ok(_) | Err(_) => continue,
             }
-            // Who only reads it is another `reload`, or this one; the link's mode tells (proc(5)).
+            // A process that only reads it is another `reload`, or this one; the mode of the link
+            // shows that (proc(5)).
             if fs::symlink_metadata(&path)?.mode() & 0o200 == 0 {
                 continue;
             }
             if config.is_some_and(|config| !may_run(pid, config)) {
                 return Ok(None);
             }
-            // It may have become something else just now, which opening would wait for.
+            // The descriptor may have become something else just now, and opening that could block.
             let nonblock = OFlags::NONBLOCK.bits().cast_signed();
             let notice = File::options().read(true).custom_flags(nonblock).open(path)?;
             if !notice.metadata()?.is_file() {
@@ -111,7 +113,7 @@ impl Process {
         Ok(None)
     }
 
-    /// Whether both mean the same file, also where one of them has another root.
+    /// Whether both name the same file, even if one of them has another root.
     fn runs(&self, config: &Path, outcome: &ReloadOutcome) -> bool {
         let theirs = Path::new(&outcome.config);
         let root = folder(self.pid).join("root");
@@ -119,13 +121,13 @@ impl Process {
         let identity = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
         match (identity(config), identity(&seen)) {
             (Ok(one), Ok(other)) => one == other,
-            // It has ended, or can't be seen.
+            // The process has ended, or its root can't be seen.
             _ => path::absolute(config).is_ok_and(|config| config == theirs),
         }
     }
 
-    /// Whether it is about to become another program, which a daemon starts, and has the daemon's
-    /// files until then.
+    /// Whether it is a child that the daemon has just forked: it has the daemon's files until it
+    /// becomes another program.
     fn is_forked(&self) -> bool {
         let status = fs::read_to_string(folder(self.pid).join("status")).unwrap_or_default();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
@@ -144,7 +146,7 @@ impl Process {
         for _ in 0..READS {
             let again = ReloadOutcome::read(&self.notice);
             match (&read, &again) {
-                // It was not written to between the two.
+                // Nothing was written between the two reads.
                 (Ok(one), Ok(other)) if one == other => break,
                 _ => read = again,
             }
@@ -164,8 +166,9 @@ impl Process {
     }
 }
 
-/// Any program can say that it is a daemon with this configuration. One that systemd names is, and
-/// one of this user, of root, or of an account that may read the configuration can be.
+/// Any program can claim to be a daemon with this configuration. One that systemd names is
+/// believed, and so is one of this user, of root, or of an account that may read the
+/// configuration.
 fn may_run(pid: Pid, config: &Path) -> bool {
     if let Ok(main) = env::var("MAINPID") {
         return main == pid.as_raw_nonzero().to_string();
@@ -180,7 +183,7 @@ fn folder(pid: Pid) -> PathBuf {
     PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()))
 }
 
-/// Until two in a row are the same.
+/// How often to read at most, until two reads in a row give the same.
 const READS: usize = 100;
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     asked.into_iter().map(|asked| told(asked, end)).fold(Exit::Success, Exit::and)
 }
 
-/// Those that run the configuration at `path`. Between two programs of an upgrade there is none for
+/// The daemons that run the configuration at `path`. In the middle of an upgrade there is none for
 /// a moment.
 fn find(path: &Path) -> io::Result<Found> {
     let began = Instant::now();
@@ -79,7 +79,7 @@ fn nobody(Found { hidden, mute, .. }: &Found, path: &str) -> String {
 /// A process that was asked to reload.
 struct AskedDaemon {
     process: Process,
-    /// How many of its reloads had begun by then.
+    /// How many of its reloads had begun before it was asked.
     begun: io::Result<u64>,
 }
 
@@ -121,7 +121,7 @@ fn told(asked: AskedDaemon, end: Instant) -> Exit {
     }
 }
 
-/// Waits for the end of a reload that began afterwards.
+/// Waits for the end of a reload that began after we asked.
 fn wait(
     AskedDaemon { mut process, begun }: AskedDaemon,
     end: Instant,
@@ -136,7 +136,8 @@ fn wait(
             return Err(io::Error::other("it has ended"));
         }
         if let Ok(Some(successor)) = process.successor() {
-            // The program was replaced meanwhile, and nobody knows which of the two heard us.
+            // The program was replaced meanwhile, and it is not known which of the two got the
+            // signal.
             let asked = ask(successor);
             (process, begun) = (asked.process, asked.begun?);
         }
@@ -147,10 +148,10 @@ fn wait(
     }
 }
 
-/// Longer than an upgrade that a reload waits for.
+/// How long to wait for the result: longer than an upgrade, since a reload waits for that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a daemon may take to begin.
+/// How long a daemon may take to start.
 const STARTING_TIME: Duration = Duration::from_secs(10);
-/// How long there may be none, as far as can be seen.
+/// How long no daemon need be visible during an upgrade.
 const GAP: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(10);

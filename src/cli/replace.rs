@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-/// Writes what `edit` makes of the text of `path` in its place, with the same mode and, as
-/// far as that is allowed, the same owner. A symbolic link stays; what it names is replaced.
+/// Replaces the text of `path` with what `edit` makes of it, with the same mode and, as far as
+/// that is allowed, the same owner. A symbolic link stays; the file it leads to is replaced.
 ///
-/// Two edits at a time do not happen: the second finds the first one's temporary file.
+/// Two edits at a time are not possible: the second finds the temporary file of the first.
 pub(super) fn edit<E: From<ReplaceError>>(
     path: &Path,
     edit: impl FnOnce(&str) -> Result<String, E>,
@@ -48,7 +48,8 @@ fn failed(path: &Path, error: io::Error) -> ReplaceError {
     ReplaceError::Io(path.to_owned(), error)
 }
 
-/// A temporary file beside the one that it is to replace; removed unless it has replaced it.
+/// A temporary file in the folder of the one that it is to replace; removed unless it has replaced
+/// it.
 struct Draft {
     path: PathBuf,
     file: File,
@@ -74,8 +75,8 @@ impl Draft {
         self.file.write_all(text.as_bytes())?;
         let old = fs::metadata(path)?;
         let mut mode = old.mode() & 0o7777;
-        // Only root may give a file away; otherwise the new one belongs to whoever edits, and its
-        // group may read it if that is the group of the old one.
+        // Only root may give a file away; otherwise the new one belongs to the user who edits, and
+        // its group may read it if that is the group of the old one.
         if fchown(&self.file, Some(old.uid()), Some(old.gid())).is_err()
             && fchown(&self.file, None, Some(old.gid())).is_err()
         {

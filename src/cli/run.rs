@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     match ended {
         Ok(()) => Exit::Success,
-        // Those that can be are in the log, which does not wait for its reader.
+        // Errors that could be logged are in the log, which does not wait for its reader.
         Err(error) => match error {
             DaemonError::Log(_) => {
                 complain(&format!("error: {error}\n"));

@@ -60,15 +60,15 @@ pub(super) fn run(arguments: &Arguments, now: u64) -> Exit {
 /// Why the daemon's status is not known.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoStatus {
-    /// Nobody listens at its address, or nobody can be reached there.
+    /// Nothing listens at its address, or the address can't be reached.
     #[error("{0}")]
     Unreachable(io::Error),
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Mute,
-    /// It has no room for one more large answer.
+    /// The daemon has no room for another large answer.
     #[error("it is busy answering others")]
     Busy,
-    /// Whatever listens there, it is not what we expect.
+    /// Something listens there, but not what we expect.
     #[error("{0}")]
     Odd(io::Error),
     #[error("can't read it: {0}")]
@@ -84,7 +84,7 @@ impl From<io::Error> for NoStatus {
     }
 }
 
-/// What the daemon says that listens for HTTP at `listen`.
+/// The status of the daemon that listens for HTTP at `listen`.
 pub(super) fn of_daemon(listen: SocketAddr) -> Result<Status, NoStatus> {
     Ok(read(&ask(reachable(listen))?)?)
 }
@@ -122,8 +122,8 @@ fn exchange(mut stream: TcpStream, address: SocketAddr) -> Result<String, NoStat
     }
 }
 
-/// Reads until a deadline, which is further away the more has come, but not for who sends little at
-/// a time.
+/// Reads until a deadline, which moves further away as more comes, but not fast enough for a
+/// sender that trickles.
 struct Until {
     stream: TcpStream,
     deadline: Instant,
@@ -142,8 +142,8 @@ impl Read for Until {
     }
 }
 
-/// Reads the document. Addresses of resources and texts of servers come from outside: nothing stays
-/// in them that a terminal obeys, or that misleads the reader.
+/// Reads the document. Addresses of resources and texts of servers come from outside: nothing
+/// stays in them that a terminal would act on, or that would mislead the reader.
 fn read(body: &str) -> serde_json::Result<Status> {
     let mut document = serde_json::from_str(body)?;
     tame(&mut document);
@@ -229,9 +229,9 @@ fn count(count: &Count, window: Option<&str>) -> String {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than a hundred components have with the most resources, and the longest.
+/// More than the document of a hundred components with the most resources, and the longest.
 const MAX_BYTES: u64 = 1 << 30;
-/// Bytes a second, from a daemon that has begun to answer.
+/// The least that a daemon sends once it has begun to answer, in bytes a second.
 const LEAST_SPEED: f64 = (1 << 20) as f64;
 
 #[cfg(test)]

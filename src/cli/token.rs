@@ -1,4 +1,5 @@
-//! `jat-proxy token inspect`: what a token, a mirror or an alias says, and whether it verifies.
+//! `jat-proxy token inspect`: what a token, a mirror or an alias stands for, and whether it
+//! verifies.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -101,7 +102,7 @@ fn fields(token: &Token, now: u64) -> String {
     )
 }
 
-/// What can be said of the signature when it is not known whom the request was forwarded to.
+/// What can be said about the signature when it is not known to whom the request was forwarded.
 fn unbound(config: &Config, token: &Token) -> (String, Exit) {
     match config.keyring.verifying(token.kid()) {
         None => (format!("no: {}", TokenError::UnknownKey), Exit::Data),

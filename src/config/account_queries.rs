@@ -50,8 +50,8 @@ fn namespace<'a>(item: Value<'a>) -> Result<&'a str, Problem> {
     Ok(text)
 }
 
-/// Roster, lists of whom it blocks, private storage, archive, registration and carbons. Servers
-/// refuse them to others than the account itself; nothing depends on that here.
+/// Roster, block list, private storage, archive, registration and carbons. Servers refuse them to
+/// all but the account itself; nothing depends on that here.
 const PRIVATE: [&str; 7] = [
     "jabber:iq:roster",
     "urn:xmpp:blocking",

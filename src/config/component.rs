@@ -69,7 +69,7 @@ impl Draft {
         let own = Service::read(&mut table, None, name, target, common, problems);
         let faces = faces::read(&mut table, name, common, problems);
         let listed = faces.as_deref().zip(name).map(|(faces, domain)| faces::listed(faces, domain));
-        // What is wrong with them is reported once.
+        // Problems with them are reported once only.
         let access = (!has_own).then(|| Lists::read(&mut table, problems).into_access());
         let own_answers = own_answers::read(&mut table, listed.unwrap_or_default(), problems);
         let own_answers =
@@ -160,7 +160,7 @@ impl Draft {
     }
 }
 
-/// The components, after [`compare`] found nothing wrong with them.
+/// The components, once [`compare`] has found nothing wrong with them.
 pub(super) fn finish(drafts: Vec<Draft>) -> Vec<ComponentConfig> {
     let mut configs: Vec<_> = drafts.into_iter().filter_map(Draft::into_config).collect();
     let domains = configs.iter().flat_map(|ComponentConfig { settings, .. }| {
@@ -180,7 +180,7 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Vec<ComponentConfig> {
     configs
 }
 
-/// What only shows when all components are compared.
+/// Problems that only show when all components are compared.
 pub(super) fn compare(drafts: &[Draft], problems: &mut Vec<Problem>) {
     for (index, draft) in drafts.iter().enumerate() {
         let domain = &draft.domain;

@@ -28,8 +28,8 @@ impl<'a> Document<'a> {
         };
         errors.sort_by_key(|error| error.span().unwrap_or_default().start);
         let mut syntax: Vec<_> = errors.iter().take(MOST_ERRORS).map(problem).collect();
-        // The first fault of a line is the cause of the others, and one in the structure of
-        // all that follow it.
+        // The first fault on a line is the cause of the others there, and a fault in the structure
+        // is the cause of all that follow.
         syntax.dedup_by_key(|(_, p)| p.place.as_ref().map(|place| place.line));
         if let Some(at) = syntax.iter().position(|(_, p)| is_structural(&p.message)) {
             syntax.truncate(at + 1);
@@ -37,8 +37,8 @@ impl<'a> Document<'a> {
         Self { source, tree, syntax }
     }
 
-    /// The top level, as far as it can be trusted: after a fault in the structure (a header or
-    /// bracket left open) it is not known what belongs where, and there is none.
+    /// The top level, if it can be trusted: after a fault in the structure (a header or bracket
+    /// left open) it is not known what belongs where, so there is none.
     pub(super) fn root(&self) -> Option<Table<'_>> {
         if self.syntax.iter().any(|(_, p)| is_structural(&p.message)) {
             return None;
@@ -47,7 +47,7 @@ impl<'a> Document<'a> {
         Some(if self.syntax.is_empty() { root } else { root.with_gaps() })
     }
 
-    /// Adds the syntax errors, in place of what was said about the same lines.
+    /// Adds the syntax errors, in place of other problems on the same lines.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         problems.retain(|problem| {
             let broken = |(span, _): &(Range<usize>, Problem)| {
@@ -63,8 +63,8 @@ fn is_structural(message: &str) -> bool {
     ["unclosed", "array", "table", "comma"].iter().any(|word| message.contains(word))
 }
 
-/// What to do about a syntax error, by the parser's words for it, since it has no kinds of errors:
-/// Cargo.toml names the very version that has these.
+/// What to do about a syntax error, by the parser's message, since it has no kinds of errors:
+/// Cargo.toml pins the exact version that has these messages.
 fn remedy(message: &str) -> &'static str {
     if is_structural(message) {
         return "close the bracket that is open here or above; the rest is not checked until then";

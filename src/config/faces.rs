@@ -34,7 +34,7 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<FaceDraft>> {
     if !outer.has("face") {
-        // It is one of the keys that there are.
+        // So that `face` counts as a known key.
         outer.optional("face", problems, Ok);
         return Some(Vec::new());
     }
@@ -61,7 +61,7 @@ impl FaceDraft {
     ) -> Option<Self> {
         let node = table.required("node", EXAMPLE_NODE, problems, node);
         let target = service::target(&mut table, true, problems);
-        // One that can't be read has keys that can.
+        // Even if the node can't be read, the other keys can.
         let relayed = node.as_ref().map(|(_, relayed, _)| relayed.clone()).unwrap_or_default();
         let service = Service::read(&mut table, Some(&relayed), domain, target, common, problems);
         table.refuse("faces", problems, |value| {

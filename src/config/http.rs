@@ -1,4 +1,4 @@
-//! `[http]`: where HTTP is served, and what it is called there.
+//! `[http]`: where HTTP is served, and under which names.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! `limit` and `limit-burst`: how much each asker may send.
+//! `limit` and `limit-burst`: how much each sender may send.
 
 use toml::de::DeValue;
 

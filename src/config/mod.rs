@@ -1,8 +1,8 @@
-//! The configuration file, and what it comes to: types that are ready to use.
+//! The configuration file, and the ready-to-use types that it is turned into.
 //!
-//! [`load`] reads the file and all that it names, and reports every fault at once, each with its
-//! place and a remedy. The daemon calls it at start and on each reload; `check` prints what it
-//! says. Nothing after it checks again whether a text is well formed.
+//! [`load`] reads the file and every file that it names, and reports every fault at once, each
+//! with its place and a remedy. The daemon calls it at the start and on each reload; `check`
+//! prints what it reports. Later code does not check again whether a text is well formed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ mod words;
 pub struct Config {
     /// At least one; no two have the same domain.
     pub components: Vec<ComponentConfig>,
-    /// How long an orderly end may take.
+    /// How long a clean shutdown may take.
     pub shutdown_timeout: Duration,
     /// Where metrics, health and status are served, if anywhere.
     pub http: Option<Http>,
@@ -73,12 +73,13 @@ pub struct Config {
     pub files: Files,
     /// All components share it: [`Settings::keyring`] is the same one.
     pub keyring: Arc<Keyring>,
-    /// What makes aliases and signed mirrors; `None` where no component needs any, and there are
-    /// none.
+    /// The keys of aliases and signed mirrors; `None` if there are none and no component needs
+    /// any.
     pub name_keys: Option<Arc<NameKeys>>,
     /// How long a reply may take, in seconds; [`Settings::reply_ttl`] is the same.
     pub reply_ttl: u64,
-    /// The file that holds the `[[key]]` and `[[name-key]]` tables: the key file, or the configuration itself.
+    /// The file that holds the `[[key]]` and `[[name-key]]` tables: the key file, or the
+    /// configuration itself.
     pub key_file: PathBuf,
 }
 
@@ -92,9 +93,9 @@ pub struct ComponentConfig {
     pub faces: Vec<FaceConfig>,
     /// Where the server listens for components: `host:port`.
     pub server: String,
-    /// `None`: the way there is not encrypted.
+    /// `None`: the connection is not encrypted.
     pub tls: Option<TlsConfig>,
-    /// What the handshake proves knowledge of (XEP-0114 section 3).
+    /// The secret that the handshake proves knowledge of (XEP-0114 section 3).
     pub secret: Secret,
     /// The same for the presence domain.
     pub presence_secret: Secret,
@@ -146,14 +147,14 @@ impl ComponentConfig {
         }
     }
 
-    /// What its services are arranged by.
+    /// The arrangement of its services.
     pub fn arrangement(&self) -> Arrangement {
         let own = self.has_own.then(|| self.settings.clone());
         let faces = self.faces.iter().map(|it| (it.face.clone(), it.settings.clone()));
         Arrangement { own, faces: faces.collect() }
     }
 
-    /// The server for people: its address, and how the way there is encrypted.
+    /// The server as shown to people: its address, and how the connection is encrypted.
     pub fn way(&self) -> String {
         way(&self.server, self.tls.as_ref().map(|tls| tls.name.to_str()).as_deref())
     }

@@ -69,7 +69,7 @@ fn identity(value: Value<'_>, problems: &mut Vec<Problem>) -> Option<Identity> {
     })
 }
 
-/// One that the registry for service discovery could have.
+/// A word that the registry for service discovery could have.
 fn word(value: Value<'_>) -> Result<String, Problem> {
     let text = value.text()?;
     if text.is_empty() || text.contains(char::is_whitespace) || !is_legal(text) {

@@ -69,7 +69,7 @@ pub(super) fn face(text: &str) -> Result<Glob, (String, &'static str)> {
         let message = "this can't be the node of an address";
         (message.to_owned(), HINT)
     })?;
-    // The look-up uses the older tables, as most servers do.
+    // The look-up uses the older tables for normal forms, as most servers do.
     if !prepared::node(text).is_ok_and(|prepared| *prepared == **node) {
         let message = "servers differ on a character of this node";
         return Err((message.to_owned(), HINT));

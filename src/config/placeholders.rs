@@ -1,4 +1,4 @@
-//! Names that differ from replica to replica, though all have one configuration.
+//! Names that differ from replica to replica, though all share one configuration.
 
 use super::sources;
 
@@ -34,7 +34,7 @@ pub(super) fn expand(text: &str) -> Result<String, PlaceholderError> {
     })
 }
 
-/// Where a name that nobody wrote comes from.
+/// Where the value of a placeholder comes from, for messages.
 pub(super) fn origin(text: &str) -> String {
     if text.contains('{') { format!(", which {text:?} stands for here") } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! `presence-domain`: a name for each replica, though all have one configuration.
+//! `presence-domain`: a name for each replica, though all share one configuration.
 
 use jid::DomainPart;
 

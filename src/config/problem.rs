@@ -27,7 +27,7 @@ pub enum Severity {
     Error,
     /// It can't be used now, but that may pass without anybody changing it.
     Passing,
-    /// It can, but should not stay like this.
+    /// The configuration can be used, but should not stay like this.
     Warning,
 }
 
@@ -46,7 +46,7 @@ impl Problem {
         hint: impl Into<String>,
     ) -> Self {
         let (severity, place) = (Severity::Error, place.into());
-        // Names and values of a file stand in them, and a file may hold anything.
+        // They quote names and values from a file, and a file may hold anything.
         let [message, hint] = [message.into(), hint.into()].map(|text| printable(&text));
         Self { severity, place, message, hint }
     }
@@ -88,7 +88,7 @@ impl Problem {
     }
 }
 
-/// What a disk says that is broken or away, one on the network above all.
+/// Errors of a disk that is broken or gone, above all of a network disk.
 const OF_DISK: [Errno; 13] = [
     Errno::IO,
     Errno::REMOTEIO,

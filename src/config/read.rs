@@ -1,4 +1,4 @@
-//! Reads a configuration and all that it names, and reports every fault at once.
+//! Reads a configuration and every file that it names, and reports every fault at once.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use super::{Config, Log};
 
 /// Reads the configuration at `path` and the files that it names, at Unix second `now`.
 ///
-/// The second half of a good result are warnings.
+/// The second half of a good result is the warnings.
 ///
 /// # Errors
 /// All errors and warnings, in the order of their places. None of them shows a secret.
@@ -76,7 +76,7 @@ impl Files {
     }
 }
 
-/// What a missing name key is, where one is needed.
+/// How a missing name key is treated where one is needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lacking {
     AnError,
@@ -105,7 +105,8 @@ fn load_from(
     }
 }
 
-/// In the order of their places, each once: what is inherited is read for each who inherits it.
+/// In the order of their places, each once, since what is inherited is read for each table that
+/// inherits it.
 fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let mut once: Vec<Problem> = Vec::new();
@@ -286,8 +287,8 @@ struct Rings {
 }
 
 impl Rings {
-    /// Stands in for keys that can't be read: errors of the components are reported all the same,
-    /// and what is made of these is discarded.
+    /// Stands in for keys that can't be read, so that errors in the components are reported all
+    /// the same; the result is discarded.
     fn stand_in() -> Self {
         let secret = Zeroizing::new(vec![0; 32]);
         let key = Key::new(0, &secret, None).expect("long enough");

@@ -105,7 +105,7 @@ impl Relay {
             messages_to: messages_to.unwrap_or_default(),
             account_queries: queries.unwrap_or_default(),
             names: Arc::clone(names?),
-            // Known when all components are.
+            // Filled in once all components are known.
             own: Arc::default(),
         })
     }

@@ -33,8 +33,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `secret = ...`: a string, or a table that says where the secret is, be it in a file
-/// of `outside`.
+/// Reads `secret = ...`: a string, or a table that says where the secret is; files are read from
+/// `outside`.
 pub(super) fn read(
     value: Value<'_>,
     sources: &Sources<'_>,
@@ -58,7 +58,7 @@ fn inline(value: Value<'_>, problems: &mut Vec<Problem>) -> Result<Secret, Probl
     Ok(secret)
 }
 
-/// `None` when all is reported already.
+/// `None` if everything wrong has been reported already.
 fn elsewhere(
     value: Value<'_>,
     mut table: Table<'_>,
@@ -136,7 +136,7 @@ impl Origin {
     }
 }
 
-/// The secret without the newline that editors and `echo` leave at its end.
+/// The secret without the newline that editors and `echo` add at the end.
 fn stripped(
     text: Zeroizing<String>,
     value: Value<'_>,

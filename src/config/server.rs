@@ -44,8 +44,9 @@ impl Server {
 
     /// A component's own, or `common`.
     ///
-    /// TLS and the trusted CAs are those of `common` unless it sets them: nobody loses TLS by
-    /// naming a second server. The name to verify is not, since it belongs to the address.
+    /// TLS and the trusted CAs are inherited from `common` unless the component sets them: nobody
+    /// loses TLS by naming a second server. The name to verify is not inherited, since it belongs
+    /// to the address.
     pub(super) fn of_component(
         table: &mut Table<'_>,
         sources: &Sources<'_>,
@@ -136,7 +137,7 @@ impl<'a> TlsKeys<'a> {
         };
         let inherited = server.trust.take();
         if was_encrypted && inherited.is_none() && self.ca_file.is_none() {
-            // What is wrong in [server] was reported there.
+            // A fault in [server] was reported there.
             return server;
         }
         server.trust = match self.ca_file {

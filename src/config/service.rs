@@ -1,4 +1,4 @@
-//! What a service has: that of a component itself, and that of each of its faces.
+//! The settings of a service: that of a component itself, or that of one of its faces.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What a configuration took from files when it was read, so that another program can read it again
-//! as it was, even if the files change.
+//! What a configuration took from files when it was read, so that another program can read it as
+//! it was even if the files have changed.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;

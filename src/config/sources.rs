@@ -1,5 +1,5 @@
-//! What the configuration takes from files and from the environment. The only module of it that
-//! touches either.
+//! What the configuration takes from files and from the environment. No other module of it touches
+//! either.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -30,7 +30,7 @@ pub struct Sources<'p> {
 }
 
 impl<'p> Sources<'p> {
-    /// For the configuration at `path`; what `before` has is taken from there.
+    /// The sources of the configuration at `path`; what is in `before` is taken from there.
     pub fn of(path: &'p Path, before: Option<&'p Snapshot>) -> Self {
         let folder = path.parent().unwrap_or(Path::new(""));
         Self { folder, before, taken: RefCell::default(), files: RefCell::default() }
@@ -62,8 +62,8 @@ impl<'p> Sources<'p> {
         })
     }
 
-    /// The CA certificates that the system trusts, and what went wrong with them: a shortage, if
-    /// there was one, or the first thing.
+    /// The CA certificates that the system trusts, and the error: a shortage, if there was one, or
+    /// else the first.
     pub fn system_certificates(&self) -> (Vec<CertificateDer<'static>>, Option<io::Error>) {
         let known = self.before.and_then(Snapshot::certificates);
         let found = known.map_or_else(system_certificates, |certificates| (certificates, None));
@@ -82,8 +82,8 @@ impl<'p> Sources<'p> {
     }
 }
 
-/// Which files a configuration was read from. Two are equal if the same was in the same files; none
-/// of it is kept.
+/// Which files a configuration was read from. Two are equal if the same files held the same; the
+/// contents are not kept.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Files(Vec<(PathBuf, Option<[u8; 32]>)>);
 

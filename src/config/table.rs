@@ -17,11 +17,11 @@ pub(super) struct Table<'a> {
     entries: &'a DeTable<'a>,
     /// Those of the table around it, which hold where `entries` has none of its own.
     inherited: Option<&'a DeTable<'a>>,
-    /// Its own entries are for the tables in it.
+    /// Its own entries are meant for the tables inside it.
     is_for_others: bool,
     start: usize,
     asked: Vec<&'static str>,
-    /// Keys may have been lost to syntax errors, so that none counts as missing.
+    /// Keys may have been lost to syntax errors, so no key counts as missing.
     gaps: bool,
 }
 
@@ -65,12 +65,13 @@ impl<'a> Table<'a> {
         Self { gaps: true, ..self }
     }
 
-    /// With the entries of `outer` where it has none.
+    /// This table, with the entries of `outer` where it has none.
     pub(super) fn inheriting(self, outer: &Self) -> Self {
         Self { inherited: Some(outer.entries), ..self }
     }
 
-    /// Its entries are for the tables in it, which inherit them: they are [shared](Value::is_shared).
+    /// Its entries are for the tables in it, which inherit them: they are
+    /// [shared](Value::is_shared).
     pub(super) fn set_for_others(&mut self) {
         self.is_for_others = true;
     }

@@ -77,8 +77,8 @@ impl TlsConfig {
     }
 }
 
-/// Whether a server that one of them accepts is accepted by the other, too. What the system trusts
-/// is one and the same: an update of it need not end a stream.
+/// Whether a server that one of them accepts is accepted by the other, too. The CAs of the system
+/// always count as the same: an update of them need not end a stream.
 impl PartialEq for TlsConfig {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.trust.file == other.trust.file
@@ -101,8 +101,8 @@ impl Trust {
         Ok(Self { file: Some(certificates.into()), client: client(roots) })
     }
 
-    /// The CAs that the system trusts: those of the files that OpenSSL would read, be it by
-    /// SSL_CERT_FILE and SSL_CERT_DIR.
+    /// The CAs that the system trusts: those of the files that OpenSSL would read, SSL_CERT_FILE
+    /// and SSL_CERT_DIR included.
     pub fn of_system(sources: &Sources<'_>) -> Result<Self, TrustError> {
         let (certificates, fault) = sources.system_certificates();
         let fault = match fault {
@@ -119,14 +119,15 @@ impl Trust {
     }
 }
 
-/// The name that a certificate must have for a server at `address` (`host:port`); `None` where
-/// that host is nothing that a certificate can name.
+/// The name that a certificate must have for a server at `address` (`host:port`); `None` where a
+/// certificate can't name that host.
 pub(crate) fn name_of(address: &str) -> Option<ServerName<'static>> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     name(host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host))
 }
 
-/// A domain name or an IP address. Certificates name IDNs by their A-labels (RFC 6125 section 6.4.2).
+/// A domain name or an IP address. Certificates name IDNs by their A-labels (RFC 6125 section
+/// 6.4.2).
 pub fn name(text: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(a_labels(text).into_owned()).ok()
 }

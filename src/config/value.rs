@@ -69,8 +69,8 @@ impl<'a> Value<'a> {
         Problem::error(self.place(), message, hint)
     }
 
-    /// A text on one line. Quotes that are not closed can swallow the lines behind them, with
-    /// a secret among them, and then nobody may quote the value in a message.
+    /// A text on one line. Quotes that are not closed can swallow the lines after them, with a
+    /// secret among them, and then no message may quote the value.
     pub fn text(&self) -> Result<&'a str, Problem> {
         match self.node() {
             DeValue::String(text) if text.contains(['\n', '\r']) => {
@@ -144,7 +144,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Any number of values in one list; `example` is shown when it is none.
+    /// Any number of values in one list; `example` is shown when it is not a list.
     pub fn items(&self, example: &str) -> Result<Vec<Value<'a>>, Problem> {
         self.elements().ok_or_else(|| self.wrong_type("a list", example))
     }

@@ -21,7 +21,7 @@ use crate::link::stream::StreamRecord;
 pub struct Components {
     started: u64,
     tasks: Mutex<Vec<ComponentTasks>>,
-    /// Tasks that were told to stop, and may still be closing their streams.
+    /// Tasks that have been told to stop and may still be closing their streams.
     leaving: Mutex<Vec<LinkTask>>,
 }
 
@@ -47,10 +47,10 @@ impl Components {
         }
     }
 
-    /// Has all streams left as they are, those that are `encrypted` or those that are not; says
-    /// which one was not in time. Their tasks go on with [`Self::go_on`].
+    /// Pauses all streams that are `encrypted`, or all that are not, and leaves them as they are;
+    /// names one that did not pause in time. [`Self::go_on`] ends the pause.
     ///
-    /// An encrypted one is closed by that.
+    /// An encrypted stream is closed by this.
     pub async fn pause(&self, successor: SuccessorAge, encrypted: bool) -> Result<(), String> {
         let mut pausing = Vec::new();
         for tasks in self.tasks().iter().filter(|t| t.config.tls.is_some() == encrypted) {
@@ -133,13 +133,13 @@ impl Components {
         self.tasks().iter().map(of).collect()
     }
 
-    /// Whether a first attempt was made to open each stream.
+    /// Whether a first attempt has been made to open each stream.
     pub fn all_attempted(&self) -> bool {
         self.tasks().iter().flat_map(ComponentTasks::links).all(LinkTask::has_attempted)
     }
 
-    /// How long ago the least recently active task that has not ended gave a sign of life. Takes no
-    /// lock that a task may hold.
+    /// How long ago the task that has been silent the longest gave a sign of life; tasks that have
+    /// ended do not count. Takes no lock that a task may hold.
     pub fn longest_silence(&self) -> Duration {
         let (tasks, leaving) = (self.tasks(), self.leaving());
         let links = tasks.iter().flat_map(ComponentTasks::links).chain(leaving.iter());
@@ -147,8 +147,8 @@ impl Components {
         alive.map(|link| link.heartbeat.age()).max().unwrap_or_default()
     }
 
-    /// Closes all streams `within` a time, and waits for that, also for those that a reload took
-    /// away. Until then they stay visible.
+    /// Closes all streams `within` a time and waits for that, streams that a reload removed
+    /// included. Until then they stay visible.
     pub async fn stop(&self, within: Duration) {
         self.order(|_| Order::Stop { within });
         for ended in self.ends(|_| true) {
@@ -157,7 +157,7 @@ impl Components {
         self.all_left().await;
     }
 
-    /// Waits until all tasks have ended whose streams a reload took away.
+    /// Waits until the tasks of streams that a reload removed have all ended.
     pub async fn all_left(&self) {
         let leaving: Vec<_> = self.leaving().iter().map(LinkTask::ended).collect();
         for ended in leaving {
@@ -165,8 +165,8 @@ impl Components {
         }
     }
 
-    /// Waits until some task has ended without being told to: [`Self::revive`]. One that has is
-    /// never missed, as it stays ended.
+    /// Waits until some task has ended without being told to: [`Self::revive`]. None is ever
+    /// missed, as a task stays ended.
     pub async fn failure(&self) {
         let mut running: Vec<_> =
             self.ends(|link| !link.is_to_end()).into_iter().map(Box::pin).collect();
@@ -182,7 +182,7 @@ impl Components {
         self.tasks().iter_mut().for_each(ComponentTasks::revive);
     }
 
-    /// The ends of these of the tasks whose streams are configured.
+    /// The ends of these tasks, of the streams that are configured.
     fn ends(&self, of: fn(&LinkTask) -> bool) -> Vec<impl Future<Output = ()> + use<>> {
         let tasks = self.tasks();
         let links = tasks.iter().flat_map(ComponentTasks::links).filter(|link| of(link));
@@ -198,6 +198,6 @@ impl Components {
     }
 }
 
-/// How long all streams may take to pause: one that skips a stanza, or is just being closed for
-/// another server, takes the longest.
+/// How long all streams may take to pause: a stream that is skipping a stanza, or is being closed
+/// for another server, takes the longest.
 const PAUSE_TIME: Duration = Duration::from_secs(5);

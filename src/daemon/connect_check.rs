@@ -1,7 +1,7 @@
 //! Runs all components for a few seconds, to see what works: `jat-proxy check --connect`.
 //!
-//! It runs the relay itself, and closes the streams in good order. So where the server lets several
-//! processes share a domain, what it gives to this one is relayed like everything else.
+//! It runs the real relay, and closes the streams properly. So where the server lets several
+//! processes share a domain, the stanzas that come to this one are relayed like all others.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::recorder::Recorder;
 use super::status::{ComponentStatus, Status, StreamState};
 
 /// Runs the components of `config` until nothing more is to be expected; returns their status. If
-/// that `is_enough` is not, it looks again every `pause`.
+/// the status is not yet what `is_enough` wants, it looks again every `pause`.
 pub(crate) fn run(
     config: &Config,
     pause: Duration,
@@ -61,7 +61,7 @@ async fn watch(recorder: &Recorder) -> Status {
     }
 }
 
-/// Whether all that can be known is known.
+/// Whether everything that can be found out is known.
 fn is_complete(component: &ComponentStatus) -> bool {
     let is_silent =
         |subscription: &Option<_>, resources: &[_]| subscription.is_some() && resources.is_empty();
@@ -80,10 +80,10 @@ fn is_decided(component: &ComponentStatus) -> bool {
     })
 }
 
-/// Longer than a login that nobody answers, and than the search for others on a domain.
+/// Longer than a login that is not answered, and than the search for other processes on a domain.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
-/// For answers that may never come: presence of a target that is not online, the time of a server
-/// that does not tell it.
+/// For answers that may never come: presence of a target that is not online, or the time of a
+/// server that does not give it.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LEAVING_TIME: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -83,7 +83,8 @@ fn names_in_use(config: &Config) -> Option<&NameKeys> {
     config.components.iter().flat_map(two_way).map(|(_, two_way)| &*two_way.names).next()
 }
 
-/// The faces of those that relay more than requests of users, the empty one for the domain itself.
+/// The faces of services that relay more than requests of users; the empty face is the domain
+/// itself.
 fn two_way(component: &ComponentConfig) -> impl Iterator<Item = (&str, &TwoWay)> {
     let services = component.services();
     services.filter_map(|(face, settings)| Some((face, settings.two_way.as_deref()?)))

@@ -1,5 +1,5 @@
 //! The main loop of the process, which does one thing at a time: it handles signals, and the
-//! results of what it has started beside the relay.
+//! results of work that runs alongside the relay.
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use super::upgrade::{self, UpgradeError};
 use super::watch::Watch;
 use super::{DaemonError, logging, reload, takeover, watchdog};
 
-/// Runs until it is told to stop, with all that the previous program left.
+/// Runs until it is told to stop, with everything that the previous program left.
 pub(super) async fn run(
     path: &Path,
     config: Config,
@@ -43,7 +43,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// All that the process does.
+/// Everything that the process does.
 struct Daemon {
     /// Where the configuration is.
     path: PathBuf,
@@ -59,10 +59,11 @@ struct Daemon {
     watch: Watch,
     /// The configuration that is being read, if any.
     reading: Option<JoinHandle<Loaded>>,
-    /// The program that is to take over checks whether it can; `None` if none is being asked.
+    /// The check by the program that is to take over whether it can; `None` if no program is being
+    /// asked.
     check: Option<JoinHandle<Result<Successor, String>>>,
-    /// A reload was asked for meanwhile: it comes after the one that is under way, or after the
-    /// upgrade, which has read the files already.
+    /// A reload was asked for meanwhile: it follows the one that is under way, or the upgrade,
+    /// which has read the files already.
     reload_later: bool,
 }
 
@@ -140,7 +141,7 @@ impl Daemon {
                 },
                 read = ended(&mut self.reading) => {
                     self.reading = None;
-                    // It can't be told to end, and does not panic.
+                    // The task can't be cancelled, and does not panic.
                     if let Ok(loaded) = read && self.reload(loaded).await {
                         // A target that accepts now may have denied it before.
                         self.components.ask_again();
@@ -149,7 +150,8 @@ impl Daemon {
                 }
                 checked = ended(&mut self.check) => {
                     self.check = None;
-                    // What is read now may be older than what the next program was asked about.
+                    // The configuration being read now may be older than the one that the next
+                    // program checked.
                     self.reload_later |= self.reading.take().is_some();
                     let checked = checked.unwrap_or_else(|error| Err(error.to_string()));
                     let reason = match checked {
@@ -203,17 +205,17 @@ impl Daemon {
     /// Has the program that is to take over look at the configuration, if it does not already.
     fn ask_successor(&mut self) {
         if self.check.is_none() {
-            // The configuration is read from now on, and who changes it now has to ask again.
+            // The configuration is read from now on; a change after this needs another reload.
             self.notice.begin();
             let ask = Successor::ask(self.program.clone(), self.path.clone());
             self.check = Some(tokio::spawn(ask));
         }
     }
 
-    /// Does not return if all goes well.
+    /// Hands everything over to the next program. Does not return if all goes well.
     async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
-        // Streams that are no longer configured are closed by the program that knows them, and what
-        // this program can't take now would be a bad start for the next one.
+        // Streams that are no longer configured are closed by the program that knows them, and a
+        // configuration that this program refuses would be a bad start for the next one.
         let load = async {
             match successor.snapshot.clone() {
                 Some(snapshot) => loading::load_again(self.path.clone(), snapshot).await,
@@ -229,7 +231,8 @@ impl Daemon {
             return UpgradeError::Configuration;
         }
         if self.reload_later && successor.snapshot.is_none() {
-            // All that an older program understands; and this one, if it goes on.
+            // An older program understands nothing else; and if the upgrade fails, this program
+            // needs it.
             self.signals.raise_reload();
             self.reload_later = false;
         }
@@ -265,5 +268,5 @@ async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     }
 }
 
-/// For what a link has to say after its time is up.
+/// For what a link still has to log after its time is up.
 const GRACE: Duration = Duration::from_millis(250);

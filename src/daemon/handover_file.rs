@@ -1,4 +1,4 @@
-//! What a program leaves to its successor, in a memory file.
+//! What a program leaves to the next one, in a memory file.
 
 use std::env;
 use std::io;
@@ -18,12 +18,12 @@ use crate::time::unix_now;
 use super::http::endpoint;
 use super::memory_file;
 
-/// The version of [`HandoverFile`] that this program leaves and takes. Under one version each program
-/// goes on with the streams of any other, so that an upgrade can be taken back. A field that some of
-/// them do not write has `#[serde(default)]`, here and in what the file holds, and is left out where
-/// it says nothing; words are not added to enums. The first of them is the one that `tests/older`
-/// builds. Of that one the streams, the tokens and the list are kept, but no counts of stanzas: it
-/// has other words for them.
+/// The version of [`HandoverFile`] that this program leaves and takes. All programs with the same
+/// version can take over each other's streams, so that an upgrade can be undone. A field that some
+/// of them do not write has `#[serde(default)]`, here and in what the file holds, and is left out
+/// where it is empty; no values are added to enums. The first of these programs is the one that
+/// `tests/older` builds. From that one, the streams, the tokens and the list are taken over, but
+/// not the counts of stanzas, which have other names there.
 pub(crate) const HANDOVER_VERSION: u32 = 1;
 
 /// What one program leaves to the next, as JSON in a sealed memory file.
@@ -40,7 +40,7 @@ pub(crate) struct HandoverFile {
     /// Requests that are being read or answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http_connections: Vec<endpoint::ConnectionSnapshot>,
-    /// The configuration, as the next program has checked it. Without it the files are read again.
+    /// The configuration that the next program has checked. Without it the files are read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
     /// A reload was asked for after the new program had read the files.
@@ -65,7 +65,7 @@ impl HandoverFile {
         }
     }
 
-    /// What a program left in the memory file that has this number, for a trial.
+    /// What a program left in the memory file with this number, for a trial.
     pub(crate) fn given(number: RawFd) -> io::Result<Self> {
         Self::read(&memory_file::read(descriptor::adopt(number)?)?)
     }
@@ -87,7 +87,7 @@ impl HandoverFile {
         Ok(file)
     }
 
-    /// Says in the log that this program goes on with it.
+    /// Logs that this program takes over.
     pub(crate) fn announce(&self) {
         info!(
             from_version = self.program,
@@ -97,7 +97,7 @@ impl HandoverFile {
         );
     }
 
-    /// Ends the streams in good order, since nobody can go on with them.
+    /// Closes the streams properly, since no program can take them over.
     pub(crate) fn close(self) {
         for domain in self.components.into_iter().flat_map(ComponentSnapshot::close_rest) {
             warn!(component = domain, "stream closed: it could not be taken over");
@@ -116,7 +116,8 @@ impl HandoverFile {
     }
 }
 
-/// Another file is no hand-over, as when a variable was copied with its environment.
+/// A file of another kind is not a hand-over: the variable may have been copied with an
+/// environment.
 fn foreign<T>(error: io::Error) -> io::Result<Option<T>> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(None) } else { Err(error) }
 }
@@ -130,15 +131,14 @@ pub(crate) fn warn_of_stray_variable() {
 
 /// The environment variable with the number of the memory file's descriptor.
 pub(crate) const HANDOVER: &str = "JAT_PROXY_HANDOVER";
-/// How long to wait for what may pass within a moment. Meanwhile the server keeps what it has for
-/// us.
+/// How long to wait for a shortage to pass. Meanwhile the server keeps what it has for us.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What programs of version 1 agree on.
+    /// The names and values that programs of version 1 have agreed on.
     #[test]
     fn version_1_is_what_it_always_was() {
         let golden = include_str!("../../tests/data/handover-v1.json");

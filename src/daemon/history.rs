@@ -1,4 +1,4 @@
-//! What was counted over the last minutes, for those without a monitoring system.
+//! What was counted in the last minutes, for operators without a monitoring system.
 //!
 //! Times are those of a monotonic clock, from any starting point.
 
@@ -47,7 +47,7 @@ pub(crate) struct Recent {
 }
 
 named! {
-    /// What a line is drawn of.
+    /// What a line of the chart can show.
     pub enum Series {
         /// Requests that were relayed, either way.
         Requests = "requests relayed",
@@ -118,7 +118,7 @@ impl History {
         let from = now.saturating_sub(window);
         let mut recent = Tally::default();
         let mut begun = track.end;
-        // A sample belongs to the window whole, or not at all.
+        // A sample counts as a whole, or not at all.
         let within = track.starts().zip(&track.samples).filter(|(_, s)| s.at > from);
         for (start, sample) in within {
             begun = begun.min(start);
@@ -145,7 +145,7 @@ impl History {
 
 impl Track {
     fn take(&mut self, now: Duration, tally: Tally) {
-        // However often samples are taken, those of a span stay few.
+        // However often samples are taken, only few are kept for the span.
         if now < self.end + STEP / 2 {
             return;
         }
@@ -164,7 +164,7 @@ impl Track {
 }
 
 impl Recent {
-    /// How many a second.
+    /// How many a second there were.
     pub(crate) fn rate(&self, series: Series) -> f64 {
         let counted = self.tally.iter().filter(|(t, r, _)| series.has(*t, *r));
         rate(counted.map(|(.., count)| count).sum(), self.period)
@@ -176,7 +176,7 @@ fn rate(count: u64, period: Duration) -> f64 {
     if period.is_zero() { 0.0 } else { count as f64 / period.as_secs_f64() }
 }
 
-/// What `after` has more than `before`, without zeros. A component that was taken out of the
+/// By how much `after` exceeds `before`, without zeros. A component that was taken out of the
 /// configuration and put back between two samples counts from zero again.
 fn added<'t>(
     before: &'t Tally,

@@ -11,21 +11,21 @@ use crate::time::unix_now;
 /// A configuration and its warnings, or all that is wrong with it.
 pub(crate) type Loaded = Result<(Config, Vec<Problem>), Vec<Problem>>;
 
-/// Reads the configuration at `path`, in 10 s or not at all.
+/// Reads the configuration at `path`, within 10 s or not at all.
 pub(crate) async fn load(path: PathBuf) -> Loaded {
     let of = path.clone();
     let loaded = READERS.run(LIMIT, move || config::load(&of, unix_now())).await;
     loaded.unwrap_or_else(|unfinished| Err(vec![problem(&path, &unfinished)]))
 }
 
-/// The same, but what was read before is taken from the `snapshot`.
+/// Like [`load`], but files that are in the `snapshot` are taken from there.
 pub(crate) async fn load_again(path: PathBuf, snapshot: Snapshot) -> Loaded {
     let of = path.clone();
     let loaded = CHECKERS.run(LIMIT, move || snapshot.load(&of)).await;
     loaded.unwrap_or_else(|unfinished| Err(vec![problem(&path, &unfinished)]))
 }
 
-/// The same where there is nothing else to do. Without a thread it takes as long as it takes.
+/// Like [`load`], but blocks. If there is no thread for it, there is no time limit.
 pub(crate) fn load_waiting(path: &Path) -> Loaded {
     let of = path.to_owned();
     match READERS.run_waiting(LIMIT, move || config::load(&of, unix_now())) {
@@ -49,6 +49,7 @@ fn problem(path: &Path, unfinished: &Unfinished) -> Problem {
 }
 
 static READERS: Workers = Workers::new("the configuration");
-/// Separate threads: a read that hangs on a disk does not delay what was read already.
+/// Separate threads, so that a read that hangs on a disk does not delay the check of what was read
+/// already.
 static CHECKERS: Workers = Workers::new("the snapshot");
 const LIMIT: Duration = Duration::from_secs(10);

@@ -25,11 +25,11 @@ pub(super) struct LogQueue {
 #[derive(Debug)]
 struct State {
     lines: VecDeque<Box<[u8]>>,
-    /// What the lines take, with the one that is being written.
+    /// How many bytes the lines take, with the one that is being written.
     bytes: usize,
     has_writer: bool,
     is_writing: bool,
-    /// Dropped lines that were not reported in the log yet.
+    /// Dropped lines that have not been reported in the log yet.
     untold: u64,
 }
 
@@ -45,7 +45,7 @@ impl LogQueue {
         Self { state: Mutex::new(state), changed: Condvar::new(), dropped: AtomicU64::new(0) }
     }
 
-    /// Begins to write to `output`, if it has not begun.
+    /// Begins to write to `output`, unless it has begun already.
     ///
     /// # Errors
     /// There is no thread for it.
@@ -91,7 +91,7 @@ impl LogQueue {
             let written = write(&mut output, &line, &mut torn);
             let untold = self.written(&line, written.is_ok());
             if untold > 0 {
-                // Behind what waits already, since the dropped ones were younger than that.
+                // After the lines that wait already, since the dropped ones were newer than those.
                 warn!(
                     "{untold} log lines were dropped because they could not be written: does the \
                      reader of standard error hang, or is a disk full?"
@@ -114,14 +114,14 @@ impl LogQueue {
         }
     }
 
-    /// The writer is done with `line`; gives how many dropped ones are to be told of now.
+    /// The writer is done with `line`; returns how many dropped ones are to be reported now.
     fn written(&self, line: &[u8], whole: bool) -> u64 {
         let mut state = self.lock();
         state.bytes -= size(line);
         if !whole {
             self.count_dropped(&mut state);
         }
-        // With some room, so that the line that tells of them is not the next one to be dropped.
+        // With some room, so that the line that reports them is not the next one to be dropped.
         let tell = whole && state.bytes < MOST_BYTES / 2;
         if tell { std::mem::take(&mut state.untold) } else { 0 }
     }
@@ -136,7 +136,7 @@ impl LogQueue {
     }
 }
 
-/// Writes a line. One that was `torn` before gets an end first.
+/// Writes a line. If the line before it was `torn`, that is ended first.
 fn write(output: &mut impl io::Write, line: &[u8], torn: &mut bool) -> io::Result<()> {
     let mut rest: &[u8] = if *torn { &[b"\n", line].concat() } else { line };
     while !rest.is_empty() {
@@ -157,7 +157,7 @@ fn write(output: &mut impl io::Write, line: &[u8], torn: &mut bool) -> io::Resul
     Ok(())
 }
 
-/// What a line takes, with what it takes to keep it.
+/// How many bytes a line takes, with the overhead of keeping it.
 fn size(line: &[u8]) -> usize {
     line.len() + 32
 }
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!((&last, queue.dropped()), (b"again\n", 1));
     }
 
-    /// Takes some bytes, and fails then.
+    /// Takes some bytes and then fails.
     struct Full {
         room: usize,
         taken: std::sync::mpsc::Sender<Vec<u8>>,

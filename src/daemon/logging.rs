@@ -97,7 +97,7 @@ impl io::Write for Line {
             "" => QUEUE.push(line),
             prefix => QUEUE.push(&[prefix.as_bytes(), line].concat()),
         }
-        // Perhaps there was no thread before: another line is another attempt.
+        // There may have been no thread so far: each line is another attempt to start it.
         let _ = QUEUE.start(StandardError);
         Ok(line.len())
     }
@@ -131,5 +131,5 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
 }
 
 static QUEUE: LogQueue = LogQueue::new();
-/// A reader that does not read until then loses the lines.
+/// A reader that has not read by then loses the lines.
 const FLUSH_TIME: Duration = Duration::from_millis(500);

@@ -8,7 +8,8 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat,
 use rustix::io::pread;
 use zeroize::Zeroizing;
 
-/// A file that is in memory alone (memfd_create(2)), and closed when another program is executed.
+/// A file that exists only in memory (memfd_create(2)) and is closed when another program is
+/// executed.
 pub(super) fn create(name: &str, sealable: bool) -> io::Result<File> {
     let mut flags = MemfdFlags::CLOEXEC;
     flags.set(MemfdFlags::ALLOW_SEALING, sealable);
@@ -28,19 +29,19 @@ pub(super) fn write(content: &[u8]) -> io::Result<OwnedFd> {
 /// The content of a file that [`write()`] made.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`]: it is another file, which anybody might have written or still
-/// write. Others may be over in a moment.
+/// [`io::ErrorKind::InvalidInput`]: it is another kind of file, which anybody might have written
+/// or still write. Other errors may be over in a moment.
 pub(super) fn read(fd: impl AsFd) -> io::Result<Zeroizing<Vec<u8>>> {
     if !fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(sealed())) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a sealed memory file"));
     }
     let size = usize::try_from(fstat(&fd)?.st_size).unwrap_or_default();
-    // All at once: secrets are not left behind where it grew.
+    // Allocated at once: a buffer that grows would leave secrets in freed memory.
     let mut content = Zeroizing::new(Vec::new());
     content.try_reserve_exact(size)?;
     content.resize(size, 0);
     let mut done = 0;
-    // Not by its position, which is shared with whoever else has it open.
+    // Not by its position, which is shared with others that have it open.
     while done < size {
         match pread(&fd, &mut content[done..], done as u64)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -52,7 +52,7 @@ pub enum DaemonError {
     Listen { address: SocketAddr, error: io::Error },
     #[error("can't start: {}", explain(.0))]
     System(#[from] io::Error),
-    /// Nothing else can tell of this one.
+    /// This one can't be logged.
     #[error("can't start: {}", explain(.0))]
     Log(io::Error),
     #[error(
@@ -60,7 +60,7 @@ pub enum DaemonError {
          {0}"
     )]
     TakeOver(String),
-    /// Which one was told.
+    /// The log has said which one.
     #[error("ended by a bug")]
     Panicked,
 }
@@ -133,5 +133,5 @@ fn why_not(error: &io::Error) -> String {
     }
 }
 
-/// Descriptors: the runtime's, and one or two to begin with.
+/// Descriptors: those of the runtime, and one or two to begin with.
 const NEEDED: usize = 8;

@@ -1,4 +1,4 @@
-//! Tells the service manager something (sd_notify(3)), and never waits for it.
+//! Messages to the service manager (sd_notify(3)), which is never waited for.
 
 use std::env;
 use std::ffi::OsStr;
@@ -21,8 +21,8 @@ impl Manager {
         Self { address: name.and_then(|name| address(&name).ok()), socket: None }
     }
 
-    /// Tells it `state`, one of those of sd_notify(3). Whether that is done: a manager that does
-    /// not read what is told has no room at some time.
+    /// Sends it `state`, one of those of sd_notify(3). Returns whether that was possible: a
+    /// manager that does not read has no room at some point.
     pub(super) fn tell(&mut self, state: &str) -> bool {
         let Some(address) = &self.address else { return true };
         if self.socket.is_none() {

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use rustix::fs::fstat;
 use tracing::Level;
 
-/// Whether standard error is the journal; systemd.exec(5) says how to tell, `$JOURNAL_STREAM`.
+/// Whether standard error is the journal; systemd.exec(5) describes the check, with
+/// `$JOURNAL_STREAM`.
 pub(crate) fn is_journal() -> bool {
     static IS_JOURNAL: LazyLock<bool> = LazyLock::new(|| {
         let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
@@ -27,7 +28,8 @@ pub(crate) fn prefix(level: Level) -> &'static str {
     }
 }
 
-/// What a command complains about, line by line; help is as urgent as what it is for.
+/// An error message of a command, line by line; its help has the same priority as the error it is
+/// for.
 pub(crate) fn prefixed(text: &str) -> String {
     let mut level = Level::INFO;
     let line = |line: &str| {

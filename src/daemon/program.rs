@@ -1,4 +1,4 @@
-//! The program that this process runs, as a file that may be replaced meanwhile.
+//! The program that this process runs, as a file that may have been replaced.
 
 use std::env;
 use std::ffi::{CString, NulError, OsString};
@@ -45,14 +45,14 @@ impl Program {
         &self.path
     }
 
-    /// What tells whether the file is still the same, and as it was.
+    /// Identifies the file, to find out later whether it is still the same and unchanged.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         let found = self.path.metadata()?;
         let modified = (found.mtime(), found.mtime_nsec());
         Ok(Identity { file: (found.dev(), found.ino()), size: found.len(), modified })
     }
 
-    /// Puts the program as it is now in the place of this one, with the number of a descriptor
+    /// Replaces this process's program with the file as it is now, with the number of a descriptor
     /// in an environment variable. Returns if that fails, and then nothing has changed.
     pub(crate) fn execute(&self, variable: &str, descriptor: RawFd) -> io::Error {
         let path = self.path.as_os_str().to_owned();
@@ -74,7 +74,7 @@ impl Program {
     }
 }
 
-/// As the system takes them; those of a process have no zero byte.
+/// As the system call takes them; the texts of a process have no zero byte.
 fn texts(texts: impl IntoIterator<Item = OsString>) -> Result<Vec<CString>, NulError> {
     texts.into_iter().map(|text| CString::new(text.into_vec())).collect()
 }

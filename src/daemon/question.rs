@@ -1,5 +1,5 @@
-//! Asks a program something, in a separate process: neither its disk nor what it does delays
-//! anything else, or takes more than a little memory.
+//! Asks a program something, in a separate process, so that neither its disk nor what it does can
+//! delay anything else, or take more than a little memory.
 
 use std::ffi::OsString;
 use std::io;
@@ -30,7 +30,7 @@ pub(crate) fn deadline() -> Instant {
 /// What the file of `program` is now.
 ///
 /// # Errors
-/// Why it can't be told by `end`, for people.
+/// Why it can't be found out by `end`, for people.
 pub(crate) async fn identity(
     program: &Program,
     end: Instant,
@@ -40,10 +40,10 @@ pub(crate) async fn identity(
     identity.map_err(|unfinished| explain_unfinished(program.path(), &unfinished))
 }
 
-/// Runs the program at `path`; gives what it writes to standard output, which may be secret.
+/// Runs the program at `path`; returns what it writes to standard output, which may be secret.
 ///
 /// # Errors
-/// Why that is no success by `end`, for people.
+/// Why that has not succeeded by `end`, for people.
 pub(crate) async fn ask(
     path: &Path,
     arguments: impl IntoIterator<Item = OsString>,
@@ -75,7 +75,7 @@ fn command(path: &Path, arguments: impl IntoIterator<Item = OsString>) -> Comman
     let mut command = Command::new(path);
     command.args(arguments).env(ASKED, "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own: what it starts ends with it.
+    // A process group of its own, so that what it starts ends with it.
     command.process_group(0);
     command
 }
@@ -126,8 +126,8 @@ async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<
     if text.len() > MOST_OUTPUT { Err(too_much()) } else { Ok(text) }
 }
 
-/// The rest is read and discarded, since a program that could not write it would never end; but not
-/// without limit, since a program may never stop writing.
+/// The beginning of the output. The rest is read and discarded, since a program that can't write
+/// would never end; but not without limit, since a program may never stop writing.
 async fn beginning_of(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::new());
     if let Some(mut from) = from {
@@ -152,7 +152,7 @@ struct ProgramAnswer {
 }
 
 impl ProgramAnswer {
-    /// The beginning of what it said of its failure, on one line.
+    /// The beginning of its error message, on one line.
     fn complaint(&self) -> String {
         let text = String::from_utf8_lossy(&self.errors);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
@@ -167,12 +167,12 @@ impl ProgramAnswer {
 }
 
 static ASKERS: Workers = Workers::new("the next program");
-/// The environment variable that says to a program who asks it: one that understands its answer on
+/// The environment variable that tells a program that the one asking understands an answer on
 /// standard output.
 pub(crate) const ASKED: &str = "JAT_PROXY_ASKED";
-/// How long a program may think about whether it can take over.
+/// How long a program may take to find out whether it can take over.
 const LIMIT: Duration = Duration::from_secs(5);
-/// All files of a configuration, and the system's CA certificates.
+/// Room for all files of a configuration, and for the system's CA certificates.
 const MOST_OUTPUT: usize = 16 << 20;
 const MOST_ERRORS: u64 = 64 << 10;
 const LONGEST_COMPLAINT: usize = 600;

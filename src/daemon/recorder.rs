@@ -40,7 +40,8 @@ impl Recorder {
         recorder
     }
 
-    /// Takes a sample now. What a component counted before its first sample is not recent.
+    /// Takes a sample now. What a component counted before its first sample does not count as
+    /// recent.
     pub(crate) fn record(&self) {
         let components = self.components.all();
         let sample = components.iter().map(|component| {

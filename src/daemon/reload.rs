@@ -17,15 +17,15 @@ use super::http::endpoint::Endpoint;
 pub(super) struct Reloaded {
     /// `None` if it has errors, which were logged, and nothing changed.
     pub config: Option<Config>,
-    /// If so: whether what is wrong may pass by itself.
+    /// If it has errors: whether they may pass by themselves.
     pub passing: bool,
-    /// What is in use now, on one line.
+    /// The configuration now in use, on one line.
     pub summary: String,
     /// All errors and warnings, as `check` would print them.
     pub problems: String,
 }
 
-/// Brings everything in line with a configuration that was just read.
+/// Applies a configuration that was just read to everything.
 pub(super) async fn reload(
     new: Result<(Config, Vec<Problem>), Vec<Problem>>,
     old: &Config,

@@ -1,6 +1,7 @@
-//! What the last reload came to, for `jat-proxy reload`: in a memory file of this process, which
-//! whoever may look into the process finds by its name. So it needs no folder, no port and no shell.
-//! Other programs can have such a file, too: whose it is tells who says it.
+//! The result of the last reload, for `jat-proxy reload`: in a memory file of this process, which
+//! those who may inspect the process find by its name. So it needs no folder, no port and no
+//! shell. Other programs can have such a file, too: the owner of the process shows whether it can
+//! be trusted.
 
 use std::fs::File;
 use std::io;
@@ -24,7 +25,7 @@ pub(crate) struct ReloadOutcome {
     pub ended: u64,
     /// Whether the configuration of the last one was taken.
     pub taken: bool,
-    /// If not: whether what was wrong may pass by itself.
+    /// If not: whether the errors may pass by themselves.
     pub passing: bool,
     /// The result, on one line.
     pub summary: String,
@@ -32,9 +33,9 @@ pub(crate) struct ReloadOutcome {
     pub problems: String,
 }
 
-/// The file, as its owner has it.
+/// The file, as the daemon holds it.
 pub(crate) struct Notice {
-    /// `None`: the system gives none, for now.
+    /// `None`: the system does not provide one now.
     file: Option<File>,
     outcome: ReloadOutcome,
 }
@@ -78,7 +79,7 @@ impl Notice {
         }
         let Some(file) = &self.file else { return };
         let Ok(text) = serde_json::to_vec(&self.outcome) else { return };
-        // A reload does not depend on it.
+        // A reload does not depend on this.
         let _ = file.set_len(0).and_then(|()| file.write_all_at(&text, 0));
     }
 }
@@ -99,9 +100,9 @@ impl ReloadOutcome {
     }
 }
 
-/// Of the problems: more than a screen shows.
+/// Limit of the problems: more than a screen shows.
 const MOST_BYTES: usize = 64 << 10;
-/// Of the whole file, with escapes.
+/// Limit of the whole file, with escapes.
 const MOST_IN_FILE: usize = 1 << 20;
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::notify::Manager;
 use super::status::not_ready;
 use super::watchdog;
 
-/// The service manager's view of the daemon. What it does not take is told again with the next
-/// beat.
+/// The service manager's view of the daemon. A message that it does not take is sent again with
+/// the next beat.
 pub(super) struct Service {
     manager: Manager,
     beat: Interval,
@@ -28,7 +28,7 @@ impl Service {
         Self { manager, beat, ready: false, status: String::new() }
     }
 
-    /// Tells what is to be told, once a beat. Cancelling it loses nothing.
+    /// Sends what there is to send, once each beat. Cancelling it loses nothing.
     pub(super) async fn tick(&mut self, components: &Components) {
         self.beat.tick().await;
         if !self.ready && components.all_attempted() {
@@ -44,7 +44,7 @@ impl Service {
         }
     }
 
-    /// Does `work`, and tells meanwhile what is to be told.
+    /// Does `work`, and meanwhile sends what there is to send.
     pub(super) async fn beside<T>(
         &mut self,
         components: &Components,
@@ -61,7 +61,7 @@ impl Service {
         }
     }
 
-    /// Tells that it stops, for as long as that takes.
+    /// Reports that the daemon is stopping, for as long as that takes.
     pub(super) async fn stopping(&mut self) {
         while !self.manager.tell("STOPPING=1") {
             self.beat.tick().await;
@@ -69,7 +69,7 @@ impl Service {
     }
 }
 
-/// One line: how many can forward, and what the first that can't is waiting for.
+/// One line: how many components can forward, and what the first that can't is waiting for.
 fn summary(components: &Components) -> String {
     let components = components.all();
     let waiting = components.iter().filter_map(|component| {

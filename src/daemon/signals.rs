@@ -26,8 +26,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes signals from now on, also those that were held back for this program by the one
-    /// that handed over to it.
+    /// Takes signals from now on, including those that the previous program held back for this
+    /// one.
     pub(crate) fn listen() -> io::Result<Self> {
         let listen = |kind: SignalKind, asks: Signal| -> io::Result<_> {
             let number = signal::Signal::try_from(kind.as_raw_value())?;
@@ -58,7 +58,7 @@ impl Signals {
         }
     }
 
-    /// Waits for [`Signal::Stop`] only; others wait for [`Self::next`].
+    /// Waits for [`Signal::Stop`] only; other signals wait for [`Self::next`].
     pub(crate) async fn stop(&mut self) {
         let [(_, _, term), (_, _, int), ..] = &mut self.streams;
         tokio::select! {
@@ -84,12 +84,11 @@ impl Signals {
     }
 }
 
-/// What this process does before anything else: a signal for the daemon that it is to become
-/// waits until that takes it, and a limit on the size of files (`LimitFSIZE=`) is an error that a
-/// write gives.
+/// To be called before anything else: signals for the daemon wait until the daemon takes them, and
+/// a limit on the size of files (`LimitFSIZE=`) becomes an error of the write.
 pub(crate) fn hold() {
-    // To process 1, that of a container, the kernel gives no signal that has its default action:
-    // it would be lost. Any other may be told to stop while it begins.
+    // The kernel does not deliver a signal with its default action to process 1, that of a
+    // container: it would be lost. Any other process may be stopped while it starts.
     let is_init = nix::unistd::Pid::this().as_raw() == 1;
     let held = if is_init { taken() } else { early() };
     // Fails only for an invalid argument.
@@ -97,21 +96,21 @@ pub(crate) fn hold() {
     let _ = SigSet::from(signal::Signal::SIGXFSZ).thread_block();
 }
 
-/// It becomes no daemon: those signals have their default action.
+/// For a process that does not become a daemon: those signals get their default action back.
 pub(crate) fn release() {
     unblock();
 }
 
-/// Has a thread hold back the daemon's signals, but not one that a process which it starts has to
-/// get: a process inherits what its thread holds back. Ours lets go of the others itself, and what
-/// does not is killed when its time is over.
+/// Has this thread hold back the daemon's signals, except those that a process which it starts
+/// must get, since a process inherits what its thread holds back. Our own program releases the
+/// others itself, and a process that does not is killed when its time is over.
 pub(crate) fn leave_to_children() {
     // Fails only for an invalid argument.
     let _ = taken().thread_set_mask();
     let _ = SigSet::from(signal::Signal::SIGXFSZ).thread_block();
 }
 
-/// Takes the signals that were held back, and all that come.
+/// Takes the signals that were held back, and new ones.
 pub(crate) fn unblock() {
     // Fails only for an invalid argument.
     let _ = taken().thread_unblock();
@@ -123,7 +122,8 @@ pub(crate) fn block() {
     let _ = taken().thread_block();
 }
 
-/// Those that must not end a daemon that begins. One that begins may be told to stop.
+/// Those that must not end a daemon that is starting; one that is starting may still be told to
+/// stop.
 fn early() -> SigSet {
     [SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect()
 }

@@ -1,5 +1,5 @@
-//! The program that is to take the place of this one, and what it has to do before it may: read
-//! the configuration, and take over everything for a trial.
+//! The program that is to take the place of this one, and what it has to do first: read the
+//! configuration, and take over everything for a trial.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,14 +14,13 @@ use super::handover_file::HANDOVER_VERSION;
 use super::program::{Identity, Program};
 use super::question;
 
-/// A program that accepts the configuration and this version of a hand-over, or did when it was
-/// asked.
+/// A program that accepted the configuration and this version of a hand-over when it was asked.
 pub(super) struct Successor {
     program: Program,
     identity: Identity,
     config: PathBuf,
-    /// The files of the configuration that it takes. `None`: it is too old to give them, and to
-    /// rehearse.
+    /// The files of the configuration that it accepted. `None`: it is too old to return them, and
+    /// to rehearse.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -35,8 +34,8 @@ pub(super) enum ExecuteError {
 }
 
 impl Successor {
-    /// Asks `program` as it is now whether it takes the configuration at `config`, and this
-    /// version of a hand-over.
+    /// Asks the current file of `program` whether it accepts the configuration at `config`, and
+    /// this version of a hand-over.
     ///
     /// # Errors
     /// Why it does not, for people.
@@ -45,12 +44,12 @@ impl Successor {
         let end = question::deadline();
         let identity = question::identity(&program, end).await?.map_err(failed)?;
         let answer = question::ask(program.path(), check(&config), end).await?;
-        // An older program prints something else: what the configuration comes to.
+        // An older program prints something else: a summary of the configuration.
         let snapshot = serde_json::from_slice(&answer).ok();
         Ok(Self { program, identity, config, snapshot })
     }
 
-    /// Has it take over what is in `handover`, in a process of its own that ends then.
+    /// Has it take over what is in `handover`, in a process of its own that ends afterwards.
     ///
     /// # Errors
     /// Why it can't, for people.
@@ -66,7 +65,8 @@ impl Successor {
         question::ask(self.program.path(), arguments, end).await.map(drop)
     }
 
-    /// Puts it in the place of this program. Returns if that fails, and then nothing has changed.
+    /// Executes it in place of this program. Returns only if that fails, and then nothing has
+    /// changed.
     pub(super) fn execute(&self, variable: &str, descriptor: RawFd) -> ExecuteError {
         match self.compare(self.program.identity()) {
             Ok(()) => self.failed(self.program.execute(variable, descriptor)),
@@ -74,7 +74,7 @@ impl Successor {
         }
     }
 
-    /// Otherwise the program may be one that was never asked.
+    /// Checks that the program is still the one that was asked.
     ///
     /// # Errors
     /// It was replaced, or can't be looked at by `end`, for people.

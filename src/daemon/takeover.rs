@@ -1,7 +1,8 @@
-//! What a program does that was put in the place of another: it goes on with what that left.
+//! What a program does that has taken the place of another: it continues with what that one left.
 //!
-//! The same was done a moment before, for a trial, in a separate process. So what can fail here is
-//! a shortage, or a file that an older program did not hand over; both may pass soon.
+//! The same was done a moment before, for a trial, in a separate process. So this can fail only
+//! for a shortage, or because of a file that an older program did not hand over; both may pass
+//! soon.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -55,7 +56,7 @@ pub(crate) fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
     let (config, _) =
         configuration(path, &handover).map_err(|problems| config::render(&problems))?;
     let prepared = Prepared::new().map_err(|error| explain(&error))?;
-    // No task of a link runs: nothing waits for one.
+    // No task of a link gets to run, since nothing here waits.
     let _inside = prepared.runtime.enter();
     Components::new(handover.started).resume(&config, &mut handover.components);
     match handover.components.iter().flat_map(|component| &component.lost).next() {
@@ -66,14 +67,13 @@ pub(crate) fn rehearse(path: &Path, number: RawFd) -> Result<(), String> {
     }
 }
 
-/// The runtime panics where it finds no way to say what it lacks.
+/// The runtime panics when it lacks something and can't say what.
 fn prepared() -> io::Result<Prepared> {
     let panicked = |_| Err(io::Error::other("the runtime did not start"));
     panic::catch_unwind(Prepared::new).unwrap_or_else(panicked)
 }
 
-/// Says what became of the streams that are left in `from` after [`Components::resume`], and closes
-/// them.
+/// Logs which streams are left in `from` after [`Components::resume`], and closes them.
 pub(crate) fn close_rest(from: Vec<ComponentSnapshot>) {
     for mut component in from {
         for (domain, error) in component.lost.drain(..) {
@@ -88,7 +88,8 @@ pub(crate) fn close_rest(from: Vec<ComponentSnapshot>) {
     }
 }
 
-/// What was checked before; what an older program did not hand over is read from the disk.
+/// The configuration that was checked before; what an older program did not hand over is read from
+/// disk.
 fn configuration(
     path: &Path,
     handover: &HandoverFile,

@@ -1,6 +1,6 @@
-//! SIGUSR2: the program's file as it is now, a new version perhaps, takes the place of the
-//! running one in the same process (execve(2)), with all streams as they are. The server
-//! notices nothing.
+//! SIGUSR2: the program's file as it is now, perhaps a new version, takes the place of the running
+//! program in the same process (execve(2)), with all streams as they are. The server notices
+//! nothing.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -40,7 +40,7 @@ pub(super) enum UpgradeError {
     Execute(#[from] ExecuteError),
 }
 
-/// Hands everything over to `successor`. Returns if that fails, and then nothing has changed.
+/// Hands everything over to `successor`. Returns only if that fails, and then nothing has changed.
 pub(super) async fn hand_over(
     successor: &Successor,
     components: &Components,
@@ -54,9 +54,9 @@ pub(super) async fn hand_over(
     };
     let error = match ready {
         Ok(file) => {
-            // Those that come from now on are for the next program, which inherits them.
+            // Signals that come from now on are for the next program, which inherits them.
             signals::block();
-            // One that was caught before waits in a pipe. The runtime reads it before it comes back
+            // A signal caught before waits in a pipe. The runtime reads the pipe before it returns
             // from any wait, however short.
             sleep(Duration::from_millis(1)).await;
             signals.raise_pending();
@@ -68,7 +68,7 @@ pub(super) async fn hand_over(
         }
         Err(error) => error,
     };
-    // A socket that stays open over a later exec would be a leak, no more.
+    // If this fails, the socket stays open over a later exec: a leak, no more.
     let _ = http.keep(false);
     let _ = http.keep_connections(false);
     http.go_on().await;
@@ -76,8 +76,8 @@ pub(super) async fn hand_over(
     error
 }
 
-/// Halts everything, writes it down, and has the next program take over exactly that for a trial.
-/// Then it only remains to execute it.
+/// Halts everything, writes it to the memory file, and has the next program take over exactly that
+/// for a trial. After this it only remains to execute the program.
 async fn prepare(
     successor: &Successor,
     components: &Components,
@@ -92,7 +92,7 @@ async fn prepare(
     left.map_err(|_| UpgradeError::Closing)?;
     components.pause(age, false).await.map_err(UpgradeError::Busy)?;
     if age == SuccessorAge::Current {
-        // An older one can't take over requests.
+        // An older program can't take over requests.
         http.halt().await;
     }
     let file = write(successor, components, http, reload_later)?;
@@ -100,7 +100,8 @@ async fn prepare(
     if !components.any_encrypted() {
         return Ok(file);
     }
-    // They are closed for it, so not before all has gone well. What was tried stays the same.
+    // Encrypted streams are closed for the upgrade, so not before everything else has gone well.
+    // What was tried stays the same.
     let end = question::deadline();
     successor.is_unchanged(end).await.map_err(UpgradeError::Rehearsal)?;
     components.pause(age, true).await.map_err(UpgradeError::Busy)?;

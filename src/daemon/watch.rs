@@ -1,8 +1,8 @@
-//! `watch`: notices by itself that the files of the configuration have changed, as those of a
-//! Secret of Kubernetes do.
+//! `watch`: notices that the files of the configuration have changed, as those of a Kubernetes
+//! Secret do.
 //!
-//! They are looked at on a thread of their own, since a disk may hang. A change counts once two
-//! looks in a row saw the same: somebody may be writing still.
+//! The files are looked at on a separate thread, since a disk may hang. A change counts once two
+//! looks in a row have seen the same: somebody may still be writing.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,12 +49,12 @@ impl Watch {
         });
     }
 
-    /// What was refused was refused for something that may pass by itself.
+    /// The configuration was refused for a reason that may pass by itself: it is to be tried again.
     pub(super) fn try_again(&mut self) {
         self.judge.refused = None;
     }
 
-    /// Waits until the files are others than `current`, and whole. Cancelling it loses nothing.
+    /// Waits until the files differ from `current` and are complete. Cancelling it loses nothing.
     pub(super) async fn changed(&mut self, current: &Files) {
         loop {
             let Some(beat) = &mut self.beat else { return std::future::pending().await };
@@ -73,7 +73,7 @@ impl Watch {
     }
 }
 
-/// Begins to look. Without a thread it is tried again a period later.
+/// Begins to look. If there is no thread, the next period tries again.
 fn look(path: &Path) -> Option<oneshot::Receiver<Files>> {
     let (tell, told) = oneshot::channel();
     let path = path.to_owned();
@@ -86,7 +86,7 @@ fn look(path: &Path) -> Option<oneshot::Receiver<Files>> {
 struct Judge {
     /// What the last look saw, if it is not what is in use.
     before: Option<Files>,
-    /// What was reported before and is not in use, since it was refused.
+    /// A change that was reported and then refused, so that it is not in use.
     refused: Option<Files>,
     /// For how many looks a file could not be read.
     away: u32,
@@ -95,7 +95,8 @@ struct Judge {
 impl Judge {
     fn is_due(&mut self, files: Files, current: &Files) -> bool {
         if let Some(path) = files.unreadable() {
-            // It may be in the middle of a replacement. That is no reason to refuse anything.
+            // The file may be in the middle of being replaced. That is no reason to refuse
+            // anything.
             self.away += 1;
             self.before = None;
             if self.away == AWAY {
@@ -124,7 +125,7 @@ impl Judge {
     }
 }
 
-/// So many looks in a row without a file are worth a line.
+/// After so many looks in a row without a file, a line is logged.
 const AWAY: u32 = 6;
 
 #[cfg(test)]

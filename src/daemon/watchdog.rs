@@ -23,7 +23,7 @@ pub(super) fn start(components: Arc<Components>) -> io::Result<()> {
         let mut strikes = 0;
         loop {
             sleep(LOOK_EVERY);
-            // A process that was stopped and goes on is late too, but only once.
+            // A process that was stopped and continues is late, too, but only once.
             strikes = if is_late(&components) { strikes + 1 } else { 0 };
             if strikes == 2 {
                 error!("the event loop has hung for more than {} s", HANGS.as_secs());

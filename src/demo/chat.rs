@@ -65,7 +65,7 @@ impl Tour<'_> {
         Ok(Heard { resource, mirror, replica })
     }
 
-    /// The client answers; gives the alias that the user sees.
+    /// The client answers; returns the alias that the user sees.
     async fn answer_user(&mut self, heard: &Heard) -> Result<String, Failure> {
         let id = "r1";
         let lost = || Failure::MessageLost { id };

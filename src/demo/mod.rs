@@ -15,7 +15,7 @@ mod server;
 mod stage;
 pub(crate) mod tour;
 
-/// What did not happen as the tour says it does.
+/// Something that did not happen as the tour says.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("the built-in server can't listen: {0}")]
@@ -40,5 +40,5 @@ pub(crate) enum Failure {
     Delivered { xml: String },
 }
 
-/// How long what must come is waited for: where nothing else runs it takes milliseconds.
+/// How long to wait for what must come: on an idle machine it takes milliseconds.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

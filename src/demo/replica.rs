@@ -1,11 +1,11 @@
-//! One replica: a component with its links as in a daemon, with a state of its own.
+//! One replica: a component with its streams as in a daemon, with its own state.
 
 use crate::config;
 use crate::jat::reason::Reason;
 use crate::link::component::lock;
 use crate::link::component_tasks::ComponentTasks;
 
-/// What a process of its own would be: it shares nothing with other replicas but the keys.
+/// Stands for a separate process: it shares nothing with other replicas but the keys.
 pub(super) struct Replica {
     tasks: ComponentTasks,
 }

@@ -7,7 +7,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::jat::address::Address;
 use crate::stanza::head::{Head, Kind, Rewrite};
 
-/// The clients and replicas that are logged in, and what passed between server and replicas.
+/// The clients and replicas that are logged in, and the stanzas that passed between server and
+/// replicas.
 pub(super) struct Router {
     domain: &'static str,
     clients: Vec<(String, UnboundedSender<String>)>,
@@ -15,7 +16,7 @@ pub(super) struct Router {
     replicas: Vec<(u64, UnboundedSender<String>)>,
     connections: u64,
     passed: Vec<Passed>,
-    /// Loses each `n`th result: a tour must notice it.
+    /// Loses every `n`th result: a tour must notice that.
     #[cfg(test)]
     pub(super) loses_results: Option<usize>,
 }
@@ -57,14 +58,14 @@ impl Router {
         }
     }
 
-    /// Logs a client in under its full JID; gives what it will receive.
+    /// Logs a client in under its full JID; returns what it will receive.
     pub(super) fn add_client(&mut self, jid: &str) -> UnboundedReceiver<String> {
         let (sender, inbox) = unbounded_channel();
         self.clients.push((jid.to_owned(), sender));
         inbox
     }
 
-    /// Logs a replica in; gives the number of its connection, and what is to be written there.
+    /// Logs a replica in; returns the number of its connection, and what is to be written there.
     pub(super) fn add_replica(&mut self) -> (u64, UnboundedReceiver<String>) {
         let (sender, outgoing) = unbounded_channel();
         self.connections += 1;
@@ -128,8 +129,8 @@ impl Router {
         }
     }
 
-    /// To one at random, as ejabberd does. Presence goes to all, which no real server does: it
-    /// spares the tour a presence domain for each replica.
+    /// To one at random, as ejabberd does. Presence goes to all, which no real server does, so
+    /// that the tour needs no presence domain for each replica.
     fn deliver_to_replicas(&mut self, xml: String, to_all: bool) {
         let receivers = match fastrand::choice(&self.replicas) {
             Some(one) if !to_all => std::slice::from_ref(one),
@@ -143,7 +144,7 @@ impl Router {
         }
     }
 
-    /// What the server itself says to a stanza for an account, or for the server. All accounts
+    /// What the server itself answers to a stanza for an account or for the server. All accounts
     /// let everybody see their presence. No address or id of the tour has anything to escape.
     fn answers(&self, head: &Head<'_>) -> Vec<String> {
         let from = head.from.as_deref().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the tour puts on the terminal: headings, notes, stanzas.
+//! What the tour prints on the terminal: headings, notes, stanzas.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 pub(super) struct Screen<'a> {
     output: &'a mut dyn Write,
     colours: bool,
-    /// The first thing that went wrong with it.
+    /// The first error when printing.
     fault: io::Result<()>,
 }
 
@@ -15,7 +15,7 @@ impl<'a> Screen<'a> {
         Self { output, colours, fault: Ok(()) }
     }
 
-    /// Whether all could be printed. The tour goes on without, as what it checks stays the same.
+    /// Whether everything could be printed. The tour continues anyway, as its checks stay the same.
     pub(super) fn end(self) -> io::Result<()> {
         self.fault
     }
@@ -30,14 +30,14 @@ impl<'a> Screen<'a> {
         self.wrapped(text, "", "");
     }
 
-    /// A paragraph for something that was seen to be as it should.
+    /// A paragraph for something that was checked.
     pub(super) fn good(&mut self, text: &str) {
         let first = if self.colours { format!("{GREEN}ok{RESET}  ") } else { "ok  ".to_owned() };
         self.wrapped(text, &first, "    ");
     }
 
-    /// A stanza on its way, whole; where it is too long for a line it is broken between
-    /// attributes and behind its start tag.
+    /// A stanza on its way, whole; where it is too long for a line it is broken between attributes
+    /// and after its start tag.
     pub(super) fn stanza(&mut self, way: &str, xml: &str) {
         self.painted(CYAN, way);
         match xml.split_once("><") {

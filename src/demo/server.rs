@@ -81,7 +81,7 @@ async fn accept(listener: TcpListener, secret: &'static str, router: Shared) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(connections.spawn(serve(stream, secret, router.clone()))),
-            // Out of descriptors, most likely: they come back.
+            // Most likely out of descriptors: that passes.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }

@@ -26,7 +26,7 @@ use crate::stanza::head::Head;
 use crate::time::unix_now;
 
 pub(super) const DOMAIN: &str = "proxy.domain.example";
-/// The bot as a contact: users write messages there.
+/// The bot as a contact: users write their messages to it.
 pub(super) const FACE: &str = "helper@proxy.domain.example";
 pub(super) const TARGET: &str = "some-user@some-domain.example";
 pub(super) const USER: &str = "user@some-domain.example/abc";
@@ -84,7 +84,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Kills a replica in the middle of its work.
+    /// Kills a replica while it is at work.
     pub(super) async fn kill_replica(&mut self, name: char) -> Result<(), Failure> {
         let left = self.replicas.len() - 1;
         if let Some(at) = self.replicas.iter().position(|cast| cast.name == name) {
@@ -165,5 +165,5 @@ fn secret() -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 const SECRET: &str = "a secret for the demo";
-/// For a replica to do what takes it milliseconds.
+/// How long to sleep between looks at something that takes milliseconds.
 const STEP: Duration = Duration::from_millis(2);

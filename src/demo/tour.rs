@@ -1,4 +1,4 @@
-//! The guided tour: the main job, a killed replica, a rotated key, forged replies, a chat.
+//! The guided tour: requests and replies, a killed replica, a rotated key, forged replies, a chat.
 //!
 //! Each step is checked as it is shown; the first thing that does not happen ends the tour.
 
@@ -50,7 +50,7 @@ pub(super) struct Tour<'a> {
     pub(super) screen: Screen<'a>,
     pub(super) requests: u32,
     pub(super) replies: u32,
-    /// That arrived where they should.
+    /// Messages that arrived where they should.
     pub(super) messages: u32,
     forged: u32,
 }
@@ -179,10 +179,10 @@ impl Tour<'_> {
         check(self.requests == self.replies, "a reply to each request", self.replies)
     }
 
-    /// The user asks; gives what the implementing client got.
+    /// The user asks; returns what the implementing client got.
     async fn ask(&mut self, id: &'static str) -> Result<Request, Failure> {
         self.requests += 1;
-        // Servers stamp `from` anyway; with it, it keeps the place that it has in the README.
+        // Servers set `from` anyway; written here, it has the same place as in the README.
         self.stage.user.send(&format!(
             "<iq type='get' id='{id}' to='{DOMAIN}' from='{USER}'>\
                  <ping xmlns='urn:xmpp:ping'/></iq>"

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::cause::Cause;
 
-/// Counts attempts that fail for the same cause, and spaces them out.
+/// Counts attempts that fail for the same cause, and spreads them out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backoff {
     cause: Option<Cause>,
@@ -15,14 +15,14 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// The wait after a failure for `cause`. `lived`: how long the stream that ended had been
-    /// up. Another cause than before starts from the beginning, and so does a stream that lasted.
+    /// up. A new cause starts from the shortest wait, and so does a stream that lasted.
     pub(super) fn wait(
         &mut self,
         cause: Cause,
         lived: Option<Duration>,
         rng: &mut Rng,
     ) -> Duration {
-        // Of two processes that replace each other, each stays connected for as long as the other
+        // When two processes replace each other, each stays connected for as long as the other
         // waits.
         let lasting = if cause == Cause::Replaced { LONGER_THAN_A_RIVAL_WAITS } else { STABLE };
         if self.cause != Some(cause) || lived.is_some_and(|lived| lived >= lasting) {
@@ -31,11 +31,11 @@ impl Backoff {
         self.attempt = self.attempt.saturating_add(1);
         let (least, most) = cause.wait();
         let grown = f64::min(least * 2f64.powi(self.attempt.min(30).cast_signed()), most);
-        // Full jitter over what is above the least: replicas must not come back in step.
+        // Full jitter above the minimum, so that replicas do not come back at the same moment.
         Duration::from_secs_f64(least + (grown - least) * rng.f64())
     }
 
-    /// What was wrong may be fixed by now: starts from the beginning.
+    /// Starts from the shortest wait, as the fault may have been mended.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -1,4 +1,4 @@
-//! One component as the rest of the process sees it.
+//! A component as the rest of the process sees it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use crate::time::unix_now;
 
 use super::stream::{Role, StreamId, StreamRecord};
 
-/// A component: its services, and what is known of its streams. The tasks of its streams work
-/// on it, one turn at a time; others look at it between turns.
+/// A component: its services, and what is known of its streams. The tasks of its streams work on
+/// it, one turn at a time; others read it between turns.
 #[derive(Debug)]
 pub struct Component {
     pub services: Services,
@@ -33,7 +33,7 @@ pub struct Component {
     clock: Clock,
     /// Whether there were resources after the last turn.
     had_resources: bool,
-    /// Wakes whoever waits for something that another task does to the component: [`until`].
+    /// Wakes tasks that wait for a change that another task makes to the component: [`until`].
     changes: watch::Sender<()>,
 }
 
@@ -68,7 +68,7 @@ impl Component {
         self.clock
     }
 
-    /// What the clocks say.
+    /// The time of both clocks.
     pub fn now(&self) -> Now {
         self.clock.now()
     }
@@ -90,13 +90,14 @@ impl Component {
         &self.own
     }
 
-    /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
+    /// Seconds by which the clock of the target's server is ahead of ours, if that server has told
+    /// it.
     pub fn clock_offset(&self) -> Option<i64> {
         self.streams().find_map(|stream| stream.clock_offset)
     }
 
-    /// Whether all answers of the target come to us: of several replicas a server chooses one for each
-    /// (docs/servers.md#random-connection).
+    /// Whether all answers of the target come to us: with several replicas, a server picks one for
+    /// each (docs/servers.md#random-connection).
     pub fn hears_all_answers(&self) -> bool {
         let alone = self.services.settings().presence_domain.is_none();
         let stream = self.stream();
@@ -127,18 +128,18 @@ impl Component {
         std::iter::once(&mut self.own).chain(&mut self.presence)
     }
 
-    /// What is known of a stream; `None` when it is none of the component's any more.
+    /// What is known of a stream; `None` if the component no longer has it.
     pub fn record(&self, id: StreamId) -> Option<&StreamRecord> {
         self.streams().find(|stream| stream.id == id)
     }
 
-    /// The same, to be changed: [`Self::update`] tells others of it.
+    /// The same, to be changed, but without waking others as [`Self::update`] does.
     pub fn record_mut(&mut self, id: StreamId) -> Option<&mut StreamRecord> {
         self.streams_mut().find(|stream| stream.id == id)
     }
 
-    /// Changes what is known of a stream, if it is still one of the component's; the time is in
-    /// Unix seconds.
+    /// Changes what is known of a stream, if the component still has it; the time is in Unix
+    /// seconds.
     pub fn update(&mut self, id: StreamId, change: impl FnOnce(&mut StreamRecord, u64)) {
         let now = self.now().unix;
         if let Some(stream) = self.record_mut(id) {
@@ -147,7 +148,8 @@ impl Component {
         self.changes.send_replace(());
     }
 
-    /// Begins with the stream of `domain`: the counts go on, and what is known of the server.
+    /// Begins with a stream of `domain`: the counts, and what is known of the server, continue from
+    /// the one before.
     pub fn begin_stream(&mut self, role: Role, domain: &DomainPart) -> StreamId {
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
@@ -164,8 +166,8 @@ impl Component {
         id
     }
 
-    /// A turn of this stream is over. Wakes the tasks of other streams if it brought about
-    /// something that they wait for.
+    /// A turn of this stream is over. Wakes the tasks of other streams if something happened that
+    /// they wait for.
     pub fn end_turn(&mut self, id: StreamId, session: &Session, due: Duration) {
         if let Some(stream) = self.record_mut(id) {
             stream.learn(session, due);
@@ -176,7 +178,7 @@ impl Component {
         for stream in std::iter::once(own).chain(presence).filter(|stream| stream.id != id) {
             let due = services.deadline(&stream.domain);
             if let Some(due) = due.filter(|due| *due < stream.due) {
-                // Once for each: its own turn comes to the same.
+                // Wakes each only once: its own turn will come to the same deadline.
                 stream.due = due;
                 news |= stream.is_up();
             }
@@ -186,12 +188,13 @@ impl Component {
         }
     }
 
-    /// Tells of what changes from now on.
+    /// Reports changes from now on.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
-    /// This stream was lost: the component's other streams lead to the same server.
+    /// This stream was lost, so the component's other streams, which lead to the same server, are
+    /// in doubt.
     pub fn doubt_others(&mut self, id: StreamId) {
         for stream in self.streams_mut().filter(|stream| stream.id != id) {
             stream.doubted = stream.is_up();
@@ -204,12 +207,14 @@ impl Component {
         self.record_mut(id).is_some_and(|stream| std::mem::take(&mut stream.doubted))
     }
 
-    /// The server may take larger stanzas by now than it has shown: [`StreamRecord::lowered`].
+    /// Forgets the limits that the server has shown, since it may accept larger stanzas by now:
+    /// [`StreamRecord::lowered`].
     pub fn forget_limits(&mut self) {
         self.streams_mut().for_each(|stream| stream.lowered = None);
     }
 
-    /// Takes another arrangement of services, and forgets the stream of a presence domain that they do not have.
+    /// Takes another arrangement of services, and forgets the stream of a presence domain that they
+    /// do not have.
     pub fn reconfigure(&mut self, arrangement: Arrangement) {
         self.services.reconfigure(arrangement);
         let domain = self.services.settings().presence_domain.as_ref();
@@ -217,7 +222,7 @@ impl Component {
         self.changes.send_replace(());
     }
 
-    /// Whether the component's own stream serves, and there is somebody to forward to.
+    /// Whether the component's own stream carries stanzas, and there is a resource to forward to.
     pub fn is_ready(&self) -> bool {
         self.own.serves() && self.services.is_ready(self.now().unix)
     }
@@ -234,12 +239,12 @@ impl Clock {
     }
 }
 
-/// Waits until `is` holds of a component. No change is missed: `changes` keeps those after the
-/// first line until they are waited for.
+/// Waits until `is` holds of a component. No change is missed: `changes` keeps those that come
+/// after the first line until they are waited for.
 pub async fn until(shared: &Shared, is: impl Fn(&Component) -> bool) {
     let mut changes = lock(shared).changes();
     while !is(&lock(shared)) {
-        // The component is ours as well, so somebody can always tell.
+        // We hold the component, too, so the sender always exists.
         let _ = changes.changed().await;
     }
 }
@@ -288,7 +293,7 @@ mod tests {
         let (own, now) = (component.own.id, component.now());
         let domain = component.presence.as_ref().unwrap().domain.clone();
         let bounds = Bounds::default();
-        // The presence stream has asked, and waits for the answer.
+        // The presence stream has asked, and is waiting for the answer.
         let session = Session::new(domain, bounds, &mut component.turn(now));
         let due = session.deadline(&component.services);
         component.end_turn(presence, &session, due);

@@ -1,4 +1,4 @@
-//! A component with the tasks of its streams, and the means to give them orders.
+//! A component with the tasks of its streams, and how they are given orders.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,11 +38,11 @@ pub struct LinkTask {
     role: Role,
     domain: DomainPart,
     orders: watch::Sender<Order>,
-    /// Whether the first attempt to connect was made. The task has the sender, and lets go of it when
-    /// it ends, in whatever way: closed is what has no sender, now and whenever somebody looks.
+    /// Whether the first attempt to connect was made. The task holds the sender and drops it when
+    /// it ends, in whatever way, so a closed channel means that the task has ended.
     attempted: watch::Receiver<bool>,
     began: Instant,
-    /// Of tasks that failed.
+    /// The waits after tasks that failed.
     backoff: Backoff,
 }
 
@@ -75,7 +75,7 @@ impl ComponentTasks {
         Self { component, config: Arc::new(config.clone()), own, presence }
     }
 
-    /// Takes a new configuration; gives the task that it has no use for.
+    /// Takes a new configuration; returns the task that it no longer needs.
     pub fn reconfigure(&mut self, config: &ComponentConfig) -> Option<LinkTask> {
         let before = std::mem::replace(&mut self.config, Arc::new(config.clone()));
         {
@@ -86,7 +86,7 @@ impl ComponentTasks {
             }
         }
         let run = |stream| Order::Run(Arc::new(stream));
-        // Also if nothing changed for it: its services may have.
+        // Even if nothing changed for the stream: its services may have changed.
         self.own.order(run(config.own_stream()));
         let mut before = self.presence.take();
         self.presence = config.presence_stream().map(|stream| {
@@ -108,8 +108,8 @@ impl ComponentTasks {
         }
     }
 
-    /// Restarts, after a pause, each stream whose task has failed: nothing else in the process has
-    /// to end for that.
+    /// Restarts, after a pause, each stream whose task has failed, so that the rest of the process
+    /// can carry on.
     pub fn revive(&mut self) {
         let Self { component, config, own, presence } = self;
         for (link, stream) in std::iter::once(own).chain(presence).zip(config.streams()) {
@@ -120,7 +120,8 @@ impl ComponentTasks {
     }
 
     /// An operator may have changed something: asks the target for its presence again, at once if
-    /// there is a stream, and takes the server for able to take what is configured.
+    /// there is a stream, and assumes again that the server accepts stanzas as large as
+    /// configured.
     pub fn ask_again(&self) {
         {
             let mut component = lock(&self.component);
@@ -142,13 +143,13 @@ impl ComponentTasks {
 
 fn new_component(config: &ComponentConfig) -> Component {
     let services = Services::new(config.arrangement());
-    // Not for secrets: with a fixed seed replicas would merely make the same choices.
+    // Not for secrets: with a fixed seed, replicas would merely make the same choices.
     let seed = getrandom::u64().unwrap_or_default();
     Component::new(services, seed)
 }
 
 impl LinkTask {
-    /// One without a stream so far.
+    /// A task without a stream so far.
     fn begin(component: &Shared, role: Role, stream: StreamConfig) -> Self {
         let id = lock(component).begin_stream(role, &stream.domain);
         Self::start(component, role, id, stream, None, Duration::ZERO)
@@ -176,7 +177,7 @@ impl LinkTask {
         *self = Self { backoff, ..Self::start(component, self.role, id, stream, None, pause) };
     }
 
-    /// Its stream is begun: [`Component::begin_stream`].
+    /// Starts the task of a stream that was begun with [`Component::begin_stream`].
     fn start(
         component: &Shared,
         role: Role,
@@ -212,7 +213,7 @@ impl LinkTask {
         *self.attempted.borrow()
     }
 
-    /// Whether the task has ended, as it was told to or not.
+    /// Whether the task has ended, whether it was told to or not.
     pub fn has_ended(&self) -> bool {
         self.attempted.has_changed().is_err()
     }
@@ -227,7 +228,7 @@ impl LinkTask {
         async move { while attempted.changed().await.is_ok() {} }
     }
 
-    /// Whether it is told to end.
+    /// Whether it has been told to end.
     pub fn is_to_end(&self) -> bool {
         matches!(*self.orders.borrow(), Order::Stop { .. })
     }

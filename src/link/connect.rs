@@ -36,7 +36,7 @@ impl ConnectError {
     /// Whether this process, or this machine, had too little of something.
     pub fn is_shortage(&self) -> bool {
         match self {
-            // There was no thread.
+            // There was no thread for the look-up.
             Self::Lookup { error, .. } if error.kind() == io::ErrorKind::WouldBlock => true,
             Self::Lookup { error, .. } | Self::Failed { error, .. } => is_shortage(error),
             Self::NotLookedUp { .. } | Self::NoAnswer { .. } => false,
@@ -47,14 +47,14 @@ impl ConnectError {
 /// In which order the addresses of a server's name are tried.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    /// Where logging in failed or a stream was lost since the last stream that lasted; the latest
-    /// at the end.
+    /// Addresses where a login failed or a stream was lost since the last stream that lasted; the
+    /// latest is at the end.
     failed: Vec<SocketAddr>,
     /// How many of each family there were.
     found: Families,
 }
 
-/// So many addresses of each family.
+/// The number of addresses of each family.
 #[derive(Clone, Copy, Debug, Default)]
 struct Families {
     v4: usize,
@@ -62,8 +62,8 @@ struct Families {
 }
 
 impl Addresses {
-    /// At random within a family, so that replicas spread; families stay in the order that the
-    /// system prefers. Those that failed come last, the one that failed last at the very end.
+    /// Random within a family, so that replicas spread; families stay in the order that the system
+    /// prefers. Addresses that failed come last, the latest of them at the very end.
     fn order(&mut self, mut found: Vec<SocketAddr>, rng: &mut Rng) -> Vec<SocketAddr> {
         self.failed.retain(|address| found.contains(address));
         let v4 = found.iter().filter(|address| address.is_ipv4()).count();
@@ -77,25 +77,25 @@ impl Addresses {
         found
     }
 
-    /// This address gave no stream, or only a short one.
+    /// This address led to no stream, or only to a short one.
     pub(super) fn fail(&mut self, address: SocketAddr) {
         self.failed.retain(|known| *known != address);
         self.failed.push(address);
     }
 
-    /// What a stream to this address leads to.
+    /// The peer of a stream to this address.
     pub(super) fn peer(&self, address: SocketAddr) -> Peer {
         let of = if address.is_ipv4() { self.found.v4 } else { self.found.v6 };
         Peer { address, of }
     }
 
-    /// A stream lasted.
+    /// A stream lasted: earlier failures no longer count.
     pub(super) fn forgive(&mut self) {
         self.failed.clear();
     }
 }
 
-/// Connects to `server` (`host:port`); what led nowhere is noted in `addresses`.
+/// Connects to `server` (`host:port`); addresses that failed are noted in `addresses`.
 pub(super) async fn connect(
     server: &str,
     addresses: &mut Addresses,
@@ -121,8 +121,8 @@ pub(super) async fn connect(
             Err(_) => timed_out(),
         };
         addresses.fail(address);
-        // The host is there, then, and its server will be: an address of a family that this
-        // machine has no way to says less.
+        // So the host is there, and its server will be; the error of an address in a family that
+        // this machine can't reach says less.
         if !told.is_refused() {
             told = error;
         }
@@ -135,7 +135,7 @@ pub(super) fn watch_over(socket: &TcpStream) -> io::Result<()> {
     let limit = patience(socket.peer_addr()?.ip());
     socket.set_nodelay(true)?;
     sockopt::set_socket_keepalive(socket, true)?;
-    // Two that are not answered end it.
+    // Two probes without an answer end the connection.
     sockopt::set_tcp_keepidle(socket, Duration::from_secs((limit / 2).into()))?;
     sockopt::set_tcp_keepintvl(socket, Duration::from_secs((limit / 4).into()))?;
     sockopt::set_tcp_keepcnt(socket, 2)?;
@@ -143,8 +143,8 @@ pub(super) fn watch_over(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// How many seconds a peer may be silent to TCP. One on the same machine can't vanish unnoticed,
-/// and may well be stopped for longer.
+/// How many seconds a peer may leave TCP without an answer. One on the same machine can't vanish
+/// unnoticed, but may well be stopped for longer.
 fn patience(peer: IpAddr) -> u32 {
     if peer.to_canonical().is_loopback() { 60 } else { 16 }
 }
@@ -176,7 +176,7 @@ mod tests {
         assert!(firsts.iter().all(|count| *count > 60), "{firsts:?}");
     }
 
-    /// With the slack of the kernel's timers, the first is noticed within 20 s.
+    /// With the slack of the kernel's timers, the loss of the first peer is noticed within 20 s.
     #[tokio::test]
     async fn a_peer_on_a_network_has_to_answer_sooner() {
         for (peer, seconds) in [

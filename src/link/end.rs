@@ -7,15 +7,15 @@ use crate::session::ending::Ending;
 use super::cause::Cause;
 use super::tls;
 
-/// What an order has come to.
+/// How an order was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The stream was closed in good order.
+    /// The stream was closed properly.
     Closed,
     /// It was left as it is.
     Paused,
-    /// It was to be left as it is, but nobody else could have continued with it: it was closed in
-    /// good order.
+    /// It was to be left as it is, but no other program could have continued it, so it was closed
+    /// properly.
     NotHandedOver,
 }
 
@@ -51,7 +51,7 @@ impl Lost {
         }
     }
 
-    /// Whether the server is at its end as well, with a closing tag or without.
+    /// Whether the server has ended its side as well, with or without a closing tag.
     pub(super) fn is_end(&self) -> bool {
         match self {
             Self::Ended(ending) => *ending == Ending::Closed,

@@ -1,4 +1,4 @@
-//! Resources that fail, as the log tells them.
+//! What the log says about resources that fail.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::jat::now::Now;
 use crate::jat::translator::Translator;
 use crate::misleading::is_misleading;
 
-/// Remembers what was said of the resources of one target.
+/// Remembers what was logged of the resources of one target.
 #[derive(Debug, Default)]
 pub(super) struct Failings {
-    /// Since when all of them fail, and whether that was said.
+    /// Since when all of them fail, and whether that was logged.
     all: Option<(Duration, bool)>,
-    /// When several began to fail at once, as far as that was said.
+    /// When several began to fail at once, if that was logged.
     outage: Option<u64>,
     /// The resources that were named, and when.
     named: Vec<(String, Duration)>,
@@ -37,7 +37,7 @@ impl Failings {
         }
     }
 
-    /// They may be back in a moment, if a probe says so.
+    /// A probe may soon show that they work again.
     fn observe_all(&mut self, domain: &str, translator: &Translator, now: Now) {
         let target = translator.settings().target.bare();
         if translator.is_failing(now.unix) {
@@ -68,7 +68,7 @@ impl Failings {
     fn observe_each(&mut self, domain: &str, translator: &Translator, hears_all: bool, now: Now) {
         self.named.retain(|(_, at)| now.mono < *at + AN_HOUR);
         for serving in translator.serving_all() {
-            // A missing resource soon leaves the list, or has its own line.
+            // A missing resource soon leaves the list, or gets a line of its own.
             let trouble =
                 serving.trouble(hears_all, now.unix).filter(|trouble| !trouble.is_missing());
             let Some(trouble) = trouble else { continue };
@@ -82,9 +82,9 @@ impl Failings {
     }
 }
 
-/// How long all have to fail before it is said.
+/// How long all have to fail before that is logged.
 const LASTS: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const AN_HOUR: Duration = Duration::from_secs(3600);
-/// More than that have one cause.
+/// More than this have a common cause.
 const MOST_NAMED: usize = 16;

@@ -24,8 +24,8 @@ impl Heartbeat {
         self.beat_at(Instant::now());
     }
 
-    /// The same, at a moment that was read already: reading the clock is a good part of what a wake-up
-    /// takes here.
+    /// The same, with a time that was read already: reading the clock is a large part of the cost
+    /// of a wake-up.
     pub fn beat_at(&self, now: Instant) {
         self.last.store(self.millis(now), Ordering::Relaxed);
     }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(heart.age_at(at(30)), millis(30));
         heart.beat_at(at(20));
         assert_eq!(heart.age_at(at(30)), millis(10));
-        // A clock that was read before another's beat.
+        // A clock that was read before another task's beat.
         assert_eq!(heart.age_at(at(10)), millis(0));
     }
 }

@@ -14,7 +14,7 @@ use super::refusals::Refusals;
 use super::stream::{Role, StreamId, StreamRecord};
 use super::target_log::TargetLogs;
 
-/// Remembers what was said, so that it is said once.
+/// Remembers what was logged, so that it is logged once.
 #[derive(Debug)]
 pub(super) struct StreamLog {
     stream: StreamId,
@@ -57,7 +57,7 @@ impl StreamLog {
         }
     }
 
-    /// Another process, or another task, had the stream, and has said all that is known.
+    /// Another process, or another task, had the stream before and has logged all that is known.
     pub(super) fn resume(&mut self, component: &Component) {
         self.logged_in_before = true;
         self.targets.resume(component);
@@ -119,7 +119,7 @@ impl StreamLog {
         self.logged_in_before = true;
     }
 
-    /// An order ended the stream. `late`: stanzas that came after our closing tag so far.
+    /// An order ended the stream. `late`: how many stanzas have come after our closing tag.
     pub(super) fn closed(&self, late: u64, unsent: usize) {
         let component = self.domain.as_str();
         if unsent == 0 {
@@ -144,13 +144,13 @@ impl StreamLog {
 
     /// Looks at the component after a turn, which was at `now`.
     pub(super) fn observe(&mut self, component: &Component, now: Now) {
-        // Another task may have taken the stream's place.
+        // Another task may have taken over.
         let Some(stream) = component.record(self.stream) else { return };
         self.targets.observe(component, self.role, &self.domain, now);
         self.observe_sharing(component, stream);
         self.observe_unheard(stream);
         self.observe_standstill(stream);
-        // All streams count together, and one of them tells.
+        // The counts are those of all streams together, so only one of them logs them.
         if self.role == Role::Component {
             self.refusals.observe(self.domain.as_str(), &component.tally, now.mono);
             self.observe_unlisted(component, now.mono);
@@ -159,7 +159,7 @@ impl StreamLog {
         }
     }
 
-    /// Says what was held back to be summed up: the stream, or the process, is about to end.
+    /// Logs what was held back to be summed up: the stream, or the process, is about to end.
     pub(super) fn settle(&mut self, component: &Component) {
         if self.role == Role::Component {
             let (domain, now) = (self.domain.as_str(), component.now().mono);
@@ -214,7 +214,7 @@ impl StreamLog {
         if let Some(warning) = stream.unheard_warning().filter(|_| !self.unheard) {
             warn!(component = self.domain.as_str(), "{warning}");
         }
-        // Said once for all streams of one domain, until one hears itself.
+        // Logged once for all streams of one domain, until one receives its own echoes.
         self.unheard |= stream.unheard;
         self.unheard &= stream.sharing == Sharing::Unknown;
     }
@@ -231,7 +231,8 @@ impl StreamLog {
         }
     }
 
-    /// A server prefers its own cluster node, so a sibling elsewhere may show in this only.
+    /// A server prefers its own cluster node, so this may be the only sign of a replica on another
+    /// node.
     fn observe_unlisted(&mut self, component: &Component, now: Duration) {
         let unlisted = component.services.unlisted_replies();
         let many = unlisted >= self.unlisted + MANY_UNLISTED;

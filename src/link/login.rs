@@ -1,4 +1,4 @@
-//! Connects to the server and logs in as a component (XEP-0114), by way of tokio-xmpp.
+//! Connects to the server and logs in as a component (XEP-0114), with tokio-xmpp.
 
 use std::borrow::Cow;
 use std::io;
@@ -69,20 +69,20 @@ impl LoginError {
         }
     }
 
-    /// Whether only a server that takes components there says so.
+    /// Whether only a server that accepts components there would answer like this.
     fn shows_components(&self) -> bool {
         let Self::StreamEnded(Ending::StreamError { condition, .. }) = self else { return false };
         matches!(condition.as_str(), "not-authorized" | "conflict")
     }
 
-    /// The same, in view of all that came until then.
+    /// The same error, or a better one in view of everything received by then.
     fn in_view_of<S>(self, guard: &LoginGuard<S>) -> Self {
         let (said, ended) = (&guard.said, guard.ended);
         match (self, Port::of(said)) {
             (error, _) if error.shows_components() => error,
             (error @ Self::Tls(_), _) => error,
             (_, Some(port)) => Self::WrongPort(port),
-            // What reads XML takes an end for a fault in it.
+            // The XML parser reports an end of the connection as a fault of the document.
             (Self::ConnectionEnded | Self::Broken(_) | Self::Unreadable(_), None)
                 if said.is_empty() =>
             {
@@ -132,7 +132,7 @@ async fn log_in(tcp: TcpStream, config: &config::StreamConfig) -> Result<LoggedI
     Ok(LoggedIn { socket: Socket::Tls(Box::new(TlsSocket::new(socket))), early })
 }
 
-/// Opens the stream; gives what arrived together with the answer to the handshake, too.
+/// Opens the stream; also returns what arrived together with the answer to the handshake.
 async fn open<S>(socket: S, config: &config::StreamConfig) -> Result<(S, Vec<u8>), LoginError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -163,7 +163,7 @@ where
     let id = stream.take_header().id;
     let mut stream = stream.skip_features();
     let Some(id) = id else {
-        // A server may end the stream right behind such a header: then that is the reason.
+        // A server may end the stream right after such a header: then that is the reason.
         return match timeout(LOGIN_TIME, answer(&mut stream)).await {
             Ok(Err(error)) => Err(error),
             Ok(Ok(())) | Err(_) => Err(LoginError::NoStreamId),
@@ -186,10 +186,11 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         let element = next(stream).await?;
         match element.name() {
-            // Whatever it holds, and in whatever namespace: this is who was asked.
+            // Whatever its content and namespace: it comes from the server that was asked.
             "handshake" => return Ok(()),
-            // To a stream header with a version some servers answer with features first (RFC 6120
-            // section 4.3.2), but take the handshake all the same (docs/servers.md#features-first).
+            // Some servers answer a stream header that has a version with features first (RFC 6120
+            // section 4.3.2), but accept the handshake all the same
+            // (docs/servers.md#features-first).
             "features" => {}
             "error" => {
                 let mut bytes = Vec::new();
@@ -197,7 +198,7 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
                 written.map_err(|error| LoginError::Unreadable(error.to_string()))?;
                 return Err(LoginError::StreamEnded(Ending::from_stream_error(&bytes)));
             }
-            // What it holds stays out of logs.
+            // Its content stays out of logs.
             name => return Err(LoginError::Unexpected(name.chars().take(LONGEST_NAME).collect())),
         }
     }
@@ -225,7 +226,7 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
 
 type LoginStream<'s, S> = XmlStream<BufReader<&'s mut LoginGuard<S>>, Element>;
 
-/// What `work` gives, unless the server takes too long for it.
+/// The result of `work`, unless the server takes too long for it.
 async fn within<F: Future>(awaited: &'static str, work: F) -> Result<F::Output, LoginError> {
     timeout(LOGIN_TIME, work).await.map_err(|_| LoginError::Timeout { awaited })
 }

@@ -1,5 +1,5 @@
-//! A connection during login: it keeps what the server sent, since that tells what kind of server
-//! it is, and limits how much it may send.
+//! A connection during login: it keeps what the server sends, since that shows what kind of server
+//! it is, and limits how much that may be.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ pub(super) struct LoginGuard<S> {
     pub said: Vec<u8>,
     /// Whether the server has ended the connection.
     pub ended: bool,
-    /// How many tags and the like there are in it.
+    /// How many tags and the like it contains.
     tags: usize,
 }
 
@@ -63,9 +63,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for LoginGuard<S> {
 }
 
 /// A login takes some hundred bytes, in ten tags, and what a server offers may be some thousand.
-/// What reads them makes a tree of each element and goes down into it by recursion, so nothing may
-/// be much deeper than this.
+/// The parser builds a tree of each element and walks it recursively, so nothing may be nested
+/// much deeper than this.
 const MOST_TAGS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
-/// How much is read at a time, and by how much more than these it can be at most.
+/// How much is read at a time, and so how far the limits can be exceeded at most.
 pub(super) const READ_SIZE: usize = 1024;

@@ -14,7 +14,7 @@ use crate::{descriptor, thread};
 /// up twice, and only a few are looked up at a time: resolvers that hang take few threads.
 ///
 /// # Errors
-/// There are none, or there is no thread to ask with ([`io::ErrorKind::WouldBlock`]).
+/// There is no address, or no thread for the look-up ([`io::ErrorKind::WouldBlock`]).
 pub(super) async fn lookup(server: &str) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
     lookup_with(&format!("{}:{port}", a_labels(host)), ask).await
@@ -42,7 +42,7 @@ async fn lookup_with(server: &str, ask: Ask) -> io::Result<Vec<SocketAddr>> {
 
 type LookupResult = Option<Arc<io::Result<Vec<SocketAddr>>>>;
 
-/// A look-up that has not ended.
+/// A look-up in progress.
 struct Lookup {
     server: String,
     answer: watch::Receiver<LookupResult>,
@@ -51,7 +51,7 @@ struct Lookup {
 async fn begin(server: &str, ask: Ask) -> io::Result<watch::Receiver<LookupResult>> {
     let slot = SLOTS.acquire().await.map_err(io::Error::other)?;
     let mut running = running();
-    // Somebody may have begun meanwhile.
+    // Another task may have begun meanwhile.
     if let Some(answer) = under_way(&running, server) {
         return Ok(answer);
     }
@@ -78,7 +78,7 @@ fn is_under_way(lookup: &Lookup) -> bool {
 
 fn ask(server: &str) -> io::Result<Vec<SocketAddr>> {
     let found = server.to_socket_addrs().map(Iterator::collect);
-    // Without a descriptor the resolver finds nothing, and does not say why.
+    // Without a descriptor the resolver finds nothing and does not say why.
     found.map_err(|error| descriptor::room_for(NEEDED).err().unwrap_or(error))
 }
 
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Attempts that are given up and made again while the resolver hangs.
+    /// Attempts are given up and made again while the resolver hangs.
     #[tokio::test]
     async fn a_resolver_that_hangs_takes_few_threads() {
         let soon = Duration::from_millis(1);

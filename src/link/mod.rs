@@ -2,8 +2,8 @@
 //! a stream.
 //!
 //! [`component_tasks`] starts a task for each stream of a component and gives it [orders](order).
-//! Each logs in, pumps bytes until the stream's end, and notes what others may know of it in the
-//! [`component`]; `snapshot` is the component on its way to the next program.
+//! Each logs in, pumps bytes until the stream's end, and notes in the [`component`] what others
+//! want to know of it; `snapshot` is a component handed over to the next program.
 
 mod backoff;
 pub mod cause;

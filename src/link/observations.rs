@@ -1,5 +1,5 @@
-//! What lists of senders would refuse, as the log tells it: the first at once, what follows summed
-//! up once a minute, with the domains that are new.
+//! What the log says about stanzas that lists of senders would refuse: the first at once, later
+//! ones summed up once a minute, with the domains that are new.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use tracing::info;
 use crate::jat::observed::Observed;
 use crate::misleading::is_misleading;
 
-/// Remembers what was said of one component.
+/// Remembers what was logged of one component.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
     stanzas: u64,
-    /// How many domains were said, since they were forgotten so often.
+    /// How many domains were logged, since they were forgotten so often.
     domains: usize,
     forgotten: u64,
     last: Option<Duration>,
 }
 
 impl Observations {
-    /// All that was counted so far was said by another process.
+    /// Everything counted so far has been logged by another process.
     pub(super) fn resume(&mut self, observed: &Observed) {
         self.said(observed);
     }
@@ -33,7 +33,7 @@ impl Observations {
         }
     }
 
-    /// Says what was not said yet: there may be no next time.
+    /// Logs what has not been logged yet: there may be no next time.
     pub(super) fn settle(&mut self, component: &str, observed: &Observed) {
         if observed.stanzas() != self.stanzas {
             self.tell(component, observed);
@@ -48,7 +48,7 @@ impl Observations {
         self.said(observed);
     }
 
-    /// The domains that were not said yet: all, behind a reload with other lists.
+    /// The domains that have not been logged yet: all of them after a reload with other lists.
     fn unsaid<'o>(&self, observed: &'o Observed) -> impl Iterator<Item = &'o str> + use<'o> {
         let said = if observed.forgotten() == self.forgotten { self.domains } else { 0 };
         observed.domains().iter().skip(said).map(|(domain, _)| domain.as_str())

@@ -16,21 +16,21 @@ pub enum Order {
     /// Leave this stream as it is, where others find it:
     /// [`StreamRecord::hold`](super::stream::StreamRecord::hold).
     Pause { stream: Arc<StreamConfig>, successor: SuccessorAge },
-    /// Close it in good order within this time, and end.
+    /// Close it properly within this time, and end.
     Stop { within: Duration },
 }
 
-/// How old the program is that is to go on with a stream.
+/// The age of the program that is to continue a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SuccessorAge {
     /// As old as this one, or newer.
     Current,
-    /// It may be so old that it can't go on within a stanza that is skipped.
+    /// It may be so old that it can't take over in the middle of a skipped stanza.
     Older,
 }
 
 impl Order {
-    /// The stream that there is to be.
+    /// The stream that is to be up.
     pub fn stream(&self) -> Option<&StreamConfig> {
         match self {
             Self::Run(stream) | Self::Pause { stream, .. } => Some(stream),
@@ -39,14 +39,14 @@ impl Order {
     }
 }
 
-/// Waits for an order that ends an attempt to log in. Others wait for its end.
+/// Waits for an order that ends an attempt to log in. Other orders wait for the end of the attempt.
 pub async fn interrupted(orders: &watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error means that nobody gives orders any more.
     let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
     let pause = order.is_ok_and(|order| matches!(*order, Order::Pause { .. }));
     if pause {
-        // The server may take us for logged in already, and stanzas are on their way.
+        // To the server we may be logged in already, with stanzas on their way.
         sleep(PAUSE_PATIENCE).await;
     }
 }

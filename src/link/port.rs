@@ -5,7 +5,7 @@ use std::fmt;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-/// A port that is none for components (XEP-0114).
+/// A port that is not for components (XEP-0114).
 #[derive(Debug, PartialEq, Eq)]
 pub enum Port {
     /// For clients (RFC 6120).
@@ -21,7 +21,7 @@ pub enum Port {
 }
 
 impl Port {
-    /// What `said`, the first bytes that came, tell; `None`: it may well be one for components. A
+    /// What the first bytes, `said`, show; `None`: it may well be a port for components. A
     /// stream header says what the port is for (docs/servers.md#says-its-port).
     pub fn of(said: &[u8]) -> Option<Self> {
         // The alert of a server that wanted a TLS handshake (RFC 8446 section 5.1;

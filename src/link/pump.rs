@@ -1,4 +1,4 @@
-//! Moves bytes between a socket and its session until one of them is done.
+//! Moves bytes between a socket and its session until one of them ends.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -22,7 +22,7 @@ use super::order::{Order, SuccessorAge};
 use super::socket::Ready;
 use super::stream::{Parked, StreamId};
 
-/// A logged-in stream, and all that works on it.
+/// A logged-in stream, and everything that works on it.
 pub(super) struct Pump<'a> {
     pub parked: Parked,
     pub log: &'a mut StreamLog,
@@ -32,7 +32,7 @@ pub(super) struct Pump<'a> {
     clock: Clock,
     /// Whether bytes were read since the last turn.
     has_read: bool,
-    /// Set to when there is something to do by time, or earlier.
+    /// Set to the next deadline, or earlier.
     timer: Pin<Box<Sleep>>,
 }
 
@@ -49,8 +49,8 @@ impl<'a> Pump<'a> {
         Self { parked, log, component, stream, heartbeat, clock, has_read: false, timer }
     }
 
-    /// Pumps until the stream is lost, or `orders` end it. Gives the number of bytes that could not
-    /// be written, too.
+    /// Pumps until the stream is lost, or `orders` end it. Also returns the number of bytes that
+    /// could not be written.
     pub(super) async fn run(
         &mut self,
         orders: &mut watch::Receiver<Order>,
@@ -60,7 +60,7 @@ impl<'a> Pump<'a> {
         (end, unsent)
     }
 
-    /// Closes the stream in good order `within` a time; gives what [`Self::run`] does.
+    /// Closes the stream properly `within` a time; returns what [`Self::run`] does.
     pub(super) async fn stop(&mut self, within: Duration) -> (Result<Stop, Lost>, usize) {
         let end = self.close(within).await.map(|()| Stop::Closed);
         let unsent = self.finish(&end);
@@ -100,7 +100,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Whether the stream can stay for a new configuration; if so, it is taken.
+    /// Whether the stream can be kept under a new configuration; if so, that is applied.
     fn can_stay_for(&mut self, new: &StreamConfig) -> bool {
         let stays = self.parked.config.same_login(new);
         if stays {
@@ -114,7 +114,7 @@ impl<'a> Pump<'a> {
 
     /// Pumps until `told` is done.
     async fn pump_until<F: Future>(&mut self, told: F) -> Result<F::Output, Lost> {
-        // Before the first turn, so that this one sees what was changed earlier.
+        // Subscribed before the first turn, so that the turn sees what was changed earlier.
         let changes = lock(&self.component).changes();
         let (mut told, mut changed) = (pin!(told), pin!(change(changes)));
         loop {
@@ -129,7 +129,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Does all that can be done without waiting, under one lock and at one moment.
+    /// Does everything that can be done without waiting, under one lock and at one moment.
     fn turn(&mut self) -> Result<(), Lost> {
         let mut component = lock(&self.component);
         let now = component.now();
@@ -161,13 +161,13 @@ impl<'a> Pump<'a> {
         let room = input.capacity() - input.len();
         tokio::select! {
             biased;
-            // Before the clock, so that a process that was stopped reads what came meanwhile.
+            // Before the timer, so that a process that was stopped first reads what came meanwhile.
             ready = socket.ready(input, may_read, must_write) => match ready {
                 Ready::Read(count) => {
                     let filled = count.as_ref().is_ok_and(|count| *count >= room);
                     self.note_read(count)?;
                     if filled {
-                        // A socket that always has more must not starve all other tasks.
+                        // A socket that always has more to read must not starve all other tasks.
                         yield_now().await;
                     }
                 }
@@ -178,8 +178,8 @@ impl<'a> Pump<'a> {
         Ok(())
     }
 
-    /// Sets the timer, but does not move it to a later time: what is due comes later with each
-    /// stanza, and to be woken up too early now and then costs less.
+    /// Sets the timer, but does not move it to a later time: the deadline moves with each stanza,
+    /// and waking up too early now and then costs less than setting the timer each time.
     fn set_timer(&mut self, due: Duration, now: Now) {
         let due = self.clock.instant(due.min(now.mono + BEAT));
         if due < self.timer.deadline().into_std() || self.timer.is_elapsed() {
@@ -187,13 +187,13 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Leaves the stream as it is, if another program can go on with it; else closes it.
+    /// Leaves the stream as it is, if another program can continue it; otherwise closes it.
     async fn pause(&mut self, successor: SuccessorAge) -> Result<Stop, Lost> {
         if self.parked.socket.as_plain().is_none() {
             // The keys of TLS, and what it has read of a record, are in this process only.
             return self.close(HALT_TIME).await.map(|()| Stop::NotHandedOver);
         }
-        // An older program can't go on within a stanza that is skipped.
+        // An older program can't take over in the middle of a skipped stanza.
         let skipped = async {
             while self.parked.session.is_skipping() && successor == SuccessorAge::Older {
                 self.wait().await?;
@@ -215,12 +215,12 @@ impl<'a> Pump<'a> {
         if let Ok(Err(lost)) = timeout(within / 2, self.read_all()).await {
             return Err(lost);
         }
-        // What was read when the time was up.
+        // What had been read when the time was up.
         self.parked.session.begin_close();
         self.turn()?;
         self.parked.session.close();
         match timeout_at(end.into(), self.pump_until(pending::<Infallible>())).await {
-            // A server need not close a stream that we have closed.
+            // A server need not close its side of a stream that we have closed.
             Err(_) => Ok(()),
             Ok(Err(lost)) if lost.is_end() => Ok(()),
             Ok(Err(lost)) => Err(lost),
@@ -231,11 +231,11 @@ impl<'a> Pump<'a> {
     /// Translates until nothing more can be read.
     async fn read_all(&mut self) -> Result<(), Lost> {
         loop {
-            // Only a look at all sockets tells what came in the meantime.
+            // The runtime has to look at its sockets to learn what came in the meantime.
             yield_now().await;
             self.turn()?;
             if !self.parked.session.wants_input() {
-                // Not longer than the watchdog has patience.
+                // No longer than the watchdog allows.
                 if let Ok(Err(error)) = timeout(BEAT, self.parked.socket.writable()).await {
                     return Err(Lost::Broken(error));
                 }
@@ -245,7 +245,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Reads once, if there is something; says whether there was.
+    /// Reads once, if there is something to read; returns whether there was.
     fn read(&mut self) -> Result<bool, Lost> {
         let input = self.parked.session.input();
         input.reserve(READ_SIZE);
@@ -268,8 +268,8 @@ impl<'a> Pump<'a> {
     }
 }
 
-/// Translates and writes, until there is no more to translate or the server takes no more; then
-/// does what is due.
+/// Translates and writes until there is nothing left to translate or the server takes no more;
+/// then does what is due.
 fn work(parked: &mut Parked, component: &mut Component, now: Now) -> Result<(), Lost> {
     loop {
         parked.session.process(&mut component.turn(now)).map_err(Lost::Ended)?;
@@ -278,7 +278,7 @@ fn work(parked: &mut Parked, component: &mut Component, now: Now) -> Result<(), 
             break;
         }
     }
-    // Only now, since the server may have read while this process was stopped.
+    // Only now, since the server may have read meanwhile if this process was stopped.
     if parked.session.deadline(&component.services) <= now.mono {
         parked.session.tick(&mut component.turn(now)).map_err(Lost::Ended)?;
         write(parked, now)?;
@@ -304,17 +304,17 @@ fn write(Parked { socket, session, .. }: &mut Parked, now: Now) -> Result<(), Lo
 /// Waits for a change, and gives the receiver back for the next.
 async fn change(mut changes: watch::Receiver<()>) -> watch::Receiver<()> {
     if changes.changed().await.is_err() {
-        // There is no component any more to tell of.
+        // The component no longer exists, so nothing will change.
         pending::<()>().await;
     }
     changes
 }
 
-/// How long a stanza that is skipped may delay a pause.
+/// How long a stanza that is being skipped may delay a pause.
 const SKIP_TIME: Duration = Duration::from_secs(1);
-/// How long a server may take to close its side of one that can't be handed over; all streams
+/// How long a server may take to close its side of a stream that can't be handed over; all streams
 /// together have 5 s.
 const HALT_TIME: Duration = Duration::from_secs(3);
 const READ_SIZE: usize = 64 * 1024;
-/// How long a server may take to close its side of a stream that is opened again.
+/// How long a server may take to close its side of a stream that is to be opened again.
 const CLOSE_TIME: Duration = Duration::from_secs(10);

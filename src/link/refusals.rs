@@ -1,4 +1,4 @@
-//! Refused and dropped stanzas, as the log tells them: the first of a kind at once, what follows
+//! What the log says about refused and dropped stanzas: the first of a kind at once, later ones
 //! summed up once a minute.
 
 use std::time::Duration;
@@ -9,23 +9,23 @@ use crate::jat::reason::Reason;
 use crate::jat::tally::Tally;
 use crate::jat::traffic::Traffic;
 
-/// Remembers what was said of the stanzas of one component.
+/// Remembers what was logged of the stanzas of one component.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// The counts, as far as they were said.
+    /// The counts that have been logged.
     said: Tally,
-    /// The kinds that were said within the last minute, and when.
+    /// The kinds that were logged within the last minute, and when.
     recent: Vec<(Traffic, Reason, Duration)>,
     /// How many there were when we looked last.
     seen: u64,
     /// When a sum is due.
     due: Option<Duration>,
-    /// What was told in detail.
+    /// The counts that have been logged in detail.
     detailed: Tally,
 }
 
 impl Refusals {
-    /// All that was counted so far was said by another process.
+    /// Everything counted so far has been logged by another process.
     pub(super) fn resume(&mut self, tally: &Tally) {
         self.said = tally.clone();
         self.detailed = tally.clone();
@@ -44,7 +44,7 @@ impl Refusals {
         }
     }
 
-    /// Says what was not said yet: there may be no next time.
+    /// Logs what has not been logged yet: there may be no next time.
     pub(super) fn settle(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.clear();
         self.tell(component, tally, now);
@@ -67,7 +67,7 @@ impl Refusals {
         self.due = self.recent.iter().map(|(.., at)| *at + A_MINUTE).min();
     }
 
-    /// After each turn, for debugging.
+    /// Logs each stanza after the turn, for debugging.
     fn tell_details(&mut self, component: &str, tally: &Tally) {
         for (traffic, reason, count) in tally.iter() {
             let stanzas = count.saturating_sub(self.detailed.of(traffic, reason));
@@ -137,7 +137,8 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(7);
 
-    /// What was said of requests that found nobody, after each of these counts at that second.
+    /// What was logged of requests that found no resource, after each of these counts at that
+    /// second.
     fn said(events: &[(u64, u64)]) -> Vec<u64> {
         let (mut refusals, mut tally) = (Refusals::default(), Tally::default());
         let said = |it: &Refusals| it.said.of(USER_REQUEST, Reason::Offline);

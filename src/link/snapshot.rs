@@ -1,5 +1,5 @@
-//! A component on its way to the program that takes the place of this one: what it knows and
-//! counts, and its streams as they are, down to the byte.
+//! A component handed over to the program that takes the place of this one: what it knows and
+//! counts, and its streams as they are, to the byte.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,7 +37,7 @@ pub struct ComponentSnapshot {
     target: TargetSnapshot,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     other_targets: Vec<TargetSnapshot>,
-    /// By faces, as they are configured.
+    /// By face, as configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     faces: Vec<(String, FaceCounts)>,
     /// Stanza and way, reason, how many; without zeros.
@@ -69,7 +69,7 @@ struct StreamSnapshot {
 #[derive(Debug, Serialize, Deserialize)]
 struct Up {
     socket: RawFd,
-    /// Where it leads to: `host:port`, as the configuration had it.
+    /// Where it leads to: `host:port`, as configured.
     server: String,
     since: u64,
     /// [`Peer::of`].
@@ -79,8 +79,8 @@ struct Up {
 }
 
 impl ComponentSnapshot {
-    /// What a successor needs of a component whose streams are all paused. Its sockets stay open for
-    /// it until [`take_back`].
+    /// What the next program needs of a component whose streams are all paused. Its sockets stay
+    /// open for it until [`take_back`].
     pub fn of(component: &Component) -> io::Result<Self> {
         let services = &component.services;
         let counts = component.tally.iter().filter(|(.., count)| *count > 0);
@@ -121,7 +121,8 @@ impl ComponentSnapshot {
                 None => gone.push(known),
             }
         }
-        // Counts never go back: they go on with a target that is new, or with the first one.
+        // Counts never go back: they are added to those of a target that is new, or of the first
+        // one.
         for known in gone {
             let new = component.services.translators().iter().position(|it| !self.knows(it));
             component.services.update(new.unwrap_or_default(), |it| {
@@ -132,7 +133,7 @@ impl ComponentSnapshot {
         }
         let down = component.streams().filter(|stream| !stream.is_up());
         for domain in down.map(|stream| stream.domain.clone()).collect::<Vec<_>>() {
-            // Without its stream presence has to be asked for again.
+            // Without its stream, presence has to be asked for again.
             component.services.disconnected(&domain);
         }
     }
@@ -142,7 +143,7 @@ impl ComponentSnapshot {
         std::iter::once(&self.target).chain(&self.other_targets).any(|it| it.target == target)
     }
 
-    /// Takes out the stream that is now configured like this, if it is there and up.
+    /// Takes out the stream with this configuration, if it is there and up.
     pub fn take_stream(
         &mut self,
         config: &StreamConfig,
@@ -158,7 +159,8 @@ impl ComponentSnapshot {
         let socket = descriptor::adopt(socket).and_then(watch);
         let lost = |error| self.lost.push((config.domain.to_string(), error));
         let socket = socket.map_err(lost).ok()?;
-        // An older program may have had other ideas; what it set is good enough if need be.
+        // An older program may have set this differently; if this fails, what it set is good
+        // enough.
         let _ = watch_over(&socket);
         let socket = Socket::Plain(socket);
         let domain = config.domain.clone();
@@ -172,8 +174,8 @@ impl ComponentSnapshot {
         Some(Parked { socket, session, config: config.clone() })
     }
 
-    /// Ends the streams that nobody took: what is to be written goes out if it can, and the
-    /// server is told. Gives their domains.
+    /// Closes the streams that were not taken: what is to be written is written if possible, and
+    /// then the closing tag. Returns their domains.
     pub fn close_rest(self) -> Vec<String> {
         let mut closed = Vec::new();
         for stream in self.streams {
@@ -188,10 +190,10 @@ impl ComponentSnapshot {
     }
 }
 
-/// The sockets of a component are closed again with this process.
+/// From now on the sockets of a component are closed with this process again.
 pub(crate) fn take_back(component: &Component) {
     for parked in component.streams().filter_map(StreamRecord::parked) {
-        // It worked the other way round.
+        // The opposite change worked.
         if let Some(socket) = parked.socket.as_plain() {
             let _ = descriptor::keep(socket.as_fd(), false);
         }
@@ -201,7 +203,7 @@ pub(crate) fn take_back(component: &Component) {
 /// A socket that the runtime looks after.
 fn watch(socket: OwnedFd) -> io::Result<TcpStream> {
     match socket.try_clone() {
-        // A second one, since a failure closes it.
+        // A second descriptor, since a failure closes it.
         Ok(_) => patiently(PATIENCE, || TcpStream::from_std(socket.try_clone()?.into())),
         Err(_) => TcpStream::from_std(socket.into()),
     }
@@ -278,7 +280,7 @@ mod tests {
 
     use super::*;
 
-    /// Goes on with what stands in the golden file, where the subscriber is `a.proxy.example`.
+    /// Continues from the golden file, where the subscriber is `a.proxy.example`.
     fn resumed(target: &str, presence_domain: Option<&str>) -> Component {
         let golden = include_str!("../../tests/data/handover-v1.json");
         let mut golden: serde_json::Value = serde_json::from_str(golden).unwrap();
@@ -300,7 +302,7 @@ mod tests {
         component
     }
 
-    /// Relayed, errors that users got, unlisted, observed.
+    /// Counts: relayed, errors that users got, unlisted, observed.
     fn counts(component: &Component) -> [u64; 4] {
         let translator = &component.services.translators()[0];
         [

@@ -18,26 +18,26 @@ pub enum Socket {
     Tls(Box<TlsSocket>),
 }
 
-/// What a socket that was waited for is ready for.
+/// What a socket is ready for after a wait.
 pub enum Ready {
-    /// So many bytes were read; 0: the server is at its end.
+    /// So many bytes were read; 0: the server has ended its side.
     Read(io::Result<usize>),
     /// It may take more.
     Writable(io::Result<()>),
 }
 
 impl Socket {
-    /// Reads what there is to `input`, at the most for what it has room, or waits until it can
-    /// be written to: whatever comes first of what is wanted. Nothing is lost if it is dropped
-    /// before that.
+    /// Reads what there is into `input`, at most as much as there is room for, or waits until the
+    /// socket can be written to, whichever of the wanted comes first. Nothing is lost if this is
+    /// dropped before that.
     pub async fn ready(&mut self, input: &mut Vec<u8>, may_read: bool, must_write: bool) -> Ready {
         match self {
             Self::Plain(tcp) => {
                 let (mut reader, writer) = tcp.split();
                 tokio::select! {
                     biased;
-                    // Less than there is room for is all that there was: no second call to
-                    // learn that.
+                    // If less came than there is room for, that was all: no second call is needed
+                    // to learn that.
                     count = reader.read_buf(input), if may_read => Ready::Read(count),
                     ready = writer.writable(), if must_write => Ready::Writable(ready),
                     else => std::future::pending().await,
@@ -55,7 +55,7 @@ impl Socket {
         }
     }
 
-    /// Writes what the system takes of `output`, and says how much that was. After
+    /// Writes what the system takes of `output`, and returns how much that was. After
     /// [`io::ErrorKind::WouldBlock`] the next call must begin with the same bytes.
     pub fn try_write(&mut self, output: &[u8]) -> io::Result<usize> {
         match self {
@@ -98,22 +98,22 @@ impl Socket {
 
 /// An encrypted connection.
 ///
-/// Nothing readable stays inside: what was decrypted is given away at once, and what ended the
-/// connection comes after it. Nothing counts as written before the last byte of its record is,
-/// since the server can't read a part of one; so what waits inside is still in the session's
+/// Nothing readable stays inside: what was decrypted is passed on at once, and only then what
+/// ended the connection. Nothing counts as written before the last byte of its record is written,
+/// since the server can't read part of a record; so what waits inside is still in the session's
 /// output, and counted there.
 #[derive(Debug)]
 pub struct TlsSocket {
     tcp: TcpStream,
     connection: ClientConnection,
-    /// How many bytes of the output are in records that are not written to their ends.
+    /// How many bytes of the output are in records that are not completely written.
     sealed: usize,
     keys: KeyWear,
 }
 
-/// Keys may only be used for a limited number of records. With TLS 1.3 rustls renews them; with 1.2
-/// it would silently drop what comes when they are used up, so the connection has to end before
-/// that.
+/// Keys may only be used for a limited number of records. With TLS 1.3 rustls renews them; with
+/// 1.2 it would silently drop what comes when they are used up, so the connection has to end
+/// before that.
 #[derive(Debug)]
 struct KeyWear {
     /// Records that may still be written; `None`: any number.
@@ -152,7 +152,7 @@ impl TlsSocket {
             if must_write {
                 return self.tcp.poll_write_ready(context).map(Ready::Writable);
             }
-            // What the protocol itself has to say needs nobody's help.
+            // Records of the protocol itself are sent without anybody having to ask.
             match ready!(self.poll_flush(context)) {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Ready::Writable(Err(error))),
@@ -195,12 +195,12 @@ impl TlsSocket {
                     Err(error) => Err(error),
                 };
             }
-            // A fault, or an end, is told when all before it was given away.
+            // A fault, or an end, is reported once everything before it has been passed on.
             return if count > 0 { Ok(count) } else { state };
         }
     }
 
-    /// Moves what can be decrypted of what was read to `input`: gives 0 at the end.
+    /// Moves what can be decrypted of what was read to `input`; returns 0 at the end.
     fn take(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
         let broken = self.connection.process_new_packets().err();
         let mut reader = self.connection.reader();
@@ -232,7 +232,7 @@ impl TlsSocket {
         Ok(std::mem::take(&mut self.sealed))
     }
 
-    /// Writes all records to their ends.
+    /// Writes all records completely.
     fn try_flush(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             self.connection.write_tls(&mut Tried(&self.tcp))?;
@@ -253,7 +253,7 @@ impl TlsSocket {
 
     fn close(&mut self) {
         self.connection.send_close_notify();
-        // A peer that no longer reads does not need it.
+        // If it can't be written, the peer no longer reads and does not need it.
         let _ = self.try_flush();
     }
 }
@@ -301,7 +301,7 @@ impl Write for Tried<'_> {
     }
 }
 
-/// What is encrypted at a time: a few records, for one call to the system.
+/// How much is encrypted at a time: a few records, for one system call.
 const BATCH: usize = 64 * 1024;
 /// RFC 5246 section 6.2.1.
 const RECORD_SIZE: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! One stream as the rest of the process sees it.
+//! A stream as the rest of the process sees it.
 
 use std::time::Duration;
 
@@ -54,12 +54,13 @@ pub struct StreamRecord {
     pub peer: Option<Peer>,
     /// How long the server has processed nothing, if too long.
     pub standstill: Option<Duration>,
-    /// How often that began.
+    /// How often such a standstill has begun.
     pub standstills: u64,
     /// Most bytes of a stanza, where the server has shown that it takes fewer than configured:
-    /// until a reload, or as long as it is configured alike.
+    /// until a reload, or until the configured limit changes.
     pub lowered: Option<usize>,
-    /// Seconds by which the clock of the target's server is ahead of ours, where it was told.
+    /// Seconds by which the clock of the target's server is ahead of ours, if that server has told
+    /// it.
     pub clock_offset: Option<i64>,
     /// Lost streams and failed logins, by [`Cause`].
     pub failures: [u64; Cause::ALL.len()],
@@ -69,14 +70,14 @@ pub struct StreamRecord {
     pub backlog: usize,
     /// Bytes of output that were lost with their streams.
     pub unsent: u64,
-    /// Whether another stream to the same server died, and its link has not looked at this one since.
+    /// Whether another stream to the same server was lost since the link last checked this one.
     pub doubted: bool,
     pub hold: Hold,
     /// When its session has something to do next, on the clock of the component.
     pub due: Duration,
 }
 
-/// Who has the stream itself.
+/// Who holds the stream itself.
 #[derive(Debug)]
 pub enum Hold {
     /// Its task, if it is up.
@@ -85,7 +86,7 @@ pub enum Hold {
     Paused(Option<Box<Parked>>),
 }
 
-/// A stream that is up and that nobody works on.
+/// A stream that is up but that no task works on.
 #[derive(Debug)]
 pub struct Parked {
     pub socket: Socket,
@@ -94,7 +95,7 @@ pub struct Parked {
     pub config: config::StreamConfig,
 }
 
-/// What becomes of a stream.
+/// The state of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// No attempt to connect was made yet.
@@ -132,9 +133,9 @@ impl StreamRecord {
         }
     }
 
-    /// Takes over the counts of one that ended, and what was found out of its server.
+    /// Takes over the counts of a stream that ended, and what was found out about its server.
     pub fn succeed(&mut self, before: &Self) {
-        // Without `..`, so that whoever adds a field decides on it here.
+        // Without `..`, so that a new field must be considered here.
         let Self {
             id: _,
             role: _,
@@ -179,7 +180,7 @@ impl StreamRecord {
         self.state = State::Down { since, cause, message: message.to_owned() };
     }
 
-    /// The bounds of a session on it, of those that are configured.
+    /// The bounds of a session on it, given those that are configured.
     pub fn bounds(&self, configured: Bounds) -> Bounds {
         let mut bounds = configured;
         if let Some(bytes) = self.lowered {

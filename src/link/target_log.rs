@@ -1,4 +1,5 @@
-//! What an operator reads of the targets of a component: who accepted, who is online, who fails.
+//! What the log says about the targets of a component: which accepted, which are online, which
+//! fail.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::failings::Failings;
 use super::observations::Observations;
 use super::stream::Role;
 
-/// Remembers what was said of each target, by its address.
+/// Remembers what was logged of each target, by its address.
 #[derive(Debug, Default)]
 pub(super) struct TargetLogs {
     logs: HashMap<String, TargetLog>,
@@ -23,7 +24,7 @@ pub(super) struct TargetLogs {
     looked: Option<Duration>,
 }
 
-/// Remembers what was said of one.
+/// Remembers what was logged of one.
 #[derive(Debug, Default)]
 struct TargetLog {
     subscription: Option<Subscription>,
@@ -36,12 +37,12 @@ struct TargetLog {
 }
 
 impl TargetLogs {
-    /// Another process, or another task, has said all that is known.
+    /// Another process, or another task, has logged all that is known.
     pub(super) fn resume(&mut self, component: &Component) {
         self.logs = component.services.translators().iter().map(TargetLog::resumed).collect();
     }
 
-    /// The stream is lost: what was offline may have been so for that.
+    /// The stream is lost, which may be why resources were offline.
     pub(super) fn lost(&mut self) {
         self.logs.values_mut().for_each(|log| log.offline_since = None);
     }
@@ -78,7 +79,7 @@ impl TargetLogs {
                 log.observe_vanished(component, translator, domain.as_str());
                 log.observe_online(translator, domain.as_str(), several, now.mono);
             }
-            // All streams count together, and one of them tells.
+            // The counts are those of all streams together, so only one of them logs them.
             if role == Role::Component {
                 log.failings.observe(domain.as_str(), translator, hears_all, now);
                 log.observed.observe(domain.as_str(), translator.observed(), now.mono);
@@ -86,7 +87,7 @@ impl TargetLogs {
         }
     }
 
-    /// Says what was held back to be summed up.
+    /// Logs what was held back to be summed up.
     pub(super) fn settle(&mut self, component: &Component, domain: &str) {
         for translator in component.services.translators() {
             if let Some(log) = self.logs.get_mut(translator.settings().target.as_str()) {
@@ -146,7 +147,7 @@ impl TargetLog {
         self.lapsed = lapsed;
     }
 
-    /// Those of them that had been there for long.
+    /// Those of them that had been online for long.
     fn observe_vanished(&mut self, component: &Component, translator: &Translator, domain: &str) {
         let total = translator.presence().vanished().total;
         let before = std::mem::replace(&mut self.vanished, total);
@@ -196,6 +197,6 @@ impl TargetLog {
     }
 }
 
-/// How often several are looked at.
+/// How often several targets are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const OFFLINE_LASTS: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! A target on its way to the next program: what is known of its presence, and what was counted.
+//! A target handed over to the next program: what is known of its presence, and what was counted.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,14 @@ use crate::jat::translator::{Stale, Translator};
 pub(super) struct TargetSnapshot {
     /// As it is configured, in normal form.
     pub(super) target: String,
-    /// Where its presence is subscribed to from.
+    /// The address from which its presence is subscribed to.
     subscriber: Option<String>,
     presence: PresenceSnapshot,
     unlisted_replies: u64,
-    /// What users got.
+    /// What answers users got.
     #[serde(default, skip_serializing_if = "AnswersSnapshot::is_empty")]
     answers: AnswersSnapshot,
-    /// What lists of senders would have refused.
+    /// How many stanzas lists of senders would have refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     observed: u64,
     /// Some of the domains that these came from.
@@ -67,7 +67,7 @@ impl TargetSnapshot {
     }
 }
 
-/// For what is left out of the hand-over then.
+/// For counts that are left out of the hand-over when they are zero.
 pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -34,7 +34,7 @@ pub(super) struct Link {
     /// Beats at each turn.
     pub heartbeat: Arc<Heartbeat>,
     pub orders: watch::Receiver<Order>,
-    /// Is told when the first attempt to connect was made. Closed when the task has ended.
+    /// Set once the first attempt to connect has been made. Closed when the task has ended.
     pub attempted: watch::Sender<bool>,
     /// A stream to begin with, from another process.
     pub parked: Option<Parked>,
@@ -56,7 +56,7 @@ impl Link {
             match order {
                 Order::Run(config) => {
                     let wait = self.keep_up(&config, &mut log, &mut retry).await;
-                    // One that ended it is obeyed at once.
+                    // An order that ended the attempt is obeyed at once.
                     let goes_on = matches!(*self.orders.borrow(), Order::Run(_));
                     if goes_on && self.idle(wait, &mut retry.backoff).await.is_break() {
                         break;
@@ -80,25 +80,26 @@ impl Link {
         self.note(|stream, _| stream.state = State::Closed);
     }
 
-    /// `None` when the stream is none of the component's any more.
+    /// `None` if the component no longer has the stream.
     fn begin_log(&self) -> Option<StreamLog> {
         let component = lock(&self.component);
         let stream = component.record(self.stream)?;
         let mut log = StreamLog::new(stream);
-        // Also if its stream could not be handed over.
+        // Even if its stream could not be handed over.
         if stream.logins > 0 {
             log.resume(&component);
         }
         Some(log)
     }
 
-    /// Changes what is known of the stream, unless another task has its place by now; the time
-    /// is in Unix seconds.
+    /// Changes what is known of the stream, unless another task has taken over by now; the time is
+    /// in Unix seconds.
     fn note(&self, change: impl FnOnce(&mut StreamRecord, u64)) {
         lock(&self.component).update(self.stream, change);
     }
 
-    /// One stream's life, or an attempt that failed; how long to wait then.
+    /// Keeps one stream until its end, or makes one attempt that fails; returns how long to wait
+    /// then.
     async fn keep_up(
         &mut self,
         config: &Arc<StreamConfig>,
@@ -107,7 +108,7 @@ impl Link {
     ) -> Duration {
         let parked = match self.parked.take() {
             Some(parked) => {
-                // It may be for another configuration than this.
+                // The latest order may have another configuration than this one.
                 self.orders.mark_changed();
                 parked
             }
@@ -132,7 +133,7 @@ impl Link {
                         let cause = Cause::from(&error);
                         self.fail(cause, &error.to_string());
                         log.failed(cause, &error.to_string());
-                        // Only now, since whoever waits for it wants to read what went wrong.
+                        // Only now, since those who wait for it want to read what went wrong.
                         self.attempted.send_replace(true);
                         return backoff.wait(cause, None, lock(&self.component).rng());
                     }
@@ -159,8 +160,8 @@ impl Link {
         backoff.wait(cause, Some(lived), lock(&self.component).rng())
     }
 
-    /// With a presence domain, waits for what is told there before users can write to us: other
-    /// replicas know already who is online. Not for long, since there may be nobody.
+    /// With a presence domain, waits for the first presence there before users can write to us,
+    /// since other replicas already know who is online. Not for long, since nobody may be.
     async fn hear_of_resources(&self) {
         if self.role != Role::Component {
             return;
@@ -172,11 +173,11 @@ impl Link {
                 until(&self.component, |c| c.services.has_resources() || time_to_hear(c).is_zero());
             timeout(left, told).await
         };
-        // What is not told by then is told later.
+        // What does not come by then comes later.
         let _ = timeout(PRESENCE_TIME, told).await;
     }
 
-    /// Waits, but not for longer than there is nothing to obey.
+    /// Waits, until an order comes at the latest.
     async fn idle(&self, wait: Duration, backoff: &mut Backoff) -> ControlFlow<()> {
         let mut orders = self.orders.clone();
         tokio::select! {
@@ -264,8 +265,8 @@ impl Link {
         cause
     }
 
-    /// In words. If a stanza was too large for the server, the next stream is for smaller ones: else
-    /// any user could end it again and again.
+    /// Explains the loss. If a stanza was too large for the server, the next stream gets a lower
+    /// limit, or else any user could end it again and again.
     fn explain(&self, lost: &Lost, config: &StreamConfig) -> String {
         let message = lost.explain();
         let Lost::Ended(Ending::TooLarge { bytes, .. }) = lost else { return message };
@@ -284,7 +285,7 @@ impl Link {
     }
 }
 
-/// What is known of the attempts so far.
+/// What is remembered of the attempts so far.
 #[derive(Debug, Default)]
 struct Retry {
     backoff: Backoff,
@@ -296,19 +297,19 @@ fn is_starting(component: &Component) -> bool {
     component.presence_stream().is_some_and(|stream| stream.state == State::Starting)
 }
 
-/// How long the first presence on the stream of the presence domain is still worth waiting for.
+/// How long it is still worth waiting for the first presence on the stream of the presence domain.
 fn time_to_hear(component: &Component) -> Duration {
     match component.presence_stream().map(|stream| &stream.state) {
         Some(State::Up { since }) => {
             let until = Duration::from_secs(*since) + ANSWER_TIME;
             until.saturating_sub(Duration::from_secs(component.now().unix))
         }
-        // Nothing will be told soon, or there is nothing to wait for.
+        // Nothing will come soon, or there is nothing to wait for.
         _ => Duration::ZERO,
     }
 }
 
-/// How long the component's stream waits for that of its presence domain at most, and how long for
-/// the first presence on that, give or take a second.
+/// How long the component's stream waits at most for that of its presence domain, and how long for
+/// the first presence there, to within a second.
 const PRESENCE_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(3);

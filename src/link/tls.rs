@@ -15,7 +15,7 @@ use crate::config::TlsConfig;
 use crate::misleading::is_misleading;
 use crate::time::show_moment;
 
-/// Why a connection could not be encrypted. The library's own texts are mostly the names of its
+/// Why a connection could not be encrypted. The library's own messages are mostly the names of its
 /// variants, so here is a sentence for each.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -54,7 +54,7 @@ pub enum TlsError {
     Broken(io::Error),
 }
 
-/// Does the handshake with the server at the other end of `socket`.
+/// Performs the handshake with the server at the other end of `socket`.
 pub(super) async fn encrypt(
     socket: TcpStream,
     tls: &TlsConfig,
@@ -73,7 +73,7 @@ pub(super) async fn encrypt(
     })
 }
 
-/// What ended a connection that perhaps was encrypted.
+/// Why a connection ended that may have been encrypted.
 pub(super) fn explain(error: &io::Error) -> String {
     TlsError::within(error).map_or_else(|| error.to_string(), |error| error.to_string())
 }
@@ -83,7 +83,7 @@ fn cause(error: &io::Error) -> Option<&Error> {
 }
 
 impl TlsError {
-    /// What the TLS of a connection that was encrypted has to say about its end, if it has.
+    /// The TLS error that ended an encrypted connection, if there is one.
     pub fn within(error: &io::Error) -> Option<Self> {
         cause(error).map(Self::of)
     }
@@ -163,8 +163,8 @@ impl TlsError {
     }
 }
 
-/// The name of a variant of the library, `UnknownCA`, as people write it: `unknown CA`. What it
-/// holds is left out.
+/// The name of a variant of the library, `UnknownCA`, as people write it: `unknown CA`. Its
+/// contents are left out.
 fn words<T: Debug + ?Sized>(variant: &T) -> String {
     let text = format!("{variant:?}");
     let name = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(names(2), "a, a");
         assert_eq!(names(7), "a, a, a, a, a and 2 more");
     }
-    /// All that can be made without a server.
+    /// For all errors that can be made without a server.
     #[test]
     fn nothing_is_said_in_the_words_of_a_program() {
         let tls = trusting();

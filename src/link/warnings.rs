@@ -10,7 +10,7 @@ use super::component::Component;
 use super::stream::{Role, StreamRecord};
 
 impl Component {
-    /// All of it.
+    /// All warnings.
     pub fn warnings(&self) -> Vec<String> {
         let of_stream = |stream: &StreamRecord| {
             let sharing = [stream.unheard_warning(), self.sharing_warning(stream)];
@@ -21,11 +21,11 @@ impl Component {
         self.streams().flat_map(of_stream).chain(several).chain(vanished).flatten().collect()
     }
 
-    /// What an operator has to do about a process on another node of the server's cluster that has no
-    /// presence domain.
+    /// What an operator has to do about a process on another node of the server's cluster that has
+    /// no presence domain.
     pub fn elsewhere_warning(&self) -> Option<String> {
         let stream = self.stream();
-        // The line on that says the same.
+        // The warning about sharing says the same.
         let said = self.sharing_warning(stream).is_some();
         (stream.elsewhere && !said).then(|| {
             let domain = &stream.domain;
@@ -39,7 +39,7 @@ impl Component {
         })
     }
 
-    /// What an operator has to check when resources have disappeared without notice.
+    /// What an operator has to check when resources have vanished without notice.
     pub fn vanished_warning(&self, translator: &Translator) -> Option<String> {
         let count = translator.presence().vanished().lately(self.now().unix)?;
         let target = translator.settings().target.bare();
@@ -59,7 +59,7 @@ impl Component {
         harmed.then(|| stream.sharing_warning(self.services.settings(), foreign()))
     }
 
-    /// Whether the clocks differ so much that somebody should look.
+    /// Whether the clocks differ so much that an operator should know.
     pub fn clock_is_off(&self) -> bool {
         self.clock_offset().is_some_and(|offset| offset.unsigned_abs() > MAX_OFFSET)
     }
@@ -144,5 +144,5 @@ impl StreamRecord {
     }
 }
 
-/// Seconds that clocks may differ before somebody is told.
+/// Seconds that clocks may differ before there is a warning.
 const MAX_OFFSET: u64 = 30;

@@ -1,12 +1,12 @@
 //! What waits to be written to the server, and the white space that has to follow it.
 //!
 //! Some servers read XML with a parser that defers tags which come in pieces: having seen a part
-//! of one, it does not look again before twice as many bytes are there
-//! (docs/servers.md#reparse-deferral). A tag that is whole by then waits for bytes behind it, as
-//! many as it has itself at most, and everything behind it waits too. Where the bytes are cut is
-//! up to networks and to the server. So white space follows (RFC 6120 section 4.6.1 allows it
-//! between stanzas) unless enough other bytes do: at once behind a tag that is long enough for
-//! every server to cut it, else after [`PAY_AFTER`].
+//! of one, it looks again only when twice as many bytes have arrived
+//! (docs/servers.md#reparse-deferral). A tag that is complete by then waits for the bytes after
+//! it, at most as many as it has itself, and everything after it waits too. Where the bytes are
+//! cut depends on networks and on the server. So white space follows (RFC 6120 section 4.6.1
+//! allows it between stanzas) unless enough other bytes do: at once after a tag that is long
+//! enough for every server to cut it, otherwise after [`PAY_AFTER`].
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Output {
     bytes: Vec<u8>,
-    /// How many of them were written.
+    /// How many of them have been written.
     written: usize,
     last_written: Duration,
-    /// Since when the server reads none.
+    /// Since when the server has read none.
     stalled_since: Option<Duration>,
-    /// So many bytes have to follow until every tag was looked at.
+    /// How many bytes have to follow before every tag is sure to be parsed.
     owed: usize,
-    /// When white space follows if nothing else does.
+    /// When white space is sent if nothing else is sent before.
     due: Option<Duration>,
-    /// How many bytes of stanzas were ever appended.
+    /// How many bytes of stanzas have been appended in all.
     said: u64,
-    /// How long the longest of them is, and how many had been appended with it.
+    /// The length of the longest stanza, and how many bytes had been appended by its end.
     largest: (usize, u64),
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Output {
 pub(super) struct TooLarge;
 
 impl Output {
-    /// `bytes` are left from another process.
+    /// `bytes` are what the previous process had not written.
     pub(super) fn new(bytes: Vec<u8>, now: Duration) -> Self {
         let said = bytes.len() as u64;
         Self {
@@ -54,22 +54,22 @@ impl Output {
         &self.bytes[self.written..]
     }
 
-    /// How many bytes of stanzas were appended so far.
+    /// How many bytes of stanzas have been appended so far.
     pub(super) fn said(&self) -> u64 {
         self.said
     }
 
-    /// How long the longest stanza so far is, if the server need not have read all of it yet: of
-    /// what was said it has processed `processed` bytes for sure. A short one is no reason to end
-    /// a stream.
+    /// The length of the longest stanza so far, unless the server has certainly read all of it: it
+    /// has processed at least `processed` bytes of what was sent. `None` if it is short, as no
+    /// server ends a stream for a short one.
     pub(super) fn largest_unread(&self, processed: u64) -> Option<usize> {
         let (length, end) = self.largest;
         let unread = end > processed && self.said - end <= MOST_UNREAD;
         (unread && length >= MIN_LARGE).then_some(length)
     }
 
-    /// Appends the stanza that `write` writes, unless more than `limit` bytes are needed to have
-    /// it looked at.
+    /// Appends the stanza that `write` writes, unless it takes more than `limit` bytes until a
+    /// parser has seen all of it.
     pub(super) fn say(
         &mut self,
         limit: usize,
@@ -78,12 +78,12 @@ impl Output {
         self.relay(limit, |bytes| {
             let begin = bytes.len();
             write(bytes);
-            // As if it was a single tag; it is short.
+            // Counted as if it were a single tag; it is short.
             2 * (bytes.len() - begin)
         })
     }
 
-    /// As [`Self::say`], for one that says how many bytes are needed.
+    /// Like [`Self::say`], for a stanza whose number of needed bytes is known.
     pub(super) fn relay(
         &mut self,
         limit: usize,
@@ -104,7 +104,7 @@ impl Output {
         Ok(())
     }
 
-    /// A turn is over: what is sure to be cut gets its white space.
+    /// A turn is over: a tag that is sure to be cut gets its white space now.
     pub(super) fn pay_long_tags(&mut self) {
         if self.owed > SURELY_CUT {
             self.pay();
@@ -189,7 +189,7 @@ impl Output {
         self.stalled_since.map(|since| since + STALL_TIME)
     }
 
-    /// What a successor has to write.
+    /// What the next process has to write.
     pub(super) fn hand_over(&self) -> Vec<u8> {
         let mut bytes = self.bytes().to_vec();
         bytes.resize(bytes.len() + self.owed, b' ');
@@ -201,7 +201,7 @@ impl Output {
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a server may leave its input unread.
 const STALL_TIME: Duration = Duration::from_secs(30);
-/// Larger buffers are released when they are empty.
+/// Buffers larger than this are released when they are empty.
 pub(super) const KEEP_CAPACITY: usize = 256 * 1024;
 /// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
 /// which arrives in one piece is read in one piece.
@@ -210,8 +210,8 @@ const SURELY_CUT: usize = 1_000;
 const MOST_UNREAD: u64 = 16 << 20;
 /// No server has a lower limit (RFC 6120 section 13.12 wants 10,000 bytes).
 const MIN_LARGE: usize = 8_192;
-/// How long a stanza may stay in the server. Longer than it takes under load until another follows;
-/// so that at most ten times a second white space is sent.
+/// How long a stanza may wait in the server. Longer than the gap between stanzas under load; and
+/// white space is sent at most ten times a second.
 const PAY_AFTER: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
@@ -222,7 +222,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    /// Says a stanza of so many bytes, whose tags need so many.
+    /// Appends a stanza of `length` bytes that needs `reach` bytes.
     fn said(length: usize, reach: usize) -> Output {
         let mut output = Output::new(Vec::new(), at(0));
         let relayed = output.relay(10_000, |bytes| {
@@ -233,7 +233,7 @@ mod tests {
         output
     }
 
-    /// Writes all; gives how many bytes that were.
+    /// Writes everything; returns how many bytes that was.
     fn write(output: &mut Output, now: Duration) -> usize {
         let count = output.bytes().len();
         output.sent(count, now);

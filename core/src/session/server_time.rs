@@ -29,14 +29,14 @@ impl ServerTime {
         Self { nonce, asked: None, next: 0, due: now, offset: None }
     }
 
-    /// Goes on where another left off, given what that one knew.
+    /// Continues where the previous process stopped, with what that one knew.
     pub(super) fn resume(nonce: u64, offset: Option<i64>, now: Duration) -> Self {
         let due = now + if offset.is_some() { ASK_EVERY } else { ASK_AGAIN };
         Self { due, offset, ..Self::new(nonce, now) }
     }
 
-    /// Seconds by which the server's clock is ahead of ours, negative when it is behind; give or
-    /// take a second. `None` as long as it was not told.
+    /// Seconds by which the server's clock is ahead of ours, negative when it is behind, to within
+    /// a second. `None` until the server has answered.
     pub(super) fn offset(&self) -> Option<i64> {
         self.offset
     }
@@ -47,7 +47,7 @@ impl ServerTime {
             return None;
         }
         if self.asked.is_some() {
-            // Nobody answers any more: what was learned then need not be true now.
+            // No answer comes any more, so what was learned earlier may no longer be true.
             self.offset = None;
         }
         let number = self.next;
@@ -62,8 +62,8 @@ impl ServerTime {
         self.due
     }
 
-    /// Looks at a stanza that came from `server`: says whether it answers such a question, of
-    /// ours or of a sibling that shares the domain.
+    /// Looks at a stanza that came from `server`: returns whether it answers such a query, ours or
+    /// that of another process on the domain.
     pub(super) fn hear(&mut self, head: &Head<'_>, stanza: &[u8], server: &str, now: Now) -> bool {
         let Some(question) = head.id.as_deref().and_then(|id| id.strip_prefix(PREFIX)) else {
             return false;
@@ -80,14 +80,14 @@ impl ServerTime {
             self.due = now.mono + ASK_EVERY;
             let told = peek::find(stanza, &["iq", "time", "utc"]);
             let told = told.and_then(|utc| date_time::parse(utc.text.trim()));
-            // A slow answer tells little.
+            // A slow answer says little about the time.
             if let Some(told) = told.filter(|_| took <= PATIENCE) {
                 let ours = i64::try_from(now.unix).unwrap_or(i64::MAX);
                 let on_the_way = i64::try_from(took.as_secs() / 2).unwrap_or(0);
                 let offset = told.saturating_sub(ours - on_the_way);
                 self.offset = Some(offset);
                 if offset.unsigned_abs() > GOOD {
-                    // Somebody may be fixing it.
+                    // Somebody may be setting the clock right.
                     self.due = now.mono + ASK_AGAIN;
                 }
             }
@@ -97,9 +97,9 @@ impl ServerTime {
 }
 
 const PREFIX: &str = "jat-time-";
-/// Clocks drift slowly; a step shows within the hour.
+/// Clocks drift slowly; a jump is seen within the hour.
 const ASK_EVERY: Duration = Duration::from_secs(3600);
-/// While it is not known, or not good.
+/// The same while the offset is unknown, or too large.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
 /// A difference in seconds that needs no early check.
 const GOOD: u64 = 10;
@@ -165,7 +165,7 @@ mod tests {
         assert!(!hear(&mut time, &answer("x", "s.example", "2027-01-15T08:01:00Z"), START));
         let request = answer(&id, "s.example", "2027-01-15T08:01:00Z").replace("result", "get");
         assert!(!hear(&mut time, &request, START));
-        // A sibling's: recognised, but of no use to us.
+        // The answer to another process: recognised, but of no use to us.
         assert!(hear(
             &mut time,
             &answer("jat-time-1-0", "s.example", "2027-01-15T09:00:00Z"),

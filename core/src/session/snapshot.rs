@@ -1,4 +1,4 @@
-//! A session on its way to another process, which goes on where this one stopped.
+//! A session handed over to another process, which continues where this one stopped.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::output::Output;
 use super::server_time::ServerTime;
 use super::{Bounds, Session, Turn};
 
-/// What a session knows that its successor can't find out.
+/// What a session knows that the next process can't find out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSnapshot {
-    /// What was read and not yet translated, from the beginning of a stanza.
+    /// What was read but not yet translated; it begins with a stanza.
     #[serde(with = "base64")]
     pub input: Vec<u8>,
-    /// What was not yet written; it may begin within a stanza.
+    /// What was not yet written; it may begin in the middle of a stanza.
     #[serde(with = "base64")]
     pub output: Vec<u8>,
     /// The nonce of the echoes, and the number of the next one.
@@ -33,13 +33,14 @@ pub struct SessionSnapshot {
     /// Processes on other nodes that [`Session::is_shared_elsewhere`] is of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub askers: Vec<AskerSnapshot>,
-    /// A stanza over a limit that is being skipped. An older program can't go on within one.
+    /// A stanza over a limit that is being skipped. An older program can't take over in the middle
+    /// of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
 }
 
 impl Session {
-    /// What a successor needs. `None` after our closing tag.
+    /// What the next process needs. `None` after our closing tag.
     pub fn hand_over(&self, now: Duration) -> Option<SessionSnapshot> {
         (!self.is_closed()).then(|| SessionSnapshot {
             input: self.input[self.splitter.needed()..].to_vec(),
@@ -53,12 +54,13 @@ impl Session {
         })
     }
 
-    /// Whether a stanza over a limit is being skipped, so that an older program could not go on.
+    /// Whether a stanza over a limit is being skipped, so that an older program could not take
+    /// over.
     pub fn is_skipping(&self) -> bool {
         self.splitter.is_skipping()
     }
 
-    /// Goes on with the stream of `domain` where another session stopped.
+    /// Continues the stream of `domain` where another session stopped.
     pub fn resume(
         domain: DomainPart,
         bounds: Bounds,

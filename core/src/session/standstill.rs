@@ -1,4 +1,4 @@
-//! Whether the server processes what it is sent. A stream can be up and still do nothing: its
+//! Whether the server processes what it is sent. A stream can be up and still be useless: its
 //! server hangs, or waits for bytes that do not come.
 //!
 //! The proof is an echo of our own that comes back, whatever else comes. One is sent after other
@@ -12,13 +12,13 @@ use std::time::Duration;
 pub(super) struct Standstill {
     /// Echoes with numbers from this one to the next are on their way.
     awaited: u64,
-    /// Number behind the last one that came back.
+    /// The number after that of the last one that came back.
     heard: u64,
-    /// When the last one was sent, and how much had been said with it.
+    /// When the last one was sent, and how many bytes had been sent by then.
     sent: Duration,
     said: u64,
-    /// How long none came back although some are on their way; without times when we could not
-    /// receive anything.
+    /// How long none has come back although some are on their way, not counting time when we could
+    /// not receive anything.
     waited: Duration,
     /// When it was last checked.
     looked: Duration,
@@ -52,19 +52,19 @@ impl Standstill {
         }
     }
 
-    /// Echoes were sent, and with them this many bytes in all.
+    /// Echoes were sent, and by then this many bytes in all.
     pub(super) fn asked(&mut self, said: u64, now: Duration) {
         (self.sent, self.said) = (now, said);
     }
 
-    /// How many bytes had been said with the last echo.
+    /// How many bytes had been sent by the last echo.
     pub(super) fn said(&self) -> u64 {
         self.said
     }
 
-    /// The echo with this number came back, and so all before it was processed. It may be one
-    /// that was sent before a rest, or by the program before this one: what waits in a backlog is
-    /// old. Says whether one before it is lost.
+    /// The echo with this number came back, and so all before it was processed. It may have been
+    /// sent before a [rest](Self::rest), or by the program before this one, since stanzas in a
+    /// backlog are old. Returns whether an earlier one is lost.
     pub(super) fn heard(&mut self, number: u64) -> bool {
         if number < self.heard {
             return false;
@@ -82,8 +82,8 @@ impl Standstill {
         *self = Self { heard, sent, said, ..Self::new(next, now) };
     }
 
-    /// What is due. `next` is the number of the next echo, `said` how many bytes of stanzas were
-    /// said so far; `hearing`: whether what comes is read at all.
+    /// What is due. `next` is the number of the next echo, `said` how many bytes of stanzas have
+    /// been sent so far; `hearing`: whether input is being read at all.
     pub(super) fn tick(&mut self, next: u64, said: u64, hearing: bool, now: Duration) -> Step {
         let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now));
         if self.is_waiting(next) && hearing {
@@ -105,7 +105,7 @@ impl Standstill {
         if self.is_waiting(next) { ask.min(self.looked + LOOK) } else { ask }
     }
 
-    /// How long the server has processed nothing, if that is longer than a server may be slow.
+    /// How long the server has processed nothing, if that is too long to be mere slowness.
     pub(super) fn lasts(&self) -> Option<Duration> {
         (self.waited >= STILL).then_some(self.waited)
     }
@@ -118,7 +118,7 @@ impl Standstill {
     fn ask_at(&self, next: u64, said: u64) -> Duration {
         match said - self.said {
             MUCH.. => self.sent,
-            // A new process may have got the one that does not come.
+            // A new process on the domain may have received the one that does not come.
             1.. => self.sent + ASK_BEHIND,
             0 if self.is_waiting(next) => self.sent + ASK_BEHIND,
             0 => self.sent + ASK_IDLE,
@@ -126,16 +126,17 @@ impl Standstill {
     }
 }
 
-/// From one echo to the next, behind something that was said, or while one does not come.
+/// From one echo to the next after other output, or while one does not come.
 const ASK_BEHIND: Duration = Duration::from_secs(5);
-/// The same while nothing is said.
+/// The same while nothing else is sent.
 const ASK_IDLE: Duration = Duration::from_secs(60);
-/// This many bytes get an echo behind them at once: a server that processes less in [`STILL`]
-/// hangs, as users see it.
+/// After this many bytes an echo follows at once: to users, a server that processes less than this
+/// in [`STILL`] hangs.
 const MUCH: u64 = 256 * 1024;
 /// A server that processes nothing for this long hangs.
 const STILL: Duration = Duration::from_secs(10);
-/// It may have been stopped for a while, and a new stream would lose what is in the server.
+/// When the stream is given up. Not sooner: the server may only have been stopped for a while, and
+/// a new stream would lose what is in it.
 const END: Duration = Duration::from_secs(30);
 /// How often it is checked while echoes are on their way.
 const LOOK: Duration = Duration::from_secs(1);
@@ -148,8 +149,8 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Says something at each of these seconds, ticks every second; gives what was due when.
-    /// Echoes come back after `answers` says so.
+    /// Sends something at each of these seconds and ticks every second; returns what was due when.
+    /// An echo comes back if `answers` says so for its second.
     fn watch(seconds: u64, answers: impl Fn(u64) -> bool) -> Vec<(u64, Step)> {
         let (mut it, mut next, mut steps) = (Standstill::new(0, at(0)), 0, Vec::new());
         for second in 1..=seconds {

@@ -80,7 +80,8 @@ impl Session {
         }
     }
 
-    /// Whether it does: nobody on this node has the domain too, and presence comes on this stream.
+    /// Whether it does so: no other process on this node has the domain, and presence comes on this
+    /// stream.
     pub(super) fn asks_from_own_address(&self, services: &Services) -> bool {
         let settings = services.settings();
         settings.presence_domain.is_none()
@@ -101,15 +102,15 @@ impl Session {
     }
 }
 
-/// Those that may be probed: without a subscription a probe is not answered, or does harm
+/// The targets that may be probed: without a subscription a probe is not answered, or does harm
 /// (docs/servers.md#pending-probe).
 fn subscribed(services: &Services) -> impl Iterator<Item = &Translator> {
     let all = services.translators().iter();
     all.filter(|it| it.subscription() == Some(&Subscription::Subscribed))
 }
 
-/// Whether the stream of `domain` asks for the time. One of a component does: that of its presence
-/// domain, if it has one, since that is never shared.
+/// Whether the stream of `domain` asks for the time. One stream of each component does: that of
+/// its presence domain if it has one, since that is never shared.
 pub(super) fn asks_time(domain: &DomainPart, services: &Services) -> bool {
     let settings = services.settings();
     settings.presence_domain.as_ref().unwrap_or(&settings.domain) == domain

@@ -1,13 +1,13 @@
-//! What the streams of one component tell each other: on a shared stream, an echo goes to a random
-//! replica. The stream of the presence domain is not shared, so what we send there on the other one
-//! does come back to us.
+//! What the two streams of a component tell each other. On a shared stream, an echo goes to a
+//! random replica. The stream of the presence domain is not shared, so what the other stream sends
+//! there does reach us.
 
-/// What is known of proofs that went from a component's own stream to its presence domain.
+/// What is known of the proofs sent from a component's own stream to its presence domain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Witness {
     /// Whether the stream of the presence domain is up, and not shared.
     pub listens: bool,
-    /// The proof that was heard last.
+    /// The proof that came last.
     heard: Option<Proof>,
 }
 

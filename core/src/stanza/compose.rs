@@ -1,4 +1,5 @@
-//! The stanzas that we write ourselves: errors, results, presence, echoes and requests for the time.
+//! The stanzas that we write ourselves: errors, results, presence, echoes and requests for the
+//! time.
 
 use std::borrow::Cow;
 
@@ -47,7 +48,7 @@ pub enum ResultContent<'a> {
     Items(&'a [Item]),
 }
 
-/// Why a stanza is not relayed, as its sender is told (RFC 6120 section 8.3).
+/// The error that tells a sender why its stanza is not relayed (RFC 6120 section 8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub condition: DefinedCondition,
@@ -151,7 +152,7 @@ mod tests {
         String::from_utf8(output).unwrap().strip_prefix("before").unwrap().to_owned()
     }
 
-    /// What a library reads, on a stream with its default namespace.
+    /// What a library reads on a stream with its default namespace.
     fn read(stanza: &str) -> Element {
         let name = stanza.find([' ', '/', '>']).unwrap();
         let (name, rest) = stanza.split_at(name);

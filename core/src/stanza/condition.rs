@@ -10,7 +10,7 @@ macro_rules! conditions {
     ($($variant:ident $name:literal $type_:literal,)+) => {
         named! {
             /// A defined condition of a stanza error (RFC 6120 section 8.3.3), named like its
-            /// element. The list is fixed, so no sender can make a word of it longer.
+            /// element. The list is fixed, so a sender can't add to it.
             #[derive(Serialize, Deserialize)]
             pub enum DefinedCondition { $(#[serde(rename = $name)] $variant = $name,)+ }
         }
@@ -55,7 +55,7 @@ conditions! {
 
 impl DefinedCondition {
     /// The condition of a stanza of type error; `undefined-condition` if it has none of the list.
-    /// The request that may be sent back with it is skipped.
+    /// The original request, which may be sent back with it, is skipped.
     pub fn of(stanza: &[u8]) -> Self {
         find(stanza).unwrap_or(Self::UndefinedCondition)
     }

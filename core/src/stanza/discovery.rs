@@ -1,4 +1,4 @@
-//! What service discovery tells (XEP-0030): an identity, features and items.
+//! What service discovery returns (XEP-0030): an identity, features and items.
 
 use super::escape::write_attribute;
 

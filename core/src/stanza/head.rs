@@ -60,7 +60,7 @@ struct Span {
 pub struct Rewrite<'a> {
     pub to: &'a str,
     pub from: &'a str,
-    /// `None` keeps the id as it is written.
+    /// `None` keeps the id as written.
     pub id: Option<&'a str>,
 }
 

@@ -12,7 +12,7 @@ pub(super) enum Lexeme {
     Text,
     /// From `&` to `;`.
     Reference,
-    /// After `<`: the byte that tells what it begins.
+    /// After `<`: the next byte says what begins here.
     Markup,
     /// A start tag; `slash`: whether the last byte was a `/`.
     Start { parser: ElementParser, slash: bool },
@@ -68,7 +68,7 @@ impl Lexeme {
     }
 }
 
-/// What a declaration is that is no CDATA section, by what follows its `<!`.
+/// The error in a declaration that is not a CDATA section, by what follows its `<!`.
 pub(super) fn error_in_declaration(text: &[u8]) -> XmlError {
     match text.first() {
         Some(b'-') => XmlError::Comment,

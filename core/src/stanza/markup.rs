@@ -17,8 +17,8 @@ pub(super) fn is_qualified_name(name: &str) -> bool {
     is_name(local) && prefix.is_none_or(is_name) && parts.next().is_none()
 }
 
-/// Length of the reference that `bytes` begin with; `None` if it is none that every parser
-/// knows, or goes on beyond them.
+/// Length of the reference that `bytes` begin with; `None` if it is not one that every parser
+/// knows, or is cut off by their end.
 pub(super) fn reference_len(bytes: &[u8]) -> Option<usize> {
     const COMMON: [&[u8]; 5] = [b"&amp;", b"&lt;", b"&gt;", b"&apos;", b"&quot;"];
     if let Some(common) = COMMON.iter().find(|common| bytes.starts_with(common)) {

@@ -1,9 +1,10 @@
 //! The elements that are open within one stanza, and the namespace prefixes in scope (Namespaces in
 //! XML 1.0).
 //!
-//! Servers deliver stanzas that they would not take: ejabberd passes a prefix on whose declaration
-//! stood on the user's stream header (docs/servers.md#undeclared-prefix), and both it and Prosody
-//! write the XML namespace under other names. A component that relays such a stanza loses its
+//! Servers deliver stanzas that they would not accept: ejabberd passes on a prefix that was
+//! declared on the user's stream header (docs/servers.md#undeclared-prefix), and both ejabberd and
+//! Prosody write the XML namespace under other names. A component that relays such a stanza loses
+//! its
 //! stream, so a stanza is only relayed if its namespaces are valid.
 
 use crate::wide;
@@ -97,16 +98,16 @@ struct Declared {
 }
 
 impl Scope {
-    /// Whether this attribute of the tag that `tag` begins with has to do with namespaces. Most tags
-    /// have none such, nor a prefix, and need not be entered.
+    /// Whether this attribute of the tag that `tag` begins with has to do with namespaces. Most
+    /// tags have no such attribute and no prefix, and need not be entered.
     pub(super) fn concerns(attribute: &Attribute, tag: &[u8]) -> bool {
         attribute.prefixed
             || attribute.word == wide::short(b"xmlns")
                 && is_reserved(&tag[attribute.value.clone()], attribute.references)
     }
 
-    /// Enters an element at `level`, whose start tag begins at offset `at` of `stanza`. Says whether
-    /// every prefix is declared and no reserved namespace has another name.
+    /// Enters an element at `level`, whose start tag begins at offset `at` of `stanza`. Returns
+    /// whether every prefix is declared and no reserved namespace has another name.
     fn enter(&mut self, stanza: &[u8], at: usize, level: usize) -> bool {
         let bytes = &stanza[at..];
         let mut in_order = true;
@@ -157,7 +158,7 @@ impl Scope {
     }
 }
 
-/// Whether it is one of the two namespaces that are bound once and for all (Namespaces in XML 1.0
+/// Whether it is one of the two namespaces whose prefixes are fixed (Namespaces in XML 1.0
 /// section 3).
 fn is_reserved(value: &[u8], references: bool) -> bool {
     let is_one = |value: &[u8]| matches!(value.trim_ascii(), XML | XMLNS);

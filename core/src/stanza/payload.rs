@@ -1,4 +1,4 @@
-//! The first element in a stanza, as far as its start tag tells.
+//! The start tag of the first element in a stanza.
 
 use std::borrow::Cow;
 

@@ -56,7 +56,7 @@ impl PresenceType {
         }
     }
 
-    /// Whether it says that something has ended: if it were withheld, others would keep a state
+    /// Whether it says that something has ended. If it were held back, others would keep a state
     /// that is no longer true.
     pub fn ends_something(self) -> bool {
         matches!(self, Self::Unavailable | Self::Unsubscribe | Self::Unsubscribed)

@@ -27,8 +27,8 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     pub name: Range<usize>,
-    /// The name as one number, its first byte lowest, if it is of one to seven small letters, as most
-    /// are; else 0.
+    /// The name as one number, its first byte lowest, if it consists of one to seven small
+    /// letters, as most do; otherwise 0.
     pub word: u64,
     /// What stands between the quotes.
     pub value: Range<usize>,
@@ -40,7 +40,7 @@ pub struct Attribute {
 
 impl Tag {
     /// Reads the start tag at the beginning of `bytes`, which are UTF-8, and calls `each` with
-    /// its attributes; `None` if it is broken, or goes on beyond `bytes`.
+    /// its attributes; `None` if it is broken, or cut off by the end of `bytes`.
     pub fn read(bytes: &[u8], mut each: impl FnMut(&Attribute)) -> Option<Self> {
         if bytes.first() != Some(&b'<') {
             return None;
@@ -76,14 +76,14 @@ impl Tag {
     }
 }
 
-// As calls, these take half as many instructions more, and what they are not inlined into would
-// change with every function that is moved.
+// Called instead of inlined, these take half as many instructions again, and without the attribute
+// the compiler would decide differently with every function that is moved.
 impl Attribute {
     #[inline(always)]
     fn read(bytes: &[u8], at: usize) -> Option<Self> {
         let name = Name::read(bytes, at)?;
         let open = match bytes.get(name.end..name.end + 2)? {
-            // Mostly there is no space around it.
+            // There is rarely space around it.
             [b'=', b'\'' | b'"'] => name.end + 1,
             _ => {
                 let equals = behind_space(bytes, name.end);
@@ -157,7 +157,7 @@ impl Name {
             seen |= class;
             end += 1;
         }
-        // All but a few are of ASCII letters, with digits and the like behind them.
+        // Nearly all consist of ASCII letters, followed by digits and the like.
         let plain =
             seen & !(LETTER | INNER) == 0 && CLASSES[usize::from(*bytes.get(at)?)] == LETTER;
         let name = &bytes[at..end];

@@ -1,4 +1,4 @@
-//! Which XMPP server this machine has, and where its configuration is.
+//! Which XMPP server is installed on this machine, and where its configuration is.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,8 @@ impl Software {
     }
 }
 
-/// Whether there is such a file. In a folder that only the server's account may look into there
-/// is one.
+/// Whether there is such a file. In a folder that only the server's account may look into, there
+/// is taken to be one.
 fn is_there(file: &Path) -> bool {
     match file.symlink_metadata() {
         Ok(found) => !found.is_dir(),

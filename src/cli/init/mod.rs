@@ -138,7 +138,8 @@ fn init(arguments: &Arguments, now: u64) -> Result<String, InitError> {
     let config = configuration(&setup, arguments);
 
     let dir = &setup.dir;
-    // All or nothing: an old file found after the first new one would leave a mixture.
+    // All or nothing: if an old file turned up after the first new one was written, there would be
+    // a mixture.
     nothing_is_there(dir)?;
     let [config_file, key_file, secret_file] = FILES.map(|name| dir.join(name));
     let files = [
@@ -169,8 +170,8 @@ fn nothing_is_there(dir: &Path) -> Result<(), InitError> {
         .map_or(Ok(()), |path| Err(InitError::Exists(path)))
 }
 
-/// What was made so far. It is removed unless it is told to stay: leftovers of a failed attempt, on
-/// a full disk for example, would be in the way of the next one.
+/// What was made so far. It is removed unless it is to stay: what a failed attempt leaves, on a
+/// full disk for example, would be in the way of the next one.
 #[derive(Default)]
 struct Made(Vec<PathBuf>);
 
@@ -202,7 +203,7 @@ fn write(path: &Path, text: &str, folder: &fs::Metadata, made: &mut Made) -> Res
     let mut write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         made.0.push(path.to_owned());
-        // Nobody but root can give a file away; otherwise it belongs to whoever makes it.
+        // Only root can give a file away; otherwise it belongs to the user who makes it.
         let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
         writeln!(file, "{}", text.trim_end_matches('\n'))?;
         file.sync_all()

@@ -63,7 +63,7 @@ fn on_the_server(setup: &Setup, secret: &str) -> String {
     }
 }
 
-/// Debian's configuration includes a folder; others have one file.
+/// Debian's configuration includes a folder; others consist of one file.
 fn place_in_prosody(domain: &str) -> String {
     let file = Software::Prosody.configuration(Path::new(ROOT));
     let folder = file.as_deref().and_then(Path::parent).map(|folder| folder.join("conf.d"));
@@ -87,7 +87,7 @@ fn prosody(domain: &str, secret: &str) -> String {
 fn ejabberd(setup: &Setup, secret: &str) -> String {
     let Setup { domain, server, .. } = setup;
     let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
-    // What a name stands for here need not be an address of the server's machine.
+    // What a name resolves to here need not be an address of the server's machine.
     let ip = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(ip) => format!("    ip: \"{ip}\"\n"),
         Err(_) => String::new(),
@@ -98,7 +98,7 @@ fn ejabberd(setup: &Setup, secret: &str) -> String {
     )
 }
 
-/// The path as a shell takes it.
+/// The path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%~=".contains(c);

@@ -1,4 +1,4 @@
-//! Questions on a terminal, for those who have not said all on the command line.
+//! Questions on a terminal, for what the command line did not say.
 
 use std::io::{self, BufRead, Write};
 
@@ -20,7 +20,7 @@ impl<R: BufRead, W: Write> Questions<R, W> {
         writeln!(self.screen, "{text}\n")
     }
 
-    /// Asks until `read` takes the answer. An empty answer stands for `usual`, unless that is
+    /// Asks until `read` accepts the answer. An empty answer stands for `usual`, unless that is
     /// empty too.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub(super) struct Setup {
     pub target: Target,
     /// `host:port`.
     pub server: String,
-    /// `None`: whichever it is.
+    /// `None`: not known, so both parts are printed.
     pub software: Option<Software>,
     pub dir: PathBuf,
 }
@@ -72,7 +72,7 @@ impl Setup {
     }
 }
 
-/// A domain for a component that is not the target's own.
+/// The domain of a component, which must not be that of the target.
 fn domain_for(target: &Target, text: &str) -> Result<DomainPart, InitError> {
     let domain = addresses::domain(text)?;
     if *target.bare().domain() == *domain { Err(InitError::OwnDomain) } else { Ok(domain) }
@@ -95,7 +95,7 @@ fn free_folder(text: &str) -> Result<PathBuf, InitError> {
     Ok(dir)
 }
 
-/// That of the Debian package, or else a new one.
+/// The folder of the Debian package, or else a new one.
 fn usual_folder() -> &'static str {
     match access(PACKAGED, Access::WRITE_OK) {
         Ok(()) if nothing_is_there(Path::new(PACKAGED)).is_ok() => PACKAGED,

@@ -80,7 +80,7 @@ fn describe(page: &mut Page, leaf: &Leaf<'_>) {
     for paragraph in about.map(ToString::to_string).unwrap_or_default().split("\n\n") {
         page.paragraph(&sentence(paragraph));
     }
-    // What all of them have is shown once.
+    // The options that all of them have are shown once.
     for arg in own(leaf.command).filter(|arg| !arg.is_global_set()) {
         argument(page, arg);
     }
@@ -110,7 +110,7 @@ fn argument(page: &mut Page, arg: &Arg) {
     page.item_text(&text);
 }
 
-/// Help is everywhere, and in a section of its own.
+/// The arguments that are shown of a command. Every command has `help`, which has its own section.
 fn own(command: &Command) -> impl Iterator<Item = &Arg> {
     command
         .get_arguments()

@@ -1,9 +1,9 @@
 //! jat-proxy.toml(5), from the commented configuration.
 //!
-//! That file is read as it is meant for people: `# ---- Title ---` begins a section, comments
-//! belong to the key or table below them, an indented line of a comment stays as it is, and a key
-//! behind a `#` without a space is one that shows its default. What the first paragraph says, the
-//! page says in its own words.
+//! The file is read the way people read it: `# ---- Title ---` begins a section, comments belong
+//! to the key or table below them, an indented line of a comment stays as it is, and a key after a
+//! `#` without a space shows its default. The page replaces the first paragraph with words of its
+//! own.
 
 use super::roff::Page;
 
@@ -30,7 +30,7 @@ pub(super) fn page(example: &str) -> String {
                 page.item(&format!("`{name}`"));
                 tell(&mut page, &comment, true);
                 let says = |word| comment.iter().any(|line| line.contains(word));
-                // Where the comment says what the default is, the value is another one.
+                // Where the comment names the default, the value is not the default.
                 let is_default = is_default && !says("Default:") && !says(" example:");
                 let word = if is_default { "Default" } else { "Example" };
                 page.item_paragraph(&format!("{word}: `{value}`"));
@@ -41,7 +41,7 @@ pub(super) fn page(example: &str) -> String {
     page.into_text()
 }
 
-/// What a part of the file is.
+/// A part of the file.
 enum Block<'a> {
     Section(&'a str),
     /// A comment that belongs to nothing.
@@ -79,7 +79,7 @@ fn blocks(example: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// A comment's paragraphs; the first of an item begins beside its tag.
+/// A comment's paragraphs; the first of an item begins on the line of its tag.
 fn tell(page: &mut Page, comment: &[&str], of_item: bool) {
     for (number, part) in parts(comment).into_iter().enumerate() {
         match part {
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn every_word_of_the_comments_is_in_it() {
         let text = page(EXAMPLE);
-        // What is a backslash in print stays one.
+        // A backslash that is printed stays one.
         let text = ["\\fB", "\\fR"].iter().fold(text, |text, font| text.replace(font, ""));
         let text =
             text.split("\\e").map(|part| part.replace('\\', "")).collect::<Vec<_>>().join("\\");

@@ -1,7 +1,7 @@
 //! `jat-proxy man`: the manual, jat-proxy(1) and jat-proxy.toml(5).
 //!
-//! Both are made from what they describe: the command line as clap has it, and the commented
-//! configuration. So neither can differ from them.
+//! Both are made from what they describe, clap's command line and the commented configuration, and
+//! so can't differ from it.
 
 use clap::{CommandFactory, ValueEnum};
 
@@ -33,5 +33,5 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     })
 }
 
-/// The configuration with every key that there is.
+/// The example configuration, which has every key that there is.
 const EXAMPLE: &str = include_str!("../../../config/jat-proxy.toml");

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// A page that grows from the top to the bottom. Text is escaped; what stands between
-/// `backquotes` becomes bold.
+/// A page that is written from top to bottom. Text is escaped; text between `backquotes` becomes
+/// bold.
 pub(super) struct Page(String);
 
 impl Page {
@@ -57,7 +57,7 @@ impl Page {
         self.line(".EE");
     }
 
-    /// What is written in man(7) already.
+    /// Text that is already in the language of man(7).
     pub(super) fn written(&mut self, text: &str) {
         self.0.push_str(text);
     }
@@ -66,7 +66,7 @@ impl Page {
         self.0
     }
 
-    /// A line of text, which must not look like a request.
+    /// A line of text, which must not look like a request of roff.
     fn text(&mut self, text: &str) {
         let guard = if text.starts_with(['.', '\'']) { "\\&" } else { "" };
         self.line(&format!("{guard}{text}"));

@@ -15,7 +15,7 @@ use super::page;
 /// An answer, whole before any of it is written.
 pub(super) type WholeResponse = Response<Bytes>;
 
-/// The answer to a request, of which nobody wants the body.
+/// The answer to a request, whose own body is ignored.
 pub(super) fn to(request: &Request<()>, recorder: &Recorder) -> WholeResponse {
     let make = match request.uri().path() {
         "/" => page,
@@ -53,7 +53,8 @@ pub(super) fn with(
     answer
 }
 
-/// Every answer is of this moment, for this site alone, and what it says it is.
+/// Headers of every answer: not to be cached, not for other sites, and not to be taken for another
+/// type.
 pub(super) fn guard(mut answer: WholeResponse) -> WholeResponse {
     let headers = answer.headers_mut();
     for (name, value) in GUARDS {
@@ -120,7 +121,7 @@ const GUARDS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
-    // Of what is no page; the page has its own.
+    // The policy of everything but the page, which has its own.
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];

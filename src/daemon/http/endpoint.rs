@@ -27,7 +27,7 @@ pub(crate) struct Endpoint {
     hosts: watch::Sender<Vec<Host>>,
     address: Option<SocketAddr>,
     server: Option<JoinHandle<()>>,
-    /// What is listened on, to be handed over.
+    /// The listening socket, to be handed over.
     socket: Option<OwnedFd>,
     connections: Connections,
     /// Those that were halted.
@@ -45,7 +45,7 @@ pub(crate) struct ConnectionSnapshot {
 }
 
 impl Endpoint {
-    /// Nowhere, so far.
+    /// Serves nowhere yet.
     pub(crate) fn new(recorder: Arc<Recorder>) -> Self {
         let hosts = watch::Sender::default();
         let connections = Connections::new();
@@ -60,11 +60,11 @@ impl Endpoint {
         }
     }
 
-    /// Serves where the program before this one did, so that nobody who connects meanwhile is
-    /// turned away.
+    /// Serves where the program before this one did, so that no client that connects meanwhile is
+    /// refused.
     pub(crate) async fn resume(&mut self, socket: OwnedFd, connections: Vec<ConnectionSnapshot>) {
-        // One that can't be used is opened again by `listen`. A client whose request is lost asks
-        // again.
+        // One that can't be used is opened again by `listen`. A client whose request is lost will
+        // ask again.
         self.halted.extend(connections.into_iter().filter_map(|c| c.take().ok()));
         let Ok(listener) = TcpListener::from_std(socket.into()) else {
             self.halted.clear();
@@ -81,7 +81,7 @@ impl Endpoint {
         self.end().await;
     }
 
-    /// Goes on after [`Self::halt`], if there is something to go on with.
+    /// Continues after [`Self::halt`], if there is anything to continue.
     pub(crate) async fn go_on(&mut self) {
         if self.server.is_some() {
             return;
@@ -95,7 +95,7 @@ impl Endpoint {
         }
     }
 
-    /// Decides whether the socket stays open for the next program; gives its number.
+    /// Decides whether the socket stays open for the next program; returns its number.
     pub(crate) fn keep(&self, keep: bool) -> io::Result<Option<RawFd>> {
         let Some(socket) = &self.socket else { return Ok(None) };
         descriptor::keep(socket, keep)?;
@@ -115,7 +115,7 @@ impl Endpoint {
     /// Serves as `config` says, and nowhere else.
     ///
     /// # Errors
-    /// It can't be listened on; what was served before is served still.
+    /// The address can't be listened on; what was served before still is.
     pub(crate) async fn listen(&mut self, config: Option<&Http>) -> Result<(), DaemonError> {
         let address = config.map(|http| http.listen);
         if self.address != address {
@@ -170,7 +170,7 @@ impl Endpoint {
 }
 
 impl ConnectionSnapshot {
-    /// Ends one that nobody can go on with.
+    /// Closes a connection that no program can take over.
     pub(crate) fn close(self) {
         // It is closed when it is dropped, if it is there.
         let _ = descriptor::adopt(self.socket);

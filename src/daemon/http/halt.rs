@@ -1,4 +1,4 @@
-//! How all connections come to a halt, to be handed to the next program or to be gone on with.
+//! How all connections are halted, to be handed over to the next program or to be continued.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 
 use super::wire::Exchange;
 
-/// What each connection holds: it is told to halt, and leaves itself.
+/// What each connection holds: it learns here that it has to halt, and leaves itself here.
 #[derive(Clone, Debug)]
 pub(crate) struct Halt {
     ordered: watch::Receiver<bool>,
@@ -25,7 +25,7 @@ pub(super) struct Connections {
 impl Halt {
     /// Waits for the order.
     pub(crate) async fn ordered(&self) {
-        // An error means that nobody is left to give it.
+        // An error means that nobody is left to give the order.
         if self.ordered.clone().wait_for(|ordered| *ordered).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -49,7 +49,7 @@ impl Connections {
         self.halt.clone()
     }
 
-    /// Halts all connections, and gives those that have not ended.
+    /// Halts all connections, and returns those that have not ended.
     pub(super) async fn stop(self) -> Vec<Exchange> {
         let Self { order, halt, mut left } = self;
         drop(halt);

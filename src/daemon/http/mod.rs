@@ -1,9 +1,9 @@
 //! HTTP: a page for people, metrics, health, readiness, status.
 //!
-//! It shares the event loop with the relay, so a client costs little whatever it does: one
-//! request for each connection, few connections, not too fast, not for long, and an answer that
-//! is made from one brief look at each component, paid for with a pause, and kept for whoever
-//! reads slowly only as long as there is room for it.
+//! It shares the event loop with the relay, so a client must cost little whatever it does: one
+//! request for each connection, few connections, not too fast and not for long; an answer that
+//! takes one brief look at each component, is followed by a pause, and is kept for a slow reader
+//! only as long as there is room for it.
 
 mod answers;
 pub(crate) mod endpoint;
@@ -47,8 +47,8 @@ pub(crate) struct Site {
     pub hosts: watch::Receiver<Vec<Host>>,
 }
 
-/// Serves until it is aborted. Requests that are being answered then are answered still, until
-/// they are told to `halt`. `exchanges` are there already.
+/// Serves until it is aborted. Requests that are being answered by then are still answered, until
+/// they are told to `halt`. `exchanges` are connections that exist already.
 pub(crate) async fn serve(listener: TcpListener, site: Site, halt: Halt, exchanges: Vec<Exchange>) {
     let counter = Counter { site, turn: Arc::default(), stock: Arc::new(Stock::new()), halt };
     let room = Arc::new(Room::default());
@@ -136,14 +136,14 @@ impl Counter {
             .serve_connection(TokioIo::new(wire.clone()), service);
         let mut connection = pin!(timeout(CONNECTION_TIME, connection));
         tokio::select! {
-            // An early end is up to the client.
+            // The client may end it early.
             _ = &mut connection => return,
             _ = dismissed => return,
             () = halt.ordered() => {}
         }
         let answered = wire.hold();
         if answered {
-            // The library gives the rest of the answer at once.
+            // The library hands over the rest of the answer at once.
             let _ = connection.await;
         }
         let exchange = wire.take_exchange();
@@ -163,7 +163,7 @@ impl Counter {
         self.halt.leave(exchange);
     }
 
-    /// Makes one answer at a time, and lets the relay have four times as long before the next.
+    /// Makes one answer at a time, then leaves four times as long to the relay before the next.
     async fn in_turn(self, request: Request<()>) -> WholeResponse {
         let path = request.uri().path();
         let turn = self.turn.lock_owned().await;
@@ -186,11 +186,11 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const HEAD_TIME: Duration = Duration::from_secs(5);
 /// The same, and to read the answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(15);
-/// So many connections are taken, and then there is a pause: most of the event loop's time stays for
-/// the relay, and a thousand that ask for nothing are dealt with in a second.
+/// After this many connections there is a pause: most of the event loop's time stays for the
+/// relay, and a thousand connections that ask for nothing are still dealt with in a second.
 const BATCH: u64 = 4;
 const PACE: Duration = Duration::from_millis(1);
-/// The last of all connections waits for less than these 15 s.
+/// Even the last of all connections waits less than those 15 s.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// After an error that only time mends, such as too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);

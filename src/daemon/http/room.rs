@@ -1,7 +1,7 @@
 //! Who is connected to HTTP, and who is disconnected when there are too many.
 //!
-//! Connections that ask for nothing, or do not read what they asked for, must not keep a probe
-//! of the daemon's health waiting until it is killed.
+//! Connections that ask for nothing, or do not read what they asked for, must not keep a health
+//! probe waiting until the daemon is killed for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 /// The connections of a listener, at most [`MAX_CONNECTIONS`].
 #[derive(Default)]
 pub(super) struct Room {
-    /// In the order in which they came.
+    /// In the order of arrival.
     guests: Mutex<Vec<Guest>>,
     left: Notify,
 }
@@ -26,24 +26,24 @@ struct Guest {
 
 #[derive(Clone, Copy)]
 enum Stage {
-    /// Its request has not come, not all of its head.
+    /// The head of its request has not come, or not all of it.
     Asking,
     /// Its answer is being made.
     Waiting,
-    /// Its answer has been there since then.
+    /// Its answer has been ready since then.
     Reading(Instant),
 }
 
-/// The seat of one connection, which is free again when this is dropped.
+/// The seat of one connection; dropping it frees the seat.
 pub(super) struct Seat {
     room: Arc<Room>,
     number: u64,
 }
 
 impl Room {
-    /// A seat for a connection with this `number`, and what ends when it has to go. If there is
-    /// none, the one goes that has asked for nothing for the longest time, else one that does not
-    /// read; whoever waits for an answer stays.
+    /// A seat for the connection with this `number`, and a receiver that ends when it has to go.
+    /// If there is no free seat, the connection that has asked for nothing for the longest time
+    /// has to go, or else one that does not read; one that waits for an answer stays.
     pub(super) async fn enter(self: &Arc<Self>, number: u64) -> (Seat, oneshot::Receiver<()>) {
         while !self.has_room() {
             // One that reads may have read for long enough by then.

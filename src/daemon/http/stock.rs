@@ -1,5 +1,5 @@
-//! Answers that wait to be read: their number is bounded by that of the connections, and their
-//! bytes here.
+//! Answers that wait to be read. Their number is bounded by that of the connections; their bytes
+//! are bounded here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,15 +29,15 @@ impl Stock {
         self.free.available_permits() >= size.min(MAX_BYTES)
     }
 
-    /// The answer, of which no more than [`MAX_BYTES`] are kept together with others; in place of
-    /// one too many it says so.
+    /// Keeps the answer, as long as all answers together have no more than [`MAX_BYTES`];
+    /// otherwise returns one that says there is no room.
     pub(super) fn keep(&self, path: &str, answer: WholeResponse) -> WholeResponse {
         let size = answer.body().len();
         if size <= SMALL_BYTES {
             return answer;
         }
         self.last().insert(path.to_owned(), size);
-        // One that is larger than all that is allowed has to be the only one.
+        // An answer that is larger than the whole stock has to be the only one.
         let size = u32::try_from(size.min(MAX_BYTES)).unwrap_or(u32::MAX);
         match Arc::clone(&self.free).try_acquire_many_owned(size) {
             Ok(held) => answer.map(|bytes| Bytes::from_owner(Kept { bytes, _held: held })),
@@ -58,7 +58,7 @@ pub(super) fn full() -> WholeResponse {
     answers::with(answer, RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
-/// An answer that takes of the stock until it was written or its connection ends.
+/// An answer that uses the stock until it is written or its connection ends.
 struct Kept {
     bytes: Bytes,
     _held: OwnedSemaphorePermit,
@@ -95,7 +95,7 @@ mod tests {
         assert!(!stock.has_room("/status") && stock.has_room("/"));
         assert_eq!(stock.keep("/status", answer(10 << 20)).status(), 503);
         assert_eq!(stock.keep("/status", answer(SMALL_BYTES)).status(), 200);
-        // It is given back when it was read, or nobody will.
+        // Its share is given back once it was read, or can no longer be read.
         assert_eq!(kept.remove(0).into_body().len(), 10 << 20);
         assert!(stock.has_room("/status"));
         assert_eq!(stock.keep("/status", answer(10 << 20)).status(), 200);

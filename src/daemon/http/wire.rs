@@ -1,5 +1,5 @@
-//! A client's connection that can change hands: with what was read of its request, or what is not
-//! yet written of its answer.
+//! A client's connection that can be handed over: with what was read of its request, or what is
+//! not yet written of its answer.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -35,7 +35,7 @@ struct State {
     /// All that was read so far. Its length is bounded by that of a head.
     input: Vec<u8>,
     answered: bool,
-    /// What is to be written from [`Wire::hold`] on is kept here and not sent.
+    /// What would be written after [`Wire::hold`] is kept here instead.
     held: Option<Vec<u8>>,
 }
 
@@ -154,7 +154,7 @@ impl AsyncWrite for Wire {
 }
 
 impl Exchange {
-    /// One that has just begun.
+    /// A connection that has just begun.
     pub(crate) fn new(tcp: TcpStream) -> Self {
         Self { tcp: Arc::new(tcp), input: Vec::new(), output: Vec::new() }
     }

@@ -69,7 +69,7 @@ impl Families {
                     *text += &format!("# UNIT {name} {unit}\n");
                 }
             }
-            // A family is called as its samples are, and there are neither units nor `info`.
+            // A family has the name of its samples, and there are neither units nor `info`.
             Format::Classic => {
                 let type_ = if type_ == "info" { "gauge" } else { type_ };
                 *text += &format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {type_}\n");
@@ -94,7 +94,7 @@ fn escaped(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// A name that ends with one of them is in it.
+/// A metric whose name ends with one of these is in that unit.
 const UNITS: [&str; 2] = ["seconds", "bytes"];
 
 #[cfg(test)]

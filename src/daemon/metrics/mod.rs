@@ -1,7 +1,7 @@
 //! Metrics of the components, for Prometheus and compatible systems.
 //!
-//! Labels come from the configuration and from enums, never from the wire: nobody outside can
-//! make a new series.
+//! Labels come from the configuration and from enums, never from stanzas, so nobody outside can
+//! create a new series.
 
 mod families;
 mod reading;

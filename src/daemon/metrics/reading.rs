@@ -29,7 +29,8 @@ pub(super) struct Reading {
     pub streams: Vec<StreamReading>,
     /// `None` for a fixed destination, like the next.
     pub resources: Option<u64>,
-    /// [`crate::jat::services::Services::fingerprint`], so much of it as a number of Prometheus holds.
+    /// [`crate::jat::services::Services::fingerprint`], as many of its bits as a number of
+    /// Prometheus holds.
     pub fingerprint: Option<u64>,
     pub vanished: u64,
     /// Whether a process on another node has the domain, and no presence domain.
@@ -38,7 +39,7 @@ pub(super) struct Reading {
     pub observed: u64,
     /// How many targets' subscriptions are in which state, in the order of [`Subscription::NAMES`].
     pub subscriptions: Option<[u64; Subscription::NAMES.len()]>,
-    /// Of a component with tables of faces: those, and the domain itself if it has a target.
+    /// For a component with tables of faces: the faces, and the domain itself if it has a target.
     pub faces: Vec<FaceReading>,
     /// The ids of all keys, and whether each signs.
     pub keys: Vec<(u8, bool)>,
@@ -139,7 +140,7 @@ impl Reading {
             faces: faces.map(|face| FaceReading::of(component, face)).collect(),
             keys: settings.keyring.keys().iter().map(|k| (k.id(), k.id() == signing)).collect(),
             clock_offset: component.clock_offset(),
-            // A clock that stepped back makes it negative.
+            // A clock that was set back makes it negative.
             key_age: key.not_before().map(|since| now.saturating_sub(since)),
             next_key: settings.keyring.next(now).map(|(_, at)| at - now),
         }

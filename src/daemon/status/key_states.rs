@@ -1,4 +1,4 @@
-//! What each key of a ring is for at a moment, in the same words wherever it is shown.
+//! What each key of a ring is for at a given time, in the same words wherever it is shown.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::time::{moment, show_duration, show_moment};
 
 use super::{KeyTime, KeysStatus};
 
-/// The part of one key.
+/// The role of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyState {
     pub id: u8,
@@ -22,7 +22,7 @@ pub(crate) struct KeyState {
 pub(crate) enum Part {
     /// Its tokens have all expired since this time.
     CanGo { since: u64 },
-    /// Superseded, but tokens that carry it may live.
+    /// Superseded, but tokens signed with it may still be valid.
     Stays { until: u64 },
     /// Signs now, until its successor takes over; `None`: it has no beginning, or no successor.
     Signs { since: Option<u64>, until: Option<u64> },
@@ -80,7 +80,7 @@ impl KeysStatus {
         status
     }
 
-    /// The same as it was made of, but that one key comes at most.
+    /// The states that it was made of, except that at most one key is yet to come.
     pub(crate) fn states(&self, now: u64) -> Vec<KeyState> {
         let at = |key: &KeyTime| moment(&key.at).unwrap_or(u64::MAX);
         let state = |id, part| KeyState { id, part, now };

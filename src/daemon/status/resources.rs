@@ -1,4 +1,4 @@
-//! The resources that requests go to: what each made of them, and what is wrong with it.
+//! The resources that requests go to: how each answered, and what is wrong with it.
 
 use crate::jat::answers::{Record, Trouble};
 use crate::jat::serving::Serving;

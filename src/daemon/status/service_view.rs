@@ -33,7 +33,7 @@ impl<'c> ServiceView<'c> {
         &self.translator.services()[self.service]
     }
 
-    /// Why it can't forward anything on a stream that is up, for people; `None` when it can.
+    /// Why it can't forward anything although the stream is up, for people; `None` when it can.
     pub(super) fn not_ready(&self) -> Option<String> {
         let Self { component, translator, service } = *self;
         if translator.fails(service, component.now().unix) {

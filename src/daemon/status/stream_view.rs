@@ -1,4 +1,4 @@
-//! What one stream of a component is, and whether it carries stanzas.
+//! The state of one stream of a component, and whether it carries stanzas.
 
 use crate::link::cause::Cause;
 use crate::link::peer::Peer;

@@ -1,4 +1,4 @@
-//! What the status says, for people: the same words on the command line and on the page.
+//! The status in words: the same on the command line and on the page.
 
 use crate::config;
 use crate::jat::two_way::MessagesTo;
@@ -68,7 +68,7 @@ pub(crate) fn stream(stream: &StreamStatus) -> String {
     state(&stream.stream) + &peer(stream)
 }
 
-/// Where it leads to, to follow other words; empty where there is one address only.
+/// Where it leads to, to be appended to other words; empty if there is only one address.
 pub(crate) fn peer(stream: &StreamStatus) -> String {
     let several = stream.peer.as_ref().filter(|peer| peer.of > 1);
     let shown = several.map(|it| format!(" ({}, one of {} addresses)", it.address, it.of));
@@ -144,7 +144,7 @@ pub(crate) fn resources(component: &ComponentStatus) -> Vec<String> {
     }
 }
 
-/// The same, with what each made of its requests.
+/// The same, with how each answered its requests.
 pub(crate) fn serving(component: &ComponentStatus) -> Vec<String> {
     let mut lines = resources(component);
     for (line, resource) in lines.iter_mut().zip(&component.resources) {
@@ -157,7 +157,7 @@ pub(crate) fn serving(component: &ComponentStatus) -> Vec<String> {
     lines
 }
 
-/// What a resource made of its requests, if there were any.
+/// How a resource answered its requests, if there were any.
 fn answers(answers: &AnswersStatus) -> Option<String> {
     let AnswersStatus { forwarded, results, errors, last_answer, last_error } = answers;
     let count = |count: u64, what| match count {

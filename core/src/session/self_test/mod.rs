@@ -1,15 +1,15 @@
 //! Whether we share the domain with another process.
 //!
 //! A server hands each stanza for a shared domain to one connection at random
-//! (docs/servers.md#random-connection). Of a round of
-//! sixteen echoes a lone process hears all, one of two hears about eight. Three things are a
-//! sign of a sibling: an echo that a later one has overtaken, for it will not come; an echo of
-//! another process; and echoes that don't come while other stanzas do. But if no echo at all has ever
-//! come, neither ours nor another's, that is a sign of something that drops them.
+//! (docs/servers.md#random-connection). Of a round of sixteen echoes, a process that is alone
+//! receives all, one of two receives about eight. Three things are a sign of another process: an
+//! echo of ours that has been overtaken by a later one, since it will not come any more; an echo
+//! of that process; and echoes that do not come while other stanzas do. But if no echo at all has
+//! ever come, neither ours nor another's, that is a sign of something that drops them.
 //!
-//! One sign proves little: shortly after a quick restart the server still has the dead
-//! predecessor's connection, sends some of our echoes to it, and some of its echoes to us. So a
-//! sign leads to a second round some seconds later, and only that one decides.
+//! One sign proves little: shortly after a quick restart the server still has the connection of
+//! the process that died, sends some of our echoes to it, and some of its echoes to us. So a sign
+//! only leads to a second round some seconds later, and that one decides.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ named! {
     }
 }
 
-/// What one stream knows of its siblings.
+/// What one stream knows of other processes on its domain.
 #[derive(Clone, Debug)]
 pub(super) struct SelfTest {
     sharing: Sharing,
@@ -37,11 +37,11 @@ pub(super) struct SelfTest {
     round: Round,
     /// In the stages that wait for it: when the next round goes out.
     next_round: Duration,
-    /// Whether any echo has come, be it another's.
+    /// Whether any echo has come, ours or another's.
     heard_any: bool,
     /// Whether none come, as far as is known.
     unheard: bool,
-    /// How long the slowest echo was under way since the last judgement.
+    /// How long the slowest echo since the last verdict took.
     slowest: Duration,
     /// The latest known moment, and the last one at which it was checked.
     now: Duration,
@@ -52,14 +52,14 @@ pub(super) struct SelfTest {
 enum Stage {
     /// Nothing was sent yet.
     New,
-    /// The first round is out, and there is no sign of a sibling.
+    /// The first round is out, and there is no sign of another process.
     First,
-    /// There is a sign: another round goes out, once the server must have noticed the end of a
-    /// connection that this process had before.
+    /// There is a sign: another round goes out once the server must have noticed the end of an
+    /// earlier connection of this process.
     Doubt,
     /// The round that decides is out.
     Second,
-    /// It was found to be alone, and there has been no sign since.
+    /// The process was found to be alone, and there has been no sign of another since.
     Alone,
 }
 
@@ -74,12 +74,12 @@ struct Round {
     heard: u16,
     /// When the last stanza of any kind came since it was sent.
     alive: Option<Duration>,
-    /// Since when we and the server have both been at work.
+    /// Since when both we and the server have been running.
     listening: Duration,
 }
 
 impl SelfTest {
-    /// `sharing` is what is known already: whoever is known to be alone needs no test.
+    /// `sharing` is what is known already: a process that is known to be alone needs no test.
     pub(super) fn new(sharing: Sharing, now: Duration) -> Self {
         let stage = match sharing {
             Sharing::Unknown => Stage::New,
@@ -110,12 +110,12 @@ impl SelfTest {
         self.unheard
     }
 
-    /// Whether the stream is known not to be shared, with no sign of a sibling since.
+    /// Whether the stream is known not to be shared, with no sign of another process since.
     pub(super) fn is_alone(&self) -> bool {
         self.stage == Stage::Alone
     }
 
-    /// Bytes came; what they were is told afterwards.
+    /// Bytes came; calls that say what they were follow.
     pub(super) fn input(&mut self, now: Duration) {
         self.now = now;
     }
@@ -209,16 +209,16 @@ impl SelfTest {
         self.sharing = sharing;
         self.stage = match sharing {
             Sharing::Alone => Stage::Alone,
-            // The sibling may leave.
+            // The other process may leave.
             _ => Stage::Doubt,
         };
         self.next_round = self.round.sent + RECHECK;
         self.slowest = Duration::ZERO;
     }
 
-    /// Whether the second round should have come by now, if we were alone.
+    /// Whether the second round should have come back by now if we were alone.
     fn is_missed(&self) -> bool {
-        // A slow server has more time.
+        // A slow server gets more time.
         let patience = PATIENCE.max(2 * self.slowest);
         self.round.alive.is_some() && self.now >= self.round.listening + patience
     }
@@ -230,7 +230,8 @@ impl SelfTest {
 
     fn look(&mut self, now: Duration) {
         if now > self.looked + STOPPED {
-            // We could hear nothing meanwhile, or the round itself had to wait for the server.
+            // We could not receive anything meanwhile, or the round itself had to wait for the
+            // server.
             self.round.listening = now;
         }
         self.looked = now;
@@ -246,8 +247,8 @@ impl SelfTest {
 
 /// Echoes of a round.
 pub(super) const ROUND: u64 = 16;
-/// From the first round, or from a sibling's first echo, to the second round. Servers forget a
-/// dead connection sooner.
+/// From the first round, or from the first echo of another process, to the second round. Servers
+/// forget a dead connection sooner.
 const PAUSE: Duration = Duration::from_secs(4);
 /// How long the second round may take. Together with the pause less than ten seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -257,7 +258,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 const SLOWEST: Duration = Duration::from_secs(10);
 /// From one round to the next while the domain is shared, or while nothing is known.
 const RECHECK: Duration = Duration::from_secs(60);
-/// How often it is checked while time is a sign.
+/// How often to check while the passing of time can be a sign.
 const LOOK: Duration = Duration::from_millis(500);
 /// A process that has not checked for longer was not running.
 const STOPPED: Duration = Duration::from_secs(2);

@@ -1,4 +1,5 @@
-//! Alone or with siblings, beside connections that a quick restart left, and on slow servers.
+//! Alone or with other processes, with connections left over from a quick restart, and on slow
+//! servers.
 
 use super::*;
 
@@ -25,7 +26,7 @@ fn hear(test: &mut SelfTest, numbers: impl IntoIterator<Item = u64>) {
     numbers.into_iter().for_each(|number| test.own(number));
 }
 
-/// Ticks when due, until a round goes out: says when.
+/// Ticks when due until a round goes out, and returns when that was.
 fn run(test: &mut SelfTest, base: u64, until: f64) -> Option<Duration> {
     while let Some(due) = test.deadline().filter(|due| *due <= at(until)) {
         let due = due.max(test.now);
@@ -37,7 +38,7 @@ fn run(test: &mut SelfTest, base: u64, until: f64) -> Option<Duration> {
     None
 }
 
-/// The same, while other stanzas come every second.
+/// Like [`run`], while other stanzas come every second.
 fn run_busy(test: &mut SelfTest, base: u64, until: f64) -> Option<Duration> {
     let mut second = test.now.as_secs_f64().ceil();
     while second <= until {
@@ -76,7 +77,8 @@ fn one_sign_leads_to_a_second_round_and_to_no_judgement() {
         let mut test = logged_in();
         sign(&mut test);
         assert_eq!(run(&mut test, 16, 10.0), Some(at(4.0)));
-        // What the predecessor sent still arrives, and then our share while its connection existed.
+        // What the previous process sent still arrives, and then our share of the echoes while its
+        // connection existed.
         test.foreign();
         hear(&mut test, [15]);
         assert_eq!(test.sharing(), Sharing::Unknown);
@@ -108,7 +110,7 @@ fn what_does_not_come_within_ten_seconds_while_others_do_means_shared() {
     }
 }
 
-/// A server or firewall drops what a component says to itself.
+/// A server or firewall drops what a component sends to itself.
 #[test]
 fn no_echo_at_all_is_no_sign_of_a_sibling() {
     let mut test = logged_in();

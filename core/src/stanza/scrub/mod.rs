@@ -1,8 +1,8 @@
 //! Addresses of an account among the attributes of a payload, and other addresses in their place.
 //!
 //! They are the only part of a payload that is ever changed: a server reveals the address of an
-//! account in what it writes for it (docs/servers.md#tells-the-account). All else stays as it is,
-//! byte for byte.
+//! account in what it writes for it (docs/servers.md#tells-the-account). Everything else stays as
+//! it is, byte for byte.
 
 use std::ops::Range;
 
@@ -13,8 +13,8 @@ use super::head::decoded;
 use super::nesting::MAX_DECLARED;
 use super::tag::Tag;
 
-/// Whether something in the payload may have to be replaced: a quick look, which errs only by
-/// saying so. `account` is a bare address in normal form.
+/// Whether something in the payload may have to be replaced: a quick check, which may say yes for
+/// nothing, but never wrongly no. `account` is a bare address in normal form.
 pub fn is_suspect(payload: &[u8], account: &str) -> bool {
     let name = || memmem::find(payload, DELAY_NAME).is_some();
     let reference = || memchr_iter(b'&', payload).any(|at| payload.get(at + 1) == Some(&b'#'));
@@ -68,7 +68,7 @@ pub struct Scrubber {
     replacement: String,
 }
 
-/// What came of a payload.
+/// The outcome for a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scrubbed {
     /// Whether anything was replaced or removed.
@@ -92,7 +92,7 @@ impl Scrubber {
     /// the payload stands behind it, up to the end of the stanza, and is well formed.
     ///
     /// `replace` is given the value of each attribute that declares no namespace, decoded. It
-    /// appends what takes its place, or says no. `from` of a delay (XEP-0203) goes, whatever its
+    /// appends the replacement, or returns false. `from` of a delay (XEP-0203) goes, whatever its
     /// value: it names a server, or the account.
     pub fn write(
         &mut self,
@@ -132,7 +132,7 @@ impl Scrubber {
         Scrubbed { changed, reach }
     }
 
-    /// Goes through the start tag at offset `at` of the payload; gives its length.
+    /// Goes through the start tag at offset `at` of the payload; returns its length.
     fn start_tag(
         &mut self,
         at: usize,
@@ -275,7 +275,7 @@ impl<'a> Edit<'a> {
     }
 }
 
-/// The length of what `bytes` begin with: a CDATA section, or what no stanza has.
+/// The length of what `bytes` begin with: a CDATA section, or something that can't be in a stanza.
 fn section_len(bytes: &[u8]) -> Option<usize> {
     let end: &[u8] = match bytes {
         [_, b'!', b'[', ..] => b"]]>",

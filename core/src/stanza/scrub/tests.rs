@@ -17,7 +17,7 @@ fn replace(value: &str, output: &mut String) -> bool {
     own
 }
 
-/// What becomes of the payload behind this start tag.
+/// What becomes of the payload after this start tag.
 fn scrubbed_behind(tag: &str, payload: &str) -> String {
     let mut output = b"before".to_vec();
     let scrubbed =
@@ -199,8 +199,8 @@ fn what_is_not_well_formed_is_copied() {
     assert_eq!(scrubbed(&many), many.replace(ACCOUNT, "helper@proxy.localhost"));
 }
 
-/// Hostile payloads take no longer for a byte than others: if all that is open or declared was
-/// searched each time, nobody would wait for the end of this.
+/// Hostile payloads take no longer for a byte than others: if everything open or declared were
+/// searched each time, this test would not end in any reasonable time.
 #[test]
 fn nesting_and_declarations_do_not_slow_it_down() {
     let deep = "<a xmlns:d='urn:xmpp:delay'>".repeat(100_000);

@@ -1,4 +1,4 @@
-//! The quick way over most of a stanza: whole lexemes, as most are written.
+//! The fast path for most of a stanza: complete lexemes in their usual form.
 
 use crate::stanza::lexeme::Lexeme;
 use crate::stanza::markup::reference_len;
@@ -7,8 +7,8 @@ use crate::stanza::xml_error::XmlError;
 use super::{Found, Mode, Splitter};
 
 impl Splitter {
-    /// Goes over the tags and references that are whole and as most are written. What is cut,
-    /// rare or broken is left to be read lexeme by lexeme.
+    /// Skips over the tags and references that are complete and in their usual form. What is cut,
+    /// unusual or broken is left to be read lexeme by lexeme.
     pub(super) fn leap(&mut self, buffer: &[u8]) -> Result<Option<Found>, XmlError> {
         if !matches!(self.lexeme, Lexeme::Text) || self.is_skipping() {
             return Ok(None);

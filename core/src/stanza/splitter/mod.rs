@@ -1,8 +1,8 @@
 //! Finds where stanzas begin and end in a stream of bytes, however it is cut.
 //!
-//! Each byte is looked at a bounded number of times; what a stanza's payload says is checked
-//! for being well-formed and otherwise left alone. A stanza over a limit is reported as soon as
-//! it is over it, and skipped in constant memory.
+//! Each byte is looked at a bounded number of times. The payload of a stanza is checked for being
+//! well-formed and otherwise left alone. A stanza over a limit is reported as soon as it exceeds
+//! it, and skipped in constant memory.
 
 mod leap;
 mod piece;
@@ -48,8 +48,8 @@ enum Mode {
     Between,
     /// In a top-level element, behind its start tag.
     Inside { tag_end: usize },
-    /// In a top-level element that is over a limit: of `depth` open elements the end is looked for,
-    /// and nothing of them is kept or checked.
+    /// In a top-level element that is over a limit: the end of `depth` open elements is looked
+    /// for, and nothing of them is kept or checked.
     Skipping { depth: usize },
 }
 
@@ -82,7 +82,7 @@ impl Splitter {
     /// grown since the last call; `None`: more bytes are needed.
     ///
     /// # Errors
-    /// What ends the stream. All pieces before it were returned.
+    /// What ends the stream. All pieces before it have been returned.
     pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece<'_>>, XmlError> {
         let found = self.find(buffer)?;
         let tag = |start, end| StartTag { start, end, attributes: &self.attributes };

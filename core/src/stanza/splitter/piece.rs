@@ -9,8 +9,8 @@ use crate::stanza::xml_error::XmlError;
 pub enum Piece<'s> {
     /// A whole top-level element.
     Element(Element<'s>),
-    /// A top-level element that exceeded a limit, behind so many children; its rest will be
-    /// skipped. There is no start tag if that was cut, or itself over a limit.
+    /// A top-level element that exceeded a limit, after this many children; the rest of it will be
+    /// skipped. There is no start tag if that was cut off, or was itself over a limit.
     OverLimit { tag: Option<StartTag<'s>>, children: usize },
     /// The closing tag of the stream (RFC 6120 section 4.4).
     StreamEnd,
@@ -25,8 +25,8 @@ pub struct Element<'s> {
     pub children: usize,
     /// Whether its namespaces are such that every server takes it.
     pub namespaces_ok: bool,
-    /// So many bytes, from its start on, make any parser look at all of it: a tag that comes in
-    /// pieces may have to wait until its own length has come behind it
+    /// How many bytes, from its start on, make any parser look at all of it: a tag that comes in
+    /// pieces may have to wait until as many bytes as it has itself have come after it
     /// (docs/servers.md#reparse-deferral).
     pub reach: usize,
 }

@@ -10,12 +10,12 @@ use crate::stanza::markup::Legal;
 use super::{Found, Mode, Splitter};
 
 impl Splitter {
-    /// Whether an element is being skipped, so that more is known of it than bytes tell.
+    /// Whether an element is being skipped, so that the bytes alone do not hold all that is known.
     pub fn is_skipping(&self) -> bool {
         matches!(self.mode, Mode::Skipping { .. })
     }
 
-    /// Begins to skip within the current lexeme, below `depth` open elements.
+    /// Begins to skip in the middle of the current lexeme, inside `depth` open elements.
     pub(super) fn skip(&mut self, depth: usize) -> Found {
         if matches!(self.lexeme, Lexeme::Reference) {
             self.lexeme = Lexeme::Text;
@@ -28,7 +28,7 @@ impl Splitter {
         Found::OverLimit { start: self.start, tag_end }
     }
 
-    /// Begins to skip behind a start tag.
+    /// Begins to skip after a start tag.
     pub(super) fn skip_behind(&mut self, empty: bool) -> Found {
         let depth = self.open.depth() + usize::from(!empty);
         let found = self.skip(depth);
@@ -46,7 +46,7 @@ impl Splitter {
         }
     }
 
-    /// What a successor has to know of the stanza that is being skipped, if one is.
+    /// What the next process has to know of the stanza that is being skipped, if one is.
     pub fn skipped(&self) -> Option<Skipped> {
         let Mode::Skipping { depth } = self.mode else { return None };
         let within = match self.lexeme {
@@ -66,12 +66,12 @@ impl Splitter {
         Some(Skipped { depth, within, seen: self.at - self.needed() })
     }
 
-    /// Bytes at the beginning of the buffer that a successor does not need.
+    /// Bytes at the beginning of the buffer that the next process does not need.
     pub fn needed(&self) -> usize {
         if self.is_skipping() { self.lexeme_start } else { self.start }
     }
 
-    /// One that goes on skipping. `buffer` begins with what the other one [needed](Self::needed).
+    /// One that continues to skip. `buffer` begins with what the other one [needed](Self::needed).
     pub fn resume(limits: Limits, skipped: &Skipped, buffer: &[u8]) -> Self {
         let start = |parser, slash| Lexeme::Start { parser, slash };
         let lexeme = match skipped.within {
@@ -93,8 +93,8 @@ impl Splitter {
     }
 }
 
-/// Where within a stanza that is skipped the bytes end that were looked at, for another process: the
-/// stanza's beginning is gone, so this is all that is left to find its end by.
+/// How far into a skipped stanza the splitter has looked, for another process: the stanza's
+/// beginning is gone, so its end can only be found with this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Open elements, its own among them.

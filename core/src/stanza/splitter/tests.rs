@@ -1,11 +1,12 @@
-//! Any cut gives the same; what is over a limit is skipped; what no server may send is an error.
+//! Wherever the bytes are cut, the result is the same; what is over a limit is skipped; what no
+//! server may send is an error.
 
 use super::*;
 
 const LIMITS: Limits = Limits { max_bytes: 200, max_tag: 120, max_depth: 4, max_attributes: 3 };
 
-/// What the splitter says of `input` when it arrives in `cuts`, each element as its text,
-/// and the most bytes it held at once.
+/// What the splitter returns for `input` when it is cut at `cuts`, each element as its text, and
+/// the most bytes it held at once.
 fn split(input: &[u8], cuts: &[usize]) -> (Vec<String>, usize) {
     let mut splitter = Splitter::new(LIMITS);
     let mut buffer = Vec::new();
@@ -85,7 +86,7 @@ fn what_is_over_a_limit_is_reported_once_and_skipped() {
     );
 }
 
-/// The other splitter knows no more of it than what is handed over.
+/// The other splitter knows only what is handed over.
 #[test]
 fn another_splitter_goes_on_skipping_at_each_byte() {
     let within = "<x a='>'/><y b=\"'\">é<![CDATA[</iq>]]]]>&amp;</y ><z\n/>";
@@ -162,7 +163,7 @@ fn what_no_server_may_send_ends_the_stream() {
         ("<a>\u{ffff}</a>", XmlError::Character),
     ] {
         let mut said = whole(&format!("<ok/>{input}"));
-        // Garbage may be noticed in the middle of what would be a stanza.
+        // Garbage may be noticed in the middle of a would-be stanza.
         assert_eq!(said.pop(), Some(error.to_string()), "{input}");
         assert_eq!(said, ["<ok/>| 0"], "{input}");
     }

@@ -55,10 +55,10 @@ fn paths(points: &[Point], most: f64) -> (String, String) {
     (line, area)
 }
 
-/// What the points are drawn in; a style sheet says how large that is.
+/// The size of the drawing in its own units; the style sheet says how large it appears.
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 50.0;
-/// Where nothing and the most are: a line has a thickness.
+/// The heights of zero and of the highest value, with room for the thickness of the line.
 const FLOOR: f64 = 48.0;
 const CEILING: f64 = 3.0;
 

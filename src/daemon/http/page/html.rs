@@ -1,8 +1,8 @@
 //! HTML that is well formed and escaped however it is made: names come from the program, and
 //! everything else goes through [`escape_into`].
 //!
-//! A library of templates would bring a compiler of its own for a single page, and leave what
-//! [`escape_into`] does to us all the same.
+//! A template library would bring a compiler of its own for a single page, and we would need
+//! [`escape_into`] all the same.
 
 use std::fmt::Write;
 
@@ -55,7 +55,7 @@ impl Html {
         escape_into(text, &mut self.text);
     }
 
-    /// A text from outside: its writing direction ends with it.
+    /// A text from outside: its writing direction does not affect what follows.
     pub(super) fn text_from_outside(&mut self, text: &str) {
         self.leaf("bdi", &[], &shortened(text, LONGEST_SENTENCE));
     }
@@ -65,7 +65,7 @@ impl Html {
         self.leaf("bdi", &[], &shortened(address, LONGEST_ADDRESS));
     }
 
-    /// A style sheet, which is no text to escape.
+    /// A style sheet, which must not be escaped.
     pub(super) fn style(&mut self, sheet: &'static str) {
         self.element("style", &[], |html| html.text += sheet);
     }
@@ -81,8 +81,8 @@ impl Html {
     }
 }
 
-/// Adds `from` to `to` so that it is a text and nothing else, in an attribute too. What is
-/// invisible but changes how its surroundings look is shown as a replacement character.
+/// Adds `from` to `to` so that it is text and nothing else, in an attribute too. Invisible
+/// characters that change how their surroundings look become replacement characters.
 fn escape_into(from: &str, to: &mut String) {
     for character in from.chars() {
         match character {

@@ -1,5 +1,5 @@
-//! The page for those without a dashboard: what is wrong and what to do, components, lines of
-//! the last minutes, resources, keys, refusals by reason.
+//! The page for operators without a dashboard: what is wrong and what to do about it, components,
+//! charts of the last minutes, resources, keys, refusals by reason.
 //!
 //! One document, without scripts or anything from elsewhere; it says the same as `jat-proxy
 //! status`, in the same words.
@@ -73,7 +73,7 @@ fn header(html: &mut Html, status: &Status, refresh: bool) {
     });
 }
 
-/// First of all: whether something is wrong, and what is to be done.
+/// The top of the page: whether something is wrong, and what to do about it.
 fn verdict(html: &mut Html, status: &Status) {
     let all = status.components.len();
     let ready = status.components.iter().filter(|c| c.not_ready.is_none()).count();
@@ -183,7 +183,7 @@ fn table(
     columns: impl FnOnce(&mut Html),
     rows: impl FnOnce(&mut Html),
 ) {
-    // What scrolls is reached by keyboard, and so needs a name.
+    // A region that scrolls can be reached by keyboard, and so needs a name.
     let scrolls =
         [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", name)];
     html.element("div", &scrolls, |html| {
@@ -194,7 +194,7 @@ fn table(
     });
 }
 
-/// A component's section, by its place.
+/// The anchor of a component's section.
 fn anchor(number: usize) -> String {
     format!("component-{}", number + 1)
 }
