@@ -182,7 +182,7 @@ const CLAIMS: &[Claim] = &[
     claim(
         "docs/clients/smack.md",
         "import java.util.Set",
-        Untested("Written after the sources of Smack 4.4.8"),
+        Untested("Written from the sources of Smack 4.4.8"),
     ),
     claim(
         OPERATING,

@@ -31,7 +31,7 @@ fn the_page_leads_to_jicofo(kind: Kind) {
     terminal.server.stop();
     terminal.server.reconfigure(|text| paste(kind, &text, &listener));
     terminal.server.resume();
-    terminal.run(&block(PAGE, "4. Start and look", "console"));
+    terminal.run(&block(PAGE, "4. Start and check", "console"));
 
     let account = terminal.server.new_account("user");
     let mut user = Client::login(&terminal.server, &account, "abc");
