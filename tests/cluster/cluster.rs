@@ -1,5 +1,6 @@
 //! The stage: hosts with an ejabberd and two replicas each, and users and bots on all of them.
 
+use std::mem::replace;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub struct Cluster {
     pub users: Vec<Arc<Client>>,
     pub bots: Vec<Arc<Client>>,
     pub book: Arc<Book>,
+    /// Whether bots disappeared in this scenario in such a way that replicas may not have been told.
+    pub bots_disappeared: bool,
     /// The bots' bare address.
     target: String,
 }
@@ -39,8 +42,11 @@ pub fn on_cluster(kind: Kind, scenario: impl FnOnce(&mut Cluster)) {
     let mut shared = CLUSTERS.of(kind).lock().unwrap_or_else(PoisonError::into_inner);
     let mut cluster = shared.take().unwrap_or_else(|| Cluster::start(kind));
     let begun = Instant::now();
+    cluster.bots_disappeared = false;
+    let before = cluster.scrape();
     scenario(&mut cluster);
     cluster.be_in_order();
+    cluster.assert_no_false_alarm(&before, cluster.bots_disappeared);
     cluster.book.ledger().assert_right();
     cluster.book.chats().assert_right();
     println!("{kind}: took {:.0?}", begun.elapsed());
@@ -59,8 +65,19 @@ impl Cluster {
         let book = Arc::new(Book::new(&domain, accounts.map(|it| format!("{it}/abc")).collect()));
         let doors = Arc::new(Mutex::new(servers.iter().map(Door::of).collect()));
         let (replicas, users, bots) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cluster =
-            Cluster { kind, network, hosts, servers, doors, replicas, users, bots, book, target };
+        let mut cluster = Cluster {
+            kind,
+            network,
+            hosts,
+            servers,
+            doors,
+            replicas,
+            users,
+            bots,
+            book,
+            bots_disappeared: false,
+            target,
+        };
         for host in (0..HOSTS * EACH).map(|number| number % HOSTS) {
             cluster.start_user(host);
             cluster.start_bot(host);
@@ -123,6 +140,7 @@ impl Cluster {
 
     /// Kills everything on a host at once; its bots stay away.
     pub fn kill_host(&mut self, host: usize) {
+        self.bots_disappeared = true;
         self.bots_of(host).for_each(|it| it.dies_with_host());
         self.servers[host].kill();
         self.replicas.iter_mut().filter(|it| it.host == host).for_each(Replica::kill);
@@ -136,6 +154,16 @@ impl Cluster {
 
     pub fn bots_of(&self, host: usize) -> impl Iterator<Item = &Arc<Client>> {
         self.bots.iter().filter(move |it| it.home == host)
+    }
+
+    /// Restarts a replica with these lines in its `[[component]]`; returns those that it had.
+    pub fn set_lines(&mut self, replica: usize, lines: String) -> String {
+        let replica = &mut self.replicas[replica];
+        replica.stop();
+        let before = replace(&mut replica.proxy.settings.component, lines);
+        replica.proxy.rewrite();
+        replica.restart();
+        before
     }
 
     /// All other hosts.
@@ -200,7 +228,7 @@ const EACH: usize = 2;
 pub const RATE: usize = 60;
 
 /// By default all requests of a user would go to one bot where more than requests are relayed.
-const RELAY: &str = r#"
+pub const RELAY: &str = r#"
 relay = ["iq", "messages", "presence"]
 dispatch = "random"
 faces = ["helper"]

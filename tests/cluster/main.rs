@@ -1,8 +1,8 @@
 //! jat-proxy on an ejabberd cluster: hosts are network namespaces, each with a node, two replicas of
 //! presence domains of their own, users and bots. A ledger accounts for every request.
 //!
-//! They need root and ejabberd (Debian's package), so they are ignored by a plain `cargo test`;
-//! `tests/run` runs all but those of `scenario::longer`, which take minutes:
+//! They need root, ejabberd and promtool (Debian's packages), so they are ignored by a plain `cargo
+//! test`; `tests/run` runs all but those of `scenario::longer`, which take minutes:
 //!
 //!     cargo test --test cluster -- --ignored --nocapture longer:: --skip ::sid::
 //!
@@ -18,6 +18,7 @@ mod cluster;
 mod ledger;
 mod requests;
 mod scenario;
+mod seen;
 mod stream;
 mod waits;
 

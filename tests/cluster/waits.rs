@@ -89,6 +89,26 @@ impl Cluster {
         known == "false"
     }
 
+    /// The hosts whose nodes each node knows.
+    pub fn known_by_each(&self) -> Vec<Vec<usize>> {
+        let hosts = 0..self.servers.len();
+        let known = |host: usize| {
+            let others = hosts.clone().filter(move |it| *it != host);
+            others.filter(move |it| !self.has_forgotten(host, *it)).collect()
+        };
+        hosts.clone().map(known).collect()
+    }
+
+    /// Whether nodes that know each other know the same nodes.
+    pub fn is_parted(&self) -> bool {
+        let mut parts = self.known_by_each();
+        for (host, part) in parts.iter_mut().enumerate() {
+            part.push(host);
+            part.sort_unstable();
+        }
+        parts.iter().all(|part| part.iter().all(|it| parts[*it] == *part))
+    }
+
     /// Waits until the server of this host has routes to the running replicas, and to no others;
     /// returns the time.
     pub fn wait_routes(&self, host: usize) -> Instant {

@@ -1,13 +1,13 @@
 //! Scenarios that take minutes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use test_support::interop::server::Kind;
 use test_support::wait::wait_within;
 
 use super::partition::splits;
 use crate::LOADED;
-use crate::cluster::{HOSTS, RATE, on_cluster};
+use crate::cluster::{HOSTS, RATE, RELAY, Replica, on_cluster};
 
 case!(a_partition_of_90_seconds: ejabberd);
 fn a_partition_of_90_seconds(kind: Kind) {
@@ -15,6 +15,50 @@ fn a_partition_of_90_seconds(kind: Kind) {
         // ejabberd's default.
         cluster.set_ticktime(60);
         splits(cluster, &[1, 2], Duration::from_secs(90));
+    });
+}
+
+// The replica is alone on its node.
+case!(a_missing_presence_domain_is_seen: ejabberd);
+fn a_missing_presence_domain_is_seen(kind: Kind) {
+    on_cluster(kind, |cluster| {
+        for replica in &mut cluster.replicas[HOSTS..] {
+            replica.stop();
+        }
+        let well = cluster.scrape();
+        let begun = Instant::now();
+        let with = cluster.set_lines(0, RELAY.to_owned());
+        let finders = &cluster.replicas[1..HOSTS];
+        wait_within(Duration::from_secs(900), "the others to find it", || {
+            finders.iter().all(Replica::finds_elsewhere)
+        });
+        println!("{kind}: both others had found it {:.0?} after its start", begun.elapsed());
+        finders.iter().for_each(|it| it.assert_warns("without a presence domain"));
+        let [it, ..] = &cluster.replicas[..] else { unreachable!("there are some") };
+        assert!(!it.finds_elsewhere() && it.proxy.warnings().is_empty(), "it can't know");
+        cluster.assert_alerts(&well, &["JatProxyNoPresenceDomain", "JatProxyReplicasDisagree"]);
+
+        let mark = cluster.mark();
+        cluster.ask(300);
+        let account = cluster.account_of_all(mark);
+        println!("{kind}: with bots on its node, {}", account.figures());
+        account.assert_whole();
+        cluster.bots_of(0).for_each(|it| it.leave());
+        for replica in &cluster.replicas[..HOSTS] {
+            cluster.bots_of(0).for_each(|bot| replica.proxy.wait_offline(&bot.address()));
+        }
+        let mark = cluster.mark();
+        cluster.ask(300);
+        println!("{kind}: without, {}", cluster.account_of_all(mark).figures());
+
+        cluster.set_lines(0, with);
+        for replica in 1..2 * HOSTS {
+            // Otherwise the others would warn for eleven minutes.
+            if cluster.replicas[replica].runs() {
+                cluster.replicas[replica].stop();
+            }
+            cluster.replicas[replica].restart();
+        }
     });
 }
 

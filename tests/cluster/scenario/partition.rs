@@ -9,6 +9,7 @@ use test_support::wait::{PATIENCE, wait_until, wait_within};
 use super::death::missed;
 use crate::LOADED;
 use crate::cluster::{Cluster, RATE, on_cluster};
+use crate::seen::assert_split_is_seen;
 
 // Shorter than net_ticktime, so no node is considered dead, and stanzas are only late.
 case!(a_partition_of_10_seconds_loses_nothing: ejabberd);
@@ -39,7 +40,10 @@ fn a_split_cluster_is_mended_by_a_restart_of_the_minority(kind: Kind) {
 /// Cuts the first host off from these, at least until it is given up, and for so long.
 pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     let kind = cluster.kind;
+    cluster.bots_disappeared = true;
     let others: Vec<_> = from.iter().map(|it| cluster.hosts[*it].clone()).collect();
+    cluster.wait_asked_twice();
+    let well = cluster.scrape();
     let mark = cluster.mark();
     let load = cluster.load(RATE);
     cluster.wait_served(RATE);
@@ -47,13 +51,15 @@ pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     cluster.hosts[0].cut_off(&others);
     wait_within(length + PATIENCE, "the nodes to give each other up", || {
         from.iter().all(|it| cluster.has_forgotten(*it, 0) && cluster.has_forgotten(0, *it))
+            && cluster.is_parted()
     });
     let split = Instant::now();
-    println!("{kind}: given up after {:.1?}", split - cut);
+    println!("{kind}: given up after {:.1?}: {:?}", split - cut, cluster.known_by_each());
     cluster.wait_served(3 * RATE);
     sleep(length.saturating_sub(cut.elapsed()).max(SILENCED));
     load.stop();
     missed(cluster, mark, split);
+    assert_split_is_seen(cluster, &well);
 
     // Nodes that can connect again disagree until an operator chooses a side.
     cluster.hosts[0].reconnect(&others);

@@ -194,12 +194,18 @@ impl Proxy {
 
     /// The sum of all counters whose line contains every one of these fragments.
     pub fn count(&self, fragments: &[&str]) -> u64 {
-        let (code, body) = self.try_get("/metrics").expect("the metrics page answers");
-        assert_eq!(code, 200, "{body}");
-        body.lines()
-            .filter(|line| !line.starts_with('#') && fragments.iter().all(|it| line.contains(it)))
+        self.metrics()
+            .lines()
+            .filter(|line| fragments.iter().all(|it| line.contains(it)))
             .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
             .sum()
+    }
+
+    /// The lines of `/metrics` without comments, one for each value.
+    pub fn metrics(&self) -> String {
+        let (code, body) = self.try_get("/metrics").expect("the metrics page answers");
+        assert_eq!(code, 200, "{body}");
+        body.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
     }
 
     /// How many stanzas were counted with this reason.
@@ -275,12 +281,29 @@ impl Proxy {
 
     /// Runs another subcommand on this configuration; returns its output.
     pub fn cli(&self, arguments: &[&str]) -> String {
-        let mut command = command(program());
-        command.args(arguments).arg("-c").arg(self.folder.join("jat-proxy.toml"));
-        let output = command.output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        let (success, said) = self.try_cli(arguments);
+        assert!(success, "{said}");
         said
+    }
+
+    /// The same; returns whether it succeeded, and the output, with that to standard error if not.
+    pub fn try_cli(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = command(program());
+        command.args(arguments).arg("-c").arg(self.configuration());
+        let output = command_on(self.place.as_ref(), command).output().unwrap();
+        let mut said = String::from_utf8(output.stdout).unwrap();
+        let success = output.status.success();
+        if !success {
+            said += &String::from_utf8_lossy(&output.stderr);
+        }
+        (success, said)
+    }
+
+    /// The warnings in its status.
+    pub fn warnings(&self) -> Vec<String> {
+        let status = self.status();
+        let warnings = status["components"][0]["warnings"].as_array().expect("a list").iter();
+        warnings.map(|it| it.as_str().expect("text").to_owned()).collect()
     }
 
     pub fn wait_until(&self, what: &str, found: impl Fn(&Proxy) -> bool) {
