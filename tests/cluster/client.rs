@@ -146,6 +146,13 @@ impl Client {
         wait_until("a client to leave", || self.host().is_none());
     }
 
+    /// Closes its connection without taking its leave.
+    pub fn vanish(&self) {
+        self.want(Wanted::Away);
+        self.hang_up();
+        wait_until("a client to vanish", || self.host().is_none());
+    }
+
     /// Logs in on this host, again if it is on another one.
     pub fn go(&self, host: usize) {
         self.want(Wanted::On(host));

@@ -12,6 +12,8 @@ pub struct Ledger {
     wrong: Vec<String>,
     /// When the last stanza reached anybody.
     heard: Option<Instant>,
+    /// When each bot was last asked.
+    last_asked: BTreeMap<usize, Instant>,
 }
 
 /// A request, from when it was sent.
@@ -33,6 +35,7 @@ pub struct Request {
 /// What a bot saw.
 pub struct Asked {
     pub bot: usize,
+    pub at: Instant,
     /// The key that its token is signed with.
     pub key: u8,
 }
@@ -84,7 +87,9 @@ impl Ledger {
             self.wrong.push(format!("bot {bot} is asked {number:?}, which was asked before"));
             return false;
         }
-        request.asked = Some(Asked { bot, key });
+        let at = Instant::now();
+        request.asked = Some(Asked { bot, at, key });
+        self.last_asked.insert(bot, at);
         true
     }
 
@@ -148,6 +153,16 @@ impl Ledger {
     /// How many since then are not finished yet.
     pub fn underway(&self, since: usize) -> usize {
         self.since(since).filter(|it| it.came.is_none() && !it.orphaned).count()
+    }
+
+    /// The request with this number.
+    pub fn request(&self, number: usize) -> &Request {
+        &self.requests[number]
+    }
+
+    /// When this bot was last asked.
+    pub fn last_asked(&self, bot: usize) -> Option<Instant> {
+        self.last_asked.get(&bot).copied()
     }
 
     /// For how long no stanza has reached anybody.
@@ -240,13 +255,17 @@ impl Account {
     /// Those whose request or reply was neither sent in one of these periods, nor so shortly before
     /// that it was still under way.
     pub fn lost_outside(&self, times: &[(Instant, Instant)]) -> Vec<&Lost> {
-        // A busy machine is slow.
-        let on_way = self.latencies.last().copied().unwrap_or_default().max(ON_WAY);
+        let on_way = self.on_way();
         let inside = |it: &Lost| {
             let sent = it.answered.unwrap_or(it.sent);
             times.iter().any(|(from, to)| (*from - on_way..=*to).contains(&sent))
         };
         self.lost.iter().filter(|it| !inside(it)).collect()
+    }
+
+    /// For how long one of these may have been under way; a busy machine is slow.
+    pub fn on_way(&self) -> Duration {
+        self.latencies.last().copied().unwrap_or_default().max(ON_WAY)
     }
 
     /// Checks that nothing failed.

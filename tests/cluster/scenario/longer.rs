@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use test_support::interop::server::Kind;
 use test_support::wait::wait_within;
 
+use super::flapping::flap;
 use super::partition::splits;
 use crate::LOADED;
 use crate::cluster::{HOSTS, RATE, RELAY, Replica, on_cluster};
@@ -16,6 +17,17 @@ fn a_partition_of_90_seconds(kind: Kind) {
         cluster.set_ticktime(60);
         splits(cluster, &[1, 2], Duration::from_secs(90));
     });
+}
+
+// Two hosts cannot reach each other, and both reach the third.
+case!(a_partial_partition: ejabberd);
+fn a_partial_partition(kind: Kind) {
+    on_cluster(kind, |cluster| splits(cluster, &[1], Duration::from_secs(30)));
+}
+
+case!(flapping_bots: ejabberd);
+fn flapping_bots(kind: Kind) {
+    on_cluster(kind, |cluster| flap(cluster, Duration::from_secs(60)));
 }
 
 // The replica is alone on its node.

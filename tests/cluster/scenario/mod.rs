@@ -2,6 +2,7 @@
 
 mod chat;
 mod death;
+mod flapping;
 mod joining;
 mod longer;
 mod partition;
