@@ -152,6 +152,12 @@ impl Cluster {
         self.replicas.iter_mut().filter(|it| it.host == host).for_each(Replica::restart);
     }
 
+    /// Stops the server of this host in good order, and starts it again.
+    pub fn restart_server(&mut self, host: usize) {
+        self.servers[host].stop();
+        self.servers[host].resume();
+    }
+
     pub fn bots_of(&self, host: usize) -> impl Iterator<Item = &Arc<Client>> {
         self.bots.iter().filter(move |it| it.home == host)
     }

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use test_support::interop::server::Server;
 use test_support::wait::{PATIENCE, wait_until};
 
 use crate::cluster::Cluster;
@@ -87,6 +88,13 @@ impl Cluster {
              || Session <- rpc:call(Node, ets, tab2list, [session])])"
         ));
         known == "false"
+    }
+
+    /// The output of `ejabberdctl connected_users_number` on each host.
+    pub fn connected_users(&self) -> Vec<usize> {
+        let number = "rpc:call(Node, ejabberd_sm, connected_users_number, [])";
+        let ask = |it: &Server| it.evaluate(number).parse().expect("a number");
+        self.servers.iter().map(ask).collect()
     }
 
     /// The hosts whose nodes each node knows.

@@ -6,6 +6,7 @@ use test_support::interop::server::Kind;
 use test_support::wait::wait_within;
 
 use super::flapping::flap;
+use super::healing::heals_too_soon;
 use super::partition::splits;
 use crate::LOADED;
 use crate::cluster::{HOSTS, RATE, RELAY, Replica, on_cluster};
@@ -71,6 +72,16 @@ fn a_missing_presence_domain_is_seen(kind: Kind) {
             }
             cluster.replicas[replica].restart();
         }
+    });
+}
+
+// Messages that the nodes sent to each other before still arrive.
+case!(a_partition_that_heals_too_soon: ejabberd);
+fn a_partition_that_heals_too_soon(kind: Kind) {
+    const TRIALS: usize = 3;
+    on_cluster(kind, |cluster| {
+        let harmed = (0..TRIALS).filter(|_| heals_too_soon(cluster)).count();
+        println!("{kind}: sessions were lost in {harmed} of {TRIALS} trials");
     });
 }
 

@@ -3,6 +3,7 @@
 mod chat;
 mod death;
 mod flapping;
+mod healing;
 mod joining;
 mod longer;
 mod partition;

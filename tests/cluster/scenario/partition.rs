@@ -72,11 +72,7 @@ pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     // The value that nodes start with.
     cluster.set_ticktime(10);
     let begun = Instant::now();
-    for host in cluster.minority() {
-        println!("{kind}: host {host} is not in the larger part");
-        cluster.servers[host].stop();
-        cluster.servers[host].resume();
-    }
+    restart_minority(cluster);
     println!("{kind}: ejabberd was restarted there in {:.1?}", begun.elapsed());
     let restarted = Instant::now();
     wait_until("the nodes to be together again", || cluster.minority().is_empty());
@@ -91,10 +87,20 @@ pub fn splits(cluster: &mut Cluster, from: &[usize], length: Duration) {
     assert!(right < MENDED * LOADED, "{right:.1?}");
 }
 
+/// Restarts the nodes that are not in the largest part; returns their hosts.
+pub fn restart_minority(cluster: &mut Cluster) -> Vec<usize> {
+    let hosts = cluster.minority();
+    for host in &hosts {
+        println!("{}: host {host} is not in the larger part", cluster.kind);
+        cluster.restart_server(*host);
+    }
+    hosts
+}
+
 /// How long after nodes consider each other dead they stop sending to each other; Erlang tries for
 /// 7 s. If the network is back before that, what a node tells a third one about the sessions of a
 /// second one makes ejabberd delete these sessions on the other side, where they are alive.
-const SILENCED: Duration = Duration::from_secs(10);
+pub const SILENCED: Duration = Duration::from_secs(10);
 
 /// How long after the restart of the minority everything is right.
-const MENDED: Duration = Duration::from_secs(10);
+pub const MENDED: Duration = Duration::from_secs(10);
