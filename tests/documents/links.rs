@@ -1,4 +1,5 @@
-//! Every link of a document leads somewhere: the file is there, and has the heading.
+//! Every link of a document leads somewhere: the file is there, and has the heading. Every page is in
+//! the table of contents.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -28,6 +29,18 @@ fn every_relative_link_leads_somewhere() {
     }
     assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
     assert!(seen > 30, "{seen} links");
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let contents = fs::read_to_string("docs/README.md").unwrap();
+    let named: Vec<_> = links(&contents)
+        .map(|(_, target)| resolve(&Path::new("docs").join(target.split('#').next().unwrap())))
+        .collect();
+    let pages = claims::documents().into_iter().map(PathBuf::from);
+    let pages = pages.filter(|it| it.starts_with("docs") && !it.ends_with("docs/README.md"));
+    let missing: Vec<_> = pages.filter(|it| !named.contains(it)).collect();
+    assert!(missing.is_empty(), "not in docs/README.md: {missing:?}");
 }
 
 /// The line and the target of each `[text](target)` outside of code.

@@ -14,7 +14,7 @@
 //! | [`addresses`] | works the examples and formulas of addresses.md, and runs its code |
 //! | [`commands`] | for commands that no test can run, checks that the files and options in them exist |
 //! | [`inline`] | the same for commands, keys and log lines quoted in sentences |
-//! | [`links`] | every link has a target |
+//! | [`links`] | every link has a target, and every page is in the table of contents |
 //! | [`servers`] | each habit of a server is dealt with and tested where servers.md says |
 //! | [`facts`] | exit codes, and the keys of the configuration |
 //!
