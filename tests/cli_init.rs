@@ -115,7 +115,10 @@ fn paths_are_printed_as_a_shell_takes_them() {
     let arguments = ["init", "--domain", "p.example", "--target", "bot@s.example"];
     let out = folder.run_plain(&[&arguments[..], &[path.to_str().unwrap()]].concat());
     let line = out.out.lines().find(|line| line.contains("jat-proxy check -c")).unwrap();
-    let line = line.trim().replace("DIR", folder.path("").to_str().unwrap());
+    let line = line
+        .trim()
+        .trim_end_matches(" --connect --wait")
+        .replace("DIR", folder.path("").to_str().unwrap());
     let script = line.replacen("jat-proxy", PROGRAM, 1);
     let checked = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(checked.status.success(), "{line}: {checked:?}");
@@ -179,7 +182,7 @@ fn on_a_terminal_init_asks_for_what_is_missing() {
     assert_eq!(code, Some(0), "{said}");
     for told in [
         "error: the target \"bot\" has no node",
-        "error: the target is at the component's own domain",
+        "error: the target is at the component's own domain\n  help: the component needs a domain",
         "Domain that users write to [proxy.some.example]: ",
         "error: \"127.0.0.1\" is not the address of a port",
         "Written: new/jat-proxy.toml",
@@ -208,6 +211,29 @@ fn on_a_terminal_init_asks_for_what_is_missing() {
     assert!(said.contains("Component \"p.example\"\n") && !said.contains("listen:"), "{said}");
     assert!(!said.contains("Domain") && !said.contains("port"), "{said}");
     assert!(folder.path("other/keys.toml").exists());
+}
+
+/// In the folder of the files, too, where no option names them.
+#[test]
+fn the_commands_that_init_prints_name_its_files() {
+    let folder = Folder::new();
+    let dir = folder.path("new");
+    fs::create_dir(&dir).unwrap();
+    let arguments = ["init", "--domain", "p.example", "--target", "bot@s.example"];
+    let mut init = Command::new(PROGRAM);
+    let output = init.args(arguments).current_dir(&dir).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for command in ["run -c ./jat-proxy.toml\n", "check -c ./jat-proxy.toml --connect --wait\n"] {
+        assert!(said.contains(&format!("     jat-proxy {command}")), "{said}");
+    }
+    // Whoever leaves the option out, as the service may, is pointed to the file.
+    let mut check = Command::new(PROGRAM);
+    let output = check.arg("check").args(["-c", "/nowhere/a"]).current_dir(&dir).output();
+    let said = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(
+        said.contains("help: one is in this folder: name it with -c jat-proxy.toml\n"),
+        "{said}"
+    );
 }
 
 #[test]

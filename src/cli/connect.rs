@@ -82,12 +82,18 @@ impl<'c> Waiting<'c> {
             .map(|finding| finding.show())
             .collect();
         let goes_on = !problems.is_empty() && self.deadline.is_none_or(|it| Instant::now() < it);
-        if goes_on && problems != self.told {
+        if goes_on && is_news(&problems, &self.told) {
             complain(&format!("waiting:\n{problems}"));
             self.told = problems;
         }
         goes_on
     }
+}
+
+/// Whether more than times has changed, such as that of the next attempt.
+fn is_news(problems: &str, told: &str) -> bool {
+    let timeless = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    timeless(problems) != timeless(told)
 }
 
 /// What the running daemon sees; `None` when there is none that could be asked. We must not
@@ -136,3 +142,16 @@ fn report(config: &Config, status: &Status) -> Exit {
 const DAEMON: &str = "\nThe daemon is running. This is what it sees:\n";
 /// While waiting.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_time_is_no_news() {
+        let told = "pending since 2026-11-28T20:50:55Z, next request at 2026-11-28T20:51:46Z";
+        assert!(!is_news(&told.replace("51:46", "52:07"), told));
+        assert!(is_news(&told.replace("pending", "refused"), told));
+        assert!(is_news(told, ""));
+    }
+}

@@ -23,8 +23,8 @@ impl AddressError {
             Self::Domain(_) => "a domain alone, for example: proxy.example",
             Self::Target(..) => "an account, for example: some-user@some-domain.example",
             Self::NoNode(_) => {
-                "name an account (node@domain), or for a fixed destination a full address \
-                 (domain/resource)"
+                "name an account, for example some-user@some-domain.example, or for a fixed \
+                 destination a full address (domain/resource)"
             }
         }
     }

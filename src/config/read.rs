@@ -128,6 +128,9 @@ fn open(path: &Path, sources: &Sources<'_>) -> Result<(Text, bool), Problem> {
                  check"
             }
             _ if is_home(path) => HOME,
+            io::ErrorKind::NotFound if Path::new("jat-proxy.toml").exists() => {
+                "one is in this folder: name it with -c jat-proxy.toml"
+            }
             _ => "name it with -c FILE, or make one with: jat-proxy init",
         };
         Problem::unreadable(None, message, hint, &error)

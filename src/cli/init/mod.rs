@@ -97,7 +97,10 @@ impl InitError {
             Self::Address(error) => error.hint(),
             Self::Software(_) => "prosody or ejabberd",
             Self::Server(_) => server::HINT,
-            Self::OwnDomain => "name an account of an XMPP server",
+            Self::OwnDomain => {
+                "the component needs a domain that the server does not serve yet, such as \
+                 proxy.example beside bot@example"
+            }
             Self::Configuration(problem) => &problem.hint,
             Self::Exists(_) => "nothing is overwritten: choose another folder",
             Self::Write(_, error) => write_hint(error),

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use crate::jat::target::Target;
 
+use super::super::DEFAULT_FILE;
 use super::Arguments;
 use super::local_server::{ROOT, Software};
-use super::setup::Setup;
+use super::setup::{PACKAGED, Setup};
 
 /// Numbered steps: the server's side, `check` and `run`, and the subscription.
 pub(super) fn next_steps(
@@ -17,6 +18,10 @@ pub(super) fn next_steps(
     arguments: &Arguments,
 ) -> String {
     let Setup { domain, target, .. } = setup;
+    let option = match config == Path::new(DEFAULT_FILE) {
+        true => String::new(),
+        false => format!(" -c {}", quoted(config)),
+    };
     let config = quoted(config);
     let mut written_to = arguments.faces.iter().map(|face| format!("{face}@{domain}"));
     let written_to = match (written_to.next(), arguments.relay.is_empty()) {
@@ -34,13 +39,25 @@ pub(super) fn next_steps(
              contact request in its place must then log out: while it is online it gets requests.\n"
         ),
     };
+    let start = match is_of_the_service(&setup.dir, Path::new(ROOT)) {
+        true => "systemctl enable --now jat-proxy".to_owned(),
+        false => format!("jat-proxy run{option}"),
+    };
     format!(
         "Written: {config}, and beside it keys.toml and proxy.secret.\n\n\
          1. Tell the server. {}\n\
-         2. Check and run:\n\n     \
-         jat-proxy check -c {config}\n     jat-proxy run -c {config}\n{accept}{written_to}",
-        on_the_server(setup, secret)
+         2. Start jat-proxy, and see in a second terminal what is still missing:\n\n     \
+         {}\n     jat-proxy check{option} --connect --wait\n{accept}{written_to}",
+        on_the_server(setup, secret),
+        start
     )
+}
+
+/// Whether the files are those of the service, which is installed below `root`.
+fn is_of_the_service(dir: &Path, root: &Path) -> bool {
+    let mut units = ["etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"].iter();
+    dir == Path::new(PACKAGED)
+        && units.any(|folder| root.join(folder).join("jat-proxy.service").exists())
 }
 
 /// What to paste where.
@@ -105,5 +122,23 @@ fn quoted(path: &Path) -> String {
     match text.chars().all(plain) {
         true => text,
         false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_service_has_its_files_in_its_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert!(!is_of_the_service(Path::new("/etc/jat-proxy"), root));
+        fs::create_dir_all(root.join("lib/systemd/system")).unwrap();
+        fs::write(root.join("lib/systemd/system/jat-proxy.service"), "").unwrap();
+        assert!(is_of_the_service(Path::new("/etc/jat-proxy"), root));
+        assert!(!is_of_the_service(Path::new("jat"), root));
     }
 }

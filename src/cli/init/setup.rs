@@ -103,11 +103,12 @@ fn usual_folder() -> &'static str {
     }
 }
 
-const PACKAGED: &str = "/etc/jat-proxy";
+pub(super) const PACKAGED: &str = "/etc/jat-proxy";
 
 const WELCOME: &str = "\
 This makes a configuration, a key ring and a component secret, and says what to paste into
-the server's configuration. Nothing is written before the last answer.";
+the server's configuration. Enter alone takes the answer in brackets. Nothing is written before
+the last answer; Ctrl-C ends it.";
 const TARGET: &str = "Account of the bot, such as bot@example.org";
 const DOMAIN: &str = "Domain that users write to";
 const SOFTWARE: &str = "XMPP server: prosody or ejabberd";
