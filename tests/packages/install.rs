@@ -24,7 +24,7 @@ fn it_is_installed_configured_removed_and_purged() {
     let install = format!("dpkg -i {}", package.display());
 
     let said = it.does(&install);
-    assert!(said.contains("next: sudo -u jat-proxy jat-proxy init"), "{said}");
+    assert!(said.contains("next, as root: jat-proxy init"), "{said}");
     assert_eq!(it.does("jat-proxy --version"), format!("jat-proxy {VERSION}"));
     let account = it.does("getent passwd jat-proxy");
     assert!(account.ends_with(":Jabber Address Translation:/nonexistent:/usr/sbin/nologin"));
@@ -84,7 +84,7 @@ fn it_is_installed_configured_removed_and_purged() {
     assert_eq!(it.does("systemctl --failed --no-legend"), "");
     // Installed again: it starts, unless the operator has disabled it.
     let said = it.does(&install);
-    assert!(!said.contains("next:"), "{said}");
+    assert!(!said.contains("next, "), "{said}");
     assert_eq!(it.does("systemctl is-active jat-proxy"), "active");
     it.does("systemctl disable --now jat-proxy 2>/dev/null");
     it.does(&install);

@@ -13,13 +13,15 @@ mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 mount --rbind /dev dev
 ip link set lo up
-touch usr/bin/jat-proxy
-mount --bind "$3" usr/bin/jat-proxy
-mkdir -p srv/stand-ins root/repository/packaging
-for name in apt cargo deb sudo systemctl; do
+touch srv/program
+mount --bind "$3" srv/program
+mkdir -p srv/stand-ins root/repository etc/systemd/system
+for name in apt cargo systemctl; do
     cp "$here/stand_in" "srv/stand-ins/$name"
 done
-mv srv/stand-ins/deb root/repository/packaging/
+# A copy of the repository, and the package.
+cp -r "$here/../../../config" root/repository/
+touch root/repository/jat-proxy_VERSION-1_ARCH.deb
 cp "$4" srv/script
 exec chroot . env -i -C /root/repository HOME=/root LC_ALL=C.UTF-8 \
-    PATH=/srv/stand-ins:/usr/sbin:/usr/bin:/sbin:/bin bash /srv/script
+    PATH=/srv/stand-ins:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash /srv/script
