@@ -72,6 +72,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 pub mod base64;
+mod chunk;
 pub mod jat;
 mod named;
 pub mod session;

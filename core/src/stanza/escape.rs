@@ -1,6 +1,6 @@
 //! Text as it is written into XML.
 
-use crate::wide::{self, all, below};
+use crate::chunk::{self, Chunk};
 
 /// Appends `name='value'`, escaped so that every parser reads exactly `value`.
 pub fn write_attribute(name: &str, value: &str, output: &mut Vec<u8>) {
@@ -14,8 +14,8 @@ pub fn write_attribute(name: &str, value: &str, output: &mut Vec<u8>) {
 pub fn write_escaped(text: &str, output: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     // A rough check: what has to be escaped, and some more.
-    let suspicious = |word: u64| below(word, b'\'' + 1) | below(word ^ all(b'<'), 4);
-    if wide::every(bytes, suspicious, |_| false) {
+    let suspicious = |chunk: Chunk| chunk.below(b'\'' + 1) | chunk.with(3).equal(b'<' | 3);
+    if chunk::every(bytes, suspicious, |_| false) {
         output.extend(bytes);
         return;
     }

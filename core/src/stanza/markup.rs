@@ -1,6 +1,6 @@
 //! What may stand in a document: names, references, characters (XML 1.0, RFC 6120 section 11.6).
 
-use crate::wide::{self, HIGHS, all, at_least};
+use crate::chunk::{self, Chunk};
 
 use super::xml_error::XmlError;
 
@@ -78,15 +78,7 @@ pub(super) fn first_illegal(text: &str) -> Option<usize> {
 
 /// Whether it is all ASCII and may stand in a document.
 fn is_legal_ascii(text: &[u8]) -> bool {
-    // Nearly always there is nothing but printable characters.
-    let unprintable = |word: u64| (word | word.wrapping_sub(all(b' '))) & HIGHS;
-    wide::every(text, unprintable, |word| {
-        if word & HIGHS != 0 {
-            return false;
-        }
-        let from_to = |from, to| at_least(word, from) & !at_least(word, to + 1);
-        at_least(word, b' ') | from_to(b'\t', b'\n') | from_to(b'\r', b'\r') == HIGHS
-    })
+    chunk::every(text, Chunk::unprintable, is_space)
 }
 
 /// The legal part at the beginning of a buffer that grows.

@@ -44,6 +44,7 @@ impl Nesting {
 
     /// Enters the element whose start tag begins at offset `at` of `stanza`; `namespaces`: whether
     /// it concerns [`Scope`]. Returns whether its namespaces are valid.
+    #[inline(always)]
     pub(super) fn enter(&mut self, stanza: &[u8], at: usize, tag: &Tag, namespaces: bool) -> bool {
         let level = self.depth();
         let in_order = !namespaces || self.scope.enter(stanza, at, level);

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::wide::{self, HIGHS, all, equal, first, first_of, small_letters};
+use crate::chunk::{self, Chunk};
+use crate::wide::{self, first_of};
 
 use super::markup::{is_qualified_name, is_space, reference_len};
 
@@ -41,6 +42,7 @@ pub struct Attribute {
 impl Tag {
     /// Reads the start tag at the beginning of `bytes`, which are UTF-8, and calls `each` with
     /// its attributes; `None` if it is broken, or cut off by the end of `bytes`.
+    #[inline(always)]
     pub fn read(bytes: &[u8], mut each: impl FnMut(&Attribute)) -> Option<Self> {
         if bytes.first() != Some(&b'<') {
             return None;
@@ -58,8 +60,17 @@ impl Tag {
         };
         loop {
             let gap = at;
-            at = behind_space(bytes, at);
-            match *bytes.get(at)? {
+            let mut byte = *bytes.get(at)?;
+            // Mostly there is one space, or none.
+            if byte == b' ' {
+                at += 1;
+                byte = *bytes.get(at)?;
+            }
+            if byte <= b' ' {
+                at = behind_space(bytes, at);
+                byte = *bytes.get(at)?;
+            }
+            match byte {
                 b'>' => return Some(end(at + 1, false, attributes)),
                 b'/' if *bytes.get(at + 1)? == b'>' => {
                     return Some(end(at + 2, true, attributes));
@@ -81,52 +92,60 @@ impl Tag {
 impl Attribute {
     #[inline(always)]
     fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        let name = Name::read(bytes, at)?;
-        let open = match bytes.get(name.end..name.end + 2)? {
+        let (name, open, quote) = match Name::of_letters(bytes, at) {
             // There is rarely space around it.
-            [b'=', b'\'' | b'"'] => name.end + 1,
-            _ => {
-                let equals = behind_space(bytes, name.end);
-                if *bytes.get(equals)? != b'=' {
-                    return None;
-                }
-                behind_space(bytes, equals + 1)
-            }
+            Some(name) => match bytes.get(name.end..)? {
+                [b'=', quote @ (b'\'' | b'"'), ..] => (name, name.end + 1, *quote),
+                _ => Self::up_to_quote(bytes, at)?,
+            },
+            None => Self::up_to_quote(bytes, at)?,
         };
-        let quote = *bytes.get(open)?;
-        if !matches!(quote, b'\'' | b'"') {
-            return None;
-        }
         let mut end = open + 1;
         let mut references = false;
         loop {
             end = value_mark(bytes, end, quote)?;
             match bytes[end] {
+                mark if mark == quote => break,
                 b'<' => return None,
                 b'&' => {
                     references = true;
                     end += reference_len(&bytes[end..])?;
                 }
-                _ => break,
+                // The other quote.
+                _ => end += 1,
             }
         }
         let Name { end: name_end, word, prefixed } = name;
         Some(Self { name: at..name_end, word, value: open + 1..end, prefixed, references })
     }
+
+    /// Its name, and the quote that its value begins with, with its place.
+    fn up_to_quote(bytes: &[u8], at: usize) -> Option<(Name, usize, u8)> {
+        let name = Name::read(bytes, at)?;
+        let equals = behind_space(bytes, name.end);
+        if *bytes.get(equals)? != b'=' {
+            return None;
+        }
+        let open = behind_space(bytes, equals + 1);
+        let quote = *bytes.get(open)?;
+        matches!(quote, b'\'' | b'"').then_some((name, open, quote))
+    }
 }
 
-/// Offset of the next byte that is more than a character of a value between such quotes.
+/// Offset of the next byte that may be more than a character of a value between such quotes.
 #[inline(always)]
 fn value_mark(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
-    // The bit in which `&` differs from the quote.
-    let but = all(quote ^ b'&');
-    let marks = |word| equal(word | but, quote | b'&') | equal(word, b'<');
-    match wide::find_near::<8>(bytes, at, marks) {
+    let marks = |chunk: Chunk| {
+        // The lowest bit is all in which `&` and `'` differ.
+        chunk.with(1).equal(b'\'') | chunk.equal(b'"') | chunk.equal(b'<')
+    };
+    match chunk::find_near::<4>(bytes, at, marks) {
         Ok(at) => Some(at),
         Err(at) => Some(at + memchr::memchr3(quote, b'<', b'&', &bytes[at..])?),
     }
 }
 
+#[derive(Clone, Copy)]
 struct Name {
     end: usize,
     word: u64,
@@ -136,14 +155,22 @@ struct Name {
 impl Name {
     #[inline(always)]
     fn read(bytes: &[u8], at: usize) -> Option<Self> {
-        if let Some(word) = wide::read(bytes, at)
-            && let letters @ 1..=7 = first(small_letters(word) ^ HIGHS)
-            && CLASSES[usize::from(bytes[at + letters])] == 0
-        {
-            let (end, word) = (at + letters, first_of(word, letters));
-            return Some(Self { end, word, prefixed: false });
+        match Self::of_letters(bytes, at) {
+            Some(name) if CLASSES[usize::from(bytes[name.end])] == 0 => Some(name),
+            _ => Self::read_any(bytes, at),
         }
-        Self::read_any(bytes, at)
+    }
+
+    /// One to seven small letters, whatever stands behind them.
+    #[inline(always)]
+    fn of_letters(bytes: &[u8], at: usize) -> Option<Self> {
+        let eight = bytes.get(at..)?.first_chunk()?;
+        let letters = chunk::small_letters(eight);
+        if !matches!(letters, 1..=7) {
+            return None;
+        }
+        let word = first_of(u64::from_le_bytes(*eight), letters);
+        Some(Self { end: at + letters, word, prefixed: false })
     }
 
     /// Reads one that is longer, or has more than small letters, or stands at the end.

@@ -1,5 +1,6 @@
 //! The fast path for most of a stanza: complete lexemes in their usual form.
 
+use crate::chunk;
 use crate::stanza::lexeme::Lexeme;
 use crate::stanza::markup::reference_len;
 use crate::stanza::xml_error::XmlError;
@@ -47,7 +48,7 @@ impl Splitter {
                 }
             };
             self.lexeme_start = self.at;
-            if found.is_some() || self.is_skipping() {
+            if found.is_some() {
                 return Ok(found);
             }
         }
@@ -57,8 +58,11 @@ impl Splitter {
 /// Offset of the next byte that is more than a character of text.
 fn text_end(bytes: &[u8], at: usize) -> Option<usize> {
     // Mostly one tag follows the other.
-    match bytes.get(at)? {
-        b'<' => Some(at),
-        _ => Some(at + memchr::memchr2(b'<', b'&', &bytes[at..])?),
+    if *bytes.get(at)? == b'<' {
+        return Some(at);
+    }
+    match chunk::find_near::<4>(bytes, at, |chunk| chunk.equal(b'<') | chunk.equal(b'&')) {
+        Ok(at) => Some(at),
+        Err(at) => Some(at + memchr::memchr2(b'<', b'&', &bytes[at..])?),
     }
 }

@@ -126,6 +126,10 @@ impl Splitter {
     /// The next piece, as [`Self::next`] gives it.
     fn find(&mut self, buffer: &[u8]) -> Result<Option<Found>, XmlError> {
         self.legal.extend(buffer);
+        if self.start == buffer.len() {
+            // Nothing of an element is there.
+            return Ok(None);
+        }
         loop {
             if let Some(found) = self.leap(buffer)? {
                 return Ok(Some(found));
@@ -216,6 +220,7 @@ impl Splitter {
     }
 
     /// Reads the start tag at the beginning of `bytes`; gives whether it concerns [`Scope`], too.
+    #[inline(always)]
     fn read_tag(&mut self, bytes: &[u8]) -> Option<(Tag, bool)> {
         let top = matches!(self.mode, Mode::Between);
         if top {
@@ -232,6 +237,7 @@ impl Splitter {
     }
 
     /// Enters the element whose start tag, just read, stands at offset `tag_start`.
+    #[inline(always)]
     fn start_tag(
         &mut self,
         buffer: &[u8],
