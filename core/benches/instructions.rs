@@ -35,7 +35,7 @@ const PARTS: [(&str, Run); 6] = [
         (0..times).for_each(|_| parts.head(&mut output));
     }),
     ("base32-encode", |times| {
-        let (parts, mut text) = (request(), String::new());
+        let (parts, mut text) = (request(), Vec::new());
         (0..times).for_each(|_| parts.encode(&mut text));
     }),
     ("base32-decode", |times| {

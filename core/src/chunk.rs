@@ -5,7 +5,7 @@
 //! bytes do the same. What is found must not depend on which of them looks, so the tests hold one
 //! against the other.
 
-use std::ops::BitOr;
+use std::ops::{BitOr, ControlFlow, Not};
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use sse2::{Chunk, Marks};
@@ -24,7 +24,17 @@ pub(crate) fn find_near<const CHUNKS: usize>(
     mut at: usize,
     marks: impl Fn(Chunk) -> Marks,
 ) -> Result<usize, usize> {
-    for _ in 0..CHUNKS {
+    if let Some(near) = bytes[at..].get(..CHUNKS * SIZE) {
+        for chunk in near.as_chunks().0 {
+            let bits = marks(Chunk::of(chunk)).bits();
+            if bits != 0 {
+                return Ok(at + first(bits));
+            }
+            at += SIZE;
+        }
+        return Err(at);
+    }
+    loop {
         let rest = &bytes[at..];
         let Some(chunk) = rest.first_chunk() else {
             let bits = last_bits(bytes, rest, &marks);
@@ -36,7 +46,6 @@ pub(crate) fn find_near<const CHUNKS: usize>(
         }
         at += SIZE;
     }
-    Err(at)
 }
 
 /// With how many small letters of ASCII they begin.
@@ -78,6 +87,30 @@ pub(crate) fn every(
         && (rest.is_empty() || are(rest, last_bits(bytes, rest, &doubts).into()))
 }
 
+/// Calls `each` with the offset of each byte that `marks` marks, until it says that this is enough.
+#[inline(always)]
+pub(crate) fn visit(
+    bytes: &[u8],
+    marks: impl Fn(Chunk) -> Marks,
+    mut each: impl FnMut(usize) -> ControlFlow<()>,
+) {
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let mut bits = match rest.first_chunk() {
+            Some(chunk) => marks(Chunk::of(chunk)).bits(),
+            None => last_bits(bytes, rest, &marks),
+        };
+        while bits != 0 {
+            if each(at + first(bits)).is_break() {
+                return;
+            }
+            bits &= bits - 1;
+        }
+        at += SIZE;
+    }
+}
+
 /// The number of the first byte that has a bit.
 #[inline(always)]
 fn first(bits: u32) -> usize {
@@ -111,7 +144,7 @@ mod sse2 {
         _mm_set_epi64x, _mm_set1_epi8, _mm_sub_epi8,
     };
 
-    use super::{BitOr, SIZE};
+    use super::{BitOr, Not, SIZE};
 
     /// Sixteen bytes.
     #[derive(Clone, Copy)]
@@ -192,6 +225,15 @@ mod sse2 {
         }
     }
 
+    impl Not for Marks {
+        type Output = Self;
+
+        #[inline(always)]
+        fn not(self) -> Self {
+            Self(sse2!(_mm_cmpeq_epi8(self.0, all(0))))
+        }
+    }
+
     #[inline(always)]
     fn all(byte: u8) -> __m128i {
         sse2!(_mm_set1_epi8(byte as i8))
@@ -200,9 +242,9 @@ mod sse2 {
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod words {
-    use crate::wide::{HIGHS, all, at_least};
+    use crate::wide::all;
 
-    use super::{BitOr, SIZE};
+    use super::{BitOr, Not, SIZE};
 
     /// Sixteen bytes.
     #[derive(Clone, Copy)]
@@ -272,6 +314,24 @@ mod words {
             Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
         }
     }
+
+    impl Not for Marks {
+        type Output = Self;
+
+        #[inline(always)]
+        fn not(self) -> Self {
+            Self(self.0.map(|marks| marks ^ HIGHS))
+        }
+    }
+
+    /// Marks the bytes of `ascii` that are `least` or more; none of them is beyond ASCII.
+    #[inline(always)]
+    fn at_least(ascii: u64, least: u8) -> u64 {
+        (ascii + all(0x80 - least)) & HIGHS
+    }
+
+    /// The high bit of each byte.
+    const HIGHS: u64 = all(0x80);
 }
 
 #[cfg(test)]
@@ -292,13 +352,14 @@ mod tests {
                 chunk.with($byte).equal($byte | 1).bits(),
                 chunk.less($byte).below(26).bits(),
                 (chunk.equal($byte) | below).bits(),
+                (!chunk.equal($byte)).bits(),
                 <$chunk>::of_eight($bytes.first_chunk().unwrap()).equal($byte).bits(),
             ]
         }};
     }
 
     /// The same, byte by byte.
-    fn expected(bytes: &[u8; SIZE], byte: u8) -> [u32; 7] {
+    fn expected(bytes: &[u8; SIZE], byte: u8) -> [u32; 8] {
         let bits = |is: &dyn Fn(u8) -> bool| {
             (0..SIZE).fold(0, |bits, at| bits | u32::from(is(bytes[at])) << at)
         };
@@ -310,6 +371,7 @@ mod tests {
             bits(&|it| it | byte == byte | 1),
             bits(&|it| it.wrapping_sub(byte) < 26),
             bits(&|it| it == byte || it < bound),
+            bits(&|it| it != byte),
             (bits(&|it| it == byte) & 0xff) | if byte == 0 { 0xff00 } else { 0 },
         ]
     }
@@ -333,10 +395,15 @@ mod tests {
         }
     }
 
+    /// Some are more than four chunks; few for an interpreter, which is slow.
+    fn lengths() -> impl Iterator<Item = usize> {
+        (0..100).step_by(if cfg!(miri) { 11 } else { 1 })
+    }
+
     #[test]
     fn what_is_near_is_found_and_the_rest_left() {
         let find = |bytes: &[u8], at| find_near::<2>(bytes, at, |it| it.equal(b'a'));
-        for length in 0..80 {
+        for length in lengths() {
             let mut bytes = vec![b'.'; length];
             for from in 0..=length {
                 assert_eq!(find(&bytes, from), Err(length.min(from + 2 * SIZE)), "{from}");
@@ -354,9 +421,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_marked_is_visited_in_order() {
+        let mut rng = Rng::with_seed(2);
+        for length in lengths() {
+            let bytes: Vec<u8> = (0..length).map(|_| rng.u8(b'a'..=b'c')).collect();
+            let all: Vec<usize> = (0..length).filter(|at| bytes[*at] == b'a').collect();
+            for most in 0..=all.len() {
+                let mut seen = Vec::new();
+                visit(
+                    &bytes,
+                    |it| it.equal(b'a'),
+                    |at| {
+                        seen.push(at);
+                        if seen.len() <= most {
+                            ControlFlow::Continue(())
+                        } else {
+                            ControlFlow::Break(())
+                        }
+                    },
+                );
+                assert_eq!(seen, all[..all.len().min(most + 1)]);
+            }
+        }
+    }
+
+    #[test]
     fn every_byte_counts_whatever_the_length() {
         let good = |byte: u8| byte != b'\xff';
-        for length in 0..200 {
+        for length in lengths() {
             let mut bytes = vec![b'\xff'; length];
             assert_eq!(every(&bytes, Chunk::unprintable, good), length == 0);
             // What is not in doubt is not looked at.

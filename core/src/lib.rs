@@ -10,6 +10,7 @@
 //! | [`jat`] | the translator: routes, the table of rules, tokens, keys, presence, reasons |
 //! | [`session`] | the life of one stream: bytes and time in, bytes and a deadline out |
 //! | [`named!`] | enums whose variants have names |
+//! | [`base32`] | bytes as text, in addresses |
 //! | [`base64`] | bytes as text, for the next program |
 //!
 //! # The way of a stanza
@@ -71,6 +72,7 @@
 )]
 #![deny(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+pub mod base32;
 pub mod base64;
 mod chunk;
 pub mod jat;

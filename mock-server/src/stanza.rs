@@ -49,7 +49,7 @@ impl Stanza {
     /// The same stanza with other addresses.
     pub(crate) fn readdressed(&self, from: &str, to: &str) -> Self {
         let mut output = Vec::with_capacity(self.xml.len() + from.len() + to.len());
-        self.head().rewrite(&Rewrite { to, from, id: None }, &mut output);
+        self.head().rewrite(&Rewrite { to, from: from.into(), id: None }, &mut output);
         let head_end = output.len();
         output.extend(&self.xml.as_bytes()[self.head_end..]);
         let xml = String::from_utf8(output).expect("made of texts");

@@ -93,7 +93,7 @@ impl Router {
         let Some(head) = start_tag(xml) else { return };
         let to = head.to.as_deref().unwrap_or_default();
         let mut stamped = Vec::new();
-        head.rewrite(&Rewrite { to, from: jid, id: None }, &mut stamped);
+        head.rewrite(&Rewrite { to, from: jid.into(), id: None }, &mut stamped);
         let payload = xml.find('>').map_or("", |end| &xml[end + 1..]);
         let stamped = String::from_utf8(stamped).expect("made of texts");
         self.deliver(stamped + payload);

@@ -5,8 +5,11 @@
 //! addresses on as their users typed them (docs/servers.md#as-typed).
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use jid::{BareJid, Jid};
+
+use crate::chunk::{self, Chunk, Marks};
 
 use super::jid_parts;
 
@@ -26,22 +29,25 @@ impl<'a> Address<'a> {
     /// Splits `text` at its first `/` and the first `@` before that; every text splits.
     pub fn new(text: &'a str) -> Self {
         let (mut bare, mut domain, mut plain) = (text.len(), 0, true);
-        for (at, byte) in text.bytes().enumerate() {
-            if IS_PLAIN[usize::from(byte)] {
-                continue;
-            }
-            match byte {
-                b'/' => {
-                    bare = at;
-                    break;
+        let bytes = text.as_bytes();
+        chunk::visit(
+            bytes,
+            |chunk| !plain_bytes(chunk),
+            |at| {
+                match bytes[at] {
+                    b'/' => {
+                        bare = at;
+                        return ControlFlow::Break(());
+                    }
+                    b'@' if domain == 0 => domain = at + 1,
+                    b'@' => {}
+                    // Two hyphens mark an A-label, `xn--`.
+                    b'-' => plain &= !bytes[..at].ends_with(b"-"),
+                    _ => plain = false,
                 }
-                b'@' if domain == 0 => domain = at + 1,
-                b'@' => {}
-                // Two hyphens mark an A-label, `xn--`.
-                b'-' => plain &= !text.as_bytes()[..at].ends_with(b"-"),
-                _ => plain = false,
-            }
-        }
+                ControlFlow::Continue(())
+            },
+        );
         plain &= !text[..bare].ends_with('.');
         Self { text, bare, domain, plain }
     }
@@ -173,17 +179,13 @@ pub fn normal_resource(resource: &str) -> Cow<'_, str> {
     }
 }
 
-/// Bytes that are no separators, and that normalisation does not change in a node or a domain, except
-/// for the final dot of a domain.
-static IS_PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = u8::MAX;
-    while byte > 0 {
-        plain[byte as usize] = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_');
-        byte -= 1;
-    }
-    plain
-};
+/// Marks bytes that are no separators, and that normalisation does not change in a node or a domain,
+/// except for the final dot of a domain.
+#[inline(always)]
+fn plain_bytes(chunk: Chunk) -> Marks {
+    let letters_and_digits = chunk.less(b'a').below(26) | chunk.less(b'0').below(10);
+    letters_and_digits | chunk.equal(b'.') | chunk.equal(b'_')
+}
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,8 @@
 
 use hmac::Mac;
 
-use super::base32;
+use crate::base32;
+
 use super::name_keys::{NameKey, NameKeys};
 use super::pae;
 
@@ -57,7 +58,7 @@ pub fn write(
     let tag = &tag[..TAG];
     apply_stream(key, tag, &mut bytes[HEADER..end]);
     bytes[end..end + TAG].copy_from_slice(tag);
-    base32::append(&bytes[..end + TAG], output);
+    base32::push(&bytes[..end + TAG], output);
     Ok(())
 }
 

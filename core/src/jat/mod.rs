@@ -6,7 +6,6 @@ pub mod alias;
 pub mod allowance;
 pub mod answers;
 pub mod arrangement;
-pub mod base32;
 pub mod disguise;
 pub mod dispatch;
 pub mod escape;

@@ -9,8 +9,6 @@ use super::token::Message;
 pub(super) struct Scratch {
     /// The address that is written as the sender's.
     pub new_from: String,
-    /// The token, if it is written as the id.
-    pub token_id: String,
     /// The address that is written as the receiver's, if it is composed.
     pub new_to: String,
     /// All addresses that are written as the sender's, if there are several.
@@ -26,8 +24,8 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Empties all texts, and releases the memory that a hostile address took.
     pub(super) fn clear(&mut self) {
-        let Self { new_from, token_id, new_to, all_from, written_to, mirror, token } = self;
-        for text in [new_from, token_id, new_to, written_to, mirror] {
+        let Self { new_from, new_to, all_from, written_to, mirror, token } = self;
+        for text in [new_from, new_to, written_to, mirror] {
             text.clear();
             text.shrink_to(KEEP_CAPACITY);
         }

@@ -177,7 +177,9 @@ impl<'t> Verdict<'t> {
         match self.act {
             Act::Relay(Rewrite { to, from, id }, _) if traffic.class == Class::Reply => {
                 let refused = Self::by_table(traffic, Reason::OverLimit);
-                refused.for_asker(Envelope { to, from, id })
+                // There is no token in what goes to a user.
+                let id = id.map(|id| id.text);
+                refused.for_asker(Envelope { to, from: from.text, id })
             }
             Act::Relay(..) | Act::RelayFromAll { .. } if traffic.class != Class::Request => {
                 Self::refused(traffic, type_, Reason::OverLimit)

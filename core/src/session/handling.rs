@@ -127,7 +127,7 @@ impl Session {
             Act::RelayFromAll { to, from, disguise } => {
                 let mut written = Written::AsItWas;
                 for from in *from {
-                    let rewrite = Rewrite { to, from, id: None };
+                    let rewrite = Rewrite { to, from: from.as_str().into(), id: None };
                     written = self.relay(head, payload, &rewrite, disguise.as_ref())?;
                 }
                 return Ok(written);

@@ -1,12 +1,14 @@
 //! The start tag of a stanza: read it, and write it again with other addresses.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use quick_xml::escape::unescape;
 
+use crate::base32;
 use crate::wide::short;
 
-use super::escape::{write_attribute, write_escaped};
+use super::escape::write_escaped;
 use super::markup::is_space;
 use super::tag::{Attribute, Tag};
 use super::xml_error::XmlError;
@@ -59,9 +61,45 @@ struct Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewrite<'a> {
     pub to: &'a str,
-    pub from: &'a str,
+    pub from: Value<'a>,
     /// `None` keeps the id as written.
-    pub id: Option<&'a str>,
+    pub id: Option<Value<'a>>,
+}
+
+/// A value that is written: a text, and behind it what becomes text only there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value<'a> {
+    pub text: &'a str,
+    /// Bytes that are written as [`base32`].
+    pub base32: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    /// These bytes, and no text before them.
+    pub fn base32(bytes: &'a [u8]) -> Self {
+        Self { text: "", base32: bytes }
+    }
+
+    fn write(&self, output: &mut Vec<u8>) {
+        write_escaped(self.text, output);
+        if !self.base32.is_empty() {
+            base32::append(self.base32, output);
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, base32: &[] }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut base32 = String::new();
+        base32::push(self.base32, &mut base32);
+        write!(f, "{}{base32}", self.text)
+    }
 }
 
 impl<'a> Head<'a> {
@@ -80,6 +118,7 @@ impl<'a> Head<'a> {
     ///
     /// # Errors
     /// [`XmlError::Tag`] for attributes that stand twice.
+    #[inline(always)]
     pub fn new(tag: &'a str, attributes: &[Attribute]) -> Result<Self, XmlError> {
         let name_len = tag.bytes().skip(1).position(|b| is_space(b) || matches!(b, b'/' | b'>'));
         let name = &tag[1..=name_len.ok_or(XmlError::Tag)?];
@@ -173,41 +212,40 @@ impl<'a> Head<'a> {
         let tag = self.tag.as_bytes();
         let mut copied = 1 + self.name.len();
         output.extend(&tag[..copied]);
-        let missing = [
-            (Attr::To, self.to.is_none()),
-            (Attr::From, self.from.is_none()),
-            (Attr::Id, self.id.is_none()),
-        ];
-        for (attr, is_missing) in missing {
-            if is_missing && let Some((name, value)) = attr.replacement(with) {
-                output.push(b' ');
-                write_attribute(name, value, output);
-            }
+        let mut add = |name: &str, value: &Value<'_>| {
+            output.push(b' ');
+            output.extend(name.as_bytes());
+            output.extend(b"='");
+            value.write(output);
+            output.push(b'\'');
+        };
+        let to = Value::from(with.to);
+        if self.to.is_none() {
+            add("to", &to);
+        }
+        if self.from.is_none() {
+            add("from", &with.from);
+        }
+        if self.id.is_none()
+            && let Some(id) = &with.id
+        {
+            add("id", id);
         }
         for (attr, span) in self.found.iter().flatten() {
-            let replacement = attr.replacement(with);
-            if replacement.is_none() && *attr == Attr::Id {
-                continue;
-            }
+            let value = match (attr, &with.id) {
+                (Attr::To, _) => Some(&to),
+                (Attr::From, _) => Some(&with.from),
+                (Attr::Id, Some(id)) => Some(id),
+                (Attr::Id, None) => continue,
+                (Attr::Namespace, _) => None,
+            };
             output.extend(&tag[copied..span.start]);
-            if let Some((_, value)) = replacement {
-                write_escaped(value, output);
+            if let Some(value) = value {
+                value.write(output);
             }
             copied = span.end;
         }
         output.extend(&tag[copied..]);
-    }
-}
-
-impl Attr {
-    /// The attribute's name and new value, if it has one.
-    fn replacement<'a>(self, with: &Rewrite<'a>) -> Option<(&'static str, &'a str)> {
-        match self {
-            Self::To => Some(("to", with.to)),
-            Self::From => Some(("from", with.from)),
-            Self::Id => with.id.map(|id| ("id", id)),
-            Self::Namespace => None,
-        }
     }
 }
 
@@ -233,7 +271,8 @@ const STREAMS: &str = "http://etherx.jabber.org/streams";
 mod tests {
     use super::*;
 
-    const WITH: Rewrite<'_> = Rewrite { to: "bot@s.example/a", from: "p.example/t", id: None };
+    const WITH: Rewrite<'_> = Rewrite { to: "bot@s.example/a", from: FROM_TOKEN, id: None };
+    const FROM_TOKEN: Value<'_> = Value { text: "p.example/", base32: b"t" };
 
     fn rewritten(tag: &str, with: &Rewrite<'_>) -> String {
         let mut output = Vec::new();
@@ -245,12 +284,12 @@ mod tests {
     fn only_the_addresses_change() {
         assert_eq!(
             rewritten("<iq xml:lang='en'  from=\"a'b\" x:y='&#10;>' id='&amp;' to='c' >", &WITH),
-            "<iq xml:lang='en'  from=\"p.example/t\" x:y='&#10;>' id='&amp;' to='bot@s.example/a' >"
+            "<iq xml:lang='en'  from=\"p.example/oq\" x:y='&#10;>' id='&amp;' to='bot@s.example/a' >"
         );
-        let with = Rewrite { id: Some("<'\n"), ..WITH };
+        let with = Rewrite { id: Some("<'\n".into()), ..WITH };
         assert_eq!(
             rewritten("<iq id='7' to='c' from='d'/>", &with),
-            "<iq id='&lt;&apos;&#10;' to='bot@s.example/a' from='p.example/t'/>"
+            "<iq id='&lt;&apos;&#10;' to='bot@s.example/a' from='p.example/oq'/>"
         );
     }
 
@@ -258,20 +297,20 @@ mod tests {
     fn missing_attributes_are_added_and_the_default_namespace_goes() {
         assert_eq!(
             rewritten("<iq id='7' xmlns='jabber:client' type='get' to='p.example'>", &WITH),
-            "<iq from='p.example/t' id='7' type='get' to='bot@s.example/a'>"
+            "<iq from='p.example/oq' id='7' type='get' to='bot@s.example/a'>"
         );
-        let with = Rewrite { id: Some("1"), ..WITH };
+        let with = Rewrite { id: Some("1".into()), ..WITH };
         assert_eq!(
             rewritten("<iq xmlns='jabber:client' xmlns:a='jabber:client'>", &with),
-            "<iq to='bot@s.example/a' from='p.example/t' id='1' xmlns:a='jabber:client'>"
+            "<iq to='bot@s.example/a' from='p.example/oq' id='1' xmlns:a='jabber:client'>"
         );
         assert_eq!(
             rewritten("<iq type='get' x='' id='7' xmlns='jabber:client' from='d' to='c'>", &WITH),
-            "<iq type='get' x='' id='7' from='p.example/t' to='bot@s.example/a'>"
+            "<iq type='get' x='' id='7' from='p.example/oq' to='bot@s.example/a'>"
         );
         assert_eq!(
             rewritten("<iq xmlns='jabber:client'/>", &WITH),
-            "<iq to='bot@s.example/a' from='p.example/t'/>"
+            "<iq to='bot@s.example/a' from='p.example/oq'/>"
         );
     }
 

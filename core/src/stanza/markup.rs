@@ -19,8 +19,15 @@ pub(super) fn is_qualified_name(name: &str) -> bool {
 
 /// Length of the reference that `bytes` begin with; `None` if it is not one that every parser
 /// knows, or is cut off by their end.
+#[inline]
 pub(super) fn reference_len(bytes: &[u8]) -> Option<usize> {
-    const COMMON: [&[u8]; 5] = [b"&amp;", b"&lt;", b"&gt;", b"&apos;", b"&quot;"];
+    // The most common of all.
+    const AMPERSAND: &[u8] = b"&amp;";
+    if bytes.starts_with(AMPERSAND) { Some(AMPERSAND.len()) } else { other_reference_len(bytes) }
+}
+
+fn other_reference_len(bytes: &[u8]) -> Option<usize> {
+    const COMMON: [&[u8]; 4] = [b"&lt;", b"&gt;", b"&apos;", b"&quot;"];
     if let Some(common) = COMMON.iter().find(|common| bytes.starts_with(common)) {
         return Some(common.len());
     }

@@ -6,9 +6,10 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::base32;
+
 use super::access::Senders;
 use super::address::Address;
-use super::base32;
 use super::name_keys::{NameKey, NameKeys};
 use super::pae;
 use super::prepared;

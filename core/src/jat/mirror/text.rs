@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::jat::base32;
+use crate::base32;
 use crate::jat::escape;
 use crate::jat::prepared::{self, Refused};
 
@@ -53,7 +53,7 @@ impl<'a> Text<'a> {
         if !is_prepared || !is_left_alone(&output[start..]) {
             output.truncate(start);
             output.push_str(OPAQUE);
-            base32::append(self.pieces().collect::<String>().as_bytes(), output);
+            base32::push(self.pieces().collect::<String>().as_bytes(), output);
         }
         let bytes = output.len() - start;
         if bytes > MAX_NODE_BYTES {

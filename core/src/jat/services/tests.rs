@@ -136,7 +136,7 @@ impl World {
         assert!(reason.occurs_in(traffic), "{tag}: {} of {traffic}", reason.name());
         let (to, from, id) = match &verdict.act {
             Act::Relay(Rewrite { to, from, id }, _) => {
-                ((*to).to_owned(), (*from).to_owned(), id.map(str::to_owned))
+                ((*to).to_owned(), from.to_string(), id.map(|id| id.to_string()))
             }
             Act::Refuse(..) | Act::AnswerPresence(..) => ("answered".into(), "".into(), None),
             _ => Default::default(),

@@ -3,8 +3,9 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::base32;
 use crate::jat::keyring::Key;
-use crate::jat::{base32, pae};
+use crate::jat::pae;
 
 use super::claims::{Claims, TokenKind};
 use super::{Binding, FIXED, HEADER, KID, MAX_CHARS, MAX_EXPIRY, TAG, TokenError, VERSION};
@@ -50,13 +51,13 @@ impl Message {
         self.end = list.len();
     }
 
-    /// Signs it, and appends the token to `output`.
-    pub(super) fn seal(&mut self, key: &Key, binding: &Binding<'_>, output: &mut String) {
+    /// Signs it, and gives the token's bytes.
+    pub(super) fn seal(&mut self, key: &Key, binding: &Binding<'_>) -> &[u8] {
         self.bind(binding);
         let tag = self.mac(key).finalize().into_bytes();
         self.list.truncate(self.end);
         self.list.extend(&tag[..TAG]);
-        base32::append(&self.list[START..], output);
+        &self.list[START..]
     }
 
     /// Reads a token's bytes and checks only the version; returns the tag. Until the tag is verified, only

@@ -12,6 +12,8 @@
 
 use std::fmt;
 
+use crate::base32;
+
 use super::keyring::{Key, Keyring};
 
 mod claims;
@@ -62,22 +64,21 @@ pub enum TokenError {
 /// Signs `claims` until Unix second `expires`, at most [`MAX_EXPIRY`], with `key`.
 pub fn seal(key: &Key, claims: &Claims<'_>, expires: u64, binding: &Binding<'_>) -> String {
     let mut text = String::new();
-    write_sealed(key, claims, expires, binding, &mut Message::default(), &mut text);
+    let mut room = Message::default();
+    base32::push(seal_in(&mut room, key, claims, expires, binding), &mut text);
     text
 }
 
-/// Appends the result of [`seal`] to `output`, without allocating if `output` and `room` are large
-/// enough.
-pub(super) fn write_sealed(
+/// The bytes of the result of [`seal`], without allocating if `room` is large enough.
+pub(super) fn seal_in<'r>(
+    room: &'r mut Message,
     key: &Key,
     claims: &Claims<'_>,
     expires: u64,
     binding: &Binding<'_>,
-    room: &mut Message,
-    output: &mut String,
-) {
+) -> &'r [u8] {
     room.write(key, claims, expires);
-    room.seal(key, binding, output);
+    room.seal(key, binding)
 }
 
 /// Opens `token`: verifies first, reads afterwards. It is refused from Unix second `exp` on.

@@ -22,7 +22,7 @@ use crate::jat::traffic::Class;
 use crate::jat::two_way::{MessagesTo, TwoWay, normal_node, write_face};
 use crate::jat::verdict::Verdict;
 use crate::stanza::compose::Envelope;
-use crate::stanza::head::Rewrite;
+use crate::stanza::head::{Rewrite, Value};
 use crate::stanza::payload::Payload;
 use crate::stanza::presence_type::PresenceType;
 
@@ -48,7 +48,7 @@ impl Translator {
             return refuse(reason);
         }
         scratch.clear();
-        let Scratch { new_from, new_to, written_to, token_id, token, .. } = scratch;
+        let Scratch { new_from, new_to, written_to, token, .. } = scratch;
         let between_accounts = traffic.class == Class::Presence
             && PresenceType::of(stanza.type_()).is_some_and(PresenceType::is_between_accounts);
         let user = if between_accounts { Address::new(from.bare()) } else { from };
@@ -72,9 +72,10 @@ impl Translator {
                 let key = settings.keyring.signing(now.unix);
                 let expires = now.unix.saturating_add(settings.reply_ttl);
                 let binding = Binding { asked: written_to, peer: &peer };
-                token::write_sealed(key, &claims, expires, &binding, token, token_id);
+                let token = token::seal_in(token, key, &claims, expires, &binding);
                 answers.prepare(resource_of(settings, &peer), Event::Asked, &presence.resources);
-                let rewrite = Rewrite { to: receiver, from: new_from, id: Some(token_id) };
+                let id = Some(Value::base32(token));
+                let rewrite = Rewrite { to: receiver, from: new_from.as_str().into(), id };
                 return Verdict::relay(rewrite, traffic, Reason::Relayed);
             }
             Class::Reply => receivers.of_reply(stanza.type_()),
@@ -91,7 +92,10 @@ impl Translator {
                 let asker = Envelope { to, from: new_from, id: None };
                 Verdict::by_table(traffic, fault).for_asker(asker)
             }
-            None => Verdict::relay(Rewrite { to, from: new_from, id: None }, traffic, reason),
+            None => {
+                let rewrite = Rewrite { to, from: new_from.as_str().into(), id: None };
+                Verdict::relay(rewrite, traffic, reason)
+            }
         }
     }
 }

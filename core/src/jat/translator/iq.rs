@@ -23,7 +23,7 @@ use crate::jat::traffic::{TARGET_REPLY, USER_REQUEST};
 use crate::jat::verdict::Verdict;
 use crate::stanza::compose::Envelope;
 use crate::stanza::condition::DefinedCondition;
-use crate::stanza::head::Rewrite;
+use crate::stanza::head::{Rewrite, Value};
 
 use super::Translator;
 
@@ -58,30 +58,28 @@ impl Translator {
             return nobody(presence);
         };
         scratch.clear();
-        let Scratch { new_from, token_id, written_to, token, .. } = scratch;
+        let Scratch { new_from, written_to, token, .. } = scratch;
         let asked = bare_written_to(settings, to, written_to);
         let binding = Binding { asked: &asked, peer: &normal_peer };
         let key = settings.keyring.signing(now.unix);
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
-        let new_id = match settings.token_in {
+        let token = token::seal_in(token, key, &claims, expires, &binding);
+        let (from, id) = match settings.token_in {
             // If the address is not valid as a resource, the token takes its place.
             TokenIn::Id if is_resource(from.as_str()) => {
                 to.write_at_domain(home, Some(from.as_str()), new_from);
-                token::write_sealed(key, &claims, expires, &binding, token, token_id);
-                Some(&**token_id)
+                (Value::from(&**new_from), Some(Value::base32(token)))
             }
             TokenIn::Resource | TokenIn::Id => {
                 to.write_at_domain(home, None, new_from);
                 new_from.push('/');
-                token::write_sealed(key, &claims, expires, &binding, token, new_from);
-                None
+                (Value { text: new_from, base32: token }, None)
             }
         };
         let target_resource = resource_of(settings, &normal_peer);
         answers.prepare(target_resource, Event::Asked, &presence.resources);
-        let rewrite = Rewrite { to: peer, from: new_from, id: new_id };
-        Verdict::relay(rewrite, USER_REQUEST, Reason::Relayed)
+        Verdict::relay(Rewrite { to: peer, from, id }, USER_REQUEST, Reason::Relayed)
     }
 
     /// A result or an error of the target.
@@ -136,7 +134,8 @@ impl Translator {
             return refuse(reason);
         }
         let reason = if result { Reason::Relayed } else { Reason::RelayedError };
-        Verdict::relay(Rewrite { to, from, id }, TARGET_REPLY, reason).disguised(disguise)
+        let rewrite = Rewrite { to, from: from.into(), id: id.map(Value::from) };
+        Verdict::relay(rewrite, TARGET_REPLY, reason).disguised(disguise)
     }
 }
 

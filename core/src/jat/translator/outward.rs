@@ -101,7 +101,7 @@ impl Translator {
                 return Verdict { act, traffic, reason };
             }
         }
-        let rewrite = Rewrite { to: new_to, from: new_from, id: None };
+        let rewrite = Rewrite { to: new_to, from: new_from.as_str().into(), id: None };
         Verdict::relay(rewrite, traffic, reason).disguised(disguise)
     }
 }

@@ -83,6 +83,7 @@ impl Splitter {
     ///
     /// # Errors
     /// What ends the stream. All pieces before it have been returned.
+    #[inline(always)]
     pub fn next(&mut self, buffer: &[u8]) -> Result<Option<Piece<'_>>, XmlError> {
         let found = self.find(buffer)?;
         let tag = |start, end| StartTag { start, end, attributes: &self.attributes };
@@ -125,11 +126,11 @@ impl Splitter {
 
     /// The next piece, as [`Self::next`] gives it.
     fn find(&mut self, buffer: &[u8]) -> Result<Option<Found>, XmlError> {
-        self.legal.extend(buffer);
         if self.start == buffer.len() {
             // Nothing of an element is there.
             return Ok(None);
         }
+        self.legal.extend(buffer);
         loop {
             if let Some(found) = self.leap(buffer)? {
                 return Ok(Some(found));
@@ -195,12 +196,7 @@ impl Splitter {
             Lexeme::Cdata { .. } => {}
             Lexeme::Start { slash, .. } => match self.mode {
                 Mode::Skipping { depth } => self.skip_to(depth + usize::from(!slash)),
-                Mode::Between | Mode::Inside { .. } => {
-                    let read = self.read_tag(bytes);
-                    let read = read.filter(|(tag, _)| tag.length == bytes.len());
-                    let (tag, namespaces) = read.ok_or(XmlError::Tag)?;
-                    return self.start_tag(buffer, from, &tag, namespaces);
-                }
+                Mode::Between | Mode::Inside { .. } => return self.cut_tag(buffer, from),
             },
             Lexeme::End => match self.mode {
                 Mode::Skipping { depth } => {
@@ -219,20 +215,31 @@ impl Splitter {
         Ok(None)
     }
 
+    /// Enters the element whose start tag, which came in pieces, stands from `tag_start` on up to where
+    /// we are.
+    #[cold]
+    fn cut_tag(&mut self, buffer: &[u8], tag_start: usize) -> Result<Option<Found>, XmlError> {
+        let bytes = &buffer[tag_start..self.at];
+        let read = self.read_tag(bytes).filter(|(tag, _)| tag.length == bytes.len());
+        let (tag, namespaces) = read.ok_or(XmlError::Tag)?;
+        self.start_tag(buffer, tag_start, &tag, namespaces)
+    }
+
     /// Reads the start tag at the beginning of `bytes`; gives whether it concerns [`Scope`], too.
     #[inline(always)]
     fn read_tag(&mut self, bytes: &[u8]) -> Option<(Tag, bool)> {
-        let top = matches!(self.mode, Mode::Between);
-        if top {
-            self.attributes.clear();
-        }
         let mut namespaces = false;
-        let tag = Tag::read(bytes, |attribute| {
-            namespaces |= Scope::concerns(attribute, bytes);
-            if top && self.attributes.len() < self.limits.max_attributes {
-                self.attributes.push(attribute.clone());
-            }
-        })?;
+        let tag = if matches!(self.mode, Mode::Between) {
+            self.attributes.clear();
+            Tag::read(bytes, |attribute| {
+                namespaces |= Scope::concerns(attribute, bytes);
+                if self.attributes.len() < self.limits.max_attributes {
+                    self.attributes.push(attribute.clone());
+                }
+            })?
+        } else {
+            Tag::read(bytes, |attribute| namespaces |= Scope::concerns(attribute, bytes))?
+        };
         Some((tag, namespaces || tag.prefixed))
     }
 

@@ -45,6 +45,7 @@ impl StartTag<'_> {
     ///
     /// # Errors
     /// Those of [`Head::new`].
+    #[inline(always)]
     pub fn head<'b>(&self, buffer: &'b [u8]) -> Result<Head<'b>, XmlError> {
         let tag = str::from_utf8(&buffer[self.start..self.end]).map_err(|_| XmlError::Utf8)?;
         Head::new(tag, self.attributes)

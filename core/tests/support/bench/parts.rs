@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use hmac::{Hmac, KeyInit, Mac};
-use jat_core::jat::base32;
+use jat_core::base32;
 use jat_core::stanza::head::{Head, Rewrite};
 use jat_core::stanza::limits::Limits;
 use jat_core::stanza::splitter::{Piece, Splitter};
@@ -56,12 +56,12 @@ impl Parts {
     pub fn head(&self, output: &mut Vec<u8>) {
         output.clear();
         let head = Head::new(black_box(&self.head), &self.attributes).expect("well formed");
-        head.rewrite(&Rewrite { to: &self.to, from: &self.from, id: None }, output);
+        head.rewrite(&Rewrite { to: &self.to, from: self.from.as_str().into(), id: None }, output);
         black_box(output);
     }
 
     /// Writes a token's bytes as base32, or reads them.
-    pub fn encode(&self, text: &mut String) {
+    pub fn encode(&self, text: &mut Vec<u8>) {
         text.clear();
         base32::append(black_box(&self.token), text);
         black_box(text);
@@ -92,7 +92,7 @@ impl Parts {
     /// Prints a table of each part's share of the whole.
     pub fn compare(&self, proxy: &mut Proxy, form: Form) {
         let mut splitter = Self::splitter();
-        let (mut output, mut text, mut copied) = (Vec::new(), String::new(), Vec::new());
+        let (mut output, mut text, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         let message = self.message();
         let tasks = vec![
             Task::new("the whole", || {

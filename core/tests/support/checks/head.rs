@@ -1,6 +1,6 @@
 //! The rewriting of a start tag: `to`, `from` and `id` change, and nothing else that a parser sees.
 
-use jat_core::stanza::head::{Head, Kind, Rewrite};
+use jat_core::stanza::head::{Head, Kind, Rewrite, Value};
 use jat_core::stanza::splitter::Piece;
 use rxml::{Event, Namespace};
 
@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) {
     }
     let id = Some(id).filter(|id| !id.is_empty());
     let mut output = Vec::new();
-    head.rewrite(&Rewrite { to, from, id }, &mut output);
+    head.rewrite(&Rewrite { to, from: from.into(), id: id.map(Value::from) }, &mut output);
     output.extend(&xml.as_bytes()[element.tag.end..element.end]);
 
     // An element with a default namespace of its own is now in that of the stream.

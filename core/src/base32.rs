@@ -1,11 +1,10 @@
 //! Bytes as lower-case base32 (RFC 4648 section 6), without padding, canonical: text that no server
 //! changes in a node or a resource.
 //!
-//! Five bytes are eight characters, of five bits each. Both are processed as one word, whose highest
-//! byte is the first: looking up each character in a table takes one and a half times as many
-//! instructions.
+//! Five bytes are eight characters, of five bits each.
 
-use crate::wide::{HIGHS, all, at_least};
+use crate::chunk::{self, Chunk, Marks};
+use crate::wide::all;
 
 /// The number of characters for so many bytes.
 pub const fn encoded_len(bytes: usize) -> usize {
@@ -19,11 +18,16 @@ pub const fn decoded_len(chars: usize) -> Option<usize> {
 }
 
 /// Appends `bytes` as text.
-pub fn append(bytes: &[u8], output: &mut String) {
+pub fn append(bytes: &[u8], output: &mut Vec<u8>) {
+    let start = output.len();
+    output.resize(start + encoded_len(bytes.len()), 0);
+    write(bytes, &mut output[start..]);
+}
+
+/// Likewise, to a text.
+pub fn push(bytes: &[u8], output: &mut String) {
     let mut text = std::mem::take(output).into_bytes();
-    let start = text.len();
-    text.resize(start + encoded_len(bytes.len()), 0);
-    write(bytes, &mut text[start..]);
+    append(bytes, &mut text);
     *output = String::from_utf8(text).expect("base32 is ASCII");
 }
 
@@ -51,53 +55,67 @@ fn write(bytes: &[u8], text: &mut [u8]) {
 /// canonical: it may have neither upper case nor padding, nor bits after the last byte.
 pub fn decode<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
     let bytes = room.get_mut(..decoded_len(text.len())?)?;
+    if !chunk::every(text.as_bytes(), others, |_| false) {
+        return None;
+    }
     let (groups, rest) = text.as_bytes().as_chunks();
     let (places, rest_of_room) = bytes.as_chunks_mut();
-    let mut wrong = 0;
     for (group, place) in groups.iter().zip(places) {
-        let (bytes, others) = values(*group);
-        *place = bytes;
-        wrong |= others;
+        *place = values(*group);
     }
     if !rest.is_empty() {
         let mut group = [ZERO; GROUP];
         group[..rest.len()].copy_from_slice(rest);
-        let (bytes, others) = values(group);
-        let (within, behind) = bytes.split_at(rest_of_room.len());
+        let values = values(group);
+        let (within, behind) = values.split_at(rest_of_room.len());
         rest_of_room.copy_from_slice(within);
-        wrong |= others | u64::from(behind.iter().any(|byte| *byte != 0));
+        if behind.iter().any(|byte| *byte != 0) {
+            return None;
+        }
     }
-    (wrong == 0).then_some(bytes)
+    Some(bytes)
 }
 
-/// The characters of five bytes.
+/// Marks the bytes that are no characters of base32.
+#[inline(always)]
+fn others(chunk: Chunk) -> Marks {
+    !(chunk.less(b'a').below(26) | chunk.less(b'2').below(6))
+}
+
+/// The characters of five bytes, which are looked up two at a time.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "ten bits are looked up")]
 fn characters([a, b, c, d, e]: [u8; 5]) -> [u8; GROUP] {
     let bits = u64::from(u32::from_be_bytes([a, b, c, d])) << 8 | u64::from(e);
-    // From 40 bits to twice 20, four times 10, eight times 5.
-    let bits = (bits & 0xf_ffff) | (bits & 0xff_fff0_0000) << 12;
-    let bits = (bits & twice(0x3ff)) | (bits & twice(0xf_fc00)) << 6;
-    let values = (bits & four_times(0x1f)) | (bits & four_times(0x3e0)) << 3;
-    let digits = at_least(values, 26) >> 7;
-    (values + all(b'a') - digits * LETTERS_ABOVE).to_be_bytes()
+    let pair = |behind: u32| u64::from(PAIRS[(bits >> behind) as usize % PAIRS.len()]);
+    (pair(30) | pair(20) << 16 | pair(10) << 32 | pair(0) << 48).to_le_bytes()
 }
 
-/// The five bytes of eight characters, and marks of invalid characters.
+/// The two characters of ten bits, the first of them lowest.
+static PAIRS: [u16; 1 << 10] = {
+    let mut pairs = [0; 1 << 10];
+    let mut bits = 0;
+    while bits < pairs.len() {
+        pairs[bits] = u16::from_le_bytes([CHARACTERS[bits >> 5], CHARACTERS[bits & 0x1f]]);
+        bits += 1;
+    }
+    pairs
+};
+const CHARACTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// The five bytes that eight characters stand for.
 #[inline]
-fn values(characters: [u8; GROUP]) -> ([u8; 5], u64) {
+fn values(characters: [u8; GROUP]) -> [u8; 5] {
     let text = u64::from_be_bytes(characters);
-    let ascii = text & !HIGHS;
-    let letters = at_least(ascii, b'a') & !at_least(ascii, b'z' + 1);
-    let digits = at_least(ascii, b'2') & !at_least(ascii, b'7' + 1);
-    let others = ((letters | digits) & !text) ^ HIGHS;
-    // Invalid characters may borrow from the next; they are refused.
-    let values = text.wrapping_sub(all(b'2' - 26)).wrapping_sub((letters >> 7) * LETTERS_ABOVE);
-    // And back.
+    // Their lowest five bits count letters from 1 on, and digits from 18 on in place of 26.
+    let letters = (text >> 6) & all(1);
+    let values = (text & all(0x1f)) + all(26 - 18) - letters * (1 + 26 - 18);
+    // From eight times 5 bits to four times 10, twice 20, 40.
     let bits = (values & four_times(0x1f)) | ((values >> 3) & four_times(0x3e0));
     let bits = (bits & twice(0x3ff)) | ((bits >> 6) & twice(0xf_fc00));
     let bits = (bits & 0xf_ffff) | ((bits >> 12) & 0xff_fff0_0000);
     let [_, _, _, bytes @ ..] = bits.to_be_bytes();
-    (bytes, others)
+    bytes
 }
 
 /// A part of 32 bits, twice in a word.
@@ -110,8 +128,6 @@ const fn four_times(part: u64) -> u64 {
     part * 0x0001_0001_0001_0001
 }
 
-/// How much larger the distance of a letter from its value is than that of a digit.
-const LETTERS_ABOVE: u64 = (b'a' - (b'2' - 26)) as u64;
 /// The number of characters that are processed at a time.
 const GROUP: usize = 8;
 /// The character of the value 0.
@@ -134,7 +150,7 @@ mod tests {
 
     fn encoded(bytes: &[u8]) -> String {
         let mut text = "x".to_owned();
-        append(bytes, &mut text);
+        push(bytes, &mut text);
         assert_eq!(encode(bytes, &mut [0; 1_100]), &text[1..]);
         text.split_off(1)
     }
