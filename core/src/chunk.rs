@@ -397,7 +397,7 @@ mod tests {
 
     /// Some are more than four chunks; few for an interpreter, which is slow.
     fn lengths() -> impl Iterator<Item = usize> {
-        (0..100).step_by(if cfg!(miri) { 11 } else { 1 })
+        (0..100).step_by(if cfg!(miri) { 33 } else { 1 })
     }
 
     #[test]
