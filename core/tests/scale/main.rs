@@ -87,6 +87,11 @@ fn nothing_grows_with_replicas_times_resources_but_what_everybody_must_be_told()
                 assert!(lists < MOST_LISTS, "{phase:?}, {size:?}: {lists:.1} whole lists");
             }
             assert!(probes < MOST_PROBES, "{phase:?}, {size:?}: {probes:.1} probes");
+            if *phase == Phase::ThirdDies {
+                let [requests, failed] =
+                    [Kind::Request, Kind::Failed].map(|it| all[number].count(it));
+                assert!(failed * 10 < requests, "{size:?}: {failed} of {requests} failed");
+            }
         }
         if phase.is_lasting() {
             // Up to 1,200 resources the pause is what it is for a few.
@@ -102,7 +107,9 @@ fn nothing_grows_with_replicas_times_resources_but_what_everybody_must_be_told()
 /// replica.
 fn run(size: Size, phases: &[Phase], requests: f64) -> Vec<Expense> {
     let mut cluster = Cluster::new(size, requests);
-    phases.iter().map(|phase| phase.run(&mut cluster)).collect()
+    let all = phases.iter().map(|phase| phase.run(&mut cluster)).collect();
+    assert!(!cluster.replicas.iter().any(Replica::shares_its_presence_domain));
+    all
 }
 
 #[test]

@@ -7,6 +7,7 @@ use core_tests::xml;
 use jat_core::jat::dispatch::Dispatch;
 use jat_core::jat::now::Now;
 use jat_core::jat::settings::Settings;
+use jat_core::session::echo::Sharing;
 use jat_core::session::{Bounds, Session};
 
 use crate::bots::TARGET;
@@ -47,6 +48,12 @@ impl Replica {
 
     pub fn is_connected(&self) -> bool {
         self.streams.is_some()
+    }
+
+    /// Whether it takes another process for one that has its presence domain, too.
+    pub fn shares_its_presence_domain(&self) -> bool {
+        let streams = self.streams.iter().flatten();
+        streams.skip(1).any(|presence| presence.sharing() == Sharing::Shared)
     }
 
     /// Resources in its list.

@@ -229,16 +229,19 @@ impl Resources {
         let mut gone = Gone::default();
         // From the end, as the last one takes the place of a removed one.
         for at in (0..self.online.len()).rev() {
-            let resource = &mut self.online[at];
-            if resource.confirmed {
-                resource.found = (resource.found + 1).min(STEADY);
+            if self.online[at].confirmed {
+                let found = &mut self.online[at].found;
+                *found = (*found + 1).min(STEADY);
                 continue;
             }
-            // Answers that did not reach us are no reason to prefer the resources of those that did.
-            resource.missed = resource.missed.saturating_add(1);
-            if resource.missed >= limit {
+            let (missed, found) = self.change(at, |resource| {
+                resource.verified = false;
+                resource.missed = resource.missed.saturating_add(1);
+                (resource.missed, resource.found)
+            });
+            if missed >= limit {
                 gone.all += 1;
-                gone.steady += usize::from(resource.found == STEADY);
+                gone.steady += usize::from(found == STEADY);
                 self.take_out(at);
             }
         }
