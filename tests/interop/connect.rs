@@ -81,6 +81,8 @@ fn each_problem_comes_with_its_remedy(kind: Kind) {
     assert!(pending.out.contains("  problem  subscription     pending since "), "{}", pending.out);
     let help = format!("help: {target} has to accept the presence subscription of {domain}");
     assert!(pending.out.contains(&help), "{}", pending.out);
+    let answer = format!("answer with <presence type='subscribed' to='{domain}'/>");
+    assert!(pending.out.contains(&answer), "{}", pending.out);
     assert!(pending.out.ends_with("\n1 problem\n"), "{}", pending.out);
 
     // Accepted, and offline.

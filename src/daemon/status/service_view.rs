@@ -171,12 +171,13 @@ fn remedy(presence: &Presence, settings: &Settings) -> String {
         // docs/servers.md#silent-account
         Subscription::Pending => format!(
             "{target} has to accept the presence subscription of {subscriber}: start the \
-             implementing client, and let it do so. If {target} is not the right account, its \
-             server does not say so."
+             implementing client, and let it answer with <presence type='subscribed' \
+             to='{subscriber}'/>. If {target} is not the right account, its server does not say so."
         ),
         Subscription::Denied => format!(
             "{target} has to accept the presence subscription of {subscriber}: let the \
-             implementing client do so, then reload to ask again at once."
+             implementing client answer with <presence type='subscribed' to='{subscriber}'/>, then \
+             reload to ask again at once."
         ),
         Subscription::Subscribed => {
             format!("Log in as {target} with the implementing client, and let it send presence.")
