@@ -23,7 +23,7 @@ async fn when_one_stream_dies_the_other_is_asked_at_once() {
             (own, presence) == (Sharing::Alone, Some(Sharing::Alone))
         })
         .await;
-        // // An echo follows some seconds after other output, and after the first sixteen.
+        // An echo follows some seconds after other output, and after the first sixteen.
         it.until("nothing is left to ask about", |_| {
             let said = said(&it, lives);
             let last = said.rfind("jat-echo-");

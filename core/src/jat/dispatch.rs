@@ -14,9 +14,9 @@ named! {
         /// All requests of one user to the same resource, by rendezvous hashing: replicas agree
         /// without communicating, and when a resource leaves, only its own users move.
         Sticky = "sticky",
-        /// /// To the resource with the highest priority in its presence (RFC 6121 section
-        /// 4.7.2.3), and as     /// [`Self::Sticky`] among several with the same. One with a
-        /// negative priority is never asked.
+        /// To the resource with the highest priority in its presence (RFC 6121 section 4.7.2.3),
+        /// and as [`Self::Sticky`] among several with the same. One with a negative priority is
+        /// never asked.
         Priority = "priority",
     }
 }

@@ -84,8 +84,8 @@ impl OwnAnswers {
             ITEMS if self.discovery.is_some() => (Question::Items, "query"),
             _ => return None,
         };
-        // // Both protocols have a get with this element only; other content is ignored (RFC 6120
-        // section             // 8.4).
+        // Both protocols have a get with this element only; other content is ignored (RFC 6120
+        // section 8.4).
         if type_ != "get" || payload.name() != name {
             return Some(Question::Wrong(Reason::MalformedQuery));
         }

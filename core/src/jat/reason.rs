@@ -12,8 +12,8 @@ named! {
     pub enum Outcome with fields {
         /// It was relayed to its addressee.
         Relayed = "relayed",
-        /// /// A sender got an error, or an answer to presence. Where more than users' requests is
-        /// relayed, this     /// includes refused stanzas that are never answered.
+        /// A sender got an error, or an answer to presence. Where more than users' requests is
+        /// relayed, this includes refused stanzas that are never answered.
         Answered(Answer) = "answered",
         /// It was for us.
         Consumed = "consumed",

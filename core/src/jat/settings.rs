@@ -109,7 +109,7 @@ named! {
         Resource = "resource",
         /// In the id; the resource of `from` is the user's address in clear, as services written
         /// for mod_client_proxy expect it. If the address is not valid as a resource, the request
-        /// is as     /// with [`Self::Resource`].
+        /// is as with [`Self::Resource`].
         Id = "id",
     }
 }

@@ -4,8 +4,7 @@
 //! Servers deliver stanzas that they would not accept: ejabberd passes on a prefix that was
 //! declared on the user's stream header (docs/servers.md#undeclared-prefix), and both ejabberd and
 //! Prosody write the XML namespace under other names. A component that relays such a stanza loses
-//! its
-//! stream, so a stanza is only relayed if its namespaces are valid.
+//! its stream, so a stanza is only relayed if its namespaces are valid.
 
 use crate::wide;
 

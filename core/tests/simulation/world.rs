@@ -106,8 +106,8 @@ pub struct ScheduleResult {
     pub log: Log,
 }
 
-/// /// Runs the schedule of a seed, maybe with a bug in one replica, to its end, or until shortly
-/// /// after the first violation.
+/// Runs the schedule of a seed, maybe with a bug in one replica, to its end, or until shortly after
+/// the first violation.
 pub fn run(seed: u64, bug: Option<Bug>, log: Log) -> ScheduleResult {
     let mut world = World::new(seed, bug, log);
     let replicas = world.replicas.len();

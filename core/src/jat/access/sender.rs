@@ -52,9 +52,9 @@ fn normal_domain(domain: &str) -> Option<Cow<'_, str>> {
     let ascii = if domain.is_ascii() {
         domain.to_ascii_lowercase()
     } else {
-        // // ejabberd passes domains on as they were typed and compares them by nameprep, which
-        // drops some     // characters, and accepts others that IDNA does not have. Of the
-        // library's profiles, that of nodes     // maps like nameprep, without the checks of IDNA.
+        // ejabberd passes domains on as they were typed and compares them by nameprep, which drops
+        // some characters, and accepts others that IDNA does not have. Of the library's profiles,
+        // that of nodes maps like nameprep, without the checks of IDNA.
         let prepared = jid_parts::node(domain).ok()?;
         let dots = ['.', '\u{3002}', '\u{ff61}'];
         prepared.as_str().split(dots).map(a_label).collect::<Vec<_>>().join(".")

@@ -163,9 +163,9 @@ pub(super) fn nobody<'t>(presence: &Presence) -> Verdict<'t> {
     }
 }
 
-/// /// The resource that gets a request of this user to the service with this number: its address,
-/// and that     /// in normal form. Never the bare address, for which the server answers itself
-/// /// (docs/servers.md#bare-address).
+/// The resource that gets a request of this user to the service with this number: its address, and
+/// that in normal form. Never the bare address, for which the server answers itself
+/// (docs/servers.md#bare-address).
 pub(super) fn choose<'t>(
     settings: &'t Settings,
     service: usize,
