@@ -1,10 +1,9 @@
 //! Bytes as lower-case base32 (RFC 4648 section 6), without padding, canonical: text that no server
 //! changes in a node or a resource.
 //!
-//! Five bytes are eight characters, of five bits each.
+//! Five bytes are eight characters, of five bits each; twice as many are processed at a time.
 
-use crate::chunk::{self, Chunk, Marks};
-use crate::wide::all;
+use crate::chunk::{self, Chunk};
 
 /// The number of characters for so many bytes.
 pub const fn encoded_len(bytes: usize) -> usize {
@@ -42,12 +41,12 @@ fn write(bytes: &[u8], text: &mut [u8]) {
     let (groups, rest) = bytes.as_chunks();
     let (places, rest_of_text) = text.as_chunks_mut();
     for (group, place) in groups.iter().zip(places) {
-        *place = characters(*group);
+        *place = characters(group);
     }
     if !rest.is_empty() {
-        let mut group = [0; 5];
+        let mut group = [0; BYTES];
         group[..rest.len()].copy_from_slice(rest);
-        rest_of_text.copy_from_slice(&characters(group)[..rest_of_text.len()]);
+        rest_of_text.copy_from_slice(&characters(&group)[..rest_of_text.len()]);
     }
 }
 
@@ -55,83 +54,57 @@ fn write(bytes: &[u8], text: &mut [u8]) {
 /// canonical: it may have neither upper case nor padding, nor bits after the last byte.
 pub fn decode<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r mut [u8]> {
     let bytes = room.get_mut(..decoded_len(text.len())?)?;
-    if !chunk::every(text.as_bytes(), others, |_| false) {
-        return None;
-    }
+    let mut others = 0;
     let (groups, rest) = text.as_bytes().as_chunks();
     let (places, rest_of_room) = bytes.as_chunks_mut();
     for (group, place) in groups.iter().zip(places) {
-        *place = values(*group);
+        *place = values(group, &mut others);
     }
     if !rest.is_empty() {
-        let mut group = [ZERO; GROUP];
+        let mut group = [ZERO; chunk::SIZE];
         group[..rest.len()].copy_from_slice(rest);
-        let values = values(group);
+        let values = values(&group, &mut others);
         let (within, behind) = values.split_at(rest_of_room.len());
         rest_of_room.copy_from_slice(within);
         if behind.iter().any(|byte| *byte != 0) {
             return None;
         }
     }
-    Some(bytes)
+    (others == 0).then_some(bytes)
 }
 
-/// Marks the bytes that are no characters of base32.
+/// The characters of some bytes.
 #[inline(always)]
-fn others(chunk: Chunk) -> Marks {
-    !(chunk.less(b'a').below(26) | chunk.less(b'2').below(6))
+fn characters(bytes: &[u8; BYTES]) -> [u8; chunk::SIZE] {
+    let eight = |eight: Option<&[u8; 8]>| u64::from_be_bytes(*eight.expect("there are ten"));
+    let first = eight(bytes.first_chunk()) >> (64 - 40);
+    let second = eight(bytes.last_chunk()) & (u64::MAX >> (64 - 40));
+    let values = Chunk::of_fives([first, second]);
+    let letters = values.below(26);
+    values.less(DIGITS.wrapping_neg()).plus(letters.times(LETTERS - DIGITS)).bytes()
 }
 
-/// The characters of five bytes, which are looked up two at a time.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "ten bits are looked up")]
-fn characters([a, b, c, d, e]: [u8; 5]) -> [u8; GROUP] {
-    let bits = u64::from(u32::from_be_bytes([a, b, c, d])) << 8 | u64::from(e);
-    let pair = |behind: u32| u64::from(PAIRS[(bits >> behind) as usize % PAIRS.len()]);
-    (pair(30) | pair(20) << 16 | pair(10) << 32 | pair(0) << 48).to_le_bytes()
+/// The bytes that some characters stand for; adds to `others` if one of them is none of base32.
+#[inline(always)]
+fn values(characters: &[u8; chunk::SIZE], others: &mut u32) -> [u8; BYTES] {
+    let characters = Chunk::of(characters);
+    let letters = characters.less(b'a').below(26);
+    let digits = characters.less(b'2').below(6);
+    *others |= (!(letters | digits)).bits();
+    let offsets = letters.times((LETTERS - DIGITS).wrapping_neg());
+    let [first, second] = characters.less(DIGITS).plus(offsets).fives();
+    let all = (u128::from(first) << 40 | u128::from(second)).to_be_bytes();
+    *all.last_chunk().expect("there are sixteen")
 }
 
-/// The two characters of ten bits, the first of them lowest.
-static PAIRS: [u16; 1 << 10] = {
-    let mut pairs = [0; 1 << 10];
-    let mut bits = 0;
-    while bits < pairs.len() {
-        pairs[bits] = u16::from_le_bytes([CHARACTERS[bits >> 5], CHARACTERS[bits & 0x1f]]);
-        bits += 1;
-    }
-    pairs
-};
-const CHARACTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-
-/// The five bytes that eight characters stand for.
-#[inline]
-fn values(characters: [u8; GROUP]) -> [u8; 5] {
-    let text = u64::from_be_bytes(characters);
-    // Their lowest five bits count letters from 1 on, and digits from 18 on in place of 26.
-    let letters = (text >> 6) & all(1);
-    let values = (text & all(0x1f)) + all(26 - 18) - letters * (1 + 26 - 18);
-    // From eight times 5 bits to four times 10, twice 20, 40.
-    let bits = (values & four_times(0x1f)) | ((values >> 3) & four_times(0x3e0));
-    let bits = (bits & twice(0x3ff)) | ((bits >> 6) & twice(0xf_fc00));
-    let bits = (bits & 0xf_ffff) | ((bits >> 12) & 0xff_fff0_0000);
-    let [_, _, _, bytes @ ..] = bits.to_be_bytes();
-    bytes
-}
-
-/// A part of 32 bits, twice in a word.
-const fn twice(part: u64) -> u64 {
-    part * 0x1_0000_0001
-}
-
-/// A part of 16 bits, four times in a word.
-const fn four_times(part: u64) -> u64 {
-    part * 0x0001_0001_0001_0001
-}
-
-/// The number of characters that are processed at a time.
-const GROUP: usize = 8;
+/// So many bytes become a chunk of characters.
+const BYTES: usize = 10;
 /// The character of the value 0.
 const ZERO: u8 = b'a';
+/// What letters are more than their values, which are 0 to 25.
+const LETTERS: u8 = b'a';
+/// What digits are more than their values, which are 26 to 31.
+const DIGITS: u8 = b'2' - 26;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,6 @@
 //! Eight bytes at a time, as one word: this is fast on every processor, whatever the compiler
 //! makes of a loop over single bytes.
 
-/// Eight times this byte.
-pub(crate) const fn all(byte: u8) -> u64 {
-    byte as u64 * 0x0101_0101_0101_0101
-}
-
 /// The eight bytes from `at` on, the first of them lowest, if there are as many.
 #[inline]
 pub(crate) fn read(bytes: &[u8], at: usize) -> Option<u64> {

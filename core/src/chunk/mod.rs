@@ -19,7 +19,7 @@ pub(crate) use sse2::{Chunk, Marks};
 pub(crate) use words::{Chunk, Marks};
 
 /// How many bytes a chunk has.
-const SIZE: usize = 16;
+pub(crate) const SIZE: usize = 16;
 
 /// Offset of the first byte that `marks` marks, among those in the next `CHUNKS` chunks from `at` on;
 /// else where to go on, at the end of `bytes` or before it. Further away a search with instructions
@@ -140,6 +140,14 @@ fn last_bits(bytes: &[u8], rest: &[u8], marks: &impl Fn(Chunk) -> Marks) -> u32 
 #[inline(always)]
 fn halves(&[a, b, c, d, e, f, g, h, rest @ ..]: &[u8; SIZE]) -> [[u8; 8]; 2] {
     [[a, b, c, d, e, f, g, h], rest]
+}
+
+#[inline(always)]
+fn whole([low, high]: [[u8; 8]; 2]) -> [u8; SIZE] {
+    let mut bytes = [0; SIZE];
+    bytes[..8].copy_from_slice(&low);
+    bytes[8..].copy_from_slice(&high);
+    bytes
 }
 
 #[cfg(test)]

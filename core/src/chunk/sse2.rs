@@ -1,8 +1,11 @@
 //! Chunks in registers of SSE2. All `unsafe` of the crate is here.
 
 use std::arch::x86_64::{
-    __m128i, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
-    _mm_set_epi64x, _mm_set1_epi8, _mm_sub_epi8,
+    __m128i, _mm_add_epi8, _mm_and_si128, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_cvtsi128_si64,
+    _mm_madd_epi16, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    _mm_set1_epi16, _mm_set1_epi32, _mm_set1_epi64x, _mm_slli_epi16, _mm_slli_epi32,
+    _mm_slli_epi64, _mm_srli_epi16, _mm_srli_epi32, _mm_srli_epi64, _mm_sub_epi8,
+    _mm_unpackhi_epi64,
 };
 
 use super::{BitOr, Not, SIZE};
@@ -36,6 +39,43 @@ impl Chunk {
         Self(sse2!(_mm_set_epi64x(0, i64::from_le_bytes(*bytes))))
     }
 
+    #[inline(always)]
+    pub(crate) fn bytes(self) -> [u8; SIZE] {
+        super::whole(self.words().map(u64::to_le_bytes))
+    }
+
+    /// Two numbers of 40 bits, in bytes of five bits, the highest first.
+    #[inline(always)]
+    pub(crate) fn of_fives([first, second]: [u64; 2]) -> Self {
+        let forties = sse2!(_mm_set_epi64x(second.cast_signed(), first.cast_signed()));
+        let lower = sse2!(_mm_and_si128(forties, _mm_set1_epi64x(0xf_ffff)));
+        let twenties =
+            sse2!(_mm_or_si128(_mm_srli_epi64::<20>(forties), _mm_slli_epi64::<32>(lower)));
+        let lower = sse2!(_mm_and_si128(twenties, _mm_set1_epi32(0x3ff)));
+        let tens = sse2!(_mm_or_si128(_mm_srli_epi32::<10>(twenties), _mm_slli_epi32::<16>(lower)));
+        let lower = sse2!(_mm_and_si128(tens, _mm_set1_epi16(0x1f)));
+        Self(sse2!(_mm_or_si128(_mm_srli_epi16::<5>(tens), _mm_slli_epi16::<8>(lower))))
+    }
+
+    /// The numbers of [`Self::of_fives`].
+    #[inline(always)]
+    pub(crate) fn fives(self) -> [u64; 2] {
+        let higher = sse2!(_mm_and_si128(self.0, _mm_set1_epi16(0x1f)));
+        let tens = sse2!(_mm_or_si128(_mm_slli_epi16::<5>(higher), _mm_srli_epi16::<8>(self.0)));
+        // The first of two is the higher one.
+        let twenties = sse2!(_mm_madd_epi16(tens, _mm_set1_epi32(1 << 16 | 1 << 10)));
+        let higher = sse2!(_mm_and_si128(twenties, _mm_set1_epi64x(0xf_ffff)));
+        Self(sse2!(_mm_or_si128(_mm_slli_epi64::<20>(higher), _mm_srli_epi64::<32>(twenties))))
+            .words()
+    }
+
+    #[inline(always)]
+    fn words(self) -> [u64; 2] {
+        let low = sse2!(_mm_cvtsi128_si64(self.0));
+        let high = sse2!(_mm_cvtsi128_si64(_mm_unpackhi_epi64(self.0, self.0)));
+        [low, high].map(i64::cast_unsigned)
+    }
+
     /// Marks the bytes that are `byte`.
     #[inline(always)]
     pub(crate) fn equal(self, byte: u8) -> Marks {
@@ -67,6 +107,12 @@ impl Chunk {
     pub(crate) fn less(self, by: u8) -> Self {
         Self(sse2!(_mm_sub_epi8(self.0, all(by))))
     }
+
+    /// Each byte plus that of the other, modulo 256.
+    #[inline(always)]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(sse2!(_mm_add_epi8(self.0, other.0)))
+    }
 }
 
 impl Marks {
@@ -74,6 +120,12 @@ impl Marks {
     #[inline(always)]
     pub(crate) fn bits(self) -> u32 {
         sse2!(_mm_movemask_epi8(self.0)).cast_unsigned()
+    }
+
+    /// `byte` where something is marked, and 0 elsewhere.
+    #[inline(always)]
+    pub(crate) fn times(self, byte: u8) -> Chunk {
+        Chunk(sse2!(_mm_and_si128(self.0, all(byte))))
     }
 }
 

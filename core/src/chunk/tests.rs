@@ -57,6 +57,33 @@ fn bytes_are_marked_by_what_they_are_whoever_looks() {
     }
 }
 
+#[test]
+fn numbers_become_bytes_of_five_bits_and_back_whoever_does_it() {
+    let mut rng = Rng::with_seed(3);
+    for _ in 0..if cfg!(miri) { 20 } else { 10_000 } {
+        let numbers = [(); 2].map(|()| rng.u64(..1 << 40));
+        let fives: [u8; SIZE] =
+            std::array::from_fn(|at| (numbers[at / 8] >> (5 * (7 - at % 8))) as u8 & 0x1f);
+        assert_eq!(Chunk::of_fives(numbers).bytes(), fives);
+        assert_eq!(words::Chunk::of_fives(numbers).bytes(), fives);
+        assert_eq!(Chunk::of(&fives).fives(), numbers);
+        assert_eq!(words::Chunk::of(&fives).fives(), numbers);
+    }
+}
+
+#[test]
+fn bytes_are_added_whoever_does_it() {
+    let mut rng = Rng::with_seed(4);
+    for byte in 0..=u8::MAX {
+        let bytes: [u8; SIZE] = std::array::from_fn(|_| rng.u8(..));
+        let expected = bytes.map(|it| it.wrapping_add(if it < 26 { byte } else { 0 }));
+        let chunk = Chunk::of(&bytes);
+        assert_eq!(chunk.plus(chunk.below(26).times(byte)).bytes(), expected, "{byte}");
+        let chunk = words::Chunk::of(&bytes);
+        assert_eq!(chunk.plus(chunk.below(26).times(byte)).bytes(), expected, "{byte}");
+    }
+}
+
 /// Some are more than four chunks; few for an interpreter, which is slow.
 fn lengths() -> impl Iterator<Item = usize> {
     (0..100).step_by(if cfg!(miri) { 33 } else { 1 })

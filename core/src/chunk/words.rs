@@ -1,7 +1,5 @@
 //! Chunks in two words of eight bytes, for processors without SSE2, and for the tests.
 
-use crate::wide::all;
-
 use super::{BitOr, Not, SIZE};
 
 /// Sixteen bytes.
@@ -21,6 +19,33 @@ impl Chunk {
     #[inline(always)]
     pub(crate) fn of_eight(bytes: &[u8; 8]) -> Self {
         Self([u64::from_le_bytes(*bytes), 0])
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(self) -> [u8; SIZE] {
+        super::whole(self.0.map(u64::to_le_bytes))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of_fives(forties: [u64; 2]) -> Self {
+        Self(forties.map(|forty| {
+            let twenties = (forty >> 20) | (forty & 0xf_ffff) << 32;
+            let lower = twice(0x3ff);
+            let tens = (twenties >> 10) & lower | (twenties & lower) << 16;
+            let lower = four_times(0x1f);
+            (tens >> 5) & lower | (tens & lower) << 8
+        }))
+    }
+
+    #[inline(always)]
+    pub(crate) fn fives(self) -> [u64; 2] {
+        self.0.map(|fives| {
+            let higher = four_times(0x1f);
+            let tens = (fives & higher) << 5 | (fives >> 8) & higher;
+            let higher = twice(0x3ff);
+            let twenties = (tens & higher) << 10 | (tens >> 16) & higher;
+            (twenties & 0xf_ffff) << 20 | twenties >> 32
+        })
     }
 
     #[inline(always)]
@@ -48,9 +73,16 @@ impl Chunk {
 
     #[inline(always)]
     pub(crate) fn less(self, by: u8) -> Self {
-        // Adds what is missing to 256: the lower bits by themselves, so that nothing is carried.
-        let by = all(by.wrapping_neg());
-        Self(self.0.map(|word| ((word & !HIGHS) + (by & !HIGHS)) ^ ((word ^ by) & HIGHS)))
+        // Adds what is missing to 256.
+        self.plus(Self([all(by.wrapping_neg()); 2]))
+    }
+
+    #[inline(always)]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        // The lower bits by themselves, so that nothing is carried to the next byte.
+        let sum = |a: u64, b: u64| ((a & !HIGHS) + (b & !HIGHS)) ^ ((a ^ b) & HIGHS);
+        let ([low, high], [other_low, other_high]) = (self.0, other.0);
+        Self([sum(low, other_low), sum(high, other_high)])
     }
 }
 
@@ -61,6 +93,11 @@ impl Marks {
         let gather = |marks: u64| (marks >> 7).wrapping_mul(0x0102_0408_1020_4080);
         let [low, high] = self.0.map(|marks| u32::from(gather(marks).to_be_bytes()[0]));
         low | high << 8
+    }
+
+    #[inline(always)]
+    pub(crate) fn times(self, byte: u8) -> Chunk {
+        Chunk(self.0.map(|marks| (marks >> 7) * u64::from(byte)))
     }
 }
 
@@ -86,6 +123,21 @@ impl Not for Marks {
 #[inline(always)]
 fn at_least(ascii: u64, least: u8) -> u64 {
     (ascii + all(0x80 - least)) & HIGHS
+}
+
+/// Eight times this byte.
+const fn all(byte: u8) -> u64 {
+    byte as u64 * 0x0101_0101_0101_0101
+}
+
+/// A part of 32 bits, twice in a word.
+const fn twice(part: u64) -> u64 {
+    part * 0x1_0000_0001
+}
+
+/// A part of 16 bits, four times in a word.
+const fn four_times(part: u64) -> u64 {
+    part * 0x0001_0001_0001_0001
 }
 
 /// The high bit of each byte.
