@@ -116,6 +116,9 @@ impl Message {
     /// Finds the fields. Called after the tag was verified, except for inspection.
     pub(super) fn read(&self) -> Result<Fields, TokenError> {
         let signed = self.signed();
+        // They mostly are, together with the lengths between them, which is quick to check.
+        let all_ascii = signed[HEADER..].is_ascii();
+        let is_text = |bytes: &[u8]| all_ascii || str::from_utf8(bytes).is_ok();
         let field = |at: usize| -> Option<usize> {
             let size = signed.get(at..at + 2)?;
             let end = at + 2 + usize::from(u16::from_be_bytes([size[0], size[1]]));
@@ -155,11 +158,6 @@ impl Message {
         mac.update(&self.list);
         mac
     }
-}
-
-fn is_text(bytes: &[u8]) -> bool {
-    // It mostly is, which is faster to check.
-    bytes.is_ascii() || str::from_utf8(bytes).is_ok()
 }
 
 /// The beginning of `signed`.
