@@ -5,6 +5,7 @@ pub mod by_turns;
 pub mod exchanges;
 pub mod form;
 pub mod gate;
+pub mod least;
 pub mod names;
 pub mod parts;
 pub mod proxy;
