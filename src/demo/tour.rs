@@ -42,8 +42,13 @@ async fn run_on(stage: Stage, output: &mut dyn Write, colours: bool) -> Result<(
     tour.show_forged_replies().await?;
     tour.show_chat().await?;
     tour.show_counts()?;
+    tour.screen.note(NEXT);
     tour.screen.end().map_err(Failure::Output)
 }
+
+/// What to do next.
+const NEXT: &str = "On a server of your own: docs/first-steps-prosody.md or \
+                    docs/first-steps-ejabberd.md leads to the first answer.";
 
 pub(super) struct Tour<'a> {
     pub(super) stage: Stage,
