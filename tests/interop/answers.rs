@@ -77,8 +77,8 @@ fn serve_one(focus: &mut Client, other: &mut Client) -> bool {
 }
 
 // It takes as long as a bot may take to answer.
-case!(a_session_that_sleeps_is_named: both);
-fn a_session_that_sleeps_is_named(kind: Kind) {
+case!(a_suspended_session_is_named: both);
+fn a_suspended_session_is_named(kind: Kind) {
     let server = Server::start_changed(kind, |text| match kind.software {
         Software::Prosody => prosody::with_module(&text, "smacks", "smacks_hibernation_time = 300"),
         _ => format!("{text}  mod_stream_mgmt: {{}}\n"),

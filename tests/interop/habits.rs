@@ -66,8 +66,8 @@ fn a_probe_without_a_subscription(kind: Kind) {
     assert_eq!(told, if silent { &[][..] } else { &["unsubscribed bare"] });
 }
 
-case!(the_account_is_told: both);
-fn the_account_is_told(kind: Kind) {
+case!(delayed_presence_names_the_account: both);
+fn delayed_presence_names_the_account(kind: Kind) {
     let mut stage = Stage::new(kind);
     let (node, domain) = stage.account.split_once('@').unwrap();
     let (node, domain) = (node.to_uppercase(), domain.to_owned());

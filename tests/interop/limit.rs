@@ -59,8 +59,8 @@ fn one_user_floods_and_another_is_served(kind: Kind) {
     scene.round_trip(&mut user, &mut service);
 }
 
-case!(slixmpp_is_told_to_wait: both);
-fn slixmpp_is_told_to_wait(kind: Kind) {
+case!(slixmpp_gets_the_error_to_wait: both);
+fn slixmpp_gets_the_error_to_wait(kind: Kind) {
     let scene = limited(kind);
     let jid = format!("{}/a", scene.target);
     let service = Bot::start("service.py", scene.server, &jid, &[]);

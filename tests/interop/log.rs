@@ -5,8 +5,8 @@ use serde_json::Value;
 use test_support::interop::scene::Scene;
 use test_support::interop::server::{Kind, SECRET};
 
-case!(refusals_are_told_once_and_summed_up: both);
-fn refusals_are_told_once_and_summed_up(kind: Kind) {
+case!(refusals_are_logged_once_and_summed_up: both);
+fn refusals_are_logged_once_and_summed_up(kind: Kind) {
     let mut scene = Scene::new(kind);
     let mut user = scene.user();
     for number in 0..5 {

@@ -37,8 +37,8 @@ fn a_port_for_clients_is_no_port_for_components(kind: Kind) {
     says_once(&proxy, "wrong-port", "that is the server's port for clients; set [server] address");
 }
 
-case!(every_other_port_is_told: both);
-fn every_other_port_is_told(kind: Kind) {
+case!(every_wrong_port_is_named: both);
+fn every_wrong_port_is_named(kind: Kind) {
     let folder = fresh_folder("ports");
     let ca = Authority::new("CA");
     let certificate = folder.join("server.pem");

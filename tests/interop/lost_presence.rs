@@ -35,8 +35,8 @@ fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
     println!("{kind}: absent in {absences} of {takeovers} takeovers, for up to {longest:.1?}");
 }
 
-case!(an_account_that_is_made_anew_is_asked_again: both);
-fn an_account_that_is_made_anew_is_asked_again(kind: Kind) {
+case!(a_recreated_account_is_asked_again: both);
+fn a_recreated_account_is_asked_again(kind: Kind) {
     let scene = Scene::new(kind);
     let mut user = scene.user();
     let mut service = scene.service("a");
@@ -57,8 +57,8 @@ fn an_account_that_is_made_anew_is_asked_again(kind: Kind) {
     asked_until_served(&scene.domain, &mut user, &mut service);
 }
 
-case!(one_that_went_without_a_word_fails_one_request: prosody);
-fn one_that_went_without_a_word_fails_one_request(kind: Kind) {
+case!(a_resource_that_went_without_notice_fails_one_request: prosody);
+fn a_resource_that_went_without_notice_fails_one_request(kind: Kind) {
     // As if its account were on another server, which crashed (docs/servers.md#missing-resource).
     let module = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/server");
     let server = Server::start_changed(kind, |text| {

@@ -8,8 +8,8 @@ use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{Scene, accept_subscription, first_login};
 use test_support::interop::server::{HOST, Kind, Server, Software};
 
-case!(pending_and_denied_are_told_apart: all);
-fn pending_and_denied_are_told_apart(kind: Kind) {
+case!(pending_and_denied_are_distinguished: all);
+fn pending_and_denied_are_distinguished(kind: Kind) {
     let scene = Scene::new(kind);
     let mut user = scene.user();
     let pending = wait_refusal(&scene.domain, &mut user, "not yet accepted");
@@ -67,8 +67,8 @@ fn an_account_that_is_not_there_says_nothing(kind: Kind) {
     assert_eq!(scene.proxy.reason("never-subscribed"), 0);
 }
 
-case!(offline_is_told_apart_from_withdrawn: all);
-fn offline_is_told_apart_from_withdrawn(kind: Kind) {
+case!(offline_and_withdrawn_are_distinguished: all);
+fn offline_and_withdrawn_are_distinguished(kind: Kind) {
     let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
     scene.round_trip(&mut user, &mut service);

@@ -46,8 +46,8 @@ fn a_server_that_stands_still_is_noticed_and_forgiven(kind: Kind) {
     assert_eq!(proxy.logins(), 1, "the stream was kept");
 }
 
-case!(a_stream_that_is_read_but_not_worked_on_is_opened_anew: both);
-fn a_stream_that_is_read_but_not_worked_on_is_opened_anew(kind: Kind) {
+case!(a_stream_that_is_read_but_not_processed_is_reopened: both);
+fn a_stream_that_is_read_but_not_processed_is_reopened(kind: Kind) {
     let server = Server::shared(kind);
     let (domain, target) = (server.new_domain(), server.new_account("service"));
     let knife = Knife::start(server.component_port);

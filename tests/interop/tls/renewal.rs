@@ -55,8 +55,8 @@ fn a_certificate_that_is_renewed_while_the_server_runs(kind: Kind) {
 }
 
 // A signature can't even be checked with a key of another kind.
-case!(a_ca_that_was_made_anew_with_a_key_of_another_kind: both);
-fn a_ca_that_was_made_anew_with_a_key_of_another_kind(kind: Kind) {
+case!(a_new_ca_with_a_key_of_another_kind: both);
+fn a_new_ca_with_a_key_of_another_kind(kind: Kind) {
     let folder = fresh_folder("tls-kinds");
     let openssl = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
     let made = std::process::Command::new("openssl").args(openssl).output().unwrap();

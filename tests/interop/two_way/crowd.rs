@@ -26,8 +26,8 @@ const AT_ONCE: usize = 25;
 /// Requests while presence is relayed.
 const REQUESTS: usize = 50;
 
-case!(every_subscriber_is_told: both);
-fn every_subscriber_is_told(kind: Kind) {
+case!(every_subscriber_gets_the_presence: both);
+fn every_subscriber_gets_the_presence(kind: Kind) {
     let scene = scene(kind);
     let mut service = scene.service("a");
     service.fetch_roster();
