@@ -158,4 +158,4 @@ const BATCH: usize = 50;
 /// Below the limit of Prosody for a client.
 const MOST: usize = 20_000;
 const TICK: Duration = Duration::from_millis(1);
-const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(20);

@@ -260,6 +260,6 @@ pub fn answer(request: &Iq) -> String {
 const TICK: Duration = Duration::from_millis(5);
 const POLL: Duration = Duration::from_millis(50);
 /// After so long without a stanza, missing ones are considered lost.
-const QUIET: Duration = Duration::from_secs(6);
+const QUIET: Duration = Duration::from_secs(15);
 /// How long to listen for replies that should not come.
 const AFTERWARDS: Duration = Duration::from_millis(500);

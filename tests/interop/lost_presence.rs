@@ -7,6 +7,7 @@ use test_support::interop::client::Client;
 use test_support::interop::proxy::{Proxy, Settings};
 use test_support::interop::scene::{Scene, accept_subscription, asked_once, round_trip};
 use test_support::interop::server::{Kind, Server};
+use test_support::wait::{PATIENCE, wait_until};
 
 case!(a_client_that_takes_its_own_resource_over_is_there: both);
 fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
@@ -24,7 +25,7 @@ fn a_client_that_takes_its_own_resource_over_is_there(kind: Kind) {
             new
         });
         // Its session ends with its stream, and the presence for that is under way.
-        test_support::wait::wait_until("the old stream to end", || {
+        wait_until("the old stream to end", || {
             old.try_receive(Duration::from_millis(100));
             old.ended()
         });
@@ -44,7 +45,7 @@ fn a_recreated_account_is_asked_again(kind: Kind) {
     service.send(
         "<iq type='set' id='remove'><query xmlns='jabber:iq:register'><remove/></query></iq>",
     );
-    test_support::wait::wait_until("its stream to end", || {
+    wait_until("its stream to end", || {
         service.try_receive(Duration::from_millis(100));
         service.ended()
     });
@@ -78,7 +79,7 @@ fn a_resource_that_went_without_notice_fails_one_request(kind: Kind) {
     let gone = goes.jid.clone();
     // Its end is not reported.
     goes.send("</stream:stream>");
-    test_support::wait::wait_until("its stream to end", || {
+    wait_until("its stream to end", || {
         goes.try_receive(Duration::from_millis(100));
         goes.ended()
     });
@@ -87,7 +88,7 @@ fn a_resource_that_went_without_notice_fails_one_request(kind: Kind) {
     let begun = Instant::now();
     while proxy.status().to_string().contains(&gone) {
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", proxy.status());
-        failed += u32::from(asked_once(&domain, &mut user, &mut stays, ONE_REQUEST).is_err());
+        failed += u32::from(asked_once(&domain, &mut user, &mut stays, PATIENCE).is_err());
     }
     println!("{kind}: {failed} failed, and it went after {:.1?}", begun.elapsed());
     assert_eq!(failed, 1, "the first of them puts it in doubt");

@@ -14,7 +14,10 @@ use test_support::interop::server::{Kind, Server};
 use test_support::wait::wait_within;
 
 const LOGINS: usize = 25;
-const IN_TIME: Duration = Duration::from_secs(10);
+/// It mostly takes 4 s, and a minute more when the server is too busy.
+const IN_TIME: Duration = Duration::from_secs(150);
+/// For how long it stays so.
+const WATCHED: Duration = Duration::from_secs(10);
 
 case!(a_lone_proxy_warns_of_nothing_under_load: both);
 fn a_lone_proxy_warns_of_nothing_under_load(kind: Kind) {
@@ -31,7 +34,7 @@ fn a_lone_proxy_warns_of_nothing_under_load(kind: Kind) {
         known_after.push(alone_without_warning(&proxy));
     }
     // Stanzas still under way to it do not change that.
-    let end = Instant::now() + IN_TIME;
+    let end = Instant::now() + WATCHED;
     while Instant::now() < end {
         assert_eq!(sharing(&proxy), "alone");
         thread::sleep(Duration::from_millis(100));
@@ -71,16 +74,16 @@ fn two_proxies_on_one_domain_both_say_so(kind: Kind) {
         let domain = server.new_fleet_domain();
         let start = || Proxy::start(server, Settings::new(&domain, &target));
         let first = start();
-        wait_for(&first, "alone", IN_TIME);
+        wait_for(&first, "alone");
         let mut second = start();
         let begun = Instant::now();
-        wait_for(&second, "shared", IN_TIME);
-        wait_for(&first, "shared", IN_TIME.saturating_sub(begun.elapsed()));
+        wait_for(&second, "shared");
+        wait_for(&first, "shared");
         println!("{kind}: both say `shared` after {:.1?}", begun.elapsed());
         if time == 5 {
             second.stop_with(Signal::TERM);
             let begun = Instant::now();
-            wait_for(&first, "alone", Duration::from_secs(75));
+            wait_for(&first, "alone");
             println!("{kind}: `alone` again {:.1?} after the other one ended", begun.elapsed());
         }
     }
@@ -104,8 +107,8 @@ fn sharing(proxy: &Proxy) -> String {
     proxy.status()["components"][0]["sharing"].as_str().expect("a word").to_owned()
 }
 
-fn wait_for(proxy: &Proxy, word: &str, limit: Duration) {
-    wait_within(limit, &format!("`{word}`"), || sharing(proxy) == word);
+fn wait_for(proxy: &Proxy, word: &str) {
+    wait_within(IN_TIME, &format!("`{word}`"), || sharing(proxy) == word);
 }
 
 /// Clients that keep the server busy.

@@ -1,6 +1,7 @@
 //! The order in which messages arrive.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use test_support::interop::client::{Client, SILENCE};
@@ -98,7 +99,7 @@ fn by_source_three_replicas_keep_the_order(kind: Kind) {
 
     // One is missing: its users lose all messages, without an error.
     stage.replicas[1].kill();
-    let (arrived, swapped) = stage.chat();
+    let (arrived, swapped) = stage.chat_that_loses();
     println!("{kind}: by source, two of three: {arrived:?}, swapped: {swapped:?}");
     assert!(swapped.iter().all(|it| *it == 0), "what arrives is in order: {swapped:?}");
     assert!(arrived.contains(&(BURSTS * BURST)), "{arrived:?}");
@@ -235,9 +236,18 @@ impl Three {
         Three { server, domain, account, replicas }
     }
 
-    /// Each user writes in bursts. Returns for each how many messages arrived, and how many of them came
-    /// before one that was sent earlier.
+    /// Each user writes in bursts, of which all arrives. Returns for each how many messages arrived, and
+    /// how many of them came before one that was sent earlier.
     fn chat(&self) -> (Vec<usize>, Vec<usize>) {
+        self.chat_until_silent_for(PATIENCE)
+    }
+
+    /// Likewise where some are lost, so that there is no sign that the last one has arrived.
+    fn chat_that_loses(&self) -> (Vec<usize>, Vec<usize>) {
+        self.chat_until_silent_for(LOST)
+    }
+
+    fn chat_until_silent_for(&self, silence: Duration) -> (Vec<usize>, Vec<usize>) {
         let mut service = Client::login(self.server, &self.account, "a");
         service.available("");
         let to = format!("helper@{}", self.domain);
@@ -248,16 +258,14 @@ impl Three {
         }
         let mut arrived = BTreeMap::<String, Vec<usize>>::new();
         let mut missing = USERS * BURSTS * BURST;
-        let mut limit = PATIENCE;
         while missing > 0 {
+            let limit = if arrived.is_empty() { PATIENCE } else { silence };
             let Some(it) = service.try_receive_where(limit, |it| number(it).is_some()) else {
                 break;
             };
             let from = it.attr("from").unwrap().to_owned();
             arrived.entry(from).or_default().push(number(&it).unwrap());
             missing -= 1;
-            // When some are lost, there is no sign that the last one has arrived.
-            limit = LOST;
         }
         let of = |user: &Client| {
             let node = user.jid.split('@').next().unwrap();
@@ -279,7 +287,7 @@ impl Three {
 }
 
 /// After so long without a stanza, missing ones are considered lost.
-const LOST: std::time::Duration = std::time::Duration::from_secs(6);
+const LOST: Duration = Duration::from_secs(15);
 
 fn burst(number: usize, to: &str) -> String {
     let message =

@@ -297,4 +297,4 @@ fn is_inward(from: &str) -> bool {
 const RELAYED: &str = "outcome=\"relayed\"";
 const POLL: Duration = Duration::from_millis(50);
 /// After so long without a stanza, missing ones are considered lost.
-const QUIET: Duration = Duration::from_secs(6);
+const QUIET: Duration = Duration::from_secs(15);
