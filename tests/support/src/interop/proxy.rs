@@ -1,9 +1,11 @@
 //! A real `jat-proxy run` as a child process: its configuration, log, metrics and signals.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -222,7 +224,7 @@ impl Proxy {
     /// The log lines that it has written so far, at the configured level. The latest may still be in its
     /// queue.
     pub fn log(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.folder.join("log")).unwrap();
+        let text = fs::read_to_string(self.folder.join("log")).unwrap();
         text.lines().map(str::to_string).collect()
     }
 
@@ -318,6 +320,23 @@ impl Proxy {
         Some((answer.status, answer.body))
     }
 }
+
+/// A test that fails shows what its proxies say.
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        let status = self.try_get("/status").map_or("no status".to_owned(), |(_, body)| body);
+        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let skipped = log.lines().count().saturating_sub(LOG_LINES);
+        let log: Vec<_> = log.lines().skip(skipped).collect();
+        println!("{}: {status}\n{}", self.settings.domain, log.join("\n"));
+    }
+}
+
+/// So many lines of a log are shown.
+const LOG_LINES: usize = 30;
 
 /// The component's own stream, not that of a presence domain.
 const OWN_STREAM: &str = "stream=\"component\"";
