@@ -79,7 +79,7 @@ fn characters(bytes: &[u8; BYTES]) -> [u8; chunk::SIZE] {
     let eight = |eight: Option<&[u8; 8]>| u64::from_be_bytes(*eight.expect("there are ten"));
     let first = eight(bytes.first_chunk()) >> (64 - 40);
     let second = eight(bytes.last_chunk()) & (u64::MAX >> (64 - 40));
-    let values = Chunk::of_fives([first, second]);
+    let values = Chunk::spread([first, second]);
     let letters = values.below(26);
     values.less(DIGITS.wrapping_neg()).plus(letters.times(LETTERS - DIGITS)).bytes()
 }
@@ -92,7 +92,7 @@ fn values(characters: &[u8; chunk::SIZE], others: &mut u32) -> [u8; BYTES] {
     let digits = characters.less(b'2').below(6);
     *others |= (!(letters | digits)).bits();
     let offsets = letters.times((LETTERS - DIGITS).wrapping_neg());
-    let [first, second] = characters.less(DIGITS).plus(offsets).fives();
+    let [first, second] = characters.less(DIGITS).plus(offsets).gathered();
     let all = (u128::from(first) << 40 | u128::from(second)).to_be_bytes();
     *all.last_chunk().expect("there are sixteen")
 }

@@ -44,9 +44,9 @@ impl Chunk {
         super::whole(self.words().map(u64::to_le_bytes))
     }
 
-    /// Two numbers of 40 bits, in bytes of five bits, the highest first.
+    /// Two numbers of 40 bits, each spread over eight bytes with five bits in each, the highest first.
     #[inline(always)]
-    pub(crate) fn of_fives([first, second]: [u64; 2]) -> Self {
+    pub(crate) fn spread([first, second]: [u64; 2]) -> Self {
         let forties = sse2!(_mm_set_epi64x(second.cast_signed(), first.cast_signed()));
         let lower = sse2!(_mm_and_si128(forties, _mm_set1_epi64x(0xf_ffff)));
         let twenties =
@@ -57,9 +57,9 @@ impl Chunk {
         Self(sse2!(_mm_or_si128(_mm_srli_epi16::<5>(tens), _mm_slli_epi16::<8>(lower))))
     }
 
-    /// The numbers of [`Self::of_fives`].
+    /// The numbers that are spread over these bytes.
     #[inline(always)]
-    pub(crate) fn fives(self) -> [u64; 2] {
+    pub(crate) fn gathered(self) -> [u64; 2] {
         let higher = sse2!(_mm_and_si128(self.0, _mm_set1_epi16(0x1f)));
         let tens = sse2!(_mm_or_si128(_mm_slli_epi16::<5>(higher), _mm_srli_epi16::<8>(self.0)));
         // The first of two is the higher one.

@@ -64,10 +64,10 @@ fn numbers_become_bytes_of_five_bits_and_back_whoever_does_it() {
         let numbers = [(); 2].map(|()| rng.u64(..1 << 40));
         let fives: [u8; SIZE] =
             std::array::from_fn(|at| (numbers[at / 8] >> (5 * (7 - at % 8))) as u8 & 0x1f);
-        assert_eq!(Chunk::of_fives(numbers).bytes(), fives);
-        assert_eq!(words::Chunk::of_fives(numbers).bytes(), fives);
-        assert_eq!(Chunk::of(&fives).fives(), numbers);
-        assert_eq!(words::Chunk::of(&fives).fives(), numbers);
+        assert_eq!(Chunk::spread(numbers).bytes(), fives);
+        assert_eq!(words::Chunk::spread(numbers).bytes(), fives);
+        assert_eq!(Chunk::of(&fives).gathered(), numbers);
+        assert_eq!(words::Chunk::of(&fives).gathered(), numbers);
     }
 }
 

@@ -27,7 +27,7 @@ impl Chunk {
     }
 
     #[inline(always)]
-    pub(crate) fn of_fives(forties: [u64; 2]) -> Self {
+    pub(crate) fn spread(forties: [u64; 2]) -> Self {
         Self(forties.map(|forty| {
             let twenties = (forty >> 20) | (forty & 0xf_ffff) << 32;
             let lower = twice(0x3ff);
@@ -38,7 +38,7 @@ impl Chunk {
     }
 
     #[inline(always)]
-    pub(crate) fn fives(self) -> [u64; 2] {
+    pub(crate) fn gathered(self) -> [u64; 2] {
         self.0.map(|fives| {
             let higher = four_times(0x1f);
             let tens = (fives & higher) << 5 | (fives >> 8) & higher;
