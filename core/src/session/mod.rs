@@ -37,7 +37,7 @@ use echo::{Due, Echo, Flow, Sharing};
 use ending::Ending;
 use handling::Payload;
 use other_node::OtherNode;
-use output::{KEEP_CAPACITY, Output};
+use output::Output;
 use server_time::ServerTime;
 use unasked::asks_time;
 use witness::Witness;
@@ -151,8 +151,8 @@ impl Session {
             input.drain(..done);
             self.splitter.rebase();
         }
-        if input.is_empty() && input.capacity() > KEEP_CAPACITY {
-            input = Vec::new();
+        if input.is_empty() {
+            output::release(&mut input, done);
         }
         self.input = input;
         self.output.pay_long_tags();

@@ -137,11 +137,9 @@ impl Output {
         }
         if self.written == self.bytes.len() {
             self.bytes.clear();
+            release(&mut self.bytes, self.written);
             self.written = 0;
             self.stalled_since = None;
-            if self.bytes.capacity() > KEEP_CAPACITY {
-                self.bytes = Vec::new();
-            }
         } else if count > 0 {
             self.stalled_since = Some(now);
         }
@@ -197,12 +195,20 @@ impl Output {
     }
 }
 
+/// Releases the memory of a buffer that is empty, if it is much and less was `used` just now: one large
+/// stanza is often followed by others.
+pub(super) fn release(buffer: &mut Vec<u8>, used: usize) {
+    if buffer.capacity() > KEEP_CAPACITY && used <= KEEP_CAPACITY {
+        *buffer = Vec::new();
+    }
+}
+
 /// Silence after which a space is sent.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a server may leave its input unread.
 const STALL_TIME: Duration = Duration::from_secs(30);
-/// Buffers larger than this are released when they are empty.
-pub(super) const KEEP_CAPACITY: usize = 256 * 1024;
+/// A buffer may keep so much while it is empty.
+const KEEP_CAPACITY: usize = 256 * 1024;
 /// Less than what any server reads at a time (docs/servers.md#read-size), so that a shorter tag
 /// which arrives in one piece is read in one piece.
 const SURELY_CUT: usize = 1_000;
@@ -298,6 +304,24 @@ mod tests {
         assert_eq!(output.largest_unread(8_999), Some(9_000));
         assert_eq!(output.largest_unread(9_000), None);
         assert_eq!(said(8_000, 8_000).largest_unread(0), None);
+    }
+
+    #[test]
+    fn memory_for_large_stanzas_is_kept_until_they_are_small_again() {
+        let mut output = Output::new(Vec::new(), at(0));
+        let mut held_after = |length: usize| {
+            let said = output.relay(usize::MAX, |bytes| {
+                bytes.resize(length, b'x');
+                length
+            });
+            assert_eq!(said, Ok(()));
+            write(&mut output, at(0));
+            output.bytes.capacity()
+        };
+        assert!(held_after(KEEP_CAPACITY / 2) > 0);
+        assert!(held_after(2 * KEEP_CAPACITY) > KEEP_CAPACITY);
+        assert!(held_after(2 * KEEP_CAPACITY) > KEEP_CAPACITY);
+        assert_eq!(held_after(1), 0);
     }
 
     #[test]
