@@ -1,9 +1,12 @@
 //! A stanza as it comes in.
 
+use std::borrow::Cow;
+
 use jid::DomainPart;
 
 use crate::stanza::head::Head;
 
+use super::address::Address;
 use super::reason::Reason;
 
 /// A stanza, and what its stream knows about it.
@@ -12,6 +15,9 @@ pub struct Incoming<'a> {
     /// The domain of the stream: the component's, or its presence domain.
     pub at: &'a DomainPart,
     pub head: &'a Head<'a>,
+    /// The addresses in its head; empty where there is none.
+    pub from: Address<'a>,
+    pub to: Address<'a>,
     pub body: Body<'a>,
     /// Which of our own stanzas it is, come back.
     pub ours: Option<Ours>,
@@ -67,7 +73,19 @@ impl<'a> Body<'a> {
     }
 }
 
-impl Incoming<'_> {
+impl<'a> Incoming<'a> {
+    pub fn new(
+        at: &'a DomainPart,
+        head: &'a Head<'a>,
+        body: Body<'a>,
+        ours: Option<Ours>,
+        late: bool,
+    ) -> Self {
+        let address =
+            |text: &'a Option<Cow<'_, str>>| Address::new(text.as_deref().unwrap_or_default());
+        Self { at, head, from: address(&head.from), to: address(&head.to), body, ours, late }
+    }
+
     pub fn id(&self) -> Option<&str> {
         self.head.id.as_deref()
     }

@@ -64,8 +64,7 @@ impl<'a> Route<'a> {
         scratch: &mut Scratch,
     ) -> Self {
         let class = Class::of(stanza.head);
-        let from = Address::new(stanza.head.from.as_deref().unwrap_or_default());
-        let to = Address::new(stanza.head.to.as_deref().unwrap_or_default());
+        let Incoming { from, to, .. } = *stanza;
         let sender = Sender::of(&from, settings);
         let is_iq = matches!(class, Class::Request | Class::Reply);
         let place = match () {

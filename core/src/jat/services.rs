@@ -11,7 +11,6 @@ use fastrand::Rng;
 use jid::DomainPart;
 use serde::{Deserialize, Serialize};
 
-use super::address::Address;
 use super::answers::Errors;
 use super::arrangement::Arrangement;
 use super::dispatch::{sticky_hash, sticky_weight};
@@ -207,14 +206,13 @@ impl Services {
     /// refuses it.
     fn find(&mut self, stanza: &Incoming<'_>) -> Result<usize, usize> {
         let class = Class::of(stanza.head);
-        let from = Address::new(stanza.head.from.as_deref().unwrap_or_default());
-        let to = Address::new(stanza.head.to.as_deref().unwrap_or_default());
+        let Incoming { from, to, .. } = stanza;
         let by_sender = self.targets.get(&*from.normal_bare()).copied();
         // It shows who is online, whichever of our domains it was sent to.
         if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {
             return Ok(self.first[sender]);
         }
-        let node = normal_node(&to);
+        let node = normal_node(to);
         let mut mirrors = None;
         if by_sender.is_some() && mirror::is_reserved(&node) {
             self.room.clear();
@@ -223,7 +221,7 @@ impl Services {
         }
         let number = self.table.of(mirrors.unwrap_or(&node));
         let answers = |number: &usize| {
-            self.translators[self.seats[*number].translator].settings().target.owns(&from)
+            self.translators[self.seats[*number].translator].settings().target.owns(from)
         };
         match (class, by_sender) {
             // The face may be gone, or have another target by now: the token says who was asked.

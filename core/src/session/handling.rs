@@ -29,7 +29,8 @@ impl Session {
     ) {
         let ours = self.recognise(head, body, turn);
         let Turn { services, tally, rng, now, .. } = turn;
-        let stanza = Incoming { at: &self.domain, head, body, ours, late: self.is_closed() };
+        let late = self.is_closed();
+        let stanza = Incoming::new(&self.domain, head, body, ours, late);
         let verdict = services.judge(&stanza, *now, rng);
         match verdict.reason {
             Reason::ArrivedAfterClose => self.late += 1,

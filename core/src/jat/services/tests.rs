@@ -130,7 +130,7 @@ impl World {
         let at = at.parse().unwrap();
         let head = Head::parse(tag).unwrap();
         let body = Body::Whole { children: 1, namespaces_ok: true, stanza: b"<x><y/></x>" };
-        let stanza = Incoming { at: &at, head: &head, body, ours, late: false };
+        let stanza = Incoming::new(&at, &head, body, ours, false);
         let verdict = self.services.judge(&stanza, now, &mut self.rng);
         let (traffic, reason) = (verdict.traffic, verdict.reason);
         assert!(reason.occurs_in(traffic), "{tag}: {} of {traffic}", reason.name());

@@ -118,7 +118,7 @@ impl Proxy {
     fn judge_with(&mut self, head: &Head<'_>, body: Body<'_>) -> String {
         let Self { translator, rng } = self;
         let at = D.parse().unwrap();
-        let incoming = Incoming { at: &at, head, body, ours: None, late: false };
+        let incoming = Incoming::new(&at, head, body, None, false);
         let now = Now { unix: 1_800_000_000, mono: Duration::from_secs(100) };
         let verdict = translator.judge(&incoming, now, rng);
         let traffic = verdict.traffic;
