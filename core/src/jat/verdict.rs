@@ -166,13 +166,13 @@ impl<'t> Verdict<'t> {
     }
 
     /// What is done instead if the sender got too many answers.
-    pub fn withheld(self) -> Self {
+    pub fn withheld(&self) -> Self {
         Self::by_table(self.traffic, Reason::Throttled)
     }
 
     /// What is done instead if it would be too large for the server, because of longer addresses or an id
     /// full of quotes. `type_`: that of the stanza.
-    pub fn too_large(self, type_: Option<&str>) -> Self {
+    pub fn too_large(&self, type_: Option<&str>) -> Self {
         let traffic = self.traffic;
         match self.act {
             Act::Relay(Rewrite { to, from, id }, _) if traffic.class == Class::Reply => {

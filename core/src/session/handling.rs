@@ -31,13 +31,13 @@ impl Session {
         let Turn { services, tally, rng, now, .. } = turn;
         let late = self.is_closed();
         let stanza = Incoming::new(&self.domain, head, body, ours, late);
-        let verdict = services.judge(&stanza, *now, rng);
+        let mut verdict = services.judge(&stanza, *now, rng);
         match verdict.reason {
             Reason::ArrivedAfterClose => self.late += 1,
             Reason::Echo | Reason::OwnAddress | Reason::ServerTime => {}
             _ => self.echo.other_stanza(),
         }
-        let (traffic, reason) = self.carry_out(verdict, head, payload, now.mono);
+        let (traffic, reason) = self.carry_out(&mut verdict, head, payload, now.mono);
         services.note_outcome(traffic, reason, now.unix);
         tally.count(traffic, reason);
     }
@@ -88,7 +88,7 @@ impl Session {
     /// is counted then.
     fn carry_out(
         &mut self,
-        mut verdict: Verdict<'_>,
+        verdict: &mut Verdict<'_>,
         head: &Head<'_>,
         payload: Payload<'_>,
         now: Duration,
@@ -98,14 +98,14 @@ impl Session {
             // If not all of several are released, those that are count as well, so that asking again at
             // once does not help.
             if !(0..verdict.answers()).all(|_| self.brake.releases(sender, head.kind, now)) {
-                verdict = verdict.withheld();
+                *verdict = verdict.withheld();
             }
             match self.write(&verdict.act, head, payload) {
                 Ok(Written::Scrubbed) if verdict.reason == Reason::Relayed => {
                     return (verdict.traffic, Reason::Scrubbed);
                 }
                 Ok(_) => return (verdict.traffic, verdict.reason),
-                Err(TooLarge) => verdict = verdict.too_large(head.type_.as_deref()),
+                Err(TooLarge) => *verdict = verdict.too_large(head.type_.as_deref()),
             }
         }
     }

@@ -316,7 +316,8 @@ impl Session {
                 None => return Ok(()),
                 Some(Piece::StreamEnd) => return Err(Ending::Closed),
                 Some(Piece::Element(element)) => {
-                    let head = element.tag.head(input)?;
+                    let head = element.tag.head(input);
+                    let head = head.as_ref().map_err(|error| *error)?;
                     let stanza = &input[element.tag.start..element.end];
                     if head.is_stream_error() {
                         return Err(Ending::from_stream_error(stanza));
@@ -324,7 +325,7 @@ impl Session {
                     let Element { children, namespaces_ok, .. } = element;
                     let payload = Payload::of(&element, input);
                     let body = Body::Whole { children, namespaces_ok, stanza };
-                    self.handle(&head, body, payload, turn);
+                    self.handle(head, body, payload, turn);
                 }
                 Some(Piece::OverLimit { tag: None, .. }) => {
                     let verdict = Verdict::unread();
