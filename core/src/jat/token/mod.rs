@@ -243,4 +243,24 @@ mod tests {
             assert_eq!(error, TokenError::Length, "{length}");
         }
     }
+
+    #[test]
+    fn each_claim_is_text() {
+        let text = sealed(&Claims::new("ü@some.example", "é", "ß").unwrap());
+        let mut bytes = vec![0; base32::decoded_len(text.len()).unwrap()];
+        base32::decode(&text, &mut bytes).unwrap();
+        let inspected = |bytes: &[u8]| {
+            let mut text = String::new();
+            base32::push(bytes, &mut text);
+            inspect(&text).map(|token| token.claims().user().len())
+        };
+        assert_eq!(inspected(&bytes), Ok("ü@some.example".len()));
+        let starts = (0..bytes.len() - TAG).filter(|at| bytes[*at] == 0xc3);
+        assert_eq!(starts.clone().count(), 3);
+        for at in starts {
+            let mut broken = bytes.clone();
+            broken[at] = 0xff;
+            assert_eq!(inspected(&broken), Err(TokenError::Malformed), "{at}");
+        }
+    }
 }
