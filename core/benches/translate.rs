@@ -14,7 +14,7 @@ use core_tests::bench::by_turns::{self, Task};
 use core_tests::bench::exchanges::KINDS;
 use core_tests::bench::form::Form;
 use core_tests::bench::gate::Gates;
-use core_tests::bench::least::Way;
+use core_tests::bench::least::{Least, Way, copy};
 use core_tests::bench::names::Names;
 use core_tests::bench::parts::Parts;
 use core_tests::bench::proxy::Proxy;
@@ -107,7 +107,7 @@ impl Case {
             let output = proxy.relay(&input);
             let one = |stanzas: &str| stanzas.as_bytes()[..stanzas.len() / self.batch].to_vec();
             let stanzas = [one(&input), one(&output)];
-            let mut least = parts.least(way, [&stanzas[0], &stanzas[1]]);
+            let mut least = Least::new(way, &parts, [&stanzas[0], &stanzas[1]]);
             let mut buffers = [Vec::new(), Vec::new()];
             let tasks = vec![
                 Task::new("translate", || {
@@ -176,15 +176,6 @@ fn compare_names(form: Form) {
     let names: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
     for (name, time) in names.iter().zip(by_turns::time(tasks, form)) {
         println!("| {name} | {:.0} |", time.0);
-    }
-}
-
-/// The least possible: the bytes are copied into one buffer and out of another.
-fn copy(buffers: &mut [Vec<u8>; 2], bytes: [&[u8]; 2]) {
-    for (buffer, bytes) in buffers.iter_mut().zip(bytes) {
-        buffer.clear();
-        buffer.extend_from_slice(black_box(bytes));
-        black_box(buffer);
     }
 }
 

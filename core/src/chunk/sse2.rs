@@ -57,7 +57,7 @@ impl Chunk {
         Self(sse2!(_mm_or_si128(_mm_srli_epi16::<5>(tens), _mm_slli_epi16::<8>(lower))))
     }
 
-    /// The numbers that are spread over these bytes.
+    /// The numbers that are spread over these bytes, which are all less than 32.
     #[inline(always)]
     pub(crate) fn gathered(self) -> [u64; 2] {
         let higher = sse2!(_mm_and_si128(self.0, _mm_set1_epi16(0x1f)));

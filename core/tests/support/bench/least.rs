@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use data_encoding::BASE32_NOPAD;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+
+use super::parts::Parts;
 
 /// Which way a stanza goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,7 @@ pub enum Way {
 /// What is done for one stanza, and room for its results.
 pub struct Least<'a> {
     way: Way,
-    mac: &'a Hmac<Sha256>,
-    /// As long as what a token's tag is made of.
+    parts: &'a Parts,
     message: Vec<u8>,
     token: Vec<u8>,
     text: Vec<u8>,
@@ -29,29 +28,14 @@ pub struct Least<'a> {
 }
 
 impl<'a> Least<'a> {
-    pub fn new(
-        way: Way,
-        mac: &'a Hmac<Sha256>,
-        message: Vec<u8>,
-        token: &[u8],
-        stanzas: [&'a [u8]; 2],
-    ) -> Self {
-        let text = BASE32_NOPAD.encode(token).into_bytes();
-        Self {
-            way,
-            mac,
-            message,
-            token: token.to_vec(),
-            text,
-            stanzas,
-            buffers: [const { Vec::new() }; 2],
-        }
+    pub fn new(way: Way, parts: &'a Parts, stanzas: [&'a [u8]; 2]) -> Self {
+        let (message, token) = (parts.message(), parts.token().to_vec());
+        let text = BASE32_NOPAD.encode(&token).into_bytes();
+        Self { way, parts, message, token, text, stanzas, buffers: Default::default() }
     }
 
     pub fn turn(&mut self) {
-        let mut mac = self.mac.clone();
-        mac.update(black_box(&self.message));
-        black_box(mac.finalize());
+        self.parts.mac(&self.message);
         match self.way {
             Way::Forward => BASE32_NOPAD.encode_mut(black_box(&self.token), &mut self.text),
             Way::Revert => {
@@ -59,10 +43,15 @@ impl<'a> Least<'a> {
                 assert_eq!(length, Ok(self.token.len()));
             }
         }
-        for (buffer, stanza) in self.buffers.iter_mut().zip(self.stanzas) {
-            buffer.clear();
-            buffer.extend_from_slice(black_box(stanza));
-            black_box(buffer);
-        }
+        copy(&mut self.buffers, self.stanzas);
+    }
+}
+
+/// Copies the bytes into one buffer and out of another.
+pub fn copy(buffers: &mut [Vec<u8>; 2], bytes: [&[u8]; 2]) {
+    for (buffer, bytes) in buffers.iter_mut().zip(bytes) {
+        buffer.clear();
+        buffer.extend_from_slice(black_box(bytes));
+        black_box(buffer);
     }
 }

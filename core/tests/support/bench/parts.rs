@@ -12,7 +12,6 @@ use sha2::Sha256;
 
 use super::by_turns::{self, Task};
 use super::form::Form;
-use super::least::{Least, Way};
 use super::proxy::Proxy;
 use crate::xml::Stanza;
 
@@ -73,9 +72,9 @@ impl Parts {
         black_box(base32::decode(black_box(token), bytes)).expect("base32");
     }
 
-    /// What a stanza takes at least that goes this way: it, and what becomes of it.
-    pub fn least<'a>(&'a self, way: Way, stanzas: [&'a [u8]; 2]) -> Least<'a> {
-        Least::new(way, &self.mac, self.message(), &self.token, stanzas)
+    /// The token's bytes.
+    pub fn token(&self) -> &[u8] {
+        &self.token
     }
 
     /// The MAC over as many bytes as a token's: the token without its tag, both addresses, the domain
