@@ -21,8 +21,12 @@ use core_tests::bench::exchanges::{Exchange, KINDS, Kind};
 use core_tests::bench::form;
 use core_tests::bench::names::Names;
 use core_tests::bench::parts::Parts;
-use core_tests::bench::stanzas;
+use core_tests::bench::proxy::Proxy;
+use core_tests::bench::services::{fixed, many};
+use core_tests::bench::stanzas::{self, DOMAIN};
 use core_tests::repository;
+use core_tests::session::settings;
+use jat_core::jat::arrangement::Arrangement;
 
 /// A part, and how to do it so many times.
 const PARTS: [(&str, Run); 6] = [
@@ -61,6 +65,18 @@ const PAYLOADS: [Kind; 3] = [
     Kind { name: "payload-100kB-tags", begin: || Exchange::with_payload(&stanzas::tags(100_000)) },
     Kind { name: "payload-100kB-text", begin: || Exchange::with_payload(&stanzas::text(100_000)) },
 ];
+
+/// A request to the only service, to one of a thousand names, and to the last of twenty patterns beside
+/// them.
+const FACES: [Kind; 3] = [
+    Kind { name: "face-alone", begin: || to_face(settings(DOMAIN, &fixed(0)), "face0") },
+    Kind { name: "face-of-1000", begin: || to_face(many(1_000, 0, fixed), "face500") },
+    Kind { name: "face-by-pattern", begin: || to_face(many(1_000, 20, fixed), "pattern19-x") },
+];
+
+fn to_face(arrangement: impl Into<Arrangement>, node: &str) -> Exchange {
+    Exchange::with_face(Proxy::of(arrangement), node)
+}
 
 /// A whole stanza, and the one that it may cost little more than.
 const RATIOS: [(&str, &str); 6] = [
@@ -124,7 +140,7 @@ fn request() -> Parts {
 
 /// All whole stanzas.
 fn whole() -> impl Iterator<Item = &'static Kind> {
-    const { &KINDS }.iter().chain(const { &PAYLOADS })
+    const { &KINDS }.iter().chain(const { &PAYLOADS }).chain(const { &FACES })
 }
 
 /// Instructions of each part for one stanza, and of whole stanzas without SHA-256 and of SHA-256

@@ -9,9 +9,10 @@ use std::ops::ControlFlow;
 
 use jid::{BareJid, Jid};
 
-use crate::chunk::{self, Chunk, Marks};
+use crate::chunk;
 
 use super::jid_parts;
+use super::prepared::plain_bytes;
 
 /// An address as written in a stanza: `[node@]domain[/resource]` (RFC 7622 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,11 @@ impl<'a> Address<'a> {
     /// a part becomes empty in normal form (docs/servers.md#empty-part).
     pub fn has_empty_part(&self) -> bool {
         self.domain == 1 || self.bare + 1 == self.text.len()
+    }
+
+    /// Whether a quick look shows that its node and its domain are in normal form, as nearly all are.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// The bare address in normal form (RFC 7622 sections 3.2 and 3.3): that of the `jid`
@@ -177,14 +183,6 @@ pub fn normal_resource(resource: &str) -> Cow<'_, str> {
         Ok(part) => Cow::Owned(part.as_str().to_owned()),
         Err(_) => Cow::Borrowed(resource),
     }
-}
-
-/// Marks bytes that are no separators, and that normalisation does not change in a node or a domain,
-/// except for the final dot of a domain.
-#[inline(always)]
-fn plain_bytes(chunk: Chunk) -> Marks {
-    let letters_and_digits = chunk.less(b'a').below(26) | chunk.less(b'0').below(10);
-    letters_and_digits | chunk.equal(b'.') | chunk.equal(b'_')
 }
 
 #[cfg(test)]

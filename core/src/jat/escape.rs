@@ -6,7 +6,9 @@ pub fn escaped(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = *rest.as_bytes().first()?;
-        if let Some((_, sequence)) = TEN.iter().find(|(byte, _)| *byte == first && needs_one(rest))
+        if is_special(first)
+            && let Some((_, sequence)) =
+                TEN.iter().find(|(byte, _)| *byte == first && needs_one(rest))
         {
             rest = &rest[1..];
             return Some(*sequence);
@@ -29,7 +31,7 @@ pub fn escape(text: &str, output: &mut String) {
 /// them.
 pub fn unescape(node: &str, output: &mut String) {
     let mut rest = node;
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         output.push_str(&rest[..at]);
         rest = &rest[at..];
         let (stands_for, length) = sequence_at(rest).map_or(('\\', 1), |byte| (byte.into(), 3));

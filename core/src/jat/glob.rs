@@ -8,6 +8,8 @@ use super::resourcepart;
 pub struct Glob {
     /// In normal form, like the resources that it is compared with (RFC 7622 section 3.4).
     text: String,
+    /// The number of bytes that stand before its first `*` or `?`.
+    fixed: usize,
 }
 
 /// Why a text is not a pattern.
@@ -52,7 +54,9 @@ impl Glob {
         if text.chars().any(char::is_control) {
             return Err(GlobError::Control);
         }
-        Ok(Self { text: normal_resource(text).into_owned() })
+        let text = normal_resource(text).into_owned();
+        let fixed = text.find(['*', '?']).unwrap_or(text.len());
+        Ok(Self { text, fixed })
     }
 
     /// The pattern as written, in normal form.
@@ -106,7 +110,9 @@ impl Glob {
     /// Whether it matches this resource, which is in normal form. Takes time at most in proportion to the
     /// product of both lengths.
     pub fn fits(&self, resource: &str) -> bool {
-        let (mut pattern, mut rest) = (self.text.chars(), resource.chars());
+        let (fixed, pattern) = self.text.split_at(self.fixed);
+        let Some(rest) = resource.strip_prefix(fixed) else { return false };
+        let (mut pattern, mut rest) = (pattern.chars(), rest.chars());
         // Where to continue when the last `*` has to match one more character.
         let mut again = None;
         loop {

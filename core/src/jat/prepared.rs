@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use stringprep::tables;
 
+use crate::chunk::{self, Chunk, Marks};
+
 use super::jid_parts::MAX_BYTES;
 
 /// Why a part has no normal form.
@@ -25,7 +27,7 @@ pub enum Refused {
 /// hyphen. To a server that passes it on as it was typed (docs/servers.md#as-typed), that is the
 /// address without a node.
 pub fn node(text: &str) -> Result<Cow<'_, str>, Refused> {
-    if text.bytes().all(|byte| is_plain(byte) || byte == b'\\') {
+    if is_plain(text, b'\\') {
         return Ok(Cow::Borrowed(text));
     }
     prepare(text, |text| stringprep::nodeprep(text).ok())
@@ -39,7 +41,7 @@ pub fn node_or_as_it_stands(text: &str) -> Cow<'_, str> {
 /// The domain by nameprep (RFC 3491), without dots at its end (RFC 7622 section 3.2). Nameprep
 /// itself allows ASCII characters that no domain has; here they are prohibited.
 pub fn domain(text: &str) -> Result<Cow<'_, str>, Refused> {
-    let domain = match text.bytes().all(is_plain) {
+    let domain = match is_plain(text, b'-') {
         true => Cow::Borrowed(text),
         false => prepare(text, domainprep)?,
     };
@@ -100,9 +102,18 @@ fn is_corrected(c: char) -> bool {
     matches!(c, '\u{2f868}' | '\u{2f874}' | '\u{2f91f}' | '\u{2f95f}' | '\u{2f9bf}')
 }
 
-/// Bytes that both profiles never change; final dots of a domain are removed separately.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_')
+/// Whether it has only bytes that both profiles never change, hyphens, and others like this one.
+fn is_plain(text: &str, other: u8) -> bool {
+    let doubts = |chunk: Chunk| !(plain_bytes(chunk) | chunk.equal(b'-') | chunk.equal(other));
+    chunk::every(text.as_bytes(), doubts, |_| false)
+}
+
+/// Marks small letters, digits, dots and underscores, which both profiles never change; final dots of a
+/// domain are removed separately. Hyphens are not among them, as two of them mark an A-label.
+#[inline(always)]
+pub(super) fn plain_bytes(chunk: Chunk) -> Marks {
+    let letters_and_digits = chunk.less(b'a').below(26) | chunk.less(b'0').below(10);
+    letters_and_digits | chunk.equal(b'.') | chunk.equal(b'_')
 }
 
 #[cfg(test)]

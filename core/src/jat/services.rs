@@ -207,14 +207,24 @@ impl Services {
     fn find(&mut self, stanza: &Incoming<'_>) -> Result<usize, usize> {
         let class = Class::of(stanza.head);
         let Incoming { from, to, .. } = stanza;
-        let by_sender = self.targets.get(&*from.normal_bare()).copied();
+        let by_sender = || self.targets.get(&*from.normal_bare()).copied();
+        let node = normal_node(to);
+        let is_reserved = !to.is_plain() && mirror::is_reserved(&node);
+        let is_to_face = match class {
+            Class::Request | Class::Message | Class::Other => true,
+            Class::Presence => to.node().is_some(),
+            Class::Reply => false,
+        };
+        if is_to_face && !is_reserved {
+            return self.table.of(&node).ok_or_else(|| by_sender().unwrap_or_default());
+        }
+        let by_sender = by_sender();
         // It shows who is online, whichever of our domains it was sent to.
         if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {
             return Ok(self.first[sender]);
         }
-        let node = normal_node(to);
         let mut mirrors = None;
-        if by_sender.is_some() && mirror::is_reserved(&node) {
+        if by_sender.is_some() && is_reserved {
             self.room.clear();
             // A mirror names its face; one that can't be read is refused by any service.
             mirrors = mirror::inspect(&node, &mut self.room).ok().map(|(_, face, _)| face);

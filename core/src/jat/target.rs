@@ -9,15 +9,18 @@ use super::address::Address;
 pub enum Target {
     /// An account: requests go to one of its online resources, known by a presence subscription.
     Account(BareJid),
-    /// A fixed destination: no subscription.
-    Resource { bare: BareJid, full: FullJid },
+    /// A fixed destination: no subscription. `normal`: the full address as [`Address::normal`] has it.
+    Resource { bare: BareJid, full: FullJid, normal: String },
 }
 
 impl Target {
     /// A bare JID names an account, a full JID a fixed resource.
     pub fn new(jid: Jid) -> Self {
         match jid.try_into_full() {
-            Ok(full) => Self::Resource { bare: full.to_bare(), full },
+            Ok(full) => {
+                let normal = Address::new(full.as_str()).normal().into_owned();
+                Self::Resource { bare: full.to_bare(), full, normal }
+            }
             Err(bare) => Self::Account(bare),
         }
     }

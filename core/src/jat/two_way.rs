@@ -59,7 +59,8 @@ impl Faces {
 
 /// The node of an address in normal form, which identifies its face; empty if there is none.
 pub(super) fn normal_node<'a>(address: &Address<'a>) -> Cow<'a, str> {
-    prepared::node_or_as_it_stands(address.node().unwrap_or_default())
+    let node = address.node().unwrap_or_default();
+    if address.is_plain() { Cow::Borrowed(node) } else { prepared::node_or_as_it_stands(node) }
 }
 
 /// Appends the bare address of the face with this node at `domain`.

@@ -89,14 +89,16 @@ impl<'a> Text<'a> {
     }
 
     fn cut(text: &'a str) -> Option<(&'a str, Self)> {
-        let mut parts = text.split('/');
-        let bare = parts.next()?;
-        let (node, domain) = bare.split_once('@')?;
-        let (face, mac) = match (parts.next(), parts.next(), parts.next()) {
-            (None, _, _) => ("", ""),
-            (Some(face), None, _) if !face.is_empty() => (face, ""),
-            (Some(face), Some(mac), None) if is_mac(mac) => (face, mac),
-            _ => return None,
+        let (bare, behind) = match split_at_byte(text, b'/') {
+            Some((bare, behind)) => (bare, Some(behind)),
+            None => (text, None),
+        };
+        let (node, domain) = split_at_byte(bare, b'@')?;
+        let (face, mac) = match behind.map(|it| (it, split_at_byte(it, b'/'))) {
+            None => ("", ""),
+            Some((face, None)) if !face.is_empty() => (face, ""),
+            Some((_, Some((face, mac)))) if is_mac(mac) => (face, mac),
+            Some(_) => return None,
         };
         let user = if node.is_empty() { domain } else { bare };
         Some((user, Self { node, domain, face, mac }))
@@ -119,6 +121,12 @@ impl<'a> Text<'a> {
             Err(Refused::Prohibited) => None,
         })
     }
+}
+
+/// What is before and behind the first such byte of ASCII.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 fn is_mac(text: &str) -> bool {

@@ -1,8 +1,6 @@
 //! Stanzas of users, where more than their requests is relayed: each is passed on to the target from
 //! the mirror of its sender.
 
-use std::borrow::Cow;
-
 use fastrand::Rng;
 
 use crate::jat::address::Address;
@@ -71,9 +69,9 @@ impl Translator {
                 };
                 let key = settings.keyring.signing(now.unix);
                 let expires = now.unix.saturating_add(settings.reply_ttl);
-                let binding = Binding { asked: written_to, peer: &peer };
+                let binding = Binding { asked: written_to, peer };
                 let token = token::seal_in(token, key, &claims, expires, &binding);
-                answers.prepare(resource_of(settings, &peer), Event::Asked, &presence.resources);
+                answers.prepare(resource_of(settings, peer), Event::Asked, &presence.resources);
                 let id = Some(Value::base32(token));
                 let rewrite = Rewrite { to: receiver, from: new_from.as_str().into(), id };
                 return Verdict::relay(rewrite, traffic, Reason::Relayed);
@@ -154,7 +152,7 @@ fn open_alias<'r>(
     alias::open(&two_way.names, &Holder { face, target }, alias, room)?;
     let is_target = match &settings.target {
         Target::Account(_) => true,
-        Target::Resource { full, .. } => Address::new(full.as_str()).normal() == *room,
+        Target::Resource { normal, .. } => normal == room,
     };
     is_target.then_some(room)
 }
@@ -173,8 +171,8 @@ struct Receivers<'t, 's> {
 
 impl<'t> Receivers<'t, '_> {
     /// The address, and that in normal form.
-    fn of_request(&self, stanza: &Incoming<'_>, rng: &mut Rng) -> Option<(&'t str, Cow<'t, str>)> {
-        let same = |address| Some((address, Cow::Borrowed(address)));
+    fn of_request(&self, stanza: &Incoming<'_>, rng: &mut Rng) -> Option<(&'t str, &'t str)> {
+        let same = |address| Some((address, address));
         match self.alias {
             Some(alias) => same(alias),
             None if self.is_for_account(stanza) => same(self.account()),
@@ -234,7 +232,7 @@ impl<'t> Receivers<'t, '_> {
     }
 
     /// The resource that gets stanzas without an alias.
-    fn choose(&self, rng: &mut Rng) -> Option<(&'t str, Cow<'t, str>)> {
+    fn choose(&self, rng: &mut Rng) -> Option<(&'t str, &'t str)> {
         choose(self.settings, self.service, self.presence, &self.from, rng)
     }
 

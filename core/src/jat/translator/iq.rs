@@ -1,6 +1,5 @@
 //! Users' requests where nothing else is relayed, and the target's replies everywhere.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -60,7 +59,7 @@ impl Translator {
         scratch.clear();
         let Scratch { new_from, written_to, token, .. } = scratch;
         let asked = bare_written_to(settings, to, written_to);
-        let binding = Binding { asked: &asked, peer: &normal_peer };
+        let binding = Binding { asked: &asked, peer: normal_peer };
         let key = settings.keyring.signing(now.unix);
         let expires = now.unix.saturating_add(settings.reply_ttl);
         let home = settings.domain.as_str();
@@ -77,7 +76,7 @@ impl Translator {
                 (Value { text: new_from, base32: token }, None)
             }
         };
-        let target_resource = resource_of(settings, &normal_peer);
+        let target_resource = resource_of(settings, normal_peer);
         answers.prepare(target_resource, Event::Asked, &presence.resources);
         Verdict::relay(Rewrite { to: peer, from, id }, USER_REQUEST, Reason::Relayed)
     }
@@ -172,14 +171,12 @@ pub(super) fn choose<'t>(
     presence: &'t Presence,
     user: &Address<'_>,
     rng: &mut Rng,
-) -> Option<(&'t str, Cow<'t, str>)> {
+) -> Option<(&'t str, &'t str)> {
     match &settings.target {
-        Target::Resource { full, .. } => {
-            Some((full.as_str(), Address::new(full.as_str()).normal()))
-        }
+        Target::Resource { full, normal, .. } => Some((full.as_str(), normal)),
         Target::Account(_) => {
             let chosen = presence.resources.choose(service, user, rng)?;
-            Some((&chosen.address, Cow::Borrowed(chosen.normal())))
+            Some((&chosen.address, chosen.normal()))
         }
     }
 }

@@ -136,9 +136,8 @@ fn why_not(
     }
     let is_other = match &settings.target {
         Target::Account(_) => false,
-        Target::Resource { full, .. } => {
-            route.from.resource().is_some()
-                && route.from.normal() != Address::new(full.as_str()).normal()
+        Target::Resource { normal, .. } => {
+            route.from.resource().is_some() && route.from.normal() != *normal
         }
     };
     match () {

@@ -68,6 +68,11 @@ impl Exchange {
         Self { proxy: Proxy::new(), stanza: stanzas::request(child) }
     }
 
+    /// A request to the face with this node.
+    pub fn with_face(proxy: Proxy, node: &str) -> Self {
+        Self::request(proxy, &format!("{node}@"))
+    }
+
     fn request(proxy: Proxy, face: &str) -> Self {
         let stanza = stanzas::request(&stanzas::disco_request());
         Self { proxy, stanza: stanza.replacen("to='", &format!("to='{face}"), 1) }
