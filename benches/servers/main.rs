@@ -8,7 +8,9 @@
 //!
 //! A user keeps requests in flight to a bot: once straight to the bot's own address, so that the
 //! server routes two stanzas for each, and then through jat-proxy, which makes four: many at a
-//! time, which share reads and writes, and one after another.
+//! time, which share reads and writes, and one after another. On Prosody the same goes through
+//! mod_client_proxy, which has no process of its own: what it takes is part of the server's time.
+//! `MOD_CLIENT_PROXY=folder` names a folder with the module; without it a stand-in is measured.
 //! User and bot run in this process and compete for the same processors, so it is the
 //! processor time that counts, not how long it took.
 //!
@@ -28,8 +30,9 @@ use core_tests::bench::form::{self, Form};
 use core_tests::bench::gate::Gates;
 use core_tests::bench::usage::{cpu_time, cpu_time_since, status};
 use test_support::interop::client::{Client, is_reply, is_request};
+use test_support::interop::client_proxy;
 use test_support::interop::scene::Scene;
-use test_support::interop::server::{Kind, Software, Suite};
+use test_support::interop::server::{HOST, Kind, Server, Software, Suite};
 
 use moves::Moves;
 
@@ -48,17 +51,22 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let count = Count { warm_up: form.pick(1_000, 10), measured: form.pick(10_000, 100) };
-    let mut gates = Gates::new(form);
+    let (mut gates, mut peaks) = (Gates::new(form), Vec::new());
     for kind in kinds() {
-        let mark = if kind.is(Software::Prosody) { "prosody.cfg.lua" } else { "mnesia" };
         let scene = Scene::new(kind);
         let mut bot = scene.service("a");
-        bot = count.measure_straight(&scene, bot, 64, mark);
-        bot = count.measure(&scene, bot, 64, mark, &mut gates);
-        count.measure(&scene, bot, 1, mark, &mut gates);
+        let straight = bot.jid.clone();
+        let way = ("straight to the bot", &*straight);
+        bot = count.measure_without(scene.server, bot, way, 64);
+        bot = count.measure(&scene, bot, 64, &mut gates);
+        count.measure(&scene, bot, 1, &mut gates);
         let peak = status(child("jat-proxy.toml"), "VmHWM:");
-        println!("jat-proxy behind {kind} took {peak} of memory at most");
+        peaks.push(format!("jat-proxy behind {kind} took {peak} of memory at most"));
+        if kind.is(Software::Prosody) {
+            count.measure_module(kind);
+        }
     }
+    println!("\n{}", peaks.join("\n"));
     gates.finish();
 }
 
@@ -85,43 +93,48 @@ struct Count {
 }
 
 impl Count {
-    /// Measures round trips to the bot itself; returns the bot.
-    fn measure_straight(
+    /// Measures round trips without jat-proxy, to this address; returns the bot that answers.
+    fn measure_without(
         self,
-        scene: &Scene,
+        server: &Server,
         bot: Client,
+        (way, to): (&str, &str),
         in_flight: usize,
-        server: &str,
     ) -> Client {
-        let (mut user, to) = (scene.user(), bot.jid.clone());
+        let mut user = Client::login(server, &server.new_account("user"), "abc");
         let answering = answer(bot, self.warm_up + self.measured);
-        round_trips(&mut user, &to, self.warm_up, in_flight);
-        let server = child(server);
-        let (before, start) = (cpu_time(server), Instant::now());
-        round_trips(&mut user, &to, self.measured, in_flight);
+        round_trips(&mut user, to, self.warm_up, in_flight);
+        let process = process_of(server);
+        let (before, start) = (cpu_time(process), Instant::now());
+        round_trips(&mut user, to, self.measured, in_flight);
         let rate = self.measured as f64 / start.elapsed().as_secs_f64();
-        let theirs = self.for_100_000(cpu_time_since(server, before));
-        let kind = scene.server.kind;
-        println!(
-            "| {kind} | straight to the bot | {in_flight} | {rate:.0} | {theirs:.2} | | | | | |"
-        );
+        let theirs = self.for_100_000(cpu_time_since(process, before));
+        println!("| {} | {way} | {in_flight} | {rate:.0} | {theirs:.2} | | | | | |", server.kind);
         answering.join().expect("the bot answers all")
     }
 
-    /// /// Measures round trips through jat-proxy, and then the same reads and writes alone;
-    /// returns the /// bot.
-    fn measure(
-        self,
-        scene: &Scene,
-        bot: Client,
-        in_flight: usize,
-        server: &str,
-        gates: &mut Gates,
-    ) -> Client {
+    /// Measures round trips through the module that does in Prosody what jat-proxy does.
+    fn measure_module(self, kind: Kind) {
+        let (domain, node) = ("module.localhost", "bot");
+        let component = format!(
+            "Component \"{domain}\" \"client_proxy\"\n\ttarget_address = \"{node}@{HOST}\"\n"
+        );
+        let server = Server::start_changed(kind, |text| client_proxy::with(&text, &component));
+        server.register(node);
+        let mut bot = client_proxy::first_login(&server, node, "a", domain);
+        let way = format!("through {}", client_proxy::name());
+        for in_flight in [64, 1] {
+            bot = self.measure_without(&server, bot, (&way, domain), in_flight);
+        }
+    }
+
+    /// Measures round trips through jat-proxy, and then the same reads and writes alone; returns
+    /// the bot.
+    fn measure(self, scene: &Scene, bot: Client, in_flight: usize, gates: &mut Gates) -> Client {
         let (mut user, straight) = (scene.user(), bot.jid.clone());
         let answering = answer(bot, self.warm_up + self.measured + 2 * self.measured);
         round_trips(&mut user, &scene.domain, self.warm_up, in_flight);
-        let processes = [server, "jat-proxy.toml"].map(child);
+        let processes = [process_of(scene.server), child("jat-proxy.toml")];
         let moved = || Moves::of_component(scene.server.component_port);
         let (before, moved_before, start) = (processes.map(cpu_time), moved(), Instant::now());
         round_trips(&mut user, &scene.domain, self.measured, in_flight);
@@ -179,6 +192,12 @@ fn round_trips(user: &mut Client, to: &str, count: usize, in_flight: usize) {
         assert_eq!(reply.attr("type"), Some("result"), "{reply:?}");
         answered += 1;
     }
+}
+
+/// That of the server, whose folder is in its command line.
+fn process_of(server: &Server) -> u32 {
+    let configuration = server.configuration();
+    child(&configuration.parent().expect("a folder").display().to_string())
 }
 
 /// The child of this process with `mark` in its command line.

@@ -4,12 +4,11 @@
 //! The module is a stand-in; `MOD_CLIENT_PROXY=folder` names a folder with the real one.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use test_support::interop::client::{Client, is_reply};
-use test_support::interop::scene::accept_subscription;
+use test_support::interop::client_proxy;
 use test_support::interop::server::{HOST, Kind, Server};
 use test_support::interop::stanza::Stanza;
 use test_support::pages::block;
@@ -98,23 +97,10 @@ impl Stage {
         let mut terminal = Terminal::new(server, &[("auth.meet.example.com", HOST)]);
         let before = terminal.here(&block(PAGE, "Step by step", "lua").text);
         let after = terminal.here(&block(PAGE, "2. Switch", "lua").text);
-        let module = std::env::var_os("MOD_CLIENT_PROXY").map(PathBuf::from);
-        let stand_in = || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/stand_in").into();
-        let modules = module.unwrap_or_else(stand_in);
-        assert!(modules.join("mod_client_proxy.lua").is_file(), "{}", modules.display());
-        terminal.server.reconfigure(|text| {
-            let text = text.replace("\"register_ibr\" }", "\"register_ibr\"; \"admin_shell\" }");
-            let text = text.replace("plugin_paths = {", &format!("plugin_paths = {{ {modules:?};"));
-            text + &before
-        });
+        terminal.server.reconfigure(|text| client_proxy::with(&text, &before));
         terminal.server.resume();
-        // The entry in the roster, which comes with an installation of Jitsi. The module subscribes when
-        // it is loaded, which at a start may be before the account's host exists.
-        let mut focus = Client::login(&terminal.server, &format!("focus@{HOST}"), "roster");
-        focus.fetch_roster();
-        focus.available("");
-        terminal.execute(&format!("prosodyctl shell module reload client_proxy {DOMAIN}"));
-        accept_subscription(&mut focus, DOMAIN);
+        // The entry in the roster, which comes with an installation of Jitsi.
+        client_proxy::first_login(&terminal.server, "focus", "roster", DOMAIN);
         Stage { terminal, before, after }
     }
 
