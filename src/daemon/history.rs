@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::jat::reason::{Outcome, Reason};
-use crate::jat::tally::Tally;
+use crate::jat::tally::{Counts, Tally};
 use crate::jat::traffic::{Class, Traffic};
 use crate::named;
 
@@ -29,14 +29,14 @@ struct Track {
     begun: Duration,
     /// When the last of them ended, and the counts then.
     end: Duration,
-    last: Tally,
+    last: Counts,
 }
 
 /// What was counted between the sample before it and `at`, without zeros.
 #[derive(Debug)]
 struct Sample {
     at: Duration,
-    counts: Vec<(Traffic, Reason, u32)>,
+    counts: Box<[(Traffic, Reason, u32)]>,
 }
 
 /// What was counted in a period that ends now.
@@ -91,15 +91,15 @@ pub(crate) struct Point {
 
 impl History {
     /// Takes a sample at `now` of all components that there are; others are forgotten.
-    pub(crate) fn take(&mut self, now: Duration, components: Vec<(String, Tally)>) {
+    pub(crate) fn take(&mut self, now: Duration, components: Vec<(String, Counts)>) {
         let mut before = std::mem::take(&mut self.tracks);
-        for (domain, tally) in components {
+        for (domain, counts) in components {
             let track = match before.remove(&domain) {
                 Some(mut track) => {
-                    track.take(now, tally);
+                    track.take(now, counts);
                     track
                 }
-                None => Track { samples: VecDeque::new(), begun: now, end: now, last: tally },
+                None => Track { samples: VecDeque::new(), begun: now, end: now, last: counts },
             };
             self.tracks.insert(domain, track);
         }
@@ -124,7 +124,7 @@ impl History {
             begun = begun.min(start);
             sample.counts.iter().for_each(|(t, r, n)| recent.add(*t, *r, u64::from(*n)));
         }
-        for (traffic, reason, count) in added(&track.last, tally) {
+        for (traffic, reason, count) in added(&track.last, &tally.counts()) {
             recent.add(traffic, reason, u64::from(count));
         }
         Some(Recent { period: now.saturating_sub(begun), tally: recent })
@@ -144,14 +144,14 @@ impl History {
 }
 
 impl Track {
-    fn take(&mut self, now: Duration, tally: Tally) {
+    fn take(&mut self, now: Duration, all: Counts) {
         // However often samples are taken, only few are kept for the span.
         if now < self.end + STEP / 2 {
             return;
         }
-        let counts = added(&self.last, &tally).collect();
+        let counts = added(&self.last, &all).collect();
         self.samples.push_back(Sample { at: now, counts });
-        (self.end, self.last) = (now, tally);
+        (self.end, self.last) = (now, all);
         while self.samples.front().is_some_and(|s| s.at + SPAN <= now) {
             self.begun = self.samples.pop_front().map_or(self.begun, |s| s.at);
         }
@@ -179,8 +179,8 @@ fn rate(count: u64, period: Duration) -> f64 {
 /// By how much `after` exceeds `before`, without zeros. A component that was taken out of the
 /// configuration and put back between two samples counts from zero again.
 fn added<'t>(
-    before: &'t Tally,
-    after: &'t Tally,
+    before: &'t Counts,
+    after: &'t Counts,
 ) -> impl Iterator<Item = (Traffic, Reason, u32)> + use<'t> {
     after.iter().filter_map(|(traffic, reason, count)| {
         let known = before.of(traffic, reason);
@@ -205,6 +205,10 @@ mod tests {
         tally
     }
 
+    fn counts(requests: u64, offline: u64) -> Counts {
+        tally(requests, offline).counts()
+    }
+
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -214,7 +218,7 @@ mod tests {
         let mut history = History::default();
         let at = |s: u64| tally(10 * (s - 100) + 7, s.saturating_sub(end - 60));
         for second in (100..=end).step_by(5) {
-            history.take(seconds(second), vec![(DOMAIN.to_owned(), at(second))]);
+            history.take(seconds(second), vec![(DOMAIN.to_owned(), at(second).counts())]);
         }
         (history, at(end))
     }
@@ -242,7 +246,7 @@ mod tests {
         assert_eq!(recent.period, seconds(64), "since the component was first seen");
         assert_eq!(recent.tally.total(Reason::Relayed), 640);
         let mut empty = History::default();
-        empty.take(seconds(1), vec![(DOMAIN.to_owned(), tally(5, 0))]);
+        empty.take(seconds(1), vec![(DOMAIN.to_owned(), counts(5, 0))]);
         let recent = empty.recent(DOMAIN, seconds(60), seconds(1), &tally(5, 0)).unwrap();
         assert_eq!((recent.period, recent.rate(Series::Requests)), (Duration::ZERO, 0.0));
     }
@@ -284,8 +288,8 @@ mod tests {
     #[test]
     fn a_late_sample_is_spread_over_its_time() {
         let mut history = History::default();
-        history.take(seconds(0), vec![(DOMAIN.to_owned(), tally(0, 0))]);
-        history.take(seconds(50), vec![(DOMAIN.to_owned(), tally(100, 0))]);
+        history.take(seconds(0), vec![(DOMAIN.to_owned(), counts(0, 0))]);
+        history.take(seconds(50), vec![(DOMAIN.to_owned(), counts(100, 0))]);
         let line = history.line(DOMAIN, Series::Requests, seconds(50));
         assert_eq!(line, [Point { ago: Duration::ZERO, per_second: 2.0 }]);
     }
@@ -294,11 +298,11 @@ mod tests {
     fn components_come_and_go_with_a_reload() {
         let mut history = History::default();
         let names = |history: &History| history.tracks.keys().cloned().collect::<Vec<_>>();
-        history.take(seconds(0), vec![("a".into(), tally(9, 0)), ("b".into(), tally(0, 0))]);
-        history.take(seconds(5), vec![("b".into(), tally(1, 0)), ("c".into(), tally(3, 0))]);
+        history.take(seconds(0), vec![("a".into(), counts(9, 0)), ("b".into(), counts(0, 0))]);
+        history.take(seconds(5), vec![("b".into(), counts(1, 0)), ("c".into(), counts(3, 0))]);
         assert_eq!(names(&history), ["b", "c"]);
         // Taken out and put back between two samples.
-        history.take(seconds(10), vec![("b".into(), tally(0, 2)), ("c".into(), tally(3, 0))]);
+        history.take(seconds(10), vec![("b".into(), counts(0, 2)), ("c".into(), counts(3, 0))]);
         let recent = history.recent("b", seconds(60), seconds(10), &tally(0, 2)).unwrap();
         assert_eq!(recent.tally.total(Reason::Offline), 2);
         assert_eq!(recent.tally.total(Reason::Relayed), 1);

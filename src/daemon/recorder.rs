@@ -46,7 +46,7 @@ impl Recorder {
         let components = self.components.all();
         let sample = components.iter().map(|component| {
             let component = lock(component);
-            (component.services.settings().domain.to_string(), component.tally.clone())
+            (component.services.settings().domain.to_string(), component.tally.counts())
         });
         let sample = sample.collect();
         self.history().take(self.now(), sample);

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tracing::{Level, debug, enabled, info, warn};
 
 use crate::jat::reason::Reason;
-use crate::jat::tally::Tally;
+use crate::jat::tally::{Counts, Tally};
 use crate::jat::traffic::Traffic;
 
 /// Remembers what was logged of the stanzas of one component.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     /// The counts that have been logged.
-    said: Tally,
+    said: Counts,
     /// The kinds that were logged within the last minute, and when.
     recent: Vec<(Traffic, Reason, Duration)>,
     /// How many there were when we looked last.
@@ -21,14 +21,14 @@ pub(super) struct Refusals {
     /// When a sum is due.
     due: Option<Duration>,
     /// The counts that have been logged in detail.
-    detailed: Tally,
+    detailed: Counts,
 }
 
 impl Refusals {
     /// Everything counted so far has been logged by another process.
     pub(super) fn resume(&mut self, tally: &Tally) {
-        self.said = tally.clone();
-        self.detailed = tally.clone();
+        self.said = tally.counts();
+        self.detailed = tally.counts();
         self.seen = tally.refused();
     }
 
@@ -52,8 +52,9 @@ impl Refusals {
 
     fn tell(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.retain(|(.., at)| now < *at + A_MINUTE);
+        let refused = tally.iter().filter(|(.., count)| *count > 0);
         for (traffic, reason, count) in
-            tally.iter().filter(|(t, r, _)| r.is_refusal() && !r.is_quiet(*t))
+            refused.filter(|(t, r, _)| r.is_refusal() && !r.is_quiet(*t))
         {
             let stanzas = count.saturating_sub(self.said.of(traffic, reason));
             let recent = |(t, r, _): &(Traffic, Reason, Duration)| (*t, *r) == (traffic, reason);
@@ -61,7 +62,7 @@ impl Refusals {
                 continue;
             }
             tell(component, traffic, reason, stanzas);
-            self.said.add(traffic, reason, stanzas);
+            self.said.set(traffic, reason, count);
             self.recent.push((traffic, reason, now));
         }
         self.due = self.recent.iter().map(|(.., at)| *at + A_MINUTE).min();
@@ -69,7 +70,8 @@ impl Refusals {
 
     /// Logs each stanza after the turn, for debugging.
     fn tell_details(&mut self, component: &str, tally: &Tally) {
-        for (traffic, reason, count) in tally.iter() {
+        let counts = tally.counts();
+        for (traffic, reason, count) in counts.iter() {
             let stanzas = count.saturating_sub(self.detailed.of(traffic, reason));
             if stanzas > 0 && reason.is_refusal() {
                 let (stanza, way) = (traffic.class.name(), traffic.way.name());
@@ -77,7 +79,7 @@ impl Refusals {
                 debug!(component, stanza, way, outcome, reason = reason.name(), stanzas);
             }
         }
-        self.detailed = tally.clone();
+        self.detailed = counts;
     }
 }
 
@@ -172,8 +174,8 @@ mod tests {
         assert_eq!(refusals.recent.len(), 2);
         tally.count(USER_REQUEST, Reason::NoId);
         refusals.observe("c", &tally, NOW);
-        assert_eq!(refusals.said.total(Reason::NoId), 1);
+        assert_eq!(refusals.said.of(USER_REQUEST, Reason::NoId), 1);
         refusals.settle("c", &tally, NOW);
-        assert_eq!(refusals.said.total(Reason::NoId), 2);
+        assert_eq!(refusals.said.of(USER_REQUEST, Reason::NoId), 2);
     }
 }

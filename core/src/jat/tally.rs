@@ -11,6 +11,10 @@ pub struct Tally {
     refused: u64,
 }
 
+/// The counts of a [`Tally`] at some time that are not zero: few of all.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(Vec<(Traffic, Reason, u64)>);
+
 impl Default for Tally {
     fn default() -> Self {
         Self { counts: [[0; Reason::ALL.len()]; Traffic::COUNT], refused: 0 }
@@ -47,6 +51,29 @@ impl Tally {
         let of = move |t: Traffic| Reason::ALL.iter().map(move |r| (t, *r, self.of(t, *r)));
         Traffic::all().flat_map(of)
     }
+
+    /// All that are not zero.
+    pub fn counts(&self) -> Counts {
+        Counts(self.iter().filter(|(.., count)| *count > 0).collect())
+    }
+}
+
+impl Counts {
+    pub fn of(&self, traffic: Traffic, reason: Reason) -> u64 {
+        let mut all = self.0.iter();
+        all.find(|(t, r, _)| (*t, *r) == (traffic, reason)).map_or(0, |(.., count)| *count)
+    }
+
+    pub fn set(&mut self, traffic: Traffic, reason: Reason, count: u64) {
+        match self.0.iter_mut().find(|(t, r, _)| (*t, *r) == (traffic, reason)) {
+            Some((.., known)) => *known = count,
+            None => self.0.push((traffic, reason, count)),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Traffic, Reason, u64)> {
+        self.0.iter().copied()
+    }
 }
 
 #[cfg(test)]
@@ -62,5 +89,10 @@ mod tests {
         tally.count(TARGET_REPLY, Reason::Relayed);
         assert_eq!(tally.total(Reason::Relayed), 2);
         assert_eq!(tally.iter().map(|(.., n)| n).sum::<u64>(), 3);
+        let counts = tally.counts();
+        assert_eq!(counts.iter().count(), 3);
+        for (traffic, reason, count) in tally.iter() {
+            assert_eq!(counts.of(traffic, reason), count);
+        }
     }
 }
