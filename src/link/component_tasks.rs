@@ -183,7 +183,7 @@ impl LinkTask {
         role: Role,
         id: StreamId,
         stream: StreamConfig,
-        parked: Option<Parked>,
+        parked: Option<Box<Parked>>,
         pause: Duration,
     ) -> Self {
         let (domain, heartbeat) = (stream.domain.clone(), Arc::default());

@@ -24,7 +24,7 @@ use super::stream::{Parked, StreamId};
 
 /// A logged-in stream, and everything that works on it.
 pub(super) struct Pump<'a> {
-    pub parked: Parked,
+    pub parked: Box<Parked>,
     pub log: &'a mut StreamLog,
     component: Shared,
     stream: StreamId,
@@ -38,7 +38,7 @@ pub(super) struct Pump<'a> {
 
 impl<'a> Pump<'a> {
     pub(super) fn new(
-        parked: Parked,
+        parked: Box<Parked>,
         stream: StreamId,
         component: Shared,
         heartbeat: Arc<Heartbeat>,
@@ -134,7 +134,7 @@ impl<'a> Pump<'a> {
         let mut component = lock(&self.component);
         let now = component.now();
         self.heartbeat.beat_at(self.clock.instant(now.mono));
-        let Parked { session, .. } = &mut self.parked;
+        let Parked { session, .. } = &mut *self.parked;
         if std::mem::take(&mut self.has_read) {
             session.received(now);
         }
@@ -152,7 +152,7 @@ impl<'a> Pump<'a> {
 
     /// Reads what comes, or waits until there is something else to do, [`BEAT`] at most.
     async fn wait(&mut self) -> Result<(), Lost> {
-        let Parked { socket, session, .. } = &mut self.parked;
+        let Parked { socket, session, .. } = &mut *self.parked;
         let (may_read, must_write) = (session.wants_input(), !session.output().is_empty());
         let input = session.input();
         if may_read {

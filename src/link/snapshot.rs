@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -149,7 +150,7 @@ impl ComponentSnapshot {
         config: &StreamConfig,
         id: StreamId,
         component: &mut Component,
-    ) -> Option<Parked> {
+    ) -> Option<Box<Parked>> {
         let known = self.streams.iter_mut().find(|s| s.domain == config.domain.as_str())?;
         let stream = component.record_mut(id)?;
         known.restore(stream);
@@ -171,7 +172,7 @@ impl ComponentSnapshot {
         stream.clock_offset = session.clock_offset();
         stream.elsewhere = session.is_shared_elsewhere();
         stream.peer = socket.address().ok().map(|address| Peer { address, of: addresses });
-        Some(Parked { socket, session, config: config.clone() })
+        Some(Box::new(Parked { socket, session, config: Arc::new(config.clone()) }))
     }
 
     /// Closes the streams that were not taken: what is to be written is written if possible, and

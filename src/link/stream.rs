@@ -1,5 +1,6 @@
 //! A stream as the rest of the process sees it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jid::DomainPart;
@@ -92,7 +93,7 @@ pub struct Parked {
     pub socket: Socket,
     pub session: Session,
     /// What it was opened with; the configuration may have changed since.
-    pub config: config::StreamConfig,
+    pub config: Arc<config::StreamConfig>,
 }
 
 /// The state of a stream.

@@ -37,7 +37,7 @@ pub(super) struct Link {
     /// Set once the first attempt to connect has been made. Closed when the task has ended.
     pub attempted: watch::Sender<bool>,
     /// A stream to begin with, from another process.
-    pub parked: Option<Parked>,
+    pub parked: Option<Box<Parked>>,
 }
 
 impl Link {
@@ -114,10 +114,11 @@ impl Link {
             }
             None => {
                 let mut rng = lock(&self.component).rng().fork();
-                let login = async {
+                // Apart, since it takes much more memory than the stream does later.
+                let login = Box::pin(async {
                     self.hear_of_resources().await;
                     login(config, addresses, &mut rng).await
-                };
+                });
                 let login = tokio::select! {
                     login = self.heartbeat.during(login) => login,
                     () = interrupted(&self.orders) => return Duration::ZERO,
@@ -192,14 +193,14 @@ impl Link {
 
     /// Leaves the stream, if there is one, where others find it, until the next order.
     async fn pause(&mut self) -> ControlFlow<()> {
-        let parked = self.parked.take().map(Box::new);
+        let parked = self.parked.take();
         self.note(|stream, _| stream.hold = Hold::Paused(parked));
         let mut orders = self.orders.clone();
         let changed = self.heartbeat.during(orders.changed()).await;
         let mut hold = Hold::Task;
         self.note(|stream, _| std::mem::swap(&mut stream.hold, &mut hold));
         if let Hold::Paused(parked) = hold {
-            self.parked = parked.map(|parked| *parked);
+            self.parked = parked;
         }
         if changed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
@@ -209,7 +210,7 @@ impl Link {
         logged_in: LoggedIn,
         peer: Option<Peer>,
         config: &Arc<StreamConfig>,
-    ) -> Parked {
+    ) -> Box<Parked> {
         let LoggedIn { socket, early } = logged_in;
         let mut bounds = config.bounds;
         let mut component = lock(&self.component);
@@ -222,10 +223,10 @@ impl Link {
         let now = component.now();
         let mut session = Session::new(self.domain.clone(), bounds, &mut component.turn(now));
         session.input().extend(early);
-        Parked { socket, session, config: StreamConfig::clone(config) }
+        Box::new(Parked { socket, session, config: Arc::clone(config) })
     }
 
-    fn pump<'a>(&self, parked: Parked, log: &'a mut StreamLog) -> Pump<'a> {
+    fn pump<'a>(&self, parked: Box<Parked>, log: &'a mut StreamLog) -> Pump<'a> {
         let (component, heartbeat) = (Arc::clone(&self.component), Arc::clone(&self.heartbeat));
         Pump::new(parked, self.stream, component, heartbeat, log)
     }

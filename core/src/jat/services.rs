@@ -105,7 +105,8 @@ impl Services {
         for settings in arrangement.into_all() {
             let place = *places.entry(settings.target.as_str().to_owned()).or_insert(groups.len());
             if place == groups.len() {
-                groups.push(Vec::new());
+                // Most targets have one service.
+                groups.push(Vec::with_capacity(1));
                 self.first.push(self.seats.len());
             }
             self.seats.push(Seat { translator: place, service: groups[place].len() });
