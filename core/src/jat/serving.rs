@@ -49,7 +49,7 @@ impl Translator {
             Target::Account(_) => None,
         };
         let listed = self.presence().resources.asked(service).map(|(listed, asked)| Serving {
-            address: &listed.address,
+            address: listed.address(),
             listed: Some(listed),
             asked,
             record: Address::new(listed.normal()).resource().and_then(|r| self.answers().of(r)),

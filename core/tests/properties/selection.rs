@@ -98,7 +98,7 @@ proptest! {
         let name = |address: &str| address.split_once('/').unwrap().1.to_owned();
         let asked = |wanted| -> Vec<String> {
             let fits = resources.asked(0).filter(|(_, asked)| *asked == wanted);
-            fits.map(|(resource, _)| name(&resource.address)).collect()
+            fits.map(|(resource, _)| name(resource.address())).collect()
         };
         prop_assert_eq!(asked(Asked::Now), &first[..]);
         prop_assert_eq!(asked(Asked::Never).len(), known.len() - eligible);
@@ -106,7 +106,7 @@ proptest! {
         let mut rng = Rng::with_seed(seed);
         for user in ["u@a.example/r", "v@b.example"] {
             let chosen = resources.choose(0, &Address::new(user), &mut rng);
-            let chosen = chosen.map(|it| name(&it.address));
+            let chosen = chosen.map(|it| name(it.address()));
             prop_assert_eq!(chosen.is_some(), eligible > 0);
             prop_assert!(chosen.iter().all(|it| first.contains(&it.as_str())));
         }

@@ -210,7 +210,7 @@ impl Replica {
     /// Whether it considers this resource online.
     pub fn knows(&self, resource: &str) -> bool {
         let resources = &self.shared.translator().presence().resources;
-        resources.iter().any(|it| it.address == resource)
+        resources.iter().any(|it| it.address() == resource)
     }
 
     /// Which of its streams the target's presence is for.

@@ -312,7 +312,7 @@ impl Proxy {
 
     /// Addresses of the online resources.
     pub fn online(&self) -> Vec<&str> {
-        self.translator().presence().resources.iter().map(|r| r.address.as_str()).collect()
+        self.translator().presence().resources.iter().map(|r| r.address()).collect()
     }
 
     pub fn deadline(&self) -> Duration {

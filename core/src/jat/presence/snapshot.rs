@@ -103,14 +103,8 @@ impl Presence {
 }
 
 fn snapshot(resource: &Resource) -> ResourceSnapshot {
-    let Resource { address, dnd, verified, confirmed, priority, .. } = resource;
-    ResourceSnapshot {
-        address: address.clone(),
-        dnd: *dnd,
-        verified: *verified,
-        confirmed: *confirmed,
-        priority: *priority,
-    }
+    let Resource { dnd, verified, confirmed, priority, .. } = *resource;
+    ResourceSnapshot { address: resource.address().to_owned(), dnd, verified, confirmed, priority }
 }
 
 fn is_zero(priority: &i8) -> bool {

@@ -10,7 +10,7 @@ use super::selection::{Selection, Standing};
 mod resource;
 mod view;
 
-use resource::MOST_DISPROVED;
+use resource::{MOST_DISPROVED, unless_normal};
 use view::{Member, Position, View};
 
 pub use resource::{Asked, Known, Resource};
@@ -81,9 +81,7 @@ impl Resources {
         match self.find(&normal) {
             Ok(index) => {
                 self.change(self.at(index), |resource| {
-                    if resource.address != address.as_str() {
-                        resource.address = address.as_str().to_owned();
-                    }
+                    resource.set_address(address.as_str());
                     (resource.dnd, resource.priority) = (dnd, priority);
                     (resource.verified, resource.confirmed) = (verified, confirmed);
                 });
@@ -95,8 +93,8 @@ impl Resources {
                 self.online.push(Resource {
                     hash: sticky_hash(name(&normal)),
                     positions: positions(&self.views, name(&normal)),
-                    normal: normal.into_owned(),
-                    address: address.as_str().to_owned(),
+                    passed_on: unless_normal(address.as_str(), &normal),
+                    normal: normal.into(),
                     dnd,
                     priority,
                     verified,
@@ -143,7 +141,7 @@ impl Resources {
 
     /// The place in the order of the resource with this full JID, in normal form, or where it would be.
     fn find(&self, normal: &str) -> Result<usize, usize> {
-        self.order.binary_search_by(|at| self.online[*at as usize].normal.as_str().cmp(normal))
+        self.order.binary_search_by(|at| (*self.online[*at as usize].normal).cmp(normal))
     }
 
     /// The place in the list of the one with this place in the order.

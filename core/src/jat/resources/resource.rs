@@ -11,9 +11,9 @@ use super::view::Position;
 /// One online resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// Its full JID as the server passed it on.
-    pub address: String,
-    pub(super) normal: String,
+    pub(super) normal: Box<str>,
+    /// Its full JID as the server passed it on, if that is not in normal form.
+    pub(super) passed_on: Option<Box<str>>,
     pub(super) hash: u64,
     /// `show='dnd'`: it gets no new request while another one is online.
     pub dnd: bool,
@@ -48,6 +48,17 @@ pub struct Known {
 }
 
 impl Resource {
+    /// The full JID as the server passed it on.
+    pub fn address(&self) -> &str {
+        self.passed_on.as_deref().unwrap_or(&self.normal)
+    }
+
+    pub(super) fn set_address(&mut self, address: &str) {
+        if self.address() != address {
+            self.passed_on = unless_normal(address, &self.normal);
+        }
+    }
+
     /// The full JID in normal form.
     pub fn normal(&self) -> &str {
         &self.normal
@@ -68,6 +79,11 @@ impl Resource {
     pub(super) fn errors_to_doubt(&self) -> u8 {
         if self.answers_so { MANY_ERRORS << self.disproved } else { 1 }
     }
+}
+
+/// [`Resource::passed_on`] of this address.
+pub(super) fn unless_normal(address: &str, normal: &str) -> Option<Box<str>> {
+    (address != normal).then(|| address.into())
 }
 
 named! {

@@ -22,7 +22,7 @@ fn chosen(resources: &Resources) -> Vec<&str> {
             let user = format!("u{i}@s.example");
             resources.choose(0, &Address::new(&user), &mut rng)
         })
-        .map(|r| r.address.as_str())
+        .map(|r| r.address())
         .collect();
     chosen.sort_unstable();
     chosen.dedup();
@@ -145,6 +145,16 @@ fn sticky_is_the_same_in_every_replica() {
 }
 
 #[test]
+fn an_address_is_as_the_server_passed_it_on_last() {
+    let mut resources = Resources::default();
+    for address in ["bot@s/A", "Bot@s/A", "BOT@s/A", "bot@s/A"] {
+        resources.add(&Address::new(address), false, 0);
+        let listed: Vec<_> = resources.iter().map(|it| (it.address(), it.normal())).collect();
+        assert_eq!(listed, [(address, "bot@s/A")]);
+    }
+}
+
+#[test]
 fn what_a_list_holds_is_bounded_in_bytes() {
     let mut resources = Resources::default();
     let longest = "r".repeat(resourcepart::MAX_BYTES - 4);
@@ -153,7 +163,7 @@ fn what_a_list_holds_is_bounded_in_bytes() {
         resources.add(&Address::new(&format!("bot@s/{longest}{number:05x}")), false, 0);
     }
     assert_eq!(resources.len(), MOST_ONLINE);
-    let bytes = |r: &Resource| r.address.len() + r.normal.len();
+    let bytes = |r: &Resource| r.address().len() + r.normal.len();
     assert_eq!(
         resources.iter().map(bytes).sum::<usize>(),
         2 * MOST_ONLINE * (6 + resourcepart::MAX_BYTES)
@@ -172,7 +182,7 @@ fn resources_that_a_probe_does_not_confirm_are_removed() {
     resources.add(&Address::new("bot@s/b"), false, 0);
     assert_eq!(chosen(&resources), ["bot@s/b"]);
     assert_eq!(resources.end_round(1), Gone { all: 1, steady: 0 });
-    assert_eq!(resources.iter().map(|r| &*r.address).collect::<Vec<_>>(), ["bot@s/b"]);
+    assert_eq!(resources.iter().map(Resource::address).collect::<Vec<_>>(), ["bot@s/b"]);
     resources.remove(&Address::new("bot@s/unknown"));
     assert_eq!(resources.len(), 1);
     for dispatch in Dispatch::ALL {
@@ -213,7 +223,7 @@ fn who_is_asked_is_the_same_however_the_list_came_about() {
         anew.select(selections());
         anew.put_all(resources.iter().map(|it| {
             let Resource { dnd, priority, verified, confirmed, .. } = *it;
-            (it.address.as_str(), Known { dnd, priority, verified, confirmed })
+            (it.address(), Known { dnd, priority, verified, confirmed })
         }));
         let names = |it: &Resources| it.iter().map(|r| r.normal.clone()).collect::<Vec<_>>();
         assert_eq!(names(&resources), names(&anew));

@@ -176,7 +176,7 @@ pub(super) fn choose<'t>(
         Target::Resource { full, normal, .. } => Some((full.as_str(), normal)),
         Target::Account(_) => {
             let chosen = presence.resources.choose(service, user, rng)?;
-            Some((&chosen.address, chosen.normal()))
+            Some((chosen.address(), chosen.normal()))
         }
     }
 }

@@ -92,11 +92,11 @@ impl Fixture {
 
     fn verified(&self) -> Vec<&str> {
         let verified = self.presence.resources.iter().filter(|r| r.verified);
-        verified.map(|r| r.address.as_str()).collect()
+        verified.map(|r| r.address()).collect()
     }
 
     fn online(&self) -> Vec<&str> {
-        self.presence.resources.iter().map(|r| r.address.as_str()).collect()
+        self.presence.resources.iter().map(|r| r.address()).collect()
     }
 }
 
