@@ -18,15 +18,15 @@ fn main() {
     let mut gates = Gates::new(form);
     println!("| what | resident | more than before |\n|---|---|---|");
     under_load(form, &mut gates);
-    let before = with_resources(form);
-    with_components(form, before);
+    let before = with_resources(form, &mut gates);
+    with_components(form, before, &mut gates);
     gates.finish();
 }
 
 fn under_load(form: Form, gates: &mut Gates) {
     let otherwise = form.pick(10_000_000, 20_000);
     let stanzas = std::env::var("STANZAS").map_or(otherwise, |n| n.parse().expect("a number"));
-    let load = Load { replies: true, in_flight: 256, requests: stanzas / 2, pause: Duration::ZERO };
+    let load = load(stanzas / 2);
     let (daemon, mut driver) = start();
     let idle = resident(form, &daemon, &mut [&mut driver]);
     print("at idle", idle, None);
@@ -40,25 +40,34 @@ fn under_load(form: Form, gates: &mut Gates) {
     gates.at_most(format!("MiB more after {stanzas} stanzas"), mib(loaded) - mib(idle), 1.0);
 }
 
-/// Returns the memory with one.
-fn with_resources(form: Form) -> u64 {
+/// Returns the memory with one component, and one resource.
+fn with_resources(form: Form, gates: &mut Gates) -> u64 {
     let (daemon, mut driver) = start();
+    let one = resident(form, &daemon, &mut [&mut driver]);
+    // So that the buffers, which stay as large as a load has made them, do not count.
+    driver.run(load(20_000));
     let before = resident(form, &daemon, &mut [&mut driver]);
     driver.bring_online((0..1_000).map(|number| format!("resource-{number}")));
     let after = resident(form, &daemon, &mut [&mut driver]);
     print("with 1,000 resources online", after, Some(before));
-    println!("a resource: {} bytes", after.saturating_sub(before) / 1_000);
-    before
+    let each = after.saturating_sub(before) as f64 / 1_000.0;
+    gates.at_most("bytes for each resource".into(), each, 500.0);
+    one
 }
 
-fn with_components(form: Form, before: u64) {
+fn with_components(form: Form, before: u64, gates: &mut Gates) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let daemon = Process::daemon(&address, 99);
     let mut drivers: Vec<_> = (0..100).map(|_| Driver::log_in(&listener)).collect();
     let hundred = resident(form, &daemon, &mut drivers.iter_mut().collect::<Vec<_>>());
     print("with 100 components", hundred, Some(before));
-    println!("a component: {} bytes", hundred.saturating_sub(before) / 99);
+    let each = hundred.saturating_sub(before) as f64 / 99.0;
+    gates.at_most("kB for each component".into(), each / 1_000.0, 60.0);
+}
+
+fn load(requests: u64) -> Load {
+    Load { replies: true, in_flight: 256, requests, pause: Duration::ZERO }
 }
 
 /// The memory once it no longer changes.
