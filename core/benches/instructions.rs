@@ -8,8 +8,8 @@
 //! processor's SHA instructions, so its count would be that of another program; `translate` times it.
 //!
 //! Whole stanzas go through the session, from bytes to bytes. They have HMACs, so the instructions of
-//! SHA-256 are counted separately: `NAME-sha`. Including them, a message, or the target's own request,
-//! may cost little more than a user's request.
+//! SHA-256 are counted separately: `NAME-sha`. Including them, a message, presence, the target's own
+//! request, or mirrors in place of addresses may cost little more than a user's request.
 
 use std::env;
 use std::fs;
@@ -27,6 +27,8 @@ use core_tests::bench::stanzas::{self, DOMAIN};
 use core_tests::repository;
 use core_tests::session::settings;
 use jat_core::jat::arrangement::Arrangement;
+use jat_core::jat::dispatch::Dispatch;
+use jat_core::jat::settings::Settings;
 
 /// A part, and how to do it so many times.
 const PARTS: [(&str, Run); 6] = [
@@ -66,26 +68,36 @@ const PAYLOADS: [Kind; 3] = [
     Kind { name: "payload-100kB-text", begin: || Exchange::with_payload(&stanzas::text(100_000)) },
 ];
 
-/// A request to the only service, to one of a thousand names, and to the last of twenty patterns beside
-/// them.
-const FACES: [Kind; 3] = [
+/// A request as where more is relayed, but without mirrors; then one to the only service, to one of a
+/// thousand names, and to the last of twenty patterns beside them.
+const FACES: [Kind; 4] = [
+    Kind { name: "request-sticky", begin: || Exchange::with_face(Proxy::with(sticky), "helper") },
     Kind { name: "face-alone", begin: || to_face(settings(DOMAIN, &fixed(0)), "face0") },
     Kind { name: "face-of-1000", begin: || to_face(many(1_000, 0, fixed), "face500") },
     Kind { name: "face-by-pattern", begin: || to_face(many(1_000, 20, fixed), "pattern19-x") },
 ];
+
+fn sticky(settings: &mut Settings) {
+    settings.dispatch = Dispatch::Sticky;
+}
 
 fn to_face(arrangement: impl Into<Arrangement>, node: &str) -> Exchange {
     Exchange::with_face(Proxy::of(arrangement), node)
 }
 
 /// A whole stanza, and the one that it may cost little more than.
-const RATIOS: [(&str, &str); 6] = [
+const RATIOS: [(&str, &str); 11] = [
+    ("request-clear", "request-sticky"),
+    ("reply-clear", "reply-alone"),
     ("message-in-clear", "request-alone"),
     ("message-out-clear", "request-alone"),
     ("message-in-signed", "request-signed"),
     ("message-out-signed", "request-signed"),
     ("own-request", "request-clear"),
     ("own-reply", "request-clear"),
+    ("presence-in", "request-clear"),
+    ("presence-out", "request-clear"),
+    ("presence-scrubbed", "request-clear"),
 ];
 /// How many times as much.
 const MOST: f64 = 1.2;

@@ -1,29 +1,59 @@
 //! JID escaping (XEP-0106): any text as the node of an address.
 
+use std::ops::ControlFlow;
+
+use crate::chunk::{self, Chunk};
+
+use super::prepared::plain_bytes;
+
 /// The pieces of `text` escaped, in one pass from left to right: each of the ten characters becomes
 /// its sequence, and a backslash becomes `\5c` only where one of the ten sequences follows it.
-pub fn escaped(text: &str) -> impl Iterator<Item = &str> {
+fn escaped(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let first = *rest.as_bytes().first()?;
-        if is_special(first)
-            && let Some((_, sequence)) =
-                TEN.iter().find(|(byte, _)| *byte == first && needs_one(rest))
+        let (first, others) = rest.as_bytes().split_first()?;
+        if let Some(sequence) = sequence_of(*first)
+            && needs_one(rest)
         {
             rest = &rest[1..];
-            return Some(*sequence);
+            return Some(sequence);
         }
         // A backslash that is not escaped begins a piece, too.
-        let end = rest.bytes().skip(1).position(is_special).map_or(rest.len(), |at| at + 1);
-        let (piece, behind) = rest.split_at(end);
+        let (piece, behind) = rest.split_at(1 + special_in(others).unwrap_or(others.len()));
         rest = behind;
         Some(piece)
     })
 }
 
+/// Offset of the first of the ten characters.
+fn special_in(bytes: &[u8]) -> Option<usize> {
+    let mut found = None;
+    let others = |chunk: Chunk| !(plain_bytes(chunk) | chunk.equal(b'-'));
+    chunk::visit(bytes, others, |at| match sequence_of(bytes[at]) {
+        None => ControlFlow::Continue(()),
+        Some(_) => {
+            found = Some(at);
+            ControlFlow::Break(())
+        }
+    });
+    found
+}
+
 /// Appends `text` escaped.
 pub fn escape(text: &str, output: &mut String) {
-    output.extend(escaped(text));
+    // Mostly there is nothing to escape.
+    match special_in(text.as_bytes()) {
+        None => output.push_str(text),
+        Some(_) => output.extend(escaped(text)),
+    }
+}
+
+/// What `node` has behind `text`, escaped, if it begins with that.
+pub fn strip<'n>(node: &'n str, text: &str) -> Option<&'n str> {
+    match special_in(text.as_bytes()) {
+        None => node.strip_prefix(text),
+        Some(_) => escaped(text).try_fold(node, |rest, piece| rest.strip_prefix(piece)),
+    }
 }
 
 /// Appends `node` with its sequences replaced by their characters, in one pass from left to right.
@@ -48,26 +78,38 @@ fn needs_one(text: &str) -> bool {
 
 /// The character of the sequence at the beginning of `text`.
 fn sequence_at(text: &str) -> Option<u8> {
-    TEN.iter().find(|(_, sequence)| text.starts_with(sequence)).map(|(byte, _)| *byte)
+    let [b'\\', digits @ ..] = text.as_bytes().first_chunk::<3>()? else { return None };
+    Some(match digits {
+        b"20" => b' ',
+        b"22" => b'"',
+        b"26" => b'&',
+        b"27" => b'\'',
+        b"2f" => b'/',
+        b"3a" => b':',
+        b"3c" => b'<',
+        b"3e" => b'>',
+        b"40" => b'@',
+        b"5c" => b'\\',
+        _ => return None,
+    })
 }
 
-fn is_special(byte: u8) -> bool {
-    matches!(byte, b' ' | b'"' | b'&' | b'\'' | b'/' | b':' | b'<' | b'>' | b'@' | b'\\')
+/// The sequence of a character, if it is one of the ten (XEP-0106 section 4).
+fn sequence_of(character: u8) -> Option<&'static str> {
+    Some(match character {
+        b' ' => r"\20",
+        b'"' => r"\22",
+        b'&' => r"\26",
+        b'\'' => r"\27",
+        b'/' => r"\2f",
+        b':' => r"\3a",
+        b'<' => r"\3c",
+        b'>' => r"\3e",
+        b'@' => r"\40",
+        b'\\' => r"\5c",
+        _ => return None,
+    })
 }
-
-/// The ten characters and their sequences (XEP-0106 section 4).
-const TEN: [(u8, &str); 10] = [
-    (b' ', r"\20"),
-    (b'"', r"\22"),
-    (b'&', r"\26"),
-    (b'\'', r"\27"),
-    (b'/', r"\2f"),
-    (b':', r"\3a"),
-    (b'<', r"\3c"),
-    (b'>', r"\3e"),
-    (b'@', r"\40"),
-    (b'\\', r"\5c"),
-];
 
 #[cfg(test)]
 mod tests {
@@ -99,6 +141,18 @@ mod tests {
         ] {
             both_ways(text, node);
         }
+    }
+
+    #[test]
+    fn each_of_the_ten_has_a_sequence_of_its_own() {
+        let ten = (0..=u8::MAX).filter_map(|byte| Some((byte, sequence_of(byte)?)));
+        for (byte, sequence) in ten.clone() {
+            assert_eq!(sequence, format!("\\{byte:02x}"));
+            assert_eq!(sequence_at(sequence), Some(byte));
+        }
+        assert_eq!(ten.count(), 10);
+        let all = (0..=u8::MAX).map(|byte| sequence_at(&format!("\\{byte:02x}")));
+        assert_eq!(all.flatten().count(), 10);
     }
 
     #[test]

@@ -112,6 +112,9 @@ impl Glob {
     pub fn fits(&self, resource: &str) -> bool {
         let (fixed, pattern) = self.text.split_at(self.fixed);
         let Some(rest) = resource.strip_prefix(fixed) else { return false };
+        if pattern == "*" {
+            return true;
+        }
         let (mut pattern, mut rest) = (pattern.chars(), rest.chars());
         // Where to continue when the last `*` has to match one more character.
         let mut again = None;

@@ -78,13 +78,14 @@ impl Mirrors<'_> {
         face: &str,
         output: &mut String,
     ) -> Result<(), TooLong> {
-        let node = prepared::node(user.node().unwrap_or_default());
-        let domain = prepared::domain(user.domain());
+        let (user_node, user_domain) = (user.node().unwrap_or_default(), user.domain());
+        let node = prepared::node(user_node);
+        let domain = prepared::domain(user_domain);
         let prepared_face = prepared::node(face);
         let is_prepared = node.is_ok() && domain.is_ok() && prepared_face.is_ok();
         let mut text = Text {
-            node: node.as_deref().unwrap_or(user.node().unwrap_or_default()),
-            domain: domain.as_deref().unwrap_or(user.domain()),
+            node: node.as_deref().unwrap_or(user_node),
+            domain: domain.as_deref().unwrap_or(user_domain),
             face: prepared_face.as_deref().unwrap_or(face),
             mac: "",
         };

@@ -22,38 +22,62 @@ pub(super) struct Text<'a> {
     pub mac: &'a str,
 }
 
+/// What stands between two parts, and that in the clear form.
+#[derive(Clone, Copy, Debug)]
+struct Separator {
+    plain: &'static str,
+    escaped: &'static str,
+}
+
+const NONE: Separator = Separator { plain: "", escaped: "" };
+const AT: Separator = Separator { plain: "@", escaped: r"\40" };
+const SLASH: Separator = Separator { plain: "/", escaped: r"\2f" };
+
 impl<'a> Text<'a> {
     /// The user's bare address with an `@` even if it has no node.
     pub(super) fn bare(&self) -> [&'a str; 3] {
         [self.node, "@", self.domain]
     }
 
-    /// The pieces of the text.
-    fn pieces(&self) -> impl Iterator<Item = &'a str> {
-        let [node, at, domain] = self.bare();
+    /// The parts of the text, each with the separator before it.
+    fn parts(&self) -> impl Iterator<Item = (Separator, &'a str)> {
         let count = match (self.face, self.mac) {
-            ("", "") => 3,
-            (_, "") => 5,
-            (_, _) => 7,
+            ("", "") => 2,
+            (_, "") => 3,
+            (_, _) => 4,
         };
-        [node, at, domain, "/", self.face, "/", self.mac].into_iter().take(count)
+        [(NONE, self.node), (AT, self.domain), (SLASH, self.face), (SLASH, self.mac)]
+            .into_iter()
+            .take(count)
     }
 
-    /// The pieces of the clear form. No sequence extends from one piece to the next, since every second
-    /// one is a single `@` or `/`.
-    fn escaped(&self) -> impl Iterator<Item = &'a str> {
-        self.pieces().flat_map(escape::escaped)
+    /// Appends the clear form. No sequence extends from one part to the next, since a separator is
+    /// between them.
+    fn write_clear(&self, output: &mut String) {
+        for (separator, part) in self.parts() {
+            output.push_str(separator.escaped);
+            escape::escape(part, output);
+        }
+    }
+
+    /// Whether this is the clear form.
+    fn is_clear(&self, node: &str) -> bool {
+        let behind = self.parts().try_fold(node, |rest, (separator, part)| {
+            escape::strip(rest.strip_prefix(separator.escaped)?, part)
+        });
+        behind == Some("")
     }
 
     /// Appends the node for this text: the clear form if all parts are in normal form and every server
     /// leaves it unchanged, otherwise the opaque one.
     pub(super) fn write_node(&self, is_prepared: bool, output: &mut String) -> Result<(), TooLong> {
         let start = output.len();
-        output.extend(self.escaped());
+        self.write_clear(output);
         if !is_prepared || !is_left_alone(&output[start..]) {
             output.truncate(start);
             output.push_str(OPAQUE);
-            base32::push(self.pieces().collect::<String>().as_bytes(), output);
+            let text: String = self.parts().flat_map(|(it, part)| [it.plain, part]).collect();
+            base32::push(text.as_bytes(), output);
         }
         let bytes = output.len() - start;
         if bytes > MAX_NODE_BYTES {
@@ -82,8 +106,13 @@ impl<'a> Text<'a> {
         let (user, text) = Self::cut(room)?;
         let is_prepared = text.is_prepared()?;
         let is_canonical = match encoded {
-            Some(_) => !is_prepared || !is_left_alone(&text.escaped().collect::<String>()),
-            None => is_prepared && is_made_of(&node, text.escaped()),
+            Some(_) if is_prepared => {
+                let mut clear = String::new();
+                text.write_clear(&mut clear);
+                !is_left_alone(&clear)
+            }
+            Some(_) => true,
+            None => is_prepared && text.is_clear(&node),
         };
         is_canonical.then_some((user, text))
     }
@@ -136,11 +165,6 @@ fn is_mac(text: &str) -> bool {
 /// Whether every server leaves this node unchanged (docs/servers.md#normal-nodes).
 fn is_left_alone(node: &str) -> bool {
     matches!(prepared::node(node), Ok(Cow::Borrowed(_)))
-}
-
-/// Whether `text` consists of these pieces.
-fn is_made_of<'p>(text: &str, mut pieces: impl Iterator<Item = &'p str>) -> bool {
-    pieces.try_fold(text, |rest, piece| rest.strip_prefix(piece)) == Some("")
 }
 
 /// The beginning of the opaque form. No clear form begins like this, since no domain has an `@`.
