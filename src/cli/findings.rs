@@ -111,7 +111,10 @@ fn handshake(what: &'static str, server: &str, stream: &StreamStatus) -> Finding
                 "conflict" => CONFLICT,
                 _ => remedy.as_deref().unwrap_or_default(),
             };
-            Finding::problem(what, format!("{domain}: {message} ({cause})"), remedy)
+            // What the server said may name it already.
+            let named = message.contains(&format!(": {cause}"));
+            let cause = if named { String::new() } else { format!(" ({cause})") };
+            Finding::problem(what, format!("{domain}: {message}{cause}"), remedy)
         }
         StreamState::Starting => Finding::problem(what, format!("{domain}: no answer yet"), ""),
         StreamState::Closed => Finding::problem(what, format!("{domain}: closed"), ""),

@@ -1,6 +1,7 @@
 //! Secrets that are cleared from memory and never shown, and where they come from.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -13,17 +14,30 @@ use super::value::Value;
 
 /// The shared secret of a component; never empty.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret {
+    text: Zeroizing<String>,
+    /// Where it was read from, if not from the configuration itself.
+    origin: Option<Arc<str>>,
+}
 
 impl Secret {
     /// `None` for an empty text.
     pub fn new(text: Zeroizing<String>) -> Option<Self> {
-        (!text.is_empty()).then_some(Self(text))
+        (!text.is_empty()).then_some(Self { text, origin: None })
+    }
+
+    fn read_from(self, origin: &str) -> Self {
+        Self { origin: Some(origin.into()), ..self }
+    }
+
+    /// Where it stands, for people: a file, a variable of the environment, a credential of systemd.
+    pub fn origin(&self) -> &str {
+        self.origin.as_deref().unwrap_or("the configuration itself")
     }
 
     /// The secret itself: for the handshake, never for the log.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -106,7 +120,8 @@ impl Origin {
                     let message = format!("the environment variable {name} is not set");
                     value.error(message, "set it for this process too, or use `file`")
                 })?;
-                return stripped(text, value, problems);
+                let secret = stripped(text, value, problems)?;
+                return Ok(secret.read_from(&format!("the environment variable {name}")));
             }
             Self::File => sources.path(name),
             Self::Credential => {
@@ -132,7 +147,8 @@ impl Origin {
         }
         let text = str::from_utf8(&found.bytes)
             .map_err(|_| value.error("the secret file is not UTF-8 text", ""))?;
-        stripped(Zeroizing::new(text.to_owned()), value, problems)
+        let secret = stripped(Zeroizing::new(text.to_owned()), value, problems)?;
+        Ok(secret.read_from(&path.display().to_string()))
     }
 }
 

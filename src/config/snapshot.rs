@@ -97,7 +97,9 @@ mod tests {
         drop(folder);
         let taken: Snapshot = serde_json::from_slice(&taken).unwrap();
         let (config, _) = taken.load(&path).unwrap();
-        assert_eq!(config.components[0].secret.expose(), "one");
+        let secret = &config.components[0].secret;
+        assert_eq!(secret.expose(), "one");
+        assert!(secret.origin().ends_with("/proxy.secret"), "{}", secret.origin());
         assert_eq!(config.keyring.keys().len(), 1);
         assert!(read::load(&path, 1_800_000_000).is_err());
     }

@@ -132,8 +132,14 @@ impl Link {
                     }
                     Err(error) => {
                         let cause = Cause::from(&error);
-                        self.fail(cause, &error.to_string());
-                        log.failed(cause, &error.to_string());
+                        let message = match cause {
+                            Cause::NotAuthorized => {
+                                format!("{error}; our secret is from {}", config.secret.origin())
+                            }
+                            _ => error.to_string(),
+                        };
+                        self.fail(cause, &message);
+                        log.failed(cause, &message);
                         // Only now, since those who wait for it want to read what went wrong.
                         self.attempted.send_replace(true);
                         return backoff.wait(cause, None, lock(&self.component).rng());

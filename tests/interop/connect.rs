@@ -98,11 +98,13 @@ fn each_problem_comes_with_its_remedy(kind: Kind) {
 
     // The wrong secret, which is never quoted.
     let secret = file.with_file_name("component.secret");
-    std::fs::write(secret, "wrong-one").unwrap();
+    std::fs::write(&secret, "wrong-one").unwrap();
     let wrong = check(&file);
     assert_eq!(wrong.code, 69, "{}", wrong.out);
     assert!(wrong.out.contains("  problem  handshake        "), "{}", wrong.out);
-    assert!(wrong.out.contains("(not-authorized)"), "{}", wrong.out);
+    assert_eq!(wrong.out.matches("not-authorized").count(), 1, "{}", wrong.out);
+    let origin = format!("; our secret is from {}\n", secret.display());
+    assert!(wrong.out.contains(&origin), "{}", wrong.out);
     assert!(wrong.out.contains("help: compare the secret"), "{}", wrong.out);
     assert!(!format!("{}{}", wrong.out, wrong.err).contains("wrong-one"));
 }

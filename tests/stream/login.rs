@@ -38,6 +38,7 @@ async fn a_wrong_secret_and_an_unknown_domain_are_told_apart() {
     let wrong = |server: &Server| ComponentConfig { secret: secret("wrong"), ..component(server) };
     let message = fails(Login::Normal, Cause::NotAuthorized, wrong).await;
     assert!(message.starts_with("the server ended the stream: not-authorized"), "{message}");
+    assert!(message.ends_with("; our secret is from the configuration itself"), "{message}");
     let it = Fixture::with(Options::prosody("other.example", SECRET), component).await;
     it.until_failed(Cause::HostUnknown).await;
 }
