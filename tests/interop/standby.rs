@@ -15,7 +15,7 @@ fn a_second_process_stands_by(kind: Kind) {
     let mut scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
     let mut standby = Proxy::launch(scene.server, Settings::new(&scene.domain, &scene.target));
-    let mut took = Vec::new();
+    let mut attempts = Vec::new();
     for takeover in 0..TAKEOVERS {
         standby.wait_until("a line about the conflict", |it| lines(it, "conflict").len() == 1);
         assert_eq!(standby.status()["components"][0]["stream"]["cause"], "conflict");
@@ -28,14 +28,14 @@ fn a_second_process_stands_by(kind: Kind) {
 
         user.ask(&scene.domain, "held");
         let request = service.receive_request();
-        let gone = Instant::now();
+        let before = refused_attempts(&standby);
         if takeover % 2 == 0 {
             scene.proxy.kill();
         } else {
             assert_eq!(scene.proxy.stop_with(Signal::TERM).code(), Some(0));
         }
         standby.wait_connected();
-        took.push(gone.elapsed());
+        attempts.push(refused_attempts(&standby) - before);
         let said = standby.wait_log(quiet, "");
         assert!(said.contains("logged in to"), "one line when it ends: {said}");
         assert_eq!(standby.logins(), 1);
@@ -48,10 +48,15 @@ fn a_second_process_stands_by(kind: Kind) {
         let next = Proxy::launch(scene.server, Settings::new(&scene.domain, &scene.target));
         scene.proxy = std::mem::replace(&mut standby, next);
     }
-    println!("{TAKEOVERS} takeovers, every other one after kill -9: {took:.2?}");
-    // A busy machine may delay some.
-    took.sort();
-    assert!(took[TAKEOVERS / 2] < Duration::from_secs(2), "{took:?}");
+    println!("{TAKEOVERS} takeovers, every other one after kill -9: refused before {attempts:?}");
+    // It tries once a second. Now and then the server is late to see that the other one is gone.
+    attempts.sort();
+    assert!(attempts[TAKEOVERS / 2] <= 2, "{attempts:?}");
+}
+
+/// How often the server has refused it, as another one is connected.
+fn refused_attempts(standby: &Proxy) -> u64 {
+    standby.count(&["jat_proxy_stream_failures_total", "cause=\"conflict\""])
 }
 
 case!(two_processes_do_not_replace_each_other_for_ever: prosody);

@@ -118,7 +118,7 @@ async fn a_server_that_does_not_read_is_left_and_found_again() {
     // The server was waited for; the event loop did not hang.
     let fed = daemon.told("WATCHDOG=1");
     let longest = fed.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-    assert!(longest < Duration::from_secs(10), "{longest:?} without a word");
+    assert!(longest < Duration::from_secs(25), "{longest:?} without a word");
     user.send(&format!("<iq type='get' id='1' to='{DOMAIN}'><ask/></iq>")).unwrap();
     assert!(service.recv_iq().await.expect("the request").contains("<ask/>"));
 }
