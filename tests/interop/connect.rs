@@ -170,7 +170,8 @@ fn another_process_in_its_place(kind: Kind) {
     let file = configure(scene.server, &Settings::new(&scene.domain, &scene.target));
     let checked = check(&file);
     assert_eq!(checked.code, 69, "{}", checked.out);
-    assert!(checked.out.contains("(conflict)"), "{}", checked.out);
+    assert_eq!(checked.out.matches("conflict").count(), 1, "{}", checked.out);
+    assert!(checked.out.contains("the server ended the stream: conflict"), "{}", checked.out);
     assert!(checked.out.contains("help: is that the running daemon?"), "{}", checked.out);
 }
 
