@@ -10,3 +10,4 @@ mod standstill;
 // The system calls differ between processors.
 #[cfg(target_arch = "x86_64")]
 mod system_calls;
+mod wrong_secret;

@@ -78,23 +78,21 @@ fn needs_one(text: &str) -> bool {
 
 /// The character of the sequence at the beginning of `text`.
 fn sequence_at(text: &str) -> Option<u8> {
-    let [b'\\', digits @ ..] = text.as_bytes().first_chunk::<3>()? else { return None };
-    Some(match digits {
-        b"20" => b' ',
-        b"22" => b'"',
-        b"26" => b'&',
-        b"27" => b'\'',
-        b"2f" => b'/',
-        b"3a" => b':',
-        b"3c" => b'<',
-        b"3e" => b'>',
-        b"40" => b'@',
-        b"5c" => b'\\',
-        _ => return None,
-    })
+    let [b'\\', high, low] = *text.as_bytes().first_chunk::<3>()? else { return None };
+    let character = digit(high)? << 4 | digit(low)?;
+    sequence_of(character).map(|_| character)
 }
 
-/// The sequence of a character, if it is one of the ten (XEP-0106 section 4).
+/// The value of a hexadecimal digit in lower case.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// The sequence of a character, if it is one of the ten (XEP-0106 section 4): its code in hexadecimal.
 fn sequence_of(character: u8) -> Option<&'static str> {
     Some(match character {
         b' ' => r"\20",

@@ -219,6 +219,7 @@ impl Services {
         if is_to_face && !is_reserved {
             return self.table.of(&node).ok_or_else(|| by_sender().unwrap_or_default());
         }
+        // For the rest it matters whether the sender is a target.
         let by_sender = by_sender();
         // It shows who is online, whichever of our domains it was sent to.
         if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {

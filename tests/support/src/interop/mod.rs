@@ -1,6 +1,7 @@
 //! What tests on real servers share: [`server`] starts the servers, [`proxy`] the program under
 //! test, [`client`] sends exact bytes on a [`connection`], [`stanza`] compares what arrives, [`scene`]
-//! combines them, [`client_proxy`] is what Prosody has instead, and [`case!`](crate::case) makes tests from a function, one for each server.
+//! combines them, [`client_proxy`] is what Prosody has instead, and [`case!`](crate::case) makes
+//! tests from a function, one for each server.
 
 pub mod between;
 pub mod client;
