@@ -1,5 +1,7 @@
 //! What an operator has to know of a component, and of its streams, or to do about it.
 
+use jid::DomainRef;
+
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
@@ -32,9 +34,8 @@ impl Component {
             format!(
                 "a process on another node of the server's cluster is connected as {domain} too, \
                  without a presence domain, and knows only some of the target's resources. Give \
-                 each one of its own: add to the [[component]] of {domain}: presence-domain = \
-                 \"{{hostname}}.{domain}\" and configure that name on the server (on ejabberd a \
-                 line under hosts: if the listener has any); see docs/replicas.md"
+                 each {}",
+                own_presence_domain(domain)
             )
         })
     }
@@ -126,10 +127,8 @@ impl StreamRecord {
             format!(
                 "another process is connected as {domain}: the server gives each a random part of \
                  the stanzas, presence too, so this one knows only some of the target's resources. \
-                 Run one process, or give each a presence domain of its own: add to the \
-                 [[component]] of {domain}: presence-domain = \"{{hostname}}.{domain}\" and \
-                 configure that name on the server (on Prosody Component \"NAME\", on ejabberd a \
-                 line under hosts: if the listener has any); see docs/replicas.md"
+                 Run one process, or give each {}",
+                own_presence_domain(domain)
             )
         } else {
             format!(
@@ -142,6 +141,16 @@ impl StreamRecord {
             )
         }
     }
+}
+
+/// What to give each replica, and how.
+fn own_presence_domain(domain: &DomainRef) -> String {
+    format!(
+        "a presence domain of its own: add to the [[component]] of {domain}: presence-domain = \
+         \"{{hostname}}.{domain}\" and configure that name on the server (on Prosody Component \
+         \"NAME\", on ejabberd a line under hosts: if the listener has any); see \
+         docs/replicas.md"
+    )
 }
 
 /// Seconds that clocks may differ before there is a warning.
