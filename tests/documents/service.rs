@@ -1,7 +1,9 @@
 //! The commands of a service's life and of a fleet's, in the order of the documents.
 
 use std::fs;
+use std::path::Path;
 
+use test_support::executable;
 use test_support::wait::wait_until;
 
 use crate::claims;
@@ -55,8 +57,8 @@ fn the_commands_for_replicas_work() {
         }
     }
     let _daemons = ["a", "b", "c"].map(|machine| {
-        fs::copy(env!("CARGO_BIN_EXE_jat-proxy"), stage.path(machine, "usr/local/bin/jat-proxy"))
-            .unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_jat-proxy"));
+        executable::copy(program, &stage.path(machine, "usr/local/bin/jat-proxy"));
         stage.change_ports(machine);
         stage.start(machine)
     });

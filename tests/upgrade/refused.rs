@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 use test_support::daemon::{DOMAIN, Daemon, component};
+use test_support::executable;
 use test_support::launch::Launch;
 use test_support::stage::{Stage, configuration};
 use test_support::wait::comes_meanwhile;
@@ -33,8 +34,7 @@ async fn a_program_that_can_not_be_run() {
     it.daemon.replace_with_script("exit 0");
     fs::set_permissions(it.daemon.program(), fs::Permissions::from_mode(0o644)).unwrap();
     is_refused(&mut it, "Permission denied").await;
-    fs::write(it.daemon.program(), "no program").unwrap();
-    fs::set_permissions(it.daemon.program(), fs::Permissions::from_mode(0o755)).unwrap();
+    executable::write("no program", &it.daemon.program());
     is_refused(&mut it, "Exec format error").await;
     fs::remove_file(it.daemon.program()).unwrap();
     is_refused(&mut it, "No such file").await;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::executable;
 use crate::folder::{CONFIG, Folder, LOG, PROGRAM};
 use crate::http::{self, HttpAnswer};
 use crate::program;
@@ -137,8 +138,7 @@ impl Daemon {
     /// Renames a script over its program.
     pub fn replace_with_script(&self, text: &str) {
         let new = self.folder.path("new");
-        fs::write(&new, format!("#!/bin/sh\n{text}\n")).expect("the folder is ours");
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+        executable::write(&format!("#!/bin/sh\n{text}\n"), &new);
         fs::rename(new, self.program()).expect("the folder is ours");
     }
 

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::scratch;
+use crate::{executable, scratch};
 
 /// A user without an entry in any file of the image.
 pub const USER: u32 = 65532;
@@ -24,7 +24,7 @@ impl Image {
         assert!(rustix::process::geteuid().is_root(), "only root can change the root folder");
         let root = TempDir::new_in(scratch()).unwrap();
         fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        fs::copy(program(), root.path().join("jat-proxy")).unwrap();
+        executable::copy(&program(), &root.path().join("jat-proxy"));
         let folder = root.path().join("etc/jat-proxy");
         fs::create_dir_all(&folder).unwrap();
         chown(folder, Some(USER), Some(USER)).unwrap();

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod cases;
 pub mod crowd;
 pub mod daemon;
+pub mod executable;
 pub mod folder;
 pub mod http;
 pub mod image;
