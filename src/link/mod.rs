@@ -5,6 +5,7 @@
 //! Each logs in, pumps bytes until the stream's end, and notes in the [`component`] what others
 //! want to know of it; `snapshot` is a component handed over to the next program.
 
+mod advice;
 mod backoff;
 pub mod cause;
 pub mod component;

@@ -1,12 +1,11 @@
 //! What an operator has to know of a component, and of its streams, or to do about it.
 
-use jid::DomainRef;
-
 use crate::jat::reason::Reason;
 use crate::jat::settings::Settings;
 use crate::jat::translator::Translator;
 use crate::session::echo::Sharing;
 
+use super::advice::own_presence_domain;
 use super::cause::Cause;
 use super::component::Component;
 use super::stream::{Role, StreamRecord};
@@ -141,16 +140,6 @@ impl StreamRecord {
             )
         }
     }
-}
-
-/// What to give each replica, and how.
-fn own_presence_domain(domain: &DomainRef) -> String {
-    format!(
-        "a presence domain of its own: add to the [[component]] of {domain}: presence-domain = \
-         \"{{hostname}}.{domain}\" and configure that name on the server (on Prosody Component \
-         \"NAME\", on ejabberd a line under hosts: if the listener has any); see \
-         docs/replicas.md"
-    )
 }
 
 /// Seconds that clocks may differ before there is a warning.
