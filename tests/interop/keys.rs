@@ -1,10 +1,15 @@
 //! Keys and configuration change under a running proxy, and nothing is lost.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use rustix::process::Signal;
 use test_support::interop::proxy::key;
 use test_support::interop::scene::Scene;
 use test_support::interop::server::Kind;
 
+/// A token that expires after a second has expired by then; times in it are whole seconds.
+pub const EXPIRED: Duration = Duration::from_millis(2_100);
 const LONG_AGO: Option<&str> = Some("2020-01-01T00:00:00Z");
 
 case!(a_rotation_reverts_replies_to_old_tokens: all);
@@ -67,16 +72,22 @@ fn a_reload_is_all_or_nothing(kind: Kind) {
 
 case!(a_token_expires: all);
 fn a_token_expires(kind: Kind) {
-    let scene = Scene::with(kind, |settings| settings.top = "reply-ttl = \"2s\"".into());
+    let scene = Scene::new(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
     user.ask(&scene.domain, "r");
     let request = service.receive_request();
     service.answer(&request, "");
     user.receive_reply("r");
-    std::thread::sleep(std::time::Duration::from_millis(2100));
+
+    scene.shorten_reply_ttl();
+    user.ask(&scene.domain, "late");
+    let request = service.receive_request();
+    sleep(EXPIRED);
     service.answer(&request, "");
     scene.proxy.wait_reason("token-expired", 1);
     user.hears_no_iq();
+
+    scene.proxy.reload();
     scene.round_trip(&mut user, &mut service);
 }
 

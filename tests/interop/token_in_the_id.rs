@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use test_support::interop::client::Client;
+use test_support::interop::client::{Client, is_request};
 use test_support::interop::scene::Scene;
 use test_support::interop::server::Kind;
+use test_support::interop::stanza::Stanza;
 
 use crate::bot::Bot;
+use crate::keys::EXPIRED;
 
 case!(a_client_that_reads_as_jicofo_does_finds_the_user: both);
 fn a_client_that_reads_as_jicofo_does_finds_the_user(kind: Kind) {
-    let scene = scene(kind, "1h");
+    let scene = scene(kind);
     // The roster entry exists already, as in an installation of Jitsi: jicofo.py accepts no requests.
     let first = scene.service("first");
     let gone = first.jid.clone();
@@ -63,7 +65,7 @@ fn a_client_named_in_full_needs_no_subscription(kind: Kind) {
 
 case!(a_client_that_only_echoes_the_id_works: all);
 fn a_client_that_only_echoes_the_id_works(kind: Kind) {
-    let scene = scene(kind, "1h");
+    let scene = scene(kind);
     let (mut service, mut user) = (scene.service("a"), scene.user());
     user.ask(&scene.domain, "mine");
     let request = service.receive_request();
@@ -76,22 +78,14 @@ fn a_client_that_only_echoes_the_id_works(kind: Kind) {
 
 case!(a_forged_id_is_refused: all);
 fn a_forged_id_is_refused(kind: Kind) {
-    let scene = scene(kind, "3s");
+    let scene = scene(kind);
     let mut service = scene.service("a");
     let mut other = scene.another("b");
     let account = scene.server.new_account("stranger");
     let mut stranger = Client::login(scene.server, &account, "a");
     let (mut user, mut victim) = (scene.user(), scene.user());
 
-    // Sooner or later the random choice is "a".
-    let request = loop {
-        user.ask(&scene.domain, "mine");
-        if let Some(request) =
-            service.try_receive_where(SHORT, test_support::interop::client::is_request)
-        {
-            break request;
-        }
-    };
+    let request = ask_until_received(&scene, &mut user, &mut service, "mine");
     let id = request.attr("id").unwrap().to_owned();
     let to = |user: &Client| format!("{}/{}", scene.domain, user.jid);
     let (to_user, to_victim) = (to(&user), to(&victim));
@@ -126,8 +120,10 @@ fn a_forged_id_is_refused(kind: Kind) {
     service.answer(&request, "<again xmlns='u'/>");
     assert!(user.receive_reply("mine").child("again").is_some());
 
-    std::thread::sleep(Duration::from_secs(4));
-    forge(&mut service, &to_user, &id, "token-expired");
+    scene.shorten_reply_ttl();
+    let request = ask_until_received(&scene, &mut user, &mut service, "late");
+    std::thread::sleep(EXPIRED);
+    forge(&mut service, &to_user, request.attr("id").unwrap(), "token-expired");
     user.hears_no_iq();
     victim.hears_no_iq();
     for (reason, count) in expected {
@@ -135,11 +131,18 @@ fn a_forged_id_is_refused(kind: Kind) {
     }
 }
 
-fn scene(kind: Kind, reply_ttl: &str) -> Scene {
-    Scene::with(kind, |settings| {
-        settings.component = "token-in = \"id\"".into();
-        settings.top = format!("reply-ttl = \"{reply_ttl}\"");
-    })
+/// Asks until the random choice is this resource.
+fn ask_until_received(scene: &Scene, user: &mut Client, it: &mut Client, id: &str) -> Stanza {
+    loop {
+        user.ask(&scene.domain, id);
+        if let Some(request) = it.try_receive_where(SHORT, is_request) {
+            return request;
+        }
+    }
+}
+
+fn scene(kind: Kind) -> Scene {
+    Scene::with(kind, |settings| settings.component = "token-in = \"id\"".into())
 }
 
 const SHORT: Duration = Duration::from_millis(500);

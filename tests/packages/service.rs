@@ -1,7 +1,6 @@
 //! The installed service on the built-in server, and a user who sends requests all the time.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use mock_server::{Options, RosterState, Server};
 use serde_json::Value;
 use test_support::crowd::Crowd;
 use test_support::daemon::{DOMAIN, TARGET};
+use test_support::port::free_ports;
 use tokio::task::spawn_blocking;
 
 use crate::machine::Machine;
@@ -80,7 +80,7 @@ pub fn configure(machine: &Machine, server: &Server) {
         "runuser -u jat-proxy -- jat-proxy init --domain {DOMAIN} --target {TARGET} /etc/jat-proxy"
     ));
     let file = machine.outside(Path::new("/etc/jat-proxy/jat-proxy.toml"));
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let [port] = free_ports();
     let text = fs::read_to_string(&file).unwrap();
     let text = text.replace("127.0.0.1:5347", &server.address().to_string());
     fs::write(&file, text.replace("127.0.0.1:9114", &format!("127.0.0.1:{port}"))).unwrap();

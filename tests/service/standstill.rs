@@ -76,7 +76,7 @@ async fn a_process_that_was_stopped_goes_on() {
     // The watchdog has looked twice by then.
     sleep(Duration::from_secs(12)).await;
     assert!(daemon.is_running());
-    assert!(daemon.told("WATCHDOG=1").len() > fed + 15);
+    daemon.has_told("WATCHDOG=1", fed + 16).await;
     user.send(&format!("<iq type='get' id='1' to='{DOMAIN}'><ask/></iq>")).unwrap();
     assert!(service.recv_iq().await.expect("the request").contains("<ask/>"));
     assert_eq!(server.accepted(), 1, "it kept its stream");

@@ -20,6 +20,7 @@ use crate::program;
 use crate::wait::wait_until;
 
 /// The parts of the configuration that tests vary.
+#[derive(Clone)]
 pub struct Settings {
     pub domain: String,
     pub target: String,
@@ -267,8 +268,13 @@ impl Proxy {
 
     /// Has the running process read the changed settings, and waits until it says so.
     pub fn reload(&self) {
+        self.reload_with(&self.settings);
+    }
+
+    /// The same with other settings.
+    pub fn reload_with(&self, settings: &Settings) {
         let lines = self.log().len();
-        self.rewrite();
+        settings.write(&self.folder, self.component_port, self.http_port);
         self.signal(Signal::HUP);
         let said = self.wait_log(lines, "reloaded");
         assert!(said.contains("configuration reloaded"), "{:?}", self.log().split_off(lines));

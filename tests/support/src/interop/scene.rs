@@ -60,6 +60,12 @@ impl Scene {
         Client::login(self.server, &account, resource)
     }
 
+    /// Until the next reload a reply may take a second.
+    pub fn shorten_reply_ttl(&self) {
+        let settings = self.proxy.settings.clone();
+        self.proxy.reload_with(&Settings { top: "reply-ttl = \"1s\"".into(), ..settings });
+    }
+
     /// One request and its reply between these two, to check that the proxy works.
     pub fn round_trip(&self, user: &mut Client, service: &mut Client) {
         round_trip(&self.domain, user, service);
