@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jat_proxy::config::ComponentConfig;
 use jat_proxy::jat::reason::Reason;
+use jat_proxy::link::cause::Cause;
 use jat_proxy::link::stream::State;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::backlog::flood;
 use crate::fixture::{Fixture, MAX_BACKLOG, component, secret};
@@ -68,9 +69,10 @@ async fn a_stop_is_not_held_up_by_a_server_that_takes_nothing() {
 async fn a_stop_is_obeyed_though_the_stream_fails_meanwhile() {
     let it = Fixture::start().await;
     let connection = it.connection().await;
-    it.replica.stop(Duration::from_secs(10));
+    it.replica.stop(Duration::from_secs(600));
     connection.fail("conflict", "");
-    timeout(Duration::from_secs(8), it.replica.ended()).await.expect("no wait for another login");
+    // It would be 30 s at the least.
+    timeout(Duration::from_secs(28), it.replica.ended()).await.expect("no wait for another login");
 }
 
 #[tokio::test]
@@ -117,12 +119,22 @@ async fn another_target_is_subscribed_to_and_the_old_ones_replies_are_refused() 
 async fn another_secret_is_tried_at_once() {
     let mut it = Fixture::start().await;
     let wrong = ComponentConfig { secret: secret("wrong"), ..component(&it.server) };
-    it.replica.reload(&wrong);
-    it.until_failed(jat_proxy::link::cause::Cause::NotAuthorized).await;
-    let corrected = std::time::Instant::now();
-    it.replica.reload(&component(&it.server));
-    it.until_logged_in(2).await;
-    // Without the reload it would be after 5 s at the earliest.
-    assert!(corrected.elapsed().as_secs() < 4, "{:?}", corrected.elapsed());
-    it.serves().await;
+    let mut waits = Vec::new();
+    // A busy machine may take some seconds, but not each time.
+    for round in 1..=5 {
+        it.replica.reload(&wrong);
+        let refused =
+            |state: &State| matches!(state, State::Down { cause: Cause::NotAuthorized, .. });
+        it.until("refused", |r| refused(&r.component().stream().state)).await;
+        let corrected = Instant::now();
+        it.replica.reload(&component(&it.server));
+        it.until_logged_in(1 + round).await;
+        it.serves().await;
+        // By itself it would try again after 5 s at the earliest.
+        if corrected.elapsed() < Duration::from_secs(4) {
+            return;
+        }
+        waits.push(corrected.elapsed());
+    }
+    panic!("it waited each time: {waits:?}");
 }
