@@ -47,8 +47,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `secret = ...`: a string, or a table that says where the secret is; files are read from
-/// `outside`.
+/// Reads `secret = ...`: a string, or a table that says where among the `sources` the secret is.
 pub(super) fn read(
     value: Value<'_>,
     sources: &Sources<'_>,

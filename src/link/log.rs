@@ -83,7 +83,7 @@ impl StreamLog {
         self.targets.lost();
     }
 
-    /// A login attempt failed; repeated failures for one cause are one line.
+    /// A login attempt failed; repeated failures for one cause are one line until a reload.
     pub(super) fn failed(&mut self, cause: Cause, message: &str) {
         let (since, said) = self.outage.unwrap_or((Instant::now(), None));
         if said != Some(cause) && cause == Cause::Conflict {
@@ -101,6 +101,13 @@ impl StreamLog {
             );
         }
         self.outage = Some((since, Some(cause)));
+    }
+
+    /// There is another order: after a reload the next failure is news again, whatever its cause.
+    pub(super) fn ordered(&mut self) {
+        if let Some((_, said)) = &mut self.outage {
+            *said = None;
+        }
     }
 
     /// A login succeeded.

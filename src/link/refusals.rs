@@ -52,10 +52,10 @@ impl Refusals {
 
     fn tell(&mut self, component: &str, tally: &Tally, now: Duration) {
         self.recent.retain(|(.., at)| now < *at + A_MINUTE);
-        let refused = tally.iter().filter(|(.., count)| *count > 0);
-        for (traffic, reason, count) in
-            refused.filter(|(t, r, _)| r.is_refusal() && !r.is_quiet(*t))
-        {
+        let told = |&(traffic, reason, count): &(Traffic, Reason, u64)| {
+            count > 0 && reason.is_refusal() && !reason.is_quiet(traffic)
+        };
+        for (traffic, reason, count) in tally.iter().filter(told) {
             let stanzas = count.saturating_sub(self.said.of(traffic, reason));
             let recent = |(t, r, _): &(Traffic, Reason, Duration)| (*t, *r) == (traffic, reason);
             if stanzas == 0 || self.recent.iter().any(recent) {

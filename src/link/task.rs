@@ -52,6 +52,9 @@ impl Link {
             return;
         }
         loop {
+            if self.orders.has_changed().is_ok_and(|changed| changed) {
+                log.ordered();
+            }
             let order = self.orders.borrow_and_update().clone();
             match order {
                 Order::Run(config) => {

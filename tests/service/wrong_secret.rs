@@ -56,3 +56,19 @@ async fn a_variable_of_the_environment() {
 async fn the_configuration_itself() {
     the_log_names(&format!("\"{OURS}\""), |_| "the configuration itself".into()).await;
 }
+
+#[tokio::test]
+async fn another_file_after_a_reload() {
+    let server = Server::start(Options::prosody(DOMAIN, "s")).await.unwrap();
+    let text = configuration(server.address(), "");
+    let text = text.replace("secret = \"s\"", "secret = { file = \"one.secret\" }");
+    let daemon = Daemon::launch(&text, |launch| {
+        launch.folder.write("one.secret", OURS);
+        launch.folder.write("two.secret", OURS);
+        launch.start()
+    });
+    daemon.until_logged("; our secret is from one.secret; compare", 1).await;
+    // The cause is the same, and yet it is news.
+    daemon.reload(&text.replace("one.secret", "two.secret"), "configuration reloaded");
+    daemon.until_logged("; our secret is from two.secret; compare", 1).await;
+}
