@@ -82,7 +82,8 @@ impl<'a> Address<'a> {
         self.domain == 1 || self.bare + 1 == self.text.len()
     }
 
-    /// Whether a quick look shows that its node and its domain are in normal form, as nearly all are.
+    /// Whether a quick look shows that its node and its domain are in normal form, as nearly all are, or
+    /// have none.
     pub(super) fn is_plain(&self) -> bool {
         self.plain
     }

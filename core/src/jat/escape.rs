@@ -28,8 +28,8 @@ fn escaped(text: &str) -> impl Iterator<Item = &str> {
 /// Offset of the first of the ten characters.
 fn special_in(bytes: &[u8]) -> Option<usize> {
     let mut found = None;
-    let others = |chunk: Chunk| !(plain_bytes(chunk) | chunk.equal(b'-'));
-    chunk::visit(bytes, others, |at| match sequence_of(bytes[at]) {
+    let doubts = |chunk: Chunk| !(plain_bytes(chunk) | chunk.equal(b'-'));
+    chunk::visit(bytes, doubts, |at| match sequence_of(bytes[at]) {
         None => ControlFlow::Continue(()),
         Some(_) => {
             found = Some(at);
@@ -169,6 +169,25 @@ mod tests {
             ("é@ä/ö", r"é\40ä\2fö"),
         ] {
             both_ways(text, node);
+        }
+    }
+
+    /// Wherever it stands among plain bytes, which are skipped sixteen at a time.
+    #[test]
+    fn parts_of_any_length_are_escaped_and_stripped() {
+        let kinds = [("@", r"\40"), (r"\", r"\"), (r"\40", r"\5c40"), ("é", "é"), ("-", "-")];
+        for length in 1..=70 {
+            for at in 0..length {
+                let around = |odd| ["a".repeat(at), odd, "z".repeat(length - at - 1)].concat();
+                for (odd, escaped) in kinds {
+                    let [text, node] = [odd, escaped].map(|it| around(it.to_owned()));
+                    both_ways(&text, &node);
+                    assert_eq!(strip(&format!("{node}/x"), &text), Some("/x"));
+                    let mut short = node;
+                    short.pop();
+                    assert_eq!(strip(&short, &text), None);
+                }
+            }
         }
     }
 }

@@ -112,6 +112,7 @@ impl Glob {
     pub fn fits(&self, resource: &str) -> bool {
         let (fixed, pattern) = self.text.split_at(self.fixed);
         let Some(rest) = resource.strip_prefix(fixed) else { return false };
+        // Most patterns end so.
         if pattern == "*" {
             return true;
         }

@@ -27,7 +27,7 @@ pub enum Refused {
 /// hyphen. To a server that passes it on as it was typed (docs/servers.md#as-typed), that is the
 /// address without a node.
 pub fn node(text: &str) -> Result<Cow<'_, str>, Refused> {
-    if is_plain(text, b'\\') {
+    if is_unchanged(text, b'\\') {
         return Ok(Cow::Borrowed(text));
     }
     prepare(text, |text| stringprep::nodeprep(text).ok())
@@ -41,7 +41,7 @@ pub fn node_or_as_it_stands(text: &str) -> Cow<'_, str> {
 /// The domain by nameprep (RFC 3491), without dots at its end (RFC 7622 section 3.2). Nameprep
 /// itself allows ASCII characters that no domain has; here they are prohibited.
 pub fn domain(text: &str) -> Result<Cow<'_, str>, Refused> {
-    let domain = match is_plain(text, b'-') {
+    let domain = match is_unchanged(text, b'-') {
         true => Cow::Borrowed(text),
         false => prepare(text, domainprep)?,
     };
@@ -102,9 +102,9 @@ fn is_corrected(c: char) -> bool {
     matches!(c, '\u{2f868}' | '\u{2f874}' | '\u{2f91f}' | '\u{2f95f}' | '\u{2f9bf}')
 }
 
-/// Whether it has only bytes that both profiles never change, hyphens, and others like this one.
-fn is_plain(text: &str, other: u8) -> bool {
-    let doubts = |chunk: Chunk| !(plain_bytes(chunk) | chunk.equal(b'-') | chunk.equal(other));
+/// Whether all its bytes are [`plain_bytes`], hyphens or `also`, so that its profile changes none of them.
+fn is_unchanged(text: &str, also: u8) -> bool {
+    let doubts = |chunk: Chunk| !(plain_bytes(chunk) | chunk.equal(b'-') | chunk.equal(also));
     chunk::every(text.as_bytes(), doubts, |_| false)
 }
 

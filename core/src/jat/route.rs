@@ -193,6 +193,7 @@ pub(super) fn bare_written_to<'a>(
     // Our domain as configured, since another spelling ends the stream on some servers
     // (docs/servers.md#from-spelling).
     to.write_at_domain(home, None, room);
+    // What is sent to us and plain is at our domain letter by letter.
     if to.is_plain() { Cow::Borrowed(room) } else { normal_bare(room) }
 }
 

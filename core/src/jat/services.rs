@@ -210,13 +210,14 @@ impl Services {
         let Incoming { from, to, .. } = stanza;
         let by_sender = || self.targets.get(&*from.normal_bare()).copied();
         let node = normal_node(to);
+        // A plain one has no backslash.
         let is_reserved = !to.is_plain() && mirror::is_reserved(&node);
-        let is_to_face = match class {
+        let node_decides = match class {
             Class::Request | Class::Message | Class::Other => true,
             Class::Presence => to.node().is_some(),
             Class::Reply => false,
         };
-        if is_to_face && !is_reserved {
+        if node_decides && !is_reserved {
             return self.table.of(&node).ok_or_else(|| by_sender().unwrap_or_default());
         }
         // For the rest it matters whether the sender is a target.
@@ -225,13 +226,13 @@ impl Services {
         if let (Class::Presence, None, Some(sender)) = (class, to.node(), by_sender) {
             return Ok(self.first[sender]);
         }
-        let mut mirrors = None;
+        let mut mirrored = None;
         if by_sender.is_some() && is_reserved {
             self.room.clear();
             // A mirror names its face; one that can't be read is refused by any service.
-            mirrors = mirror::inspect(&node, &mut self.room).ok().map(|(_, face, _)| face);
+            mirrored = mirror::inspect(&node, &mut self.room).ok().map(|(_, face, _)| face);
         }
-        let number = self.table.of(mirrors.unwrap_or(&node));
+        let number = self.table.of(mirrored.unwrap_or(&node));
         let answers = |number: &usize| {
             self.translators[self.seats[*number].translator].settings().target.owns(from)
         };
@@ -241,7 +242,7 @@ impl Services {
                 Ok(number.filter(answers).unwrap_or(self.first[sender]))
             }
             // With another face it is not an address: no face has such a node.
-            (_, Some(sender)) if mirrors.is_some() => number.filter(answers).ok_or(sender),
+            (_, Some(sender)) if mirrored.is_some() => number.filter(answers).ok_or(sender),
             (_, sender) => number.ok_or(sender.unwrap_or_default()),
         }
     }

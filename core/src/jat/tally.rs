@@ -11,7 +11,7 @@ pub struct Tally {
     refused: u64,
 }
 
-/// The counts of a [`Tally`] at some time that are not zero: few of all.
+/// The counts of a [`Tally`] at some time, without the zeros, which most of them are.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(Vec<(Traffic, Reason, u64)>);
 

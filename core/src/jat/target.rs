@@ -9,7 +9,8 @@ use super::address::Address;
 pub enum Target {
     /// An account: requests go to one of its online resources, known by a presence subscription.
     Account(BareJid),
-    /// A fixed destination: no subscription. `normal`: the full address as [`Address::normal`] has it.
+    /// A fixed destination: no subscription. `normal`: as [`Address::normal`] has it; that differs from
+    /// `full` only where the normal form of that is another once more, as that of `ᴬ`, which is `A`.
     Resource { bare: BareJid, full: FullJid, normal: String },
 }
 

@@ -60,6 +60,7 @@ impl Faces {
 /// The node of an address in normal form, which identifies its face; empty if there is none.
 pub(super) fn normal_node<'a>(address: &Address<'a>) -> Cow<'a, str> {
     let node = address.node().unwrap_or_default();
+    // What is plain is in the normal form of every profile.
     if address.is_plain() { Cow::Borrowed(node) } else { prepared::node_or_as_it_stands(node) }
 }
 

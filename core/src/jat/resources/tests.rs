@@ -163,11 +163,17 @@ fn what_a_list_holds_is_bounded_in_bytes() {
         resources.add(&Address::new(&format!("bot@s/{longest}{number:05x}")), false, 0);
     }
     assert_eq!(resources.len(), MOST_ONLINE);
-    let bytes = |r: &Resource| r.address().len() + r.normal.len();
-    assert_eq!(
-        resources.iter().map(bytes).sum::<usize>(),
-        2 * MOST_ONLINE * (6 + resourcepart::MAX_BYTES)
-    );
+    let held = |resources: &Resources| {
+        let bytes = |r: &Resource| r.normal.len() + r.passed_on.as_deref().map_or(0, str::len);
+        resources.iter().map(bytes).sum::<usize>()
+    };
+    let most = MOST_ONLINE * (6 + resourcepart::MAX_BYTES);
+    assert_eq!(held(&resources), most);
+    // Another spelling is kept in addition.
+    for number in 0..MOST_ONLINE {
+        resources.add(&Address::new(&format!("Bot@s/{longest}{number:04x}")), false, 0);
+    }
+    assert_eq!((resources.len(), held(&resources)), (MOST_ONLINE, 2 * most));
     let long_bare = format!("{}@s/a", "B".repeat(MAX_ADDRESS));
     let mut resources = Resources::default();
     resources.add(&Address::new(&long_bare), false, 0);
