@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::{ComponentConfig, Config, StreamConfig};
 use crate::link::component::{Shared, lock, until};
 use crate::link::component_tasks::{ComponentTasks, LinkTask};
-use crate::link::order::{Order, SuccessorAge};
+use crate::link::order::Order;
 use crate::link::snapshot::{ComponentSnapshot, take_back};
 use crate::link::stream::StreamRecord;
 
@@ -51,10 +51,10 @@ impl Components {
     /// names one that did not pause in time. [`Self::go_on`] ends the pause.
     ///
     /// An encrypted stream is closed by this.
-    pub async fn pause(&self, successor: SuccessorAge, encrypted: bool) -> Result<(), String> {
+    pub async fn pause(&self, encrypted: bool) -> Result<(), String> {
         let mut pausing = Vec::new();
         for tasks in self.tasks().iter().filter(|t| t.config.tls.is_some() == encrypted) {
-            tasks.order(|stream| Order::Pause { stream: Arc::new(stream), successor });
+            tasks.order(|stream| Order::Pause(Arc::new(stream)));
             pausing.push(Arc::clone(&tasks.component));
         }
         let end = Instant::now() + PAUSE_TIME;

@@ -216,12 +216,7 @@ impl Daemon {
     async fn hand_over(&mut self, successor: &Successor) -> UpgradeError {
         // Streams that are no longer configured are closed by the program that knows them, and a
         // configuration that this program refuses would be a bad start for the next one.
-        let load = async {
-            match successor.snapshot.clone() {
-                Some(snapshot) => loading::load_again(self.path.clone(), snapshot).await,
-                None => loading::load(self.path.clone()).await,
-            }
-        };
+        let load = loading::load_again(self.path.clone(), successor.snapshot.clone());
         let load = self.service.beside(&self.components, load);
         let new = tokio::select! {
             new = load => new,
@@ -229,12 +224,6 @@ impl Daemon {
         };
         if !self.reload(new).await {
             return UpgradeError::Configuration;
-        }
-        if self.reload_later && successor.snapshot.is_none() {
-            // An older program understands nothing else; and if the upgrade fails, this program
-            // needs it.
-            self.signals.raise_reload();
-            self.reload_later = false;
         }
         let (http, signals, later) = (&mut self.http, &mut self.signals, self.reload_later);
         let hand_over = upgrade::hand_over(successor, &self.components, http, signals, later);

@@ -67,12 +67,6 @@ impl Signals {
         }
     }
 
-    /// Raises again a reload that was not acted on.
-    pub(crate) fn raise_reload(&self) {
-        // To the process, as it came.
-        let _ = signal::kill(nix::unistd::Pid::this(), signal::Signal::SIGHUP);
-    }
-
     /// Raises again, while all are blocked, the signals that were caught and not yet acted on.
     pub(crate) fn raise_pending(&mut self) {
         for (number, _, stream) in &mut self.streams {

@@ -19,9 +19,8 @@ pub(super) struct Successor {
     program: Program,
     identity: Identity,
     config: PathBuf,
-    /// The files of the configuration that it accepted. `None`: it is too old to return them, and
-    /// to rehearse.
-    pub snapshot: Option<Snapshot>,
+    /// The files of the configuration that it accepted.
+    pub snapshot: Snapshot,
 }
 
 /// Why the program was not executed.
@@ -44,8 +43,11 @@ impl Successor {
         let end = question::deadline();
         let identity = question::identity(&program, end).await?.map_err(failed)?;
         let answer = question::ask(program.path(), check(&config), end).await?;
-        // An older program prints something else: a summary of the configuration.
-        let snapshot = serde_json::from_slice(&answer).ok();
+        // Any program may end with 0; none but this one answers like that.
+        let snapshot = serde_json::from_slice(&answer).map_err(|_| {
+            let path = program.path().display();
+            format!("{path} does not answer as jat-proxy does: is it another program?")
+        })?;
         Ok(Self { program, identity, config, snapshot })
     }
 
@@ -56,9 +58,6 @@ impl Successor {
     pub(super) async fn rehearse(&self, handover: &OwnedFd) -> Result<(), String> {
         let end = question::deadline();
         self.is_unchanged(end).await?;
-        if self.snapshot.is_none() {
-            return Ok(());
-        }
         let number = handover.as_raw_fd().to_string();
         let rehearse = [OsString::from("--rehearse"), OsString::from(number)];
         let arguments = check(&self.config).into_iter().chain(rehearse);

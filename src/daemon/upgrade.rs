@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::info;
 
-use crate::link::order::SuccessorAge;
 use crate::shortage::explain;
 
 use super::components::Components;
@@ -84,17 +83,10 @@ async fn prepare(
     http: &mut Endpoint,
     reload_later: bool,
 ) -> Result<OwnedFd, UpgradeError> {
-    let age = match successor.snapshot {
-        Some(_) => SuccessorAge::Current,
-        None => SuccessorAge::Older,
-    };
     let left = timeout(CLOSING_TIME, components.all_left()).await;
     left.map_err(|_| UpgradeError::Closing)?;
-    components.pause(age, false).await.map_err(UpgradeError::Busy)?;
-    if age == SuccessorAge::Current {
-        // An older program can't take over requests.
-        http.halt().await;
-    }
+    components.pause(false).await.map_err(UpgradeError::Busy)?;
+    http.halt().await;
     let file = write(successor, components, http, reload_later)?;
     successor.rehearse(&file).await.map_err(UpgradeError::Rehearsal)?;
     if !components.any_encrypted() {
@@ -104,7 +96,7 @@ async fn prepare(
     // What was tried stays the same.
     let end = question::deadline();
     successor.is_unchanged(end).await.map_err(UpgradeError::Rehearsal)?;
-    components.pause(age, true).await.map_err(UpgradeError::Busy)?;
+    components.pause(true).await.map_err(UpgradeError::Busy)?;
     Ok(write(successor, components, http, reload_later)?)
 }
 
@@ -121,7 +113,7 @@ fn write(
         http: http.keep(true)?,
         http_connections: http.keep_connections(true)?,
         components: components.hand_over()?,
-        snapshot: successor.snapshot.clone(),
+        snapshot: Some(successor.snapshot.clone()),
         reload_later,
     }
     .write()

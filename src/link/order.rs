@@ -15,25 +15,16 @@ pub enum Order {
     Run(Arc<StreamConfig>),
     /// Leave this stream as it is, where others find it:
     /// [`StreamRecord::hold`](super::stream::StreamRecord::hold).
-    Pause { stream: Arc<StreamConfig>, successor: SuccessorAge },
+    Pause(Arc<StreamConfig>),
     /// Close it properly within this time, and end.
     Stop { within: Duration },
-}
-
-/// The age of the program that is to continue a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SuccessorAge {
-    /// As old as this one, or newer.
-    Current,
-    /// It may be so old that it can't take over in the middle of a skipped stanza.
-    Older,
 }
 
 impl Order {
     /// The stream that is to be up.
     pub fn stream(&self) -> Option<&StreamConfig> {
         match self {
-            Self::Run(stream) | Self::Pause { stream, .. } => Some(stream),
+            Self::Run(stream) | Self::Pause(stream) => Some(stream),
             Self::Stop { .. } => None,
         }
     }
@@ -44,7 +35,7 @@ pub async fn interrupted(orders: &watch::Receiver<Order>) {
     let mut orders = orders.clone();
     // An error means that nobody gives orders any more.
     let order = orders.wait_for(|order| !matches!(order, Order::Run(_))).await;
-    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause { .. }));
+    let pause = order.is_ok_and(|order| matches!(*order, Order::Pause(_)));
     if pause {
         // To the server we may be logged in already, with stanzas on their way.
         sleep(PAUSE_PATIENCE).await;

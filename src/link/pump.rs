@@ -18,7 +18,7 @@ use super::component::{Clock, Component, Shared, lock};
 use super::end::{Lost, Stop};
 use super::heartbeat::{BEAT, Heartbeat};
 use super::log::StreamLog;
-use super::order::{Order, SuccessorAge};
+use super::order::Order;
 use super::socket::Ready;
 use super::stream::{Parked, StreamId};
 
@@ -90,11 +90,9 @@ impl<'a> Pump<'a> {
             let order = orders.borrow_and_update().clone();
             let within = match &order {
                 Order::Stop { within } => *within,
-                Order::Pause { stream: new, successor } if self.can_stay_for(new) => {
-                    return self.pause(*successor).await;
-                }
+                Order::Pause(new) if self.can_stay_for(new) => return self.pause().await,
                 Order::Run(new) if changed.is_ok() && self.can_stay_for(new) => continue,
-                Order::Pause { .. } | Order::Run(_) => CLOSE_TIME,
+                Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
             };
             return self.close(within).await.map(|()| Stop::Closed);
         }
@@ -188,23 +186,12 @@ impl<'a> Pump<'a> {
     }
 
     /// Leaves the stream as it is, if another program can continue it; otherwise closes it.
-    async fn pause(&mut self, successor: SuccessorAge) -> Result<Stop, Lost> {
-        if self.parked.socket.as_plain().is_none() {
-            // The keys of TLS, and what it has read of a record, are in this process only.
-            return self.close(HALT_TIME).await.map(|()| Stop::NotHandedOver);
+    async fn pause(&mut self) -> Result<Stop, Lost> {
+        if self.parked.socket.as_plain().is_some() {
+            return Ok(Stop::Paused);
         }
-        // An older program can't take over in the middle of a skipped stanza.
-        let skipped = async {
-            while self.parked.session.is_skipping() && successor == SuccessorAge::Older {
-                self.wait().await?;
-                self.turn()?;
-            }
-            Ok(Stop::Paused)
-        };
-        match timeout(SKIP_TIME, skipped).await {
-            Ok(end) => end,
-            Err(_) => self.close(SKIP_TIME).await.map(|()| Stop::Closed),
-        }
+        // The keys of TLS, and what it has read of a record, are in this process only.
+        self.close(HALT_TIME).await.map(|()| Stop::NotHandedOver)
     }
 
     /// Translates all that can be read, closes the stream, and reads on until the server has
@@ -310,8 +297,6 @@ async fn change(mut changes: watch::Receiver<()>) -> watch::Receiver<()> {
     changes
 }
 
-/// How long a stanza that is being skipped may delay a pause.
-const SKIP_TIME: Duration = Duration::from_secs(1);
 /// How long a server may take to close its side of a stream that can't be handed over; all streams
 /// together have 5 s.
 const HALT_TIME: Duration = Duration::from_secs(3);

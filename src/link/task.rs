@@ -65,7 +65,7 @@ impl Link {
                         break;
                     }
                 }
-                Order::Pause { .. } => {
+                Order::Pause(_) => {
                     if self.pause().await.is_break() {
                         break;
                     }

@@ -176,37 +176,3 @@ async fn a_reload_during_the_check_comes_after_the_upgrade() {
     it.serves().await;
     assert_eq!(it.server.accepted(), 1);
 }
-
-/// Like an older program, which hands over no files: the new one reads them.
-pub const OLDER: &str = "unset JAT_PROXY_ASKED";
-
-#[tokio::test]
-async fn what_an_older_program_does_not_hand_over_is_read_in_the_end() {
-    let mut it = with_files().await;
-    for file in FILES {
-        let back = format!("(sleep 0.3; cp good/{file} new; mv new {file}) &");
-        let does = format!("{OLDER}\nbefore() {{ {}; {back} }}", damages(file)[1]);
-        it.daemon.replace_with_script(&script("run", &does));
-        upgrades(&mut it).await;
-    }
-}
-
-#[tokio::test]
-async fn streams_that_nobody_can_go_on_with_are_closed_in_good_order() {
-    let mut it = with_files().await;
-    let connection = it.server.connections(DOMAIN).remove(0);
-    let does = format!("{OLDER}\nbefore() {{ rm proxy.secret; }}");
-    it.daemon.replace_with_script(&script("run", &does));
-    it.daemon.signal(Signal::USR2);
-    let status = it.daemon.ended().await;
-    // Not 78: systemd starts it again.
-    assert_eq!(status.code(), Some(70), "{}", it.daemon.log());
-    let log = it.daemon.log();
-    assert!(log.contains("proxy.secret: No such file"), "{log}");
-    assert!(
-        log.contains("this one can't continue with them: the configuration can't be read"),
-        "{log}"
-    );
-    let said = || String::from_utf8(connection.received()).unwrap();
-    it.daemon.until("the closing tag", |_| said().ends_with("</stream:stream>")).await;
-}

@@ -10,6 +10,8 @@ use test_support::launch::Launch;
 use test_support::stage::{Stage, configuration};
 use tokio::time::sleep;
 
+use crate::changes::script;
+
 /// The new program's check does not notice, but the old one does when it reloads.
 #[tokio::test]
 async fn http_is_to_move_to_an_address_that_is_taken() {
@@ -31,7 +33,7 @@ async fn a_failed_upgrade_leaves_the_process_as_it_was() {
     let it = Stage::new().await;
     let state = |it: &Stage| ["SigIgn", "SigBlk"].map(|field| it.daemon.process_status(field));
     let before = state(&it);
-    it.daemon.replace_with_script("rm -- \"$0\"");
+    it.daemon.replace_with_script(&script("rehearse", "after() { rm \"$0\"; }"));
     it.daemon.signal(Signal::USR2);
     it.daemon.until_logged("can't execute", 1).await;
     it.daemon.until("the state from before", |_| state(&it) == before).await;

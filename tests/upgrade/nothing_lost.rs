@@ -299,36 +299,6 @@ async fn a_stanza_that_is_skipped_is_skipped_to_its_end() {
     assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
 }
 
-/// An older program can't continue in the middle of it.
-#[tokio::test]
-async fn a_stanza_that_is_skipped_may_end_first() {
-    let mut it = Stage::new().await;
-    let connection = it.server.connections(DOMAIN).remove(0);
-    let head = large_head();
-    let large = "x".repeat(30_000);
-    connection.inject(format!("{head}{large}").as_bytes());
-    let refused = it.user.recv_iq().await.expect("the refusal");
-    assert!(refused.contains("policy-violation"), "{refused}");
-    it.daemon.replace_with_script(&crate::changes::script("no", crate::changes::OLDER));
-    it.daemon.signal(rustix::process::Signal::USR2);
-    sleep(Duration::from_millis(300)).await;
-    connection.inject(b"</a></iq>");
-    it.daemon.until_logged("upgraded in place", 1).await;
-    it.serves().await;
-    assert_eq!(it.server.accepted(), 1, "{}", it.daemon.log());
-
-    // If the stanza does not end, the stream is closed and opened again.
-    connection.inject(format!("{head}{large}").as_bytes());
-    it.user.recv_iq().await.expect("the refusal");
-    it.daemon.replace_with_script(&crate::changes::script("no", crate::changes::OLDER));
-    it.upgrade().await;
-    it.daemon.until("again", |d| d.is_ready(1)).await;
-    it.serves().await;
-    assert_eq!(it.server.accepted(), 2, "{}", it.daemon.log());
-    let said = String::from_utf8(connection.received()).unwrap();
-    assert!(said.ends_with("</stream:stream>"), "{said}");
-}
-
 /// The beginning of a request that becomes too large.
 fn large_head() -> String {
     format!("<iq type='get' id='l' from='user@some-domain.example/abc' to='{DOMAIN}'><a>")

@@ -11,6 +11,8 @@ use test_support::stage::{Stage, configuration};
 use test_support::wait::comes_meanwhile;
 use tokio::time::Instant;
 
+use crate::changes::script;
+
 /// Requests an upgrade that must fail, and checks for the `reason` in the log.
 pub async fn is_refused(it: &mut Stage, reason: &str) {
     let before = it.daemon.logged(NOT_UPGRADED);
@@ -47,6 +49,29 @@ async fn a_program_that_refuses() {
     is_refused(&mut it, "refuses: the reason (exit status: 3)").await;
     it.daemon.replace_with_script("kill -SEGV $$");
     is_refused(&mut it, "signal: 11").await;
+}
+
+/// It ends well, but says nothing that only jat-proxy would say to a daemon.
+#[tokio::test]
+async fn another_program() {
+    let mut it = Stage::new().await;
+    let built = env!("CARGO_BIN_EXE_jat-proxy");
+    for does in [
+        "exit 0",
+        "echo '{}'",
+        "echo '{\"files\": []}'",
+        "echo the configuration is good",
+        "head -c 200000 /dev/zero | tr '\\0' '['",
+        // Ours, by scripts that forget the arguments, or the environment.
+        &format!("{built} check -c \"$3\""),
+        &format!("exec env -i {built} \"$@\""),
+    ] {
+        it.daemon.replace_with_script(does);
+        is_refused(&mut it, "does not answer as jat-proxy does: is it another program?").await;
+    }
+    it.daemon.replace_with_built();
+    it.upgrade().await;
+    it.serves().await;
 }
 
 /// Only a limited part of its output is kept.
@@ -106,7 +131,7 @@ async fn another_version_of_the_handover() {
 async fn a_program_that_vanishes_at_the_last_moment() {
     let mut it = Stage::new().await;
     for _ in 0..3 {
-        it.daemon.replace_with_script("rm -- \"$0\"");
+        it.daemon.replace_with_script(&script("check", "after() { rm \"$0\"; }"));
         is_refused(&mut it, "can't execute").await;
     }
     // Signals are handled as before.

@@ -33,8 +33,7 @@ pub struct SessionSnapshot {
     /// Processes on other nodes that [`Session::is_shared_elsewhere`] is of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub askers: Vec<AskerSnapshot>,
-    /// A stanza over a limit that is being skipped. An older program can't take over in the middle
-    /// of one.
+    /// A stanza over a limit that is being skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
 }
@@ -52,12 +51,6 @@ impl Session {
             askers: self.other_node.hand_over(now),
             skipped: self.splitter.skipped(),
         })
-    }
-
-    /// Whether a stanza over a limit is being skipped, so that an older program could not take
-    /// over.
-    pub fn is_skipping(&self) -> bool {
-        self.splitter.is_skipping()
     }
 
     /// Continues the stream of `domain` where another session stopped.

@@ -11,7 +11,7 @@ use super::{Found, Mode, Splitter};
 
 impl Splitter {
     /// Whether an element is being skipped, so that the bytes alone do not hold all that is known.
-    pub fn is_skipping(&self) -> bool {
+    pub(super) fn is_skipping(&self) -> bool {
         matches!(self.mode, Mode::Skipping { .. })
     }
 
