@@ -10,8 +10,10 @@ use super::tls;
 /// How an order was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The stream was closed properly.
+    /// The stream was closed properly, by both sides.
     Closed,
+    /// We closed it, but the server did not close its side in time.
+    Unanswered,
     /// It was left as it is.
     Paused,
     /// It was to be left as it is, but no other program could have continued it, so it was closed

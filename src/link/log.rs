@@ -10,6 +10,7 @@ use crate::session::echo::Sharing;
 
 use super::cause::Cause;
 use super::component::Component;
+use super::end::Stop;
 use super::refusals::Refusals;
 use super::stream::{Role, StreamId, StreamRecord};
 use super::target_log::TargetLogs;
@@ -127,17 +128,23 @@ impl StreamLog {
     }
 
     /// An order ended the stream. `late`: how many stanzas have come after our closing tag.
-    pub(super) fn closed(&self, late: u64, unsent: usize) {
+    pub(super) fn closed(&self, stop: Stop, late: u64, unsent: usize) {
         let component = self.domain.as_str();
-        if unsent == 0 {
-            info!(component, arrived_after_close = late, "stream closed");
-        } else {
+        if unsent > 0 {
             warn!(
                 component,
                 arrived_after_close = late,
                 unsent_bytes = unsent,
                 "stream closed before the server had read everything"
             );
+        } else if stop == Stop::Unanswered {
+            warn!(
+                component,
+                arrived_after_close = late,
+                "stream closed, but the server did not close its side in time"
+            );
+        } else {
+            info!(component, arrived_after_close = late, "stream closed");
         }
     }
 

@@ -62,7 +62,7 @@ impl<'a> Pump<'a> {
 
     /// Closes the stream properly `within` a time; returns what [`Self::run`] does.
     pub(super) async fn stop(&mut self, within: Duration) -> (Result<Stop, Lost>, usize) {
-        let end = self.close(within).await.map(|()| Stop::Closed);
+        let end = self.close(within).await;
         let unsent = self.finish(&end);
         (end, unsent)
     }
@@ -94,7 +94,7 @@ impl<'a> Pump<'a> {
                 Order::Run(new) if changed.is_ok() && self.can_stay_for(new) => continue,
                 Order::Pause(_) | Order::Run(_) => CLOSE_TIME,
             };
-            return self.close(within).await.map(|()| Stop::Closed);
+            return self.close(within).await;
         }
     }
 
@@ -191,12 +191,12 @@ impl<'a> Pump<'a> {
             return Ok(Stop::Paused);
         }
         // The keys of TLS, and what it has read of a record, are in this process only.
-        self.close(HALT_TIME).await.map(|()| Stop::NotHandedOver)
+        self.close(HALT_TIME).await.map(|_| Stop::NotHandedOver)
     }
 
     /// Translates all that can be read, closes the stream, and reads on until the server has
     /// nothing more to say, `within` a time.
-    async fn close(&mut self, within: Duration) -> Result<(), Lost> {
+    async fn close(&mut self, within: Duration) -> Result<Stop, Lost> {
         let end = Instant::now() + within;
         // A server that always has more must not keep us from closing it.
         if let Ok(Err(lost)) = timeout(within / 2, self.read_all()).await {
@@ -207,9 +207,8 @@ impl<'a> Pump<'a> {
         self.turn()?;
         self.parked.session.close();
         match timeout_at(end.into(), self.pump_until(pending::<Infallible>())).await {
-            // A server need not close its side of a stream that we have closed.
-            Err(_) => Ok(()),
-            Ok(Err(lost)) if lost.is_end() => Ok(()),
+            Err(_) => Ok(Stop::Unanswered),
+            Ok(Err(lost)) if lost.is_end() => Ok(Stop::Closed),
             Ok(Err(lost)) => Err(lost),
             Ok(Ok(never)) => match never {},
         }

@@ -253,13 +253,13 @@ impl Link {
         }
         let (cause, message) = match &end {
             Ok(stop) => {
-                log.closed(parked.session.arrived_after_close(), unsent);
+                log.closed(*stop, parked.session.arrived_after_close(), unsent);
                 match stop {
                     Stop::NotHandedOver => {
                         log.not_handed_over();
                         (Cause::Upgrade, "closed for an upgrade: TLS can't be handed over".into())
                     }
-                    Stop::Closed | Stop::Paused => {
+                    Stop::Closed | Stop::Unanswered | Stop::Paused => {
                         (Cause::Reconfigured, "closed in good order".to_owned())
                     }
                 }

@@ -88,7 +88,7 @@ async fn a_presence_domain_comes_back_while_its_stream_is_being_closed() {
     it.daemon.signal(Signal::HUP);
     it.daemon.until_logged("configuration reloaded", 3).await;
     it.daemon.until("its stream again", up).await;
-    sleep(Duration::from_secs(3)).await;
+    it.daemon.until_logged("the server did not close its side in time", 1).await;
     assert!(up(&it.daemon), "{}", presence(&it.daemon));
     let before = it.server.accepted();
     it.upgrade().await;
