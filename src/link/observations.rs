@@ -14,6 +14,7 @@ pub(super) struct Observations {
     stanzas: u64,
     /// How many domains were logged, since they were forgotten so often.
     domains: usize,
+    further: u64,
     forgotten: u64,
     last: Option<Duration>,
 }
@@ -44,7 +45,14 @@ impl Observations {
         let domains: Vec<_> = self.unsaid(observed).collect();
         let domains = domains.join(", ").replace(is_misleading, "?");
         let stanzas = observed.stanzas() - self.stanzas;
-        info!(component, stanzas, domains, "observed: the lists of senders would refuse these");
+        let further = Some(self.unsaid_further(observed)).filter(|count| *count > 0);
+        info!(
+            component,
+            stanzas,
+            domains,
+            from_other_domains = further,
+            "observed: the lists of senders would refuse these"
+        );
         self.said(observed);
     }
 
@@ -54,8 +62,14 @@ impl Observations {
         observed.domains().iter().skip(said).map(|(domain, _)| domain.as_str())
     }
 
+    /// How many came from domains that have no name here, and have not been logged yet.
+    fn unsaid_further(&self, observed: &Observed) -> u64 {
+        let said = if observed.forgotten() == self.forgotten { self.further } else { 0 };
+        observed.further() - said
+    }
+
     fn said(&mut self, observed: &Observed) {
-        self.stanzas = observed.stanzas();
+        (self.stanzas, self.further) = (observed.stanzas(), observed.further());
         (self.domains, self.forgotten) = (observed.domains().len(), observed.forgotten());
     }
 }
@@ -78,6 +92,20 @@ mod tests {
         assert_eq!((told.stanzas, told.domains), (1, 1));
         told.settle("c", &observed);
         assert_eq!((told.stanzas, told.domains), (2, 2));
+    }
+
+    #[test]
+    fn what_comes_from_domains_without_a_name_is_counted() {
+        let (mut told, mut observed) = (Observations::default(), Observed::default());
+        for round in 0..2 {
+            (0..20).for_each(|n| observed.note(&Address::new(&format!("u@{n}.example"))));
+            assert_eq!(told.unsaid_further(&observed), 4, "round {round}");
+            told.settle("c", &observed);
+            assert_eq!(told.unsaid_further(&observed), 0);
+        }
+        observed.forget_domains();
+        (0..17).for_each(|n| observed.note(&Address::new(&format!("u@{n}.example"))));
+        assert_eq!(told.unsaid_further(&observed), 1);
     }
 
     /// As many are new as there were before, or more.

@@ -26,6 +26,9 @@ pub(super) struct TargetSnapshot {
     /// Some of the domains that these came from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     observed_domains: Vec<(String, u64)>,
+    /// How many came from others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    observed_further: u64,
 }
 
 impl TargetSnapshot {
@@ -39,6 +42,7 @@ impl TargetSnapshot {
             answers: translator.answers().hand_over(),
             observed: translator.observed().stanzas(),
             observed_domains: translator.observed().domains().to_vec(),
+            observed_further: translator.observed().further(),
         }
     }
 
@@ -52,8 +56,10 @@ impl TargetSnapshot {
             answers,
             observed,
             observed_domains,
+            observed_further,
         } = self;
-        translator.resume_observed(Observed::resume(*observed, observed_domains.clone()));
+        let domains = observed_domains.clone();
+        translator.resume_observed(Observed::resume(*observed, domains, *observed_further));
         translator.resume(presence.clone(), answers.clone(), *unlisted_replies, now);
         let settings = translator.settings();
         let stale = match () {

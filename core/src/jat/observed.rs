@@ -9,15 +9,17 @@ pub struct Observed {
     stanzas: u64,
     /// In the order in which they were first seen; no more than [`MOST_DOMAINS`].
     domains: Vec<(String, u64)>,
-    /// How often they were forgotten.
+    /// Stanzas from other domains.
+    further: u64,
+    /// How often the domains were forgotten.
     forgotten: u64,
 }
 
 impl Observed {
     /// Continues where another process stopped.
-    pub fn resume(stanzas: u64, mut domains: Vec<(String, u64)>) -> Self {
+    pub fn resume(stanzas: u64, mut domains: Vec<(String, u64)>, further: u64) -> Self {
         domains.truncate(MOST_DOMAINS);
-        Self { stanzas, domains, forgotten: 0 }
+        Self { stanzas, domains, further, forgotten: 0 }
     }
 
     /// A stanza of this sender was allowed to pass.
@@ -28,7 +30,7 @@ impl Observed {
         match self.domains.iter_mut().find(|(known, _)| *known == domain) {
             Some((_, stanzas)) => *stanzas += 1,
             None if room => self.domains.push((domain, 1)),
-            None => {}
+            None => self.further += 1,
         }
     }
 
@@ -41,6 +43,7 @@ impl Observed {
     /// Called for new lists, which begin without domains; the sum continues.
     pub fn forget_domains(&mut self) {
         self.domains.clear();
+        self.further = 0;
         self.forgotten += 1;
     }
 
@@ -56,6 +59,11 @@ impl Observed {
     /// Some of the domains, and how many stanzas came from each.
     pub fn domains(&self) -> &[(String, u64)] {
         &self.domains
+    }
+
+    /// How many came from other domains.
+    pub fn further(&self) -> u64 {
+        self.further
     }
 }
 
@@ -78,5 +86,9 @@ mod tests {
         assert_eq!(observed.stanzas(), 104);
         assert_eq!(observed.domains().len(), MOST_DOMAINS);
         assert_eq!(observed.domains()[..2], [("a.example".into(), 2), ("b.example".into(), 1)]);
+        let named: u64 = observed.domains().iter().map(|(_, stanzas)| stanzas).sum();
+        assert_eq!((named, observed.further()), (17, 87));
+        observed.forget_domains();
+        assert_eq!((observed.stanzas(), observed.further()), (104, 0));
     }
 }

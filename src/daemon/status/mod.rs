@@ -149,6 +149,8 @@ pub(crate) struct AccessStatus {
     pub observed: u64,
     /// Some of the domains that these came from.
     pub observed_domains: Vec<ObservedDomain>,
+    /// How many of them came from other domains.
+    pub observed_further: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -128,6 +128,7 @@ impl AccessStatus {
             observed_domains: domains
                 .map(|(domain, count)| ObservedDomain { domain: domain.clone(), count: *count })
                 .collect(),
+            observed_further: observed.further(),
         })
     }
 }

@@ -250,7 +250,9 @@ pub(crate) fn access(access: &AccessStatus) -> Vec<String> {
     let mut lines = vec![parts.join(", ")];
     if observes && !access.observed_domains.is_empty() {
         let domains = access.observed_domains.iter().map(|d| format!("{} {}", d.domain, d.count));
-        lines.push(format!("from {}", domains.collect::<Vec<_>>().join(", ")));
+        let further = Some(access.observed_further).filter(|count| *count > 0);
+        let further = further.map(|count| format!("other domains {count}"));
+        lines.push(format!("from {}", domains.chain(further).collect::<Vec<_>>().join(", ")));
     }
     lines
 }
