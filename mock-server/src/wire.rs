@@ -133,7 +133,12 @@ async fn read(
         let _ = reading.wait_for(|reading| *reading).await;
         let before = buffer.len();
         buffer.reserve(64 * 1024);
-        match stream.read_buf(&mut buffer).await {
+        let read = tokio::select! {
+            biased;
+            _ = reading.wait_for(|reading| !*reading) => continue,
+            read = stream.read_buf(&mut buffer) => read,
+        };
+        match read {
             Ok(1..) => {}
             Ok(0) | Err(_) => {
                 shared.router().disconnect(connection.id());
