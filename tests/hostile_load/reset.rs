@@ -5,6 +5,7 @@ use jat_proxy::link::cause::Cause;
 use test_support::daemon::DOMAIN;
 use test_support::stage::reply_to;
 
+use crate::fixture::Replica;
 use crate::replicas::{many, settled};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -14,6 +15,17 @@ async fn what_was_whole_before_a_reset_is_served_and_so_is_what_comes_after() {
 }
 
 async fn reset_at(cut: usize) {
+    for _ in 0..10 {
+        if reset_once_at(cut).await {
+            return;
+        }
+    }
+    panic!("cut at {cut}: the server wrote into the gap each time");
+}
+
+/// Returns false if the server wrote something of its own into the gap, as it may on a busy machine: that
+/// is no XML.
+async fn reset_once_at(cut: usize) -> bool {
     let mut it = settled().await;
     let connection = it.connection().await;
     let second = request("cut");
@@ -25,7 +37,12 @@ async fn reset_at(cut: usize) {
         it.service.recv_iq().await.expect("the second one, which was whole too");
     }
     connection.reset();
-    it.until_failed(Cause::Disconnected).await;
+    let failed = |r: &Replica, cause| r.component().stream().failures[cause as usize] > 0;
+    let causes = [Cause::Disconnected, Cause::Protocol];
+    it.until("the end", |r| causes.iter().any(|cause| failed(r, *cause))).await;
+    if failed(&it.replica, Cause::Protocol) {
+        return false;
+    }
     it.until_logged_in(2).await;
     // No state of the request is left, and still its reply reaches the user.
     it.service.send(&reply_to(&request)).unwrap();
@@ -33,6 +50,7 @@ async fn reset_at(cut: usize) {
     assert!(reply.contains(" id='whole'") && reply.contains("<answer/>"), "{reply}");
     it.serves().await;
     assert_eq!(it.replica.count(Reason::Relayed), 4 + u64::from(both), "cut at {cut}");
+    true
 }
 
 fn request(id: &str) -> String {
