@@ -14,6 +14,7 @@ pub(super) struct Observations {
     stanzas: u64,
     /// How many domains were logged, since they were forgotten so often.
     domains: usize,
+    /// The same for stanzas from domains without a name.
     further: u64,
     forgotten: u64,
     last: Option<Duration>,
